@@ -1,0 +1,87 @@
+//! Where a tensor lives. A device is a name here; memory and adapters are floor 2's.
+
+use std::fmt;
+
+use crate::bail;
+use crate::error::Result;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub enum DeviceKind {
+    Cpu,
+    Gpu,
+    /// PyTorch's device types that rustgrad knows by name only, so that `torch.device("cuda")` can be
+    /// built and compared; nothing can be placed there.
+    Cuda,
+    Mps,
+    Meta,
+}
+
+impl DeviceKind {
+    pub const ALL: [DeviceKind; 5] =
+        [DeviceKind::Cpu, DeviceKind::Gpu, DeviceKind::Cuda, DeviceKind::Mps, DeviceKind::Meta];
+
+    pub const fn name(self) -> &'static str {
+        match self {
+            DeviceKind::Cpu => "cpu",
+            DeviceKind::Gpu => "gpu",
+            DeviceKind::Cuda => "cuda",
+            DeviceKind::Mps => "mps",
+            DeviceKind::Meta => "meta",
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Device {
+    pub kind: DeviceKind,
+    pub index: Option<u8>,
+}
+
+impl Device {
+    pub const CPU: Device = Device { kind: DeviceKind::Cpu, index: None };
+
+    /// `cpu`, `gpu`, `cuda:1`.
+    pub fn parse(text: &str) -> Result<Device> {
+        let (name, index) = match text.split_once(':') {
+            None => (text, None),
+            Some((name, digits)) => match digits.parse::<u8>() {
+                Ok(i) if digits == "0" || !digits.starts_with('0') => (name, Some(i)),
+                _ => bail!(Runtime, "Invalid device string: '{text}'"),
+            },
+        };
+        match DeviceKind::ALL.into_iter().find(|k| k.name() == name) {
+            Some(kind) => Ok(Device { kind, index }),
+            None => {
+                let known: Vec<&str> = DeviceKind::ALL.iter().map(|k| k.name()).collect();
+                Err(crate::err!(
+                    Runtime,
+                    "Expected one of {} device type at start of device string: {text}",
+                    known.join(", ")
+                )
+                .hint("tensors live on \"cpu\"; the GPU of any maker is called \"gpu\""))
+            }
+        }
+    }
+
+    /// An error unless this build can hold tensors there.
+    pub fn require(self, op: &str) -> Result<()> {
+        match self.kind {
+            DeviceKind::Cpu => Ok(()),
+            DeviceKind::Gpu => Err(crate::err!(Runtime, "{op}: no GPU backend is built into this version of rustgrad")
+                .hint("use device=\"cpu\"")),
+            kind => Err(crate::err!(Runtime, "{op}: rustgrad has no {} device", kind.name())
+                .hint("tensors live on \"cpu\"; the GPU of any maker is called \"gpu\"")),
+        }
+    }
+}
+
+impl fmt::Display for Device {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.kind.name())?;
+        match self.index {
+            Some(i) => write!(f, ":{i}"),
+            None => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,361 @@
+//! Where the elements of a tensor lie in its storage, and every rearrangement that needs no data.
+
+use super::shape::{Dims, Shape, Strides, list, numel};
+use crate::bail;
+use crate::error::Result;
+
+/// Shape, strides and offset, all in elements.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Layout {
+    pub shape: Shape,
+    pub strides: Strides,
+    pub offset: usize,
+}
+
+/// Strides of a C-contiguous tensor. Sizes of 0 count as 1, as PyTorch does.
+#[inline]
+pub fn contiguous_strides(shape: &[usize]) -> Strides {
+    let mut strides = Strides::filled(1, shape.len());
+    let mut acc = 1isize;
+    for i in (0..shape.len()).rev() {
+        strides[i] = acc;
+        acc = acc.wrapping_mul(shape[i].max(1) as isize);
+    }
+    strides
+}
+
+impl Layout {
+    #[inline]
+    pub fn contiguous(shape: Shape) -> Layout {
+        Layout { strides: contiguous_strides(&shape), shape, offset: 0 }
+    }
+
+    #[inline]
+    pub fn ndim(&self) -> usize {
+        self.shape.len()
+    }
+
+    #[inline]
+    pub fn numel(&self) -> usize {
+        numel(&self.shape)
+    }
+
+    #[inline]
+    pub fn is_contiguous(&self) -> bool {
+        let mut acc = 1isize;
+        for i in (0..self.shape.len()).rev() {
+            let n = self.shape[i];
+            if n != 1 {
+                if self.strides[i] != acc {
+                    return self.numel() == 0;
+                }
+                acc *= n as isize;
+            }
+        }
+        true
+    }
+
+    /// The dims with more than one element, fastest first, when they fill memory without gaps or
+    /// overlap in some order.
+    pub fn is_dense(&self) -> bool {
+        if self.is_contiguous() {
+            return true;
+        }
+        let mut dims: Vec<usize> = (0..self.ndim()).filter(|&d| self.shape[d] != 1).collect();
+        dims.sort_by_key(|&d| self.strides[d]);
+        let mut acc = 1isize;
+        for d in dims {
+            if self.strides[d] != acc {
+                return false;
+            }
+            acc *= self.shape[d] as isize;
+        }
+        true
+    }
+
+    /// Whether two different indices may name the same element. Conservative: a layout that is not
+    /// provably free of overlap counts as overlapping only where a stride is 0 or smaller than the
+    /// extent of the dims below it.
+    pub fn overlaps_itself(&self) -> bool {
+        let mut dims: Vec<usize> = (0..self.ndim()).filter(|&d| self.shape[d] > 1).collect();
+        dims.sort_by_key(|&d| self.strides[d]);
+        let mut extent = 0isize;
+        for d in dims {
+            if self.strides[d] <= extent {
+                return self.numel() != 0;
+            }
+            extent += self.strides[d] * (self.shape[d] as isize - 1);
+        }
+        false
+    }
+
+    /// One past the last element that the layout reaches.
+    pub fn end(&self) -> usize {
+        if self.numel() == 0 {
+            return self.offset;
+        }
+        let reach: isize = self.shape.iter().zip(self.strides.iter()).map(|(&n, &s)| (n as isize - 1) * s).sum();
+        self.offset + reach as usize + 1
+    }
+
+    /// The shape seen as `shape`, strides 0 where it repeats. The caller has checked that it broadcasts.
+    #[inline]
+    pub fn broadcast_to(&self, shape: &[usize]) -> Layout {
+        let lead = shape.len() - self.ndim();
+        let mut strides = Strides::filled(0, shape.len());
+        for i in 0..self.ndim() {
+            if self.shape[i] == shape[lead + i] {
+                strides[lead + i] = self.strides[i];
+            }
+        }
+        Layout { shape: Dims::from_slice(shape), strides, offset: self.offset }
+    }
+
+    /// `x.expand(sizes)`; -1 keeps a size.
+    pub fn expand(&self, sizes: &[i64]) -> Result<Layout> {
+        if sizes.len() < self.ndim() {
+            bail!(
+                Runtime,
+                "expand: the number of sizes provided ({}) must be greater or equal to the number of dimensions in \
+                 the tensor ({})",
+                sizes.len(),
+                self.ndim()
+            );
+        }
+        let lead = sizes.len() - self.ndim();
+        let mut shape = Shape::filled(0, sizes.len());
+        for (i, &s) in sizes.iter().enumerate() {
+            let own = if i >= lead { Some(self.shape[i - lead]) } else { None };
+            shape[i] = match (s, own) {
+                (-1, Some(n)) => n,
+                (-1, None) => bail!(
+                    Runtime,
+                    "The expanded size of the tensor (-1) isn't allowed in a leading, non-existing dimension {i}"
+                ),
+                (s, _) if s < 0 => bail!(Runtime, "expand: invalid size {s} at dimension {i}"),
+                (s, Some(n)) if n != 1 && n as i64 != s => bail!(
+                    Runtime,
+                    "The expanded size of the tensor ({s}) must match the existing size ({n}) at non-singleton \
+                     dimension {i}.  Target sizes: {}.  Tensor sizes: {}",
+                    list(sizes),
+                    list(&self.shape)
+                ),
+                (s, _) => s as usize,
+            };
+        }
+        let mut out = self.broadcast_to(&shape);
+        for i in 0..lead {
+            out.strides[i] =
+                if shape[i] == 1 && self.ndim() > 0 { self.shape[0] as isize * self.strides[0] } else { 0 };
+        }
+        Ok(out)
+    }
+
+    /// The dims in the order `dims`, a permutation.
+    pub fn permuted(&self, dims: &[usize]) -> Layout {
+        Layout {
+            shape: dims.iter().map(|&d| self.shape[d]).collect(),
+            strides: dims.iter().map(|&d| self.strides[d]).collect(),
+            offset: self.offset,
+        }
+    }
+
+    #[inline]
+    pub fn transposed(&self, a: usize, b: usize) -> Layout {
+        let mut out = self.clone();
+        if self.ndim() > 0 {
+            out.shape.swap(a, b);
+            out.strides.swap(a, b);
+        }
+        out
+    }
+
+    /// `len` entries of `dim` from `start`, `step` apart. The caller has clipped them.
+    pub fn sliced(&self, dim: usize, start: usize, len: usize, step: usize) -> Layout {
+        let mut out = self.clone();
+        out.offset = (self.offset as isize + start as isize * self.strides[dim]) as usize;
+        out.shape[dim] = len;
+        out.strides[dim] = self.strides[dim] * step as isize;
+        out
+    }
+
+    /// One index of `dim`, which goes away.
+    pub fn selected(&self, dim: usize, index: usize) -> Layout {
+        let mut out = self.clone();
+        out.offset = (self.offset as isize + index as isize * self.strides[dim]) as usize;
+        out.shape.remove(dim);
+        out.strides.remove(dim);
+        out
+    }
+
+    /// A dim of size 1 before `dim` (at most `ndim`).
+    pub fn unsqueezed(&self, dim: usize) -> Layout {
+        let mut out = self.clone();
+        let stride = if dim < self.ndim() { self.shape[dim] as isize * self.strides[dim] } else { 1 };
+        out.shape.insert(dim, 1);
+        out.strides.insert(dim, stride);
+        out
+    }
+
+    /// Without those of `dims` that have size 1.
+    pub fn squeezed(&self, dims: &[usize]) -> Layout {
+        let keep = |d: &usize| !(self.shape[*d] == 1 && dims.contains(d));
+        Layout {
+            shape: (0..self.ndim()).filter(keep).map(|d| self.shape[d]).collect(),
+            strides: (0..self.ndim()).filter(keep).map(|d| self.strides[d]).collect(),
+            offset: self.offset,
+        }
+    }
+
+    /// The same elements in the same order under another shape of as many elements, if no copy is
+    /// needed: each run of dims that lies at one stride is cut anew.
+    pub fn viewed(&self, shape: &[usize]) -> Option<Layout> {
+        let done = |strides| Some(Layout { shape: Dims::from_slice(shape), strides, offset: self.offset });
+        if self.is_contiguous() && self.numel() != 0 {
+            return done(contiguous_strides(shape));
+        }
+        if self.numel() == 0 {
+            return done(if *self.shape == *shape { self.strides.clone() } else { contiguous_strides(shape) });
+        }
+        let mut strides = Strides::filled(1, shape.len());
+        let mut view_d = shape.len();
+        let mut base = *self.strides.last()?;
+        let (mut tensor_numel, mut view_numel) = (1usize, 1usize);
+        for d in (0..self.ndim()).rev() {
+            tensor_numel *= self.shape[d];
+            let run_ends = d == 0 || (self.shape[d - 1] != 1 && self.strides[d - 1] != tensor_numel as isize * base);
+            if run_ends {
+                while view_d > 0 && (view_numel < tensor_numel || shape[view_d - 1] == 1) {
+                    view_d -= 1;
+                    strides[view_d] = view_numel as isize * base;
+                    view_numel *= shape[view_d];
+                }
+                if view_numel != tensor_numel {
+                    return None;
+                }
+                if d > 0 {
+                    base = self.strides[d - 1];
+                    (tensor_numel, view_numel) = (1, 1);
+                }
+            }
+        }
+        if view_d == 0 { done(strides) } else { None }
+    }
+}
+
+/// Dims from fastest to slowest, as PyTorch's TensorIterator orders them for these operands (already
+/// broadcast to one shape): by stride of the first operand that tells, else by position.
+pub fn memory_order(shape: &[usize], operands: &[&Strides]) -> Shape {
+    let n = shape.len();
+    let mut perm: Shape = (0..n).rev().collect();
+    // 1: `a` is slower than `b` and must come after it; -1: the order is right; 0: no operand can tell.
+    let compare = |a: usize, b: usize| -> i32 {
+        for s in operands {
+            let (x, y) = (s[a], s[b]);
+            if x == 0 || y == 0 {
+                continue;
+            }
+            if x != y {
+                return if x < y { -1 } else { 1 };
+            }
+            if shape[a] > shape[b] {
+                return 1;
+            }
+        }
+        0
+    };
+    // An insertion sort that looks past ties, since the comparison is not transitive.
+    for i in 1..n {
+        let mut at = i;
+        for before in (0..i).rev() {
+            match compare(perm[before], perm[at]) {
+                1 => {
+                    perm.swap(before, at);
+                    at = before;
+                }
+                -1 => break,
+                _ => {}
+            }
+        }
+    }
+    perm
+}
+
+/// Dense strides for `shape` with its dims in `order`, fastest first.
+pub fn strides_in_order(shape: &[usize], order: &[usize]) -> Strides {
+    let mut strides = Strides::filled(1, shape.len());
+    let mut acc = 1isize;
+    for &d in order {
+        strides[d] = acc;
+        acc = acc.wrapping_mul(shape[d].max(1) as isize);
+    }
+    strides
+}
+
+/// The layout of a fresh elementwise result over `inputs` broadcast to `shape`: dense, with the
+/// inputs' memory order kept (TensorIterator's rule, so that strides equal PyTorch's).
+pub fn elementwise(shape: Shape, inputs: &[&Layout]) -> Layout {
+    if inputs.iter().all(|l| l.shape == shape && l.is_contiguous()) {
+        return Layout::contiguous(shape);
+    }
+    if let Some(first) = inputs.first() {
+        if inputs.iter().all(|l| l.shape == shape && l.strides == first.strides) && first.is_dense() {
+            return Layout { shape, strides: first.strides.clone(), offset: 0 };
+        }
+    }
+    let broadcast: Vec<Strides> = inputs.iter().map(|l| iterator_strides(l, &shape)).collect();
+    let refs: Vec<&Strides> = broadcast.iter().collect();
+    let order = memory_order(&shape, &refs);
+    Layout { strides: strides_in_order(&shape, &order), shape, offset: 0 }
+}
+
+/// `l.strides` over `shape`: 0 only where a size of 1 really repeats, so that order among size-1 dims
+/// survives as it does in PyTorch.
+fn iterator_strides(l: &Layout, shape: &[usize]) -> Strides {
+    let lead = shape.len() - l.ndim();
+    let mut out = Strides::filled(0, shape.len());
+    for i in 0..l.ndim() {
+        if !(l.shape[i] == 1 && shape[lead + i] != 1) {
+            out[lead + i] = l.strides[i];
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shape(s: &[usize]) -> Shape {
+        Shape::from_slice(s)
+    }
+
+    #[test]
+    fn views_without_copy() {
+        let t = Layout::contiguous(shape(&[4, 3, 2]));
+        assert_eq!(&t.viewed(&[12, 2]).unwrap().strides[..], &[2, 1]);
+        let p = t.transposed(0, 1);
+        assert!(p.viewed(&[24]).is_none());
+        assert_eq!(&p.viewed(&[3, 2, 2, 2]).unwrap().strides[..], &[2, 12, 6, 1]);
+        let zero_d = Layout::contiguous(shape(&[]));
+        assert_eq!(&zero_d.viewed(&[1, 1]).unwrap().shape[..], &[1, 1]);
+    }
+
+    #[test]
+    fn density() {
+        let t = Layout::contiguous(shape(&[4, 3, 2]));
+        assert!(t.permuted(&[2, 0, 1]).is_dense());
+        assert!(!t.sliced(0, 0, 2, 2).is_dense());
+        assert!(t.expand(&[5, 4, 3, 2]).unwrap().overlaps_itself());
+        assert!(!t.permuted(&[2, 0, 1]).overlaps_itself());
+        assert_eq!(t.sliced(1, 1, 2, 1).end(), 24);
+    }
+
+    #[test]
+    fn results_keep_memory_order() {
+        let a = Layout::contiguous(shape(&[4, 3])).transposed(0, 1);
+        let b = Layout::contiguous(shape(&[4]));
+        assert_eq!(&elementwise(shape(&[3, 4]), &[&a, &b]).strides[..], &[1, 3]);
+        assert_eq!(&elementwise(shape(&[3, 4]), &[&b, &a]).strides[..], &[1, 3]);
+    }
+}

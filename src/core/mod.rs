@@ -1,0 +1,14 @@
+//! Floor 0: dtypes, promotion, shapes, strides, index maths. Knows no memory.
+
+pub mod device;
+pub mod dtype;
+pub mod layout;
+pub mod number;
+pub mod promote;
+pub mod shape;
+
+pub use device::{Device, DeviceKind};
+pub use dtype::{Bool, DType, Element};
+pub use layout::Layout;
+pub use number::Number;
+pub use shape::{Dims, Shape, Strides};

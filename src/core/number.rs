@@ -1,0 +1,98 @@
+//! A Python number: what stands beside tensors in `x * 2.0`, and what `item()` gives back.
+
+use super::dtype::{Category, DType, f64_to_i64};
+
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Number {
+    Bool(bool),
+    Int(i64),
+    Float(f64),
+}
+
+impl Number {
+    #[inline]
+    pub fn category(self) -> Category {
+        match self {
+            Number::Bool(_) => Category::Bool,
+            Number::Int(_) => Category::Int,
+            Number::Float(_) => Category::Float,
+        }
+    }
+
+    #[inline]
+    pub fn to_f64(self) -> f64 {
+        match self {
+            Number::Bool(b) => b as u8 as f64,
+            Number::Int(i) => i as f64,
+            Number::Float(f) => f,
+        }
+    }
+
+    #[inline]
+    pub fn to_i64(self) -> i64 {
+        match self {
+            Number::Bool(b) => b as i64,
+            Number::Int(i) => i,
+            Number::Float(f) => f64_to_i64(f),
+        }
+    }
+
+    pub fn is_zero(self) -> bool {
+        match self {
+            Number::Bool(b) => !b,
+            Number::Int(i) => i == 0,
+            Number::Float(f) => f == 0.0,
+        }
+    }
+
+    /// Whether the value survives the cast to `dtype` in PyTorch's sense: integers in range, floats
+    /// not beyond the largest finite value (infinities and NaN are representable in float types).
+    pub fn fits(self, dtype: DType) -> bool {
+        let (low, high) = match dtype {
+            DType::Bool => return true,
+            DType::U8 => (0.0, 255.0),
+            DType::I32 => (i32::MIN as f64, i32::MAX as f64),
+            DType::I64 => {
+                return match self {
+                    Number::Float(f) => (-9_223_372_036_854_775_808.0..9_223_372_036_854_775_808.0).contains(&f),
+                    _ => true,
+                };
+            }
+            DType::F16 => (-65504.0, 65504.0),
+            DType::BF16 => (-3.3895313892515355e38, 3.3895313892515355e38),
+            DType::F32 => (f32::MIN as f64, f32::MAX as f64),
+            DType::F64 => return true,
+        };
+        let v = self.to_f64();
+        (v >= low && v <= high) || (dtype.is_float() && !v.is_finite())
+    }
+
+    /// The number after a cast to `dtype`: integers wrap, halves round.
+    pub fn cast(self, dtype: DType) -> Number {
+        use super::Element;
+        crate::dispatch!(dtype, T => match dtype.category() {
+            Category::Bool => Number::Bool(!self.is_zero()),
+            Category::Int => Number::Int(T::from_i64(self.to_i64()).to_i64()),
+            Category::Float => Number::Float(match self {
+                Number::Int(i) => T::from_i64(i).to_f64(),
+                _ => T::from_f64(self.to_f64()).to_f64(),
+            }),
+        })
+    }
+}
+
+impl From<f64> for Number {
+    fn from(v: f64) -> Number {
+        Number::Float(v)
+    }
+}
+impl From<i64> for Number {
+    fn from(v: i64) -> Number {
+        Number::Int(v)
+    }
+}
+impl From<bool> for Number {
+    fn from(v: bool) -> Number {
+        Number::Bool(v)
+    }
+}

@@ -1,0 +1,264 @@
+//! Small vectors of sizes and strides, and the rules that make one shape from others.
+
+use std::fmt;
+use std::ops::{Deref, DerefMut};
+
+use crate::bail;
+use crate::error::Result;
+
+/// Up to this many dims live inline; more go to the heap.
+pub const INLINE: usize = 6;
+
+/// A short list of integers, inline up to [`INLINE`] entries: sizes, strides or dims.
+pub struct Dims<T> {
+    len: usize,
+    inline: [T; INLINE],
+    spill: Option<Box<Vec<T>>>,
+}
+
+pub type Shape = Dims<usize>;
+/// In elements, not bytes.
+pub type Strides = Dims<isize>;
+
+impl<T: Copy + Default> Dims<T> {
+    #[inline]
+    pub fn new() -> Dims<T> {
+        Dims { len: 0, inline: [T::default(); INLINE], spill: None }
+    }
+
+    #[inline]
+    pub fn from_slice(s: &[T]) -> Dims<T> {
+        let mut d = Dims::filled(T::default(), s.len());
+        d.copy_from_slice(s);
+        d
+    }
+
+    #[inline]
+    pub fn filled(value: T, len: usize) -> Dims<T> {
+        if len <= INLINE {
+            Dims { len, inline: [value; INLINE], spill: None }
+        } else {
+            Dims { len, inline: [value; INLINE], spill: Some(Box::new(vec![value; len])) }
+        }
+    }
+
+    pub fn push(&mut self, value: T) {
+        self.insert(self.len, value);
+    }
+
+    /// `at` is at most the length.
+    pub fn insert(&mut self, at: usize, value: T) {
+        if self.spill.is_none() && self.len < INLINE {
+            self.inline.copy_within(at..self.len, at + 1);
+            self.inline[at] = value;
+        } else {
+            let inline = &self.inline[..self.len.min(INLINE)];
+            self.spill.get_or_insert_with(|| Box::new(inline.to_vec())).insert(at, value);
+        }
+        self.len += 1;
+    }
+
+    /// `at` is below the length.
+    pub fn remove(&mut self, at: usize) -> T {
+        let value = self[at];
+        let kept: Dims<T> = (0..self.len).filter(|&i| i != at).map(|i| self[i]).collect();
+        *self = kept;
+        value
+    }
+}
+
+impl<T: Copy + Default> Default for Dims<T> {
+    fn default() -> Self {
+        Dims::new()
+    }
+}
+
+impl<T: Copy> Clone for Dims<T> {
+    #[inline]
+    fn clone(&self) -> Self {
+        Dims { len: self.len, inline: self.inline, spill: self.spill.clone() }
+    }
+}
+
+impl<T> Deref for Dims<T> {
+    type Target = [T];
+    #[inline]
+    fn deref(&self) -> &[T] {
+        match &self.spill {
+            None => &self.inline[..self.len],
+            Some(v) => v,
+        }
+    }
+}
+
+impl<T> DerefMut for Dims<T> {
+    #[inline]
+    fn deref_mut(&mut self) -> &mut [T] {
+        match &mut self.spill {
+            None => &mut self.inline[..self.len],
+            Some(v) => v,
+        }
+    }
+}
+
+impl<T: Copy + Default> FromIterator<T> for Dims<T> {
+    fn from_iter<I: IntoIterator<Item = T>>(iter: I) -> Self {
+        let mut d = Dims::new();
+        iter.into_iter().for_each(|v| d.push(v));
+        d
+    }
+}
+
+impl<T: Copy + Default> From<&[T]> for Dims<T> {
+    fn from(s: &[T]) -> Self {
+        Dims::from_slice(s)
+    }
+}
+
+impl<T: PartialEq> PartialEq for Dims<T> {
+    #[inline]
+    fn eq(&self, other: &Self) -> bool {
+        **self == **other
+    }
+}
+impl<T: Eq> Eq for Dims<T> {}
+
+impl<T: fmt::Debug> fmt::Debug for Dims<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&**self, f)
+    }
+}
+
+#[inline]
+pub fn numel(shape: &[usize]) -> usize {
+    shape.iter().product()
+}
+
+/// `dim` counted from the front, for a tensor of `ndim` dims (a 0-d tensor accepts -1 and 0).
+#[inline]
+pub fn normalize_dim(dim: i64, ndim: usize) -> Result<usize> {
+    let n = ndim.max(1) as i64;
+    if dim < -n || dim >= n {
+        bail!(Index, "Dimension out of range (expected to be in range of [{}, {}], but got {dim})", -n, n - 1);
+    }
+    Ok((if dim < 0 { dim + n } else { dim }) as usize)
+}
+
+/// Every entry of `dims` normalised; twice the same is an error. An empty list stays empty.
+pub fn normalize_dims(dims: &[i64], ndim: usize) -> Result<Shape> {
+    let mut out = Shape::new();
+    for &d in dims {
+        let d = normalize_dim(d, ndim)?;
+        if out.contains(&d) {
+            bail!(Runtime, "dim {d} appears multiple times in the list of dims");
+        }
+        out.push(d);
+    }
+    Ok(out)
+}
+
+/// The shape that both broadcast to, by NumPy's rule: trailing dims are equal, or one of them is 1.
+pub fn broadcast(a: &[usize], b: &[usize]) -> Result<Shape> {
+    let n = a.len().max(b.len());
+    let mut out = Shape::filled(1, n);
+    for i in 0..n {
+        let x = if i + a.len() >= n { a[i + a.len() - n] } else { 1 };
+        let y = if i + b.len() >= n { b[i + b.len() - n] } else { 1 };
+        out[i] = match (x, y) {
+            _ if x == y => x,
+            (1, _) => y,
+            (_, 1) => x,
+            _ => bail!(
+                Runtime,
+                "The size of tensor a ({x}) must match the size of tensor b ({y}) at non-singleton dimension {i}"
+            ),
+        };
+    }
+    Ok(out)
+}
+
+/// `x.view(sizes)`: one entry may be -1 and is deduced from the number of elements.
+pub fn infer_sizes(sizes: &[i64], numel: usize) -> Result<Shape> {
+    let mut known: usize = 1;
+    let mut hole = None;
+    for (i, &s) in sizes.iter().enumerate() {
+        if s == -1 {
+            if hole.is_some() {
+                bail!(Runtime, "only one dimension can be inferred");
+            }
+            hole = Some(i);
+        } else if s < 0 {
+            bail!(Runtime, "invalid shape dimension {s}");
+        } else {
+            known = known.saturating_mul(s as usize);
+        }
+    }
+    let mut out: Shape = sizes.iter().map(|&s| s.max(0) as usize).collect();
+    let fits = match hole {
+        None => known == numel,
+        Some(_) if known == 0 && numel == 0 => bail!(
+            Runtime,
+            "cannot reshape tensor of 0 elements into shape {} because the unspecified dimension size -1 can be \
+             any value and is ambiguous",
+            list(sizes)
+        ),
+        Some(i) if known != 0 && numel % known == 0 => {
+            out[i] = numel / known;
+            true
+        }
+        Some(_) => false,
+    };
+    if !fits {
+        bail!(Runtime, "shape '{}' is invalid for input of size {numel}", list(sizes));
+    }
+    Ok(out)
+}
+
+/// `[2, 3]`, as PyTorch writes sizes in messages.
+pub fn list<T: fmt::Display>(items: &[T]) -> String {
+    let mut s = String::from("[");
+    for (i, v) in items.iter().enumerate() {
+        if i > 0 {
+            s.push_str(", ");
+        }
+        s.push_str(&v.to_string());
+    }
+    s.push(']');
+    s
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dims_spill_and_come_back() {
+        let mut d = Shape::new();
+        for i in 0..12 {
+            d.push(i);
+        }
+        assert_eq!(&d[..], &(0..12).collect::<Vec<_>>()[..]);
+        d.insert(3, 99);
+        assert_eq!((d.len(), d[3], d[4], d[12]), (13, 99, 3, 11));
+        assert_eq!(d.remove(3), 99);
+        assert_eq!(&d.clone()[..], &(0..12).collect::<Vec<_>>()[..]);
+        let mut small = Shape::from_slice(&[1, 2, 3, 4, 5, 6]);
+        small.insert(0, 0);
+        assert_eq!(&small[..], &[0, 1, 2, 3, 4, 5, 6]);
+    }
+
+    #[test]
+    fn broadcasting() {
+        assert_eq!(&broadcast(&[3, 1], &[2, 1, 4]).unwrap()[..], &[2, 3, 4]);
+        assert_eq!(&broadcast(&[], &[0]).unwrap()[..], &[0]);
+        assert!(broadcast(&[2], &[3]).is_err());
+    }
+
+    #[test]
+    fn inferred_sizes() {
+        assert_eq!(&infer_sizes(&[2, -1], 6).unwrap()[..], &[2, 3]);
+        assert!(infer_sizes(&[4, -1], 6).is_err());
+        assert!(infer_sizes(&[-1, 0], 0).is_err());
+        assert_eq!(&infer_sizes(&[0, 5], 0).unwrap()[..], &[0, 5]);
+    }
+}

@@ -1,0 +1,1 @@
+//! Floor 3: how to compute on raw arrays on the CPU. Knows no autograd.
