@@ -3,6 +3,7 @@
 pub mod device;
 pub mod dtype;
 pub mod layout;
+pub mod meta;
 pub mod number;
 pub mod promote;
 pub mod shape;
@@ -10,5 +11,6 @@ pub mod shape;
 pub use device::{Device, DeviceKind};
 pub use dtype::{Bool, DType, Element};
 pub use layout::Layout;
+pub use meta::Meta;
 pub use number::Number;
 pub use shape::{Dims, Shape, Strides};

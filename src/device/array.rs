@@ -1,44 +1,64 @@
-//! What kernels compute on: a storage, a layout and a dtype. It is `Send`, so kernels may run without
-//! the GIL, and it gives raw pointers, never slices: an in-place op or an aliasing `out=` has two
-//! arrays over the same bytes.
+//! What kernels compute on: a storage and the meta that says how to read it. It is `Send`, so kernels
+//! may run without the GIL, and it gives raw pointers, never slices: an in-place op or an aliasing
+//! `out=` has two arrays over the same bytes.
+
+use std::ops::Deref;
 
 use super::storage::Storage;
-use crate::core::{DType, Element, Layout};
+use crate::core::{DType, Device, Element, Layout, Meta};
+use crate::error::Result;
 
 #[derive(Clone)]
 pub struct Array {
-    pub layout: Layout,
-    pub dtype: DType,
+    pub meta: Meta,
     pub storage: Storage,
+}
+
+impl Deref for Array {
+    type Target = Meta;
+    #[inline]
+    fn deref(&self) -> &Meta {
+        &self.meta
+    }
 }
 
 impl Array {
     #[inline]
-    pub fn shape(&self) -> &[usize] {
-        &self.layout.shape
+    pub fn new(meta: Meta, storage: Storage) -> Array {
+        Array { meta, storage }
     }
 
+    /// Fresh memory of any content for a dense `meta`.
     #[inline]
-    pub fn strides(&self) -> &[isize] {
-        &self.layout.strides
+    pub fn empty(meta: Meta) -> Result<Array> {
+        let bytes = bytes_of(&meta)?;
+        Ok(Array { storage: Storage::new(bytes)?, meta })
     }
 
-    #[inline]
-    pub fn ndim(&self) -> usize {
-        self.layout.ndim()
+    /// Fresh zeros for a dense `meta`.
+    pub fn zeros(meta: Meta) -> Result<Array> {
+        let bytes = bytes_of(&meta)?;
+        Ok(Array { storage: Storage::zeroed(bytes)?, meta })
     }
 
-    #[inline]
-    pub fn numel(&self) -> usize {
-        self.layout.numel()
+    /// A contiguous CPU array with these elements (for tests and small tables).
+    pub fn from_slice<T: Element>(shape: &[usize], values: &[T]) -> Result<Array> {
+        let meta = Meta::new(Layout::contiguous(shape.into()), T::DTYPE, Device::CPU);
+        assert_eq!(meta.numel(), values.len(), "from_slice: shape and values differ in number");
+        let out = Array::empty(meta)?;
+        // SAFETY: the block holds numel elements and is not shared yet.
+        unsafe { std::ptr::copy_nonoverlapping(values.as_ptr(), out.ptr::<T>(), values.len()) };
+        Ok(out)
     }
 
-    #[inline]
-    pub fn is_contiguous(&self) -> bool {
-        self.layout.is_contiguous()
+    /// The elements of a contiguous array.
+    pub fn to_vec<T: Element>(&self) -> Vec<T> {
+        assert!(self.is_contiguous() && self.dtype == T::DTYPE, "to_vec: contiguous arrays of that dtype only");
+        // SAFETY: contiguous, so numel elements follow the first.
+        (0..self.numel()).map(|i| unsafe { self.ptr::<T>().add(i).read() }).collect()
     }
 
-    /// The first element (of a tensor that has one).
+    /// The first element (of an array that has one).
     #[inline]
     pub fn ptr<T: Element>(&self) -> *mut T {
         debug_assert_eq!(T::DTYPE, self.dtype);
@@ -54,6 +74,30 @@ impl Array {
     /// The same elements under another layout of the same storage.
     #[inline]
     pub fn with_layout(&self, layout: Layout) -> Array {
-        Array { layout, dtype: self.dtype, storage: self.storage.clone() }
+        Array { meta: Meta::new(layout, self.dtype, self.device), storage: self.storage.clone() }
     }
+
+    /// The same elements as [`DType`] of equal size.
+    pub fn with_dtype(&self, dtype: DType) -> Array {
+        debug_assert_eq!(dtype.size(), self.dtype.size());
+        Array { meta: self.meta.clone().with_dtype(dtype), storage: self.storage.clone() }
+    }
+}
+
+/// Bytes that a dense `meta` takes; an error when that does not fit an address.
+fn bytes_of(meta: &Meta) -> Result<usize> {
+    let mut bytes = meta.dtype.size();
+    for &n in meta.shape() {
+        match bytes.checked_mul(n) {
+            Some(b) if b <= isize::MAX as usize || n == 0 => bytes = b,
+            _ => {
+                return Err(crate::err!(
+                    OutOfMemory,
+                    "not enough memory: a tensor of shape {} has more bytes than an address can count",
+                    crate::core::shape::list(meta.shape())
+                ));
+            }
+        }
+    }
+    Ok(bytes)
 }
