@@ -1,1 +1,4 @@
 //! Floor 3: how to compute on raw arrays on the CPU. Knows no autograd.
+
+pub mod dispatch;
+pub mod threads;

@@ -1,6 +1,7 @@
 //! Floor 2: memory, devices and random streams. Knows no op.
 
 pub mod array;
+pub mod os;
 pub mod storage;
 
 pub use array::Array;
