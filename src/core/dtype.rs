@@ -153,7 +153,7 @@ pub unsafe trait Element: Copy + Send + Sync + 'static {
 /// float to int64 as x86's `cvttsd2si`: NaN and what does not fit give the smallest int64.
 #[inline(always)]
 pub fn f64_to_i64(v: f64) -> i64 {
-    if v >= -9_223_372_036_854_775_808.0 && v < 9_223_372_036_854_775_808.0 { v as i64 } else { i64::MIN }
+    if (-9_223_372_036_854_775_808.0..9_223_372_036_854_775_808.0).contains(&v) { v as i64 } else { i64::MIN }
 }
 
 macro_rules! element {

@@ -298,10 +298,11 @@ pub fn elementwise(shape: Shape, inputs: &[&Layout]) -> Layout {
     if inputs.iter().all(|l| l.shape == shape && l.is_contiguous()) {
         return Layout::contiguous(shape);
     }
-    if let Some(first) = inputs.first() {
-        if inputs.iter().all(|l| l.shape == shape && l.strides == first.strides) && first.is_dense() {
-            return Layout { shape, strides: first.strides.clone(), offset: 0 };
-        }
+    if let Some(first) = inputs.first()
+        && inputs.iter().all(|l| l.shape == shape && l.strides == first.strides)
+        && first.is_dense()
+    {
+        return Layout { shape, strides: first.strides.clone(), offset: 0 };
     }
     let broadcast: Vec<Strides> = inputs.iter().map(|l| iterator_strides(l, &shape)).collect();
     let refs: Vec<&Strides> = broadcast.iter().collect();

@@ -202,7 +202,7 @@ pub fn infer_sizes(sizes: &[i64], numel: usize) -> Result<Shape> {
              any value and is ambiguous",
             list(sizes)
         ),
-        Some(i) if known != 0 && numel % known == 0 => {
+        Some(i) if known != 0 && numel.is_multiple_of(known) => {
             out[i] = numel / known;
             true
         }

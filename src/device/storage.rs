@@ -93,11 +93,11 @@ impl Storage {
 
 impl Drop for Inner {
     fn drop(&mut self) {
-        if self.owner.is_none() {
-            if let Some(l) = layout(self.bytes) {
-                // SAFETY: allocated with this layout in `allocate`.
-                unsafe { std::alloc::dealloc(self.ptr.as_ptr(), l) }
-            }
+        if self.owner.is_none()
+            && let Some(l) = layout(self.bytes)
+        {
+            // SAFETY: allocated with this layout in `allocate`.
+            unsafe { std::alloc::dealloc(self.ptr.as_ptr(), l) }
         }
     }
 }
