@@ -2,7 +2,9 @@
 
 pub mod array;
 pub mod os;
+pub mod rng;
 pub mod storage;
 
 pub use array::Array;
+pub use rng::{Generator, SharedGenerator};
 pub use storage::Storage;
