@@ -1,6 +1,7 @@
 //! Floor 2: memory, devices and random streams. Knows no op.
 
 pub mod array;
+pub mod cpu;
 pub mod os;
 pub mod rng;
 pub mod storage;

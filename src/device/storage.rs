@@ -4,55 +4,78 @@
 //! [`super::cpu`], header and data in one, so that a small tensor costs no malloc once warm.
 
 use std::any::Any;
-use std::ptr::NonNull;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+use std::ptr::{NonNull, write_bytes};
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering::*, fence};
 
+use super::cpu;
 use crate::err;
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 /// Memory that another owner lends (a NumPy array); dropping the owner gives it back.
 pub type Owner = Box<dyn Any + Send + Sync>;
 
-struct Inner {
+/// Stands at the start of the block; the data follow, unless an owner lends them.
+#[repr(C, align(64))]
+struct Header {
+    count: AtomicUsize,
     ptr: NonNull<u8>,
     bytes: usize,
     version: AtomicU32,
     owner: Option<Owner>,
 }
 
-// SAFETY: the block is plain memory; who may write it when is the rule of `tensor::apply`.
-unsafe impl Send for Inner {}
+const HEADER: usize = size_of::<Header>();
+const _: () = assert!(HEADER == cpu::ALIGN);
+
+/// One count of a block.
+pub struct Storage(NonNull<Header>);
+
+// SAFETY: the count is atomic and the block plain memory; who may write it when is the rule of `tensor::apply`.
+unsafe impl Send for Storage {}
 // SAFETY: as above.
-unsafe impl Sync for Inner {}
-
-#[derive(Clone)]
-pub struct Storage(Arc<Inner>);
-
-fn layout(bytes: usize) -> Option<std::alloc::Layout> {
-    std::alloc::Layout::from_size_align(bytes.max(1), 64).ok()
-}
+unsafe impl Sync for Storage {}
 
 impl Storage {
     /// `bytes` of memory with any content, aligned to 64.
+    #[inline]
     pub fn new(bytes: usize) -> Result<Storage> {
-        Self::allocate(bytes, false)
+        Ok(Self::allocate(bytes)?.0)
     }
 
     /// `bytes` zeros.
+    #[inline]
     pub fn zeroed(bytes: usize) -> Result<Storage> {
-        Self::allocate(bytes, true)
+        let (storage, zero) = Self::allocate(bytes)?;
+        if !zero {
+            // SAFETY: the block was just made, and has as many bytes.
+            unsafe { write_bytes(storage.ptr(), 0, bytes) };
+        }
+        Ok(storage)
     }
 
-    fn allocate(bytes: usize, zero: bool) -> Result<Storage> {
-        let block = layout(bytes).and_then(|l| {
-            // SAFETY: the size is not zero.
-            NonNull::new(unsafe { if zero { std::alloc::alloc_zeroed(l) } else { std::alloc::alloc(l) } })
-        });
-        match block {
-            Some(ptr) => Ok(Storage(Arc::new(Inner { ptr, bytes, version: AtomicU32::new(0), owner: None }))),
-            None => Err(err!(OutOfMemory, "not enough memory: you tried to allocate {bytes} bytes")),
+    /// Also says whether the memory is known to be zero.
+    #[inline]
+    fn allocate(bytes: usize) -> Result<(Storage, bool)> {
+        match bytes.checked_add(HEADER).and_then(cpu::allocate) {
+            Some((block, zero)) => {
+                // SAFETY: the block has a header more than `bytes`, aligned as a header is, and is ours.
+                let storage = unsafe { Self::begin(block, block.add(HEADER), bytes, None) };
+                Ok((storage, zero))
+            }
+            None => Err(refused(bytes)),
         }
+    }
+
+    /// # Safety
+    /// `block` is fresh from the allocator, with room for a header.
+    #[inline(always)]
+    unsafe fn begin(block: NonNull<u8>, ptr: NonNull<u8>, bytes: usize, owner: Option<Owner>) -> Storage {
+        let header = block.cast::<Header>();
+        // SAFETY: says the caller.
+        unsafe {
+            header.write(Header { count: AtomicUsize::new(1), ptr, bytes, version: AtomicU32::new(0), owner });
+        }
+        Storage(header)
     }
 
     /// Memory that `owner` keeps alive.
@@ -60,44 +83,219 @@ impl Storage {
     /// # Safety
     /// `ptr` is valid for reads and writes of `bytes` bytes while `owner` lives.
     pub unsafe fn foreign(ptr: NonNull<u8>, bytes: usize, owner: Owner) -> Storage {
-        Storage(Arc::new(Inner { ptr, bytes, version: AtomicU32::new(0), owner: Some(owner) }))
+        let Some((block, _)) = cpu::allocate(HEADER) else {
+            std::alloc::handle_alloc_error(std::alloc::Layout::new::<Header>())
+        };
+        // SAFETY: a block for a header alone.
+        unsafe { Self::begin(block, ptr, bytes, Some(owner)) }
+    }
+
+    #[inline(always)]
+    fn header(&self) -> &Header {
+        // SAFETY: the block lives while a count of it does.
+        unsafe { self.0.as_ref() }
     }
 
     #[inline]
     pub fn ptr(&self) -> *mut u8 {
-        self.0.ptr.as_ptr()
+        self.header().ptr.as_ptr()
     }
 
     #[inline]
     pub fn bytes(&self) -> usize {
-        self.0.bytes
+        self.header().bytes
     }
 
     /// How often the content was changed in place.
     #[inline]
     pub fn version(&self) -> u32 {
-        self.0.version.load(Relaxed)
+        self.header().version.load(Relaxed)
     }
 
     #[inline]
     pub fn bump_version(&self) {
-        self.0.version.fetch_add(1, Relaxed);
+        self.header().version.fetch_add(1, Relaxed);
     }
 
     /// Whether both are the same block.
     #[inline]
     pub fn same(&self, other: &Storage) -> bool {
-        Arc::ptr_eq(&self.0, &other.0)
+        self.0 == other.0
+    }
+
+    /// Whether this is the only count of the block, so that nobody else can see a write to it.
+    #[inline]
+    pub fn is_unique(&self) -> bool {
+        self.header().count.load(Acquire) == 1
     }
 }
 
-impl Drop for Inner {
-    fn drop(&mut self) {
-        if self.owner.is_none()
-            && let Some(l) = layout(self.bytes)
-        {
-            // SAFETY: allocated with this layout in `allocate`.
-            unsafe { std::alloc::dealloc(self.ptr.as_ptr(), l) }
+#[cold]
+fn refused(bytes: usize) -> Box<Error> {
+    let e = err!(OutOfMemory, "not enough memory: you tried to allocate {bytes} bytes");
+    match cpu::total_memory() {
+        usize::MAX => e,
+        total => {
+            e.hint(format!("this machine has {total} bytes in all, of which large tensors use {}", cpu::stats().in_use))
         }
+    }
+}
+
+impl Clone for Storage {
+    #[inline]
+    fn clone(&self) -> Storage {
+        self.header().count.fetch_add(1, Relaxed);
+        Storage(self.0)
+    }
+}
+
+impl Drop for Storage {
+    #[inline]
+    fn drop(&mut self) {
+        if self.header().count.fetch_sub(1, Release) != 1 {
+            return;
+        }
+        fence(Acquire);
+        // SAFETY: this was the last count. The owner is taken out before the block goes, and dropped after, since its
+        // drop may run foreign code.
+        unsafe {
+            let owner = (*self.0.as_ptr()).owner.take();
+            let data = if owner.is_some() { 0 } else { self.header().bytes };
+            cpu::free(self.0.cast(), HEADER + data);
+            drop(owner);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::Arc;
+    use std::thread;
+
+    const SIZES: [usize; 9] = [0, 1, 64, 1000, 65_537, 1 << 20, (1 << 20) + 1, 5_000_000, 40_000_000];
+
+    fn fill(s: &Storage, byte: u8) {
+        // SAFETY: the block has as many bytes.
+        unsafe { write_bytes(s.ptr(), byte, s.bytes()) }
+    }
+    fn all(s: &Storage, byte: u8) -> bool {
+        // SAFETY: as above, and nobody writes.
+        unsafe { std::slice::from_raw_parts(s.ptr(), s.bytes()) }.iter().all(|&b| b == byte)
+    }
+
+    #[test]
+    fn blocks_are_aligned_apart_and_zero_where_promised() {
+        for bytes in SIZES {
+            let dirty = Storage::new(bytes).unwrap();
+            fill(&dirty, 7);
+            drop(dirty);
+            let (a, b) = (Storage::new(bytes).unwrap(), Storage::zeroed(bytes).unwrap());
+            assert!([&a, &b].iter().all(|s| (s.ptr() as usize).is_multiple_of(64)));
+            assert!(a.bytes() == bytes && all(&b, 0));
+            fill(&a, 1);
+            assert!(all(&b, 0) && all(&a, 1));
+        }
+    }
+
+    #[test]
+    fn freed_blocks_come_back() {
+        thread::spawn(|| {
+            // The last size is rare, so that no test beside this one takes the block from the common cache.
+            for bytes in [8, 4096, 1_000_000, 77_000_000] {
+                let first = Storage::new(bytes).unwrap();
+                let at = first.ptr();
+                drop(first);
+                assert_eq!(Storage::new(bytes - 1).unwrap().ptr(), at);
+            }
+            let before = cpu::stats();
+            assert!(before.peak >= before.in_use && before.peak >= 77_000_000);
+            cpu::empty_cache();
+        })
+        .join()
+        .unwrap();
+    }
+
+    #[test]
+    fn blocks_cross_threads_and_outlive_them() {
+        let made = thread::spawn(|| SIZES.map(|n| Storage::zeroed(n).unwrap())).join().unwrap();
+        assert!(made.iter().all(|s| all(s, 0)));
+        thread::spawn(move || {
+            made.iter().for_each(|s| fill(s, 3));
+            drop(made);
+            SIZES.map(|n| Storage::new(n).unwrap())
+        })
+        .join()
+        .unwrap();
+        let shared = Storage::zeroed(64).unwrap();
+        let threads: Vec<_> = (0..4)
+            .map(|_| {
+                let s = shared.clone();
+                thread::spawn(move || {
+                    for _ in 0..1000 {
+                        drop(s.clone());
+                    }
+                    s.bump_version();
+                })
+            })
+            .collect();
+        threads.into_iter().for_each(|t| t.join().unwrap());
+        assert!(shared.is_unique() && shared.version() == 4);
+    }
+
+    #[test]
+    fn a_thread_local_may_drop_its_storage_after_the_lists_are_gone() {
+        thread_local! { static KEPT: std::cell::RefCell<Vec<Storage>> = const { std::cell::RefCell::new(vec![]) }; }
+        thread::spawn(|| {
+            KEPT.with_borrow_mut(|k| k.extend(SIZES.map(|n| Storage::new(n).unwrap())));
+            drop(Storage::new(10));
+        })
+        .join()
+        .unwrap();
+    }
+
+    #[test]
+    fn owners_are_dropped_once_and_last() {
+        let mut data = vec![5u8; 100];
+        let owner = Arc::new(());
+        let ptr = NonNull::new(data.as_mut_ptr()).unwrap();
+        // SAFETY: `data` outlives the storage.
+        let s = unsafe { Storage::foreign(ptr, 100, Box::new(owner.clone())) };
+        let t = s.clone();
+        assert!(s.same(&t) && !s.is_unique() && all(&t, 5));
+        drop(s);
+        assert_eq!(Arc::strong_count(&owner), 2);
+        drop(t);
+        assert_eq!(Arc::strong_count(&owner), 1);
+    }
+
+    #[test]
+    fn absurd_sizes_are_refused() {
+        for bytes in [usize::MAX, usize::MAX - 64, usize::MAX / 2, 1 << 60] {
+            for made in [Storage::new(bytes), Storage::zeroed(bytes)] {
+                let e = made.err().unwrap();
+                assert_eq!(e.kind, crate::error::Kind::OutOfMemory);
+                assert!(e.message.contains(&bytes.to_string()), "{e}");
+            }
+        }
+    }
+
+    #[cfg(all(unix, not(portable_os)))]
+    #[test]
+    fn a_forked_child_allocates() {
+        let kept = Storage::zeroed(3 << 20).unwrap();
+        // SAFETY: the child only allocates and leaves.
+        let status = unsafe {
+            let pid = libc::fork();
+            if pid == 0 {
+                let ok = SIZES.iter().all(|&n| Storage::zeroed(n).is_ok_and(|s| all(&s, 0)));
+                drop(kept);
+                libc::_exit(!ok as i32);
+            }
+            let mut status = -1;
+            libc::waitpid(pid, &mut status, 0);
+            status
+        };
+        assert_eq!(status, 0);
     }
 }
