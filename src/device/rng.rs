@@ -298,7 +298,8 @@ mod tests {
         state[8] = 0;
         assert_eq!(g.set_state(&state).unwrap_err().message, "Invalid mt19937 state");
         let mut state = g.state();
-        (state[8..12].copy_from_slice(&624i32.to_le_bytes()), state[16..24].copy_from_slice(&624u64.to_le_bytes()));
+        state[8..12].copy_from_slice(&624i32.to_le_bytes());
+        state[16..24].copy_from_slice(&624u64.to_le_bytes());
         g.set_state(&state).unwrap();
         g.u32();
     }
