@@ -5,3 +5,5 @@ pub mod core;
 pub mod cpu;
 pub mod device;
 pub mod error;
+pub mod ops;
+pub mod tensor;

@@ -86,10 +86,13 @@ impl Array {
 
 /// Bytes that a dense `meta` takes; an error when that does not fit an address.
 fn bytes_of(meta: &Meta) -> Result<usize> {
+    if meta.shape().contains(&0) {
+        return Ok(0);
+    }
     let mut bytes = meta.dtype.size();
     for &n in meta.shape() {
         match bytes.checked_mul(n) {
-            Some(b) if b <= isize::MAX as usize || n == 0 => bytes = b,
+            Some(b) if b <= isize::MAX as usize => bytes = b,
             _ => {
                 return Err(crate::err!(
                     OutOfMemory,

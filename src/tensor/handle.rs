@@ -1,0 +1,488 @@
+//! The Tensor: a counted handle on an array and its place in the graph.
+//!
+//! One tensor has one Python object. The object owns exactly one count of the handle, and the handle
+//! owns exactly one reference to the object *while its count is above one*; whether there is an object
+//! is the top bit of the same word. So an object survives (with its attributes and its subclass) as
+//! long as Rust holds the tensor, without ever being resurrected. The count is a plain cell: the GIL
+//! guards it, `Tensor` is `!Send`, and code that runs without the GIL holds arrays only.
+
+use std::cell::{Cell, RefCell, UnsafeCell};
+use std::ffi::c_void;
+use std::marker::PhantomData;
+use std::ptr::NonNull;
+use std::rc::Rc;
+use std::sync::OnceLock;
+
+use super::node::{Edge, Hook, Node};
+use crate::core::{DType, Device, Layout, Meta};
+use crate::device::Array;
+use crate::err;
+use crate::error::Result;
+
+/// The top bit of the count: a Python object exists.
+const HAS_OBJECT: usize = 1 << (usize::BITS - 1);
+/// Handles kept for reuse per thread.
+const KEEP: usize = 256;
+
+pub struct Handle {
+    count: Cell<usize>,
+    object: Cell<*mut c_void>,
+    array: UnsafeCell<Array>,
+    /// Set by the user on a leaf; a recorded result has a `grad_fn` instead.
+    leaf_requires_grad: Cell<bool>,
+    /// Which output of `grad_fn` this is.
+    output_nr: Cell<u32>,
+    /// How this view of `base` was made, for the errors of writing to it.
+    view_kind: Cell<ViewKind>,
+    /// How often the history of this tensor was replaced by an in-place op (a base), or the base's
+    /// count for which `grad_fn` holds (a view).
+    history: Cell<u32>,
+    grad_fn: RefCell<Option<Rc<Node>>>,
+    /// The root that this is a view of.
+    base: RefCell<Option<Tensor>>,
+    extra: RefCell<Option<Box<Extra>>>,
+}
+
+/// How a view came to be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ViewKind {
+    Recorded,
+    /// Made under `no_grad`: writing to it in grad mode would lose gradients.
+    NoGrad,
+    /// One of several outputs (`unbind`, `split`): PyTorch forbids writing to it when recorded.
+    Many,
+}
+
+/// What few tensors have: gradients, hooks, a version of their own.
+#[derive(Default)]
+pub struct Extra {
+    pub grad: Option<Tensor>,
+    /// What the running backward has collected for this leaf.
+    pub slot: Option<Tensor>,
+    pub retains_grad: bool,
+    pub hooks: Vec<(u64, Hook)>,
+    /// Run after `.grad` has been written.
+    pub post_hooks: Vec<(u64, Hook)>,
+    /// `x.data` shares memory but not the version.
+    pub version: Option<u32>,
+}
+
+/// A tensor. Cloning shares it.
+#[repr(transparent)]
+pub struct Tensor(NonNull<Handle>, PhantomData<*const ()>);
+
+/// How floor 8 counts references of Python objects.
+pub struct ObjectHooks {
+    pub incref: unsafe fn(*mut c_void),
+    pub decref: unsafe fn(*mut c_void),
+}
+
+static OBJECTS: OnceLock<ObjectHooks> = OnceLock::new();
+
+pub fn set_object_hooks(hooks: ObjectHooks) {
+    let _ = OBJECTS.set(hooks);
+}
+
+struct FreeList(RefCell<Vec<NonNull<Handle>>>);
+
+impl Drop for FreeList {
+    fn drop(&mut self) {
+        for h in self.0.borrow_mut().drain(..) {
+            // SAFETY: a handle on the list is memory from `Box` whose content was dropped.
+            drop(unsafe { Box::from_raw(h.as_ptr().cast::<std::mem::MaybeUninit<Handle>>()) });
+        }
+    }
+}
+
+thread_local! {
+    static FREE: FreeList = const { FreeList(RefCell::new(Vec::new())) };
+}
+
+impl Tensor {
+    /// A tensor over `array`, outside any graph.
+    #[inline]
+    pub fn new(array: Array) -> Tensor {
+        let handle = Handle {
+            count: Cell::new(1),
+            object: Cell::new(std::ptr::null_mut()),
+            array: UnsafeCell::new(array),
+            leaf_requires_grad: Cell::new(false),
+            output_nr: Cell::new(0),
+            view_kind: Cell::new(ViewKind::Recorded),
+            history: Cell::new(0),
+            grad_fn: RefCell::new(None),
+            base: RefCell::new(None),
+            extra: RefCell::new(None),
+        };
+        let recycled = FREE.try_with(|f| f.0.borrow_mut().pop()).ok().flatten();
+        let ptr = match recycled {
+            Some(p) => {
+                // SAFETY: free memory of the right layout, owned by us since it was popped.
+                unsafe { p.as_ptr().write(handle) };
+                p
+            }
+            None => NonNull::from(Box::leak(Box::new(handle))),
+        };
+        Tensor(ptr, PhantomData)
+    }
+
+    #[inline]
+    fn handle(&self) -> &Handle {
+        // SAFETY: a Tensor owns one count, so the handle is alive.
+        unsafe { self.0.as_ref() }
+    }
+
+    /// Address of the handle: the identity of this tensor.
+    #[inline]
+    pub fn id(&self) -> usize {
+        self.0.as_ptr() as usize
+    }
+
+    /// Whether both are the same tensor, not merely equal.
+    #[inline]
+    pub fn is(&self, other: &Tensor) -> bool {
+        self.0 == other.0
+    }
+
+    /// The array. The reference must not be held across a call into Python, which may replace it.
+    #[inline]
+    pub fn array(&self) -> &Array {
+        // SAFETY: replaced only by `set_array`, whose callers hold no such reference.
+        unsafe { &*self.handle().array.get() }
+    }
+
+    /// Replaces the array in place: `p.data = t`, and resizing of `out=`.
+    pub fn set_array(&self, array: Array) {
+        // SAFETY: the GIL is held, and running kernels own their arrays.
+        unsafe { *self.handle().array.get() = array };
+    }
+
+    #[inline]
+    pub fn meta(&self) -> &Meta {
+        &self.array().meta
+    }
+
+    #[inline]
+    pub fn layout(&self) -> &Layout {
+        &self.array().meta.layout
+    }
+
+    #[inline]
+    pub fn shape(&self) -> &[usize] {
+        self.array().shape()
+    }
+
+    #[inline]
+    pub fn ndim(&self) -> usize {
+        self.array().ndim()
+    }
+
+    #[inline]
+    pub fn numel(&self) -> usize {
+        self.array().numel()
+    }
+
+    #[inline]
+    pub fn dtype(&self) -> DType {
+        self.array().dtype
+    }
+
+    #[inline]
+    pub fn device(&self) -> Device {
+        self.array().device
+    }
+
+    #[inline]
+    pub fn is_contiguous(&self) -> bool {
+        self.array().is_contiguous()
+    }
+
+    // ---- the graph
+
+    #[inline]
+    pub fn requires_grad(&self) -> bool {
+        self.handle().leaf_requires_grad.get() || self.handle().grad_fn.borrow().is_some() || self.stale()
+    }
+
+    /// Whether no recorded op made this tensor.
+    #[inline]
+    pub fn is_leaf(&self) -> bool {
+        self.handle().grad_fn.borrow().is_none() && !self.stale()
+    }
+
+    /// Switches recording on or off for a leaf.
+    pub fn set_requires_grad(&self, on: bool) -> Result<()> {
+        if !on && !self.is_leaf() {
+            return Err(err!(Runtime, "you can only change requires_grad flags of leaf variables.").hint(
+                "If you want to use a computed variable in a subgraph that doesn't require differentiation use \
+                 var_no_grad = var.detach().",
+            ));
+        }
+        if on && !self.dtype().is_float() {
+            return Err(err!(Runtime, "only Tensors of floating point dtype can require gradients")
+                .hint(format!("this tensor is {}; convert it first, e.g. x.float()", self.dtype().name())));
+        }
+        if self.is_leaf() {
+            self.handle().leaf_requires_grad.set(on);
+        }
+        Ok(())
+    }
+
+    /// The node that made this tensor, rebuilt first if this is a view whose base was written to.
+    #[inline]
+    pub fn grad_fn(&self) -> Result<Option<Rc<Node>>> {
+        if self.stale() {
+            super::views::rebuild(self)?;
+        }
+        Ok(self.handle().grad_fn.borrow().clone())
+    }
+
+    #[inline]
+    pub fn output_nr(&self) -> u32 {
+        self.handle().output_nr.get()
+    }
+
+    /// Makes this the result `output_nr` of `node`.
+    #[inline]
+    pub fn set_history(&self, node: Rc<Node>, output_nr: u32) {
+        self.handle().output_nr.set(output_nr);
+        *self.handle().grad_fn.borrow_mut() = Some(node);
+    }
+
+    /// Cuts this tensor off its graph: `detach_()`.
+    pub fn clear_history(&self) {
+        self.handle().output_nr.set(0);
+        *self.handle().grad_fn.borrow_mut() = None;
+        self.handle().leaf_requires_grad.set(false);
+    }
+
+    /// Where the gradient of this tensor goes.
+    #[inline]
+    pub fn edge(&self) -> Result<Edge> {
+        if let Some(node) = self.grad_fn()? {
+            return Ok(Edge::Node(node, self.output_nr()));
+        }
+        Ok(if self.handle().leaf_requires_grad.get() { Edge::Leaf(self.clone()) } else { Edge::None })
+    }
+
+    // ---- views
+
+    /// The root this is a view of.
+    pub fn base(&self) -> Option<Tensor> {
+        self.handle().base.borrow().clone()
+    }
+
+    pub fn is_view(&self) -> bool {
+        self.handle().base.borrow().is_some()
+    }
+
+    pub fn view_kind(&self) -> ViewKind {
+        self.handle().view_kind.get()
+    }
+
+    /// Notes that this tensor shows part of `of` (or of what `of` is a view of).
+    #[inline]
+    pub fn set_base(&self, of: &Tensor, kind: ViewKind) {
+        let root = of.base().unwrap_or_else(|| of.clone());
+        self.handle().history.set(root.handle().history.get());
+        self.handle().view_kind.set(kind);
+        *self.handle().base.borrow_mut() = Some(root);
+    }
+
+    pub fn clear_base(&self) {
+        *self.handle().base.borrow_mut() = None;
+    }
+
+    /// A view whose base got a new history since `grad_fn` was set.
+    #[inline]
+    pub fn stale(&self) -> bool {
+        match &*self.handle().base.borrow() {
+            Some(base) => base.handle().history.get() != self.handle().history.get(),
+            None => false,
+        }
+    }
+
+    /// A write through one of its views has given this base a new history: views must look again.
+    pub fn bump_history(&self) {
+        self.handle().history.set(self.handle().history.get().wrapping_add(1));
+    }
+
+    /// This view's `grad_fn` holds for the base as it is now.
+    pub fn mark_fresh(&self) {
+        if let Some(base) = &*self.handle().base.borrow() {
+            self.handle().history.set(base.handle().history.get());
+        }
+    }
+
+    // ---- versions
+
+    pub fn version(&self) -> u32 {
+        let own = self.handle().extra.borrow().as_ref().and_then(|e| e.version);
+        own.unwrap_or_else(|| self.array().storage.version())
+    }
+
+    #[inline]
+    pub fn bump_version(&self) {
+        if let Some(v) = self.handle().extra.borrow_mut().as_mut().and_then(|e| e.version.as_mut()) {
+            *v = v.wrapping_add(1);
+            return;
+        }
+        self.array().storage.bump_version();
+    }
+
+    // ---- rare parts
+
+    /// Reads the rare parts, if there are any.
+    #[inline]
+    pub fn extra<R>(&self, f: impl FnOnce(&Extra) -> R) -> Option<R> {
+        self.handle().extra.borrow().as_deref().map(f)
+    }
+
+    /// Changes the rare parts, which are made if missing. `f` must not drop tensors or call Python.
+    pub fn with_extra<R>(&self, f: impl FnOnce(&mut Extra) -> R) -> R {
+        f(self.handle().extra.borrow_mut().get_or_insert_default())
+    }
+
+    pub fn grad(&self) -> Option<Tensor> {
+        self.extra(|e| e.grad.clone()).flatten()
+    }
+
+    pub fn set_grad(&self, grad: Option<Tensor>) {
+        if grad.is_none() && self.handle().extra.borrow().is_none() {
+            return;
+        }
+        // The old gradient is dropped after the borrow ends: its drop may run Python code.
+        let old = self.with_extra(|e| std::mem::replace(&mut e.grad, grad));
+        drop(old);
+    }
+
+    /// A tensor over the same memory and version, outside the graph.
+    #[inline]
+    pub fn detach(&self) -> Tensor {
+        let out = Tensor::new(self.array().clone());
+        if let Some(v) = self.extra(|e| e.version).flatten() {
+            out.with_extra(|e| e.version = Some(v));
+        }
+        out
+    }
+
+    // ---- the Python object (floor 8 only)
+
+    /// The Python object, if one was made.
+    #[inline]
+    pub fn object(&self) -> *mut c_void {
+        self.handle().object.get()
+    }
+
+    /// Count without the object bit.
+    #[inline]
+    pub fn count(&self) -> usize {
+        self.handle().count.get() & !HAS_OBJECT
+    }
+
+    /// Gives the handle its Python object, which takes over this count.
+    ///
+    /// # Safety
+    /// `object` is a live Python object that will call [`Tensor::release_object`] when it dies; there was none.
+    #[inline]
+    pub unsafe fn give_to_object(self, object: *mut c_void) {
+        let h = self.handle();
+        h.object.set(object);
+        let n = h.count.get();
+        h.count.set(n | HAS_OBJECT);
+        if n > 1 {
+            if let Some(hooks) = OBJECTS.get() {
+                // SAFETY: the object is alive; the GIL is held.
+                unsafe { (hooks.incref)(object) };
+            }
+        }
+        std::mem::forget(self);
+    }
+
+    /// Borrows the tensor that a Python object owns.
+    ///
+    /// # Safety
+    /// `handle` came from [`Tensor::as_raw`] and its object is alive while the result is used.
+    #[inline]
+    pub unsafe fn borrow_raw(handle: &*mut c_void) -> &Tensor {
+        // SAFETY: Tensor is one pointer to the handle (transparent for this purpose).
+        unsafe { &*(handle as *const *mut c_void as *const Tensor) }
+    }
+
+    /// The handle pointer that an object stores.
+    #[inline]
+    pub fn as_raw(&self) -> *mut c_void {
+        self.0.as_ptr().cast()
+    }
+
+    /// The dying object gives its count back.
+    ///
+    /// # Safety
+    /// Called once, from the deallocator of the object given to `give_to_object`.
+    #[inline]
+    pub unsafe fn release_object(handle: *mut c_void) {
+        // SAFETY: the object still owned one count.
+        let t = Tensor(unsafe { NonNull::new_unchecked(handle.cast()) }, PhantomData);
+        t.handle().object.set(std::ptr::null_mut());
+        t.handle().count.set(t.handle().count.get() & !HAS_OBJECT);
+    }
+}
+
+impl Clone for Tensor {
+    #[inline]
+    fn clone(&self) -> Tensor {
+        let h = self.handle();
+        let n = h.count.get();
+        h.count.set(n + 1);
+        if n == HAS_OBJECT | 1 {
+            if let Some(hooks) = OBJECTS.get() {
+                // SAFETY: the object exists and the GIL is held (Tensor is !Send).
+                unsafe { (hooks.incref)(h.object.get()) };
+            }
+        }
+        Tensor(self.0, PhantomData)
+    }
+}
+
+impl Drop for Tensor {
+    #[inline]
+    fn drop(&mut self) {
+        let h = self.handle();
+        let n = h.count.get();
+        if n == 1 {
+            return free(self.0);
+        }
+        h.count.set(n - 1);
+        if n == HAS_OBJECT | 2 {
+            if let Some(hooks) = OBJECTS.get() {
+                // SAFETY: the handle's own reference keeps the object alive until now.
+                unsafe { (hooks.decref)(h.object.get()) };
+            }
+        }
+    }
+}
+
+/// Drops the content of a handle nobody counts and keeps its memory.
+#[inline]
+fn free(ptr: NonNull<Handle>) {
+    // SAFETY: the last count is gone; nodes are dropped without recursion (see `node`).
+    unsafe { std::ptr::drop_in_place(ptr.as_ptr()) };
+    let kept = FREE.try_with(|f| {
+        let mut list = f.0.borrow_mut();
+        let room = list.len() < KEEP;
+        if room {
+            list.push(ptr);
+        }
+        room
+    });
+    if !kept.unwrap_or(false) {
+        // SAFETY: memory from `Box`, content already dropped.
+        drop(unsafe { Box::from_raw(ptr.as_ptr().cast::<std::mem::MaybeUninit<Handle>>()) });
+    }
+}
+
+impl std::fmt::Debug for Tensor {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Tensor({} {:?})", self.dtype().name(), self.shape())
+    }
+}

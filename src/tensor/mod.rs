@@ -1,0 +1,16 @@
+//! Floor 4: the Tensor handle, graph nodes, versions, views, `trait Op`, and `apply`, the one door.
+//! Knows no op by name.
+
+pub mod apply;
+pub mod def;
+pub mod handle;
+pub mod mode;
+pub mod node;
+pub mod op;
+pub mod views;
+
+pub use apply::{apply, apply_inplace, apply_many};
+pub use def::{Arg, Args, OpDef, Operand, Outs};
+pub use handle::Tensor;
+pub use node::{Edge, Node};
+pub use op::{Context, Cotangents, Grads, Mask, Op, Saves};

@@ -1,0 +1,307 @@
+//! Graph nodes: an op that ran, what it saved, and where its gradients go.
+//!
+//! One allocation holds node and op. Nodes carry a global sequence number: a consumer is always
+//! younger than what it consumed, so descending order is a topological order. Dropping never recurses:
+//! nodes and saved tensors go through a thread-local list.
+
+use std::any::Any;
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+
+use super::handle::Tensor;
+use super::op::{Mask, Op, Saves};
+use crate::core::{DType, Meta};
+use crate::device::Array;
+use crate::error::Result;
+
+/// A Python callable or a native function that sees a gradient and may replace it.
+#[derive(Clone)]
+pub struct Hook(pub Rc<dyn Fn(&Tensor) -> Result<Option<Tensor>>>);
+
+/// Where a gradient goes.
+#[derive(Clone)]
+pub enum Edge {
+    /// Nobody asked.
+    None,
+    /// A leaf that accumulates into `.grad`.
+    Leaf(Tensor),
+    /// Output `.1` of a node.
+    Node(Rc<Node>, u32),
+}
+
+impl Edge {
+    #[inline]
+    pub fn is_some(&self) -> bool {
+        !matches!(self, Edge::None)
+    }
+}
+
+/// A short list of edges, inline up to three.
+pub enum Edges {
+    Inline(u8, [Edge; 3]),
+    Heap(Vec<Edge>),
+}
+
+impl std::ops::Deref for Edges {
+    type Target = [Edge];
+    #[inline]
+    fn deref(&self) -> &[Edge] {
+        match self {
+            Edges::Inline(n, e) => &e[..*n as usize],
+            Edges::Heap(v) => v,
+        }
+    }
+}
+
+/// A tensor kept for backward.
+pub enum Saved {
+    /// Input `.1`: the very tensor, with its Python object.
+    Input(Tensor, u8, u32),
+    /// Output `.1`, kept as an array: the tensor itself would own this node, a cycle.
+    Output(Array, u8, u32),
+}
+
+/// What ops save, inline up to two (the usual case).
+#[derive(Default)]
+pub enum SavedList {
+    #[default]
+    Empty,
+    One(Saved),
+    Two(Saved, Saved),
+    Heap(Vec<Saved>),
+    /// Backward has run without `retain_graph`.
+    Released,
+}
+
+impl SavedList {
+    pub fn iter(&self) -> impl Iterator<Item = &Saved> {
+        let (a, b, rest): (Option<&Saved>, Option<&Saved>, &[Saved]) = match self {
+            SavedList::Empty | SavedList::Released => (None, None, &[]),
+            SavedList::One(a) => (Some(a), None, &[]),
+            SavedList::Two(a, b) => (Some(a), Some(b), &[]),
+            SavedList::Heap(v) => (None, None, v),
+        };
+        a.into_iter().chain(b).chain(rest)
+    }
+
+    fn push(&mut self, s: Saved) {
+        *self = match std::mem::take(self) {
+            SavedList::Empty | SavedList::Released => SavedList::One(s),
+            SavedList::One(a) => SavedList::Two(a, s),
+            SavedList::Two(a, b) => SavedList::Heap(vec![a, b, s]),
+            SavedList::Heap(mut v) => {
+                v.push(s);
+                SavedList::Heap(v)
+            }
+        }
+    }
+}
+
+/// Gradients that have arrived for the outputs of a node, and whether the engine has queued it.
+#[derive(Default)]
+pub struct Scratch {
+    /// The run that owns the slots; 0 is nobody.
+    pub owner: u64,
+    pub first: Option<Tensor>,
+    /// Slots of outputs 1 and up.
+    pub rest: Vec<Option<Tensor>>,
+}
+
+/// What few nodes have.
+#[derive(Default)]
+pub struct NodeExtra {
+    /// `grad_fn.register_prehook`-like hooks on the gradient of an output: `(output, id, hook)`.
+    pub hooks: Vec<(u32, u64, Hook)>,
+    /// Outputs whose gradient is kept in `.grad` (`retain_grad`), held weakly through the handle's own life.
+    pub retain: Vec<(u32, RetainGrad)>,
+    /// Shapes and dtypes of the inputs, for ops that save [`Saves::META`].
+    pub metas: Vec<Meta>,
+    /// A Python object that belongs to the node (a custom function's context).
+    pub payload: Option<Rc<dyn Any>>,
+}
+
+/// Writes the gradient of a non-leaf to its `.grad`.
+#[derive(Clone)]
+pub struct RetainGrad(pub Rc<dyn Fn(&Tensor)>);
+
+pub struct Node<O: ?Sized = dyn Op> {
+    pub seq: u64,
+    /// How many outputs may get a gradient.
+    pub outputs: u32,
+    pub needs: Mask,
+    pub edges: RefCell<Edges>,
+    pub saved: RefCell<SavedList>,
+    pub scratch: RefCell<Scratch>,
+    pub extra: RefCell<Option<Box<NodeExtra>>>,
+    /// Last, so that `Rc<Node<Tanh>>` becomes `Rc<Node>`.
+    op: OpBox<O>,
+}
+
+/// Gives `Node` a sized prefix with a `Drop` of its own.
+struct OpBox<O: ?Sized>(O);
+
+thread_local! {
+    static SEQ: Cell<u64> = const { Cell::new(1) };
+    static DRAINING: Cell<bool> = const { Cell::new(false) };
+    static DRAIN: RefCell<Vec<Garbage>> = const { RefCell::new(Vec::new()) };
+}
+
+enum Garbage {
+    Edge(#[expect(dead_code, reason = "held to be dropped")] Edge),
+    Saved(#[expect(dead_code, reason = "held to be dropped")] Saved),
+}
+
+impl Node {
+    #[inline]
+    pub fn op(&self) -> &dyn Op {
+        &self.op.0
+    }
+
+    /// What saved `i`-th output or input looked like, where the op saved [`Saves::META`].
+    pub fn input_meta(&self, i: usize) -> Option<Meta> {
+        self.extra.borrow().as_ref().and_then(|e| e.metas.get(i).cloned())
+    }
+
+    pub fn with_extra<R>(&self, f: impl FnOnce(&mut NodeExtra) -> R) -> R {
+        f(self.extra.borrow_mut().get_or_insert_default())
+    }
+
+    /// Lets go of the saved tensors; a second backward will say so.
+    pub fn release(&self) {
+        let old = self.saved.replace(SavedList::Released);
+        drop_saved(old);
+    }
+
+    pub fn released(&self) -> bool {
+        matches!(*self.saved.borrow(), SavedList::Released)
+    }
+}
+
+impl<O: Op> Node<O> {
+    /// A node for `op` that has just computed `outs` from `x`.
+    #[inline]
+    pub fn record(op: O, x: &[&Tensor], outs: &[Tensor], needs: Mask) -> Result<Rc<Node>> {
+        let saves = op.saves(needs);
+        let mut saved = SavedList::Empty;
+        if saves.any() {
+            for (i, &t) in x.iter().enumerate() {
+                if saves.input(i) {
+                    saved.push(Saved::Input(t.clone(), i as u8, t.version()));
+                }
+            }
+            for (i, t) in outs.iter().enumerate() {
+                if saves.output(i) {
+                    saved.push(Saved::Output(t.array().clone(), i as u8, t.version()));
+                }
+            }
+        }
+        let edges = match x.len() {
+            0..=3 => {
+                let mut inline = [Edge::None, Edge::None, Edge::None];
+                for (e, &t) in inline.iter_mut().zip(x) {
+                    if needs_one(t) {
+                        *e = t.edge()?;
+                    }
+                }
+                Edges::Inline(x.len() as u8, inline)
+            }
+            _ => Edges::Heap(x.iter().map(|t| t.edge()).collect::<Result<_>>()?),
+        };
+        let extra = if saves.contains(Saves::META) {
+            let metas = x.iter().map(|t| t.meta().clone()).collect();
+            Some(Box::new(NodeExtra { metas, ..NodeExtra::default() }))
+        } else {
+            None
+        };
+        Ok(Rc::new(Node {
+            seq: next_seq(),
+            outputs: outs.len() as u32,
+            needs,
+            edges: RefCell::new(edges),
+            saved: RefCell::new(saved),
+            scratch: RefCell::new(Scratch::default()),
+            extra: RefCell::new(extra),
+            op: OpBox(op),
+        }))
+    }
+}
+
+#[inline]
+fn needs_one(t: &Tensor) -> bool {
+    t.requires_grad()
+}
+
+#[inline]
+fn next_seq() -> u64 {
+    SEQ.with(|s| {
+        let n = s.get();
+        s.set(n + 1);
+        n
+    })
+}
+
+impl<O: ?Sized> Drop for Node<O> {
+    #[inline]
+    fn drop(&mut self) {
+        let edges = std::mem::replace(self.edges.get_mut(), Edges::Heap(Vec::new()));
+        let saved = std::mem::take(self.saved.get_mut());
+        drop_saved(saved);
+        match edges {
+            Edges::Inline(n, e) => {
+                e.into_iter().take(n as usize).filter(Edge::is_some).for_each(|e| discard(Garbage::Edge(e)))
+            }
+            Edges::Heap(v) => v.into_iter().filter(Edge::is_some).for_each(|e| discard(Garbage::Edge(e))),
+        }
+    }
+}
+
+fn drop_saved(saved: SavedList) {
+    match saved {
+        SavedList::Empty | SavedList::Released => {}
+        SavedList::One(a) => discard(Garbage::Saved(a)),
+        SavedList::Two(a, b) => {
+            discard(Garbage::Saved(a));
+            discard(Garbage::Saved(b));
+        }
+        SavedList::Heap(v) => v.into_iter().for_each(|s| discard(Garbage::Saved(s))),
+    }
+}
+
+/// Drops now, or leaves it to the drop that is under way above us: a chain of a million nodes needs no
+/// stack. The flag is set before anything is dropped, since a saved tensor owns its node.
+fn discard(g: Garbage) {
+    // At thread exit the list may be gone; then plain recursion is all that is left.
+    let Ok(nested) = DRAINING.try_with(|d| d.replace(true)) else { return drop(g) };
+    if nested {
+        let mut g = Some(g);
+        let _ = DRAIN.try_with(|list| list.borrow_mut().extend(g.take()));
+        return;
+    }
+    drop(g);
+    while let Ok(Some(next)) = DRAIN.try_with(|list| list.borrow_mut().pop()) {
+        drop(next);
+    }
+    let _ = DRAINING.try_with(|d| d.set(false));
+}
+
+impl Saved {
+    pub fn what(&self) -> String {
+        match self {
+            Saved::Input(t, ..) => format!("its saved input, {} {}", t.dtype().name(), tuple(t.shape())),
+            Saved::Output(a, ..) => format!("its saved output, {} {}", a.dtype.name(), tuple(a.shape())),
+        }
+    }
+
+    pub fn dtype(&self) -> DType {
+        match self {
+            Saved::Input(t, ..) => t.dtype(),
+            Saved::Output(a, ..) => a.dtype,
+        }
+    }
+}
+
+/// `(16, 128)`, as Python writes a tuple.
+pub fn tuple(shape: &[usize]) -> String {
+    let items: Vec<String> = shape.iter().map(|n| n.to_string()).collect();
+    if items.len() == 1 { format!("({},)", items[0]) } else { format!("({})", items.join(", ")) }
+}

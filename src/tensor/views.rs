@@ -1,0 +1,248 @@
+//! Writes in place on tensors that share memory: who may be written, and how history follows.
+//!
+//! A view knows its root and its own layout over the root's storage. Writing `y` to a view of a recorded
+//! root is, for the graph, a new root: the old one with `y` scattered into the view's elements
+//! (`CopySlices`). Every view of that root is stale from then on and, when next asked, becomes an
+//! `AsStrided` of the new root. A stamp in the root counts its histories.
+
+use std::rc::Rc;
+
+use super::apply::{apply, record};
+use super::handle::{Tensor, ViewKind};
+use super::mode;
+use super::node::{Edge, Node};
+use super::op::{Context, Cotangents, Grads, Mask, Op, Saves};
+use crate::bail;
+use crate::core::{Layout, Meta};
+use crate::cpu;
+use crate::device::Array;
+use crate::err;
+use crate::error::Result;
+
+/// Refuses to write where gradients or elements would be lost.
+pub fn check_writable(op: &str, target: &Tensor) -> Result<()> {
+    if target.layout().overlaps_itself() {
+        bail!(
+            Runtime,
+            "unsupported operation: more than one element of the written-to tensor refers to a single memory location. \
+             Please clone() the tensor before performing the operation."
+        );
+    }
+    if !mode::grad_enabled() {
+        return Ok(());
+    }
+    let base = target.base();
+    if let Some(base) = &base {
+        if base.is_leaf() && base.requires_grad() {
+            return Err(err!(
+                Runtime,
+                "a view of a leaf Variable that requires grad is being used in an in-place operation."
+            )
+            .hint(format!("{op}: write under torch.no_grad(), or to a clone()")));
+        }
+        let recorded = base.requires_grad();
+        match target.view_kind() {
+            ViewKind::NoGrad if recorded => bail!(
+                Runtime,
+                "A view was created in no_grad mode and is being modified inplace with grad mode enabled. This view was \
+                 created inside a no_grad block, so gradients of the base would be lost; create the view outside of it, \
+                 or write under torch.no_grad()."
+            ),
+            ViewKind::Many if recorded => bail!(
+                Runtime,
+                "Output of a function that returns multiple views is being modified inplace. Such functions do not allow \
+                 the output views to be modified inplace. You should replace the inplace operation by an out-of-place one."
+            ),
+            _ => {}
+        }
+    } else if target.is_leaf() && target.requires_grad() {
+        return Err(err!(Runtime, "a leaf Variable that requires grad is being used in an in-place operation.")
+            .hint(format!("{op}: write under torch.no_grad(), or to a clone()")));
+    }
+    Ok(())
+}
+
+/// `target` as it is before a write: same history, its elements copied if backward will read them.
+pub fn past(target: &Tensor, copy: bool) -> Result<Tensor> {
+    let array = if copy {
+        let meta = Meta::new(Layout::contiguous(target.shape().into()), target.dtype(), target.device());
+        let fresh = Array::empty(meta)?;
+        cpu::copy::copy(target.array(), &fresh)?;
+        fresh
+    } else {
+        target.array().clone()
+    };
+    let old = Tensor::new(array);
+    if let Edge::Node(node, nr) = target.edge()? {
+        old.set_history(node, nr);
+    }
+    Ok(old)
+}
+
+/// `target` has been overwritten with result `nr` of `node`: its history, and that of what it views, is new.
+pub fn rebase(target: &Tensor, node: Rc<Node>, nr: u32) -> Result<()> {
+    let Some(base) = target.base() else {
+        target.set_history(node, nr);
+        target.bump_history();
+        return Ok(());
+    };
+    let old = past(&base, false)?;
+    let written = Tensor::new(target.array().clone());
+    written.set_history(node, nr);
+    let op = CopySlices { base: base.layout().clone(), view: target.layout().clone() };
+    if let Some(node) = record(op, &[&old, &written], &base)? {
+        base.set_history(node, 0);
+    }
+    base.bump_history();
+    rebuild(target)
+}
+
+/// Overwrites `target` with what `f` writes, which depends on no tensor (random numbers, a constant).
+pub fn overwrite(op: &'static str, target: &Tensor, f: impl FnOnce(&Array) -> Result<()>) -> Result<()> {
+    check_writable(op, target)?;
+    f(target.array())?;
+    target.bump_version();
+    if mode::grad_enabled() && target.requires_grad() {
+        let old = past(target, false)?;
+        if let Some(node) = record(Forget { name: op }, &[&old], target)? {
+            rebase(target, node, 0)?;
+        }
+    }
+    Ok(())
+}
+
+/// A stale view becomes an `AsStrided` of its root.
+pub fn rebuild(view: &Tensor) -> Result<()> {
+    let Some(base) = view.base() else { return Ok(()) };
+    view.mark_fresh();
+    let op = AsStrided { base: base.layout().clone(), view: view.layout().clone() };
+    let _grad = mode::GradGuard::new(true);
+    if let Some(node) = record(op, &[&base], view)? {
+        view.set_history(node, 0);
+    }
+    Ok(())
+}
+
+/// The elements of a root's storage under the layout of a view.
+pub struct AsStrided {
+    pub base: Layout,
+    pub view: Layout,
+}
+
+impl Op for AsStrided {
+    fn name(&self) -> &'static str {
+        "as_strided"
+    }
+    fn grad_name(&self) -> String {
+        "AsStridedBackward".into()
+    }
+    fn view(&self, x: &Layout) -> Option<Result<Layout>> {
+        // Gradients need not lie as the root did: `place` moves them there first.
+        if *x == self.base { Some(Ok(self.view.clone())) } else { None }
+    }
+    fn infer(&self, x: &[&Meta]) -> Result<Meta> {
+        Ok(x[0].contiguous(self.view.shape.clone()))
+    }
+    fn cpu(&self, x: &[&Array], out: &[Array]) -> Result<()> {
+        let placed = place(x[0], &self.base, &self.view)?;
+        cpu::copy::copy(&placed.with_layout(self.view.clone()), &out[0])
+    }
+    fn vjp(&self, _: &Context, g: &Cotangents) -> Result<Grads> {
+        Grads::one(apply(AsStridedBackward { base: self.base.clone(), view: self.view.clone() }, &[g.one()?])?)
+    }
+}
+
+/// Adds each element of a view's gradient to the element of the root that it shows.
+pub struct AsStridedBackward {
+    base: Layout,
+    view: Layout,
+}
+
+impl Op for AsStridedBackward {
+    fn name(&self) -> &'static str {
+        "as_strided_backward"
+    }
+    fn infer(&self, x: &[&Meta]) -> Result<Meta> {
+        Ok(x[0].contiguous(self.base.shape.clone()))
+    }
+    fn cpu(&self, x: &[&Array], out: &[Array]) -> Result<()> {
+        let end = self.base.end().max(self.view.end());
+        let flat = Meta::new(Layout::contiguous([end][..].into()), x[0].dtype, x[0].device);
+        let room = Array::zeros(flat)?;
+        let window = room.with_layout(self.view.clone());
+        if self.view.overlaps_itself() {
+            cpu::overlap::add(x[0], &window)?;
+        } else {
+            cpu::copy::copy(x[0], &window)?;
+        }
+        cpu::copy::copy(&room.with_layout(self.base.clone()), &out[0])
+    }
+    fn vjp(&self, _: &Context, g: &Cotangents) -> Result<Grads> {
+        Grads::one(apply(AsStrided { base: self.base.clone(), view: self.view.clone() }, &[g.one()?])?)
+    }
+}
+
+/// The root with the view's elements replaced. The data are already in place when this is recorded; run
+/// as an op (in second derivatives) it computes them afresh.
+pub struct CopySlices {
+    base: Layout,
+    view: Layout,
+}
+
+impl Op for CopySlices {
+    fn name(&self) -> &'static str {
+        "copy_slices"
+    }
+    fn grad_name(&self) -> String {
+        "CopySlices".into()
+    }
+    fn infer(&self, x: &[&Meta]) -> Result<Meta> {
+        Ok(x[0].contiguous(self.base.shape.clone()))
+    }
+    fn cpu(&self, x: &[&Array], out: &[Array]) -> Result<()> {
+        let placed = place(x[0], &self.base, &self.view)?;
+        cpu::copy::copy(x[1], &placed.with_layout(self.view.clone()))?;
+        cpu::copy::copy(&placed.with_layout(self.base.clone()), &out[0])
+    }
+    fn vjp(&self, c: &Context, g: &Cotangents) -> Result<Grads> {
+        let g = g.one()?;
+        let (base, view) = (&self.base, &self.view);
+        Grads::two(
+            c,
+            || {
+                let zeros = Meta::new(Layout::contiguous(view.shape.clone()), g.dtype(), g.device());
+                let zeros = Tensor::new(Array::zeros(zeros)?);
+                apply(CopySlices { base: base.clone(), view: view.clone() }, &[g, &zeros])
+            },
+            || apply(AsStrided { base: base.clone(), view: view.clone() }, &[g]),
+        )
+    }
+}
+
+/// A copy of `x` laid out as the root, in a block that reaches as far as root and view do.
+fn place(x: &Array, base: &Layout, view: &Layout) -> Result<Array> {
+    let end = base.end().max(view.end());
+    let room = Array::zeros(Meta::new(Layout::contiguous([end][..].into()), x.dtype, x.device))?;
+    cpu::copy::copy(x, &room.with_layout(base.clone()))?;
+    Ok(room)
+}
+
+/// The past of a tensor that was filled with numbers: no gradient goes there.
+struct Forget {
+    name: &'static str,
+}
+
+impl Op for Forget {
+    fn name(&self) -> &'static str {
+        self.name
+    }
+    fn infer(&self, x: &[&Meta]) -> Result<Meta> {
+        Ok(x[0].clone())
+    }
+    fn saves(&self, _: Mask) -> Saves {
+        Saves::NONE
+    }
+    fn vjp(&self, _: &Context, _: &Cotangents) -> Result<Grads> {
+        Grads::many(Vec::new())
+    }
+}
