@@ -5,6 +5,7 @@ use std::ffi::c_void;
 
 use super::handle::Tensor;
 use crate::core::{DType, Device, Number};
+use crate::device::rng::{SharedGenerator, default_generator};
 use crate::error::Result;
 
 /// A row of the registry.
@@ -75,7 +76,8 @@ pub enum Arg<'a> {
     Device(Device),
     /// A list of tensors.
     Tensors(&'a [&'a Tensor]),
-    /// A Python object the schema calls `Generator` or `Any`; floor 8 knows what it is.
+    Generator(&'a SharedGenerator),
+    /// A Python object the schema calls `Any`; floor 8 knows what it is.
     Object(*mut c_void),
 }
 
@@ -215,6 +217,14 @@ impl<'a> Args<'a> {
         match self.at(i) {
             Arg::Device(d) => Some(d),
             _ => None,
+        }
+    }
+
+    /// The generator given, else the default one.
+    pub fn generator(&self, i: usize) -> &'a SharedGenerator {
+        match self.at(i) {
+            Arg::Generator(g) => g,
+            _ => default_generator(),
         }
     }
 
