@@ -221,10 +221,10 @@ fn with_arrays<R>(x: &[&Tensor], f: impl FnOnce(&[&Array]) -> R) -> R {
 }
 
 fn run(op: &dyn Op, x: &[&Tensor]) -> Result<Tensor> {
-    if let Some(first) = x.first() {
-        if let Some(layout) = op.view(first.layout()) {
-            return Ok(alias(first, first.array().with_layout(layout?)));
-        }
+    if let Some(first) = x.first()
+        && let Some(layout) = op.view(first.layout())
+    {
+        return Ok(alias(first, first.array().with_layout(layout?)));
     }
     let meta = with_metas(x, |m| op.infer(m))?;
     let out = Array::empty(meta).map_err(|e| named(op, e))?;

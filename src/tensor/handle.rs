@@ -390,11 +390,11 @@ impl Tensor {
         h.object.set(object);
         let n = h.count.get();
         h.count.set(n | HAS_OBJECT);
-        if n > 1 {
-            if let Some(hooks) = OBJECTS.get() {
-                // SAFETY: the object is alive; the GIL is held.
-                unsafe { (hooks.incref)(object) };
-            }
+        if n > 1
+            && let Some(hooks) = OBJECTS.get()
+        {
+            // SAFETY: the object is alive; the GIL is held.
+            unsafe { (hooks.incref)(object) };
         }
         std::mem::forget(self);
     }
@@ -434,11 +434,11 @@ impl Clone for Tensor {
         let h = self.handle();
         let n = h.count.get();
         h.count.set(n + 1);
-        if n == HAS_OBJECT | 1 {
-            if let Some(hooks) = OBJECTS.get() {
-                // SAFETY: the object exists and the GIL is held (Tensor is !Send).
-                unsafe { (hooks.incref)(h.object.get()) };
-            }
+        if n == HAS_OBJECT | 1
+            && let Some(hooks) = OBJECTS.get()
+        {
+            // SAFETY: the object exists and the GIL is held (Tensor is !Send).
+            unsafe { (hooks.incref)(h.object.get()) };
         }
         Tensor(self.0, PhantomData)
     }
@@ -453,11 +453,11 @@ impl Drop for Tensor {
             return free(self.0);
         }
         h.count.set(n - 1);
-        if n == HAS_OBJECT | 2 {
-            if let Some(hooks) = OBJECTS.get() {
-                // SAFETY: the handle's own reference keeps the object alive until now.
-                unsafe { (hooks.decref)(h.object.get()) };
-            }
+        if n == HAS_OBJECT | 2
+            && let Some(hooks) = OBJECTS.get()
+        {
+            // SAFETY: the handle's own reference keeps the object alive until now.
+            unsafe { (hooks.decref)(h.object.get()) };
         }
     }
 }

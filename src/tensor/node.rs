@@ -7,6 +7,7 @@
 use std::any::Any;
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use super::handle::Tensor;
 use super::op::{Mask, Op, Saves};
@@ -16,7 +17,10 @@ use crate::error::Result;
 
 /// A Python callable or a native function that sees a gradient and may replace it.
 #[derive(Clone)]
-pub struct Hook(pub Rc<dyn Fn(&Tensor) -> Result<Option<Tensor>>>);
+pub struct Hook(pub Rc<HookFn>);
+
+/// Returns the gradient to go on with, or None to leave it as it is.
+pub type HookFn = dyn Fn(&Tensor) -> Result<Option<Tensor>>;
 
 /// Where a gradient goes.
 #[derive(Clone)]
@@ -141,7 +145,6 @@ pub struct Node<O: ?Sized = dyn Op> {
 struct OpBox<O: ?Sized>(O);
 
 thread_local! {
-    static SEQ: Cell<u64> = const { Cell::new(1) };
     static DRAINING: Cell<bool> = const { Cell::new(false) };
     static DRAIN: RefCell<Vec<Garbage>> = const { RefCell::new(Vec::new()) };
 }
@@ -231,13 +234,13 @@ fn needs_one(t: &Tensor) -> bool {
     t.requires_grad()
 }
 
+/// One counter for all threads, since a graph may span several; the GIL makes the two steps one.
 #[inline]
 fn next_seq() -> u64 {
-    SEQ.with(|s| {
-        let n = s.get();
-        s.set(n + 1);
-        n
-    })
+    static SEQ: AtomicU64 = AtomicU64::new(1);
+    let n = SEQ.load(Relaxed);
+    SEQ.store(n + 1, Relaxed);
+    n
 }
 
 impl<O: ?Sized> Drop for Node<O> {
