@@ -13,7 +13,7 @@ pub const INLINE: usize = 6;
 pub struct Dims<T> {
     len: usize,
     inline: [T; INLINE],
-    spill: Option<Box<Vec<T>>>,
+    spill: Option<Vec<T>>,
 }
 
 pub type Shape = Dims<usize>;
@@ -38,7 +38,7 @@ impl<T: Copy + Default> Dims<T> {
         if len <= INLINE {
             Dims { len, inline: [value; INLINE], spill: None }
         } else {
-            Dims { len, inline: [value; INLINE], spill: Some(Box::new(vec![value; len])) }
+            Dims { len, inline: [value; INLINE], spill: Some(vec![value; len]) }
         }
     }
 
@@ -53,7 +53,7 @@ impl<T: Copy + Default> Dims<T> {
             self.inline[at] = value;
         } else {
             let inline = &self.inline[..self.len.min(INLINE)];
-            self.spill.get_or_insert_with(|| Box::new(inline.to_vec())).insert(at, value);
+            self.spill.get_or_insert_with(|| inline.to_vec()).insert(at, value);
         }
         self.len += 1;
     }

@@ -59,7 +59,8 @@ pub struct Extra {
     pub grad: Option<Tensor>,
     /// What the running backward has collected for this leaf.
     pub slot: Option<Tensor>,
-    pub retains_grad: bool,
+    /// `.grad` of a non-leaf with `retain_grad`, shared with its node.
+    pub retained: Option<Rc<RefCell<Option<Tensor>>>>,
     pub hooks: Vec<(u64, Hook)>,
     /// Run after `.grad` has been written.
     pub post_hooks: Vec<(u64, Hook)>,
@@ -344,7 +345,11 @@ impl Tensor {
     }
 
     pub fn grad(&self) -> Option<Tensor> {
-        self.extra(|e| e.grad.clone()).flatten()
+        self.extra(|e| match &e.retained {
+            Some(slot) => slot.borrow().clone(),
+            None => e.grad.clone(),
+        })
+        .flatten()
     }
 
     pub fn set_grad(&self, grad: Option<Tensor>) {
@@ -352,7 +357,10 @@ impl Tensor {
             return;
         }
         // The old gradient is dropped after the borrow ends: its drop may run Python code.
-        let old = self.with_extra(|e| std::mem::replace(&mut e.grad, grad));
+        let old = self.with_extra(|e| match &e.retained {
+            Some(slot) => slot.replace(grad),
+            None => std::mem::replace(&mut e.grad, grad),
+        });
         drop(old);
     }
 

@@ -116,17 +116,13 @@ pub struct Scratch {
 pub struct NodeExtra {
     /// `grad_fn.register_prehook`-like hooks on the gradient of an output: `(output, id, hook)`.
     pub hooks: Vec<(u32, u64, Hook)>,
-    /// Outputs whose gradient is kept in `.grad` (`retain_grad`), held weakly through the handle's own life.
-    pub retain: Vec<(u32, RetainGrad)>,
+    /// Where outputs with `retain_grad` find their gradient; shared with the handle, which the node must not own.
+    pub retain: Vec<(u32, Rc<RefCell<Option<Tensor>>>)>,
     /// Shapes and dtypes of the inputs, for ops that save [`Saves::META`].
     pub metas: Vec<Meta>,
     /// A Python object that belongs to the node (a custom function's context).
     pub payload: Option<Rc<dyn Any>>,
 }
-
-/// Writes the gradient of a non-leaf to its `.grad`.
-#[derive(Clone)]
-pub struct RetainGrad(pub Rc<dyn Fn(&Tensor)>);
 
 pub struct Node<O: ?Sized = dyn Op> {
     pub seq: u64,
@@ -165,12 +161,21 @@ impl Node {
         self.extra.borrow().as_ref().and_then(|e| e.metas.get(i).cloned())
     }
 
+    /// Whether hooks or `retain_grad` wait for a gradient here.
+    #[inline]
+    pub fn hooked(&self) -> bool {
+        self.extra.borrow().as_ref().is_some_and(|e| !e.hooks.is_empty() || !e.retain.is_empty())
+    }
+
     pub fn with_extra<R>(&self, f: impl FnOnce(&mut NodeExtra) -> R) -> R {
         f(self.extra.borrow_mut().get_or_insert_default())
     }
 
     /// Lets go of the saved tensors; a second backward will say so.
     pub fn release(&self) {
+        if matches!(*self.saved.borrow(), SavedList::Empty) {
+            return;
+        }
         let old = self.saved.replace(SavedList::Released);
         drop_saved(old);
     }

@@ -1,0 +1,69 @@
+//! What happens to a gradient when it meets another, and when it reaches a leaf.
+
+use crate::bail;
+use crate::core::Meta;
+use crate::core::shape::list;
+use crate::cpu;
+use crate::device::Array;
+use crate::error::Result;
+use crate::ops;
+use crate::tensor::{Tensor, mode};
+
+/// The sum of what has arrived and what arrives. Written over the former where nobody else can see it.
+pub fn sum(have: Tensor, more: &Tensor) -> Result<Tensor> {
+    let private = !mode::grad_enabled()
+        && have.count() == 1
+        && have.object().is_null()
+        && have.array().storage.is_unique()
+        && have.shape() == more.shape()
+        && have.dtype() == more.dtype();
+    if private {
+        ops::add_inplace(&have, more)?;
+        return Ok(have);
+    }
+    ops::add(&have, more)
+}
+
+/// Adds the finished gradient of a leaf to its `.grad`.
+pub fn into_grad(leaf: &Tensor, g: Tensor) -> Result<()> {
+    if g.shape() != leaf.shape() || g.dtype() != leaf.dtype() {
+        bail!(
+            Runtime,
+            "internal error: a gradient of shape {} and dtype {} for a tensor of shape {} and dtype {}",
+            list(g.shape()),
+            g.dtype().name(),
+            list(leaf.shape()),
+            leaf.dtype().name()
+        );
+    }
+    let recording = mode::grad_enabled();
+    let grad = match leaf.grad() {
+        None if recording => g,
+        None => own(leaf, g)?,
+        Some(old) if recording => ops::add(&old, &g)?,
+        Some(old) => {
+            ops::add_inplace(&old, &g)?;
+            return Ok(());
+        }
+    };
+    leaf.set_grad(Some(grad));
+    Ok(())
+}
+
+/// The gradient as memory of its own, with the strides of a dense leaf: taken over where nobody else holds
+/// it, else copied.
+fn own(leaf: &Tensor, g: Tensor) -> Result<Tensor> {
+    let layout = leaf.layout();
+    let fits = if layout.is_dense() { g.layout().strides == layout.strides } else { g.is_contiguous() };
+    if fits && g.count() == 1 && g.object().is_null() && g.array().storage.is_unique() {
+        return Ok(if g.is_leaf() && !g.is_view() { g } else { g.detach() });
+    }
+    let mut wanted = layout.clone();
+    wanted.offset = 0;
+    if !layout.is_dense() {
+        wanted = crate::core::Layout::contiguous(layout.shape.clone());
+    }
+    let fresh = Array::empty(Meta::new(wanted, g.dtype(), g.device()))?;
+    cpu::copy::copy(g.array(), &fresh)?;
+    Ok(Tensor::new(fresh))
+}

@@ -1,0 +1,488 @@
+//! The backward engine: nodes in descending sequence number, which is a topological order, since a
+//! consumer is always younger than what it consumed. Iterative, and deterministic for any thread count.
+//!
+//! Gradients wait in the nodes themselves. A node that another live run has claimed (a hook that calls
+//! backward; a second thread while a kernel has released the GIL) gets a slot in this run's side table.
+
+use std::cell::{Cell, RefCell};
+use std::cmp::Ordering;
+use std::collections::{BinaryHeap, HashMap};
+use std::rc::Rc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+use super::accumulate::{into_grad, sum};
+use crate::bail;
+use crate::core::shape::list;
+use crate::core::{Element, Layout, Meta};
+use crate::device::Array;
+use crate::dispatch;
+use crate::err;
+use crate::error::Result;
+use crate::ops;
+use crate::tensor::handle::Extra;
+use crate::tensor::mode::GradGuard;
+use crate::tensor::node::{Hook, Scratch};
+use crate::tensor::op::{Context, Cotangents};
+use crate::tensor::{Edge, Node, Tensor};
+
+/// Adds d(roots)/d(leaf) to `.grad` of every leaf, or of `inputs` only.
+///
+/// A root without a gradient must be a scalar, whose gradient is 1. RuntimeError where a root has no graph, where
+/// shapes differ, or where saved tensors are gone or were changed.
+pub fn backward(
+    roots: &[(Tensor, Option<Tensor>)],
+    retain_graph: bool,
+    create_graph: bool,
+    inputs: Option<&[Tensor]>,
+) -> Result<()> {
+    match inputs {
+        None => Run::new(retain_graph, create_graph, None)?.execute(roots),
+        Some(inputs) => {
+            let mut run = Run::new(retain_graph, create_graph, Some(inputs))?;
+            run.execute(roots)?;
+            let _mode = GradGuard::new(create_graph);
+            for (input, g) in inputs.iter().zip(run.captured()) {
+                if let Some(g) = g {
+                    into_grad(input, g)?;
+                }
+            }
+            Ok(())
+        }
+    }
+}
+
+/// d(outputs)/d(inputs), None where an input was not used and `allow_unused`.
+pub fn grad(
+    outputs: &[(Tensor, Option<Tensor>)],
+    inputs: &[Tensor],
+    retain_graph: bool,
+    create_graph: bool,
+    allow_unused: bool,
+) -> Result<Vec<Option<Tensor>>> {
+    for t in inputs {
+        if !t.requires_grad() {
+            bail!(Runtime, "One of the differentiated Tensors does not require grad");
+        }
+    }
+    let mut run = Run::new(retain_graph, create_graph, Some(inputs))?;
+    run.execute(outputs)?;
+    let grads = run.captured();
+    if !allow_unused && grads.iter().any(Option::is_none) {
+        bail!(
+            Runtime,
+            "One of the differentiated Tensors appears to not have been used in the graph. Set allow_unused=True if this \
+             is the desired behavior."
+        );
+    }
+    Ok(grads)
+}
+
+/// A queued node; the youngest comes first.
+struct Entry(Rc<Node>);
+
+impl PartialEq for Entry {
+    fn eq(&self, other: &Entry) -> bool {
+        self.0.seq == other.0.seq
+    }
+}
+impl Eq for Entry {}
+impl PartialOrd for Entry {
+    fn partial_cmp(&self, other: &Entry) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+impl Ord for Entry {
+    fn cmp(&self, other: &Entry) -> Ordering {
+        self.0.seq.cmp(&other.0.seq)
+    }
+}
+
+/// Where a captured gradient comes from.
+struct Target {
+    tensor: Tensor,
+    node: Option<(Rc<Node>, u32)>,
+    grad: Option<Tensor>,
+}
+
+struct Run {
+    id: u64,
+    retain_graph: bool,
+    create_graph: bool,
+    /// The youngest queued node, kept beside the heap: a chain never touches the heap.
+    next: Option<Entry>,
+    heap: BinaryHeap<Entry>,
+    /// Leaves that have received something, in order of first arrival.
+    leaves: Vec<Tensor>,
+    side: HashMap<*const Node, Scratch>,
+    /// With `inputs=`: what to capture, and the nodes on a path to it.
+    targets: Option<Vec<Target>>,
+    path: HashMap<*const Node, bool>,
+}
+
+impl Run {
+    fn new(retain_graph: bool, create_graph: bool, inputs: Option<&[Tensor]>) -> Result<Run> {
+        static NEXT: AtomicU64 = AtomicU64::new(1);
+        let targets = match inputs {
+            None => None,
+            Some(list) => {
+                let mut targets = Vec::with_capacity(list.len());
+                for t in list {
+                    let node = t.grad_fn()?.map(|n| (n, t.output_nr()));
+                    targets.push(Target { tensor: t.clone(), node, grad: None });
+                }
+                Some(targets)
+            }
+        };
+        Ok(Run {
+            id: NEXT.fetch_add(1, Relaxed),
+            retain_graph,
+            create_graph,
+            next: None,
+            heap: BinaryHeap::new(),
+            leaves: Vec::new(),
+            side: HashMap::new(),
+            targets,
+            path: HashMap::new(),
+        })
+    }
+
+    fn execute(&mut self, roots: &[(Tensor, Option<Tensor>)]) -> Result<()> {
+        let _mode = GradGuard::new(self.create_graph);
+        let result = self.run(roots);
+        if result.is_err() {
+            self.clear();
+        }
+        result
+    }
+
+    fn run(&mut self, roots: &[(Tensor, Option<Tensor>)]) -> Result<()> {
+        let mut starts = Vec::with_capacity(roots.len());
+        for (i, (root, g)) in roots.iter().enumerate() {
+            if !root.requires_grad() {
+                return Err(err!(Runtime, "element {i} of tensors does not require grad and does not have a grad_fn")
+                    .hint("none of what it was computed from has requires_grad=True, or it was computed under no_grad or detached"));
+            }
+            starts.push((root.edge()?, seed(i, root, g.as_ref())?));
+        }
+        if self.targets.is_some() {
+            self.find_paths(&starts);
+        }
+        for (edge, g) in starts {
+            self.deliver(&edge, g)?;
+        }
+        while let Some(Entry(node)) = self.pop() {
+            self.step(&node)?;
+        }
+        self.finish()
+    }
+
+    fn pop(&mut self) -> Option<Entry> {
+        let next = self.next.take();
+        match (next, self.heap.peek()) {
+            (Some(a), Some(b)) if a < *b => {
+                let top = self.heap.pop();
+                self.next = Some(a);
+                top
+            }
+            (Some(a), _) => Some(a),
+            (None, _) => self.heap.pop(),
+        }
+    }
+
+    fn push(&mut self, entry: Entry) {
+        match self.next.take() {
+            None => self.next = Some(entry),
+            Some(old) if old < entry => {
+                self.heap.push(old);
+                self.next = Some(entry);
+            }
+            Some(old) => {
+                self.heap.push(entry);
+                self.next = Some(old);
+            }
+        }
+    }
+
+    /// Hands `g` to the leaf or node behind `edge`.
+    fn deliver(&mut self, edge: &Edge, g: Tensor) -> Result<()> {
+        match edge {
+            Edge::None => Ok(()),
+            Edge::Leaf(leaf) => {
+                if let Some(targets) = &self.targets
+                    && !targets.iter().any(|t| t.tensor.is(leaf))
+                {
+                    return Ok(());
+                }
+                let have = leaf.with_extra(|e| e.slot.take());
+                let g = match have {
+                    None => {
+                        self.leaves.push(leaf.clone());
+                        g
+                    }
+                    Some(have) => sum(have, &g)?,
+                };
+                leaf.with_extra(|e| e.slot = Some(g));
+                Ok(())
+            }
+            Edge::Node(node, nr) => {
+                if self.targets.is_some() && !self.path.contains_key(&Rc::as_ptr(node)) {
+                    return Ok(());
+                }
+                self.deposit(node, *nr as usize, g)
+            }
+        }
+    }
+
+    fn deposit(&mut self, node: &Rc<Node>, nr: usize, g: Tensor) -> Result<()> {
+        let mut slots = node.scratch.borrow_mut();
+        let mut queue = false;
+        if slots.owner == 0 {
+            slots.owner = self.id;
+            queue = true;
+        }
+        if slots.owner == self.id {
+            let have = take(&mut slots, nr);
+            drop(slots);
+            let g = match have {
+                None => g,
+                Some(have) => sum(have, &g)?,
+            };
+            put(&mut node.scratch.borrow_mut(), nr, g);
+        } else {
+            drop(slots);
+            let slots = self.side.entry(Rc::as_ptr(node)).or_default();
+            queue = slots.owner == 0;
+            slots.owner = self.id;
+            let g = match take(slots, nr) {
+                None => g,
+                Some(have) => sum(have, &g)?,
+            };
+            put(slots, nr, g);
+        }
+        if queue {
+            self.push(Entry(node.clone()));
+        }
+        Ok(())
+    }
+
+    /// Runs one node with the gradients that have arrived for its outputs.
+    fn step(&mut self, node: &Rc<Node>) -> Result<()> {
+        let slots = if node.scratch.borrow().owner == self.id {
+            node.scratch.take()
+        } else {
+            self.side.remove(&Rc::as_ptr(node)).unwrap_or_default()
+        };
+        if node.outputs == 1 {
+            return self.pass(node, &mut [slots.first]);
+        }
+        let mut grads = slots.rest;
+        grads.insert(0, slots.first);
+        grads.resize(node.outputs as usize, None);
+        self.pass(node, &mut grads)
+    }
+
+    /// Hooks, captures, the vjp, and on to the inputs.
+    fn pass(&mut self, node: &Rc<Node>, grads: &mut [Option<Tensor>]) -> Result<()> {
+        if node.hooked() {
+            run_node_hooks(node, grads)?;
+        }
+        if let Some(targets) = &mut self.targets {
+            for t in targets.iter_mut() {
+                match &t.node {
+                    Some((n, nr)) if Rc::ptr_eq(n, node) => t.grad = grads.get(*nr as usize).cloned().flatten(),
+                    _ => {}
+                }
+            }
+            if self.path.get(&Rc::as_ptr(node)) == Some(&false) {
+                return Ok(());
+            }
+        }
+        let mut outgoing = node.op().vjp(&Context::new(node), &Cotangents(grads))?;
+        // Let go of what came in, so that what goes out can be summed in place.
+        grads.fill(None);
+        if !self.retain_graph {
+            node.release();
+        }
+        let edges = node.edges.borrow();
+        for (i, edge) in edges.iter().enumerate() {
+            if let Some(g) = outgoing.take(i) {
+                self.deliver(edge, g)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Sums are complete: hooks of leaves, then `.grad` or the capture.
+    fn finish(&mut self) -> Result<()> {
+        let mut i = 0;
+        while i < self.leaves.len() {
+            let leaf = self.leaves[i].clone();
+            i += 1;
+            let Some(mut g) = leaf.with_extra(|e| e.slot.take()) else { continue };
+            for hook in hooks_of(&leaf, |e| &e.hooks) {
+                if let Some(new) = (hook.0)(&g)? {
+                    g = new;
+                }
+            }
+            if let Some(targets) = &mut self.targets {
+                for t in targets.iter_mut().filter(|t| t.node.is_none() && t.tensor.is(&leaf)) {
+                    t.grad = Some(g.clone());
+                }
+                continue;
+            }
+            into_grad(&leaf, g)?;
+            for hook in hooks_of(&leaf, |e| &e.post_hooks) {
+                (hook.0)(&leaf)?;
+            }
+        }
+        self.leaves.clear();
+        Ok(())
+    }
+
+    /// Marks every node from which a target can be reached: true where its vjp must run, false where only its
+    /// own gradient is wanted.
+    fn find_paths(&mut self, starts: &[(Edge, Tensor)]) {
+        let targets = self.targets.as_deref().unwrap_or(&[]);
+        let mut seen: HashMap<*const Node, Rc<Node>> = HashMap::new();
+        let mut stack: Vec<Rc<Node>> = Vec::new();
+        let mut visit = |edge: &Edge, stack: &mut Vec<Rc<Node>>| {
+            if let Edge::Node(n, _) = edge
+                && seen.insert(Rc::as_ptr(n), n.clone()).is_none()
+            {
+                stack.push(n.clone());
+            }
+        };
+        starts.iter().for_each(|(e, _)| visit(e, &mut stack));
+        while let Some(node) = stack.pop() {
+            node.edges.borrow().iter().for_each(|e| visit(e, &mut stack));
+        }
+        let mut nodes: Vec<Rc<Node>> = seen.into_values().collect();
+        nodes.sort_by_key(|n| n.seq);
+        for node in nodes {
+            let through = node.edges.borrow().iter().any(|e| match e {
+                Edge::None => false,
+                Edge::Leaf(leaf) => targets.iter().any(|t| t.tensor.is(leaf)),
+                Edge::Node(n, _) => self.path.contains_key(&Rc::as_ptr(n)),
+            });
+            let wanted = targets.iter().any(|t| t.node.as_ref().is_some_and(|(n, _)| Rc::ptr_eq(n, &node)));
+            if through || wanted {
+                self.path.insert(Rc::as_ptr(&node), through);
+            }
+        }
+    }
+
+    fn captured(&mut self) -> Vec<Option<Tensor>> {
+        self.targets.take().into_iter().flatten().map(|t| t.grad).collect()
+    }
+
+    /// After an error: no gradient stays behind in a node or leaf.
+    fn clear(&mut self) {
+        while let Some(Entry(node)) = self.pop() {
+            let mine = node.scratch.borrow().owner == self.id;
+            if mine {
+                drop(node.scratch.take());
+            }
+        }
+        for leaf in self.leaves.drain(..) {
+            let slot = leaf.with_extra(|e| e.slot.take());
+            drop(slot);
+        }
+        self.side.clear();
+    }
+}
+
+fn take(slots: &mut Scratch, nr: usize) -> Option<Tensor> {
+    if nr == 0 { slots.first.take() } else { slots.rest.get_mut(nr - 1).and_then(Option::take) }
+}
+
+fn put(slots: &mut Scratch, nr: usize, g: Tensor) {
+    if nr == 0 {
+        slots.first = Some(g);
+        return;
+    }
+    if slots.rest.len() < nr {
+        slots.rest.resize(nr, None);
+    }
+    slots.rest[nr - 1] = Some(g);
+}
+
+fn hooks_of(leaf: &Tensor, of: impl Fn(&Extra) -> &Vec<(u64, Hook)>) -> Vec<Hook> {
+    leaf.extra(|e| of(e).iter().map(|(_, h)| h.clone()).collect()).unwrap_or_default()
+}
+
+fn run_node_hooks(node: &Rc<Node>, grads: &mut [Option<Tensor>]) -> Result<()> {
+    let (hooks, retain) = node.with_extra(|e| (e.hooks.clone(), e.retain.clone()));
+    for (nr, _, hook) in hooks {
+        if let Some(Some(g)) = grads.get(nr as usize)
+            && let Some(new) = (hook.0)(g)?
+        {
+            grads[nr as usize] = Some(new);
+        }
+    }
+    for (nr, slot) in retain {
+        if let Some(Some(g)) = grads.get(nr as usize) {
+            let have = slot.take();
+            let total = match have {
+                None => g.clone(),
+                Some(have) => ops::add(&have, g)?,
+            };
+            slot.replace(Some(total));
+        }
+    }
+    Ok(())
+}
+
+/// The gradient that starts a root: the given one if it fits, 1 for a scalar.
+fn seed(i: usize, root: &Tensor, g: Option<&Tensor>) -> Result<Tensor> {
+    if let Some(g) = g {
+        if g.shape() != root.shape() {
+            bail!(
+                Runtime,
+                "Mismatch in shape: grad_output[{i}] has a shape of {} and output[{i}] has a shape of {}.",
+                list(g.shape()),
+                list(root.shape())
+            );
+        }
+        if g.dtype() != root.dtype() {
+            return ops::cast::to_dtype(g, root.dtype());
+        }
+        return Ok(g.clone());
+    }
+    if root.numel() != 1 {
+        return Err(err!(Runtime, "grad can be implicitly created only for scalar outputs").hint(format!(
+            "this tensor has shape {}; reduce it first (loss.mean().backward()), or pass backward(gradient=...)",
+            list(root.shape())
+        )));
+    }
+    let ones = Array::empty(Meta::new(Layout::contiguous(root.layout().shape.clone()), root.dtype(), root.device()))?;
+    dispatch!(root.dtype(), T => {
+        // SAFETY: one element, freshly allocated.
+        unsafe { ones.ptr::<T>().write(T::from_i64(1)) }
+    });
+    Ok(Tensor::new(ones))
+}
+
+thread_local! {
+    static HOOK_ID: Cell<u64> = const { Cell::new(0) };
+}
+
+/// A number that names a hook for its removal.
+pub fn next_hook_id() -> u64 {
+    HOOK_ID.set(HOOK_ID.get() + 1);
+    HOOK_ID.get()
+}
+
+/// Makes `.grad` of a non-leaf keep what backward computes for it: `retain_grad()`.
+pub fn retain_grad(t: &Tensor) -> Result<()> {
+    if !t.requires_grad() {
+        bail!(Runtime, "can't retain_grad on Tensor that has requires_grad=False");
+    }
+    let Some(node) = t.grad_fn()? else { return Ok(()) };
+    if t.extra(|e| e.retained.is_some()) == Some(true) {
+        return Ok(());
+    }
+    let slot = Rc::new(RefCell::new(None));
+    t.with_extra(|e| e.retained = Some(slot.clone()));
+    node.with_extra(|e| e.retain.push((t.output_nr(), slot)));
+    Ok(())
+}

@@ -1,0 +1,7 @@
+//! Floor 6: running backward. Recording is below the ops (`tensor/node.rs`); running is above them, since it
+//! adds gradients.
+
+mod accumulate;
+mod engine;
+
+pub use engine::{backward, grad, next_hook_id, retain_grad};
