@@ -5,5 +5,6 @@ pub mod core;
 pub mod cpu;
 pub mod device;
 pub mod error;
+pub mod io;
 pub mod ops;
 pub mod tensor;

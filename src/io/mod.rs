@@ -1,0 +1,3 @@
+//! Floor 7: file formats.
+
+pub mod safetensors;
