@@ -2,7 +2,10 @@
 
 pub mod copy;
 pub mod dispatch;
+pub mod fold;
 pub mod overlap;
 pub mod random;
+pub mod reduce;
 pub mod strided;
 pub mod threads;
+pub mod widen;

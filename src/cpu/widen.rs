@@ -1,0 +1,190 @@
+//! Elements brought to the type a kernel computes in, a tile at a time: halves to float32, integers and bool to int64, anything
+//! to the byte "is not zero". And results brought back.
+
+use half::{bf16, f16};
+
+use super::strided::{Raw, Walk};
+use crate::core::{Bool, Element};
+use crate::device::Array;
+use crate::{dispatch, simd};
+
+/// An element type that a kernel computes in as `A`.
+pub trait Widen<A: Copy>: Element {
+    /// Whether both are one type, so that memory can be read as it is.
+    const SAME: bool = false;
+    fn widen(self) -> A;
+}
+
+macro_rules! widen {
+    ($($s:ty => $a:ty, $same:expr, |$v:ident| $e:expr;)*) => { $(
+        impl Widen<$a> for $s {
+            const SAME: bool = $same;
+            #[inline(always)]
+            fn widen(self) -> $a {
+                let $v = self;
+                $e
+            }
+        }
+    )* };
+}
+widen! {
+    f32 => f32, true, |v| v;
+    f16 => f32, false, |v| f16_to_f32(v.to_bits());
+    bf16 => f32, false, |v| f32::from_bits((v.to_bits() as u32) << 16);
+    f64 => f64, true, |v| v;
+    i64 => i64, true, |v| v;
+    i32 => i64, false, |v| v as i64;
+    u8 => i64, false, |v| v as i64;
+    Bool => i64, false, |v| v.get() as i64;
+    f32 => u8, false, |v| (v != 0.0) as u8;
+    f64 => u8, false, |v| (v != 0.0) as u8;
+    f16 => u8, false, |v| (v.to_bits() & 0x7fff != 0) as u8;
+    bf16 => u8, false, |v| (v.to_bits() & 0x7fff != 0) as u8;
+    i64 => u8, false, |v| (v != 0) as u8;
+    i32 => u8, false, |v| (v != 0) as u8;
+    u8 => u8, false, |v| (v != 0) as u8;
+    Bool => u8, false, |v| v.get() as u8;
+}
+
+/// Without branches, so that loops vectorise: the exponent is rebased by an exact product.
+#[inline(always)]
+fn f16_to_f32(h: u16) -> f32 {
+    let magnitude = ((h & 0x7fff) as u32) << 13;
+    let rebased = (f32::from_bits(magnitude) * f32::from_bits(0x7780_0000)).to_bits();
+    let special = ((magnitude >= 0x0f80_0000) as u32).wrapping_neg() & (magnitude | 0x7f80_0000);
+    let plain = ((magnitude < 0x0f80_0000) as u32).wrapping_neg() & rebased;
+    f32::from_bits(plain | special | ((h & 0x8000) as u32) << 16)
+}
+
+simd! {
+    /// `y[i] = x[i * stride]`, widened.
+    pub unsafe fn load[S: Widen<A>, A: Copy][S, A](x: *const S, stride: isize, n: usize, y: *mut A) = load_body;
+}
+
+#[inline(always)]
+unsafe fn load_body<S: Widen<A>, A: Copy>(x: *const S, stride: isize, n: usize, y: *mut A) {
+    if stride == 1 {
+        for i in 0..n {
+            // SAFETY: n elements each.
+            unsafe { *y.add(i) = (*x.add(i)).widen() }
+        }
+    } else {
+        for i in 0..n as isize {
+            // SAFETY: as above.
+            unsafe { *y.offset(i) = (*x.wrapping_offset(i * stride)).widen() }
+        }
+    }
+}
+
+/// What a kernel computes in, and how its results become elements.
+pub trait Acc: Element + Default {
+    fn element<T: Element>(self) -> T;
+}
+
+macro_rules! acc {
+    ($($a:ty => $via:ident as $w:ty;)*) => { $(
+        impl Acc for $a {
+            #[inline(always)]
+            fn element<T: Element>(self) -> T {
+                T::$via(self as $w)
+            }
+        }
+    )* };
+}
+acc! {
+    f32 => from_f64 as f64;
+    f64 => from_f64 as f64;
+    i64 => from_i64 as i64;
+    u8 => from_i64 as i64;
+}
+
+/// Runs `f` on memory for the results of a kernel that computes in `A`: that of the contiguous `out` itself where the types
+/// agree, else memory that is converted into `out` afterwards.
+pub fn with_results<A: Acc>(out: &Array, f: &mut dyn FnMut(*mut A)) {
+    if A::DTYPE == out.dtype {
+        return f(out.ptr());
+    }
+    let n = out.numel();
+    let mut few = [A::default(); 16];
+    let mut many = Vec::new();
+    let results = if n <= few.len() {
+        few.as_mut_ptr()
+    } else {
+        many.resize(n, A::default());
+        many.as_mut_ptr()
+    };
+    f(results);
+    dispatch!(out.dtype, T => for i in 0..n {
+        // SAFETY: n elements each; `out` is contiguous.
+        unsafe { *out.ptr::<T>().add(i) = (*results.add(i)).element() }
+    });
+}
+
+/// The elements of `x` in logical order, widened, in memory of their own unless they lie so already.
+pub fn contiguous<S: Widen<A>, A: Acc>(x: &Array) -> Flat<A> {
+    let p = x.ptr::<S>();
+    if S::SAME && x.is_contiguous() {
+        return Flat { p: Raw::new(p.cast()), _own: Vec::new() };
+    }
+    let mut own = vec![A::default(); x.numel()];
+    let y = Raw::new(own.as_mut_ptr());
+    let (walk, x) = (Walk::new(x.shape(), [x.strides()]), Raw::new(p));
+    super::threads::split(own.len(), 1 << 15, &|range| {
+        let step = walk.steps()[0];
+        walk.pieces(range, |[at], start, n| {
+            // SAFETY: elements of x, and places of `own` that only this range has.
+            unsafe { load::<S, A>(x.at(at), step, n, y.at(start as isize)) }
+        });
+    });
+    Flat { p: y, _own: own }
+}
+
+/// What [`contiguous`] gives.
+pub struct Flat<A> {
+    p: Raw<A>,
+    _own: Vec<A>,
+}
+
+impl<A> Flat<A> {
+    #[inline]
+    pub fn raw(&self) -> Raw<A> {
+        self.p
+    }
+}
+
+/// Runs `$body` with `$s` the type of the elements of `$dtype` and `$a` the type to compute in; `only float` leaves the
+/// integers out.
+#[macro_export]
+macro_rules! widened {
+    (only float $dtype:expr, $s:ident, $a:ident => $body:expr) => {
+        match $dtype {
+            $crate::core::DType::F16 => { type $s = ::half::f16; type $a = f32; $body }
+            $crate::core::DType::BF16 => { type $s = ::half::bf16; type $a = f32; $body }
+            $crate::core::DType::F32 => { type $s = f32; type $a = f32; $body }
+            $crate::core::DType::F64 => { type $s = f64; type $a = f64; $body }
+            _ => {}
+        }
+    };
+    ($dtype:expr, $s:ident, $a:ident => $body:expr) => {
+        match $dtype {
+            $crate::core::DType::Bool => { type $s = $crate::core::Bool; type $a = i64; $body }
+            $crate::core::DType::U8 => { type $s = u8; type $a = i64; $body }
+            $crate::core::DType::I32 => { type $s = i32; type $a = i64; $body }
+            $crate::core::DType::I64 => { type $s = i64; type $a = i64; $body }
+            other => $crate::widened!(only float other, $s, $a => $body),
+        }
+    };
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn halves_widen_exactly() {
+        for bits in 0..=u16::MAX {
+            let (ours, theirs) = (f16_to_f32(bits), f16::from_bits(bits).to_f32());
+            assert!(ours.to_bits() == theirs.to_bits() || ours.is_nan() && theirs.is_nan(), "{bits:#x}");
+        }
+    }
+}
