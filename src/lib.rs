@@ -5,6 +5,7 @@ pub mod core;
 pub mod cpu;
 pub mod device;
 pub mod error;
+pub mod expr;
 pub mod io;
 pub mod ops;
 pub mod tensor;

@@ -1,0 +1,17 @@
+//! Floor 1: scalar expressions. A formula is an ordinary function, generic over [`Scalar`]; run with other types it
+//! becomes a vectorised loop ([`Lane`]), a recorded [`Graph`], its derivative ([`Dual`]) or WGSL text.
+//! Knows no tensors.
+
+pub mod body;
+pub mod diff;
+pub mod dual;
+pub mod graph;
+pub mod lanes;
+pub mod math;
+pub mod scalar;
+
+pub use body::{Body, MAX_INPUTS, MAX_PARAMS, Place};
+pub use dual::Dual;
+pub use graph::{Expr, Graph};
+pub use lanes::{Lane, Native};
+pub use scalar::{Left, Mask, Scalar};
