@@ -165,11 +165,11 @@ macro_rules! float_basics {
         // Not `f32::min`, which lets NaN lose.
         #[inline(always)]
         fn min(self, o: Self) -> Self {
-            if (self < o) | (self != self) { self } else { o }
+            if (self < o) | (self.is_nan()) { self } else { o }
         }
         #[inline(always)]
         fn max(self, o: Self) -> Self {
-            if (self > o) | (self != self) { self } else { o }
+            if (self > o) | (self.is_nan()) { self } else { o }
         }
         #[inline(always)]
         fn eq(self, o: Self) -> bool {
@@ -241,7 +241,7 @@ macro_rules! float_lane {
         impl Native for $t {
             float_basics! { $t }
             functions! { $t: exp exp2 expm1 log log1p log2 sin cos tan asin acos atan sinh cosh tanh erf erfinv
-                lgamma digamma; pow atan2 }
+            lgamma digamma; pow atan2 }
         }
     };
 }
@@ -265,7 +265,7 @@ macro_rules! through_f64 {
 /// Integer operations wrap; a zero divisor, which the ops refuse beforehand, gives 0.
 impl Native for i64 {
     through_f64! { exp exp2 expm1 log log1p log2 sin cos tan asin acos atan sinh cosh tanh sqrt rsqrt erf erfinv
-        lgamma digamma; atan2 }
+    lgamma digamma; atan2 }
     #[inline(always)]
     fn lit(value: f64) -> i64 {
         f64_to_i64(value)

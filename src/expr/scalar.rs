@@ -17,7 +17,9 @@ macro_rules! intrinsics {
 }
 
 /// What a comparison gives: a truth value per element.
-pub trait Mask: Copy + BitAnd<Output = Self> + BitOr<Output = Self> + BitXor<Output = Self> + Not<Output = Self> {
+pub trait Mask:
+    Copy + BitAnd<Output = Self> + BitOr<Output = Self> + BitXor<Output = Self> + Not<Output = Self>
+{
     fn of(value: bool) -> Self;
 }
 

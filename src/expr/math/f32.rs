@@ -75,7 +75,13 @@ pub fn expm1(x: f32) -> f32 {
     let y = 2.0 * s.mul_add(p, s - 0.5);
     let y = if n == 0 { p } else { y };
     // The clamp turns -0 into itself, the polynomial into 0.
-    if x == 0.0 { x } else if n > 128 { f32::INFINITY } else { y }
+    if x == 0.0 {
+        x
+    } else if x > 89.0 {
+        f32::INFINITY
+    } else {
+        y
+    }
 }
 
 /// x = 2^e (1 + f), 1 + f in [0.707, 1.414], for finite x > 0.
@@ -104,7 +110,7 @@ fn log_edges(x: f32, y: f32) -> f32 {
     let y = if x == f32::INFINITY { x } else { y };
     let y = if x < 0.0 { f32::NAN } else { y };
     let y = if x == 0.0 { f32::NEG_INFINITY } else { y };
-    if x != x { x } else { y }
+    if x.is_nan() { x } else { y }
 }
 
 #[inline(always)]
@@ -180,7 +186,7 @@ pub fn erf(x: f32) -> f32 {
     let (y, n) = expm1_reduced(-q);
     let s = pow2(n);
     let big = (1.0 - s.mul_add(y, s)).copysign(x);
-    if (a < 0.93) | (x != x) { small } else { big }
+    if (a < 0.93) | (x.is_nan()) { small } else { big }
 }
 
 /// 2/pi times 2^32k modulo 4 for k = 0..4, in three parts of 28, 28 and 53 bits.
@@ -211,7 +217,8 @@ fn modulo_4(p: f64) -> f64 {
 #[inline(always)]
 fn turns(x: f32) -> (u32, f32) {
     let a = x.abs();
-    let y = x as f64 * by_size(a, 1.0, 2.328_306_436_538_696_3e-10, 5.421_010_862_427_522e-20, 1.262_177_448_353_618_9e-29);
+    let y =
+        x as f64 * by_size(a, 1.0, 2.328_306_436_538_696_3e-10, 5.421_010_862_427_522e-20, 1.262_177_448_353_619e-29);
     let [t0, t1, t2, t3] = TURNS;
     let f = modulo_4(y * by_size(a, t0[0], t1[0], t2[0], t3[0]))
         + (modulo_4(y * by_size(a, t0[1], t1[1], t2[1], t3[1])) + y * by_size(a, t0[2], t1[2], t2[2], t3[2]));
@@ -292,7 +299,7 @@ pub fn atan2(y: f32, x: f32) -> f32 {
     let ratio = if (ay == f32::INFINITY) & (ax == f32::INFINITY) { 1.0 } else { ratio };
     let t = atan_positive(ratio);
     let t = if x.is_sign_negative() { PI - t } else { t };
-    if (x != x) | (y != y) { x + y } else { t.copysign(y) }
+    if (x.is_nan()) | (y.is_nan()) { x + y } else { t.copysign(y) }
 }
 
 /// asin on [0, 0.5].
@@ -341,7 +348,7 @@ fn exp2_wide(t: f64) -> f64 {
     // The powers of ln 2 over factorials.
     let p = horner!(r; 1.017_808_600_923_97e-7, 1.321_548_679_014_431e-6, 1.525_273_380_405_984e-5,
         0.000_154_035_303_933_816_1, 0.001_333_355_814_642_844_3, 0.009_618_129_107_628_477,
-        0.055_504_108_664_821_58, 0.240_226_506_959_100_72, 0.693_147_180_559_945_3, 1.0);
+        0.055_504_108_664_821_58, 0.240_226_506_959_100_72, std::f64::consts::LN_2, 1.0);
     f64::from_bits(p.to_bits().wrapping_add(m.to_bits() << 52))
 }
 
@@ -362,7 +369,7 @@ pub fn pow(x: f32, y: f32) -> f32 {
     let odd = whole & (half.trunc() != half);
     let r = if odd { r.copysign(x) } else { r };
     let r = if (x < 0.0) & !whole & (a != f32::INFINITY) { f32::NAN } else { r };
-    let r = if (x != x) | (y != y) { f32::NAN } else { r };
+    let r = if (x.is_nan()) | (y.is_nan()) { f32::NAN } else { r };
     if (y == 0.0) | (x == 1.0) { 1.0 } else { r }
 }
 
@@ -380,4 +387,3 @@ pub fn lgamma(x: f32) -> f32 {
 pub fn digamma(x: f32) -> f32 {
     super::f64::digamma(x as f64) as f32
 }
-

@@ -73,7 +73,13 @@ pub fn expm1(x: f64) -> f64 {
     let s = pow2(if n > 1024 { 1023 } else { n - 1 });
     let y = 2.0 * s.mul_add(p, s - 0.5);
     let y = if n == 0 { p } else { y };
-    if x == 0.0 { x } else if n > 1024 { f64::INFINITY } else { y }
+    if x == 0.0 {
+        x
+    } else if x > 710.0 {
+        f64::INFINITY
+    } else {
+        y
+    }
 }
 
 /// x = 2^e (1 + f), 1 + f in [0.707, 1.414], for finite x > 0.
@@ -105,7 +111,7 @@ fn log_edges(x: f64, y: f64) -> f64 {
     let y = if x == f64::INFINITY { x } else { y };
     let y = if x < 0.0 { f64::NAN } else { y };
     let y = if x == 0.0 { f64::NEG_INFINITY } else { y };
-    if x != x { x } else { y }
+    if x.is_nan() { x } else { y }
 }
 
 #[inline(always)]
@@ -184,12 +190,12 @@ pub fn lgamma(x: f64) -> f64 {
     libm::lgamma(x)
 }
 
-/// A first guess after Giles ("Approximating the erfinv function", 2010), then two Newton steps on erfc, which
+/// A first guess after Giles ("Approximating the erfinv function", 2010), then Newton's steps on erfc, which
 /// keeps its relative accuracy near 1.
 #[inline(never)]
 pub fn erfinv(x: f64) -> f64 {
     let a = x.abs();
-    if !(a < 1.0) {
+    if a >= 1.0 || a.is_nan() {
         return if a == 1.0 { f64::INFINITY.copysign(x) } else { f64::NAN };
     }
     let w = -((1.0 - a) * (1.0 + a)).ln();
@@ -202,7 +208,13 @@ pub fn erfinv(x: f64) -> f64 {
         a * horner!(w; -0.000200214257, 0.000100950558, 0.00134934322, -0.00367342844, 0.00573950773, -0.0076224613,
             0.00943887047, 1.00167406, 2.83297682)
     };
-    for _ in 0..2 {
+    if w > 16.0 {
+        // Beyond the fit: erfc(y) is about exp(-y^2) / (y sqrt(pi)).
+        let l = -(1.0 - a).ln();
+        y = (l - (y * PI.sqrt()).ln()).sqrt();
+        y = (l - (y * PI.sqrt()).ln()).sqrt();
+    }
+    for _ in 0..3 {
         let off = if a < 0.5 { libm::erf(y) - a } else { (1.0 - a) - libm::erfc(y) };
         y -= off / (std::f64::consts::FRAC_2_SQRT_PI * (-y * y).exp());
     }
@@ -224,6 +236,7 @@ pub fn digamma(x: f64) -> f64 {
         y += 1.0;
     }
     let z = 1.0 / (y * y);
-    let series = horner!(z; 1.0 / 12.0, -691.0 / 32760.0, 1.0 / 132.0, -1.0 / 240.0, 1.0 / 252.0, -1.0 / 120.0, 1.0 / 12.0);
+    let series =
+        horner!(z; 1.0 / 12.0, -691.0 / 32760.0, 1.0 / 132.0, -1.0 / 240.0, 1.0 / 252.0, -1.0 / 120.0, 1.0 / 12.0);
     sum + y.ln() - 0.5 / y - z * series
 }
