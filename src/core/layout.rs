@@ -128,12 +128,11 @@ impl Layout {
             let own = if i >= lead { Some(self.shape[i - lead]) } else { None };
             shape[i] = match (s, own) {
                 (-1, Some(n)) => n,
-                (-1, None) => bail!(
+                (s, None) if s < 0 => bail!(
                     Runtime,
-                    "The expanded size of the tensor (-1) isn't allowed in a leading, non-existing dimension {i}"
+                    "The expanded size of the tensor ({s}) isn't allowed in a leading, non-existing dimension {i}"
                 ),
-                (s, _) if s < 0 => bail!(Runtime, "expand: invalid size {s} at dimension {i}"),
-                (s, Some(n)) if n != 1 && n as i64 != s => bail!(
+                (s, Some(n)) if s < 0 || (n != 1 && n as i64 != s) => bail!(
                     Runtime,
                     "The expanded size of the tensor ({s}) must match the existing size ({n}) at non-singleton \
                      dimension {i}.  Target sizes: {}.  Tensor sizes: {}",

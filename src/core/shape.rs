@@ -188,7 +188,7 @@ pub fn infer_sizes(sizes: &[i64], numel: usize) -> Result<Shape> {
             }
             hole = Some(i);
         } else if s < 0 {
-            bail!(Runtime, "invalid shape dimension {s}");
+            bail!(Runtime, "invalid shape dimension {s} at index {i} of shape {}", list(sizes));
         } else {
             known = known.saturating_mul(s as usize);
         }

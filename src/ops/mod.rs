@@ -3,8 +3,12 @@
 
 use crate::tensor::OpDef;
 
+pub mod cast;
+pub mod copy;
+pub mod view;
+
 /// The rows of every family. A row's position here is its identity within one build.
-pub const FAMILIES: &[&[&OpDef]] = &[];
+pub const FAMILIES: &[&[&OpDef]] = &[view::ROWS, copy::ROWS, cast::ROWS];
 
 /// All rows.
 pub fn registry() -> impl Iterator<Item = &'static OpDef> {

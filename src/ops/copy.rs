@@ -1,0 +1,237 @@
+//! Copies and aliases: clone, contiguous, copy_, detach. Where a result's strides are free they follow PyTorch's
+//! `preserve_format`: those of the input if it is dense, else dense ones in the same order.
+
+use crate::core::layout::{elementwise, strides_in_order};
+use crate::core::shape::{broadcast, list};
+use crate::core::{Layout, Meta};
+use crate::cpu;
+use crate::device::Array;
+use crate::error::Result;
+use crate::tensor::apply::apply_inplace;
+use crate::tensor::def::Twins;
+use crate::tensor::{Args, Context, Cotangents, Grads, Op, OpDef, Operand, Outs, Tensor, apply};
+use crate::{bail, err};
+
+/// The rows of this family.
+pub const ROWS: &[&OpDef] = &[&CLONE, &CONTIGUOUS, &COPY_, &DETACH, &DETACH_];
+
+/// What a `memory_format` asks of the strides of a fresh tensor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    Preserve,
+    Contiguous,
+    /// Channels (dim 1) fastest, for 4-d and 5-d tensors.
+    ChannelsLast(u8),
+}
+
+impl Format {
+    /// Argument `i`, a `memory_format`: its name as text, or None.
+    pub fn arg(a: &Args, i: usize) -> Result<Option<Format>> {
+        Ok(match a.opt_str(i) {
+            None => None,
+            Some(name) => Some(match name.rsplit('.').next().unwrap_or(name) {
+                "preserve_format" => Format::Preserve,
+                "contiguous_format" => Format::Contiguous,
+                "channels_last" => Format::ChannelsLast(4),
+                "channels_last_3d" => Format::ChannelsLast(5),
+                other => bail!(Runtime, "unknown memory format {other}"),
+            }),
+        })
+    }
+
+    /// The layout of a fresh tensor with the shape of `x`.
+    pub fn layout(self, x: &Layout) -> Result<Layout> {
+        Ok(match self {
+            Format::Preserve if x.is_dense() => {
+                Layout { shape: x.shape.clone(), strides: x.strides.clone(), offset: 0 }
+            }
+            Format::Preserve => elementwise(x.shape.clone(), &[x]),
+            Format::Contiguous => Layout::contiguous(x.shape.clone()),
+            Format::ChannelsLast(rank) => {
+                if x.ndim() != rank as usize {
+                    let name = if rank == 4 { "channels_last" } else { "channels_last_3d" };
+                    bail!(Runtime, "required rank {rank} tensor to use {name} format");
+                }
+                let order: &[usize] = if rank == 4 { &[1, 3, 2, 0] } else { &[1, 4, 3, 2, 0] };
+                Layout { strides: strides_in_order(&x.shape, order), shape: x.shape.clone(), offset: 0 }
+            }
+        })
+    }
+}
+
+pub const CLONE: OpDef = OpDef {
+    schema: &["clone(Tensor self, *, memory_format? memory_format=None) -> Tensor"],
+    aliases: &[],
+    doc: "A copy with its own memory, recorded: gradients flow to `self`.\n\nKeeps the strides of a dense `self` unless \
+          `memory_format` says otherwise.",
+    twins: Twins::NONE,
+    call: |a| Outs::one(a.t(0)?.cloned(Format::arg(a, 1)?.unwrap_or(Format::Preserve))),
+    samples: &[
+        "u(2, 3)",
+        "u(3, 2).t()",
+        "u(6)[::2]",
+        "u(1, 3).expand(2, 3)",
+        "u()",
+        "u(0, 2)",
+        "edges(0.0, -0.0, INF, NAN)",
+    ],
+};
+
+pub const CONTIGUOUS: OpDef = OpDef {
+    schema: &["method.contiguous(Tensor self, *, memory_format? memory_format=None) -> Tensor"],
+    aliases: &[],
+    doc: "`self` if it is C-contiguous, else a copy that is.",
+    twins: Twins::NONE,
+    call: |a| {
+        let x = a.t(0)?;
+        match Format::arg(a, 1)? {
+            Some(Format::Preserve) => {
+                bail!(Runtime, "preserve memory format is unsupported by the contiguous operator")
+            }
+            None | Some(Format::Contiguous) => Outs::one(x.contiguous()),
+            Some(format) => {
+                let wanted = format.layout(x.layout())?;
+                let same = (0..x.ndim()).all(|d| x.shape()[d] == 1 || x.layout().strides[d] == wanted.strides[d]);
+                if same { Ok(x.clone().into()) } else { Outs::one(x.cloned(format)) }
+            }
+        }
+    },
+    samples: &["u(2, 3)", "u(3, 2).t()", "u(6)[::2]", "u(1, 3).expand(2, 3)", "u()"],
+};
+
+pub const COPY_: OpDef = OpDef {
+    schema: &["method.copy_(Tensor self, Operand src, bool non_blocking=False) -> Tensor"],
+    aliases: &[],
+    doc: "Overwrites `self` with `src`, broadcast to its shape and cast to its dtype. Gradients flow to `src`.",
+    twins: Twins::NONE,
+    call: |a| {
+        let target = a.t(0)?;
+        match a.operand(1)? {
+            Operand::Tensor(src) => target.copy_from(src)?,
+            Operand::Number(n) => target.copy_from(&Tensor::new(Array::from_slice(&[], &[n.to_f64()])?))?,
+        }
+        Ok(Outs::This)
+    },
+    samples: &[
+        "u(2, 3), u(2, 3)",
+        "u(2, 3), u(3)",
+        "u(3, 2).t(), u(2, 3)",
+        "u(2, 3), u(2, 1).double()",
+        "u(2, 3), 2",
+        "u(3), u(4)",
+        "u(3), u(2, 3)",
+    ],
+};
+
+pub const DETACH: OpDef = OpDef {
+    schema: &["detach(Tensor self) -> Tensor"],
+    aliases: &[],
+    doc: "A tensor over the same memory that is outside the graph. Writes to either are seen by both.",
+    twins: Twins::NONE,
+    call: |a| Ok(a.t(0)?.detach().into()),
+    samples: &["u(2, 3)", "u(3, 2).t()"],
+};
+
+pub const DETACH_: OpDef = OpDef {
+    schema: &["detach_(Tensor self) -> Tensor"],
+    aliases: &[],
+    doc: "Cuts `self` off the graph that made it. Refused for views.",
+    twins: Twins::NONE,
+    call: |a| {
+        let x = a.t(0)?;
+        if x.is_view() {
+            return Err(err!(Runtime, "Can't detach views in-place. Use detach() instead.")
+                .hint("detach_: this tensor is a view of another, whose graph it would leave in pieces"));
+        }
+        x.clear_history();
+        Ok(Outs::This)
+    },
+    samples: &["u(2, 3)"],
+};
+
+impl Tensor {
+    /// A recorded copy in the given format.
+    pub fn cloned(&self, format: Format) -> Result<Tensor> {
+        apply(Clone_ { format }, &[self])
+    }
+
+    /// This tensor if it is C-contiguous, else a copy that is.
+    #[inline]
+    pub fn contiguous(&self) -> Result<Tensor> {
+        if self.is_contiguous() { Ok(self.clone()) } else { self.cloned(Format::Contiguous) }
+    }
+
+    /// Overwrites this tensor with `src`, broadcast and cast.
+    pub fn copy_from(&self, src: &Tensor) -> Result<()> {
+        if self.is(src) {
+            return Ok(());
+        }
+        let op = CopyFrom { src: src.meta().clone() };
+        // An integer tensor has no history, whatever is written to it.
+        if self.dtype().is_float() {
+            apply_inplace(op, &[self, src])
+        } else {
+            apply_inplace(op, &[self, &src.detach()])
+        }
+    }
+}
+
+struct Clone_ {
+    format: Format,
+}
+
+impl Op for Clone_ {
+    fn name(&self) -> &'static str {
+        "clone"
+    }
+    fn infer(&self, x: &[&Meta]) -> Result<Meta> {
+        Ok(Meta::new(self.format.layout(&x[0].layout)?, x[0].dtype, x[0].device))
+    }
+    fn cpu(&self, x: &[&Array], out: &[Array]) -> Result<()> {
+        cpu::copy::copy(x[0], &out[0])
+    }
+    fn vjp(&self, _: &Context, g: &Cotangents) -> Result<Grads> {
+        Grads::one(g.one()?.clone())
+    }
+}
+
+/// Input 0 overwritten with input 1, which looked like `src`.
+struct CopyFrom {
+    src: Meta,
+}
+
+impl Op for CopyFrom {
+    fn name(&self) -> &'static str {
+        "copy"
+    }
+    fn grad_name(&self) -> String {
+        "CopyBackwards".into()
+    }
+    fn infer(&self, x: &[&Meta]) -> Result<Meta> {
+        let shape = broadcast(x[0].shape(), x[1].shape())?;
+        if *shape != *x[0].shape() {
+            return Err(err!(
+                Runtime,
+                "output with shape {} doesn't match the broadcast shape {}",
+                list(x[0].shape()),
+                list(&shape)
+            )
+            .hint(format!("copy_: src has shape {}, which does not broadcast to that of self", list(x[1].shape()))));
+        }
+        Ok(x[0].contiguous(shape))
+    }
+    fn cpu(&self, x: &[&Array], out: &[Array]) -> Result<()> {
+        cpu::copy::copy(&x[1].with_layout(x[1].layout.broadcast_to(out[0].shape())), &out[0])
+    }
+    fn aliases(&self) -> bool {
+        true
+    }
+    fn vjp(&self, c: &Context, g: &Cotangents) -> Result<Grads> {
+        let g = g.one()?;
+        Grads::two(
+            c,
+            || Ok(Tensor::new(Array::zeros(g.meta().contiguous(g.shape().into()))?)),
+            || g.to_dtype(self.src.dtype)?.sum_to(self.src.shape()),
+        )
+    }
+}

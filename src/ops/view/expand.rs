@@ -1,0 +1,122 @@
+//! Elements repeated without a copy (stride 0), and the sum that is its derivative.
+
+use crate::bail;
+use crate::core::shape::broadcast;
+use crate::core::{Layout, Meta, Shape};
+use crate::cpu;
+use crate::device::Array;
+use crate::error::Result;
+use crate::tensor::def::Twins;
+use crate::tensor::{Args, Context, Cotangents, Grads, Op, OpDef, Outs, Tensor, apply};
+
+pub const EXPAND: OpDef = OpDef {
+    schema: &["method.expand(Tensor self, int[] size, *, bool implicit=False) -> Tensor"],
+    aliases: &[],
+    doc: "Dims of size 1 repeated to `size`, without a copy; -1 keeps a size, and new dims may be put in front.\n\nSeveral \
+          elements of the result are one in memory: clone before writing to it.",
+    twins: Twins::NONE,
+    call: expand_args,
+    samples: &[
+        "u(3, 1), (3, 4)",
+        "u(3, 1), (2, -1, 4)",
+        "u(), (2, 3)",
+        "u(1, 3), 0, 3",
+        "u(3), (2,)",
+        "u(3, 1), (-1, 3, 1)",
+        "u(3, 1), (3,)",
+    ],
+};
+
+pub const EXPAND_AS: OpDef = OpDef {
+    schema: &["method.expand_as(Tensor self, Tensor other) -> Tensor"],
+    aliases: &[],
+    doc: "`self.expand(other.size())`.",
+    twins: Twins::NONE,
+    call: |a| Outs::one(a.t(0)?.expand_to(a.t(1)?.shape())),
+    samples: &["u(3, 1), u(2, 3, 4)", "u(3), u(4)"],
+};
+
+pub const BROADCAST_TO: OpDef = OpDef {
+    schema: &["broadcast_to(Tensor self, int[] size) -> Tensor"],
+    aliases: &[],
+    doc: "`self.expand(size)`.",
+    twins: Twins::NONE,
+    call: expand_args,
+    samples: &["u(3, 1), (2, 3, 4)", "u(3), (2,)"],
+};
+
+fn expand_args(a: &Args) -> Result<Outs> {
+    let x = a.t(0)?;
+    let sizes = a.ints(1)?;
+    let to: Shape = sizes.iter().map(|&s| s.max(0) as usize).collect();
+    let known = sizes.iter().all(|&s| s >= 0);
+    let layout = x.layout().expand(sizes)?;
+    let to = if known { to } else { layout.shape };
+    Outs::one(apply(Expand { to, from: x.layout().shape.clone() }, &[x]))
+}
+
+impl Tensor {
+    /// Broadcast to `shape`, without a copy.
+    pub fn expand_to(&self, shape: &[usize]) -> Result<Tensor> {
+        if self.shape() == shape {
+            return Ok(self.clone());
+        }
+        apply(Expand { to: shape.into(), from: self.layout().shape.clone() }, &[self])
+    }
+
+    /// Summed back to a shape that broadcasts to this one.
+    pub fn sum_to(&self, shape: &[usize]) -> Result<Tensor> {
+        if self.shape() == shape {
+            return Ok(self.clone());
+        }
+        apply(SumTo { to: shape.into(), from: self.layout().shape.clone() }, &[self])
+    }
+}
+
+struct Expand {
+    to: Shape,
+    from: Shape,
+}
+
+impl Op for Expand {
+    fn name(&self) -> &'static str {
+        "expand"
+    }
+    fn view(&self, x: &Layout) -> Option<Result<Layout>> {
+        let mut sizes = crate::core::shape::Dims::<i64>::new();
+        self.to.iter().for_each(|&n| sizes.push(n as i64));
+        Some(x.expand(&sizes))
+    }
+    fn vjp(&self, _: &Context, g: &Cotangents) -> Result<Grads> {
+        Grads::one(g.one()?.sum_to(&self.from)?)
+    }
+}
+
+/// The sum over what broadcasting repeated.
+pub struct SumTo {
+    to: Shape,
+    from: Shape,
+}
+
+impl Op for SumTo {
+    fn name(&self) -> &'static str {
+        "sum_to"
+    }
+    fn grad_name(&self) -> String {
+        "SumBackward1".into()
+    }
+    fn infer(&self, x: &[&Meta]) -> Result<Meta> {
+        if broadcast(&self.to, x[0].shape()).ok().as_deref() != Some(x[0].shape()) {
+            bail!(Runtime, "internal error: sum_to from {:?} to {:?}", x[0].shape(), self.to);
+        }
+        Ok(x[0].contiguous(self.to.clone()))
+    }
+    fn cpu(&self, x: &[&Array], out: &[Array]) -> Result<()> {
+        let zeros = Array::zeros(out[0].meta.clone())?;
+        cpu::overlap::add(x[0], &zeros.with_layout(zeros.layout.broadcast_to(x[0].shape())))?;
+        cpu::copy::copy(&zeros, &out[0])
+    }
+    fn vjp(&self, _: &Context, g: &Cotangents) -> Result<Grads> {
+        Grads::one(g.one()?.expand_to(&self.from)?)
+    }
+}

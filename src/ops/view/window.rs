@@ -1,0 +1,356 @@
+//! Parts of a tensor: select, slice, narrow, unbind, split, chunk, as_strided. The derivative of a part puts
+//! the gradient into zeros of the whole.
+
+use super::{as_many, run};
+use crate::bail;
+use crate::core::shape::{list, normalize_dim};
+use crate::core::{DType, Element, Layout, Meta, Shape, Strides};
+use crate::cpu;
+use crate::device::Array;
+use crate::dispatch;
+use crate::error::Result;
+use crate::tensor::def::Twins;
+use crate::tensor::views::AsStrided;
+use crate::tensor::{Arg, Args, Context, Cotangents, Grads, Op, OpDef, Outs, Tensor, apply};
+
+pub const SELECT: OpDef = OpDef {
+    schema: &["select(Tensor self, int dim, int index) -> Tensor"],
+    aliases: &[],
+    doc: "Entry `index` of dim `dim`, which goes away.",
+    twins: Twins::NONE,
+    call: |a| Outs::one(a.t(0)?.select_at(a.int(1)?, a.int(2)?)),
+    samples: &[
+        "u(2, 3, 4), 1, 2",
+        "u(2, 3), -1, -1",
+        "u(3), dim=0, index=1",
+        "u(2, 3), 0, 2",
+        "u(2, 3), 2, 0",
+        "u(), 0, 0",
+    ],
+};
+
+pub const NARROW: OpDef = OpDef {
+    schema: &[
+        "narrow(Tensor self, int dim, int start, int length) -> Tensor",
+        "narrow(Tensor self, int dim, Tensor start, int length) -> Tensor",
+    ],
+    aliases: &[],
+    doc: "The `length` entries of dim `dim` from `start`.",
+    twins: Twins::NONE,
+    call: |a| {
+        let start = match a.values[2] {
+            Arg::Tensor(t) => integral_item(t)?,
+            _ => a.int(2)?,
+        };
+        Outs::one(narrow(a.t(0)?, a.int(1)?, start, a.int(3)?))
+    },
+    samples: &[
+        "u(4, 3), 0, 1, 2",
+        "u(4, 3), -1, -2, 1",
+        "u(4, 3), 0, 4, 0",
+        "u(4, 3), 0, 3, 2",
+        "u(4, 3), 0, 0, -1",
+        "u(4, 3), 0, 5, 0",
+        "u(), 0, 0, 0",
+    ],
+};
+
+pub const UNBIND: OpDef = OpDef {
+    schema: &["unbind(Tensor self, int dim=0) -> Tensor[]"],
+    aliases: &[],
+    doc: "The entries of dim `dim`, one tensor each.",
+    twins: Twins::NONE,
+    call: |a| {
+        let x = a.t(0)?;
+        let dim = normalize_dim(a.opt_int(1).unwrap_or(0), x.ndim())?;
+        if x.ndim() == 0 {
+            bail!(Index, "Dimension specified as 0 but tensor has no dimensions");
+        }
+        let parts = (0..x.shape()[dim]).map(|i| x.select(dim, i)).collect::<Result<Vec<_>>>()?;
+        Ok(as_many(x, parts))
+    },
+    samples: &["u(2, 3)", "u(2, 3), 1", "u(2, 3), 2", "u()"],
+};
+
+pub const SPLIT: OpDef = OpDef {
+    schema: &[
+        "split(Tensor self, int split_size, int dim=0) -> Tensor[]",
+        "split(Tensor self, int[] split_size, int dim=0) -> Tensor[]",
+    ],
+    aliases: &[],
+    doc: "Dim `dim` cut into parts of `split_size` entries (the last may be smaller), or of the sizes listed.",
+    twins: Twins::NONE,
+    call: split,
+    samples: &["u(5, 2), 2", "u(2, 5), 3, 1", "u(5, 2), [1, 4]", "u(5), 0", "u(5), [1, 2]", "u(), 1"],
+};
+
+pub const SPLIT_WITH_SIZES: OpDef = OpDef {
+    schema: &["split_with_sizes(Tensor self, int[] split_sizes, int dim=0) -> Tensor[]"],
+    aliases: &[],
+    doc: "Dim `dim` cut into parts of the sizes listed.",
+    twins: Twins::NONE,
+    call: split,
+    samples: &["u(5, 2), [1, 4]", "u(2, 5), [0, 2, 3], -1", "u(5), [1, 2]", "u(5), [6, -1]"],
+};
+
+pub const CHUNK: OpDef = OpDef {
+    schema: &["chunk(Tensor self, int chunks, int dim=0) -> Tensor[]"],
+    aliases: &[],
+    doc: "Dim `dim` cut into at most `chunks` parts of equal size (the last may be smaller).",
+    twins: Twins::NONE,
+    call: |a| {
+        let (x, chunks) = (a.t(0)?, a.int(1)?);
+        if x.ndim() == 0 {
+            bail!(Runtime, "chunk expects at least a 1-dimensional tensor");
+        }
+        if chunks <= 0 {
+            bail!(Runtime, "chunk expects `chunks` to be greater than 0, got: {chunks}");
+        }
+        let dim = normalize_dim(a.opt_int(2).unwrap_or(0), x.ndim())?;
+        let n = x.shape()[dim];
+        if n == 0 {
+            return parts(x, dim, (0..chunks).map(|_| 0));
+        }
+        pieces(x, dim, n.div_ceil(chunks as usize))
+    },
+    samples: &["u(5, 2), 2", "u(2, 6), 4, 1", "u(0, 2), 3", "u(5), 0"],
+};
+
+pub const AS_STRIDED: OpDef = OpDef {
+    schema: &["as_strided(Tensor self, int[] size, int[] stride, int? storage_offset=None) -> Tensor"],
+    aliases: &[],
+    doc: "The memory of `self` under any shape, strides and offset.\n\nRaises RuntimeError where they reach beyond it.",
+    twins: Twins::INPLACE,
+    call: |a| {
+        let x = a.t(0)?;
+        let view = strided_layout(x, a.ints(1)?, a.ints(2)?, a.opt_int(3))?;
+        run(a, AsStrided { base: x.layout().clone(), view })
+    },
+    samples: &[
+        "u(12), (3, 2), (4, 1)",
+        "u(12), (3, 3), (2, 1), 1",
+        "u(3, 4), (2, 2), (0, 1)",
+        "u(12), (4,), (1, 1)",
+        "u(12), (13,), (1,)",
+        "u(12), (2,), (-1,)",
+    ],
+};
+
+fn split(a: &Args) -> Result<Outs> {
+    let x = a.t(0)?;
+    if x.ndim() == 0 {
+        bail!(Runtime, "split expects at least a 1-dimensional tensor");
+    }
+    let dim = normalize_dim(a.opt_int(2).unwrap_or(0), x.ndim())?;
+    let n = x.shape()[dim];
+    if let Some(sizes) = a.opt_ints(1) {
+        if sizes.iter().any(|&s| s < 0) {
+            bail!(
+                Runtime,
+                "split_with_sizes expects split_sizes have only non-negative entries, but got split_sizes={}",
+                list(sizes)
+            );
+        }
+        if sizes.iter().sum::<i64>() != n as i64 {
+            bail!(
+                Runtime,
+                "split_with_sizes expects split_sizes to sum exactly to {n} (input tensor's size at dimension {dim}), \
+                     but got split_sizes={}",
+                list(sizes)
+            );
+        }
+        return parts(x, dim, sizes.iter().map(|&s| s as usize));
+    }
+    let size = a.int(1)?;
+    if size < 0 {
+        bail!(Runtime, "split expects split_size be non-negative, but got split_size={size}");
+    }
+    if size == 0 && n != 0 {
+        bail!(Runtime, "split_size can only be 0 if dimension size is 0, but got dimension size of {n}");
+    }
+    pieces(x, dim, size as usize)
+}
+
+fn strided_layout(x: &Tensor, size: &[i64], stride: &[i64], offset: Option<i64>) -> Result<Layout> {
+    if size.len() != stride.len() {
+        bail!(Runtime, "mismatch in length of strides and shape");
+    }
+    if stride.iter().any(|&s| s < 0) {
+        bail!(Runtime, "as_strided: Negative strides are not supported at the moment, got strides: {}", list(stride));
+    }
+    if let Some(i) = size.iter().position(|&n| n < 0) {
+        bail!(Runtime, "Trying to create tensor with negative dimension {}: {}", size[i], list(size));
+    }
+    let offset = match offset {
+        Some(o) if o < 0 => bail!(Runtime, "Tensor: invalid storage offset {o}"),
+        Some(o) => o as usize,
+        None => x.layout().offset,
+    };
+    let item = x.dtype().size();
+    let mut end = Some(offset);
+    if !size.contains(&0) {
+        for (&n, &s) in size.iter().zip(stride) {
+            end = end.and_then(|e| e.checked_add(((n - 1) as usize).checked_mul(s as usize)?));
+        }
+        end = end.and_then(|e| e.checked_add(1));
+    }
+    let bytes = x.array().storage.bytes();
+    let needed = end.and_then(|e| e.checked_mul(item));
+    if needed.is_none_or(|n| n > bytes) && !size.contains(&0) {
+        bail!(
+            Runtime,
+            "setStorage: sizes {}, strides {}, storage offset {offset}, and itemsize {item} requiring a storage size of {} \
+             are out of bounds for storage of size {bytes}",
+            list(size),
+            list(stride),
+            needed.unwrap_or(usize::MAX)
+        );
+    }
+    Ok(Layout {
+        shape: size.iter().map(|&n| n as usize).collect::<Shape>(),
+        strides: stride.iter().map(|&s| s as isize).collect::<Strides>(),
+        offset,
+    })
+}
+
+fn pieces(x: &Tensor, dim: usize, size: usize) -> Result<Outs> {
+    let n = x.shape()[dim];
+    let count = if size == 0 { 1 } else { n.div_ceil(size).max(1) };
+    parts(x, dim, (0..count).map(|i| size.min(n - i * size)))
+}
+
+fn parts(x: &Tensor, dim: usize, sizes: impl Iterator<Item = usize>) -> Result<Outs> {
+    let mut start = 0;
+    let mut out = vec![];
+    for len in sizes {
+        out.push(x.slice(dim, start, len, 1)?);
+        start += len;
+    }
+    Ok(as_many(x, out))
+}
+
+fn narrow(x: &Tensor, dim: i64, start: i64, length: i64) -> Result<Tensor> {
+    if x.ndim() == 0 {
+        bail!(Runtime, "narrow() cannot be applied to a 0-dim tensor.");
+    }
+    if length < 0 {
+        bail!(Runtime, "narrow(): length must be non-negative.");
+    }
+    let dim = normalize_dim(dim, x.ndim())?;
+    let n = x.shape()[dim] as i64;
+    if start < -n || start > n {
+        bail!(Index, "start out of range (expected to be in range of [{}, {n}], but got {start})", -n);
+    }
+    let start = if start < 0 { start + n } else { start };
+    if length > n - start {
+        bail!(Runtime, "start ({start}) + length ({length}) exceeds dimension size ({n}).");
+    }
+    x.slice(dim, start as usize, length as usize, 1)
+}
+
+fn integral_item(t: &Tensor) -> Result<i64> {
+    if t.ndim() != 0 || t.dtype().is_float() || t.dtype() == DType::Bool {
+        bail!(Runtime, "start must be an 0-dim integral Tensor.");
+    }
+    // SAFETY: a 0-d tensor has one element, and nobody writes it while we hold the GIL.
+    Ok(dispatch!(t.dtype(), E => unsafe { t.array().ptr::<E>().read() }.to_i64()))
+}
+
+impl Tensor {
+    /// Entry `index` (below the size) of dim `dim`, which goes away.
+    pub fn select(&self, dim: usize, index: usize) -> Result<Tensor> {
+        apply(Window { part: Part::Select { dim, index }, from: self.layout().shape.clone() }, &[self])
+    }
+
+    /// As [`Tensor::select`], counted from the end where negative, and checked.
+    pub fn select_at(&self, dim: i64, index: i64) -> Result<Tensor> {
+        if self.ndim() == 0 {
+            bail!(Index, "select() cannot be applied to a 0-dim tensor.");
+        }
+        let dim = normalize_dim(dim, self.ndim())?;
+        let n = self.shape()[dim] as i64;
+        if index < -n || index >= n {
+            bail!(
+                Index,
+                "select(): index {index} out of range for tensor of size {} at dimension {dim}",
+                list(self.shape())
+            );
+        }
+        self.select(dim, (if index < 0 { index + n } else { index }) as usize)
+    }
+
+    /// `len` entries of `dim` from `start`, `step` apart; all inside the tensor.
+    pub fn slice(&self, dim: usize, start: usize, len: usize, step: usize) -> Result<Tensor> {
+        apply(Window { part: Part::Slice { dim, start, len, step }, from: self.layout().shape.clone() }, &[self])
+    }
+
+    /// `len` entries of `dim` from `start`; all inside the tensor.
+    pub fn narrow(&self, dim: usize, start: usize, len: usize) -> Result<Tensor> {
+        self.slice(dim, start, len, 1)
+    }
+}
+
+#[derive(Clone, Copy)]
+enum Part {
+    Select { dim: usize, index: usize },
+    Slice { dim: usize, start: usize, len: usize, step: usize },
+}
+
+impl Part {
+    fn of(self, x: &Layout) -> Layout {
+        match self {
+            Part::Select { dim, index } => x.selected(dim, index),
+            Part::Slice { dim, start, len, step } => x.sliced(dim, start, len, step),
+        }
+    }
+}
+
+/// A part of a tensor of shape `from`.
+struct Window {
+    part: Part,
+    from: Shape,
+}
+
+impl Op for Window {
+    fn name(&self) -> &'static str {
+        match self.part {
+            Part::Select { .. } => "select",
+            Part::Slice { .. } => "slice",
+        }
+    }
+    fn view(&self, x: &Layout) -> Option<Result<Layout>> {
+        Some(Ok(self.part.of(x)))
+    }
+    fn vjp(&self, _: &Context, g: &Cotangents) -> Result<Grads> {
+        Grads::one(apply(Place { part: self.part, from: self.from.clone() }, &[g.one()?])?)
+    }
+}
+
+/// Zeros of shape `from` with the input at the window.
+struct Place {
+    part: Part,
+    from: Shape,
+}
+
+impl Op for Place {
+    fn name(&self) -> &'static str {
+        match self.part {
+            Part::Select { .. } => "select_backward",
+            Part::Slice { .. } => "slice_backward",
+        }
+    }
+    fn infer(&self, x: &[&Meta]) -> Result<Meta> {
+        Ok(x[0].contiguous(self.from.clone()))
+    }
+    fn cpu(&self, x: &[&Array], out: &[Array]) -> Result<()> {
+        let window = out[0].with_layout(self.part.of(&out[0].layout));
+        if window.numel() != out[0].numel() {
+            // SAFETY: `out` is a fresh contiguous array, so its elements are one block of as many bytes.
+            unsafe { out[0].bytes_ptr().write_bytes(0, out[0].numel() * out[0].dtype.size()) };
+        }
+        cpu::copy::copy(x[0], &window)
+    }
+    fn vjp(&self, _: &Context, g: &Cotangents) -> Result<Grads> {
+        Grads::one(apply(Window { part: self.part, from: self.from.clone() }, &[g.one()?])?)
+    }
+}
