@@ -1,8 +1,10 @@
 //! Floor 3: how to compute on raw arrays on the CPU. Knows no autograd.
 
+pub mod convert;
 pub mod copy;
 pub mod dispatch;
 pub mod fold;
+pub mod map;
 pub mod overlap;
 pub mod random;
 pub mod reduce;

@@ -8,10 +8,13 @@ pub mod dual;
 pub mod graph;
 pub mod lanes;
 pub mod math;
+pub mod program;
 pub mod scalar;
+pub mod wgsl;
 
 pub use body::{Body, MAX_INPUTS, MAX_PARAMS, Place};
 pub use dual::Dual;
 pub use graph::{Expr, Graph};
 pub use lanes::{Lane, Native};
+pub use program::Program;
 pub use scalar::{Left, Mask, Scalar};

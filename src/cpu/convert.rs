@@ -1,0 +1,340 @@
+//! Elements from one dtype and stride to another, a two-dimensional piece at a time: what copies, casts and the tiles of
+//! Map kernels are made of. Casts are PyTorch's (`core/dtype.rs` states them), written so that loops vectorise.
+
+use half::{bf16, f16};
+
+use crate::core::dtype::f64_to_i64;
+use crate::core::{DType, Element};
+use crate::{dispatch, simd};
+
+/// A piece of `rows` runs of `cols` elements; strides are in elements, the outer one first.
+#[derive(Clone, Copy)]
+pub struct Piece {
+    pub rows: usize,
+    pub cols: usize,
+    pub from: [isize; 2],
+    pub to: [isize; 2],
+}
+
+type Mover = unsafe fn(*const u8, *mut u8, Piece);
+
+/// The function that moves a piece from `from` to `to`.
+pub fn mover(from: DType, to: DType) -> Mover {
+    if from == to {
+        return match from.size() {
+            1 => moved::<u8>,
+            2 => moved::<u16>,
+            4 => moved::<u32>,
+            _ => moved::<u64>,
+        };
+    }
+    dispatch!(from, S => dispatch!(to, D => converted::<S, D> as Mover))
+}
+
+simd! {
+    unsafe fn converted[S: Element, D: Element][S, D](x: *const u8, y: *mut u8, p: Piece) = convert;
+    unsafe fn moved[T: Plain][T](x: *const u8, y: *mut u8, p: Piece) = shift;
+}
+
+/// Bits of one size.
+trait Plain: Copy + 'static {}
+impl Plain for u8 {}
+impl Plain for u16 {}
+impl Plain for u32 {}
+impl Plain for u64 {}
+
+/// Reads the value as the type that its dtype says it is.
+#[inline(always)]
+fn view<S: Element, T: Element>(v: S) -> T {
+    debug_assert!(S::DTYPE == T::DTYPE);
+    // SAFETY: one dtype is one type.
+    unsafe { std::mem::transmute_copy(&v) }
+}
+
+/// `v` as `D`: integers keep low bits, halves go through float32, bool is "not zero".
+#[inline(always)]
+pub fn cast<S: Element, D: Element>(v: S) -> D {
+    match (S::DTYPE, D::DTYPE) {
+        (DType::F16, _) => cast_wide(f16_to_f32(view::<S, f16>(v).to_bits())),
+        (DType::BF16, _) => cast_wide(f32::from_bits((view::<S, bf16>(v).to_bits() as u32) << 16)),
+        _ => cast_wide(v),
+    }
+}
+
+/// As [`cast`], from what is no half.
+#[inline(always)]
+fn cast_wide<S: Element, D: Element>(v: S) -> D {
+    match D::DTYPE {
+        DType::F16 => view(f16::from_bits(f32_to_f16(cast_native(v)))),
+        DType::BF16 => view(bf16::from_bits(f32_to_bf16(cast_native(v)))),
+        _ => cast_native(v),
+    }
+}
+
+/// As [`cast`], between types that are no halves.
+#[inline(always)]
+fn cast_native<S: Element, D: Element>(v: S) -> D {
+    match (S::DTYPE.is_float(), D::DTYPE) {
+        (true, DType::Bool) => D::from_i64((v.to_f64() != 0.0) as i64),
+        (true, d) if d.is_float() => D::from_f64(v.to_f64()),
+        (true, _) => D::from_i64(f64_to_i64(v.to_f64())),
+        (false, _) => D::from_i64(v.to_i64()),
+    }
+}
+
+/// Without branches: the exponent is rebased by an exact product.
+#[inline(always)]
+pub fn f16_to_f32(h: u16) -> f32 {
+    let magnitude = ((h & 0x7fff) as u32) << 13;
+    let rebased = (f32::from_bits(magnitude) * f32::from_bits(0x7780_0000)).to_bits();
+    let special = if magnitude > 0x0f80_0000 { magnitude | 0x7fc0_0000 } else { 0x7f80_0000 };
+    let bits = if magnitude < 0x0f80_0000 { rebased } else { special };
+    f32::from_bits(bits | ((h & 0x8000) as u32) << 16)
+}
+
+/// To nearest even. Subnormal results are rounded by an addition that aligns them at the last bits of a float.
+#[inline(always)]
+pub fn f32_to_f16(x: f32) -> u16 {
+    let magnitude = x.to_bits() & 0x7fff_ffff;
+    let sign = (x.to_bits() ^ magnitude) >> 16;
+    let special = if magnitude > 0x7f80_0000 { 0x7e00 } else { 0x7c00 };
+    let small = (f32::from_bits(magnitude) + 0.5).to_bits().wrapping_sub(0x3f00_0000);
+    let odd = (magnitude >> 13) & 1;
+    let normal = magnitude.wrapping_sub(0x3800_0000).wrapping_add(0xfff + odd) >> 13;
+    let finite = if magnitude < 0x3880_0000 { small } else { normal };
+    (sign | if magnitude >= 0x4780_0000 { special } else { finite }) as u16
+}
+
+/// To nearest even; NaN stays NaN.
+#[inline(always)]
+pub fn f32_to_bf16(x: f32) -> u16 {
+    let b = x.to_bits();
+    let rounded = b.wrapping_add(0x7fff + ((b >> 16) & 1)) >> 16;
+    (if b & 0x7fff_ffff > 0x7f80_0000 { b >> 16 | 0x40 } else { rounded }) as u16
+}
+
+/// How many floats are looked at together before they become integers.
+const BLOCK: usize = 64;
+
+/// `y[i] = cast(x[i])` over contiguous runs.
+#[inline(always)]
+unsafe fn convert_run<S: Element, D: Element>(x: *const S, y: *mut D, n: usize) {
+    let mut i = 0;
+    let to_int = matches!(S::DTYPE, DType::F32 | DType::F64) && matches!(D::DTYPE, DType::U8 | DType::I32 | DType::I64);
+    while to_int && i + BLOCK <= n {
+        // Where all fit 32 bits, one vector instruction converts them; its result is the same.
+        let mut fit = true;
+        for j in i..i + BLOCK {
+            // SAFETY: n elements, says the caller.
+            let v = unsafe { *x.add(j) }.to_f64();
+            fit &= (v > -2_147_483_649.0) & (v < 2_147_483_648.0);
+        }
+        for j in i..i + BLOCK {
+            // SAFETY: n elements; `fit` says that the value, cut to a whole one, is an i32.
+            unsafe {
+                let v = *x.add(j);
+                let d = if !fit {
+                    cast(v)
+                } else if S::DTYPE == DType::F32 {
+                    D::from_i64(view::<S, f32>(v).to_int_unchecked::<i32>() as i64)
+                } else {
+                    D::from_i64(v.to_f64().to_int_unchecked::<i32>() as i64)
+                };
+                *y.add(j) = d;
+            }
+        }
+        i += BLOCK;
+    }
+    for j in i..n {
+        // SAFETY: n elements each.
+        unsafe { *y.add(j) = cast(*x.add(j)) }
+    }
+}
+
+#[inline(always)]
+unsafe fn convert<S: Element, D: Element>(x: *const u8, y: *mut u8, p: Piece) {
+    let (x, y): (*const S, *mut D) = (x.cast(), y.cast());
+    for r in 0..p.rows as isize {
+        let (x, y) = (x.wrapping_offset(r * p.from[0]), y.wrapping_offset(r * p.to[0]));
+        // SAFETY: the piece lies inside both arrays, says the caller; so below.
+        unsafe {
+            if p.from[1] == 1 && p.to[1] == 1 {
+                convert_run(x, y, p.cols);
+            } else if p.from[1] == 0 && p.to[1] == 1 {
+                let v = cast(*x);
+                (0..p.cols).for_each(|c| *y.add(c) = v);
+            } else {
+                for c in 0..p.cols as isize {
+                    *y.wrapping_offset(c * p.to[1]) = cast(*x.wrapping_offset(c * p.from[1]));
+                }
+            }
+        }
+    }
+}
+
+/// Moves bits of one size.
+#[inline(always)]
+unsafe fn shift<T: Plain>(x: *const u8, y: *mut u8, p: Piece) {
+    let (x, y): (*const T, *mut T) = (x.cast(), y.cast());
+    if p.rows > 1 && p.from[0] == 1 && p.from[1] != 1 && p.to[1] == 1 {
+        // SAFETY: the caller's promise; so below.
+        return unsafe { transpose(x, y, p) };
+    }
+    for r in 0..p.rows as isize {
+        let (x, y) = (x.wrapping_offset(r * p.from[0]), y.wrapping_offset(r * p.to[0]));
+        unsafe {
+            match (p.from[1], p.to[1]) {
+                (1, 1) => std::ptr::copy_nonoverlapping(x, y, p.cols),
+                (0, 1) => {
+                    let v = *x;
+                    (0..p.cols).for_each(|c| *y.add(c) = v);
+                }
+                // Constant strides vectorise.
+                (2, 1) => (0..p.cols).for_each(|c| *y.add(c) = *x.add(2 * c)),
+                (s, 1) => (0..p.cols as isize).for_each(|c| *y.offset(c) = *x.wrapping_offset(c * s)),
+                (s, t) => (0..p.cols as isize).for_each(|c| *y.wrapping_offset(c * t) = *x.wrapping_offset(c * s)),
+            }
+        }
+    }
+}
+
+/// Rows of the result are columns of the source: squares of 8 by 8, read along the source's runs.
+#[inline(always)]
+unsafe fn transpose<T: Plain>(x: *const T, y: *mut T, p: Piece) {
+    const N: usize = 8;
+    let (mut c, s, t) = (0, p.from[1], p.to[0]);
+    while c < p.cols {
+        let w = N.min(p.cols - c);
+        let mut r = 0;
+        while r < p.rows {
+            let h = N.min(p.rows - r);
+            let x = x.wrapping_offset(r as isize + c as isize * s);
+            let y = y.wrapping_offset(r as isize * t + c as isize);
+            // SAFETY: the square lies inside the piece.
+            unsafe {
+                if w == N && h == N {
+                    let a: [[T; N]; N] =
+                        std::array::from_fn(|j| x.wrapping_offset(j as isize * s).cast::<[T; N]>().read_unaligned());
+                    for i in 0..N {
+                        let row: [T; N] = std::array::from_fn(|j| a[j][i]);
+                        y.wrapping_offset(i as isize * t).cast::<[T; N]>().write_unaligned(row);
+                    }
+                } else {
+                    for i in 0..h as isize {
+                        for j in 0..w as isize {
+                            *y.wrapping_offset(i * t + j) = *x.wrapping_offset(i + j * s);
+                        }
+                    }
+                }
+            }
+            r += h;
+        }
+        c += w;
+    }
+}
+
+/// The one element of `dtype` that `v` is, in the low bytes.
+pub fn element_bits(v: crate::core::Number, dtype: DType) -> [u8; 8] {
+    let mut out = [0u8; 8];
+    dispatch!(dtype, T => {
+        let e: T = match v {
+            crate::core::Number::Float(f) => cast(f),
+            n => cast(n.to_i64()),
+        };
+        // SAFETY: an element has at most 8 bytes.
+        unsafe { out.as_mut_ptr().cast::<T>().write_unaligned(e) };
+    });
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cpu::dispatch::{Level, set_level};
+
+    #[test]
+    fn halves_as_the_half_crate() {
+        for h in 0..=u16::MAX {
+            let (a, b) = (f16_to_f32(h), f16::from_bits(h).to_f32());
+            assert!(a.to_bits() == b.to_bits() || a.is_nan() && b.is_nan(), "{h:x}");
+            let (a, b) = (f32_to_f16(b), f16::from_f32(b).to_bits());
+            assert!(a == b || f16::from_bits(a).is_nan() && f16::from_bits(b).is_nan(), "{h:x}");
+        }
+        for i in (0..u32::MAX - 9973).step_by(9973) {
+            let x = f32::from_bits(i);
+            if !x.is_nan() {
+                assert_eq!(f32_to_f16(x), f16::from_f32(x).to_bits(), "{x:e}");
+                assert_eq!(f32_to_bf16(x), bf16::from_f32(x).to_bits(), "{x:e}");
+            }
+        }
+        assert!(bf16::from_bits(f32_to_bf16(f32::NAN)).is_nan() && f16::from_bits(f32_to_f16(f32::NAN)).is_nan());
+    }
+
+    #[test]
+    fn every_cast_is_that_of_the_elements() {
+        let values = [
+            0.0,
+            -0.0,
+            1.0,
+            -1.0,
+            0.5,
+            -0.9,
+            255.5,
+            256.0,
+            300.0,
+            -129.0,
+            2147483647.0,
+            2147483648.0,
+            -2147483648.5,
+            4294967296.0,
+            1e10,
+            -1e18,
+            1e19,
+            f64::INFINITY,
+            f64::NEG_INFINITY,
+            f64::NAN,
+            65504.0,
+            65520.0,
+            1e-6,
+            70000.0,
+        ];
+        for level in [Level::Portable, Level::Avx2, Level::Avx512] {
+            set_level(level);
+            for from in DType::ALL {
+                for to in DType::ALL {
+                    dispatch!(from, S => dispatch!(to, D => {
+                        // Runs of one value first, so that blocks of values that fit are met, then all mixed.
+                        let xs: Vec<S> = (0..values.len() * 80)
+                            .map(|i| S::from_f64(values[if i < 70 { 2 } else if i < 140 { 6 } else { i % values.len() }]))
+                            .collect();
+                        let mut ys = vec![D::ZERO; xs.len()];
+                        let piece = Piece { rows: 1, cols: xs.len(), from: [0, 1], to: [0, 1] };
+                        // SAFETY: as many elements each.
+                        unsafe { mover(from, to)(xs.as_ptr().cast(), ys.as_mut_ptr().cast(), piece) };
+                        for (x, y) in xs.iter().zip(&ys) {
+                            let want = if from == to { y.to_f64() }
+                                else if S::DTYPE.is_integral() { D::from_i64(x.to_i64()).to_f64() }
+                                else if D::DTYPE.is_integral() && to != DType::Bool { D::from_i64(x.to_i64()).to_f64() }
+                                else { D::from_f64(x.to_f64()).to_f64() };
+                            assert!(y.to_f64() == want || y.to_f64().is_nan() && want.is_nan(),
+                                "{from:?} {} to {to:?}: {}, not {want}", x.to_f64(), y.to_f64());
+                        }
+                    }));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn transposed_pieces() {
+        let (rows, cols) = (19, 21);
+        let x: Vec<u32> = (0..rows * cols).map(|i| i as u32).collect();
+        let mut y = vec![0u32; rows * cols];
+        let p = Piece { rows, cols, from: [1, rows as isize], to: [cols as isize, 1] };
+        // SAFETY: rows * cols elements each.
+        unsafe { mover(DType::F32, DType::F32)(x.as_ptr().cast(), y.as_mut_ptr().cast(), p) };
+        for r in 0..rows {
+            (0..cols).for_each(|c| assert_eq!(y[r * cols + c], x[c * rows + r]));
+        }
+    }
+}

@@ -1,0 +1,674 @@
+//! Elementwise loops. A formula ([`Body`]) is compiled once per lane and instruction set into a loop over contiguous
+//! elements; [`run`] feeds it from any arrays: contiguous ones directly, all others (strided, broadcast, numbers, other
+//! dtypes) through tiles of 1024 elements in L1. Each element depends on its own operands only, so threads and tiles
+//! never change bits.
+
+pub mod grid;
+pub mod program;
+pub mod stream;
+
+use std::mem::MaybeUninit;
+
+use self::grid::{Grid, TILE};
+use self::program::Plan;
+use super::convert::{Piece, element_bits, mover};
+use super::strided::Raw;
+use super::threads;
+use crate::core::{DType, Number, Strides};
+use crate::device::Array;
+use crate::expr::{Body, Lane, MAX_INPUTS, MAX_PARAMS, Native, Place};
+use crate::simd;
+
+/// The numbers of a formula, each as one lane in the low bytes.
+pub type Params = [[u8; 8]; MAX_PARAMS];
+/// A compiled formula over contiguous lanes (bool operands are bytes). The output may not overlap an input; every
+/// pointer is good for as many elements as are asked for.
+pub type Kernel = unsafe fn(&[*const u8; MAX_INPUTS], &Params, *mut u8, usize);
+
+/// The loops of one formula, per lane.
+#[derive(Clone, Copy)]
+pub struct Loops {
+    pub f32: Option<Kernel>,
+    pub f64: Option<Kernel>,
+    pub i64: Option<Kernel>,
+}
+
+impl Loops {
+    pub const fn float<B: Body>() -> Loops {
+        Loops { f32: Some(looped::<B, f32>), f64: Some(looped::<B, f64>), i64: None }
+    }
+    pub const fn all<B: Body>() -> Loops {
+        Loops { i64: Some(looped::<B, i64>), ..Loops::float::<B>() }
+    }
+    pub const fn int<B: Body>() -> Loops {
+        Loops { f32: None, f64: None, i64: Some(looped::<B, i64>) }
+    }
+
+    /// For formulas of truth values only.
+    pub const fn bytes<B: Body>() -> Loops {
+        let k = Some(looped::<B, i64> as Kernel);
+        Loops { f32: k, f64: k, i64: k }
+    }
+
+    #[inline]
+    pub fn of(&self, lane: DType) -> Option<Kernel> {
+        match lane {
+            DType::F32 => self.f32,
+            DType::F64 => self.f64,
+            _ => self.i64,
+        }
+    }
+}
+
+/// The lane that computes a dtype.
+#[inline]
+pub const fn lane(dtype: DType) -> DType {
+    match dtype {
+        DType::F16 | DType::BF16 | DType::F32 => DType::F32,
+        DType::F64 => DType::F64,
+        DType::Bool | DType::U8 | DType::I32 | DType::I64 => DType::I64,
+    }
+}
+
+simd! {
+    unsafe fn looped[B: Body, T: Native][B, T](x: &[*const u8; MAX_INPUTS], p: &Params, out: *mut u8, n: usize) = body;
+}
+
+#[inline(always)]
+unsafe fn body<B: Body, T: Native>(x: &[*const u8; MAX_INPUTS], p: &Params, out: *mut u8, n: usize) {
+    // SAFETY: a lane has at most 8 bytes.
+    let p: [T; MAX_PARAMS] = std::array::from_fn(|j| unsafe { p[j].as_ptr().cast::<T>().read_unaligned() });
+    let x = *x;
+    for i in 0..n {
+        B::eval::<Lane<T>, _>(At { x, p, out, i });
+    }
+}
+
+/// Element `i` of a loop.
+#[derive(Clone, Copy)]
+struct At<T> {
+    x: [*const u8; MAX_INPUTS],
+    p: [T; MAX_PARAMS],
+    out: *mut u8,
+    i: usize,
+}
+
+impl<T: Native> Place<Lane<T>> for At<T> {
+    type Done = ();
+    #[inline(always)]
+    fn num(self, k: usize) -> Lane<T> {
+        // SAFETY: i is below the n for which the caller of the kernel vouches; so below.
+        Lane(unsafe { self.x[k].cast::<T>().add(self.i).read() })
+    }
+    #[inline(always)]
+    fn mask(self, k: usize) -> bool {
+        // SAFETY: as above.
+        unsafe { self.x[k].add(self.i).read() != 0 }
+    }
+    #[inline(always)]
+    fn param(self, j: usize) -> Lane<T> {
+        Lane(self.p[j])
+    }
+    #[inline(always)]
+    fn put(self, value: Lane<T>) {
+        // SAFETY: as above.
+        unsafe { self.out.cast::<T>().add(self.i).write(value.0) }
+    }
+    #[inline(always)]
+    fn put_mask(self, value: bool) {
+        // SAFETY: as above.
+        unsafe { self.out.add(self.i).write(value as u8) }
+    }
+}
+
+#[derive(Clone, Copy)]
+pub enum Operand<'a> {
+    Array(&'a Array),
+    Number(Number),
+    /// The formula names it, but does not need it.
+    Unused,
+}
+
+#[derive(Clone, Copy)]
+pub enum Code<'a> {
+    Loop(Kernel),
+    Program(&'a Plan),
+}
+
+/// A formula with all that is known of one call of it.
+pub struct Call<'a> {
+    pub code: Code<'a>,
+    /// The dtype that operands are cast to and results are rounded to.
+    pub compute: DType,
+    /// Bit k: operand k is a truth value.
+    pub masks: u32,
+    /// Bit k: operand k is not rounded to `compute`, where that is a half.
+    pub wide: u32,
+    pub out_mask: bool,
+    pub params: &'a [Number],
+    /// Nanoseconds an element on one thread, roughly.
+    pub cost: f32,
+}
+
+/// Work below this stays on one thread.
+const PARALLEL_NS: f32 = 20_000.0;
+/// A chunk of a parallel loop takes at least this.
+const GRAIN_NS: f32 = 5_000.0;
+
+#[derive(Clone, Copy)]
+#[repr(align(64))]
+struct Tile(#[expect(dead_code, reason = "read through pointers")] [MaybeUninit<u64>; TILE]);
+
+type Pointers = [*const u8; MAX_INPUTS];
+
+/// Pointers that threads share.
+#[derive(Clone, Copy)]
+struct Shared(Pointers);
+// SAFETY: addresses; the kernels read disjoint or unchanging elements through them.
+unsafe impl Send for Shared {}
+// SAFETY: as above.
+unsafe impl Sync for Shared {}
+
+impl Shared {
+    #[inline(always)]
+    fn get(&self) -> &Pointers {
+        &self.0
+    }
+}
+
+impl Call<'_> {
+    /// What the kernel reads operand `k` as.
+    #[inline]
+    fn expects(&self, k: usize) -> DType {
+        if self.masks >> k & 1 == 1 { DType::Bool } else { lane(self.compute) }
+    }
+
+    #[inline]
+    fn gives(&self) -> DType {
+        if self.out_mask { DType::Bool } else { lane(self.compute) }
+    }
+
+    /// Whether operand `k` of this dtype must be rounded to the compute dtype once it is a lane.
+    fn narrows(&self, k: usize, dtype: DType) -> bool {
+        let exact = dtype == self.compute || dtype == DType::Bool || dtype == DType::U8 && self.compute != DType::Bool;
+        self.masks >> k & 1 == 0 && self.wide >> k & 1 == 0 && lane(self.compute) != self.compute && !exact
+    }
+
+    /// Whether a result that goes to this dtype is rounded to the compute dtype before.
+    #[inline]
+    fn rounds(&self, dtype: DType) -> bool {
+        !self.out_mask && dtype != self.compute && lane(self.compute) != self.compute
+    }
+
+    fn pack(&self) -> Params {
+        let mut out = Params::default();
+        for (slot, &p) in out.iter_mut().zip(self.params) {
+            *slot = element_bits(p, lane(self.compute));
+        }
+        out
+    }
+
+    #[inline(always)]
+    unsafe fn kernel(&self, x: &Pointers, p: &Params, out: *mut u8, n: usize) {
+        // SAFETY: the caller's.
+        unsafe {
+            match self.code {
+                Code::Loop(f) => f(x, p, out, n),
+                Code::Program(plan) => plan.run(x, p, out, n),
+            }
+        }
+    }
+
+    /// Fills `n` lanes at `to` with one number or one element.
+    unsafe fn fill(&self, k: usize, x: Operand, to: *mut u8, n: usize) {
+        let expects = self.expects(k);
+        let piece = Piece { rows: 1, cols: n, from: [0, 0], to: [0, 1] };
+        // SAFETY: `to` has room for n lanes, says the caller; the array has an element.
+        unsafe {
+            match x {
+                Operand::Number(v) => mover(expects, expects)(element_bits(v, expects).as_ptr(), to, piece),
+                Operand::Array(a) => {
+                    mover(a.dtype, expects)(a.bytes_ptr(), to, piece);
+                    if self.narrows(k, a.dtype) {
+                        self.narrow(to, n);
+                    }
+                }
+                Operand::Unused => {}
+            }
+        }
+    }
+
+    /// Rounds lanes to the compute dtype.
+    unsafe fn narrow(&self, x: *mut u8, n: usize) {
+        let mut narrow = MaybeUninit::<Tile>::uninit();
+        let (small, piece) = (narrow.as_mut_ptr().cast::<u8>(), Piece { rows: 1, cols: n, from: [0, 1], to: [0, 1] });
+        // SAFETY: both hold n elements of at most 8 bytes.
+        unsafe {
+            mover(lane(self.compute), self.compute)(x, small, piece);
+            mover(self.compute, lane(self.compute))(small, x, piece);
+        }
+    }
+}
+
+/// Computes `out` from `x`, which broadcast to its shape.
+#[inline]
+pub fn run(call: &Call, x: &[Operand], out: &Array) {
+    let n = out.numel();
+    if n == 0 {
+        return;
+    }
+    if out.dtype == call.gives() && !call.rounds(out.dtype) && out.is_contiguous() && x.len() <= MAX_INPUTS {
+        if let Some(flat) = Flat::new(call, x, out, n) {
+            return flat.run();
+        }
+    }
+    general(call, x, out);
+}
+
+/// A call all of whose operands are contiguous lanes or one value.
+struct Flat<'a> {
+    call: &'a Call<'a>,
+    x: &'a [Operand<'a>],
+    n: usize,
+    pointers: Shared,
+    /// Bytes per element of each pointer, 0 for a constant.
+    sizes: [u8; MAX_INPUTS],
+    constants: u32,
+    out: Raw<u8>,
+    in_place: bool,
+}
+
+impl<'a> Flat<'a> {
+    #[inline]
+    fn new(call: &'a Call, x: &'a [Operand], out: &Array, n: usize) -> Option<Flat<'a>> {
+        let (start, bytes) = (out.bytes_ptr(), n * out.dtype.size());
+        let mut f = Flat {
+            call,
+            x,
+            n,
+            pointers: Shared([start.cast_const(); MAX_INPUTS]),
+            sizes: [0; MAX_INPUTS],
+            constants: 0,
+            out: Raw::new(start),
+            in_place: false,
+        };
+        for (k, operand) in x.iter().enumerate() {
+            match operand {
+                Operand::Array(a) if a.numel() == n && a.dtype == call.expects(k) && a.is_contiguous() => {
+                    if call.narrows(k, a.dtype) {
+                        return None;
+                    }
+                    let (p, size) = (a.bytes_ptr(), a.dtype.size());
+                    f.in_place |= (p as usize) < start as usize + bytes && (start as usize) < p as usize + n * size;
+                    f.pointers.0[k] = p;
+                    f.sizes[k] = size as u8;
+                }
+                Operand::Array(a) if a.numel() == 1 => f.constants |= 1 << k,
+                Operand::Number(_) => f.constants |= 1 << k,
+                Operand::Unused => {}
+                Operand::Array(_) => return None,
+            }
+        }
+        // What the formula does not need is still an address of lanes.
+        if let Some(lanes) = (0..x.len()).find(|&k| f.sizes[k] as usize == lane(call.compute).size()) {
+            for (k, operand) in x.iter().enumerate() {
+                if matches!(operand, Operand::Unused) {
+                    f.pointers.0[k] = f.pointers.0[lanes];
+                    f.sizes[k] = f.sizes[lanes];
+                }
+            }
+        } else if x.iter().any(|o| matches!(o, Operand::Unused)) {
+            return None;
+        }
+        Some(f)
+    }
+
+    #[inline]
+    fn run(&self) {
+        let params = self.call.pack();
+        let direct = self.constants == 0 && !self.in_place && matches!(self.call.code, Code::Loop(_));
+        let size = self.call.gives().size();
+        let streams = stream::pays(self.n * size, self.out.at(0));
+        if self.n as f32 * self.call.cost < PARALLEL_NS {
+            // SAFETY: all n elements, which every operand has.
+            return unsafe {
+                if direct {
+                    self.call.kernel(self.pointers.get(), &params, self.out.at(0), self.n);
+                } else {
+                    self.tiled(&params, 0, self.n, false);
+                }
+            };
+        }
+        let grain = ((GRAIN_NS / self.call.cost) as usize).div_ceil(TILE);
+        threads::split(self.n.div_ceil(TILE), grain, &|range| {
+            let (start, end) = (range.start * TILE, (range.end * TILE).min(self.n));
+            // SAFETY: ranges are disjoint parts of the n elements.
+            unsafe {
+                if direct && !streams {
+                    let x = self.moved(start);
+                    self.call.kernel(&x, &params, self.out.at((start * size) as isize), end - start);
+                } else {
+                    self.tiled(&params, start, end, streams);
+                }
+            }
+        });
+    }
+
+    /// The pointers at element `i`.
+    #[inline]
+    fn moved(&self, i: usize) -> Pointers {
+        let mut x = *self.pointers.get();
+        for (p, &s) in x.iter_mut().zip(&self.sizes) {
+            *p = p.wrapping_add(i * s as usize);
+        }
+        x
+    }
+
+    /// Elements `start..end` by tiles: with constants spread out, and the result aside where it may overlap an input
+    /// or goes past the cache.
+    unsafe fn tiled(&self, params: &Params, start: usize, end: usize, streams: bool) {
+        let mut tiles: [MaybeUninit<Tile>; MAX_INPUTS] = [const { MaybeUninit::uninit() }; MAX_INPUTS];
+        let mut aside = MaybeUninit::<Tile>::uninit();
+        let len = TILE.min(end - start);
+        let size = self.call.gives().size();
+        // SAFETY: tiles hold TILE lanes of 8 bytes; the rest as in `run`.
+        unsafe {
+            let mut x = self.moved(start);
+            for (k, &operand) in self.x.iter().enumerate().filter(|(k, _)| self.constants >> k & 1 == 1) {
+                self.call.fill(k, operand, tiles[k].as_mut_ptr().cast(), len);
+                x[k] = tiles[k].as_ptr().cast();
+            }
+            let mut i = start;
+            while i < end {
+                let m = TILE.min(end - i);
+                let out = self.out.at((i * size) as isize);
+                if self.in_place || streams {
+                    let tile: *mut u8 = aside.as_mut_ptr().cast();
+                    self.call.kernel(&x, params, tile, m);
+                    if streams {
+                        stream::copy(tile, out, m * size);
+                    } else {
+                        std::ptr::copy_nonoverlapping(tile, out, m * size);
+                    }
+                } else {
+                    self.call.kernel(&x, params, out, m);
+                }
+                for (p, &s) in x.iter_mut().zip(&self.sizes) {
+                    *p = p.wrapping_add(m * s as usize);
+                }
+                i += m;
+            }
+        }
+        if streams {
+            stream::fence();
+        }
+    }
+}
+
+const K: usize = MAX_INPUTS + 1;
+
+/// Any strides, any dtypes.
+#[inline(never)]
+fn general(call: &Call, x: &[Operand], out: &Array) {
+    let x = &x[..x.len().min(MAX_INPUTS)];
+    let count = x.len() + 1;
+    let shape = out.shape();
+    let zero = || Strides::filled(0, shape.len());
+    let mut strides: [Strides; K] = std::array::from_fn(|_| Strides::new());
+    for (k, operand) in x.iter().enumerate() {
+        strides[k] = match operand {
+            Operand::Array(a) => a.layout.broadcast_to(shape).strides,
+            _ => zero(),
+        };
+    }
+    strides[x.len()] = out.layout.strides.clone();
+    let grid = Grid::<K>::new(shape, &strides[..count], TILE);
+    let shares = x.iter().any(|o| matches!(o, Operand::Array(a) if a.storage.same(&out.storage)));
+    let mut pointers = [out.bytes_ptr().cast_const(); MAX_INPUTS];
+    for (k, operand) in x.iter().enumerate() {
+        if let Operand::Array(a) = operand {
+            pointers[k] = a.bytes_ptr();
+        }
+    }
+    let job = Tiled { call, x, grid: &grid, out, to: Raw::new(out.bytes_ptr()), pointers: Shared(pointers), shares };
+    // A tile that is gathered or converted costs more than the formula says.
+    let cost = (call.cost + 0.5) * grid.tile_len() as f32;
+    if cost * (grid.tiles() as f32) < PARALLEL_NS {
+        job.tiles(0, grid.tiles());
+    } else {
+        threads::split(grid.tiles(), (GRAIN_NS / cost) as usize, &|r| job.tiles(r.start, r.end));
+    }
+}
+
+struct Tiled<'a> {
+    call: &'a Call<'a>,
+    x: &'a [Operand<'a>],
+    grid: &'a Grid<K>,
+    out: &'a Array,
+    to: Raw<u8>,
+    pointers: Shared,
+    /// Whether an input may be the output: then a tile's result is written after all its operands are read.
+    shares: bool,
+}
+
+impl Tiled<'_> {
+    fn tiles(&self, start: usize, end: usize) {
+        let (call, count) = (self.call, self.x.len() + 1);
+        let params = call.pack();
+        let mut tiles: [MaybeUninit<Tile>; K] = [const { MaybeUninit::uninit() }; K];
+        let mut x = *self.pointers.get();
+        let len = self.grid.tile_len();
+        let mut fixed = 0u32;
+        // SAFETY: tiles hold TILE lanes of 8 bytes, and a tile of the grid has at most as many elements; the grid's
+        // places lie inside the layouts of the operands; so to the end.
+        unsafe {
+            for (k, &operand) in self.x.iter().enumerate() {
+                if matches!(operand, Operand::Unused) {
+                    std::ptr::write_bytes(tiles[k].as_mut_ptr(), 0, 1);
+                } else if self.grid.is_constant(k) {
+                    call.fill(k, operand, tiles[k].as_mut_ptr().cast(), len);
+                } else {
+                    continue;
+                }
+                x[k] = tiles[k].as_ptr().cast();
+                fixed |= 1 << k;
+            }
+            for t in start..end {
+                let place = self.grid.place(t, count);
+                let (rows, cols) = (place.rows, place.cols);
+                for (k, operand) in self.x.iter().enumerate() {
+                    let Operand::Array(a) = operand else { continue };
+                    if fixed >> k & 1 == 1 {
+                        continue;
+                    }
+                    let from = self.pointers.get()[k].wrapping_offset(place.at[k] * a.dtype.size() as isize);
+                    let [s1, s0] = self.grid.steps(k);
+                    let straight = s0 == 1 && (rows == 1 || s1 == cols as isize);
+                    if straight && a.dtype == call.expects(k) && !call.narrows(k, a.dtype) {
+                        x[k] = from;
+                        continue;
+                    }
+                    let to: *mut u8 = tiles[k].as_mut_ptr().cast();
+                    let piece = Piece { rows, cols, from: [s1, s0], to: [cols as isize, 1] };
+                    mover(a.dtype, call.expects(k))(from, to, piece);
+                    if call.narrows(k, a.dtype) {
+                        call.narrow(to, rows * cols);
+                    }
+                    x[k] = to;
+                }
+                self.finish(&x, &params, &place, tiles[K - 1].as_mut_ptr().cast());
+            }
+        }
+    }
+
+    /// Computes one tile and brings it to the output.
+    #[inline(always)]
+    unsafe fn finish(&self, x: &Pointers, params: &Params, place: &grid::Place<K>, aside: *mut u8) {
+        let (call, rows, cols) = (self.call, place.rows, place.cols);
+        let k = self.x.len();
+        let dtype = self.out.dtype;
+        let to = self.to.at(place.at[k] * dtype.size() as isize);
+        let [s1, s0] = self.grid.steps(k);
+        let straight = s0 == 1 && (rows == 1 || s1 == cols as isize);
+        // SAFETY: as in `tiles`.
+        unsafe {
+            if straight && dtype == call.gives() && !call.rounds(dtype) && !self.shares {
+                return call.kernel(x, params, to, rows * cols);
+            }
+            call.kernel(x, params, aside, rows * cols);
+            if call.rounds(dtype) {
+                call.narrow(aside, rows * cols);
+            }
+            let piece = Piece { rows, cols, from: [cols as isize, 1], to: [s1, s0] };
+            mover(call.gives(), dtype)(aside, to, piece);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::core::{Device, Layout, Meta};
+    use crate::cpu::dispatch::{Level, set_level};
+    use crate::expr::{Graph, Left, Scalar};
+
+    /// `c ? a : tanh(a b) + p`.
+    struct Mixed;
+    impl Body for Mixed {
+        #[inline(always)]
+        fn eval<S: Scalar, P: Place<S>>(x: P) -> P::Done
+        where
+            f64: Left<S>,
+        {
+            let (a, b) = (x.num(1), x.num(2));
+            x.put(S::select(x.mask(0), a, (a * b).tanh() + x.param(0)))
+        }
+    }
+    const MIXED: Loops = Loops::all::<Mixed>();
+
+    fn call<'a>(code: Code<'a>, compute: DType, params: &'a [Number]) -> Call<'a> {
+        Call { code, compute, masks: 1, wide: 0, out_mask: false, params, cost: 1.0 }
+    }
+
+    fn array(shape: &[usize], f: impl Fn(usize) -> f32) -> Array {
+        let n: usize = shape.iter().product();
+        Array::from_slice(shape, &(0..n).map(f).collect::<Vec<_>>()).unwrap()
+    }
+
+    fn to(a: &Array, dtype: DType) -> Array {
+        let out = Array::empty(Meta::new(Layout::contiguous(a.layout.shape.clone()), dtype, Device::CPU)).unwrap();
+        crate::cpu::copy::copy(a, &out).unwrap();
+        out
+    }
+
+    /// The mixed formula over `shape` with every kind of operand, against a plain loop.
+    fn check(shape: &[usize], transposed: bool) {
+        let n: usize = shape.iter().product();
+        let nd = shape.len();
+        let flip = |a: Array| {
+            if transposed { a.with_layout(a.layout.permuted(&(0..nd).rev().collect::<Vec<_>>())) } else { a }
+        };
+        let c = flip(to(&array(shape, |i| (i % 3) as f32), DType::Bool));
+        let a = array(shape, |i| (i % 101) as f32 * 0.25 - 10.0);
+        let a = flip(a);
+        let shape: Vec<usize> = a.shape().to_vec();
+        let b = array(&shape, |i| (i % 37) as f32 * 0.01);
+        let half = to(&b, DType::BF16);
+        let row = array(&shape[nd.min(1)..], |i| (i % 11) as f32 * 0.1);
+        let params = [Number::Float(0.5)];
+        let out = Array::empty(Meta::new(Layout::contiguous((&shape[..]).into()), DType::F32, Device::CPU)).unwrap();
+        let plain = |x: &Array| to(x, DType::F32).to_vec::<f32>();
+        let graph = Graph::of::<Mixed>();
+        let plan = Plan::new(&graph, DType::F32).unwrap();
+        for code in [Code::Loop(MIXED.f32.unwrap()), Code::Program(&plan)] {
+            let call = call(code, DType::F32, &params);
+            for (k, operand) in
+                [Operand::Array(&b), Operand::Array(&half), Operand::Array(&row), Operand::Number(Number::Int(3))]
+                    .into_iter()
+                    .enumerate()
+            {
+                let bs: Vec<f32> = match operand {
+                    Operand::Array(x) => {
+                        let l = x.layout.broadcast_to(&shape);
+                        plain(&x.with_layout(l))
+                    }
+                    _ => vec![3.0; n],
+                };
+                let want: Vec<f32> = plain(&c)
+                    .iter()
+                    .zip(plain(&a))
+                    .zip(bs)
+                    .map(|((c, a), b)| if *c != 0.0 { a } else { crate::expr::math::f32::tanh(a * b) + 0.5 })
+                    .collect();
+                run(&call, &[Operand::Array(&c), Operand::Array(&a), operand], &out);
+                assert_eq!(out.to_vec::<f32>(), want, "{shape:?} {transposed} {k}");
+                // In place, into another dtype, and into a strided output.
+                let same = to(&a, DType::F32);
+                run(&call, &[Operand::Array(&c), Operand::Array(&same), operand], &same);
+                assert_eq!(same.to_vec::<f32>(), want, "in place: {shape:?} {transposed} {k}");
+                let wide = to(&out, DType::F64);
+                run(&call, &[Operand::Array(&c), Operand::Array(&a), operand], &wide);
+                assert!(wide.to_vec::<f64>().iter().zip(&want).all(|(x, y)| *x == *y as f64));
+                let back = flip(array(&shape.iter().rev().copied().collect::<Vec<_>>(), |_| 0.0));
+                if back.shape() == shape {
+                    run(&call, &[Operand::Array(&c), Operand::Array(&a), operand], &back);
+                    assert_eq!(plain(&back), want);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn every_kind_of_operand() {
+        for level in [Level::Portable, Level::Avx2, Level::Avx512] {
+            set_level(level);
+            for shape in [
+                &[5][..],
+                &[],
+                &[64],
+                &[3, 4, 5],
+                &[1, 1000],
+                &[1500, 3],
+                &[40, 70],
+                &[130, 2, 600],
+                &[2, 2, 2, 2, 2, 2, 2, 2, 3],
+            ] {
+                check(shape, false);
+                check(shape, true);
+            }
+        }
+        check(&[300, 401, 3], true);
+    }
+
+    /// `a + b`.
+    struct Add;
+    impl Body for Add {
+        #[inline(always)]
+        fn eval<S: Scalar, P: Place<S>>(x: P) -> P::Done
+        where
+            f64: Left<S>,
+        {
+            x.put(x.num(0) + x.num(1))
+        }
+    }
+
+    #[test]
+    fn operands_are_cast_to_the_compute_dtype_first() {
+        let add = |compute, x: &[Operand], out: &Array| {
+            let code = Code::Loop(Loops::all::<Add>().of(lane(compute)).unwrap());
+            run(&Call { masks: 0, ..call(code, compute, &[]) }, x, out);
+        };
+        let bytes = Array::from_slice::<u8>(&[3], &[1, 200, 255]).unwrap();
+        let zero_d = Array::from_slice::<i64>(&[], &[300]).unwrap();
+        let out = Array::from_slice::<u8>(&[3], &[0; 3]).unwrap();
+        add(DType::U8, &[Operand::Array(&bytes), Operand::Array(&zero_d)], &out);
+        assert_eq!(out.to_vec::<u8>(), [45, 244, 43]);
+        let out = Array::from_slice::<i64>(&[3], &[0; 3]).unwrap();
+        add(DType::U8, &[Operand::Array(&bytes), Operand::Array(&bytes)], &out);
+        assert_eq!(out.to_vec::<i64>(), [2, 144, 254]);
+        let h = |v: &[f32]| to(&Array::from_slice(&[v.len()], v).unwrap(), DType::BF16);
+        let out = to(&h(&[0.0, 0.0]), DType::F32);
+        add(DType::BF16, &[Operand::Array(&h(&[1.0, 256.0])), Operand::Array(&h(&[0.00390625, 1.0]))], &out);
+        assert_eq!(out.to_vec::<f32>(), [1.0, 256.0]);
+    }
+}
