@@ -1,0 +1,89 @@
+# Everything a user or developer runs. Each target sets up what it needs (.venv, Rust) by itself.
+# Variables: DEVICE, EPOCHS, SEED, OUT for the demo; PYTHON to choose the interpreter; TESTS to run some tests only;
+# TORCH, a Python with torch, for benches beside PyTorch.
+
+OUT     ?= out
+TESTS   ?= tests
+PY      := .venv/bin/python
+RUST    := sh scripts/with-rust.sh
+SOURCES := Cargo.toml Cargo.lock pyproject.toml $(shell find src python -name '*.rs' -o -name '*.py' -o -name '*.pyi' -o -name '*.npz')
+
+.PHONY: help demo wheel dev test test-rust test-python lint format docs bench clean
+
+help:
+	@echo 'make demo     build the wheel, train a small network on real digits, write a picture [DEVICE= EPOCHS= SEED= OUT=]'
+	@echo 'make test     Rust and Python tests [TESTS=tests/nn]'
+	@echo 'make lint     formatting, clippy, ruff, types'
+	@echo 'make format   format Rust and Python'
+	@echo 'make bench    timings of what users feel [TORCH=/path/to/python with torch]'
+	@echo 'make docs     API pages in site/'
+	@echo 'make wheel    the release wheel in dist/'
+	@echo 'make dev      quick development build, installed in .venv'
+	@echo 'make clean    remove what the targets made'
+
+# --- tools: a stamp per group, made again when pyproject.toml changes
+
+.venv/.tools-%: pyproject.toml scripts/venv.sh
+	@sh scripts/venv.sh $*
+	@touch $@
+
+# --- builds: the wheel that ships, and a quick one for tests; each is one stamp, whichever is installed last counts
+
+dist/.wheel: $(SOURCES) .venv/.tools-build
+	@rm -rf dist && mkdir -p dist
+	$(RUST) maturin build --release --locked --out dist
+	@touch $@
+
+wheel: dist/.wheel
+
+.venv/.release: dist/.wheel
+	@$(PY) -m pip install --quiet --disable-pip-version-check --force-reinstall --no-deps dist/*.whl
+	@rm -f .venv/.dev && touch $@
+
+.venv/.demo: .venv/.release
+	@$(PY) -m pip install --quiet --disable-pip-version-check "$$(echo dist/*.whl)[demo]"
+	@touch $@
+
+.venv/.dev: $(SOURCES) .venv/.tools-build .venv/.tools-test
+	$(RUST) maturin develop --locked
+	@rm -f .venv/.release .venv/.demo && touch $@
+
+dev: .venv/.dev
+
+# --- what people run
+
+demo: .venv/.demo
+	$(PY) -m rustgrad.demo --out $(OUT) $(if $(DEVICE),--device $(DEVICE)) $(if $(EPOCHS),--epochs $(EPOCHS)) $(if $(SEED),--seed $(SEED))
+
+test: test-rust test-python
+
+test-rust: .venv/.tools-build
+	$(RUST) cargo test --locked --no-default-features
+
+test-python: .venv/.dev
+	$(PY) -m pytest $(TESTS)
+
+lint: .venv/.tools-build .venv/.tools-lint
+	@$(RUST) sh -c 'cargo fmt --version && cargo clippy --version' >/dev/null 2>&1 || { \
+	    echo 'error: clippy or rustfmt is missing: rustup component add clippy rustfmt' >&2; exit 1; }
+	$(RUST) cargo fmt --check
+	$(RUST) cargo clippy --locked --all-targets --no-default-features -- -D warnings
+	$(RUST) cargo clippy --locked --lib -- -D warnings
+	$(PY) -m ruff check python tests benches
+	$(PY) -m ruff format --check python tests benches
+	$(PY) -m basedpyright
+
+format: .venv/.tools-build .venv/.tools-lint
+	$(RUST) cargo fmt
+	$(PY) -m ruff check --fix python tests benches
+	$(PY) -m ruff format python tests benches
+
+docs: .venv/.dev .venv/.tools-docs
+	$(PY) -m pdoc rustgrad '!rustgrad._rustgrad' --output-directory site
+
+bench: .venv/.release .venv/.tools-test
+	for name in overhead ops layers train; do \
+	    $(PY) benches/$$name.py $(if $(TORCH),--beside $(TORCH)) || exit 1; done
+
+clean:
+	rm -rf dist out site target .venv python/rustgrad/*.so

@@ -1,0 +1,35 @@
+"""rustgrad: PyTorch's API and numbers in one small wheel. `import rustgrad as torch` is how most programs start.
+
+Every op comes from the extension by star import; this file adds what is written in Python. Subpackages and numpy are
+imported when first used, so that importing the package stays cheap.
+"""
+
+from . import _rustgrad
+from ._rustgrad import *
+from ._rustgrad import __version__
+from ._rustgrad.torch import *
+from .grad_mode import enable_grad, inference_mode, no_grad, set_grad_enabled
+from .random import get_rng_state, initial_seed, manual_seed, seed, set_rng_state
+from .serialization import load, save
+
+_LAZY = frozenset(("autograd", "cuda", "datasets", "linalg", "nn", "optim", "special", "utils"))
+
+
+def __getattr__(name: str):
+    if name in _LAZY:
+        from importlib import import_module
+
+        return import_module(f"{__name__}.{name}")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__():
+    return sorted({*globals(), *_LAZY})
+
+
+def typename(obj) -> str:
+    """The qualified name of an object's type, or of a type: `rustgrad.FloatTensor` for a float32 tensor."""
+    if isinstance(obj, Tensor):
+        return obj.type()
+    kind = obj if isinstance(obj, type) else type(obj)
+    return kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"

@@ -1,0 +1,3 @@
+"""Linear algebra: the extension's ops of that place."""
+
+from ._rustgrad.linalg import *

@@ -1,0 +1,134 @@
+"""Adam and AdamW."""
+
+from .. import _rustgrad
+from .._rustgrad import Tensor
+from ..grad_mode import enable_grad
+from .optimizer import Optimizer, as_step, check
+from .sgd import refuse_modes
+
+__all__ = ["Adam", "AdamW"]
+
+_step = _rustgrad.optim.adam_step
+
+
+class Adam(Optimizer):
+    """Steps scaled by running means of the gradient and of its square, after Kingma and Ba 2015.
+
+    weight_decay adds weight_decay * p to the gradient; with decoupled_weight_decay it shrinks the parameter instead.
+    amsgrad keeps the largest mean square seen. foreach, fused and capturable choose implementations in PyTorch; here
+    there is one, and they change nothing.
+    """
+
+    def __init__(
+        self,
+        params,
+        lr=1e-3,
+        betas=(0.9, 0.999),
+        eps=1e-8,
+        weight_decay=0,
+        amsgrad=False,
+        *,
+        foreach=None,
+        maximize=False,
+        capturable=False,
+        differentiable=False,
+        fused=None,
+        decoupled_weight_decay=False,
+    ):
+        if isinstance(lr, Tensor):
+            if foreach and not capturable:
+                raise ValueError("lr as a Tensor is not supported for capturable=False and foreach=True")
+            if lr.numel() != 1:
+                raise ValueError("Tensor lr must be 1-element")
+        check(lr >= 0.0, "learning rate", lr)
+        check(eps >= 0.0, "epsilon value", eps)
+        check(0.0 <= betas[0] < 1.0, "beta parameter at index 0", betas[0])
+        check(0.0 <= betas[1] < 1.0, "beta parameter at index 1", betas[1])
+        check(weight_decay >= 0.0, "weight_decay value", weight_decay)
+        if isinstance(betas[0], Tensor) != isinstance(betas[1], Tensor):
+            raise ValueError("betas must be either both floats or both Tensors")
+        refuse_modes(differentiable, foreach, fused)
+        super().__init__(
+            params,
+            {
+                "lr": lr,
+                "betas": tuple(float(beta) if isinstance(beta, Tensor) else beta for beta in betas),
+                "eps": eps,
+                "weight_decay": weight_decay,
+                "amsgrad": amsgrad,
+                "maximize": maximize,
+                "foreach": foreach,
+                "capturable": capturable,
+                "differentiable": differentiable,
+                "fused": fused,
+                "decoupled_weight_decay": decoupled_weight_decay,
+            },
+        )
+
+    def __setstate__(self, state):
+        super().__setstate__(state)
+        for values in self.state.values():
+            if "step" in values and not isinstance(values["step"], Tensor):
+                values["step"] = as_step(values["step"])
+
+    def step(self, closure=None):
+        """Change the parameters once. `closure` computes the loss and its gradients again; its value is returned."""
+        loss = None
+        if closure is not None:
+            with enable_grad():
+                loss = closure()
+        state = self.state
+        for group in self.param_groups:
+            beta1, beta2 = group["betas"]
+            _step(
+                group["params"],
+                state,
+                group["lr"],
+                beta1,
+                beta2,
+                group["eps"],
+                group["weight_decay"],
+                group["amsgrad"],
+                group["maximize"],
+                group["decoupled_weight_decay"],
+            )
+        return loss
+
+
+class AdamW(Adam):
+    """Adam whose weight decay shrinks the parameters directly, after Loshchilov and Hutter 2019."""
+
+    def __init__(
+        self,
+        params,
+        lr=1e-3,
+        betas=(0.9, 0.999),
+        eps=1e-8,
+        weight_decay=1e-2,
+        amsgrad=False,
+        *,
+        maximize=False,
+        foreach=None,
+        capturable=False,
+        differentiable=False,
+        fused=None,
+    ):
+        super().__init__(
+            params,
+            lr,
+            betas,
+            eps,
+            weight_decay,
+            amsgrad,
+            foreach=foreach,
+            maximize=maximize,
+            capturable=capturable,
+            differentiable=differentiable,
+            fused=fused,
+            decoupled_weight_decay=True,
+        )
+
+    def __setstate__(self, state):
+        super().__setstate__(state)
+        for group in self.param_groups:
+            group["decoupled_weight_decay"] = True

@@ -1,0 +1,61 @@
+"""What ARCHITECTURE asks of the tree itself: rooms of a readable size, the Python floors, no PyTorch anywhere."""
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+PACKAGE = ROOT / "python" / "rustgrad"
+SOURCES = sorted(PACKAGE.rglob("*.py"))
+TESTS = sorted((ROOT / "tests").rglob("*.py"))
+
+
+def names(paths):
+    return [str(path.relative_to(ROOT)) for path in paths]
+
+
+def imports(path):
+    """Absolute names of the modules that a file imports."""
+    package = [path.parent.relative_to(PACKAGE.parent).parts] if path.is_relative_to(PACKAGE) else [()]
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = package[0][: len(package[0]) - node.level + 1] if node.level else ()
+            module = ".".join([*base, *([node.module] if node.module else [])])
+            yield module
+            yield from (f"{module}.{alias.name}" for alias in node.names)
+
+
+@pytest.mark.parametrize("path", SOURCES + TESTS, ids=names(SOURCES + TESTS))
+def test_no_file_is_a_hall(path):
+    lines = path.read_text().count("\n")
+    assert lines <= 600, f"{lines} lines; split it by subject"
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=names(SOURCES))
+def test_every_module_says_what_it_is_for(path):
+    assert ast.get_docstring(ast.parse(path.read_text())), "a module opens with its charter"
+
+
+@pytest.mark.parametrize("path", SOURCES + TESTS, ids=names(SOURCES + TESTS))
+def test_nothing_imports_torch(path):
+    golden = path.is_relative_to(ROOT / "tests" / "golden")
+    assert golden or not [name for name in imports(path) if re.match(r"torch(\.|$)", name)]
+
+
+@pytest.mark.parametrize("path", sorted(PACKAGE.glob("optim/*.py")), ids=str)
+def test_optim_does_not_know_nn(path):
+    assert not [name for name in imports(path) if name.startswith("rustgrad.nn")]
+
+
+@pytest.mark.parametrize("path", sorted((PACKAGE / "nn").rglob("*.py")), ids=str)
+def test_nn_imports_one_way(path):
+    """functional knows no modules; nothing in nn knows optim, utils.data or the demo."""
+    found = list(imports(path))
+    behind = ["rustgrad.optim", "rustgrad.utils.data", "rustgrad.datasets", "rustgrad.demo"]
+    if "functional" in path.parts or path.stem in ("functional", "parameter", "init"):
+        behind += ["rustgrad.nn.modules", "rustgrad.nn.utils"]
+    assert not [name for name in found if name.startswith(tuple(behind))]
