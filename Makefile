@@ -69,14 +69,14 @@ lint: .venv/.tools-build .venv/.tools-lint
 	$(RUST) cargo fmt --check
 	$(RUST) cargo clippy --locked --all-targets --no-default-features -- -D warnings
 	$(RUST) cargo clippy --locked --lib -- -D warnings
-	$(PY) -m ruff check python tests benches
-	$(PY) -m ruff format --check python tests benches
-	$(PY) -m basedpyright
+	$(PY) -m ruff check python tests $(wildcard benches)
+	$(PY) -m ruff format --check python tests $(wildcard benches)
+	$(if $(wildcard python/rustgrad/_rustgrad/torch.pyi),$(PY) -m basedpyright)
 
 format: .venv/.tools-build .venv/.tools-lint
 	$(RUST) cargo fmt
-	$(PY) -m ruff check --fix python tests benches
-	$(PY) -m ruff format python tests benches
+	$(PY) -m ruff check --fix python tests $(wildcard benches)
+	$(PY) -m ruff format python tests $(wildcard benches)
 
 docs: .venv/.dev .venv/.tools-docs
 	$(PY) -m pdoc rustgrad '!rustgrad._rustgrad' --output-directory site

@@ -5,6 +5,7 @@ pub mod copy;
 pub mod dispatch;
 pub mod fold;
 pub mod map;
+pub mod optim;
 pub mod overlap;
 pub mod random;
 pub mod reduce;

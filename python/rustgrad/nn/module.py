@@ -418,7 +418,7 @@ class Module(StateMixin):
     # --- conversion
 
     def _apply(self, fn, recurse=True):
-        """Replace the values of all parameters, gradients and buffers by `fn` of them; parameters stay the same objects."""
+        """Replace the values of all parameters, gradients and buffers by `fn` of them; parameters stay themselves."""
         if recurse:
             for module in self.children():
                 module._apply(fn, recurse)

@@ -139,6 +139,7 @@ class Optimizer:
         self.__dict__["step"] = self._hooked_step
 
     def _hooked_step(self, *args, **kwargs):
+        args = (self, *args)  # hooks see the optimizer in front, as PyTorch's do
         for hook in list(self._hooks("_step_pre_hooks").values()):
             changed = hook(self, args, kwargs)
             if changed is not None:
@@ -147,7 +148,7 @@ class Optimizer:
                         f"{type(self).step} must return None or a tuple of (new_args, new_kwargs), but got {changed}."
                     )
                 args, kwargs = changed
-        loss = type(self).step(self, *args, **kwargs)
+        loss = type(self).step(*args, **kwargs)
         for hook in list(self._hooks("_step_post_hooks").values()):
             hook(self, args, kwargs)
         return loss

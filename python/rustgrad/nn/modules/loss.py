@@ -1,5 +1,7 @@
 """Losses as modules. `reduction` is "mean", "sum" or "none"; size_average and reduce are its older spelling."""
 
+import warnings
+
 from .. import functional as F
 from ..module import Module
 
@@ -12,6 +14,10 @@ class _Loss(Module):
         if size_average is not None or reduce is not None:
             averaged = size_average is None or size_average
             reduction = ("mean" if averaged else "sum") if reduce is None or reduce else "none"
+            warnings.warn(
+                f"size_average and reduce args will be deprecated, please use reduction='{reduction}' instead.",
+                stacklevel=3,
+            )
         self.reduction = reduction
 
 

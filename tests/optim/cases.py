@@ -1,0 +1,212 @@
+"""What optimizers do on PyTorch: parameters after some steps under each option, state dicts, reprs, messages."""
+
+from support import Cases, raised
+
+CASES = Cases()
+case = CASES.case
+
+
+def _model(torch):
+    torch.manual_seed(0)
+    a = torch.randn(5, 3, requires_grad=True)
+    b = torch.randn(17, requires_grad=True)
+    unused = torch.zeros(2, requires_grad=True)
+    return [a, b, unused]
+
+
+def _steps(torch, make, count=6, dtype=None):
+    params = _model(torch)
+    if dtype:
+        params = [p.detach().to(getattr(torch, dtype)).requires_grad_() for p in params]
+    optimizer = make(params)
+    torch.manual_seed(1)
+    for _ in range(count):
+        optimizer.zero_grad()
+        x = torch.randn(4, 5).to(params[0].dtype)
+        loss = ((x @ params[0]) ** 2).mean() + (params[1] ** 2).sum() * 0.1
+        loss.backward()
+        optimizer.step()
+    states = [dict(optimizer.state[p]) if p in optimizer.state else None for p in params]
+    return [params, states]
+
+
+SGD_OPTIONS = [
+    {},
+    {"weight_decay": 0.1},
+    {"momentum": 0.9},
+    {"momentum": 0.9, "dampening": 0.3, "weight_decay": 0.01},
+    {"momentum": 0.8, "nesterov": True, "weight_decay": 0.02},
+    {"momentum": 0.5, "maximize": True},
+    {"maximize": True, "weight_decay": 0.1},
+    {"foreach": True},
+]
+ADAM_OPTIONS = [
+    {},
+    {"betas": (0.8, 0.95), "eps": 1e-4},
+    {"betas": (0.3, 0.5)},
+    {"weight_decay": 0.1},
+    {"amsgrad": True},
+    {"amsgrad": True, "maximize": True, "weight_decay": 0.05},
+    {"decoupled_weight_decay": True, "weight_decay": 0.1},
+]
+
+
+@case(rtol=1e-6, atol=1e-8)
+def sgd(torch):
+    return [_steps(torch, lambda p, o=o: torch.optim.SGD(p, lr=0.05, **o)) for o in SGD_OPTIONS]
+
+
+@case(rtol=2e-6, atol=1e-8)
+def adam(torch):
+    return [_steps(torch, lambda p, o=o: torch.optim.Adam(p, lr=0.02, **o)) for o in ADAM_OPTIONS]
+
+
+@case(rtol=2e-6, atol=1e-8)
+def adamw(torch):
+    options = [{}, {"weight_decay": 0.3, "amsgrad": True}]
+    return [_steps(torch, lambda p, o=o: torch.optim.AdamW(p, lr=0.02, **o)) for o in options]
+
+
+@case(rtol=1e-12, atol=1e-14)
+def float64(torch):
+    return [
+        _steps(torch, lambda p: torch.optim.SGD(p, lr=0.05, momentum=0.9, nesterov=True), dtype="float64"),
+        _steps(torch, lambda p: torch.optim.Adam(p, weight_decay=0.1, amsgrad=True), dtype="float64"),
+    ]
+
+
+@case(rtol=1e-2, atol=1e-3)
+def halves(torch):
+    return [
+        _steps(torch, lambda p: torch.optim.SGD(p, lr=0.05, momentum=0.9), 3, "bfloat16"),
+        _steps(torch, lambda p: torch.optim.Adam(p, lr=0.01, eps=1e-3), 3, "float16"),
+    ]
+
+
+@case(rtol=1e-6, atol=1e-8)
+def tensor_lr(torch):
+    return [
+        _steps(torch, lambda p: torch.optim.SGD(p, lr=torch.tensor(0.05))),
+        _steps(torch, lambda p: torch.optim.Adam(p, lr=torch.tensor(0.01))),
+    ]
+
+
+@case(rtol=1e-6, atol=1e-8)
+def groups(torch):
+    def make(p):
+        optimizer = torch.optim.SGD([{"params": p[0], "lr": 0.1}, {"params": [p[1]], "momentum": 0.5}], lr=0.01)
+        optimizer.add_param_group({"params": p[2:], "weight_decay": 0.1})
+        return optimizer
+
+    return _steps(torch, make)
+
+
+@case(rtol=1e-6, atol=1e-8)
+def state_dicts(torch):
+    def resumed(p, kind, **options):
+        first = kind(p, **options)
+        for step in range(3):
+            for q in p[:2]:
+                q.grad = torch.full_like(q, 0.5 + step)
+            first.step()
+        second = kind(p, lr=9.0)
+        second.load_state_dict(first.state_dict())
+        return second
+
+    sgd = resumed(_model(torch), torch.optim.SGD, lr=0.1, momentum=0.9)
+    adam = resumed(_model(torch), torch.optim.Adam, lr=0.1, amsgrad=True)
+    shown = []
+    for optimizer in (sgd, adam):
+        optimizer.step()
+        shown.append(optimizer.state_dict())
+    return [*shown, _steps(torch, lambda p: resumed(p, torch.optim.Adam, lr=0.1))]
+
+
+@case()
+def reprs(torch):
+    p = _model(torch)
+    return [
+        repr(torch.optim.SGD(p, lr=0.1)),
+        repr(torch.optim.Adam([{"params": p[:1]}, {"params": p[1:], "lr": 1e-5}])),
+        repr(torch.optim.AdamW(p)),
+        sorted(torch.optim.AdamW(p).defaults),
+        sorted(torch.optim.SGD(p).defaults),
+    ]
+
+
+@case(rtol=1e-6)
+def closures_and_hooks(torch):
+    log = []
+    p = torch.tensor([3.0], requires_grad=True)
+    optimizer = torch.optim.SGD([p], lr=0.1)
+
+    def closure():
+        optimizer.zero_grad()
+        loss = (p**2).sum()
+        loss.backward()
+        log.append(loss.item())
+        return loss
+
+    with torch.no_grad():
+        losses = [optimizer.step(closure).item()]
+    before = optimizer.register_step_pre_hook(lambda o, args, kwargs: log.append(["pre", len(args), list(kwargs)]))
+    optimizer.register_step_post_hook(lambda o, args, kwargs: log.append(["post", o is optimizer]))
+    losses.append(optimizer.step(closure).item())
+    before.remove()
+    losses.append(optimizer.step(closure=closure).item())
+    optimizer.register_state_dict_post_hook(lambda o, d: {**d, "more": 1})
+    optimizer.register_load_state_dict_pre_hook(lambda o, d: log.append(sorted(d)))
+    optimizer.load_state_dict(optimizer.state_dict())
+    return [losses, log, p]
+
+
+@case()
+def named(torch):
+    p = _model(torch)
+    optimizer = torch.optim.SGD([("a", p[0]), ("b", p[1])], lr=0.1)
+    return [
+        optimizer.state_dict(),
+        raised(torch.optim.SGD, [("a", p[0]), p[1]], lr=0.1),
+        raised(optimizer.add_param_group, {"params": [p[2]]}),
+    ]
+
+
+@case()
+def zero_grad(torch):
+    p = _model(torch)[:2]
+    optimizer = torch.optim.SGD(p, lr=0.1)
+    p[0].grad = torch.ones(5, 3)
+    optimizer.zero_grad(set_to_none=False)
+    zeros = p[0].grad
+    optimizer.zero_grad()
+    return [zeros, [q.grad for q in p]]
+
+
+@case()
+def messages(torch):
+    SGD, Adam, p = torch.optim.SGD, torch.optim.Adam, _model(torch)
+    leafless = p[0] * 2
+    good = SGD(p, lr=0.1)
+    return [
+        raised(SGD, p, lr=-1.0),
+        raised(SGD, p, momentum=-0.5),
+        raised(SGD, p, weight_decay=-1),
+        raised(SGD, p, nesterov=True),
+        raised(SGD, p, lr=torch.ones(2)),
+        raised(Adam, p, lr=-1.0),
+        raised(Adam, p, eps=-1.0),
+        raised(Adam, p, betas=(1.0, 0.9)),
+        raised(Adam, p, betas=(0.9, -0.1)),
+        raised(Adam, p, weight_decay=-1),
+        raised(Adam, p, fused=True, foreach=True),
+        raised(SGD, p, fused=True, differentiable=True),
+        raised(SGD, [], lr=0.1),
+        raised(SGD, p[0], lr=0.1),
+        raised(SGD, [3], lr=0.1),
+        raised(SGD, [leafless], lr=0.1),
+        raised(SGD, [{"params": {p[0]}}], lr=0.1),
+        raised(good.add_param_group, [p[0]]),
+        raised(good.add_param_group, {"params": [p[0]]}),
+        raised(good.load_state_dict, {"state": {}, "param_groups": []}),
+        raised(good.load_state_dict, {"state": {}, "param_groups": [{"params": [0]}]}),
+    ]

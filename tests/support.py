@@ -1,0 +1,72 @@
+"""Cases that ran once on PyTorch and must give the same on rustgrad.
+
+A module `cases.py` holds functions `case(torch) -> values`, marked with `@case`; values are nested lists, numbers and
+strings. `tests/golden/against_torch.py` runs them on PyTorch and writes `golden.json` beside the module; tests run
+them on rustgrad and compare. In strings, `torch` reads `rustgrad`.
+"""
+
+import json
+import math
+import re
+from pathlib import Path
+
+
+class Cases(dict):
+    """Functions by name, each with the relative tolerance of its numbers (0: equal)."""
+
+    def case(self, rtol=0.0, atol=0.0):
+        def register(fn):
+            self[fn.__name__] = (fn, rtol, atol)
+            return fn
+
+        return register
+
+    def golden(self, module_file):
+        return json.loads(Path(module_file).with_name("golden.json").read_text())
+
+    def check(self, module_file, name, torch):
+        fn, rtol, atol = self[name]
+        compare(plain(fn(torch)), self.golden(module_file)[name], rtol, atol, name)
+
+
+def plain(value):
+    """Tensors, sizes and tuples as lists; everything else that JSON cannot hold as its repr."""
+    if hasattr(value, "tolist"):
+        return plain(value.detach().tolist())
+    if isinstance(value, dict):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(item) for item in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return repr(value)
+    return value if isinstance(value, (int, float, str, bool, type(None))) else repr(value)
+
+
+def compare(got, wanted, rtol, atol, where):
+    if isinstance(wanted, dict):
+        assert isinstance(got, dict), where
+        assert list(got) == list(wanted), where
+        for key in wanted:
+            compare(got[key], wanted[key], rtol, atol, f"{where}.{key}")
+    elif isinstance(wanted, list):
+        assert isinstance(got, list), where
+        assert len(got) == len(wanted), where
+        for index, (a, b) in enumerate(zip(got, wanted)):
+            compare(a, b, rtol, atol, f"{where}[{index}]")
+    elif isinstance(wanted, str):
+        expected = re.sub(r"\btorch\b", "rustgrad", wanted)
+        assert got == expected, f"{where}\n got: {got}\nwant: {expected}"
+    elif isinstance(wanted, float) and isinstance(got, float):
+        assert abs(got - wanted) <= atol + rtol * abs(wanted), f"{where}: {got!r} is not {wanted!r}"
+    else:
+        assert type(got) is type(wanted), where
+        assert got == wanted, where
+
+
+def raised(fn, *args, **kwargs):
+    """The class and message of what a call raises."""
+    try:
+        fn(*args, **kwargs)
+    except Exception as error:
+        return f"{type(error).__name__}: {error}"
+    return "nothing was raised"
