@@ -1,5 +1,6 @@
 //! Floor 3: how to compute on raw arrays on the CPU. Knows no autograd.
 
+pub mod argreduce;
 pub mod convert;
 pub mod copy;
 pub mod dispatch;
