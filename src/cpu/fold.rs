@@ -254,8 +254,9 @@ unsafe fn lanes<A: Copy, F: Fold<A>, const L: usize>(x: *const A, n: usize, f: F
     tree(&a, f)
 }
 
+/// [`row`], for kernels that are compiled per level themselves.
 #[inline(always)]
-unsafe fn row_body<A: Copy, F: Fold<A>>(x: *const A, n: usize, f: F) -> A {
+pub(super) unsafe fn row_body<A: Copy, F: Fold<A>>(x: *const A, n: usize, f: F) -> A {
     // SAFETY: the caller's n elements.
     unsafe {
         if n > BLOCK {

@@ -6,7 +6,7 @@
 use super::fold::{self, All, Any, BLOCK, Fold, Max, Min, Pairs, ROWS, Squares, Sum};
 use super::strided::{Raw, Walk};
 use super::threads;
-use super::widen::{Acc, Widen, load, with_results};
+use super::widen::{Acc, Real, Widen, load, with_results};
 use crate::core::{Element, Shape, Strides};
 use crate::device::Array;
 use crate::{dispatch, simd, widened};
@@ -242,7 +242,7 @@ impl<S, F, G> Columns<'_, S, F, G> {
 }
 
 /// [`Pairs`] of whole rows of columns.
-struct ColumnPairs<A, F> {
+pub(super) struct ColumnPairs<A, F> {
     stack: Vec<A>,
     cols: usize,
     top: usize,
@@ -251,12 +251,12 @@ struct ColumnPairs<A, F> {
 }
 
 impl<A: Copy, F: Fold<A>> ColumnPairs<A, F> {
-    fn new(f: F, cols: usize, blocks: usize) -> ColumnPairs<A, F> {
+    pub(super) fn new(f: F, cols: usize, blocks: usize) -> ColumnPairs<A, F> {
         let levels = (usize::BITS - blocks.leading_zeros()) as usize + 1;
         ColumnPairs { stack: vec![f.init(); levels * cols], cols, top: 0, count: 0, f }
     }
 
-    fn push(&mut self, fill: impl FnOnce(&mut [A])) {
+    pub(super) fn push(&mut self, fill: impl FnOnce(&mut [A])) {
         fill(&mut self.stack[self.top * self.cols..][..self.cols]);
         self.top += 1;
         self.count += 1;
@@ -275,7 +275,7 @@ impl<A: Copy, F: Fold<A>> ColumnPairs<A, F> {
         unsafe { fold::merge(a.as_mut_ptr(), b.as_ptr(), self.cols, self.f) }
     }
 
-    fn finish(mut self, mut store: impl FnMut(usize, A)) {
+    pub(super) fn finish(mut self, mut store: impl FnMut(usize, A)) {
         while self.top > 1 {
             self.fold_top();
         }
@@ -322,40 +322,13 @@ pub fn all(x: &Array, dims: &[usize], out: &Array) {
 
 simd! {
     /// `acc[c] += (x[r][c] - mean[c])^2` for rows in order.
-    unsafe fn columns_squares[A: Square][A](
+    unsafe fn columns_squares[A: Real][A](
         x: *const A, stride: isize, rows: usize, cols: usize, mean: *const A, acc: *mut A
     ) = columns_squares_body;
 }
 
-/// The floats that variances are computed in.
-trait Square: Acc {
-    fn of(v: f64) -> Self;
-    fn over(self, n: Self) -> Self;
-    fn square(self, mean: Self, acc: Self) -> Self;
-}
-macro_rules! square {
-    ($($t:ty)*) => { $(
-        impl Square for $t {
-            #[inline(always)]
-            fn of(v: f64) -> $t {
-                v as $t
-            }
-            #[inline(always)]
-            fn over(self, n: $t) -> $t {
-                self / n
-            }
-            #[inline(always)]
-            fn square(self, mean: $t, acc: $t) -> $t {
-                let d = self - mean;
-                d.mul_add(d, acc)
-            }
-        }
-    )* };
-}
-square!(f32 f64);
-
 #[inline(always)]
-unsafe fn columns_squares_body<A: Square>(
+unsafe fn columns_squares_body<A: Real>(
     x: *const A,
     stride: isize,
     rows: usize,
@@ -367,7 +340,12 @@ unsafe fn columns_squares_body<A: Square>(
         let p = x.wrapping_offset(r * stride);
         for c in 0..cols {
             // SAFETY: `cols` columns of each.
-            unsafe { *acc.add(c) = (*p.add(c)).square(*mean.add(c), *acc.add(c)) }
+            unsafe {
+                {
+                    let d = *p.add(c) - *mean.add(c);
+                    *acc.add(c) = d.fma(d, *acc.add(c))
+                }
+            }
         }
     }
 }
@@ -378,7 +356,7 @@ pub fn var(x: &Array, dims: &[usize], correction: f64, out: &Array) {
     widened!(only float x.dtype, S, A => with_results::<A>(out, &mut |y| var_in::<S, A>(x, dims, correction, y)));
 }
 
-fn var_in<S: Widen<A>, A: Square>(x: &Array, dims: &[usize], correction: f64, y: *mut A)
+fn var_in<S: Widen<A>, A: Real>(x: &Array, dims: &[usize], correction: f64, y: *mut A)
 where
     Sum: Fold<A>,
     Squares<A>: Fold<A>,
@@ -389,8 +367,9 @@ where
     if !p.by_columns() {
         return each_stream(&p, y, |s, wide| {
             let total = if wide { s.fold_wide(Sum) } else { s.fold(Sum) };
-            let squares = Squares(total.over(n));
-            if wide { s.fold_wide(squares) } else { s.fold(squares) }.over(less)
+            let squares = Squares(total / n);
+            let total = if wide { s.fold_wide(squares) } else { s.fold(squares) };
+            total / less
         });
     }
     let mut means = vec![A::default(); m];
@@ -399,7 +378,7 @@ where
         // SAFETY: rows of `cols` elements.
         unsafe { fold::columns(x, stride, rows, cols, acc, Sum) }
     });
-    means.iter_mut().for_each(|v| *v = v.over(n));
+    means.iter_mut().for_each(|v| *v = *v / n);
     let step = p.kept.steps()[1];
     by_columns(&p, y, Sum, |x, stride, rows, place, cols, acc| {
         let mut own = [A::default(); COLS];
@@ -416,7 +395,7 @@ where
     });
     for i in 0..m {
         // SAFETY: one of the results.
-        unsafe { *y.add(i) = (*y.add(i)).over(less) }
+        unsafe { *y.add(i) = (*y.add(i)) / less }
     }
 }
 

@@ -6,6 +6,7 @@ use half::{bf16, f16};
 use super::strided::{Raw, Walk};
 use crate::core::{Bool, Element};
 use crate::device::Array;
+use crate::expr::math;
 use crate::{dispatch, simd};
 
 /// An element type that a kernel computes in as `A`.
@@ -97,6 +98,53 @@ acc! {
     i64 => from_i64 as i64;
     u8 => from_i64 as i64;
 }
+
+/// The floats that kernels compute in.
+pub trait Real:
+    Acc
+    + PartialOrd
+    + std::ops::Add<Output = Self>
+    + std::ops::Sub<Output = Self>
+    + std::ops::Mul<Output = Self>
+    + std::ops::Div<Output = Self>
+{
+    const ONE: Self;
+    fn of(v: f64) -> Self;
+    fn exp(self) -> Self;
+    fn log(self) -> Self;
+    fn root(self) -> Self;
+    /// `self * a + b`, rounded once.
+    fn fma(self, a: Self, b: Self) -> Self;
+}
+
+macro_rules! real {
+    ($($t:ident)*) => { $(
+        impl Real for $t {
+            const ONE: $t = 1.0;
+            #[inline(always)]
+            fn of(v: f64) -> $t {
+                v as $t
+            }
+            #[inline(always)]
+            fn exp(self) -> $t {
+                math::$t::exp(self)
+            }
+            #[inline(always)]
+            fn log(self) -> $t {
+                math::$t::log(self)
+            }
+            #[inline(always)]
+            fn root(self) -> $t {
+                self.sqrt()
+            }
+            #[inline(always)]
+            fn fma(self, a: $t, b: $t) -> $t {
+                self.mul_add(a, b)
+            }
+        }
+    )* };
+}
+real!(f32 f64);
 
 /// Runs `f` on memory for the results of a kernel that computes in `A`: that of the contiguous `out` itself where the types
 /// agree, else memory that is converted into `out` afterwards.
