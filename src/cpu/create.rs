@@ -1,0 +1,74 @@
+//! Arrays made from nothing: fills and ranges.
+
+use super::strided::{Raw, Walk};
+use super::threads;
+use crate::core::{DType, Element, Number};
+use crate::device::Array;
+use crate::dispatch;
+
+const GRAIN: usize = 1 << 16;
+
+/// Every element `value`, cast to the dtype. Any strides.
+pub fn fill(out: &Array, value: Number) {
+    dispatch!(out.dtype, T => {
+        let v: T = match value {
+            Number::Float(f) => T::from_f64(f),
+            other => T::from_i64(other.to_i64()),
+        };
+        each::<T>(out, &|_| v);
+    });
+}
+
+/// `out[i] = value(i)`, where i counts elements in the order of memory.
+fn each<T: Element>(out: &Array, value: &(dyn Fn(usize) -> T + Sync)) {
+    let walk = Walk::in_memory_order(out.shape(), [out.strides()]);
+    let (y, step) = (Raw::new(out.ptr::<T>()), walk.steps()[0]);
+    threads::split(walk.numel(), GRAIN, &|range| {
+        walk.pieces(range, |[at], start, n| {
+            for i in 0..n {
+                // SAFETY: an element that only this range has.
+                unsafe { *y.at(at + i as isize * step) = value(start + i) }
+            }
+        });
+    });
+}
+
+/// `start + i * step`, in int64 or float64, then rounded. `out` is contiguous.
+pub fn arange(out: &Array, start: Number, step: Number) {
+    dispatch!(out.dtype, T => if T::DTYPE.is_integral() {
+        let (start, step) = (start.to_i64(), step.to_i64());
+        each::<T>(out, &|i| T::from_i64(start.wrapping_add(step.wrapping_mul(i as i64))));
+    } else {
+        let (start, step) = (start.to_f64(), step.to_f64());
+        each::<T>(out, &|i| T::from_f64(start + step * i as f64));
+    });
+}
+
+/// Evenly spaced from `start` to `end`, both included; counted from the nearer end, so that both ends are exact.
+pub fn linspace(out: &Array, start: f64, end: f64) {
+    let n = out.numel();
+    let step = if n > 1 { (end - start) / (n - 1) as f64 } else { 0.0 };
+    let single = out.dtype == DType::F32;
+    // float32 computes in its own precision, as PyTorch's does.
+    let (start_s, end_s) = (start as f32, end as f32);
+    let step_s = if n > 1 { (end_s - start_s) / (n - 1) as f32 } else { 0.0 };
+    dispatch!(out.dtype, T => each::<T>(out, &|i| {
+        let first = i < n / 2 || n == 1;
+        T::from_f64(match (single, first) {
+            (true, true) => (start_s + step_s * i as f32) as f64,
+            (true, false) => (end_s - step_s * (n - i - 1) as f32) as f64,
+            (false, true) => start + step * i as f64,
+            (false, false) => end - step * (n - i - 1) as f64,
+        })
+    }));
+}
+
+/// Ones on the diagonal of the contiguous 2-d `out`, zeros elsewhere.
+pub fn eye(out: &Array) {
+    fill(out, Number::Int(0));
+    let (rows, cols) = (out.shape()[0], out.shape()[1]);
+    dispatch!(out.dtype, T => for i in 0..rows.min(cols) {
+        // SAFETY: an element of out.
+        unsafe { *out.ptr::<T>().add(i * cols + i) = T::from_i64(1) }
+    });
+}
