@@ -3,6 +3,7 @@
 
 pub mod apply;
 pub mod def;
+pub mod display;
 pub mod handle;
 pub mod mode;
 pub mod node;

@@ -1,0 +1,316 @@
+//! Tensors as text, exactly as PyTorch prints them: one width for all elements, integers recognised, powers of ten where
+//! magnitudes differ, long tensors summarised by their edges.
+//!
+//! For floor 8: `repr(x)` is `show(&x, class)?`, with `class` the name of a subclass or None (a Parameter puts `Parameter
+//! containing:\n` before it); `set_printoptions` is `Options::profile`, then its own arguments, then `set_options`; the
+//! class name of a `grad_fn` is `class_name(&node)`.
+
+use std::sync::{Mutex, PoisonError};
+
+use super::handle::Tensor;
+use super::mode;
+use super::node::{Node, tuple};
+use crate::bail;
+use crate::core::{DType, Element, Number};
+use crate::device::Array;
+use crate::dispatch;
+use crate::error::Result;
+
+/// What `set_printoptions` sets.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Options {
+    /// Digits after the point.
+    pub precision: usize,
+    /// Tensors of more elements are summarised; may be infinite.
+    pub threshold: f64,
+    /// Entries shown at either end of a summarised dim.
+    pub edgeitems: usize,
+    /// Characters per line.
+    pub linewidth: usize,
+    /// Powers of ten: always, never, or where magnitudes ask for it.
+    pub sci_mode: Option<bool>,
+}
+
+impl Options {
+    pub const DEFAULT: Options =
+        Options { precision: 4, threshold: 1000.0, edgeitems: 3, linewidth: 80, sci_mode: None };
+
+    /// `default`, `short` or `full`; `sci_mode` is not part of a profile.
+    pub fn profile(name: &str) -> Option<Options> {
+        match name {
+            "default" => Some(Options::DEFAULT),
+            "short" => Some(Options { precision: 2, edgeitems: 2, ..Options::DEFAULT }),
+            "full" => Some(Options { threshold: f64::INFINITY, ..Options::DEFAULT }),
+            _ => None,
+        }
+    }
+}
+
+static OPTIONS: Mutex<Options> = Mutex::new(Options::DEFAULT);
+
+pub fn options() -> Options {
+    *OPTIONS.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+pub fn set_options(o: Options) {
+    *OPTIONS.lock().unwrap_or_else(PoisonError::into_inner) = o;
+}
+
+/// The Python class name of a node: `AddBackward0`. PyTorch numbers an op's overloads; ops say a number other than 0
+/// themselves.
+pub fn class_name(node: &Node) -> String {
+    let name = node.op().grad_name();
+    if name.ends_with("Backward") { name + "0" } else { name }
+}
+
+/// `tensor([1., 2.], requires_grad=True)`; `class` replaces the word `tensor`.
+pub fn show(t: &Tensor, class: Option<&str>) -> Result<String> {
+    let o = options();
+    let prefix = format!("{}(", class.unwrap_or("tensor"));
+    let indent = prefix.len();
+    let (dtype, default) = (t.dtype(), mode::default_float());
+    let empty = t.numel() == 0;
+    let mut suffixes: Vec<String> = Vec::new();
+    if (empty && t.ndim() != 1) || (!empty && o.edgeitems == 0) {
+        suffixes.push(format!("size={}", tuple(t.shape())));
+    }
+    // No element of an empty tensor tells that it is int64 or bool.
+    if dtype != default && (empty || !matches!(dtype, DType::I64 | DType::Bool)) {
+        suffixes.push(format!("dtype=rustgrad.{}", dtype.name()));
+    }
+    if let Some(node) = t.grad_fn()? {
+        suffixes.push(format!("grad_fn=<{}>", class_name(&node)));
+    } else if t.requires_grad() {
+        suffixes.push("requires_grad=True".into());
+    }
+    let mut text = prefix;
+    text.push_str(&elements(t.array(), indent, &o));
+    let mut line = text.len() - text.rfind('\n').map_or(0, |i| i + 1) + 2;
+    for s in suffixes {
+        if line + s.len() + 2 > o.linewidth {
+            text.push_str(",\n");
+            text.extend(std::iter::repeat_n(' ', indent));
+            line = indent + s.len();
+        } else {
+            text.push_str(", ");
+            line += s.len() + 2;
+        }
+        text.push_str(&s);
+    }
+    text.push(')');
+    Ok(text)
+}
+
+/// The nested lists, without prefix and suffixes.
+fn elements(x: &Array, indent: usize, o: &Options) -> String {
+    if x.numel() == 0 {
+        return "[]".into();
+    }
+    let summary = x.numel() as f64 > o.threshold;
+    let mut shown = Vec::new();
+    visit(x, 0, 0, &|n| edges(n, summary, o.edgeitems), &mut |v| shown.push(v));
+    let page = Page { x, o, summary, format: Format::of(x.dtype, &shown, o) };
+    let mut out = String::new();
+    page.write(0, 0, indent, &mut out);
+    out
+}
+
+/// How many entries of a dim of size `n` are shown at its start, and from where on at its end.
+fn edges(n: usize, summary: bool, edgeitems: usize) -> (usize, usize) {
+    if summary && n > 2 * edgeitems { (edgeitems, n - edgeitems) } else { (n, n) }
+}
+
+/// Element `at` elements after the first.
+fn element(x: &Array, at: isize) -> Number {
+    // SAFETY: `at` is the sum of index times stride for indices inside the shape.
+    dispatch!(x.dtype, T => {
+        let v = unsafe { x.ptr::<T>().wrapping_offset(at).read() };
+        match T::DTYPE {
+            DType::Bool => Number::Bool(v.to_i64() != 0),
+            d if d.is_float() => Number::Float(v.to_f64()),
+            _ => Number::Int(v.to_i64()),
+        }
+    })
+}
+
+/// Calls `f` for the elements that are shown.
+fn visit(x: &Array, dim: usize, at: isize, edges: &dyn Fn(usize) -> (usize, usize), f: &mut dyn FnMut(Number)) {
+    if dim == x.ndim() {
+        return f(element(x, at));
+    }
+    let n = x.shape()[dim];
+    let (head, tail) = edges(n);
+    for i in (0..head).chain(tail..n) {
+        visit(x, dim + 1, at + i as isize * x.strides()[dim], edges, f);
+    }
+}
+
+/// How each element is written, and how wide.
+struct Format {
+    float: bool,
+    /// All finite elements are integers: `1.`
+    integers: bool,
+    scientific: bool,
+    precision: usize,
+    width: usize,
+}
+
+impl Format {
+    fn of(dtype: DType, shown: &[Number], o: &Options) -> Format {
+        let mut f =
+            Format { float: dtype.is_float(), integers: true, scientific: false, precision: o.precision, width: 1 };
+        if !f.float {
+            f.width = shown.iter().map(|&v| f.bare(v).len()).max().unwrap_or(1);
+            return f;
+        }
+        // Zeros, infinities and NaN do not count, and may be wider than the rest.
+        let counted: Vec<f64> = shown.iter().map(|v| v.to_f64()).filter(|v| v.is_finite() && *v != 0.0).collect();
+        if counted.is_empty() {
+            return f;
+        }
+        let low = counted.iter().fold(f64::INFINITY, |a, v| a.min(v.abs()));
+        let high = counted.iter().fold(0.0f64, |a, v| a.max(v.abs()));
+        f.integers = counted.iter().all(|v| v.fract() == 0.0);
+        f.scientific = o.sci_mode.unwrap_or(high / low > 1000.0 || high > 1e8 || low < 1e-4);
+        f.width = counted.iter().map(|&v| f.bare(Number::Float(v)).len()).max().unwrap_or(1);
+        f
+    }
+
+    /// The element without padding.
+    fn bare(&self, v: Number) -> String {
+        let v = match v {
+            Number::Bool(b) => return if b { "True".into() } else { "False".into() },
+            Number::Int(i) => return i.to_string(),
+            Number::Float(f) => f,
+        };
+        if v.is_nan() {
+            "nan".into()
+        } else if v.is_infinite() {
+            if v > 0.0 { "inf".into() } else { "-inf".into() }
+        } else if self.scientific {
+            scientific(v, self.precision)
+        } else if self.integers {
+            format!("{v:.0}.")
+        } else {
+            format!("{v:.0$}", self.precision)
+        }
+    }
+
+    fn padded(&self, v: Number) -> String {
+        format!("{:>1$}", self.bare(v), self.width)
+    }
+}
+
+/// As C prints it: a sign and at least two digits in the exponent.
+fn scientific(v: f64, precision: usize) -> String {
+    let text = format!("{v:.precision$e}");
+    match text.split_once('e') {
+        Some((digits, power)) => {
+            let (sign, power) = power.strip_prefix('-').map_or(('+', power), |p| ('-', p));
+            format!("{digits}e{sign}{power:0>2}")
+        }
+        None => text,
+    }
+}
+
+struct Page<'a> {
+    x: &'a Array,
+    o: &'a Options,
+    summary: bool,
+    format: Format,
+}
+
+impl Page<'_> {
+    /// The part of the tensor from `dim` on, whose first element lies at `at`.
+    fn write(&self, dim: usize, at: isize, indent: usize, out: &mut String) {
+        let rest = self.x.ndim() - dim;
+        if rest == 0 {
+            return out.push_str(&self.format.padded(element(self.x, at)));
+        }
+        if rest == 1 {
+            return self.write_row(at, indent, out);
+        }
+        let (n, stride) = (self.x.shape()[dim], self.x.strides()[dim]);
+        let (head, tail) = edges(n, self.summary, self.o.edgeitems);
+        let mut separator = String::from(",");
+        separator.extend(std::iter::repeat_n('\n', rest - 1));
+        separator.extend(std::iter::repeat_n(' ', indent + 1));
+        out.push('[');
+        let mut first = true;
+        let mut item = |write: &dyn Fn(&mut String), out: &mut String| {
+            if !std::mem::take(&mut first) {
+                out.push_str(&separator);
+            }
+            write(out);
+        };
+        for i in 0..head {
+            item(&|out| self.write(dim + 1, at + i as isize * stride, indent + 1, out), out);
+        }
+        if tail > head || (self.summary && self.o.edgeitems == 0) {
+            item(&|out| out.push_str("..."), out);
+        }
+        for i in tail..n {
+            item(&|out| self.write(dim + 1, at + i as isize * stride, indent + 1, out), out);
+        }
+        out.push(']');
+    }
+
+    fn write_row(&self, at: isize, indent: usize, out: &mut String) {
+        let last = self.x.ndim() - 1;
+        let (n, stride) = (self.x.shape()[last], self.x.strides()[last]);
+        let (head, tail) = edges(n, self.summary, self.o.edgeitems);
+        let text = |i: usize| self.format.padded(element(self.x, at + i as isize * stride));
+        let items: Vec<String> = if self.summary && self.o.edgeitems == 0 {
+            vec!["...".into()]
+        } else {
+            let gap = if tail > head { Some(" ...".to_string()) } else { None };
+            (0..head).map(text).chain(gap).chain((tail..n).map(text)).collect()
+        };
+        let per_line = (self.o.linewidth.saturating_sub(indent) / (self.format.width + 2)).max(1);
+        out.push('[');
+        for (i, line) in items.chunks(per_line).enumerate() {
+            if i > 0 {
+                out.push_str(",\n");
+                out.extend(std::iter::repeat_n(' ', indent + 1));
+            }
+            out.push_str(&line.join(", "));
+        }
+        out.push(']');
+    }
+}
+
+/// Checks the numbers of `set_printoptions`.
+pub fn checked(precision: i64, edgeitems: i64, linewidth: i64) -> Result<(usize, usize, usize)> {
+    for (what, v) in [("precision", precision), ("edgeitems", edgeitems), ("linewidth", linewidth)] {
+        if v < 0 {
+            bail!(Value, "set_printoptions: {what} is {v}; expected 0 or more");
+        }
+    }
+    Ok((precision.min(100) as usize, edgeitems as usize, linewidth as usize))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text<T: Element>(shape: &[usize], v: &[T]) -> String {
+        show(&Tensor::new(Array::from_slice(shape, v).unwrap()), None).unwrap()
+    }
+
+    #[test]
+    fn as_pytorch_prints() {
+        assert_eq!(text(&[2], &[1f32, 2.0]), "tensor([1., 2.])");
+        assert_eq!(text(&[], &[0.25f32]), "tensor(0.2500)");
+        assert_eq!(text(&[2], &[1e-5f32, 1.0]), "tensor([1.0000e-05, 1.0000e+00])");
+        assert_eq!(text(&[3], &[1.5f32, f32::NAN, f32::NEG_INFINITY]), "tensor([1.5000,    nan,   -inf])");
+        assert_eq!(text(&[2, 2], &[1i64, -20, 3, 4]), "tensor([[  1, -20],\n        [  3,   4]])");
+        assert_eq!(text(&[2], &[1i32, 2]), "tensor([1, 2], dtype=rustgrad.int32)");
+        assert_eq!(text::<f32>(&[0, 3], &[]), "tensor([], size=(0, 3))");
+        assert_eq!(text::<i64>(&[0], &[]), "tensor([], dtype=rustgrad.int64)");
+        let long: Vec<i64> = (0..1001).collect();
+        assert_eq!(text(&[1001], &long), "tensor([   0,    1,    2,  ...,  998,  999, 1000])");
+        let t = Tensor::new(Array::from_slice(&[1], &[1f64]).unwrap());
+        t.set_requires_grad(true).unwrap();
+        assert_eq!(show(&t, None).unwrap(), "tensor([1.], dtype=rustgrad.float64, requires_grad=True)");
+    }
+}
