@@ -7,10 +7,16 @@ pub mod cast;
 pub mod copy;
 pub mod view;
 
-/// The rows of every family. A row's position here is its identity within one build.
-pub const FAMILIES: &[&[&OpDef]] = &[view::ROWS, copy::ROWS, cast::ROWS];
+/// The rows of every family, one line each. A row's position here is its identity within one build; the name is that of
+/// its golden file.
+#[rustfmt::skip]
+pub const FAMILIES: &[(&str, &[&OpDef])] = &[
+    ("view", view::ROWS),
+    ("copy", copy::ROWS),
+    ("cast", cast::ROWS),
+];
 
 /// All rows.
 pub fn registry() -> impl Iterator<Item = &'static OpDef> {
-    FAMILIES.iter().flat_map(|rows| rows.iter().copied())
+    FAMILIES.iter().flat_map(|(_, rows)| rows.iter().copied())
 }

@@ -112,9 +112,11 @@ impl Op for SumTo {
         Ok(x[0].contiguous(self.to.clone()))
     }
     fn cpu(&self, x: &[&Array], out: &[Array]) -> Result<()> {
-        let zeros = Array::zeros(out[0].meta.clone())?;
-        cpu::overlap::add(x[0], &zeros.with_layout(zeros.layout.broadcast_to(x[0].shape())))?;
-        cpu::copy::copy(&zeros, &out[0])
+        let lead = self.from.len() - self.to.len();
+        let repeated: Shape =
+            (0..self.from.len()).filter(|&d| d < lead || (self.to[d - lead] == 1 && self.from[d] != 1)).collect();
+        cpu::reduce::sum(x[0], &repeated, &out[0]);
+        Ok(())
     }
     fn vjp(&self, _: &Context, g: &Cotangents) -> Result<Grads> {
         Grads::one(g.one()?.expand_to(&self.from)?)
