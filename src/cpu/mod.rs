@@ -7,6 +7,7 @@ pub mod create;
 pub mod dispatch;
 pub mod fold;
 pub mod gather;
+pub mod gemm;
 pub mod loss;
 pub mod map;
 pub mod norm;
