@@ -46,6 +46,10 @@ impl<T: Copy + Default> Dims<T> {
         self.insert(self.len, value);
     }
 
+    pub fn pop(&mut self) -> Option<T> {
+        if self.len == 0 { None } else { Some(self.remove(self.len - 1)) }
+    }
+
     /// `at` is at most the length.
     pub fn insert(&mut self, at: usize, value: T) {
         if self.spill.is_none() && self.len < INLINE {

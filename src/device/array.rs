@@ -5,7 +5,9 @@
 use std::ops::Deref;
 
 use super::storage::Storage;
-use crate::core::{DType, Device, Element, Layout, Meta};
+use crate::core::dtype::Category;
+use crate::core::{DType, Device, Element, Layout, Meta, Number};
+use crate::dispatch;
 use crate::error::Result;
 
 #[derive(Clone)]
@@ -56,6 +58,24 @@ impl Array {
         assert!(self.is_contiguous() && self.dtype == T::DTYPE, "to_vec: contiguous arrays of that dtype only");
         // SAFETY: contiguous, so numel elements follow the first.
         (0..self.numel()).map(|i| unsafe { self.ptr::<T>().add(i).read() }).collect()
+    }
+
+    /// The element at an index inside the shape.
+    pub fn element(&self, index: &[usize]) -> Number {
+        assert!(
+            index.len() == self.ndim() && index.iter().zip(self.shape()).all(|(i, n)| i < n),
+            "element: no such index"
+        );
+        let at: isize = index.iter().zip(self.strides()).map(|(&i, &s)| i as isize * s).sum();
+        dispatch!(self.dtype, T => {
+            // SAFETY: the layout covers every index inside the shape.
+            let v = unsafe { self.ptr::<T>().wrapping_offset(at).read() };
+            match T::DTYPE.category() {
+                Category::Bool => Number::Bool(v.to_i64() != 0),
+                Category::Int => Number::Int(v.to_i64()),
+                Category::Float => Number::Float(v.to_f64()),
+            }
+        })
     }
 
     /// The first element (of an array that has one).

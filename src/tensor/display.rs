@@ -11,9 +11,8 @@ use super::handle::Tensor;
 use super::mode;
 use super::node::{Node, tuple};
 use crate::bail;
-use crate::core::{DType, Element, Number};
+use crate::core::{DType, Number, Shape};
 use crate::device::Array;
-use crate::dispatch;
 use crate::error::Result;
 
 /// What `set_printoptions` sets.
@@ -108,10 +107,10 @@ fn elements(x: &Array, indent: usize, o: &Options) -> String {
     }
     let summary = x.numel() as f64 > o.threshold;
     let mut shown = Vec::new();
-    visit(x, 0, 0, &|n| edges(n, summary, o.edgeitems), &mut |v| shown.push(v));
+    visit(x, &mut Shape::new(), &|n| edges(n, summary, o.edgeitems), &mut |v| shown.push(v));
     let page = Page { x, o, summary, format: Format::of(x.dtype, &shown, o) };
     let mut out = String::new();
-    page.write(0, 0, indent, &mut out);
+    page.write(&mut Shape::new(), indent, &mut out);
     out
 }
 
@@ -120,28 +119,18 @@ fn edges(n: usize, summary: bool, edgeitems: usize) -> (usize, usize) {
     if summary && n > 2 * edgeitems { (edgeitems, n - edgeitems) } else { (n, n) }
 }
 
-/// Element `at` elements after the first.
-fn element(x: &Array, at: isize) -> Number {
-    // SAFETY: `at` is the sum of index times stride for indices inside the shape.
-    dispatch!(x.dtype, T => {
-        let v = unsafe { x.ptr::<T>().wrapping_offset(at).read() };
-        match T::DTYPE {
-            DType::Bool => Number::Bool(v.to_i64() != 0),
-            d if d.is_float() => Number::Float(v.to_f64()),
-            _ => Number::Int(v.to_i64()),
-        }
-    })
-}
-
-/// Calls `f` for the elements that are shown.
-fn visit(x: &Array, dim: usize, at: isize, edges: &dyn Fn(usize) -> (usize, usize), f: &mut dyn FnMut(Number)) {
+/// Calls `f` for the elements that are shown; `index` holds the dims before `dim`.
+fn visit(x: &Array, index: &mut Shape, edges: &dyn Fn(usize) -> (usize, usize), f: &mut dyn FnMut(Number)) {
+    let dim = index.len();
     if dim == x.ndim() {
-        return f(element(x, at));
+        return f(x.element(index));
     }
     let n = x.shape()[dim];
     let (head, tail) = edges(n);
     for i in (0..head).chain(tail..n) {
-        visit(x, dim + 1, at + i as isize * x.strides()[dim], edges, f);
+        index.push(i);
+        visit(x, index, edges, f);
+        index.pop();
     }
 }
 
@@ -221,51 +210,57 @@ struct Page<'a> {
 }
 
 impl Page<'_> {
-    /// The part of the tensor from `dim` on, whose first element lies at `at`.
-    fn write(&self, dim: usize, at: isize, indent: usize, out: &mut String) {
-        let rest = self.x.ndim() - dim;
-        if rest == 0 {
-            return out.push_str(&self.format.padded(element(self.x, at)));
+    /// The part of the tensor at `index` of its first dims.
+    fn write(&self, index: &mut Shape, indent: usize, out: &mut String) {
+        let dim = index.len();
+        if dim == self.x.ndim() {
+            return out.push_str(&self.format.padded(self.x.element(index)));
         }
-        if rest == 1 {
-            return self.write_row(at, indent, out);
-        }
-        let (n, stride) = (self.x.shape()[dim], self.x.strides()[dim]);
+        let n = self.x.shape()[dim];
         let (head, tail) = edges(n, self.summary, self.o.edgeitems);
+        if dim + 1 == self.x.ndim() {
+            return self.write_row(index, indent, out);
+        }
         let mut separator = String::from(",");
-        separator.extend(std::iter::repeat_n('\n', rest - 1));
+        separator.extend(std::iter::repeat_n('\n', self.x.ndim() - dim - 1));
         separator.extend(std::iter::repeat_n(' ', indent + 1));
+        // None is the gap.
+        let gap = tail > head || (self.summary && self.o.edgeitems == 0);
+        let items = (0..head).map(Some).chain(gap.then_some(None)).chain((tail..n).map(Some));
         out.push('[');
-        let mut first = true;
-        let mut item = |write: &dyn Fn(&mut String), out: &mut String| {
-            if !std::mem::take(&mut first) {
+        for (i, item) in items.enumerate() {
+            if i > 0 {
                 out.push_str(&separator);
             }
-            write(out);
-        };
-        for i in 0..head {
-            item(&|out| self.write(dim + 1, at + i as isize * stride, indent + 1, out), out);
-        }
-        if tail > head || (self.summary && self.o.edgeitems == 0) {
-            item(&|out| out.push_str("..."), out);
-        }
-        for i in tail..n {
-            item(&|out| self.write(dim + 1, at + i as isize * stride, indent + 1, out), out);
+            match item {
+                None => out.push_str("..."),
+                Some(at) => {
+                    index.push(at);
+                    self.write(index, indent + 1, out);
+                    index.pop();
+                }
+            }
         }
         out.push(']');
     }
 
-    fn write_row(&self, at: isize, indent: usize, out: &mut String) {
-        let last = self.x.ndim() - 1;
-        let (n, stride) = (self.x.shape()[last], self.x.strides()[last]);
+    fn write_row(&self, index: &mut Shape, indent: usize, out: &mut String) {
+        let n = self.x.shape()[index.len()];
         let (head, tail) = edges(n, self.summary, self.o.edgeitems);
-        let text = |i: usize| self.format.padded(element(self.x, at + i as isize * stride));
-        let items: Vec<String> = if self.summary && self.o.edgeitems == 0 {
-            vec!["...".into()]
-        } else {
-            let gap = if tail > head { Some(" ...".to_string()) } else { None };
-            (0..head).map(text).chain(gap).chain((tail..n).map(text)).collect()
+        let mut text = |i: usize| {
+            index.push(i);
+            let text = self.format.padded(self.x.element(index));
+            index.pop();
+            text
         };
+        let mut items: Vec<String> = Vec::new();
+        if self.summary && self.o.edgeitems == 0 {
+            items.push("...".into());
+        } else {
+            items.extend((0..head).map(&mut text));
+            items.extend((tail > head).then(|| " ...".to_string()));
+            items.extend((tail..n).map(&mut text));
+        }
         let per_line = (self.o.linewidth.saturating_sub(indent) / (self.format.width + 2)).max(1);
         out.push('[');
         for (i, line) in items.chunks(per_line).enumerate() {
@@ -292,6 +287,7 @@ pub fn checked(precision: i64, edgeitems: i64, linewidth: i64) -> Result<(usize,
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::core::Element;
 
     fn text<T: Element>(shape: &[usize], v: &[T]) -> String {
         show(&Tensor::new(Array::from_slice(shape, v).unwrap()), None).unwrap()

@@ -4,10 +4,9 @@
 use super::{as_many, run};
 use crate::bail;
 use crate::core::shape::{list, normalize_dim};
-use crate::core::{DType, Element, Layout, Meta, Shape, Strides};
+use crate::core::{DType, Layout, Meta, Number, Shape, Strides};
 use crate::cpu;
 use crate::device::Array;
-use crate::dispatch;
 use crate::error::Result;
 use crate::tensor::def::Twins;
 use crate::tensor::views::AsStrided;
@@ -252,8 +251,7 @@ fn integral_item(t: &Tensor) -> Result<i64> {
     if t.ndim() != 0 || t.dtype().is_float() || t.dtype() == DType::Bool {
         bail!(Runtime, "start must be an 0-dim integral Tensor.");
     }
-    // SAFETY: a 0-d tensor has one element, and nobody writes it while we hold the GIL.
-    Ok(dispatch!(t.dtype(), E => unsafe { t.array().ptr::<E>().read() }.to_i64()))
+    Ok(t.array().element(&[]).to_i64())
 }
 
 impl Tensor {
@@ -345,8 +343,7 @@ impl Op for Place {
     fn cpu(&self, x: &[&Array], out: &[Array]) -> Result<()> {
         let window = out[0].with_layout(self.part.of(&out[0].layout));
         if window.numel() != out[0].numel() {
-            // SAFETY: `out` is a fresh contiguous array, so its elements are one block of as many bytes.
-            unsafe { out[0].bytes_ptr().write_bytes(0, out[0].numel() * out[0].dtype.size()) };
+            cpu::copy::fill(&out[0], Number::Int(0));
         }
         cpu::copy::copy(x[0], &window)
     }
