@@ -1,4 +1,4 @@
-//! Arrays made from nothing: fills and ranges.
+//! Ranges, and ones on a diagonal.
 
 use super::strided::{Raw, Walk};
 use super::threads;
@@ -7,17 +7,6 @@ use crate::device::Array;
 use crate::dispatch;
 
 const GRAIN: usize = 1 << 16;
-
-/// Every element `value`, cast to the dtype. Any strides.
-pub fn fill(out: &Array, value: Number) {
-    dispatch!(out.dtype, T => {
-        let v: T = match value {
-            Number::Float(f) => T::from_f64(f),
-            other => T::from_i64(other.to_i64()),
-        };
-        each::<T>(out, &|_| v);
-    });
-}
 
 /// `out[i] = value(i)`, where i counts elements in the order of memory.
 fn each<T: Element>(out: &Array, value: &(dyn Fn(usize) -> T + Sync)) {
@@ -65,7 +54,7 @@ pub fn linspace(out: &Array, start: f64, end: f64) {
 
 /// Ones on the diagonal of the contiguous 2-d `out`, zeros elsewhere.
 pub fn eye(out: &Array) {
-    fill(out, Number::Int(0));
+    super::copy::fill(out, Number::Int(0));
     let (rows, cols) = (out.shape()[0], out.shape()[1]);
     dispatch!(out.dtype, T => for i in 0..rows.min(cols) {
         // SAFETY: an element of out.

@@ -308,6 +308,18 @@ pub fn coins_by(out: &Array, p: &Array, g: &mut Generator) {
     }; else => ()));
 }
 
+/// Whether every element of the float array lies in [0, 1].
+pub fn all_probabilities(p: &Array) -> bool {
+    let walk = Walk::new(p.shape(), [p.strides()]);
+    let mut good = true;
+    dispatch!(float p.dtype, P => walk.elements(0..walk.numel(), |[i], _| {
+        // SAFETY: an element of p.
+        let v = unsafe { *p.ptr::<P>().wrapping_offset(i) }.to_f64();
+        good &= (0.0..=1.0).contains(&v);
+    }); else => ());
+    good
+}
+
 /// Integers `low + draw % range`. Wide ranges take two words; a range of 0 stands for 2^64.
 pub fn integers(out: &Array, g: &mut Generator, low: i64, range: u64) {
     dispatch!(out.dtype, T => if range != 0 && range < 1 << 28 {

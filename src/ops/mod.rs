@@ -5,6 +5,8 @@ use crate::tensor::OpDef;
 
 pub mod cast;
 pub mod copy;
+pub mod create;
+pub mod random;
 pub mod view;
 
 /// The rows of every family, one line each. A row's position here is its identity within one build; the name is that of
