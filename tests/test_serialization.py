@@ -1,0 +1,105 @@
+"""save and load: what comes back, what is refused, and what happens to a file that stood there."""
+
+import json
+import struct
+
+import pytest
+
+import rustgrad as torch
+from rustgrad import nn
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "weights.safetensors"
+
+
+def test_state_dicts_come_back(path):
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Linear(3, 2), nn.LayerNorm(2))
+    torch.save(model.state_dict(), path)
+    loaded = torch.load(path)
+    assert sorted(loaded) == sorted(model.state_dict())
+    other = nn.Sequential(nn.Linear(3, 2), nn.LayerNorm(2))
+    assert repr(other.load_state_dict(loaded)) == "<All keys matched successfully>"
+    assert all((a == b).all() for a, b in zip(model.parameters(), other.parameters()))
+
+
+@pytest.mark.parametrize("name", ["bool", "uint8", "int32", "int64", "float16", "bfloat16", "float32", "float64"])
+def test_every_dtype_and_shape(path, name):
+    dtype = getattr(torch, name)
+    values = {
+        "matrix": torch.tensor([[0, 1, 1], [1, 0, 3]]).to(dtype),
+        "scalar": torch.tensor(1).to(dtype),
+        "empty": torch.empty(0, 3, dtype=dtype),
+    }
+    values["transposed"] = values["matrix"].t()
+    torch.save(values, path)
+    loaded = torch.load(str(path), map_location="cpu", weights_only=True)
+    for key, value in values.items():
+        assert (loaded[key].dtype, loaded[key].shape) == (dtype, value.shape)
+        assert loaded[key].tolist() == value.tolist()
+
+
+def test_what_is_no_dict_of_tensors(path):
+    with pytest.raises(TypeError, match="expected a dict from names to tensors"):
+        torch.save([torch.ones(1)], path)
+    with pytest.raises(TypeError, match="'epoch' holds int\nhint: save tensors only"):
+        torch.save({"w": torch.ones(1), "epoch": 3}, path)
+    assert not path.exists()
+
+
+def test_a_failed_save_leaves_the_old_file(path):
+    torch.save({"w": torch.ones(2)}, path)
+    before = path.read_bytes()
+    with pytest.raises(TypeError):
+        torch.save({"w": 3}, path)
+    with pytest.raises((OSError, RuntimeError)):
+        torch.save({"w": torch.ones(2)}, path / "below" / "a" / "file")
+    assert path.read_bytes() == before
+    assert [file.name for file in path.parent.iterdir()] == [path.name]
+
+
+def test_files_of_pytorch_are_named(path):
+    for start in (b"PK\x03\x04rest", b"\x80\x02rest"):
+        path.write_bytes(start)
+        with pytest.raises(RuntimeError, match=r"was written by torch\.save.*\nhint: convert it"):
+            torch.load(path)
+
+
+def test_a_missing_file():
+    with pytest.raises(FileNotFoundError):
+        torch.load("there/is/no/such.safetensors")
+
+
+def _file(header, data=b""):
+    text = header if isinstance(header, bytes) else json.dumps(header).encode()
+    return struct.pack("<Q", len(text)) + text + data
+
+
+GOOD = {"w": {"dtype": "F32", "shape": [2], "data_offsets": [0, 8]}}
+
+HOSTILE = {
+    "empty": b"",
+    "short": b"\x01\x02",
+    "only a length": struct.pack("<Q", 10),
+    "a huge header": struct.pack("<Q", 2**63) + b"{}",
+    "no json": _file(b"{nonsense"),
+    "no object": _file([1, 2]),
+    "data cut off": _file(GOOD, b"\0" * 4),
+    "data left over": _file(GOOD, b"\0" * 12),
+    "offsets turned": _file({"w": {**GOOD["w"], "data_offsets": [8, 0]}}, b"\0" * 8),
+    "offsets outside": _file({"w": {**GOOD["w"], "data_offsets": [0, 2**62]}}, b"\0" * 8),
+    "size too small": _file({"w": {**GOOD["w"], "shape": [3]}}, b"\0" * 8),
+    "shape overflows": _file({"w": {**GOOD["w"], "shape": [2**40, 2**40]}}, b"\0" * 8),
+    "negative shape": _file({"w": {**GOOD["w"], "shape": [-2]}}, b"\0" * 8),
+    "unknown dtype": _file({"w": {**GOOD["w"], "dtype": "X99"}}, b"\0" * 8),
+    "overlap": _file({**GOOD, "v": GOOD["w"]}, b"\0" * 8),
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_hostile_files_give_errors(path, name):
+    path.write_bytes(HOSTILE[name])
+    with pytest.raises(RuntimeError, match="load"):
+        torch.load(path)
