@@ -37,7 +37,7 @@ class DigitNet(nn.Module):
 
 
 def split(images, labels):
-    """(training images, labels), (test images, labels). A fixed fifth, drawn once, is for the test, whatever the seed."""
+    """(training images, labels), (test images, labels). A fixed fifth is for the test, whatever the seed."""
     order = torch.randperm(len(labels), generator=torch.Generator().manual_seed(0))
     held = -(-len(labels) // 5)
     return [(images.index_select(0, part), labels.index_select(0, part)) for part in (order[held:], order[:held])]
