@@ -1,6 +1,16 @@
 """`no_grad` and its kin: context managers that also decorate functions, at one call into the extension each way."""
 
+from __future__ import annotations
+
 from ._rustgrad import _set_grad_enabled
+
+TYPE_CHECKING = False  # typing is not imported for this alone
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any, ParamSpec, Self, TypeVar, overload
+
+    P = ParamSpec("P")
+    R = TypeVar("R")
 
 __all__ = ["enable_grad", "inference_mode", "no_grad", "set_grad_enabled"]
 
@@ -20,29 +30,26 @@ class _GradMode:
     def __exit__(self, *_):
         _set_grad_enabled(self._outer.pop())
 
-    def __call__(self, fn):
+    def __call__(self, fn: Callable[P, R]) -> Callable[P, R]:
         """Decorate a function, or a generator function: its body runs in this mode, its callers do not."""
         from functools import wraps
         from inspect import isgeneratorfunction
 
         mode = self._mode
 
-        if isgeneratorfunction(fn):
+        @wraps(fn)
+        def in_mode(*args, **kwargs):
+            outer = _set_grad_enabled(mode)
+            try:
+                return fn(*args, **kwargs)
+            finally:
+                _set_grad_enabled(outer)
 
-            @wraps(fn)
-            def wrapper(*args, **kwargs):
-                return (yield from _generator_in_mode(mode, fn(*args, **kwargs)))
-        else:
+        @wraps(fn)
+        def steps_in_mode(*args, **kwargs):
+            return (yield from _generator_in_mode(mode, fn(*args, **kwargs)))
 
-            @wraps(fn)
-            def wrapper(*args, **kwargs):
-                outer = _set_grad_enabled(mode)
-                try:
-                    return fn(*args, **kwargs)
-                finally:
-                    _set_grad_enabled(outer)
-
-        return wrapper
+        return steps_in_mode if isgeneratorfunction(fn) else in_mode  # pyright: ignore[reportReturnType]
 
 
 def _generator_in_mode(mode, generator):
@@ -75,7 +82,14 @@ class no_grad(_GradMode):
 
     __slots__ = ()
 
-    def __new__(cls, fn=None):
+    if TYPE_CHECKING:
+
+        @overload
+        def __new__(cls, fn: None = None) -> Self: ...
+        @overload
+        def __new__(cls, fn: Callable[P, R]) -> Callable[P, R]: ...
+
+    def __new__(cls, fn=None) -> Any:
         return super().__new__(cls) if fn is None else cls()(fn)
 
     def __init__(self):
@@ -88,7 +102,14 @@ class enable_grad(_GradMode):
 
     __slots__ = ()
 
-    def __new__(cls, fn=None):
+    if TYPE_CHECKING:
+
+        @overload
+        def __new__(cls, fn: None = None) -> Self: ...
+        @overload
+        def __new__(cls, fn: Callable[P, R]) -> Callable[P, R]: ...
+
+    def __new__(cls, fn=None) -> Any:
         return super().__new__(cls) if fn is None else cls()(fn)
 
     def __init__(self):
@@ -101,7 +122,14 @@ class inference_mode(_GradMode):
 
     __slots__ = ()
 
-    def __new__(cls, mode=True):
+    if TYPE_CHECKING:
+
+        @overload
+        def __new__(cls, mode: bool = True) -> Self: ...
+        @overload
+        def __new__(cls, mode: Callable[P, R]) -> Callable[P, R]: ...
+
+    def __new__(cls, mode=True) -> Any:
         return super().__new__(cls) if isinstance(mode, bool) else cls()(mode)
 
     def __init__(self, mode=True):

@@ -4,6 +4,8 @@ Calling one without hooks costs a single flag test over calling its `forward`. S
 registered in `registry.py`.
 """
 
+from __future__ import annotations
+
 import warnings
 
 from .. import _rustgrad
@@ -14,6 +16,11 @@ from .registry import BUFFER, MODULE, PARAMETER, UNSAVED_BUFFER, Registered
 from .state import StateMixin
 
 __all__ = ["Module"]
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
 
 
 def _typename(obj) -> str:
@@ -29,6 +36,10 @@ def _check_name(kind: str, name) -> None:
         raise KeyError(f'{kind} name can\'t contain "."' + (f", got: {name}" if kind == "module" else ""))
     if name == "":
         raise KeyError(f'{kind} name can\'t be empty string ""')
+
+
+def _no_forward(self, *input):
+    raise NotImplementedError(f'Module [{type(self).__name__}] is missing the required "forward" function')
 
 
 class Module(StateMixin):
@@ -58,9 +69,8 @@ class Module(StateMixin):
 
     # --- calling
 
-    def forward(self, *input):
-        """Compute the module's output. Every subclass defines it."""
-        raise NotImplementedError(f'Module [{type(self).__name__}] is missing the required "forward" function')
+    # Compute the module's output. Every subclass defines it, with arguments of its own.
+    forward: Callable[..., Any] = _no_forward
 
     def __call__(self, *args, **kwargs):
         if self._hooked:

@@ -1,0 +1,69 @@
+"""What `backward` and `grad` do on PyTorch: values, accumulation, graphs kept and freed, and messages."""
+
+from support import Cases, raised
+
+CASES = Cases()
+case = CASES.case
+
+
+def _pair(torch):
+    return torch.tensor([1.0, 2.0], requires_grad=True), torch.tensor([3.0, -1.0], requires_grad=True)
+
+
+@case(rtol=1e-6)
+def grad(torch):
+    grad = torch.autograd.grad
+    x, y = _pair(torch)
+    z = x * x * y
+    return [
+        grad(z.sum(), x),
+        grad((x * y).sum(), [x, y]),
+        grad(z, [x, y], grad_outputs=torch.tensor([1.0, 10.0])),
+        grad([(x * 2).sum(), (x * y).sum()], [x, y], [torch.tensor(3.0), None]),
+        grad((x * 2).sum(), [x, y], allow_unused=True),
+        grad((x * 2).sum(), [x, y], materialize_grads=True),
+        [x.grad, y.grad],
+    ]
+
+
+@case(rtol=1e-6)
+def second_order(torch):
+    grad = torch.autograd.grad
+    x, _ = _pair(torch)
+    (first,) = grad((x**3).sum(), x, create_graph=True)
+    (second,) = grad(first.sum(), x, create_graph=True)
+    (third,) = grad(second.sum(), x)
+    (x**3).sum().backward(create_graph=True)
+    recorded = x.grad.requires_grad
+    x.grad = None
+    return [first, second, third, recorded]
+
+
+@case(rtol=1e-6)
+def backward(torch):
+    x, y = _pair(torch)
+    torch.autograd.backward([(x * y).sum(), x * 2], [None, torch.tensor([1.0, 5.0])])
+    seen = [x.grad.clone(), y.grad.clone()]
+    loss = (x * y).sum()
+    loss.backward(retain_graph=True)
+    loss.backward(inputs=[x])
+    return [*seen, x.grad, y.grad]
+
+
+@case()
+def messages(torch):
+    grad, backward = torch.autograd.grad, torch.autograd.backward
+    x, y = _pair(torch)
+    z = x * y
+    freed = z.sum()
+    freed.backward()
+    first = [
+        raised(z.backward),
+        raised(torch.ones(1).sum().backward),
+        raised(freed.backward),
+        raised(backward, (x * 2).sum(), inputs=[]),
+        raised(grad, (x * 2).sum(), y),
+        raised(grad, (x * 2).sum(), x, allow_unused=False, materialize_grads=True),
+        raised(grad, x * 2, x, grad_outputs=torch.ones(3)),
+    ]
+    return [text.split("\n")[0].split(". ")[0] for text in first]
