@@ -82,6 +82,7 @@ docs: .venv/.dev .venv/.tools-docs
 	$(PY) -m pdoc rustgrad '!rustgrad._rustgrad' --output-directory site
 
 bench: .venv/.release .venv/.tools-test
+	$(PY) benches/footprint.py
 	for name in overhead ops layers train; do \
 	    $(PY) benches/$$name.py $(if $(TORCH),--beside $(TORCH)) || exit 1; done
 
