@@ -20,11 +20,15 @@ def __getattr__(name: str):
         from importlib import import_module
 
         return import_module(f"{__name__}.{name}")
+    if name in ("finfo", "iinfo"):
+        from . import limits
+
+        return getattr(limits, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def __dir__():
-    return sorted({*globals(), *_LAZY})
+    return sorted({*globals(), *_LAZY, "finfo", "iinfo"})
 
 
 def typename(obj) -> str:

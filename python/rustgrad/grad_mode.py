@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ._rustgrad import _set_grad_enabled
+from ._rustgrad import _set_grad_enabled, _set_inference
 
 TYPE_CHECKING = False  # typing is not imported for this alone
 if TYPE_CHECKING:
@@ -135,6 +135,14 @@ class inference_mode(_GradMode):
     def __init__(self, mode=True):
         self._mode = not mode
         self._outer = []
+
+    def __enter__(self):
+        self._outer.append((_set_grad_enabled(self._mode), _set_inference(not self._mode)))
+
+    def __exit__(self, *_):
+        recording, inference = self._outer.pop()
+        _set_grad_enabled(recording)
+        _set_inference(inference)
 
 
 class set_grad_enabled(_GradMode):

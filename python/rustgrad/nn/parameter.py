@@ -1,6 +1,6 @@
 """Parameter and Buffer: tensors that a Module counts among its own."""
 
-from .._rustgrad import Tensor
+from .._rustgrad import Tensor, _set_parameter_type
 from .._rustgrad.torch import empty
 
 __all__ = ["Buffer", "Parameter"]
@@ -31,6 +31,9 @@ class Parameter(Tensor):
 
     def __reduce_ex__(self, protocol):
         return _rebuild_parameter, (self.data, self.requires_grad)
+
+
+_set_parameter_type(Parameter)
 
 
 def _rebuild_parameter(data, requires_grad):

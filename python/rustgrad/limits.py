@@ -1,0 +1,71 @@
+"""What numbers each dtype can hold: `finfo` and `iinfo`."""
+
+from ._rustgrad import dtype, get_default_dtype
+
+__all__ = ["finfo", "iinfo"]
+
+# Bits, and of these the mantissa's; the smallest exponent of a normal number; the resolution PyTorch states.
+_FLOATS = {
+    "float16": (16, 10, -14, 1e-3),
+    "bfloat16": (16, 7, -126, 1e-2),
+    "float32": (32, 23, -126, 1e-6),
+    "float64": (64, 52, -1022, 1e-15),
+}
+_INTS = {"uint8": (8, False), "int32": (32, True), "int64": (64, True)}
+
+
+def _name(what: str, kind) -> str:
+    if not isinstance(kind, dtype):
+        raise TypeError(f"{what}(): argument 'type' (position 1) must be rustgrad.dtype, not {type(kind).__name__}")
+    return str(kind).removeprefix("rustgrad.")
+
+
+class _Limits:
+    dtype: str
+
+    def __eq__(self, other):
+        return type(self) is type(other) and self.dtype == other.dtype
+
+    def __hash__(self):
+        return hash((type(self), self.dtype))
+
+
+class finfo(_Limits):
+    """Limits of a floating point dtype: bits, eps, max, min, tiny, smallest_normal, resolution, dtype."""
+
+    def __init__(self, type=None):
+        self.dtype = _name("finfo", get_default_dtype() if type is None else type)
+        if self.dtype not in _FLOATS:
+            raise TypeError(
+                "rustgrad.finfo() requires a floating point input type. Use rustgrad.iinfo to handle 'rustgrad.finfo'"
+            )
+        self.bits, mantissa, lowest, self.resolution = _FLOATS[self.dtype]
+        self.eps = 2.0**-mantissa
+        self.tiny = self.smallest_normal = 2.0**lowest
+        self.max = (2 - self.eps) * 2.0 ** (1 - lowest)
+        self.min = -self.max
+
+    def __repr__(self):
+        return (
+            f"finfo(resolution={self.resolution:g}, min={self.min:g}, max={self.max:g}, eps={self.eps:g}, "
+            f"smallest_normal={self.smallest_normal:g}, tiny={self.tiny:g}, dtype={self.dtype})"
+        )
+
+
+class iinfo(_Limits):
+    """Limits of an integer dtype: bits, min, max, dtype."""
+
+    def __init__(self, type):
+        self.dtype = _name("iinfo", type)
+        if self.dtype in _FLOATS:
+            raise TypeError(
+                "rustgrad.iinfo() requires an integer input type. Use rustgrad.finfo to handle 'rustgrad.iinfo'"
+            )
+        if self.dtype not in _INTS:
+            raise TypeError(f"rustgrad.{self.dtype} is not supported by rustgrad.iinfo")
+        self.bits, signed = _INTS[self.dtype]
+        self.min = -(2 ** (self.bits - 1)) if signed else 0
+        self.max = 2 ** (self.bits - signed) - 1
+
+    def __repr__(self):
+        return f"iinfo(min={self.min:g}, max={self.max:g}, dtype={self.dtype})"
