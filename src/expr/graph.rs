@@ -364,6 +364,18 @@ impl Graph {
         matches!(self.root(), Node::Lit(bits) if f64::from_bits(bits) == 0.0)
     }
 
+    /// The same graph with its inputs numbered without gaps, and what each was before.
+    pub fn compacted(mut self) -> (Graph, Vec<u8>) {
+        let uses = self.uses();
+        let from: Vec<u8> = (0..32).filter(|i| uses >> i & 1 == 1).collect();
+        for n in &mut self.nodes {
+            if let Node::Input(i) | Node::MaskInput(i) = n {
+                *i = (uses & ((1 << *i) - 1)).count_ones() as u8;
+            }
+        }
+        (self, from)
+    }
+
     /// Computes the graph with other scalars.
     pub fn eval<S: Scalar, P: Place<S>>(&self, place: P) -> P::Done
     where

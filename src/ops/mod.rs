@@ -6,6 +6,7 @@ use crate::tensor::OpDef;
 pub mod cast;
 pub mod copy;
 pub mod create;
+pub mod elementwise;
 pub mod random;
 pub mod view;
 
@@ -16,6 +17,13 @@ pub const FAMILIES: &[(&str, &[&OpDef])] = &[
     ("view", view::ROWS),
     ("copy", copy::ROWS),
     ("cast", cast::ROWS),
+    ("unary", elementwise::unary::DEFS),
+    ("activation", elementwise::activation::DEFS),
+    ("binary", elementwise::binary::DEFS),
+    ("power", elementwise::power::DEFS),
+    ("compare", elementwise::compare::DEFS),
+    ("bits", elementwise::bits::DEFS),
+    ("select", elementwise::select::DEFS),
 ];
 
 /// All rows.

@@ -1,0 +1,107 @@
+//! Activation functions of neural networks.
+
+use crate::bail;
+use crate::core::DType;
+use crate::elementwise;
+use crate::error::Result;
+use crate::ops::elementwise::map::{self, Map};
+use crate::tensor::Operand;
+
+fn no_bool(_: &Map, dtype: DType) -> Result<()> {
+    if dtype == DType::Bool {
+        bail!(Runtime, "Boolean inputs not supported for relu");
+    }
+    Ok(())
+}
+
+/// `f(x, inplace=..)` of nn.functional: overload 1 has the flag.
+fn maybe_in_place(row: &'static map::Row, a: &crate::tensor::Args) -> Result<crate::tensor::Outs> {
+    let (m, x) = Map::new(row, &[Operand::Tensor(a.t(0)?)], &[]);
+    if a.overload == 1 && a.flag(1) {
+        let target = a.t(0)?;
+        crate::tensor::apply::apply_inplace(m, &[target])?;
+        return Ok(crate::tensor::Outs::Tensor(target.clone()));
+    }
+    m.call(&x, a)
+}
+
+/// `gelu`'s two forms by their names.
+fn gelu_form(a: &crate::tensor::Args) -> Result<&'static map::Row> {
+    match a.opt_str(1) {
+        None | Some("none") => Ok(&gelu::ROW),
+        Some("tanh") => Ok(&gelu_tanh::ROW),
+        Some(_) => bail!(Runtime, "approximate argument must be either none or tanh."),
+    }
+}
+
+const SQRT_HALF: f64 = std::f64::consts::FRAC_1_SQRT_2;
+/// 1 / sqrt(2 pi)
+const DENSITY: f64 = 0.398_942_280_401_432_7;
+/// sqrt(2 / pi)
+const BETA: f64 = 0.797_884_560_802_865_4;
+const KAPPA: f64 = 0.044_715;
+const KAPPA_3: f64 = 0.134_145;
+
+elementwise! { DEFS, ROWS;
+    /// 1 / (1 + exp(-x)) of each element.
+    ///
+    /// Gradient: g y (1 - y), from the output.
+    sigmoid(x) float as ["sigmoid(Tensor self) -> Tensor", "nn.sigmoid(Tensor input) -> Tensor"] aliases ["special.expit"] {
+        value: 1.0 / (1.0 + (-x).exp()),
+        grad(y, g): [g * (y * (1.0 - y))],
+        samples: ["u(2, 3)", "u(3, 2).t()", "u(6)[::2]", "edges(0.0, 100.0, -100.0, INF, -INF, NAN)"],
+    }
+    /// Negative elements become zero; NaN stays.
+    ///
+    /// Gradient: g where the output is positive, from the output.
+    relu(x) numeric + inplace_only as ["relu(Tensor self) -> Tensor", "nn.relu(Tensor input, bool inplace=False) -> Tensor"] {
+        value: S::select(x.le(0.0), S::lit(0.0), x),
+        grad(y, g): [S::select(y.le(0.0), S::lit(0.0), g)],
+        check: no_bool,
+        call: |a| maybe_in_place(&ROW, a),
+        samples: ["u(2, 3)", "u(3, 2).t()", "u(6)[::2]", "edges(0.0, -0.0, INF, -INF, NAN)"],
+    }
+    /// x sigmoid(x) of each element (also called swish).
+    silu(x) float_only + no_twins as ["nn.silu(Tensor input, bool inplace=False) -> Tensor"] {
+        value: x / (1.0 + (-x).exp()),
+        grad(y, g): [{
+            let s = 1.0 / (1.0 + (-x).exp());
+            g * (s * (1.0 + x * (1.0 - s)))
+        }],
+        call: |a| {
+            let (m, x) = Map::new(&ROW, &[Operand::Tensor(a.t(0)?)], &[]);
+            if a.flag(1) {
+                let target = a.t(0)?;
+                crate::tensor::apply::apply_inplace(m, &[target])?;
+                return Ok(Outs::Tensor(target.clone()));
+            }
+            m.call(&x, a)
+        },
+        samples: ["u(2, 3)", "u(3, 2).t()", "edges(0.0, 100.0, -100.0, NAN)"],
+    }
+    /// x times the standard normal distribution function of x; with `approximate="tanh"` by its usual estimate.
+    ///
+    /// Hendrycks and Gimpel, 2016.
+    gelu(x) float_only + no_twins as ["nn.gelu(Tensor input, *, str approximate='none') -> Tensor"] kernel "GeluKernelImpl" {
+        value: x * 0.5 * (1.0 + (x * SQRT_HALF).erf()),
+        grad(y, g): [g * (0.5 * (1.0 + (x * SQRT_HALF).erf()) + x * DENSITY * (x * x * -0.5).exp())],
+        call: |a| {
+            let (m, x) = Map::new(gelu_form(a)?, &[Operand::Tensor(a.t(0)?)], &[]);
+            m.call(&x, a)
+        },
+        samples: ["u(2, 3)", "u(3, 2).t()", "u(2, 3), approximate='tanh'", "edges(0.0, 10.0, -10.0, INF, NAN)"],
+    }
+}
+
+elementwise! { FORM_DEFS, FORMS;
+    /// `gelu` with `approximate="tanh"`.
+    gelu_tanh(x) float_only + no_twins as [] named "GeluBackward" kernel "GeluKernelImpl" {
+        value: 0.5 * x * (1.0 + (BETA * (x + KAPPA * (x * x * x))).tanh()),
+        grad(y, g): [{
+            let t = (BETA * (x + KAPPA * (x * x * x))).tanh();
+            let inner = BETA * (1.0 + KAPPA_3 * (x * x));
+            g * (0.5 * (1.0 + t) + 0.5 * x * (1.0 - t * t) * inner)
+        }],
+        samples: [],
+    }
+}

@@ -1,0 +1,164 @@
+//! Arithmetic of two operands. Each broadcasts and promotes; a number counts by its kind only.
+
+use crate::bail;
+use crate::core::{DType, Number};
+use crate::elementwise;
+use crate::error::Result;
+use crate::expr::{Left, Scalar};
+use crate::ops::elementwise::map::{self, Map};
+
+/// PyTorch's checks of `alpha` against the dtype of the result.
+fn alpha_fits(m: &Map, dtype: DType) -> Result<()> {
+    match m.params[0] {
+        Number::Bool(_) if dtype != DType::Bool => bail!(Runtime, "Boolean alpha only supported for Boolean results."),
+        Number::Float(_) if !dtype.is_float() => {
+            bail!(Runtime, "For integral input tensors, argument alpha must not be a floating point number.")
+        }
+        _ => Ok(()),
+    }
+}
+
+fn subtracts(m: &Map, dtype: DType) -> Result<()> {
+    if dtype == DType::Bool {
+        bail!(
+            Runtime,
+            "Subtraction, the `-` operator, with two bool tensors is not supported. Use the `^` or `logical_xor()` \
+             operator instead."
+        );
+    }
+    alpha_fits(m, dtype)
+}
+
+/// a / b rounded down, exactly: from the remainder, as Python does; a quotient that is almost whole is not lifted by its
+/// rounding. Integers follow the same steps.
+#[inline(always)]
+fn floor_quotient<S: Scalar>(a: S, b: S) -> S
+where
+    f64: Left<S>,
+{
+    let m = a.rem(b);
+    let q = (a - m) / b;
+    let q = S::select(m.ne(0.0) & (m.lt(0.0) ^ b.lt(0.0)), q - 1.0, q);
+    let f = q.floor();
+    let f = S::select((q - f).gt(0.5), f + 1.0, f);
+    let f = S::select(q.eq(0.0), (a / b) * 0.0, f);
+    S::select(b.eq(0.0), a / b, f)
+}
+
+/// The row of a division by its rounding mode.
+fn rounding(mode: Option<&str>) -> Result<&'static map::Row> {
+    match mode {
+        None => Ok(&div::ROW),
+        Some("trunc") => Ok(&div_trunc::ROW),
+        Some("floor") => Ok(&div_floor::ROW),
+        Some(other) => {
+            bail!(Runtime, "div expected rounding_mode to be one of None, 'trunc', or 'floor' but found '{other}'")
+        }
+    }
+}
+
+elementwise! { DEFS, ROWS;
+    /// `self + alpha * other`.
+    add(a, b; alpha = Number::Int(1)) all as ["add(Tensor self, Operand other, *, Scalar alpha=1) -> Tensor"] {
+        value: a + alpha * b,
+        grad(y, g): [g, g * alpha],
+        check: alpha_fits,
+        samples: ["u(2, 3), u(2, 3)", "u(2, 3), u(3)", "u(3, 1), u(2, 1, 4)", "u(2, 3), 2", "u(2, 3), 0.5", "u(2, 3), u()",
+            "u(3, 2).t(), u(2, 3)", "u(6)[::2], u(3)", "u(2, 3), u(2, 3), alpha=2", "u(0, 3), u(3)"],
+    }
+    /// `self - alpha * other`.
+    sub(a, b; alpha = Number::Int(1)) all as ["sub(Tensor self, Operand other, *, Scalar alpha=1) -> Tensor"]
+        aliases ["subtract"] {
+        value: a - alpha * b,
+        grad(y, g): [g, -(g * alpha)],
+        check: subtracts,
+        samples: ["u(2, 3), u(2, 3)", "u(2, 3), u(3)", "u(3, 1), u(4)", "u(2, 3), 2", "u(3, 2).t(), u(2, 3), alpha=3"],
+    }
+    /// `other - alpha * self`.
+    rsub(a, b; alpha = Number::Int(1)) all + no_twins as ["rsub(Tensor self, Operand other, *, Scalar alpha=1) -> Tensor"] {
+        value: b - alpha * a,
+        grad(y, g): [-(g * alpha), g],
+        check: subtracts,
+        samples: ["u(2, 3), u(2, 3)", "u(2, 3), 2", "u(2, 3), 0.5"],
+    }
+    /// `self * other`.
+    mul(a, b) all + wide as ["mul(Tensor self, Operand other) -> Tensor"] aliases ["multiply"] {
+        value: a * b,
+        grad(y, g): [g * b, g * a],
+        samples: ["u(2, 3), u(2, 3)", "u(2, 3), u(3)", "u(3, 1), u(2, 1, 4)", "u(2, 3), 2", "u(2, 3), 0.5", "u(2, 3), u()",
+            "u(3, 2).t(), u(2, 3)", "u(6)[::2], u(3)"],
+    }
+    /// `self / other`; integers become floats. With `rounding_mode="trunc"` cut towards zero, with `"floor"` rounded down, and
+    /// then integers stay integers.
+    div(a, b) float + wide as [
+        "div(Tensor self, Operand other) -> Tensor",
+        "div(Tensor self, Operand other, *, str? rounding_mode) -> Tensor",
+    ] aliases ["divide", "true_divide"] {
+        value: a / b,
+        grad(y, g): [g / b, -(g * (a / b / b))],
+        call: |a| {
+            let mode = if a.overload == 1 { a.opt_str(2) } else { None };
+            let (m, x) = Map::new(rounding(mode)?, &[a.operand(0)?, a.operand(1)?], &[]);
+            m.call(&x, a)
+        },
+        samples: ["u(2, 3), nz(2, 3)", "u(2, 3), nz(3)", "u(2, 3), 2", "u(3, 2).t(), nz(2, 3)",
+            "u(2, 3), nz(2, 3), rounding_mode='trunc'", "u(2, 3), nz(2, 3), rounding_mode='floor'",
+            "u(2, 3), 2, rounding_mode='floor'"],
+    }
+    /// `self // other`: the quotient rounded down, as Python's.
+    floor_divide(a, b) numeric + divides as ["floor_divide(Tensor self, Operand other) -> Tensor"] kernel "div_floor_cpu" {
+        value: floor_quotient(a, b),
+        samples: ["u(2, 3), nz(2, 3)", "u(2, 3), nz(3)", "u(2, 3), 2"],
+    }
+    /// `self % other`, with the sign of `other`, as Python's.
+    remainder(a, b) numeric + divides as [
+        "remainder(Tensor self, Operand other) -> Tensor",
+        "function.remainder(Operand self, Tensor other) -> Tensor",
+    ] {
+        value: {
+            let r = a.rem(b);
+            S::select(r.ne(0.0) & (r.lt(0.0) ^ b.lt(0.0)), r + b, r)
+        },
+        grad(y, g): [g, -(g * (a / b).floor())],
+        samples: ["u(2, 3), nz(2, 3)", "u(2, 3), nz(3)", "u(2, 3), 2"],
+    }
+    /// The remainder with the sign of `self`, as C's fmod.
+    fmod(a, b) numeric + divides as ["fmod(Tensor self, Operand other) -> Tensor"] {
+        value: a.rem(b),
+        grad(y, g): [g, -(g * (a / b).trunc())],
+        samples: ["u(2, 3), nz(2, 3)", "u(2, 3), nz(3)", "u(2, 3), 2"],
+    }
+    /// The larger of both, element by element; NaN where either is.
+    maximum(a, b) all + out_only as ["maximum(Tensor self, Tensor other) -> Tensor"] {
+        value: a.max(b),
+        grad(y, g): [
+            S::select(a.lt(b), S::lit(0.0), S::select(a.eq(b), 0.5 * g, g)),
+            S::select(b.lt(a), S::lit(0.0), S::select(a.eq(b), 0.5 * g, g)),
+        ],
+        samples: ["u(2, 3), u(2, 3)", "u(2, 3), u(3)", "u(3, 2).t(), u(2, 3)", "edges(0.0, NAN, INF), edges(NAN, 1.0, -INF)"],
+    }
+    /// The smaller of both, element by element; NaN where either is.
+    minimum(a, b) all + out_only as ["minimum(Tensor self, Tensor other) -> Tensor"] {
+        value: a.min(b),
+        grad(y, g): [
+            S::select(b.lt(a), S::lit(0.0), S::select(a.eq(b), 0.5 * g, g)),
+            S::select(a.lt(b), S::lit(0.0), S::select(a.eq(b), 0.5 * g, g)),
+        ],
+        samples: ["u(2, 3), u(2, 3)", "u(2, 3), u(3)", "u(3, 2).t(), u(2, 3)", "edges(0.0, NAN, INF), edges(NAN, 1.0, -INF)"],
+    }
+}
+
+elementwise! { FORM_DEFS, FORMS;
+    /// `div` with `rounding_mode="trunc"`.
+    div_trunc(a, b) numeric + divides as [] named "DivBackward" {
+        value: (a / b).trunc(),
+        grad(y, g): [S::lit(0.0), S::lit(0.0)],
+        samples: [],
+    }
+    /// `div` with `rounding_mode="floor"`.
+    div_floor(a, b) numeric + divides as [] named "DivBackward" {
+        value: floor_quotient(a, b),
+        grad(y, g): [S::lit(0.0), S::lit(0.0)],
+        samples: [],
+    }
+}

@@ -1,0 +1,70 @@
+//! Operations on the bits of integers; on bool they are logic.
+
+use crate::bail;
+use crate::core::DType;
+use crate::elementwise;
+use crate::error::Result;
+use crate::ops::elementwise::map::{self, Map};
+
+/// Shifts take no bool.
+fn shifts(m: &Map, dtype: DType) -> Result<()> {
+    if dtype == DType::Bool {
+        bail!(NotImplemented, "\"{}\" not implemented for 'Bool'", m.row.kernel);
+    }
+    Ok(())
+}
+
+elementwise! { DEFS, ROWS;
+    /// Each bit turned; on bool, not.
+    bitwise_not(x) bits {
+        value: x.bit_not(),
+        call: |a| {
+            // A bool's byte has one bit that counts.
+            let row = if a.t(0)?.dtype() == DType::Bool { &super::super::compare::logical_not::ROW } else { &ROW };
+            map::call(row, a)
+        },
+        samples: ["ix(2, 3, n=5)", "mask(2, 3)"],
+    }
+    /// Bits that are set in both; on bool, and.
+    bitwise_and(a, b) bits as [
+        "bitwise_and(Tensor self, Operand other) -> Tensor",
+        "function.bitwise_and(Operand self, Tensor other) -> Tensor",
+    ] {
+        value: a.bit_and(b),
+        samples: ["ix(2, 3, n=9), ix(2, 3, n=9)", "mask(2, 3), mask(3)", "ix(2, 3, n=9), 3"],
+    }
+    /// Bits that are set in either; on bool, or.
+    bitwise_or(a, b) bits as [
+        "bitwise_or(Tensor self, Operand other) -> Tensor",
+        "function.bitwise_or(Operand self, Tensor other) -> Tensor",
+    ] {
+        value: a.bit_or(b),
+        samples: ["ix(2, 3, n=9), ix(2, 3, n=9)", "mask(2, 3), mask(3)", "ix(2, 3, n=9), 3"],
+    }
+    /// Bits that are set in exactly one; on bool, unequal.
+    bitwise_xor(a, b) bits as [
+        "bitwise_xor(Tensor self, Operand other) -> Tensor",
+        "function.bitwise_xor(Operand self, Tensor other) -> Tensor",
+    ] {
+        value: a.bit_xor(b),
+        samples: ["ix(2, 3, n=9), ix(2, 3, n=9)", "mask(2, 3), mask(3)", "ix(2, 3, n=9), 3"],
+    }
+    /// Bits moved up by `other` places; what leaves is lost.
+    bitwise_left_shift(a, b) bits as [
+        "bitwise_left_shift(Tensor self, Operand other) -> Tensor",
+        "function.bitwise_left_shift(Operand self, Tensor other) -> Tensor",
+    ] kernel "lshift_cpu" {
+        value: a.shl(b),
+        check: shifts,
+        samples: ["ix(2, 3, n=9), ix(2, 3, n=3)", "ix(2, 3, n=9), 2"],
+    }
+    /// Bits moved down by `other` places, copies of the sign following.
+    bitwise_right_shift(a, b) bits as [
+        "bitwise_right_shift(Tensor self, Operand other) -> Tensor",
+        "function.bitwise_right_shift(Operand self, Tensor other) -> Tensor",
+    ] kernel "rshift_cpu" {
+        value: a.shr(b),
+        check: shifts,
+        samples: ["ix(2, 3, n=9), ix(2, 3, n=3)", "ix(2, 3, n=9), 2"],
+    }
+}

@@ -1,0 +1,134 @@
+//! A formula that Map can run: a row's value or partial, compiled, or a derivative of either, which is a tile program.
+//! What it uses, costs and whether it is trivial is read from its recorded expression, once.
+
+use std::sync::{Arc, OnceLock};
+
+use crate::core::DType;
+use crate::cpu::map::program::Plan;
+use crate::cpu::map::{Code, Loops, lane};
+use crate::expr::graph::{Binary, Node, Unary};
+use crate::expr::{Body, Graph, MAX_INPUTS, diff};
+
+/// What a recorded expression tells.
+pub struct Facts {
+    pub graph: Graph,
+    /// Bit k: operand k is needed.
+    pub uses: u32,
+    /// The operand that the result simply is.
+    pub is_input: Option<usize>,
+    pub is_zero: bool,
+    /// Nanoseconds an element on one thread, roughly, in float32.
+    pub cost: f32,
+}
+
+impl Facts {
+    fn of(graph: Graph) -> Facts {
+        let cost = graph.nodes.iter().map(|n| weight(*n)).sum::<f32>() + 0.1;
+        Facts { uses: graph.uses(), is_input: graph.is_input(), is_zero: graph.is_zero(), cost, graph }
+    }
+}
+
+/// Measured with AVX2, rounded.
+fn weight(n: Node) -> f32 {
+    use {Binary as B, Unary as U};
+    match n {
+        Node::Input(_) | Node::MaskInput(_) => 0.08,
+        Node::Param(_) | Node::Lit(_) | Node::Truth(_) => 0.0,
+        Node::Unary(U::lgamma | U::digamma | U::erfinv, _) => 30.0,
+        Node::Unary(U::neg | U::abs | U::floor | U::ceil | U::round | U::trunc | U::sign | U::bit_not, _) => 0.02,
+        Node::Unary(U::sqrt | U::rsqrt, _) | Node::Binary(B::div, ..) => 0.15,
+        Node::Unary(..) => 0.6,
+        Node::Binary(B::rem, ..) => 8.0,
+        Node::Binary(B::pow | B::atan2, ..) => 2.0,
+        _ => 0.03,
+    }
+}
+
+/// A formula with its compiled loops.
+pub struct Formula {
+    pub loops: Loops,
+    record: fn() -> Graph,
+    facts: OnceLock<Facts>,
+    partials: [OnceLock<Arc<Derived>>; MAX_INPUTS],
+}
+
+impl Formula {
+    pub const fn new<B: Body>(loops: Loops) -> Formula {
+        Formula {
+            loops,
+            record: Graph::of::<B>,
+            facts: OnceLock::new(),
+            partials: [const { OnceLock::new() }; MAX_INPUTS],
+        }
+    }
+
+    pub fn facts(&self) -> &Facts {
+        self.facts.get_or_init(|| Facts::of((self.record)()))
+    }
+}
+
+/// A formula made by differentiation.
+pub struct Derived {
+    pub facts: Facts,
+    /// Which operand of the formula it was made from (the gradient after the last) each of its own is.
+    pub from: Vec<u8>,
+    plans: [OnceLock<Option<Plan>>; 3],
+    partials: [OnceLock<Arc<Derived>>; MAX_INPUTS],
+}
+
+impl Derived {
+    /// The gradient that operand `k` of `graph` gets, `g` being operand `at`.
+    fn new(graph: &Graph, k: usize, at: usize) -> Derived {
+        let (graph, from) = diff::pulled_back(graph, k, at).compacted();
+        Derived {
+            facts: Facts::of(graph),
+            from,
+            plans: [const { OnceLock::new() }; 3],
+            partials: [const { OnceLock::new() }; MAX_INPUTS],
+        }
+    }
+
+    fn plan(&self, lane: DType) -> Option<&Plan> {
+        let slot = match lane {
+            DType::F32 => 0,
+            DType::F64 => 1,
+            _ => 2,
+        };
+        self.plans[slot].get_or_init(|| Plan::new(&self.facts.graph, lane)).as_ref()
+    }
+}
+
+/// Either of them, as an op holds it.
+#[derive(Clone)]
+pub enum Source {
+    Row(&'static Formula),
+    Derived(Arc<Derived>),
+}
+
+impl Source {
+    #[inline]
+    pub fn facts(&self) -> &Facts {
+        match self {
+            Source::Row(f) => f.facts(),
+            Source::Derived(d) => &d.facts,
+        }
+    }
+
+    /// What computes `dtype`, if that lane was compiled.
+    #[inline]
+    pub fn code(&self, dtype: DType) -> Option<Code<'_>> {
+        match self {
+            Source::Row(f) => f.loops.of(lane(dtype)).map(Code::Loop),
+            Source::Derived(d) => d.plan(lane(dtype)).map(Code::Program),
+        }
+    }
+
+    /// The derivative for operand `k` of a formula of `n` operands.
+    pub fn partial(&self, k: usize, n: usize) -> Arc<Derived> {
+        let cell = match self {
+            Source::Row(f) => &f.partials[k],
+            Source::Derived(d) => &d.partials[k],
+        };
+        cell.get_or_init(|| Arc::new(Derived::new(&self.facts().graph, k, n))).clone()
+    }
+}

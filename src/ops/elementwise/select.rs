@@ -1,0 +1,165 @@
+//! Choosing and bounding: where, clamp, and the fused forms of three operands.
+
+use crate::core::{DType, Number};
+use crate::elementwise;
+use crate::error::Result;
+use crate::ops::elementwise::map::{Inputs, Map, Row, numbers_fit};
+use crate::tensor::{Args, Operand, Outs, mode};
+use crate::{bail, err};
+
+/// An optional bound, a number or a tensor.
+fn bound<'a>(a: &Args<'a>, i: usize) -> Option<Operand<'a>> {
+    if a.given(i) { a.operand(i).ok() } else { None }
+}
+
+fn clamped<'a>(a: &Args<'a>) -> Result<(Map, Inputs<'a>)> {
+    let x = Operand::Tensor(a.t(0)?);
+    Ok(match (bound(a, 1), bound(a, 2)) {
+        (Some(low), Some(high)) => Map::new(&clamp::ROW, &[x, low, high], &[]),
+        (Some(low), None) => Map::new(&clamp_min::ROW, &[x, low], &[]),
+        (None, Some(high)) => Map::new(&clamp_max::ROW, &[x, high], &[]),
+        (None, None) => bail!(Runtime, "torch.clamp: At least one of 'min' or 'max' must not be None"),
+    })
+}
+
+/// Numbers fit, and bool has no kernel for numbers alone.
+fn bounds_fit(m: &Map, dtype: DType) -> Result<()> {
+    if dtype == DType::Bool {
+        return Err(err!(NotImplemented, "\"{}\" not implemented for 'Bool'", m.row.kernel));
+    }
+    numbers_fit(m, dtype)
+}
+
+fn chosen(a: &Args) -> Result<Outs> {
+    let (c, x, y) = if a.overload == 0 { (0, 1, 2) } else { (1, 0, 2) };
+    let c = a.t(c)?;
+    match c.dtype() {
+        DType::Bool => {}
+        DType::U8 => mode::warn(
+            "where received a uint8 condition tensor. This behavior is deprecated and will be removed in a future \
+             version of PyTorch. Use a boolean condition instead.",
+        )?,
+        other => bail!(
+            Runtime,
+            "where expected condition to be a boolean tensor, but got a tensor with dtype {}",
+            other.scalar_name()
+        ),
+    }
+    let (m, x) = Map::new(&where_::ROW, &[Operand::Tensor(c), a.operand(x)?, a.operand(y)?], &[]);
+    m.call(&x, a)
+}
+
+fn same_dtypes(row: &'static Row, a: &Args) -> Result<Outs> {
+    let (x, end) = (a.t(0)?, a.t(1)?);
+    let word = |d: DType| match d {
+        DType::F16 => "c10::Half",
+        DType::BF16 => "c10::BFloat16",
+        DType::F32 => "float",
+        DType::F64 => "double",
+        DType::Bool => "bool",
+        DType::U8 => "unsigned char",
+        DType::I32 => "int",
+        DType::I64 => "long int",
+    };
+    if x.dtype() != end.dtype() {
+        bail!(Runtime, "expected dtype {} for `end` but got dtype {}", word(x.dtype()), word(end.dtype()));
+    }
+    let (m, x) = Map::new(row, &[Operand::Tensor(x), Operand::Tensor(end), a.operand(2)?], &[]);
+    m.call(&x, a)
+}
+
+fn no_integer_quotients(_: &Map, dtype: DType) -> Result<()> {
+    if !dtype.is_float() {
+        bail!(
+            Runtime,
+            "Integer division with addcdiv is no longer supported, and in a future  release addcdiv will perform a true \
+             division of tensor1 and tensor2. The historic addcdiv behavior can be implemented as (input + value * \
+             torch.trunc(tensor1 / tensor2)).to(input.dtype) for integer inputs and as (input + value * tensor1 / \
+             tensor2) for float inputs. The future addcdiv behavior is just the latter implementation: (input + value * \
+             tensor1 / tensor2), for all dtypes."
+        );
+    }
+    Ok(())
+}
+
+elementwise! { DEFS, ROWS;
+    /// Elements of `self` where `condition` is true, else of `other`.
+    where_(c: bool, a, b) all + out_only as [
+        "function.where(Tensor condition, Operand self, Operand other) -> Tensor",
+        "method.where(Tensor self, Tensor condition, Operand other) -> Tensor",
+    ] {
+        value: S::select(c, a, b),
+        grad(y, g): [S::lit(0.0), S::select(c, g, S::lit(0.0)), S::select(c, S::lit(0.0), g)],
+        check: numbers_fit,
+        call: chosen,
+        samples: ["mask(2, 3), u(2, 3), u(2, 3)", "mask(3), u(2, 3), u(2, 1)", "mask(2, 3), u(2, 3), 1.5", "mask(2, 3), 0, u(3)",
+            "mask(3, 2).t(), u(2, 3), u(2, 3)"],
+    }
+    /// Elements below `min` become `min`, those above `max` become `max`; either may be left out. NaN stays.
+    ///
+    /// The gradient passes where the element is within the bounds.
+    clamp(x, low, high) all as [
+        "clamp(Tensor self, Scalar? min=None, Scalar? max=None) -> Tensor",
+        "clamp(Tensor self, Tensor? min=None, Tensor? max=None) -> Tensor",
+    ] aliases ["clip"] {
+        value: x.max(low).min(high),
+        grad(y, g): [
+            S::select(x.ge(low) & x.le(high), g, S::lit(0.0)),
+            S::select(x.lt(low) & low.lt(high), g, S::lit(0.0)),
+            S::select(x.gt(high) | high.lt(low), g, S::lit(0.0)),
+        ],
+        check: numbers_fit,
+        call: |a| {
+            let (m, x) = clamped(a)?;
+            m.call(&x, a)
+        },
+        samples: ["u(2, 3), -1, 1", "u(2, 3), min=0", "u(2, 3), max=0.5", "u(2, 3), u(3), u(3)", "u(3, 2).t(), 0, 1",
+            "edges(NAN, INF, 0.0), 0, 1", "u(2, 3), None, u(3)"],
+    }
+    /// Elements below `min` become `min`.
+    clamp_min(x, low) all as [
+        "clamp_min(Tensor self, Scalar min) -> Tensor",
+        "clamp_min(Tensor self, Tensor min) -> Tensor",
+    ] kernel "clamp_min_scalar_cpu" {
+        value: x.max(low),
+        grad(y, g): [S::select(x.ge(low), g, S::lit(0.0)), S::select(x.lt(low), g, S::lit(0.0))],
+        check: bounds_fit,
+        samples: ["u(2, 3), 0", "u(2, 3), 0.5", "u(2, 3), u(3)"],
+    }
+    /// Elements above `max` become `max`.
+    clamp_max(x, high) all as [
+        "clamp_max(Tensor self, Scalar max) -> Tensor",
+        "clamp_max(Tensor self, Tensor max) -> Tensor",
+    ] kernel "clamp_max_scalar_cpu" {
+        value: x.min(high),
+        grad(y, g): [S::select(x.le(high), g, S::lit(0.0)), S::select(x.gt(high), g, S::lit(0.0))],
+        check: bounds_fit,
+        samples: ["u(2, 3), 0", "u(2, 3), 0.5", "u(2, 3), u(3)"],
+    }
+    /// `self + weight * (end - self)`.
+    ///
+    /// From whichever end is nearer, so that both ends are met exactly.
+    lerp(a, b, w) float_only + wide as ["lerp(Tensor self, Tensor end, Operand weight) -> Tensor"] kernel "lerp_kernel_scalar" {
+        value: S::select(w.lt(0.5) & w.gt(-0.5), a + w * (b - a), b - (b - a) * (1.0 - w)),
+        grad(y, g): [g * (1.0 - w), g * w, g * (b - a)],
+        call: |a| same_dtypes(&ROW, a),
+        samples: ["u(2, 3), u(2, 3), 0.3", "u(2, 3), u(3), u(2, 3)", "u(2, 3), u(2, 3), 0.9"],
+    }
+    /// `self + value * tensor1 * tensor2`.
+    addcmul(a, b, c; value = Number::Int(1)) numeric + wide as [
+        "addcmul(Tensor self, Tensor tensor1, Tensor tensor2, *, Scalar value=1) -> Tensor",
+    ] kernel "addcmul_cpu_out" {
+        value: a + value * b * c,
+        grad(y, g): [g, g * (value * c), g * (value * b)],
+        samples: ["u(2, 3), u(2, 3), u(2, 3)", "u(2, 3), u(3), u(2, 1), value=2"],
+    }
+    /// `self + value * tensor1 / tensor2`.
+    addcdiv(a, b, c; value = Number::Int(1)) float_only + wide as [
+        "addcdiv(Tensor self, Tensor tensor1, Tensor tensor2, *, Scalar value=1) -> Tensor",
+    ] {
+        value: a + value * b / c,
+        grad(y, g): [g, g * (value / c), -(g * (value * b / (c * c)))],
+        check: no_integer_quotients,
+        samples: ["u(2, 3), u(2, 3), nz(2, 3)", "u(2, 3), u(3), nz(2, 1), value=2"],
+    }
+}

@@ -1,0 +1,272 @@
+//! `elementwise!`, the macro that makes an op of a row: its formula, gradients, loops, schema and samples.
+
+use super::map::{PARAMS, Rule};
+use crate::core::Number;
+use crate::cpu::map::Loops;
+use crate::expr::Body;
+
+/// The loops of a value: the lanes that the rule may ask for.
+pub const fn loops<B: Body>(rule: Rule) -> Loops {
+    match rule {
+        Rule::Float | Rule::FloatOnly => Loops::float::<B>(),
+        Rule::Numeric | Rule::All => Loops::all::<B>(),
+        Rule::Bits => Loops::int::<B>(),
+    }
+}
+
+/// What a row's signature says.
+pub struct Signature {
+    pub inputs: usize,
+    pub masks: u32,
+    pub params: usize,
+    pub defaults: [Number; PARAMS],
+}
+
+impl Signature {
+    /// `kinds`: the word after each input's colon, or nothing.
+    pub const fn new(kinds: &[&str], params: usize, defaults: [Number; PARAMS]) -> Signature {
+        let (mut masks, mut k) = (0, 0);
+        while k < kinds.len() {
+            masks |= (!kinds[k].is_empty() as u32) << k;
+            k += 1;
+        }
+        Signature { inputs: kinds.len(), masks, params, defaults }
+    }
+}
+
+/// `text` without the space that follows `///` on each line, and without the last line's end.
+pub const fn doc_len(text: &str) -> usize {
+    let b = text.as_bytes();
+    let (mut i, mut n) = (0, 0);
+    while i + 1 < b.len() {
+        if !(b[i] == b' ' && (i == 0 || b[i - 1] == b'\n')) {
+            n += 1;
+        }
+        i += 1;
+    }
+    n
+}
+
+pub const fn doc_text<const N: usize>(text: &str) -> [u8; N] {
+    let b = text.as_bytes();
+    let mut out = [0; N];
+    let (mut i, mut n) = (0, 0);
+    while i + 1 < b.len() {
+        if !(b[i] == b' ' && (i == 0 || b[i - 1] == b'\n')) {
+            out[n] = b[i];
+            n += 1;
+        }
+        i += 1;
+    }
+    out
+}
+
+/// A name without the underscore that keeps it from being a word of Rust.
+pub const fn plain_name(name: &'static str) -> &'static str {
+    let b = name.as_bytes();
+    match b.split_last() {
+        Some((b'_', rest)) => match std::str::from_utf8(rest) {
+            Ok(s) => s,
+            Err(_) => name,
+        },
+        _ => name,
+    }
+}
+
+/// Declares elementwise ops. A row reads
+///
+/// ```ignore
+/// /// What it computes; after a blank line, more.
+/// name(a, b; alpha = 1) -> bool numeric + wide as ["name(Tensor self, Operand other, *, Scalar alpha=1) -> Tensor"]
+///     aliases ["special.other"] named "AddBackward" kernel "add_stub" {
+///     value: a + alpha * b,
+///     grad(y, g): [g, g * alpha],
+///     check: refuse_float_alpha,
+///     call: |a| ..,
+///     samples: ["u(2, 3), u(3)"],
+/// }
+/// ```
+/// A body is an expression over `S: Scalar`; `c: bool` is an input that is a truth value, `-> bool` an output that is one. The
+/// rule is `float`, `float_only`, `numeric`, `all` or `bits`; `wide` and `divides` are flags of `Row`. Whatever is not said has a
+/// default; without `as` the schema is `name(Tensor self) -> Tensor`. An input without a gradient has `S::lit(0.0)`.
+///
+/// The head of the block names the lists it makes: the `OpDef`s for the registry, and the rows.
+#[macro_export]
+macro_rules! elementwise {
+    ($defs:ident, $rows:ident; $(
+        $(#[doc = $doc:literal])*
+        $name:ident $sig:tt $(-> $out:ident)?
+        $rule:ident $(+ $flag:ident)* $(as [$($schema:expr),* $(,)?])? $(aliases [$($alias:literal),* $(,)?])?
+        $(named $grad_name:literal)? $(kernel $kernel:literal)? {
+            value: $value:expr,
+            $(grad($y:ident, $g:ident): $grads:tt,)?
+            $(check: $check:expr,)?
+            $(call: $call:expr,)?
+            samples: [$($sample:literal),* $(,)?] $(,)?
+        }
+    )*) => {
+        /// The ops of this table.
+        pub const $defs: &[&$crate::tensor::OpDef] = &[$(&$name::DEF),*];
+        /// Their formulas.
+        pub static $rows: &[&$crate::ops::elementwise::map::Row] = &[$(&$name::ROW),*];
+        $(
+            pub mod $name {
+                #[allow(unused_imports, reason = "not every row uses its table's helpers")]
+                use super::*;
+                use $crate::expr::{Body, Left, Place, Scalar};
+                use $crate::ops::elementwise::formula::Formula;
+                use $crate::ops::elementwise::map::{Row, Rule};
+                use $crate::ops::elementwise::table;
+                use $crate::tensor::{Args, OpDef, Outs};
+
+                const RULE: Rule = $crate::elementwise!(@rule $rule);
+                const NAME: &str = table::plain_name(stringify!($name));
+
+                struct Value;
+                impl Body for Value {
+                    #[inline(always)]
+                    fn eval<S: Scalar, P: Place<S>>(place: P) -> P::Done
+                    where
+                        f64: Left<S>,
+                    {
+                        $crate::elementwise!(@inputs place $sig);
+                        $crate::elementwise!(@put place $($out)?; $value)
+                    }
+                }
+
+                $($crate::elementwise!(@gradients $sig $y $g $grads);)?
+
+                const SIGNATURE: table::Signature = $crate::elementwise!(@signature $sig);
+
+                pub static ROW: Row = Row {
+                    name: NAME,
+                    grad_name: concat!($($grad_name)?),
+                    kernel: $crate::elementwise!(@or $($kernel)?; concat!(stringify!($name), "_cpu")),
+                    rule: RULE,
+                    inputs: SIGNATURE.inputs,
+                    masks: SIGNATURE.masks,
+                    params: SIGNATURE.params,
+                    defaults: SIGNATURE.defaults,
+                    wide: $crate::elementwise!(@flag wide $($flag)*),
+                    divides: $crate::elementwise!(@flag divides $($flag)*),
+                    out_mask: !matches!(concat!($(stringify!($out))?).as_bytes(), b""),
+                    value: Formula::new::<Value>(table::loops::<Value>(RULE)),
+                    grads: $crate::elementwise!(@grads $($y)? $sig),
+                    check: $crate::elementwise!(@or $($check)?; $crate::ops::elementwise::map::anything),
+                };
+
+                fn run(a: &Args) -> $crate::error::Result<Outs> {
+                    $crate::elementwise!(@call a; $($call)?)
+                }
+
+                const RAW: &str = concat!($($doc, "\n"),*);
+                const BYTES: [u8; table::doc_len(RAW)] = table::doc_text(RAW);
+
+                pub const DEF: OpDef = OpDef {
+                    schema: $crate::elementwise!(@schema $name $([$($schema),*])?),
+                    aliases: &[$($($alias),*)?],
+                    doc: match std::str::from_utf8(&BYTES) {
+                        Ok(s) => s,
+                        Err(_) => RAW,
+                    },
+                    twins: $crate::elementwise!(@twins $($flag)*),
+                    call: run,
+                    samples: &[$($sample),*],
+                };
+            }
+        )*
+    };
+
+    (@rule float) => { Rule::Float };
+    (@rule float_only) => { Rule::FloatOnly };
+    (@rule numeric) => { Rule::Numeric };
+    (@rule all) => { Rule::All };
+    (@rule bits) => { Rule::Bits };
+
+    (@inputs $place:ident ($($x:ident $(: $kind:ident)?),+ $(; $($p:ident = $default:expr),+)?)) => {
+        $crate::elementwise!(@bind $place $($x $(: $kind)?),+ $(; $($p),+)?);
+    };
+    (@bind $place:ident $($x:ident $(: $kind:ident)?),+ $(; $($p:ident),+)?) => {
+        let mut at = 0;
+        $(
+            let $x = $crate::elementwise!(@read $place at $($kind)?);
+            at += 1;
+        )+
+        let _ = at;
+        $(
+            let mut at = 0;
+            $(
+                let $p = $place.param(at);
+                at += 1;
+            )+
+            let _ = at;
+            let _ = ($($p,)+);
+        )?
+    };
+    (@gradients ($($x:ident $(: $kind:ident)?),+ $(; $($p:ident = $default:expr),+)?) $y:ident $g:ident
+        [$($grad:expr),+ $(,)?]) => {
+        struct Grad<const K: usize>;
+        impl<const K: usize> Body for Grad<K> {
+            #[inline(always)]
+            fn eval<S: Scalar, P: Place<S>>(place: P) -> P::Done
+            where
+                f64: Left<S>,
+            {
+                $crate::elementwise!(@bind place $($x $(: $kind)?,)+ $y, $g $(; $($p),+)?);
+                let _ = ($($x,)+ $y, $g);
+                let all = [$($grad),+];
+                place.put(all[K])
+            }
+        }
+    };
+    (@signature ($($x:ident $(: $kind:ident)?),+ $(; $($p:ident = $default:expr),+)?)) => {
+        table::Signature::new(
+            &[$(concat!($(stringify!($kind))?)),+],
+            <[&str]>::len(&[$($(stringify!($p)),+)?]),
+            $crate::elementwise!(@defaults $($($default),+)?),
+        )
+    };
+    (@read $place:ident $at:ident) => { $place.num($at) };
+    (@read $place:ident $at:ident bool) => { $place.mask($at) };
+
+    (@put $place:ident; $value:expr) => { $place.put($value) };
+    (@put $place:ident bool; $value:expr) => { $place.put_mask($value) };
+
+    (@or ; $default:expr) => { $default };
+    (@or $given:expr; $default:expr) => { $given };
+
+    (@defaults) => { [$crate::core::Number::Int(0); 2] };
+    (@defaults $a:expr) => { [$a, $crate::core::Number::Int(0)] };
+    (@defaults $a:expr, $b:expr) => { [$a, $b] };
+
+    (@flag $wanted:ident) => { false };
+    (@flag wide wide $($rest:ident)*) => { true };
+    (@flag divides divides $($rest:ident)*) => { true };
+    (@flag $wanted:ident $other:ident $($rest:ident)*) => { $crate::elementwise!(@flag $wanted $($rest)*) };
+
+    (@twins) => { $crate::tensor::def::Twins::BOTH };
+    (@twins out_only $($rest:ident)*) => { $crate::tensor::def::Twins::OUT };
+    (@twins inplace_only $($rest:ident)*) => { $crate::tensor::def::Twins::INPLACE };
+    (@twins no_twins $($rest:ident)*) => { $crate::tensor::def::Twins::NONE };
+    (@twins $other:ident $($rest:ident)*) => { $crate::elementwise!(@twins $($rest)*) };
+
+    (@grads $sig:tt) => { [None, None, None] };
+    (@grads $y:ident ($($x:ident $(: $kind:ident)?),+ $(; $($p:ident = $default:expr),+)?)) => {
+        $crate::elementwise!(@grads_of $($x)+)
+    };
+    (@grads_of $a:ident) => { [$crate::elementwise!(@grad 0), None, None] };
+    (@grads_of $a:ident $b:ident) => { [$crate::elementwise!(@grad 0), $crate::elementwise!(@grad 1), None] };
+    (@grads_of $a:ident $b:ident $c:ident) => {
+        [$crate::elementwise!(@grad 0), $crate::elementwise!(@grad 1), $crate::elementwise!(@grad 2)]
+    };
+    (@grad $k:literal) => { Some(Formula::new::<Grad<$k>>($crate::cpu::map::Loops::float::<Grad<$k>>())) };
+
+    (@call $a:ident; ) => { $crate::ops::elementwise::map::call(&ROW, $a) };
+    (@call $a:ident; $call:expr) => {{
+        let f: fn(&Args) -> $crate::error::Result<Outs> = $call;
+        f($a)
+    }};
+
+    (@schema $name:ident) => { &[concat!(stringify!($name), "(Tensor self) -> Tensor")] };
+    (@schema $name:ident [$($schema:expr),*]) => { &[$($schema),*] };
+}

@@ -1,0 +1,92 @@
+//! Elementwise functions of one operand.
+
+use crate::bail;
+use crate::core::DType;
+use crate::elementwise;
+use crate::error::Result;
+use crate::ops::elementwise::map::Map;
+
+fn no_bool_negation(_: &Map, dtype: DType) -> Result<()> {
+    if dtype == DType::Bool {
+        bail!(
+            Runtime,
+            "Negation, the `-` operator, on a bool tensor is not supported. If you are trying to invert a mask, use the \
+             `~` or `logical_not()` operator instead."
+        );
+    }
+    Ok(())
+}
+
+elementwise! { DEFS, ROWS;
+    /// The negative of each element.
+    neg(x) numeric aliases ["negative"] {
+        value: -x,
+        grad(y, g): [-g],
+        check: no_bool_negation,
+        samples: ["u(2, 3)", "u(3, 2).t()", "u(6)[::2]", "u()", "u(0, 3)", "edges(0.0, -0.0, INF, NAN)"],
+    }
+    /// The absolute value of each element.
+    ///
+    /// Gradient: g sign(x), 0 at 0.
+    abs(x) numeric aliases ["absolute"] {
+        value: x.abs(),
+        grad(y, g): [g * x.sign()],
+        samples: ["u(2, 3)", "u(3, 2).t()", "edges(0.0, -0.0, -INF, NAN)"],
+    }
+    /// e to the power of each element.
+    exp(x) float {
+        value: x.exp(),
+        grad(y, g): [g * y],
+        samples: ["u(2, 3)", "u(3, 2).t()", "u(6)[::2]", "edges(0.0, 88.8, -104.0, INF, -INF, NAN)"],
+    }
+    /// The natural logarithm of each element; negative elements give NaN.
+    log(x) float {
+        value: x.log(),
+        grad(y, g): [g / x],
+        samples: ["pos(2, 3)", "pos(3, 2).t()", "edges(0.0, -1.0, INF, NAN, 1e-30)"],
+    }
+    /// The square root of each element; negative elements give NaN.
+    sqrt(x) float {
+        value: x.sqrt(),
+        grad(y, g): [g / (2.0 * y)],
+        samples: ["pos(2, 3)", "pos(3, 2).t()", "edges(0.0, -1.0, INF, NAN)"],
+    }
+    /// One over the square root of each element.
+    rsqrt(x) float {
+        value: x.rsqrt(),
+        grad(y, g): [-0.5 * g * (y * y * y)],
+        samples: ["pos(2, 3)", "pos(3, 2).t()", "edges(0.0, -1.0, INF, NAN)"],
+    }
+    /// The sine of each element, in radians.
+    sin(x) float {
+        value: x.sin(),
+        grad(y, g): [g * x.cos()],
+        samples: ["u(2, 3)", "u(2, 3) * 100", "edges(0.0, -0.0, INF, NAN)"],
+    }
+    /// The cosine of each element, in radians.
+    cos(x) float {
+        value: x.cos(),
+        grad(y, g): [-(g * x.sin())],
+        samples: ["u(2, 3)", "u(2, 3) * 100", "edges(0.0, INF, NAN)"],
+    }
+    /// The hyperbolic tangent of each element.
+    ///
+    /// Gradient: g (1 - y^2), from the output, so that the input is not saved.
+    tanh(x) float as ["tanh(Tensor self) -> Tensor", "nn.tanh(Tensor input) -> Tensor"] {
+        value: x.tanh(),
+        grad(y, g): [g * (1.0 - y * y)],
+        samples: ["u(2, 3)", "u(3, 2).t()", "u(6)[::2]", "edges(0.0, 20.0, -20.0, INF, NAN)"],
+    }
+    /// Each element times itself.
+    square(x) all named "PowBackward" {
+        value: x * x,
+        grad(y, g): [g * (2.0 * x)],
+        samples: ["u(2, 3)", "u(3, 2).t()"],
+    }
+    /// One over each element.
+    reciprocal(x) float {
+        value: 1.0 / x,
+        grad(y, g): [-(g * (y * y))],
+        samples: ["nz(2, 3)", "nz(3, 2).t()", "edges(0.0, INF, NAN)"],
+    }
+}
