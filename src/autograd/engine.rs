@@ -444,7 +444,7 @@ fn seed(i: usize, root: &Tensor, g: Option<&Tensor>) -> Result<Tensor> {
             );
         }
         if g.dtype() != root.dtype() {
-            return ops::cast::to_dtype(g, root.dtype());
+            return g.to_dtype(root.dtype());
         }
         return Ok(g.clone());
     }
