@@ -1,6 +1,7 @@
 //! rustgrad's core. Floors, each importing only those above it:
 //! `core`, `expr`, `device`, `cpu`, `tensor`, `ops`, `autograd`, `io`, `bindings`.
 
+pub mod autograd;
 pub mod core;
 pub mod cpu;
 pub mod device;

@@ -6,7 +6,6 @@ use crate::core::shape::list;
 use crate::cpu;
 use crate::device::Array;
 use crate::error::Result;
-use crate::ops;
 use crate::tensor::{Tensor, mode};
 
 /// The sum of what has arrived and what arrives. Written over the former where nobody else can see it.
@@ -18,10 +17,10 @@ pub fn sum(have: Tensor, more: &Tensor) -> Result<Tensor> {
         && have.shape() == more.shape()
         && have.dtype() == more.dtype();
     if private {
-        ops::add_inplace(&have, more)?;
+        have.add_inplace(more)?;
         return Ok(have);
     }
-    ops::add(&have, more)
+    have.add(more)
 }
 
 /// Adds the finished gradient of a leaf to its `.grad`.
@@ -40,9 +39,9 @@ pub fn into_grad(leaf: &Tensor, g: Tensor) -> Result<()> {
     let grad = match leaf.grad() {
         None if recording => g,
         None => own(leaf, g)?,
-        Some(old) if recording => ops::add(&old, &g)?,
+        Some(old) if recording => old.add(&g)?,
         Some(old) => {
-            ops::add_inplace(&old, &g)?;
+            old.add_inplace(&g)?;
             return Ok(());
         }
     };

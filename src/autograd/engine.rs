@@ -18,7 +18,6 @@ use crate::device::Array;
 use crate::dispatch;
 use crate::err;
 use crate::error::Result;
-use crate::ops;
 use crate::tensor::handle::Extra;
 use crate::tensor::mode::GradGuard;
 use crate::tensor::node::{Hook, Scratch};
@@ -424,7 +423,7 @@ fn run_node_hooks(node: &Rc<Node>, grads: &mut [Option<Tensor>]) -> Result<()> {
             let have = slot.take();
             let total = match have {
                 None => g.clone(),
-                Some(have) => ops::add(&have, g)?,
+                Some(have) => have.add(g)?,
             };
             slot.replace(Some(total));
         }

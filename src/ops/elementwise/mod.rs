@@ -54,6 +54,13 @@ methods! {
 }
 
 impl Tensor {
+    /// `self += other`.
+    pub fn add_inplace(&self, other: &Tensor) -> crate::error::Result<()> {
+        let operands = [Operand::Tensor(self), Operand::Tensor(other)];
+        let (op, _) = map::Map::new(&binary::add::ROW, &operands, &[]);
+        crate::tensor::apply_inplace(op, &[self, other])
+    }
+
     /// `self + number`.
     pub fn add_number(&self, n: impl Into<crate::core::Number>) -> crate::error::Result<Tensor> {
         map::on(&binary::add::ROW, &[Operand::Tensor(self), Operand::Number(n.into())], &[])
