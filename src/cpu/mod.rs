@@ -10,6 +10,7 @@ pub mod gather;
 pub mod gemm;
 pub mod loss;
 pub mod map;
+pub mod multinomial;
 pub mod norm;
 pub mod optim;
 pub mod overlap;

@@ -350,10 +350,16 @@ unsafe fn columns_squares_body<A: Real>(
     }
 }
 
-/// Variance over `dims` of a float array: squared distances from the mean, over their number less `correction` (at least 0).
+/// Variance over `dims` of a float array (its root if `root`): squared distances from the mean, over their number less `correction` (at least 0).
 /// Two passes: the second finds the row in the cache, and cannot lose digits as a difference of squares would.
-pub fn var(x: &Array, dims: &[usize], correction: f64, out: &Array) {
-    widened!(only float x.dtype, S, A => with_results::<A>(out, &mut |y| var_in::<S, A>(x, dims, correction, y)));
+pub fn var(x: &Array, dims: &[usize], correction: f64, root: bool, out: &Array) {
+    widened!(only float x.dtype, S, A => with_results::<A>(out, &mut |y| {
+        var_in::<S, A>(x, dims, correction, y);
+        for i in 0..if root { out.numel() } else { 0 } {
+            // SAFETY: one of the results.
+            unsafe { *y.add(i) = (*y.add(i)).root() }
+        }
+    }));
 }
 
 fn var_in<S: Widen<A>, A: Real>(x: &Array, dims: &[usize], correction: f64, y: *mut A)
@@ -463,7 +469,7 @@ mod tests {
                 close(&result(x, &dims, DType::F32, amax), &|g| g.iter().cloned().fold(f64::MIN, f64::max));
                 close(&result(x, &dims, DType::F32, amin), &|g| g.iter().cloned().fold(f64::MAX, f64::min));
                 if naive[0].len() > 1 {
-                    close(&result(x, &dims, DType::F32, |x, d, y| var(x, d, 1.0, y)), &|g| {
+                    close(&result(x, &dims, DType::F32, |x, d, y| var(x, d, 1.0, false, y)), &|g| {
                         let m = g.iter().sum::<f64>() / g.len() as f64;
                         g.iter().map(|v| (v - m) * (v - m)).sum::<f64>() / (g.len() as f64 - 1.0)
                     });
@@ -482,7 +488,7 @@ mod tests {
                 set_level(level);
                 threads::set_count(n);
                 let f = |x: &Array, dims: &[usize]| -> Vec<u32> {
-                    let var1 = |x: &Array, d: &[usize], y: &Array| var(x, d, 1.0, y);
+                    let var1 = |x: &Array, d: &[usize], y: &Array| var(x, d, 1.0, false, y);
                     let both = [result(x, dims, DType::F32, sum), result(x, dims, DType::F32, var1)];
                     both.iter().flat_map(|a| a.to_vec::<f32>()).map(f32::to_bits).collect()
                 };

@@ -2,7 +2,7 @@
 
 use super::copy::Format;
 use crate::core::shape::list;
-use crate::core::{DType, Device, Layout, Meta, Number, Shape};
+use crate::core::{DType, Device, Element, Layout, Meta, Number, Shape};
 use crate::cpu;
 use crate::device::Array;
 use crate::error::Result;
@@ -199,9 +199,7 @@ fn number(a: &Args, i: usize) -> Result<(Number, DType)> {
 fn scalar(t: &Tensor) -> Number {
     let x = t.array();
     crate::dispatch!(x.dtype, T => {
-        // SAFETY: a 0-d tensor has one element.
-        let v = unsafe { *x.ptr::<T>() };
-        use crate::core::Element;
+        let v = x.to_vec::<T>()[0];
         match x.dtype {
             DType::Bool => Number::Bool(v.to_i64() != 0),
             d if d.is_float() => Number::Float(v.to_f64()),

@@ -6,8 +6,16 @@ use crate::tensor::OpDef;
 pub mod cast;
 pub mod copy;
 pub mod create;
+pub mod dropout;
 pub mod elementwise;
+pub mod extremum;
+pub mod index;
+pub mod join;
+pub mod loss;
+pub mod norm;
 pub mod random;
+pub mod reduce;
+pub mod softmax;
 pub mod view;
 
 /// The rows of every family, one line each. A row's position here is its identity within one build; the name is that of
@@ -24,6 +32,16 @@ pub const FAMILIES: &[(&str, &[&OpDef])] = &[
     ("compare", elementwise::compare::DEFS),
     ("bits", elementwise::bits::DEFS),
     ("select", elementwise::select::DEFS),
+    ("create", create::ROWS),
+    ("random", random::ROWS),
+    ("reduce", reduce::ROWS),
+    ("extremum", extremum::ROWS),
+    ("softmax", softmax::ROWS),
+    ("norm", norm::ROWS),
+    ("index", index::ROWS),
+    ("join", join::ROWS),
+    ("loss", loss::ROWS),
+    ("dropout", dropout::ROWS),
 ];
 
 /// All rows.

@@ -1,0 +1,543 @@
+//! Elements at given indices along a dim: gather, index_select, embedding, one_hot; and scatter_add, which is their
+//! transpose.
+
+use super::create::zeros_like;
+use crate::core::shape::{list, normalize_dim};
+use crate::core::{DType, Layout, Meta, Shape, Strides};
+use crate::cpu;
+use crate::cpu::gather::out_of_range;
+use crate::device::Array;
+use crate::error::Result;
+use crate::tensor::apply::apply_inplace;
+use crate::tensor::def::Twins;
+use crate::tensor::{Context, Cotangents, Grads, Mask, Op, OpDef, Outs, Saves, Tensor, apply};
+use crate::{bail, err};
+
+/// The rows of this family.
+pub const ROWS: &[&OpDef] = &[&GATHER, &SCATTER_ADD, &INDEX_SELECT, &EMBEDDING, &NN_EMBEDDING, &ONE_HOT];
+
+pub const GATHER: OpDef = OpDef {
+    schema: &["gather(Tensor self, int dim, Tensor index, *, bool sparse_grad=False) -> Tensor"],
+    aliases: &[],
+    doc: "`out[i][j] = self[index[i][j]][j]` for dim 0, and likewise for others; shaped like `index` (int32 or int64), which is \
+          no larger than `self` in the other dims.",
+    twins: Twins::OUT,
+    call: |a| Outs::one(a.t(0)?.gather(a.int(1)?, a.t(2)?)),
+    samples: &[
+        "u(3, 4), 0, ix(2, 4, n=3)",
+        "u(3, 4), 1, ix(3, 6, n=4)",
+        "u(3, 4), -1, ix(2, 2, n=4)",
+        "u(4, 3).t(), 0, ix(2, 3, n=3)",
+        "u(3, 4), 0, ix(3, 2, n=3).t()",
+        "u(), 0, ix(n=1)",
+        "u(), 0, ix(1, n=1)",
+        "u(3, 4), 0, ix(0, 4, n=3)",
+        "u(3, 4), 0, ix(2, n=3)",
+        "u(3, 4), 0, ix(1, 5, n=3)",
+        "u(3, 4), 0, ix(2, 4, n=3) + 3",
+        "u(3, 4), 2, ix(2, 4, n=3)",
+        "u(3, 4), 0, u(2, 4)",
+    ],
+};
+
+/// `index` as int64.
+fn indices(name: &str, index: &Tensor) -> Result<Tensor> {
+    match index.dtype() {
+        DType::I64 | DType::I32 => index.detach().to_dtype(DType::I64),
+        _ => bail!(Runtime, "{name}(): Expected dtype int32/int64 for index"),
+    }
+}
+
+fn same_ndim(x: &Tensor, index: &Tensor, whose: &str) -> Result<()> {
+    if x.ndim().max(1) != index.ndim().max(1) {
+        bail!(Runtime, "Index tensor must have the same number of dimensions as {whose} tensor");
+    }
+    Ok(())
+}
+
+impl Tensor {
+    pub fn gather(&self, dim: i64, index: &Tensor) -> Result<Tensor> {
+        let dim = normalize_dim(dim, self.ndim())?;
+        let index = indices("gather", index)?;
+        if index.numel() > 0 {
+            same_ndim(self, &index, "input")?;
+            for d in (0..self.ndim()).filter(|&d| d != dim && d < index.ndim()) {
+                if index.shape()[d] > self.shape()[d] {
+                    bail!(
+                        Runtime,
+                        "Size does not match at dimension {d} expected index {} to be no larger than self {} apart from \
+                         dimension {dim}",
+                        list(index.shape()),
+                        list(self.shape())
+                    );
+                }
+            }
+        }
+        self.gather_at(dim, &index)
+    }
+
+    /// `gather` with checked arguments: an int64 index that fits.
+    fn gather_at(&self, dim: usize, index: &Tensor) -> Result<Tensor> {
+        apply(Gather { dim, from: self.shape().into() }, &[self, index])
+    }
+
+    /// This tensor with `src` added at `index` (int64, fitting) along `dim`.
+    pub fn scatter_add(&self, dim: usize, index: &Tensor, src: &Tensor) -> Result<Tensor> {
+        apply(ScatterAdd { dim }, &[self, index, src])
+    }
+
+    /// The entries of `dim` at a vector of int64 indices.
+    pub fn index_select(&self, dim: usize, index: &Tensor) -> Result<Tensor> {
+        apply(IndexSelect { dim, from: self.shape().into() }, &[self, index])
+    }
+}
+
+/// Zeros of shape `from` with `src` added at `index` along `dim`.
+fn place(from: &Shape, dim: usize, index: &Tensor, src: &Tensor) -> Result<Tensor> {
+    apply(Place { dim, from: from.clone() }, &[index, src])
+}
+
+/// A 0-d array as one of one element.
+fn raised(x: &Array) -> Array {
+    if x.ndim() == 0 { x.with_layout(x.layout.unsqueezed(0)) } else { x.clone() }
+}
+
+fn check_bounds(index: &Array, dim: usize, size: usize) -> Result<()> {
+    match out_of_range(index, size) {
+        Some(i) => bail!(Runtime, "index {i} is out of bounds for dimension {dim} with size {size}"),
+        None => Ok(()),
+    }
+}
+
+struct Gather {
+    dim: usize,
+    from: Shape,
+}
+
+impl Op for Gather {
+    fn name(&self) -> &'static str {
+        "gather"
+    }
+    fn infer(&self, x: &[&Meta]) -> Result<Meta> {
+        Ok(x[0].contiguous(x[1].shape().into()))
+    }
+    fn cpu(&self, x: &[&Array], out: &[Array]) -> Result<()> {
+        if out[0].numel() == 0 {
+            return Ok(());
+        }
+        let (from, index) = (raised(x[0]), raised(x[1]));
+        check_bounds(&index, self.dim, from.shape()[self.dim])?;
+        cpu::gather::gather(&from, self.dim, &index, &raised(&out[0]));
+        Ok(())
+    }
+    fn saves(&self, _: Mask) -> Saves {
+        Saves::input_at(1)
+    }
+    fn vjp(&self, c: &Context, g: &Cotangents) -> Result<Grads> {
+        Grads::one(place(&self.from, self.dim, &c.input(1)?, g.one()?)?)
+    }
+}
+
+/// The transpose of [`Gather`].
+struct Place {
+    dim: usize,
+    from: Shape,
+}
+
+impl Op for Place {
+    fn name(&self) -> &'static str {
+        "scatter_add"
+    }
+    fn infer(&self, x: &[&Meta]) -> Result<Meta> {
+        Ok(x[1].contiguous(self.from.clone()))
+    }
+    fn cpu(&self, x: &[&Array], out: &[Array]) -> Result<()> {
+        cpu::copy::fill(&out[0], 0i64.into());
+        if x[0].numel() > 0 {
+            cpu::gather::scatter_add(&raised(&out[0]), self.dim, &raised(x[0]), &raised(x[1]));
+        }
+        Ok(())
+    }
+    fn saves(&self, _: Mask) -> Saves {
+        Saves::input_at(0)
+    }
+    fn vjp(&self, c: &Context, g: &Cotangents) -> Result<Grads> {
+        Grads::many(vec![None, Some(g.one()?.gather_at(self.dim, &c.input(0)?)?)])
+    }
+}
+
+pub const SCATTER_ADD: OpDef = OpDef {
+    schema: &["scatter_add(Tensor self, int dim, Tensor index, Tensor src) -> Tensor"],
+    aliases: &[],
+    doc: "`self` with `src[i][j]` added to element `[index[i][j]][j]` for dim 0, and likewise for others. Indices may repeat; \
+          they are added in order, so the result does not depend on threads.",
+    twins: Twins::BOTH,
+    call: |a| {
+        let (x, index, src) = (a.t(0)?, a.t(2)?, a.t(3)?);
+        let dim = normalize_dim(a.int(1)?, x.ndim())?;
+        let index = indices("scatter_add", index)?;
+        if x.dtype() != src.dtype() {
+            bail!(Runtime, "scatter(): Expected self.dtype to be equal to src.dtype");
+        }
+        if index.numel() > 0 {
+            same_ndim(x, &index, "self")?;
+            same_ndim(src, &index, "src")?;
+            let size = |t: &Tensor, d: usize| t.shape().get(d).copied().unwrap_or(1);
+            for d in 0..index.ndim() {
+                let n = index.shape()[d];
+                if (d != dim && n > size(x, d)) || n > size(src, d) {
+                    bail!(
+                        Runtime,
+                        "Expected index {} to be no larger than self {} apart from dimension {dim} and to be no larger \
+                         size than src {}",
+                        list(index.shape()),
+                        list(x.shape()),
+                        list(src.shape())
+                    );
+                }
+            }
+        }
+        if a.inplace {
+            apply_inplace(ScatterAdd { dim }, &[x, &index, src])?;
+            return Ok(Outs::This);
+        }
+        Outs::one(x.scatter_add(dim, &index, src))
+    },
+    samples: &[
+        "u(3, 4), 0, ix(2, 4, n=3), u(2, 4)",
+        "u(3, 4), 1, ix(3, 6, n=4), u(3, 6)",
+        "u(4, 3).t(), 0, ix(2, 3, n=3), u(2, 3)",
+        "u(3, 4), 0, ix(3, 4, n=1), u(3, 4)",
+        "u(), 0, ix(n=1), u()",
+        "u(3, 4), 0, ix(0, 4, n=3), u(2, 4)",
+        "u(3, 4), 0, ix(2, n=3), u(2, 4)",
+        "u(3, 4), 0, ix(2, 5, n=3), u(2, 5)",
+        "u(3, 4), 0, ix(2, 4, n=3) + 3, u(2, 4)",
+    ],
+};
+
+struct ScatterAdd {
+    dim: usize,
+}
+
+impl Op for ScatterAdd {
+    fn name(&self) -> &'static str {
+        "scatter_add"
+    }
+    fn infer(&self, x: &[&Meta]) -> Result<Meta> {
+        Ok(x[0].contiguous(x[0].shape().into()))
+    }
+    fn cpu(&self, x: &[&Array], out: &[Array]) -> Result<()> {
+        let (index, to) = (raised(x[1]), raised(&out[0]));
+        if index.numel() > 0 {
+            check_bounds(&index, self.dim, to.shape()[self.dim])?;
+        }
+        cpu::copy::copy(x[0], &out[0])?;
+        if index.numel() > 0 {
+            cpu::gather::scatter_add(&to, self.dim, &index, &raised(x[2]));
+        }
+        Ok(())
+    }
+    fn saves(&self, _: Mask) -> Saves {
+        Saves::input_at(1).and(Saves::META)
+    }
+    fn vjp(&self, c: &Context, g: &Cotangents) -> Result<Grads> {
+        let g = g.one()?;
+        Grads::three(
+            c,
+            || Ok(g.clone()),
+            || bail!(Runtime, "scatter_add: an index has no gradient"),
+            || {
+                let index = c.input(1)?;
+                let part = g.gather_at(self.dim, &index)?;
+                let (shape, src) = (Shape::from_slice(index.shape()), c.meta(2)?);
+                if *shape == *src.shape() {
+                    return Ok(part);
+                }
+                // What `src` has beyond the index was not used.
+                let mut whole = part;
+                for d in 0..src.ndim() {
+                    let more = src.shape()[d] - whole.shape()[d];
+                    if more > 0 {
+                        let mut rest = Shape::from_slice(whole.shape());
+                        rest[d] = more;
+                        let rest = zeros_like(&Tensor::new(Array::zeros(whole.meta().contiguous(rest))?))?;
+                        whole = super::join::cat(&[&whole, &rest], d)?;
+                    }
+                }
+                Ok(whole)
+            },
+        )
+    }
+}
+
+pub const INDEX_SELECT: OpDef = OpDef {
+    schema: &["index_select(Tensor self, int dim, Tensor index) -> Tensor"],
+    aliases: &[],
+    doc: "The entries of `dim` at `index`, a vector of int32 or int64.",
+    twins: Twins::OUT,
+    call: |a| {
+        let (x, index) = (a.t(0)?, a.t(2)?);
+        let dim = normalize_dim(a.int(1)?, x.ndim())?;
+        if index.ndim() > 1 {
+            bail!(Index, "index_select(): Index is supposed to be a vector");
+        }
+        if !matches!(index.dtype(), DType::I32 | DType::I64) {
+            bail!(Runtime, "index_select(): Expected dtype int32 or int64 for index");
+        }
+        if x.ndim() == 0 && index.numel() != 1 {
+            bail!(Runtime, "index_select(): Index to scalar can have only 1 value, got {} value(s)", index.numel());
+        }
+        Outs::one(x.index_select(dim, &index.detach().to_dtype(DType::I64)?))
+    },
+    samples: &[
+        "u(3, 4), 0, ix(5, n=3)",
+        "u(3, 4), 1, ix(2, n=4)",
+        "u(4, 3).t(), -1, ix(3, n=4)",
+        "u(3, 4), 0, ix(n=3)",
+        "u(), 0, ix(1, n=1)",
+        "u(3, 4), 0, ix(0, n=3)",
+        "u(3, 4), 0, ix(2, n=3) + 3",
+        "u(3, 4), 0, ix(1, 1, n=3)",
+        "u(3, 4), 0, u(2)",
+    ],
+};
+
+/// A vector of indices over `shape`: its entries along `dim`, repeated along the others.
+fn along(index: &Layout, shape: &[usize], dim: usize) -> Layout {
+    let mut strides = Strides::filled(0, shape.len());
+    if let Some(s) = strides.get_mut(dim) {
+        *s = index.strides.first().copied().unwrap_or(0);
+    }
+    Layout { shape: shape.into(), strides, offset: index.offset }
+}
+
+struct IndexSelect {
+    dim: usize,
+    from: Shape,
+}
+
+impl Op for IndexSelect {
+    fn name(&self) -> &'static str {
+        "index_select"
+    }
+    fn infer(&self, x: &[&Meta]) -> Result<Meta> {
+        let mut shape: Shape = x[0].shape().into();
+        if let Some(n) = shape.get_mut(self.dim) {
+            *n = x[1].numel();
+        }
+        Ok(x[0].contiguous(shape))
+    }
+    fn cpu(&self, x: &[&Array], out: &[Array]) -> Result<()> {
+        let (from, to) = (raised(x[0]), raised(&out[0]));
+        if out_of_range(x[1], from.shape()[self.dim]).is_some() {
+            bail!(Index, "index out of range in self");
+        }
+        let index = x[1].with_layout(along(&x[1].layout, to.shape(), self.dim));
+        cpu::gather::gather(&from, self.dim, &index, &to);
+        Ok(())
+    }
+    fn saves(&self, _: Mask) -> Saves {
+        Saves::input_at(1)
+    }
+    fn vjp(&self, c: &Context, g: &Cotangents) -> Result<Grads> {
+        let (g, index) = (g.one()?, c.input(1)?);
+        if g.ndim() == 0 {
+            return Grads::one(g.clone());
+        }
+        let over = index.array().with_layout(along(index.layout(), g.shape(), self.dim));
+        Grads::one(place(&self.from, self.dim, &Tensor::new(over), g)?)
+    }
+}
+
+pub const EMBEDDING: OpDef = OpDef {
+    schema: &[
+        "function.embedding(Tensor weight, Tensor indices, int padding_idx=-1, bool scale_grad_by_freq=False, bool \
+               sparse=False) -> Tensor",
+    ],
+    aliases: &[],
+    doc: "Rows of `weight` at `indices`. See `nn.functional.embedding`.",
+    twins: Twins::NONE,
+    call: |a| Outs::one(embedding(a.t(0)?, a.t(1)?, a.opt_int(2).unwrap_or(-1), a.flag(3))),
+    samples: &["u(5, 3), ix(2, 4, n=5)", "u(5, 3), ix(4, n=5), 2"],
+};
+
+pub const NN_EMBEDDING: OpDef = OpDef {
+    schema: &[
+        "nn.embedding(Tensor input, Tensor weight, int? padding_idx=None, float? max_norm=None, float norm_type=2.0, \
+               bool scale_grad_by_freq=False, bool sparse=False) -> Tensor",
+    ],
+    aliases: &[],
+    doc: "Rows of `weight` (num_embeddings, dim) at the indices `input`: shape `input.shape + (dim,)`.\n\nThe row `padding_idx` \
+          gets no gradient; `scale_grad_by_freq` divides each row's by how often it was used. Gradients are dense, also with \
+          `sparse`. Raises IndexError for an index out of range.",
+    twins: Twins::NONE,
+    call: |a| {
+        let (index, weight) = (a.t(0)?, a.t(1)?);
+        if a.opt_float(3).is_some() {
+            return Err(err!(NotImplemented, "embedding: max_norm is not supported yet")
+                .hint("renormalise the weight under torch.no_grad() before the call"));
+        }
+        let padding = match a.opt_int(2) {
+            None => -1,
+            Some(p) => {
+                let rows = weight.shape().first().copied().unwrap_or(0) as i64;
+                if p >= rows || p < -rows {
+                    bail!(Runtime, "Padding_idx must be within num_embeddings");
+                }
+                if p < 0 { p + rows } else { p }
+            }
+        };
+        Outs::one(embedding(weight, index, padding, a.flag(5)))
+    },
+    samples: &[
+        "ix(2, 4, n=5), u(5, 3)",
+        "ix(4, n=5), u(5, 3), 2",
+        "ix(4, n=5), u(5, 3), -1",
+        "ix(6, n=3), u(5, 3), scale_grad_by_freq=True",
+        "ix(n=5), u(5, 3)",
+        "ix(0, n=5), u(5, 3)",
+        "ix(3, n=5) + 5, u(5, 3)",
+        "u(3), u(5, 3)",
+        "ix(3, n=5), u(5)",
+    ],
+};
+
+fn embedding(weight: &Tensor, index: &Tensor, padding: i64, by_frequency: bool) -> Result<Tensor> {
+    if weight.ndim() != 2 {
+        bail!(Runtime, "'weight' must be 2-D");
+    }
+    if !matches!(index.dtype(), DType::I64 | DType::I32) {
+        bail!(
+            Runtime,
+            "Expected tensor for argument #1 'indices' to have one of the following scalar types: Long, Int; but got \
+             torch.{}Tensor instead (while checking arguments for embedding)",
+            index.dtype().scalar_name()
+        );
+    }
+    let index = index.detach().to_dtype(DType::I64)?.contiguous()?;
+    let op = Embedding { padding, by_frequency, from: weight.shape().into() };
+    apply(op, &[weight, &index])
+}
+
+struct Embedding {
+    /// Negative: none.
+    padding: i64,
+    by_frequency: bool,
+    from: Shape,
+}
+
+impl Op for Embedding {
+    fn name(&self) -> &'static str {
+        "embedding"
+    }
+    fn infer(&self, x: &[&Meta]) -> Result<Meta> {
+        let mut shape: Shape = x[1].shape().into();
+        shape.push(x[0].shape()[1]);
+        Ok(x[0].contiguous(shape))
+    }
+    fn cpu(&self, x: &[&Array], out: &[Array]) -> Result<()> {
+        if out_of_range(x[1], x[0].shape()[0]).is_some() {
+            bail!(Index, "index out of range in self");
+        }
+        let shape = [x[1].numel(), x[0].shape()[1]];
+        let flat = |a: &Array| Layout { offset: a.layout.offset, ..Layout::contiguous(shape[..].into()) };
+        let mut index = flat(x[1]);
+        index.strides[..2].copy_from_slice(&[1, 0]);
+        cpu::gather::gather(x[0], 0, &x[1].with_layout(index), &out[0].with_layout(flat(&out[0])));
+        Ok(())
+    }
+    fn saves(&self, _: Mask) -> Saves {
+        Saves::input_at(1)
+    }
+    fn vjp(&self, c: &Context, g: &Cotangents) -> Result<Grads> {
+        let (index, width) = (c.input(1)?, self.from[1]);
+        let n = index.numel();
+        let g = g.one()?.reshape(&[n, width])?;
+        let mut over = Layout { offset: index.layout().offset, ..Layout::contiguous([n, width][..].into()) };
+        over.strides[..2].copy_from_slice(&[1, 0]);
+        let dw = place(&self.from, 0, &Tensor::new(index.array().with_layout(over)), &g)?;
+        if self.padding < 0 && !self.by_frequency {
+            return Grads::one(dw);
+        }
+        Grads::one(dw.mul(&self.factors(&index, dw.dtype())?)?)
+    }
+}
+
+impl Embedding {
+    /// What each row's gradient is multiplied by, (rows, 1).
+    fn factors(&self, index: &Tensor, dtype: DType) -> Result<Tensor> {
+        let mut counts = vec![0u32; self.from[0]];
+        cpu::gather::count(index.array(), &mut counts);
+        let factor = |(row, &n): (usize, &u32)| match row as i64 == self.padding {
+            true => 0.0,
+            false if self.by_frequency => 1.0 / n.max(1) as f64,
+            false => 1.0,
+        };
+        let factors: Vec<f64> = counts.iter().enumerate().map(factor).collect();
+        Tensor::new(Array::from_slice(&[self.from[0], 1], &factors)?).to_dtype(dtype)
+    }
+}
+
+pub const ONE_HOT: OpDef = OpDef {
+    schema: &["nn.one_hot(Tensor input, int num_classes=-1) -> Tensor"],
+    aliases: &[],
+    doc: "int64 ones at the classes `input` of a new last dim of `num_classes` (one more than the largest class if -1), zeros \
+          elsewhere.",
+    twins: Twins::NONE,
+    call: |a| {
+        let (x, n) = (a.t(0)?, a.opt_int(1).unwrap_or(-1));
+        if x.dtype() != DType::I64 {
+            bail!(Runtime, "one_hot is only applicable to index tensor of type LongTensor.");
+        }
+        if x.numel() == 0 && n <= 0 {
+            bail!(Runtime, "Can not infer total number of classes from empty tensor.");
+        }
+        let classes = if x.numel() == 0 { n as usize } else { classes(x, n)? };
+        Outs::one(apply(OneHot { classes }, &[x]))
+    },
+    samples: &[],
+};
+
+fn classes(x: &Tensor, n: i64) -> Result<usize> {
+    let mut bounds = [0i64; 2];
+    for (to, run) in bounds.iter_mut().zip([cpu::reduce::amin as fn(&Array, &[usize], &Array), cpu::reduce::amax]) {
+        let out = Array::from_slice(&[], &[0i64])?;
+        let dims: Shape = (0..x.ndim()).collect();
+        run(x.array(), &dims, &out);
+        *to = out.to_vec::<i64>()[0];
+    }
+    if bounds[0] < 0 {
+        bail!(Runtime, "Class values must be non-negative.");
+    }
+    if n == -1 {
+        return Ok(bounds[1] as usize + 1);
+    }
+    if bounds[1] >= n {
+        bail!(Runtime, "Class values must be smaller than num_classes.");
+    }
+    Ok(n as usize)
+}
+
+struct OneHot {
+    classes: usize,
+}
+
+impl Op for OneHot {
+    fn name(&self) -> &'static str {
+        "one_hot"
+    }
+    fn infer(&self, x: &[&Meta]) -> Result<Meta> {
+        let mut shape: Shape = x[0].shape().into();
+        shape.push(self.classes);
+        Ok(x[0].contiguous(shape))
+    }
+    fn cpu(&self, x: &[&Array], out: &[Array]) -> Result<()> {
+        cpu::copy::fill(&out[0], 0i64.into());
+        cpu::gather::one_hot(x[0], self.classes, &out[0]);
+        Ok(())
+    }
+    fn differentiable(&self) -> bool {
+        false
+    }
+}

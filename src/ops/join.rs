@@ -1,0 +1,214 @@
+//! Tensors put together: cat, stack, hstack, vstack.
+
+use crate::bail;
+use crate::core::layout::strides_in_order;
+use crate::core::promote::promote;
+use crate::core::shape::{list, normalize_dim};
+use crate::core::{DType, Layout, Meta, Shape};
+use crate::cpu;
+use crate::device::Array;
+use crate::error::Result;
+use crate::tensor::def::Twins;
+use crate::tensor::{Context, Cotangents, Grads, Op, OpDef, Outs, Tensor, apply};
+
+/// The rows of this family.
+pub const ROWS: &[&OpDef] = &[&CAT, &STACK, &HSTACK, &VSTACK];
+
+pub const CAT: OpDef = OpDef {
+    schema: &["function.cat(Tensor[] tensors, int dim=0) -> Tensor"],
+    aliases: &["concat", "concatenate"],
+    doc: "Tensors one after the other along `dim`; they agree in all other dims, and dtypes promote.\n\nA 1-d tensor without \
+          elements is skipped.",
+    twins: Twins::OUT,
+    call: |a| {
+        let x = a.tensors(0)?;
+        let Some(first) = x.iter().find(|t| !skipped(t.meta())).or(x.first()) else {
+            bail!(Value, "torch.cat(): expected a non-empty list of Tensors")
+        };
+        if let Some(at) = x.iter().position(|t| t.ndim() == 0) {
+            bail!(Runtime, "zero-dimensional tensor (at position {at}) cannot be concatenated");
+        }
+        Outs::one(cat(x, normalize_dim(a.opt_int(1).unwrap_or(0), first.ndim())?))
+    },
+    samples: &[
+        "[u(2, 3), u(2, 3)]",
+        "[u(2, 3), u(2, 1), u(2, 2)], 1",
+        "[u(3, 2).t(), u(2, 3)], -1",
+        "[u(2, 3), u(0)]",
+        "[u(2), ix(3, n=4)]",
+        "[u(0, 3), u(2, 3)]",
+        "[]",
+        "[u(2, 3), u(3, 2)]",
+        "[u(2, 3), u(2, 3, 1)]",
+        "[u(), u()]",
+        "[u(2, 3)], 2",
+    ],
+};
+
+pub const STACK: OpDef = OpDef {
+    schema: &["function.stack(Tensor[] tensors, int dim=0) -> Tensor"],
+    aliases: &[],
+    doc: "Tensors of one shape side by side along a new dim.",
+    twins: Twins::OUT,
+    call: |a| {
+        let x = a.tensors(0)?;
+        let Some(first) = x.first() else { bail!(Runtime, "stack expects a non-empty TensorList") };
+        let dim = normalize_dim(a.opt_int(1).unwrap_or(0), first.ndim() + 1)?;
+        for (i, t) in x.iter().enumerate() {
+            if t.shape() != first.shape() {
+                bail!(
+                    Runtime,
+                    "stack expects each tensor to be equal size, but got {} at entry 0 and {} at entry {i}",
+                    list(first.shape()),
+                    list(t.shape())
+                );
+            }
+        }
+        Outs::one(apply(Join { dim, new: true, parts: parts(x) }, x))
+    },
+    samples: &[
+        "[u(2, 3), u(2, 3)]",
+        "[u(2, 3), u(2, 3)], 2",
+        "[u(3, 2).t(), u(2, 3)], -2",
+        "[u(), u()]",
+        "[u(2), ix(2, n=4)]",
+        "[]",
+        "[u(2, 3), u(3, 2)]",
+        "[u(2)], 2",
+    ],
+};
+
+pub const HSTACK: OpDef = OpDef {
+    schema: &["function.hstack(Tensor[] tensors) -> Tensor"],
+    aliases: &[],
+    doc: "`cat` along dim 1, or along dim 0 for 1-d tensors; 0-d tensors count as 1-d.",
+    twins: Twins::OUT,
+    call: |a| Outs::one(stacked("hstack", a.tensors(0)?, 1)),
+    samples: &["[u(2), u(3)]", "[u(2, 1), u(2, 3)]", "[u(), u(2)]", "[]"],
+};
+
+pub const VSTACK: OpDef = OpDef {
+    schema: &["function.vstack(Tensor[] tensors) -> Tensor"],
+    aliases: &["row_stack"],
+    doc: "`cat` along dim 0, where 1-d tensors count as rows.",
+    twins: Twins::OUT,
+    call: |a| Outs::one(stacked("vstack", a.tensors(0)?, 2)),
+    samples: &["[u(3), u(3)]", "[u(2, 3), u(3)]", "[u(), u()]", "[]"],
+};
+
+/// `cat` of tensors raised to at least `least` dims.
+fn stacked(name: &str, x: &[&Tensor], least: usize) -> Result<Tensor> {
+    if x.is_empty() {
+        bail!(Runtime, "{name} expects a non-empty TensorList");
+    }
+    let raise = |t: &&Tensor| match (t.ndim(), least) {
+        (0, 1) => t.unsqueeze_dims(&[0]),
+        (0, _) => t.unsqueeze_dims(&[0, 1]),
+        (1, 2) => t.unsqueeze_dims(&[0]),
+        _ => Ok((*t).clone()),
+    };
+    let raised: Vec<Tensor> = x.iter().map(raise).collect::<Result<_>>()?;
+    let refs: Vec<&Tensor> = raised.iter().collect();
+    cat(&refs, if least == 1 && raised[0].ndim() > 1 { 1 } else { 0 })
+}
+
+/// Tensors one after the other along `dim`.
+pub fn cat(x: &[&Tensor], dim: usize) -> Result<Tensor> {
+    apply(Join { dim, new: false, parts: parts(x) }, x)
+}
+
+fn parts(x: &[&Tensor]) -> Vec<(Shape, DType)> {
+    x.iter().map(|t| (t.shape().into(), t.dtype())).collect()
+}
+
+/// PyTorch skips these for the sake of old programs.
+fn skipped(m: &Meta) -> bool {
+    m.shape() == [0]
+}
+
+struct Join {
+    dim: usize,
+    /// Along a new dim (`stack`).
+    new: bool,
+    parts: Vec<(Shape, DType)>,
+}
+
+impl Join {
+    /// The layout of part `i` within the result.
+    fn part(&self, whole: &Layout, i: usize) -> Layout {
+        if self.new {
+            return whole.selected(self.dim, i);
+        }
+        let size = |s: &Shape| if **s == [0] { 0 } else { s[self.dim] };
+        let start = self.parts[..i].iter().map(|(s, _)| size(s)).sum();
+        whole.sliced(self.dim, start, size(&self.parts[i].0), 1)
+    }
+}
+
+impl Op for Join {
+    fn name(&self) -> &'static str {
+        if self.new { "stack" } else { "cat" }
+    }
+    fn infer(&self, x: &[&Meta]) -> Result<Meta> {
+        let dtype = x.iter().map(|m| m.dtype).reduce(promote).unwrap_or(DType::F32);
+        let real: Vec<(usize, &&Meta)> = x.iter().enumerate().filter(|(_, m)| self.new || !skipped(m)).collect();
+        let Some((_, first)) = real.first() else { return Ok(x[0].contiguous(x[0].shape().into()).with_dtype(dtype)) };
+        let mut shape: Shape = first.shape().into();
+        if self.new {
+            shape.insert(self.dim, x.len());
+            return Ok(first.contiguous(shape).with_dtype(dtype));
+        }
+        shape[self.dim] = 0;
+        for (i, m) in &real {
+            if m.ndim() != first.ndim() {
+                bail!(Runtime, "Tensors must have same number of dimensions: got {} and {}", first.ndim(), m.ndim());
+            }
+            for d in (0..m.ndim()).filter(|&d| d != self.dim) {
+                if m.shape()[d] != first.shape()[d] {
+                    bail!(
+                        Runtime,
+                        "Sizes of tensors must match except in dimension {}. Expected size {} but got size {} for tensor \
+                         number {i} in the list.",
+                        self.dim,
+                        first.shape()[d],
+                        m.shape()[d]
+                    );
+                }
+            }
+            shape[self.dim] += m.shape()[self.dim];
+        }
+        let mut meta = first.contiguous(shape).with_dtype(dtype);
+        if real.iter().all(|(_, m)| channels_last(m)) {
+            meta.layout.strides = strides_in_order(meta.shape(), &[1, 3, 2, 0]);
+        }
+        Ok(meta)
+    }
+    fn cpu(&self, x: &[&Array], out: &[Array]) -> Result<()> {
+        for (i, part) in x.iter().enumerate().filter(|(_, part)| part.numel() > 0) {
+            cpu::copy::copy(part, &out[0].with_layout(self.part(&out[0].layout, i)))?;
+        }
+        Ok(())
+    }
+    fn vjp(&self, c: &Context, g: &Cotangents) -> Result<Grads> {
+        let g = g.one()?;
+        let mut start = 0;
+        let mut grads = Vec::with_capacity(self.parts.len());
+        for (i, (shape, dtype)) in self.parts.iter().enumerate() {
+            let n = if self.new || **shape == [0] { 0 } else { shape[self.dim] };
+            // Long lists share the last bit of the mask.
+            grads.push(if !dtype.is_float() || !c.needs(i.min(63)) || (**shape == [0] && !self.new) {
+                None
+            } else if self.new {
+                Some(g.select(self.dim, i)?.to_dtype(*dtype)?)
+            } else {
+                Some(g.narrow(self.dim, start, n)?.to_dtype(*dtype)?)
+            });
+            start += n;
+        }
+        Grads::many(grads)
+    }
+}
+
+fn channels_last(m: &Meta) -> bool {
+    m.ndim() == 4 && !m.is_contiguous() && *m.strides() == *strides_in_order(m.shape(), &[1, 3, 2, 0])
+}

@@ -1,0 +1,405 @@
+//! Losses: nll_loss, cross_entropy (class indices and probabilities), mse_loss.
+
+use crate::bail;
+use crate::core::shape::{broadcast, list};
+use crate::core::{DType, Meta, Shape};
+use crate::cpu;
+use crate::cpu::loss::{Reduction, Sizes};
+use crate::device::Array;
+use crate::err;
+use crate::error::Result;
+use crate::tensor::def::Twins;
+use crate::tensor::{
+    Args, Context, Cotangents, Grads, Mask, Op, OpDef, Operand, Outs, Saves, Tensor, apply, apply_many, mode,
+};
+
+/// The rows of this family.
+pub const ROWS: &[&OpDef] = &[&NLL_LOSS, &CROSS_ENTROPY, &MSE_LOSS];
+
+/// `reduction`, or what the old flags `size_average` and `reduce` say.
+fn reduction(a: &Args, average: usize, reduce: usize, text: usize) -> Result<Reduction> {
+    if a.given(average) || a.given(reduce) {
+        let (average, reduce) = (a.opt_flag(average).unwrap_or(true), a.opt_flag(reduce).unwrap_or(true));
+        let (name, kind) = match (average, reduce) {
+            (true, true) => ("mean", Reduction::Mean),
+            (false, true) => ("sum", Reduction::Sum),
+            (_, false) => ("none", Reduction::None),
+        };
+        mode::warn(&format!(
+            "size_average and reduce args will be deprecated, please use reduction='{name}' instead."
+        ))?;
+        return Ok(kind);
+    }
+    match a.opt_str(text).unwrap_or("mean") {
+        "none" => Ok(Reduction::None),
+        "mean" => Ok(Reduction::Mean),
+        "sum" => Ok(Reduction::Sum),
+        other => bail!(Value, "{other} is not a valid value for reduction"),
+    }
+}
+
+pub const NLL_LOSS: OpDef = OpDef {
+    schema: &[
+        "nn.nll_loss(Tensor input, Tensor target, Tensor? weight=None, bool? size_average=None, int ignore_index=-100, bool? \
+               reduce=None, str reduction='mean') -> Tensor",
+    ],
+    aliases: &[],
+    doc: "Minus the input at each target class: input (C,), (N, C) or (N, C, d1, ...) of log-probabilities, target (), (N,) or (N, \
+          d1, ...) of classes.\n\n`weight` (C,) weighs classes, also in the mean's divisor; targets equal to `ignore_index` do not \
+          count. Raises IndexError for a target that is no class.",
+    twins: Twins::NONE,
+    call: |a| {
+        let how = How { weight: a.opt_t(2), ignore: a.opt_int(4).unwrap_or(-100), reduction: reduction(a, 3, 5, 6)? };
+        Outs::one(how.nll(a.t(0)?, a.t(1)?).map(|(loss, _)| loss))
+    },
+    samples: &[
+        "u(4, 5), ix(4, n=5)",
+        "u(4, 5), ix(4, n=5), pos(5)",
+        "u(4, 5), ix(4, n=5), reduction='sum'",
+        "u(4, 5), ix(4, n=5), pos(5), reduction='none'",
+        "u(4, 5), ix(4, n=5), ignore_index=1",
+        "u(5), ix(n=5)",
+        "u(2, 5, 3), ix(2, 3, n=5), pos(5)",
+        "u(2, 3, 2, 4), ix(2, 2, 4, n=3), reduction='none'",
+        "u(5, 4).t(), ix(4, n=5)",
+        "u(4, 5), ix(3, n=5)",
+        "u(4, 5), ix(4, n=5) + 5",
+        "u(4, 5), ix(4, n=5), pos(4)",
+        "u(4, 5), ix(4, n=5), reduction='x'",
+    ],
+};
+
+pub const CROSS_ENTROPY: OpDef = OpDef {
+    schema: &["nn.cross_entropy(Tensor input, Tensor target, Tensor? weight=None, bool? size_average=None, int \
+               ignore_index=-100, bool? reduce=None, str reduction='mean', float label_smoothing=0.0) -> Tensor"],
+    aliases: &[],
+    doc: "Cross entropy between logits and class indices (or probabilities), in nats.\n\ninput: (C,), (N, C) or (N, C, d1, ...) \
+          logits; target: (), (N,) or (N, d1, ...) int64 in [0, C), or probabilities shaped like input. A scalar, or target's \
+          shape for 'none'. Raises IndexError for a target outside [0, C) other than ignore_index. Label smoothing after Szegedy \
+          et al. 2016, eq. 7.",
+    twins: Twins::NONE,
+    call: |a| {
+        let how = How { weight: a.opt_t(2), ignore: a.opt_int(4).unwrap_or(-100), reduction: reduction(a, 3, 5, 6)? };
+        Outs::one(how.cross_entropy(a.t(0)?, a.t(1)?, a.opt_float(7).unwrap_or(0.0)))
+    },
+    samples: &[
+        "u(4, 5), ix(4, n=5)",
+        "u(4, 5), ix(4, n=5), pos(5)",
+        "u(4, 5), ix(4, n=5), reduction='sum'",
+        "u(4, 5), ix(4, n=5), pos(5), reduction='none'",
+        "u(4, 5), ix(4, n=5), ignore_index=1, label_smoothing=0.2",
+        "u(4, 5), ix(4, n=5), pos(5), label_smoothing=0.1",
+        "u(5), ix(n=5)",
+        "u(2, 5, 3), ix(2, 3, n=5), pos(5)",
+        "u(4, 5), pos(4, 5)",
+        "u(4, 5), pos(4, 5), pos(5), reduction='sum', label_smoothing=0.1",
+        "u(2, 5, 3), pos(2, 5, 3), reduction='none'",
+        "u(4, 5), ix(3, n=5)",
+        "u(4, 5), ix(4, n=5) + 5",
+        "u(4, 5), ix(4, n=5), label_smoothing=1.5",
+        "u(4, 5), pos(4, 5), ignore_index=1",
+    ],
+};
+
+/// The options that nll_loss and cross_entropy share.
+struct How<'a> {
+    weight: Option<&'a Tensor>,
+    ignore: i64,
+    reduction: Reduction,
+}
+
+impl How<'_> {
+    /// The loss of log-probabilities, and the sum of the weights.
+    fn nll(&self, x: &Tensor, target: &Tensor) -> Result<(Tensor, Tensor)> {
+        let sizes = self.check(x, target)?;
+        if !x.dtype().is_float() {
+            bail!(NotImplemented, "\"nll_loss_out_frame\" not implemented for '{}'", x.dtype().scalar_name());
+        }
+        if !matches!(target.dtype(), DType::I64 | DType::U8) {
+            bail!(Runtime, "expected target dtype to be Long or Byte, but got {}", target.dtype().scalar_name());
+        }
+        let target = target.detach().to_dtype(DType::I64)?;
+        let weight = self.weight.map(|w| w.detach().to_dtype(x.dtype())).transpose()?;
+        let op = NllLoss {
+            sizes,
+            ignore: self.ignore,
+            reduction: self.reduction,
+            from: x.shape().into(),
+            places: target.shape().into(),
+        };
+        let mut inputs = vec![x, &target];
+        inputs.extend(&weight);
+        let mut outs = apply_many(op, &inputs)?.into_iter();
+        match (outs.next(), outs.next()) {
+            (Some(loss), Some(total)) => Ok((loss, total)),
+            _ => bail!(Runtime, "internal error: nll_loss has two outputs"),
+        }
+    }
+
+    fn check(&self, x: &Tensor, target: &Tensor) -> Result<Sizes> {
+        if x.ndim() == 0 {
+            bail!(Value, "Expected 1 or more dimensions (got 0)");
+        }
+        if x.ndim() > 1 && target.ndim() > 0 && x.shape()[0] != target.shape()[0] {
+            bail!(
+                Value,
+                "Expected input batch_size ({}) to match target batch_size ({}).",
+                x.shape()[0],
+                target.shape()[0]
+            );
+        }
+        let classes = x.shape()[if x.ndim() > 1 { 1 } else { 0 }];
+        if let Some(w) = self.weight.filter(|w| w.numel() != classes || w.ndim() != 1) {
+            bail!(
+                Runtime,
+                "weight tensor should be defined either for all {classes} classes or no classes but got weight tensor of \
+                 shape: {}",
+                list(w.shape())
+            );
+        }
+        let sizes = match x.ndim() {
+            1 | 2 => {
+                if target.ndim() > 1 || (x.ndim() == 2 && target.ndim() == 0) {
+                    bail!(Runtime, "0D or 1D target tensor expected, multi-target not supported");
+                }
+                if x.ndim() == 1 && target.numel() != 1 {
+                    bail!(Value, "For 1D input, 1D target must have size 1, but got target size: {}", target.numel());
+                }
+                Sizes { batch: if x.ndim() == 2 { x.shape()[0] } else { 1 }, classes, rest: 1 }
+            }
+            n => {
+                let rest = &x.shape()[2..];
+                if target.ndim() != n - 1 || target.shape()[1..] != *rest {
+                    let wanted: Vec<usize> = x.shape()[..1].iter().chain(rest).copied().collect();
+                    if n == 4 {
+                        if target.ndim() != 3 {
+                            bail!(
+                                Runtime,
+                                "only batches of spatial targets supported (3D tensors) but got targets of dimension: {}",
+                                target.ndim()
+                            );
+                        }
+                        bail!(
+                            Runtime,
+                            "size mismatch (got input: {} , target: {}",
+                            list(x.shape()),
+                            list(target.shape())
+                        );
+                    }
+                    bail!(Runtime, "Expected target size {}, got {}", list(&wanted), list(target.shape()));
+                }
+                Sizes { batch: x.shape()[0], classes, rest: rest.iter().product() }
+            }
+        };
+        Ok(sizes)
+    }
+
+    fn cross_entropy(&self, x: &Tensor, target: &Tensor, smoothing: f64) -> Result<Tensor> {
+        if !(0.0..=1.0).contains(&smoothing) {
+            bail!(Runtime, "label_smoothing must be between 0.0 and 1.0. Got: {smoothing}");
+        }
+        let dim = if x.ndim() > 1 { 1 } else { 0 };
+        if x.shape() == target.shape() && x.ndim() > 0 {
+            return self.probabilities(x, target, dim, smoothing);
+        }
+        if x.ndim() == 0 {
+            bail!(Value, "Expected 1 or more dimensions (got 0)");
+        }
+        let y = x.log_softmax(dim as i64)?;
+        let (loss, total) = self.nll(&y, target)?;
+        if smoothing == 0.0 {
+            return Ok(loss);
+        }
+        let classes = x.shape()[dim];
+        let weighed = self.weighed(&y, dim)?;
+        let each = weighed.sum(&[dim], false)?.neg()?;
+        let ignored = map_eq(target, self.ignore)?;
+        let each = ignored.choose(Operand::Number(0.0.into()), Operand::Tensor(&each))?;
+        let smooth = match self.reduction {
+            Reduction::None => each,
+            Reduction::Sum => each.sum_all()?,
+            Reduction::Mean => each.sum_all()?.div(&total.detach())?,
+        };
+        loss.mul_number(1.0 - smoothing)?.add(&smooth.mul_number(smoothing / classes as f64)?)
+    }
+
+    /// `y` times the weights of the classes, which are along `dim`.
+    fn weighed(&self, y: &Tensor, dim: usize) -> Result<Tensor> {
+        let Some(w) = self.weight else { return Ok(y.clone()) };
+        let mut shape = Shape::filled(1, y.ndim());
+        shape[dim] = y.shape()[dim];
+        y.mul(&w.reshape(&shape)?)
+    }
+
+    fn probabilities(&self, x: &Tensor, target: &Tensor, dim: usize, smoothing: f64) -> Result<Tensor> {
+        if !target.dtype().is_float() {
+            bail!(
+                Runtime,
+                "Expected floating point type for target with class probabilities, got {}",
+                target.dtype().scalar_name()
+            );
+        }
+        if self.ignore >= 0 {
+            return Err(err!(Runtime, "ignore_index is not supported for floating point target")
+                .hint("cross_entropy: a target shaped like the input holds probabilities, not classes"));
+        }
+        let classes = x.shape()[dim];
+        if let Some(w) = self.weight.filter(|w| w.ndim() != 1 || w.numel() != classes) {
+            bail!(
+                Runtime,
+                "cross_entropy: weight tensor should be defined either for all {classes} classes or no classes but got weight \
+                 tensor of shape: {}",
+                list(w.shape())
+            );
+        }
+        let mut target = target.clone();
+        if smoothing > 0.0 {
+            target = target.mul_number(1.0 - smoothing)?.add_number(smoothing / classes as f64)?;
+        }
+        let terms = self.weighed(&x.log_softmax(dim as i64)?.mul(&target)?, dim)?;
+        match self.reduction {
+            Reduction::None => terms.sum(&[dim], false)?.neg(),
+            Reduction::Sum => terms.sum_all()?.neg(),
+            Reduction::Mean => terms.sum_all()?.neg()?.div_number(x.numel() as f64 / classes as f64),
+        }
+    }
+}
+
+/// Where an integer tensor equals `value`.
+fn map_eq(x: &Tensor, value: i64) -> Result<Tensor> {
+    x.eq(&Tensor::new(Array::from_slice(&[], &[value])?))
+}
+
+/// Inputs: log-probabilities, int64 targets, weights where present. Outputs: the loss, the sum of the weights.
+struct NllLoss {
+    sizes: Sizes,
+    ignore: i64,
+    reduction: Reduction,
+    from: Shape,
+    places: Shape,
+}
+
+impl NllLoss {
+    fn like(&self) -> NllLoss {
+        NllLoss { from: self.from.clone(), places: self.places.clone(), ..*self }
+    }
+
+    fn out_shape(&self) -> Shape {
+        if self.reduction == Reduction::None { self.places.clone() } else { Shape::new() }
+    }
+}
+
+impl Op for NllLoss {
+    fn name(&self) -> &'static str {
+        "nll_loss"
+    }
+    fn grad_name(&self) -> String {
+        if self.from.len() > 2 { "NllLoss2DBackward" } else { "NllLossBackward" }.into()
+    }
+    fn outputs(&self) -> usize {
+        2
+    }
+    fn infer_many(&self, x: &[&Meta]) -> Result<Vec<Meta>> {
+        Ok(vec![x[0].contiguous(self.out_shape()), x[0].contiguous(Shape::new())])
+    }
+    fn cpu(&self, x: &[&Array], out: &[Array]) -> Result<()> {
+        if let Some(t) = cpu::loss::bad_target(x[1], self.sizes.classes, self.ignore) {
+            return Err(err!(Index, "Target {t} is out of bounds.")
+                .hint(format!("targets are classes from 0 to {}, or ignore_index", self.sizes.classes as i64 - 1)));
+        }
+        let (weight, outs) = (x.get(2).copied(), [&out[0], &out[1]]);
+        cpu::loss::forward(x[0], self.sizes, x[1], weight, self.ignore, self.reduction, outs);
+        Ok(())
+    }
+    fn saves(&self, _: Mask) -> Saves {
+        Saves::input_at(1).and(Saves::input_at(2)).and(Saves::output_at(1))
+    }
+    fn vjp(&self, c: &Context, g: &Cotangents) -> Result<Grads> {
+        let Some(g) = g.get(0) else { return Grads::many(vec![]) };
+        let (target, total) = (c.input(1)?, c.output_at(1)?.detach());
+        let weight = c.input(2).ok();
+        let mut inputs = vec![g, &target, &total];
+        inputs.extend(&weight);
+        Grads::one(apply(Backward { of: self.like() }, &inputs)?)
+    }
+}
+
+/// Inputs: g, targets, the sum of the weights, weights where present. It is linear in g, and its transpose is the loss itself.
+struct Backward {
+    of: NllLoss,
+}
+
+impl Op for Backward {
+    fn name(&self) -> &'static str {
+        "nll_loss_backward"
+    }
+    fn infer(&self, x: &[&Meta]) -> Result<Meta> {
+        Ok(x[0].contiguous(self.of.from.clone()))
+    }
+    fn cpu(&self, x: &[&Array], out: &[Array]) -> Result<()> {
+        let o = &self.of;
+        cpu::loss::backward(x[0], o.sizes, x[1], x.get(3).copied(), o.ignore, o.reduction, x[2], &out[0]);
+        Ok(())
+    }
+    fn saves(&self, _: Mask) -> Saves {
+        Saves::input_at(1).and(Saves::input_at(3))
+    }
+    fn vjp(&self, c: &Context, g: &Cotangents) -> Result<Grads> {
+        let target = c.input(1)?;
+        let weight = c.input(3).ok();
+        let mut inputs = vec![g.one()?, &target];
+        inputs.extend(&weight);
+        Grads::one(apply_many(self.of.like(), &inputs)?.swap_remove(0))
+    }
+}
+
+pub const MSE_LOSS: OpDef = OpDef {
+    schema: &[
+        "nn.mse_loss(Tensor input, Tensor target, bool? size_average=None, bool? reduce=None, str reduction='mean', Tensor? \
+               weight=None) -> Tensor",
+    ],
+    aliases: &[],
+    doc: "The squared distance of `input` and `target`, its mean, or its sum; with `weight`, a weighted mean.",
+    twins: Twins::NONE,
+    call: |a| {
+        let (x, t) = (a.t(0)?, a.t(1)?);
+        let reduction = reduction(a, 2, 3, 4)?;
+        if x.shape() != t.shape() {
+            let size = |t: &Tensor| format!("torch.Size({})", list(t.shape()));
+            mode::warn(&format!(
+                "Using a target size ({}) that is different to the input size ({}). This will likely lead to incorrect \
+                 results due to broadcasting. Please ensure they have the same size.",
+                size(t),
+                size(x)
+            ))?;
+        }
+        if x.dtype().is_integral() && t.dtype().is_integral() {
+            bail!(NotImplemented, "\"mse_cpu\" not implemented for '{}'", x.dtype().scalar_name());
+        }
+        broadcast(x.shape(), t.shape())?;
+        let mut terms = x.sub(t)?.square()?;
+        if let Some(w) = a.opt_t(5) {
+            if w.shape() != x.shape() {
+                bail!(Value, "Weights and input must have the same size.");
+            }
+            terms = terms.mul(w)?;
+            if reduction == Reduction::Mean {
+                return Outs::one(terms.sum_all()?.div(&w.sum_all()?));
+            }
+        }
+        Outs::one(match reduction {
+            Reduction::None => Ok(terms),
+            Reduction::Sum => terms.sum_all(),
+            Reduction::Mean => terms.mean_all(),
+        })
+    },
+    samples: &[
+        "u(2, 3), u(2, 3)",
+        "u(2, 3), u(2, 3), reduction='sum'",
+        "u(3, 2).t(), u(2, 3), reduction='none'",
+        "u(2, 3), u(2, 3), weight=pos(2, 3)",
+        "u(), u()",
+        "u(2, 3), u(2, 4)",
+        "ix(3, n=4), ix(3, n=4)",
+    ],
+};

@@ -1,0 +1,229 @@
+//! Layer normalisation.
+
+use crate::bail;
+use crate::core::shape::list;
+use crate::core::{DType, Meta, Shape};
+use crate::cpu;
+use crate::device::Array;
+use crate::error::Result;
+use crate::tensor::def::Twins;
+use crate::tensor::{Context, Cotangents, Grads, Mask, Op, OpDef, Outs, Saves, Tensor, apply_many, mode};
+
+/// The rows of this family.
+pub const ROWS: &[&OpDef] = &[&LAYER_NORM];
+
+pub const LAYER_NORM: OpDef = OpDef {
+    schema: &[
+        "function.layer_norm(Tensor input, int[] normalized_shape, Tensor? weight=None, Tensor? bias=None, float eps=1e-05, \
+         bool cudnn_enable=True) -> Tensor",
+        "nn.layer_norm(Tensor input, int[] normalized_shape, Tensor? weight=None, Tensor? bias=None, float eps=1e-05) -> Tensor",
+    ],
+    aliases: &[],
+    doc: "Each slice over the last dims, which are `normalized_shape`, less its mean and divided by sqrt(variance + eps); then \
+          times `weight`, plus `bias`.\n\nAs Ba, Kiros and Hinton 2016, eq. 4, with the biased variance.",
+    twins: Twins::NONE,
+    call: |a| {
+        let eps = a.opt_float(4).unwrap_or(1e-5);
+        Outs::one(layer_norm(a.t(0)?, a.ints(1)?, a.opt_t(2), a.opt_t(3), eps))
+    },
+    samples: &[
+        "u(4, 6), (6,)",
+        "u(4, 6), (6,), u(6)",
+        "u(4, 6), (6,), u(6), u(6)",
+        "u(4, 6), (6,), None, u(6)",
+        "u(2, 3, 4), (3, 4), u(3, 4), u(3, 4)",
+        "u(6, 4).t(), (6,), u(6), u(6), 1e-2",
+        "u(2, 300), [300], u(300), u(300)",
+        "u(0, 3), (3,)",
+        "u(4, 6), (5,)",
+        "u(4, 6), (6,), u(5)",
+        "ix(2, 3, n=4), (3,)",
+    ],
+};
+
+pub fn layer_norm(
+    x: &Tensor,
+    normalized: &[i64],
+    weight: Option<&Tensor>,
+    bias: Option<&Tensor>,
+    eps: f64,
+) -> Result<Tensor> {
+    if normalized.is_empty() {
+        bail!(
+            Runtime,
+            "Expected normalized_shape to be at least 1-dimensional, i.e., containing at least one element, but got \
+             normalized_shape = []"
+        );
+    }
+    let shape: Shape = normalized.iter().map(|&n| n.max(0) as usize).collect();
+    for (name, t) in [("weight", weight), ("bias", bias)] {
+        if let Some(t) = t.filter(|t| *t.shape() != *shape) {
+            bail!(
+                Runtime,
+                "Expected {name} to be of same shape as normalized_shape, but got {name} of shape {} and normalized_shape = {}",
+                list(t.shape()),
+                list(normalized)
+            );
+        }
+    }
+    if x.ndim() < shape.len() || x.shape()[x.ndim() - shape.len()..] != *shape {
+        let tail: String = normalized.iter().map(|n| format!(", {n}")).collect();
+        bail!(
+            Runtime,
+            "Given normalized_shape={}, expected input with shape [*{tail}], but got input of size{}",
+            list(normalized),
+            list(x.shape())
+        );
+    }
+    if !x.dtype().is_float() {
+        bail!(NotImplemented, "\"LayerNormKernelImpl\" not implemented for '{}'", x.dtype().scalar_name());
+    }
+    if let Some(t) = weight.or(bias).filter(|t| t.dtype() != x.dtype()) {
+        if !(x.dtype().is_half() && t.dtype() == DType::F32) {
+            bail!(Runtime, "mixed dtype (CPU): expect parameter to have scalar type of Float");
+        }
+        // Halves with float32 parameters compute in float32, as they do anyway.
+        return layer_norm(&x.to_dtype(DType::F32)?, normalized, weight, bias, eps)?.to_dtype(x.dtype());
+    }
+    let op =
+        LayerNorm { n: shape.iter().product(), dims: shape.len(), weight: weight.is_some(), bias: bias.is_some(), eps };
+    let inputs: Vec<&Tensor> = [Some(x), weight, bias].into_iter().flatten().collect();
+    Ok(apply_many(op, &inputs)?.swap_remove(0))
+}
+
+/// Inputs: x, then weight and bias where present. Outputs: y, and each row's mean and one over its deviation.
+#[derive(Clone, Copy)]
+struct LayerNorm {
+    /// Elements of a row, and how many dims they span.
+    n: usize,
+    dims: usize,
+    weight: bool,
+    bias: bool,
+    eps: f64,
+}
+
+impl LayerNorm {
+    fn bias_at(&self) -> usize {
+        1 + self.weight as usize
+    }
+
+    /// The metas of a row's mean and of its deviation's inverse.
+    fn rows(&self, x: &Meta) -> Meta {
+        let lead = x.ndim() - self.dims;
+        let dtype = if x.dtype.is_half() { DType::F32 } else { x.dtype };
+        x.contiguous(x.shape()[..lead].into()).with_dtype(dtype)
+    }
+}
+
+impl Op for LayerNorm {
+    fn name(&self) -> &'static str {
+        "layer_norm"
+    }
+    fn grad_name(&self) -> String {
+        "NativeLayerNormBackward".into()
+    }
+    fn outputs(&self) -> usize {
+        3
+    }
+    fn infer_many(&self, x: &[&Meta]) -> Result<Vec<Meta>> {
+        let rows = self.rows(x[0]);
+        Ok(vec![x[0].contiguous(x[0].shape().into()), rows.clone(), rows])
+    }
+    fn cpu(&self, x: &[&Array], out: &[Array]) -> Result<()> {
+        let weight = if self.weight { Some(x[1]) } else { None };
+        let bias = if self.bias { Some(x[self.bias_at()]) } else { None };
+        cpu::norm::forward(x[0], self.n, weight, bias, self.eps, [&out[0], &out[1], &out[2]]);
+        Ok(())
+    }
+    fn saves(&self, _: Mask) -> Saves {
+        let x = if self.weight { Saves::input_at(0).and(Saves::input_at(1)) } else { Saves::input_at(0) };
+        x.and(Saves::output_at(1)).and(Saves::output_at(2))
+    }
+    fn vjp(&self, c: &Context, g: &Cotangents) -> Result<Grads> {
+        let Some(g) = g.get(0) else { return Grads::many(vec![]) };
+        let x = c.input(0)?;
+        let weight = if self.weight { Some(c.input(1)?) } else { None };
+        if mode::grad_enabled() {
+            return self.recorded(c, g, &x, weight.as_ref());
+        }
+        let (mean, rstd) = (c.output_at(1)?, c.output_at(2)?);
+        let mut inputs = vec![g, &x, &mean, &rstd];
+        inputs.extend(&weight);
+        let parameters = (self.weight && c.needs(1)) || (self.bias && c.needs(self.bias_at()));
+        let mut out = apply_many(Backward { norm: *self, input: c.needs(0), parameters }, &inputs)?.into_iter();
+        let dx = if c.needs(0) { out.next() } else { None };
+        let (dw, db) = if parameters { (out.next(), out.next()) } else { (None, None) };
+        let mut grads = vec![dx];
+        if self.weight {
+            grads.push(dw);
+        }
+        grads.push(db);
+        Grads::many(grads)
+    }
+}
+
+impl LayerNorm {
+    /// The gradients in ops that can be differentiated again.
+    fn recorded(&self, c: &Context, g: &Tensor, x: &Tensor, weight: Option<&Tensor>) -> Result<Grads> {
+        let lead = x.ndim() - self.dims;
+        let (outer, inner): (Vec<usize>, Vec<usize>) = ((0..lead).collect(), (lead..x.ndim()).collect());
+        let apart = x.sub(&x.mean(&inner, true)?)?;
+        let rstd = apart.square()?.mean(&inner, true)?.add_number(self.eps)?.rsqrt()?;
+        let unit = apart.mul(&rstd)?;
+        let mut grads = vec![None];
+        if c.needs(0) {
+            let h = weight.map_or(Ok(g.clone()), |w| g.mul(w))?;
+            let along = unit.mul(&h.mul(&unit)?.mean(&inner, true)?)?;
+            grads[0] = Some(h.sub(&h.mean(&inner, true)?)?.sub(&along)?.mul(&rstd)?);
+        }
+        if self.weight {
+            grads.push(if c.needs(1) { Some(g.mul(&unit)?.sum(&outer, false)?) } else { None });
+        }
+        if self.bias {
+            grads.push(if c.needs(self.bias_at()) { Some(g.sum(&outer, false)?) } else { None });
+        }
+        Grads::many(grads)
+    }
+}
+
+/// Inputs: g, x, mean, rstd, and the weight where present. Outputs: dx if asked for, dw and db if asked for.
+struct Backward {
+    norm: LayerNorm,
+    input: bool,
+    parameters: bool,
+}
+
+impl Op for Backward {
+    fn name(&self) -> &'static str {
+        "layer_norm_backward"
+    }
+    fn outputs(&self) -> usize {
+        self.input as usize + 2 * self.parameters as usize
+    }
+    fn infer_many(&self, x: &[&Meta]) -> Result<Vec<Meta>> {
+        let shape = x[1].shape();
+        let row = x[1].contiguous(shape[shape.len() - self.norm.dims..].into());
+        let mut out = vec![];
+        if self.input {
+            out.push(x[1].contiguous(shape.into()));
+        }
+        if self.parameters {
+            out.extend([row.clone(), row]);
+        }
+        Ok(out)
+    }
+    fn cpu(&self, x: &[&Array], out: &[Array]) -> Result<()> {
+        let n = self.norm.n;
+        if self.input {
+            cpu::norm::backward_input(x[0], x[1], n, x.get(4).copied(), x[2], x[3], &out[0]);
+        }
+        if self.parameters {
+            let at = self.input as usize;
+            cpu::norm::backward_parameters(x[0], x[1], n, x[2], x[3], &out[at], &out[at + 1]);
+        }
+        Ok(())
+    }
+    fn differentiable(&self) -> bool {
+        false
+    }
+}

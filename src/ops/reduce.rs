@@ -1,0 +1,400 @@
+//! Sums, means, any and all, variances over any set of dims.
+
+use crate::bail;
+use crate::core::dtype::Category;
+use crate::core::shape::normalize_dims;
+use crate::core::{DType, Meta, Shape};
+use crate::cpu;
+use crate::device::Array;
+use crate::error::Result;
+use crate::tensor::def::Twins;
+use crate::tensor::{Args, Context, Cotangents, Grads, Mask, Op, OpDef, Operand, Outs, Saves, Tensor, apply, mode};
+
+/// The rows of this family.
+pub const ROWS: &[&OpDef] = &[&SUM, &MEAN, &ANY, &ALL, &VAR, &STD];
+
+/// What a reduction runs over.
+#[derive(Debug, Clone)]
+pub struct Over {
+    /// Ascending.
+    pub dims: Shape,
+    pub keepdim: bool,
+    /// The input's shape.
+    pub from: Shape,
+}
+
+impl Over {
+    /// `dims` as the user wrote them; none given stands for all.
+    pub fn new(x: &Tensor, dims: Option<&[i64]>, keepdim: bool) -> Result<Over> {
+        let mut all = match dims {
+            None | Some([]) => (0..x.ndim()).collect(),
+            Some(d) => normalize_dims(d, x.ndim())?,
+        };
+        if x.ndim() == 0 {
+            all = Shape::new();
+        }
+        all.sort_unstable();
+        Ok(Over { dims: all, keepdim, from: x.shape().into() })
+    }
+
+    /// As `new`, over dims that are in range and ascending.
+    pub fn of(x: &Tensor, dims: &[usize], keepdim: bool) -> Over {
+        Over { dims: dims.into(), keepdim, from: x.shape().into() }
+    }
+
+    /// The result's shape.
+    pub fn shape(&self) -> Shape {
+        let mut out = Shape::new();
+        for (d, &n) in self.from.iter().enumerate() {
+            match (self.dims.contains(&d), self.keepdim) {
+                (false, _) => out.push(n),
+                (true, true) => out.push(1),
+                (true, false) => {}
+            }
+        }
+        out
+    }
+
+    /// Elements per result.
+    pub fn count(&self) -> usize {
+        self.dims.iter().map(|&d| self.from[d]).product()
+    }
+
+    /// A result, or its gradient, repeated to the input's shape.
+    pub fn spread(&self, g: &Tensor) -> Result<Tensor> {
+        self.kept(g)?.expand_to(&self.from)
+    }
+
+    /// A result with its reduced dims put back, of size 1.
+    pub fn kept(&self, y: &Tensor) -> Result<Tensor> {
+        if self.keepdim || y.ndim() == 0 { Ok(y.clone()) } else { y.unsqueeze_dims(&self.dims) }
+    }
+}
+
+pub const SUM: OpDef = OpDef {
+    schema: &[
+        "sum(Tensor self, *, dtype? dtype=None) -> Tensor",
+        "sum(Tensor self, int[1]? dim, bool keepdim=False, *, dtype? dtype=None) -> Tensor",
+    ],
+    aliases: &[],
+    doc: "Sum over `dim` (all dims if it is None or empty).\n\nIntegers and bool give int64 unless `dtype` says otherwise; \
+          `dtype` casts before adding. float16 and bfloat16 add in float32.",
+    twins: Twins::OUT,
+    call: |a| {
+        let x = a.t(0)?;
+        if a.overload == 0 {
+            return Outs::one(sum(x, Over::new(x, None, false)?, a.opt_dtype(1), 0));
+        }
+        Outs::one(sum(x, Over::new(x, a.opt_ints(1), a.flag(2))?, a.opt_dtype(3), 1))
+    },
+    samples: &[
+        "u(2, 3)",
+        "u(2, 3), 1",
+        "u(2, 3, 4), (0, 2), keepdim=True",
+        "u(3, 2).t(), 0",
+        "u(4, 6)[:, ::2], -1",
+        "u(1, 3).expand(4, 3), 0",
+        "u(2, 3), dim=None, keepdim=True",
+        "u()",
+        "u(), 0",
+        "u(0, 3), 0",
+        "u(2, 3), 1, dtype=float64",
+        "u(40, 300), 0",
+        "u(2, 3), 2",
+        "u(2, 3), (0, 0)",
+    ],
+};
+
+fn sum(x: &Tensor, over: Over, dtype: Option<DType>, form: u8) -> Result<Tensor> {
+    let default = if x.dtype().is_float() { x.dtype() } else { DType::I64 };
+    let dtype = dtype.unwrap_or(default);
+    let direct = match (x.dtype(), dtype) {
+        (a, b) if a == b => true,
+        (a, DType::F32) => a.is_half(),
+        (a, b) => a.is_integral() && b.category() == Category::Int,
+    };
+    if direct {
+        return apply(Sum { over, dtype, from: x.dtype(), form }, &[x]);
+    }
+    apply(Sum { over, dtype, from: dtype, form }, &[&x.to_dtype(dtype)?])
+}
+
+impl Tensor {
+    /// Sum over `dims`, ascending.
+    pub fn sum(&self, dims: &[usize], keepdim: bool) -> Result<Tensor> {
+        sum(self, Over::of(self, dims, keepdim), None, 1)
+    }
+
+    /// Sum of all elements.
+    pub fn sum_all(&self) -> Result<Tensor> {
+        let dims: Shape = (0..self.ndim()).collect();
+        sum(self, Over::of(self, &dims, false), None, 0)
+    }
+
+    /// Mean over `dims`, ascending, of a float tensor.
+    pub fn mean(&self, dims: &[usize], keepdim: bool) -> Result<Tensor> {
+        apply(Mean { over: Over::of(self, dims, keepdim), form: 1 }, &[self])
+    }
+
+    /// Mean of all elements of a float tensor.
+    pub fn mean_all(&self) -> Result<Tensor> {
+        let dims: Shape = (0..self.ndim()).collect();
+        apply(Mean { over: Over::of(self, &dims, false), form: 0 }, &[self])
+    }
+}
+
+struct Sum {
+    over: Over,
+    dtype: DType,
+    from: DType,
+    form: u8,
+}
+
+impl Op for Sum {
+    fn name(&self) -> &'static str {
+        "sum"
+    }
+    fn grad_name(&self) -> String {
+        format!("SumBackward{}", self.form)
+    }
+    fn infer(&self, x: &[&Meta]) -> Result<Meta> {
+        Ok(x[0].contiguous(self.over.shape()).with_dtype(self.dtype))
+    }
+    fn cpu(&self, x: &[&Array], out: &[Array]) -> Result<()> {
+        cpu::reduce::sum(x[0], &self.over.dims, &out[0]);
+        Ok(())
+    }
+    fn vjp(&self, _: &Context, g: &Cotangents) -> Result<Grads> {
+        Grads::one(self.over.spread(&g.one()?.to_dtype(self.from)?)?)
+    }
+}
+
+pub const MEAN: OpDef = OpDef {
+    schema: &[
+        "mean(Tensor self, *, dtype? dtype=None) -> Tensor",
+        "mean(Tensor self, int[1]? dim, bool keepdim=False, *, dtype? dtype=None) -> Tensor",
+    ],
+    aliases: &[],
+    doc: "Mean over `dim` (all dims if it is None or empty) of a float tensor; `dtype` casts first.",
+    twins: Twins::OUT,
+    call: |a| {
+        let x = a.t(0)?;
+        let (over, dtype) = match a.overload {
+            0 => (Over::new(x, None, false)?, a.opt_dtype(1)),
+            _ => (Over::new(x, a.opt_ints(1), a.flag(2))?, a.opt_dtype(3)),
+        };
+        let (which, asked) = if dtype.is_some() { ("Optional", dtype) } else { ("Input", None) };
+        let asked = asked.unwrap_or(x.dtype());
+        if !asked.is_float() {
+            bail!(
+                Runtime,
+                "mean(): could not infer output dtype. {which} dtype must be either a floating point or complex dtype. \
+                 Got: {}",
+                asked.scalar_name()
+            );
+        }
+        Outs::one(apply(Mean { over, form: a.overload as u8 }, &[&x.to_dtype(asked)?]))
+    },
+    samples: &[
+        "u(2, 3)",
+        "u(2, 3), 1",
+        "u(2, 3, 4), (0, 2), keepdim=True",
+        "u(3, 2).t(), 0",
+        "u(2, 3), None",
+        "u(0, 3)",
+        "ix(3, n=5), dtype=float32",
+        "ix(3, n=5)",
+        "u(2, 3), dtype=int64",
+    ],
+};
+
+struct Mean {
+    over: Over,
+    form: u8,
+}
+
+impl Op for Mean {
+    fn name(&self) -> &'static str {
+        "mean"
+    }
+    fn grad_name(&self) -> String {
+        format!("MeanBackward{}", self.form)
+    }
+    fn infer(&self, x: &[&Meta]) -> Result<Meta> {
+        Ok(x[0].contiguous(self.over.shape()))
+    }
+    fn cpu(&self, x: &[&Array], out: &[Array]) -> Result<()> {
+        cpu::reduce::mean(x[0], &self.over.dims, &out[0]);
+        Ok(())
+    }
+    fn vjp(&self, _: &Context, g: &Cotangents) -> Result<Grads> {
+        let g = g.one()?.div_number(self.over.count() as f64)?;
+        Grads::one(self.over.spread(&g)?)
+    }
+}
+
+/// A row of `any` or `all`.
+macro_rules! truth {
+    ($row:ident, $name:literal, $any:literal, $doc:literal) => {
+        pub const $row: OpDef = OpDef {
+            schema: &[
+                concat!($name, "(Tensor self) -> Tensor"),
+                concat!($name, "(Tensor self, int dim, bool keepdim=False) -> Tensor"),
+                concat!($name, "(Tensor self, int[]? dim=None, bool keepdim=False) -> Tensor"),
+            ],
+            aliases: &[],
+            doc: $doc,
+            twins: Twins::OUT,
+            call: |a| {
+                let x = a.t(0)?;
+                let over = match a.overload {
+                    0 => Over::new(x, None, false)?,
+                    1 => Over::new(x, Some(&[a.int(1)?]), a.flag(2))?,
+                    // An empty list reduces nothing here.
+                    _ if a.opt_ints(1).is_some_and(|d| d.is_empty()) => Over::of(x, &[], a.flag(2)),
+                    _ => Over::new(x, a.opt_ints(1), a.flag(2))?,
+                };
+                Outs::one(apply(Truth { over, any: $any }, &[x]))
+            },
+            samples: &[
+                "mask(2, 3)",
+                "mask(2, 3), 1",
+                "u(2, 3), 0, True",
+                "u(2, 3, 4), (0, 2)",
+                "u(2, 3), ()",
+                "u(0, 3), 0",
+                "edges(0.0, NAN)",
+                "u()",
+            ],
+        };
+    };
+}
+truth!(
+    ANY,
+    "any",
+    true,
+    "Whether any element is not zero, over `dim` (all dims if None).\n\nuint8 gives uint8, others bool."
+);
+truth!(
+    ALL,
+    "all",
+    false,
+    "Whether no element is zero, over `dim` (all dims if None).\n\nuint8 gives uint8, others bool."
+);
+
+struct Truth {
+    over: Over,
+    any: bool,
+}
+
+impl Op for Truth {
+    fn name(&self) -> &'static str {
+        if self.any { "any" } else { "all" }
+    }
+    fn infer(&self, x: &[&Meta]) -> Result<Meta> {
+        let dtype = if x[0].dtype == DType::U8 { DType::U8 } else { DType::Bool };
+        Ok(x[0].contiguous(self.over.shape()).with_dtype(dtype))
+    }
+    fn cpu(&self, x: &[&Array], out: &[Array]) -> Result<()> {
+        let run = if self.any { cpu::reduce::any } else { cpu::reduce::all };
+        run(x[0], &self.over.dims, &out[0]);
+        Ok(())
+    }
+    fn differentiable(&self) -> bool {
+        false
+    }
+}
+
+const SPREADS: &[&str] = &[
+    "u(2, 3)",
+    "u(2, 3), 1",
+    "u(2, 3), 0, False",
+    "u(2, 3), False",
+    "u(2, 3, 4), (0, 2), keepdim=True",
+    "u(3, 2).t(), 0, correction=0",
+    "u(2, 3), dim=1, correction=0.5",
+    "u(40, 300), 0",
+    "ix(3, n=5)",
+];
+
+pub const VAR: OpDef = OpDef {
+    schema: &[
+        "var(Tensor self, bool unbiased=True) -> Tensor",
+        "var(Tensor self, int[1]? dim, bool unbiased=True, bool keepdim=False) -> Tensor",
+        "var(Tensor self, int[1]? dim=None, *, Scalar? correction=None, bool keepdim=False) -> Tensor",
+    ],
+    aliases: &[],
+    doc: "Variance over `dim` (all dims if it is None or empty): the mean square distance from the mean, with the number of \
+          elements less `correction` (1, or 0 if not `unbiased`) as divisor.",
+    twins: Twins::OUT,
+    call: |a| Outs::one(var(a, "var", false)),
+    samples: SPREADS,
+};
+
+pub const STD: OpDef = OpDef {
+    schema: &[
+        "std(Tensor self, bool unbiased=True) -> Tensor",
+        "std(Tensor self, int[1]? dim, bool unbiased=True, bool keepdim=False) -> Tensor",
+        "std(Tensor self, int[1]? dim=None, *, Scalar? correction=None, bool keepdim=False) -> Tensor",
+    ],
+    aliases: &[],
+    doc: "Standard deviation: the root of `var`.",
+    twins: Twins::OUT,
+    call: |a| Outs::one(var(a, "std", true)),
+    samples: SPREADS,
+};
+
+fn var(a: &Args, name: &str, root: bool) -> Result<Tensor> {
+    let x = a.t(0)?;
+    let unbiased = |i: usize| if a.opt_flag(i).unwrap_or(true) { 1.0 } else { 0.0 };
+    let (over, correction) = match a.overload {
+        0 => (Over::new(x, None, false)?, unbiased(1)),
+        1 => (Over::new(x, a.opt_ints(1), a.flag(3))?, unbiased(2)),
+        _ => (Over::new(x, a.opt_ints(1), a.flag(3))?, a.opt_float(2).unwrap_or(1.0)),
+    };
+    if !x.dtype().is_float() {
+        bail!(Runtime, "std and var only support floating point and complex dtypes");
+    }
+    if over.count() as f64 <= correction && over.shape().iter().all(|&n| n > 0) {
+        mode::warn(&format!(
+            "{name}(): degrees of freedom is <= 0. Correction should be strictly less than the reduction factor (input \
+             numel divided by output numel)."
+        ))?;
+    }
+    apply(Var { over, correction, root }, &[x])
+}
+
+struct Var {
+    over: Over,
+    correction: f64,
+    root: bool,
+}
+
+impl Op for Var {
+    fn name(&self) -> &'static str {
+        if self.root { "std" } else { "var" }
+    }
+    fn infer(&self, x: &[&Meta]) -> Result<Meta> {
+        Ok(x[0].contiguous(self.over.shape()))
+    }
+    fn cpu(&self, x: &[&Array], out: &[Array]) -> Result<()> {
+        cpu::reduce::var(x[0], &self.over.dims, self.correction, self.root, &out[0]);
+        Ok(())
+    }
+    fn saves(&self, _: Mask) -> Saves {
+        if self.root { Saves::INPUTS.and(Saves::OUTPUT) } else { Saves::INPUTS }
+    }
+    fn vjp(&self, c: &Context, g: &Cotangents) -> Result<Grads> {
+        let (x, mut g) = (c.input(0)?, g.one()?.clone());
+        if self.root {
+            // d sqrt(v) = dv / (2 sqrt(v)), and 0 where the deviation is 0.
+            let y = c.output()?;
+            let zero = y.eq(&y.mul_number(0.0)?)?;
+            let by = g.div(&y.mul_number(2.0)?)?;
+            g = zero.choose(Operand::Number(0.0.into()), Operand::Tensor(&by))?;
+        }
+        let by = 2.0 / (self.over.count() as f64 - self.correction);
+        let apart = x.sub(&x.mean(&self.over.dims, true)?)?;
+        Grads::one(self.over.kept(&g)?.mul_number(by)?.mul(&apart)?)
+    }
+}
