@@ -12,6 +12,7 @@ pub mod extremum;
 pub mod index;
 pub mod join;
 pub mod loss;
+pub mod matmul;
 pub mod norm;
 pub mod random;
 pub mod reduce;
@@ -25,23 +26,24 @@ pub const FAMILIES: &[(&str, &[&OpDef])] = &[
     ("view", view::ROWS),
     ("copy", copy::ROWS),
     ("cast", cast::ROWS),
-    ("unary", elementwise::unary::DEFS),
     ("activation", elementwise::activation::DEFS),
     ("binary", elementwise::binary::DEFS),
-    ("power", elementwise::power::DEFS),
-    ("compare", elementwise::compare::DEFS),
     ("bits", elementwise::bits::DEFS),
-    ("select", elementwise::select::DEFS),
+    ("compare", elementwise::compare::DEFS),
     ("create", create::ROWS),
-    ("random", random::ROWS),
-    ("reduce", reduce::ROWS),
+    ("dropout", dropout::ROWS),
     ("extremum", extremum::ROWS),
-    ("softmax", softmax::ROWS),
-    ("norm", norm::ROWS),
     ("index", index::ROWS),
     ("join", join::ROWS),
     ("loss", loss::ROWS),
-    ("dropout", dropout::ROWS),
+    ("matmul", matmul::ROWS),
+    ("norm", norm::ROWS),
+    ("power", elementwise::power::DEFS),
+    ("random", random::ROWS),
+    ("reduce", reduce::ROWS),
+    ("select", elementwise::select::DEFS),
+    ("softmax", softmax::ROWS),
+    ("unary", elementwise::unary::DEFS),
 ];
 
 /// All rows.
