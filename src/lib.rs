@@ -10,3 +10,13 @@ pub mod expr;
 pub mod io;
 pub mod ops;
 pub mod tensor;
+
+#[cfg(feature = "python")]
+mod bindings;
+
+/// The extension module.
+#[cfg(feature = "python")]
+#[pyo3::pymodule]
+fn _rustgrad(m: &pyo3::Bound<'_, pyo3::types::PyModule>) -> pyo3::PyResult<()> {
+    bindings::init(m)
+}

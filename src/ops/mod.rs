@@ -1,6 +1,8 @@
 //! Floor 5: every op, declared once. The registry below is one line per family; names, places, stubs,
 //! docs and tests all follow from its rows.
 
+pub mod schema;
+
 use crate::tensor::OpDef;
 
 pub mod cast;
@@ -12,7 +14,6 @@ pub mod extremum;
 pub mod index;
 pub mod join;
 pub mod loss;
-pub mod matmul;
 pub mod norm;
 pub mod random;
 pub mod reduce;
@@ -26,24 +27,23 @@ pub const FAMILIES: &[(&str, &[&OpDef])] = &[
     ("view", view::ROWS),
     ("copy", copy::ROWS),
     ("cast", cast::ROWS),
+    ("unary", elementwise::unary::DEFS),
     ("activation", elementwise::activation::DEFS),
     ("binary", elementwise::binary::DEFS),
-    ("bits", elementwise::bits::DEFS),
+    ("power", elementwise::power::DEFS),
     ("compare", elementwise::compare::DEFS),
+    ("bits", elementwise::bits::DEFS),
+    ("select", elementwise::select::DEFS),
     ("create", create::ROWS),
-    ("dropout", dropout::ROWS),
+    ("random", random::ROWS),
+    ("reduce", reduce::ROWS),
     ("extremum", extremum::ROWS),
+    ("softmax", softmax::ROWS),
+    ("norm", norm::ROWS),
     ("index", index::ROWS),
     ("join", join::ROWS),
     ("loss", loss::ROWS),
-    ("matmul", matmul::ROWS),
-    ("norm", norm::ROWS),
-    ("power", elementwise::power::DEFS),
-    ("random", random::ROWS),
-    ("reduce", reduce::ROWS),
-    ("select", elementwise::select::DEFS),
-    ("softmax", softmax::ROWS),
-    ("unary", elementwise::unary::DEFS),
+    ("dropout", dropout::ROWS),
 ];
 
 /// All rows.

@@ -68,6 +68,13 @@ pub struct Extra {
     pub version: Option<u32>,
 }
 
+/// What a tensor may be the only one to hold.
+pub enum Part<'a> {
+    /// A hook, by its id.
+    Hook(u64),
+    Tensor(&'a Tensor),
+}
+
 /// A tensor. Cloning shares it.
 #[repr(transparent)]
 pub struct Tensor(NonNull<Handle>, PhantomData<*const ()>);
@@ -375,6 +382,34 @@ impl Tensor {
     }
 
     // ---- the Python object (floor 8 only)
+
+    /// Shows `f` what only this tensor holds, for the garbage collector. Skips what is being changed.
+    pub fn owned_parts(&self, f: &mut dyn FnMut(Part)) {
+        if let Ok(extra) = self.handle().extra.try_borrow()
+            && let Some(e) = extra.as_deref()
+        {
+            e.hooks.iter().chain(&e.post_hooks).for_each(|(id, _)| f(Part::Hook(*id)));
+            if let Some(g) = &e.grad {
+                f(Part::Tensor(g));
+            }
+        }
+        if let Ok(node) = self.handle().grad_fn.try_borrow()
+            && let Some(node) = node.as_ref().filter(|n| Rc::strong_count(n) == 1)
+            && let Ok(extra) = node.extra.try_borrow()
+            && let Some(e) = extra.as_deref()
+        {
+            e.hooks.iter().for_each(|(_, id, _)| f(Part::Hook(*id)));
+        }
+    }
+
+    /// Lets go of what [`Tensor::owned_parts`] shows.
+    pub fn drop_owned_parts(&self) {
+        // Taken out first: what is dropped may look at this tensor again.
+        let extra = self.handle().extra.take();
+        let node = self.handle().grad_fn.borrow().as_ref().filter(|n| Rc::strong_count(n) == 1).cloned();
+        let hooks = node.map(|n| n.extra.take());
+        drop((extra, hooks));
+    }
 
     /// The Python object, if one was made.
     #[inline]

@@ -1,0 +1,422 @@
+//! Attributes of a tensor, and the slots that make it a sequence: shape, grad, data ...; len, iteration, truth.
+
+use std::ffi::{CStr, c_int, c_void};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use pyo3::ffi;
+use pyo3::prelude::*;
+
+use super::call::{none, number, panicked};
+use super::convert::type_name;
+use super::data::item;
+use super::errors::{OrForeign, P, checked, fetched, raise};
+use super::install::slot;
+use super::object::{as_tensor, wrap};
+use super::operators::guarded;
+use super::{autograd, gil, index, size, types};
+use crate::core::Number;
+use crate::error::Result;
+use crate::tensor::{Tensor, mode};
+use crate::{bail, err};
+
+type Get = fn(&Tensor, P) -> Result<P>;
+/// The value is null where the attribute is deleted.
+type Set = fn(&Tensor, P, P) -> Result<()>;
+
+pub struct Attribute {
+    pub name: &'static CStr,
+    get: Get,
+    set: Option<Set>,
+    /// Its type, as a stub writes it.
+    pub stub: &'static str,
+    pub doc: &'static CStr,
+}
+
+impl Attribute {
+    pub fn writable(&self) -> bool {
+        self.set.is_some()
+    }
+}
+
+const fn read(name: &'static CStr, stub: &'static str, doc: &'static CStr, get: Get) -> Attribute {
+    Attribute { name, get, set: None, stub, doc }
+}
+
+const fn write(name: &'static CStr, stub: &'static str, doc: &'static CStr, get: Get, set: Set) -> Attribute {
+    Attribute { name, get, set: Some(set), stub, doc }
+}
+
+/// A new reference to True or False.
+fn truth(b: bool) -> Result<P> {
+    Ok(number(Number::Bool(b)))
+}
+
+fn count(n: usize) -> Result<P> {
+    // SAFETY: the GIL is held.
+    checked(unsafe { ffi::PyLong_FromSize_t(n) })
+}
+
+pub static ATTRIBUTES: &[Attribute] = &[
+    read(c"shape", "Size", c"The sizes, one per dim.", |t, _| checked(size::new(t.shape()))),
+    read(c"dtype", "dtype", c"The element type.", |t, _| {
+        let o = types::dtype_object(t.dtype());
+        // SAFETY: an immortal object.
+        unsafe { ffi::Py_INCREF(o) };
+        Ok(o)
+    }),
+    read(c"device", "device", c"Where the elements are.", |t, _| {
+        // SAFETY: the GIL is held.
+        let py = unsafe { Python::assume_attached() };
+        Ok(types::device_object(py, t.device()).or_foreign()?.into_ptr())
+    }),
+    read(c"layout", "layout", c"How the elements are stored: `strided`.", |_, _| {
+        // SAFETY: the GIL is held.
+        let py = unsafe { Python::assume_attached() };
+        types::strided(py).map(Bound::into_ptr).ok_or_else(|| err!(Runtime, "internal error: no layout"))
+    }),
+    write(
+        c"requires_grad",
+        "_bool",
+        c"Whether operations on this tensor are recorded for backward.",
+        |t, _| truth(t.requires_grad()),
+        |t, _, v| {
+            // SAFETY: static objects.
+            let on = unsafe {
+                if v.is_null() || (v != ffi::Py_True() && v != ffi::Py_False()) {
+                    bail!(Runtime, "requires_grad must be a bool");
+                }
+                v == ffi::Py_True()
+            };
+            t.set_requires_grad(on)
+        },
+    ),
+    write(
+        c"grad",
+        "Tensor | None",
+        c"The gradient that backward accumulates here; None before the first.",
+        autograd::get_grad,
+        autograd::set_grad,
+    ),
+    read(c"grad_fn", "Any", c"The graph node that made this tensor; None for a leaf.", |t, _| autograd::grad_fn(t)),
+    read(c"is_leaf", "_bool", c"Whether no recorded operation made this tensor.", |t, _| truth(t.is_leaf())),
+    read(c"retains_grad", "_bool", c"Whether this non-leaf keeps its gradient.", |t, _| {
+        truth(!t.is_leaf() && t.extra(|e| e.retained.is_some()) == Some(true))
+    }),
+    read(c"output_nr", "int", c"Which output of `grad_fn` this is.", |t, _| count(t.output_nr() as usize)),
+    write(
+        c"data",
+        "Tensor",
+        c"The same memory outside the graph, with versions of its own.",
+        |t, _| {
+            let alias = Tensor::new(t.array().clone());
+            alias.with_extra(|e| e.version = Some(0));
+            checked(wrap(alias))
+        },
+        set_data,
+    ),
+    read(c"T", "Tensor", c"All dims in reverse order.", |t, _| {
+        if t.ndim() != 2 && t.ndim() != 0 {
+            mode::warn(
+                "The use of `x.T` on tensors of dimension other than 2 to reverse their shape is deprecated and it will \
+                 throw an error in a future release. Consider `x.mT` to transpose batches of matrices or \
+                 `x.permute(*torch.arange(x.ndim - 1, -1, -1))` to reverse the dimensions of a tensor.",
+            )?;
+        }
+        checked(wrap(if t.ndim() == 2 { t.transpose(0, 1)? } else { t.reversed()? }))
+    }),
+    read(c"mT", "Tensor", c"The last two dims swapped.", |t, _| checked(wrap(t.mt()?))),
+    read(c"H", "Tensor", c"A matrix transposed (and conjugated, were it complex).", |t, _| match t.ndim() {
+        0 | 2 => checked(wrap(if t.ndim() == 2 { t.transpose(0, 1)? } else { t.clone() })),
+        n => bail!(Runtime, "tensor.H is only supported on matrices (2-D tensors). Got {n}-D tensor."),
+    }),
+    read(c"mH", "Tensor", c"The last two dims swapped (and conjugated, were it complex).", |t, _| {
+        checked(wrap(t.mt()?))
+    }),
+    read(c"ndim", "int", c"The number of dims.", |t, _| count(t.ndim())),
+    read(c"itemsize", "int", c"Bytes per element.", |t, _| count(t.dtype().size())),
+    read(c"nbytes", "int", c"Bytes of all elements.", |t, _| count(t.dtype().size() * t.numel())),
+    read(c"_version", "int", c"How often the memory was changed in place.", |t, _| count(t.version() as usize)),
+    read(c"_base", "Tensor | None", c"The tensor that this is a view of.", |t, _| match t.base() {
+        Some(base) => checked(wrap(base)),
+        None => Ok(none()),
+    }),
+    read(c"is_cpu", "_bool", c"Whether the elements are in main memory.", |t, _| {
+        truth(t.device().kind == crate::core::DeviceKind::Cpu)
+    }),
+    read(c"is_cuda", "_bool", c"False: there is no CUDA here.", |_, _| truth(false)),
+    read(c"is_mps", "_bool", c"False.", |_, _| truth(false)),
+    read(c"is_meta", "_bool", c"False.", |_, _| truth(false)),
+    read(c"is_sparse", "_bool", c"False.", |_, _| truth(false)),
+    read(c"is_quantized", "_bool", c"False.", |_, _| truth(false)),
+    read(c"is_nested", "_bool", c"False.", |_, _| truth(false)),
+    read(c"__array_priority__", "int", c"NumPy leaves operators between arrays and tensors to us.", |_, _| count(1000)),
+];
+
+fn set_data(t: &Tensor, _: P, v: P) -> Result<()> {
+    // SAFETY: a live object, or null.
+    let new = if v.is_null() { None } else { unsafe { as_tensor(v) } };
+    let Some(new) = new else {
+        if v.is_null() {
+            bail!(Runtime, "Deleting tensor data is not allowed. Delete tensor instead!");
+        }
+        bail!(Type, "Variable data has to be a tensor, but got {}", type_name(v));
+    };
+    if t.requires_grad() && !new.dtype().is_float() {
+        bail!(Runtime, "data set to a tensor that requires gradients must be floating point or complex dtype");
+    }
+    let version = t.version();
+    t.set_array(new.array().clone());
+    // The tensor keeps its own version, whatever the memory's.
+    t.with_extra(|e| e.version = Some(version));
+    Ok(())
+}
+
+unsafe extern "C" fn get(o: P, closure: *mut c_void) -> P {
+    // SAFETY: the closure is an entry of the table above; `o` is a tensor object, says the descriptor.
+    let attribute = unsafe { &*closure.cast::<Attribute>() };
+    let run = || {
+        // SAFETY: as above.
+        let t = unsafe { as_tensor(o) }.ok_or_else(|| err!(Runtime, "a tensor that was taken apart"))?;
+        (attribute.get)(t, o)
+    };
+    match catch_unwind(AssertUnwindSafe(run)) {
+        Ok(Ok(p)) => p,
+        Ok(Err(e)) => raise(e),
+        Err(panic) => raise(panicked(&attribute.name.to_string_lossy(), &*panic)),
+    }
+}
+
+unsafe extern "C" fn set(o: P, value: P, closure: *mut c_void) -> c_int {
+    // SAFETY: as `get`.
+    let attribute = unsafe { &*closure.cast::<Attribute>() };
+    done(&attribute.name.to_string_lossy(), || {
+        // SAFETY: as `get`.
+        let t = unsafe { as_tensor(o) }.ok_or_else(|| err!(Runtime, "a tensor that was taken apart"))?;
+        match attribute.set {
+            Some(set) => set(t, o, value),
+            None => bail!(Runtime, "internal error: attribute without a setter"),
+        }
+    })
+}
+
+/// The frame of slots that return 0 or -1.
+fn done(name: &str, f: impl FnOnce() -> Result<()>) -> c_int {
+    gil::settle();
+    let e = match catch_unwind(AssertUnwindSafe(f)) {
+        Ok(Ok(())) => return 0,
+        Ok(Err(e)) => e,
+        Err(panic) => panicked(name, &*panic),
+    };
+    raise(e);
+    -1
+}
+
+/// The table of getters and setters for the type.
+pub fn getters() -> Vec<ffi::PyGetSetDef> {
+    ATTRIBUTES
+        .iter()
+        .map(|a| ffi::PyGetSetDef {
+            name: a.name.as_ptr(),
+            get: Some(get),
+            set: a.set.map(|_| set as ffi::setter),
+            doc: a.doc.as_ptr(),
+            closure: std::ptr::from_ref(a).cast_mut().cast(),
+        })
+        .collect()
+}
+
+/// # Safety
+/// `o` is the first argument of a slot of the type.
+#[inline]
+unsafe fn this<'a>(o: P) -> Result<&'a Tensor> {
+    // SAFETY: says the caller.
+    unsafe { as_tensor(o) }.ok_or_else(|| err!(Runtime, "a tensor that was taken apart"))
+}
+
+unsafe extern "C" fn length(o: P) -> ffi::Py_ssize_t {
+    // SAFETY: a slot argument.
+    match unsafe { this(o) } {
+        Ok(t) if t.ndim() > 0 => t.shape()[0] as ffi::Py_ssize_t,
+        Ok(_) => {
+            raise(err!(Type, "len() of a 0-d tensor"));
+            -1
+        }
+        Err(e) => {
+            raise(e);
+            -1
+        }
+    }
+}
+
+unsafe extern "C" fn iterate(o: P) -> P {
+    guarded("__iter__", || {
+        // SAFETY: a slot argument.
+        let t = unsafe { this(o)? };
+        if t.ndim() == 0 {
+            bail!(Type, "iteration over a 0-d tensor");
+        }
+        let parts = index::unbind(t)?;
+        // SAFETY: the GIL is held; the tuple is given up to its iterator.
+        unsafe {
+            let iterator = ffi::PyObject_GetIter(parts);
+            ffi::Py_DECREF(parts);
+            checked(iterator).map(Some)
+        }
+    })
+}
+
+unsafe extern "C" fn contains(o: P, value: P) -> c_int {
+    let mut found = 0;
+    let failed = done("__contains__", || {
+        // SAFETY: slot arguments; every new reference is given back.
+        unsafe {
+            if as_tensor(value).is_none() && super::convert::number(value, false)?.is_none() {
+                bail!(
+                    Runtime,
+                    "Tensor.__contains__ only supports Tensor or scalar, but you passed in a {}.",
+                    text_of(ffi::PyObject_Str(ffi::Py_TYPE(value).cast()))
+                );
+            }
+            let equal = checked(ffi::PyObject_RichCompare(o, value, ffi::Py_EQ))?;
+            let any = ffi::PyObject_CallMethod(equal, c"any".as_ptr(), std::ptr::null());
+            ffi::Py_DECREF(equal);
+            let any = checked(any)?;
+            found = ffi::PyObject_IsTrue(any);
+            ffi::Py_DECREF(any);
+            if found < 0 { Err(fetched()) } else { Ok(()) }
+        }
+    });
+    if failed < 0 { -1 } else { found }
+}
+
+/// The text of a new str reference, which is given up.
+fn text_of(o: P) -> String {
+    if o.is_null() {
+        return String::new();
+    }
+    let text = super::convert::text(o).ok().flatten().unwrap_or_default().to_string();
+    // SAFETY: a new reference.
+    unsafe { ffi::Py_DECREF(o) };
+    text
+}
+
+unsafe extern "C" fn get_item(o: P, key: P) -> P {
+    // SAFETY: slot arguments.
+    guarded("__getitem__", || unsafe { checked(wrap(index::read(this(o)?, key)?)).map(Some) })
+}
+
+unsafe extern "C" fn set_item(o: P, key: P, value: P) -> c_int {
+    done("__setitem__", || {
+        if value.is_null() {
+            bail!(Type, "Tensor does not support deleting items");
+        }
+        // SAFETY: slot arguments.
+        unsafe { index::write(this(o)?, key, value) }
+    })
+}
+
+unsafe extern "C" fn is_true(o: P) -> c_int {
+    let mut answer = 0;
+    let failed = done("__bool__", || {
+        // SAFETY: a slot argument.
+        let t = unsafe { this(o)? };
+        match t.numel() {
+            1 => answer = !item(t.array()).is_zero() as c_int,
+            0 => bail!(Runtime, "Boolean value of Tensor with no values is ambiguous"),
+            _ => {
+                return Err(err!(Runtime, "Boolean value of Tensor with more than one value is ambiguous")
+                    .hint("this tensor has more than one element; reduce it first, with .any() or .all()"));
+            }
+        }
+        Ok(())
+    });
+    if failed < 0 { -1 } else { answer }
+}
+
+/// The only element, for conversions.
+fn only(t: &Tensor) -> Result<Number> {
+    if t.numel() != 1 {
+        bail!(Value, "only one element tensors can be converted to Python scalars");
+    }
+    Ok(item(t.array()))
+}
+
+unsafe extern "C" fn to_int(o: P) -> P {
+    guarded("__int__", || {
+        // SAFETY: a slot argument; PyLong_FromDouble has Python's errors for NaN and infinities.
+        unsafe {
+            checked(match only(this(o)?)? {
+                Number::Float(f) => ffi::PyLong_FromDouble(f),
+                n => ffi::PyLong_FromLongLong(n.to_i64()),
+            })
+            .map(Some)
+        }
+    })
+}
+
+unsafe extern "C" fn to_float(o: P) -> P {
+    guarded("__float__", || {
+        // SAFETY: a slot argument.
+        unsafe { checked(ffi::PyFloat_FromDouble(only(this(o)?)?.to_f64())).map(Some) }
+    })
+}
+
+unsafe extern "C" fn to_index(o: P) -> P {
+    guarded("__index__", || {
+        // SAFETY: a slot argument.
+        let t = unsafe { this(o)? };
+        if t.numel() != 1 || t.dtype().is_float() {
+            bail!(Type, "only integer tensors of a single element can be converted to an index");
+        }
+        // SAFETY: the GIL is held.
+        checked(unsafe { ffi::PyLong_FromLongLong(item(t.array()).to_i64()) }).map(Some)
+    })
+}
+
+/// `repr(x)` and `str(x)`. A subclass other than Parameter goes by its own name.
+unsafe extern "C" fn repr(o: P) -> P {
+    guarded("__repr__", || {
+        // SAFETY: a slot argument.
+        let t = unsafe { this(o)? };
+        // SAFETY: as above.
+        let class = unsafe { ffi::Py_TYPE(o) };
+        let name = (!super::object::is_plain(class)).then(|| type_name(o));
+        let text = crate::tensor::display::show(t, name.as_deref())?;
+        // SAFETY: the GIL is held; the text is UTF-8 of that length.
+        checked(unsafe { ffi::PyUnicode_FromStringAndSize(text.as_ptr().cast(), text.len() as ffi::Py_ssize_t) })
+            .map(Some)
+    })
+}
+
+/// `Tensor(2, 3)`, `Tensor([1, 2])`, `Tensor()`: PyTorch's old constructor, always of the default dtype.
+unsafe extern "C" fn make(class: *mut ffi::PyTypeObject, args: P, kwargs: P) -> P {
+    guarded("Tensor", || {
+        // SAFETY: slot arguments.
+        unsafe {
+            if !kwargs.is_null() && ffi::PyDict_Size(kwargs) > 0 {
+                bail!(Type, "Tensor() takes no keyword arguments");
+            }
+            let t = super::data::legacy(args)?;
+            let o = checked(super::object::wrap_as(t, class))?;
+            Ok(Some(o))
+        }
+    })
+}
+
+/// All slots of this room.
+pub fn slots() -> Vec<ffi::PyType_Slot> {
+    vec![
+        slot(ffi::Py_tp_new, make as *mut c_void),
+        slot(ffi::Py_tp_repr, repr as *mut c_void),
+        slot(ffi::Py_tp_iter, iterate as *mut c_void),
+        slot(ffi::Py_sq_length, length as *mut c_void),
+        slot(ffi::Py_mp_length, length as *mut c_void),
+        slot(ffi::Py_sq_contains, contains as *mut c_void),
+        slot(ffi::Py_mp_subscript, get_item as *mut c_void),
+        slot(ffi::Py_mp_ass_subscript, set_item as *mut c_void),
+        slot(ffi::Py_nb_bool, is_true as *mut c_void),
+        slot(ffi::Py_nb_int, to_int as *mut c_void),
+        slot(ffi::Py_nb_float, to_float as *mut c_void),
+        slot(ffi::Py_nb_index, to_index as *mut c_void),
+    ]
+}

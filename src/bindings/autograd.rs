@@ -1,0 +1,402 @@
+//! The graph as Python sees it: backward, grad, hooks, and node objects, which are made on demand and equal
+//! by node.
+
+use std::rc::Rc;
+
+use pyo3::ffi;
+use pyo3::prelude::*;
+use pyo3::types::{PyList, PyTuple};
+
+use super::call::none;
+use super::convert::{is_none, type_name};
+use super::errors::{OrForeign, P, checked, to_python};
+use super::hooks;
+use super::native::Native;
+use super::object::{as_tensor, track, wrap};
+use crate::autograd;
+use crate::core::shape::list;
+use crate::error::Result;
+use crate::tensor::{Arg, Args, Edge, Node, Tensor, display, mode};
+use crate::{bail, err};
+
+pub static ROWS: &[Native] = &[
+    Native {
+        schema: &[
+            "method.backward(Tensor self, Tensor? gradient=None, bool? retain_graph=None, bool create_graph=False, Any inputs=None) -> None",
+        ],
+        aliases: &[],
+        doc: "Adds the gradient of `self` to `.grad` of every leaf it was made from.\n\n`gradient` is the gradient of \
+              `self`, 1 for a scalar. `inputs` limits which leaves are written. The graph is freed unless `retain_graph`; \
+              with `create_graph` the gradients are recorded themselves.",
+        call: |a, _| {
+            let root = (a.t(0)?.clone(), a.opt_t(1).cloned());
+            let create = a.flag(3);
+            let inputs = inputs(a.opt_object(4))?;
+            autograd::backward(&[root], a.opt_flag(2).unwrap_or(create), create, inputs.as_deref())?;
+            Ok(none())
+        },
+    },
+    Native {
+        schema: &[
+            "function._backward(Any tensors, Any grad_tensors=None, bool? retain_graph=None, bool create_graph=False, Any inputs=None) -> None",
+        ],
+        aliases: &[],
+        doc: "`backward` of several roots at once.",
+        call: |a, _| {
+            let roots = pairs(a.opt_object(0), a.opt_object(1))?;
+            let create = a.flag(3);
+            let inputs = inputs(a.opt_object(4))?;
+            autograd::backward(&roots, a.opt_flag(2).unwrap_or(create), create, inputs.as_deref())?;
+            Ok(none())
+        },
+    },
+    Native {
+        schema: &[
+            "function._grad(Any outputs, Any inputs, Any grad_outputs=None, bool? retain_graph=None, bool create_graph=False, bool allow_unused=False) -> tuple",
+        ],
+        aliases: &[],
+        doc: "The gradients of `outputs` with respect to `inputs`, None where unused.",
+        call: |a, _| {
+            let outputs = pairs(a.opt_object(0), a.opt_object(2))?;
+            let inputs = inputs(a.opt_object(1))?.unwrap_or_default();
+            let create = a.flag(4);
+            let grads = autograd::grad(&outputs, &inputs, a.opt_flag(3).unwrap_or(create), create, a.flag(5))?;
+            // SAFETY: the GIL is held.
+            let py = unsafe { Python::assume_attached() };
+            let objects: Vec<Bound<'_, PyAny>> =
+                grads.into_iter().map(|g| object(py, g)).collect::<PyResult<_>>().or_foreign()?;
+            Ok(PyTuple::new(py, objects).or_foreign()?.into_ptr())
+        },
+    },
+    Native {
+        schema: &["method.requires_grad_(Tensor self, bool requires_grad=True) -> Tensor"],
+        aliases: &[],
+        doc: "Switches recording on or off for this tensor, and returns it.",
+        call: |a, this| {
+            a.t(0)?.set_requires_grad(a.flag(1))?;
+            Ok(again(this))
+        },
+    },
+    Native {
+        schema: &["method.retain_grad(Tensor self) -> None"],
+        aliases: &[],
+        doc: "Makes backward keep the gradient of this non-leaf in `.grad`.",
+        call: |a, this| {
+            autograd::retain_grad(a.t(0)?)?;
+            // SAFETY: a method's own object.
+            unsafe { track(this) };
+            Ok(none())
+        },
+    },
+    Native {
+        schema: &["method.register_hook(Tensor self, Any hook) -> Any"],
+        aliases: &[],
+        doc: "Calls `hook(grad)` whenever a gradient of this tensor is computed; what it returns, if not None, goes on \
+              in place of the gradient. The result has a method `remove()`.",
+        call: |a, this| register(a, this, false),
+    },
+    Native {
+        schema: &["method.register_post_accumulate_grad_hook(Tensor self, Any hook) -> Any"],
+        aliases: &[],
+        doc: "Calls `hook(tensor)` after backward has written this leaf's `.grad`.",
+        call: |a, this| register(a, this, true),
+    },
+    Native {
+        schema: &["method._is_view(Tensor self) -> bool"],
+        aliases: &[],
+        doc: "Whether this tensor shares another's memory as a view of it.",
+        call: |a, _| Ok(super::call::number(a.t(0)?.is_view().into())),
+    },
+];
+
+/// A new reference to the same object.
+pub fn again(o: P) -> P {
+    // SAFETY: a live object; the GIL is held.
+    unsafe { ffi::Py_INCREF(o) };
+    o
+}
+
+/// The Python object of an optional tensor.
+fn object(py: Python<'_>, t: Option<Tensor>) -> PyResult<Bound<'_, PyAny>> {
+    let p = t.map_or_else(none, wrap);
+    // SAFETY: a new reference, or null with an exception set.
+    unsafe { Bound::from_owned_ptr_or_err(py, p) }
+}
+
+/// A tensor, or a sequence of tensors; None for None.
+fn inputs(o: Option<*mut std::ffi::c_void>) -> Result<Option<Vec<Tensor>>> {
+    let Some(list) = optional(o)? else { return Ok(None) };
+    if list.is_empty() {
+        bail!(Runtime, "`inputs` argument to `backward()` cannot be empty.");
+    }
+    list.into_iter()
+        .map(|t| t.ok_or_else(|| err!(Type, "expected tensors, but got None")))
+        .collect::<Result<_>>()
+        .map(Some)
+}
+
+/// A tensor or None, or a sequence of such.
+fn optional(o: Option<*mut std::ffi::c_void>) -> Result<Option<Vec<Option<Tensor>>>> {
+    let Some(o) = o.map(|o| o.cast::<ffi::PyObject>()).filter(|&o| !is_none(o)) else { return Ok(None) };
+    // SAFETY: an argument of the call, alive during it.
+    unsafe {
+        if let Some(t) = as_tensor(o) {
+            return Ok(Some(vec![Some(t.clone())]));
+        }
+        let tuple = ffi::PySequence_Tuple(o);
+        let tuple = checked(tuple)?;
+        let mut out = Ok(Vec::new());
+        for i in 0..ffi::PyTuple_Size(tuple) {
+            let it = ffi::PyTuple_GetItem(tuple, i);
+            match (as_tensor(it), &mut out) {
+                (Some(t), Ok(list)) => list.push(Some(t.clone())),
+                (None, Ok(list)) if is_none(it) => list.push(None),
+                _ => out = Err(err!(Type, "expected a Tensor as element {i}, but got {}", type_name(it))),
+            }
+        }
+        ffi::Py_DECREF(tuple);
+        out.map(Some)
+    }
+}
+
+fn pairs(
+    roots: Option<*mut std::ffi::c_void>,
+    grads: Option<*mut std::ffi::c_void>,
+) -> Result<Vec<(Tensor, Option<Tensor>)>> {
+    let roots = inputs(roots)?.unwrap_or_default();
+    let grads = optional(grads)?.unwrap_or_else(|| vec![None; roots.len()]);
+    if grads.len() != roots.len() {
+        bail!(Runtime, "got {} tensors and {} gradients", roots.len(), grads.len());
+    }
+    Ok(roots.into_iter().zip(grads).collect())
+}
+
+pub fn get_grad(t: &Tensor, o: P) -> Result<P> {
+    // SAFETY: the tensor's own object. Whoever holds the gradient can hang `o` on it.
+    match t.grad() {
+        Some(g) => {
+            // SAFETY: as above.
+            unsafe { track(o) };
+            checked(wrap(g))
+        }
+        None => {
+            if !t.is_leaf() && t.extra(|e| e.retained.is_some()) != Some(true) {
+                mode::warn(
+                    "The .grad attribute of a Tensor that is not a leaf Tensor is being accessed. Its .grad attribute \
+                     won't be populated during autograd.backward(). If you indeed want the .grad field to be populated \
+                     for a non-leaf Tensor, use .retain_grad() on the non-leaf Tensor. If you access the non-leaf Tensor \
+                     by mistake, make sure you access the leaf Tensor instead.",
+                )?;
+            }
+            Ok(none())
+        }
+    }
+}
+
+pub fn set_grad(t: &Tensor, o: P, v: P) -> Result<()> {
+    if v.is_null() || is_none(v) {
+        t.set_grad(None);
+        return Ok(());
+    }
+    // SAFETY: a live object.
+    let Some(g) = (unsafe { as_tensor(v) }) else {
+        bail!(Type, "assigned grad expected to be a Tensor or None but got grad of type {}", type_name(v));
+    };
+    if g.is(t) {
+        bail!(Runtime, "can't assign Variable as its own grad");
+    }
+    if g.dtype() != t.dtype() {
+        bail!(
+            Runtime,
+            "attempting to assign a gradient with dtype '{}' to a tensor with grad_dtype '{}'. The gradient must match \
+             the tensor's grad_dtype (defaults to the tensor's dtype).",
+            g.dtype().scalar_name().to_lowercase(),
+            t.dtype().scalar_name()
+        );
+    }
+    if g.device() != t.device() {
+        bail!(
+            Runtime,
+            "attempting to assign a gradient located on device with index '{}' to a tensor located on '{}'",
+            g.device(),
+            t.device()
+        );
+    }
+    if g.shape() != t.shape() {
+        bail!(
+            Runtime,
+            "attempting to assign a gradient of size '{}' to a tensor of size '{}'. Please ensure that the gradient and \
+             the tensor are the same size",
+            list(g.shape()),
+            list(t.shape())
+        );
+    }
+    t.set_grad(Some(g.clone()));
+    // SAFETY: the tensor's own object.
+    unsafe { track(o) };
+    Ok(())
+}
+
+fn register(a: &Args, this: P, post: bool) -> Result<P> {
+    let t = a.t(0)?;
+    let Arg::Object(callable) = a.values.get(1).copied().unwrap_or(Arg::None) else {
+        bail!(Type, "register_hook: expected a callable");
+    };
+    let id = autograd::next_hook_id();
+    if post {
+        if !t.is_leaf() {
+            bail!(Runtime, "post accumulate grad hooks cannot be registered on non-leaf tensors");
+        }
+        // SAFETY: an argument of the call.
+        let hook = unsafe { hooks::hook(id, callable.cast()) };
+        t.with_extra(|e| e.post_hooks.push((id, hook)));
+    } else {
+        if !t.requires_grad() {
+            bail!(Runtime, "cannot register a hook on a tensor that doesn't require gradient");
+        }
+        // SAFETY: an argument of the call.
+        let hook = unsafe { hooks::hook(id, callable.cast()) };
+        match t.grad_fn()? {
+            Some(node) => node.with_extra(|e| e.hooks.push((t.output_nr(), id, hook))),
+            None => t.with_extra(|e| e.hooks.push((id, hook))),
+        }
+    }
+    // SAFETY: a method's own object: the hook may lead back to it.
+    unsafe { track(this) };
+    // SAFETY: the GIL is held.
+    let py = unsafe { Python::assume_attached() };
+    // SAFETY: as above.
+    let this = unsafe { Bound::from_borrowed_ptr(py, this) };
+    let weak = pyo3::types::PyWeakrefReference::new(&this).or_foreign()?;
+    Ok(Bound::new(py, RemovableHandle { id, tensor: weak.unbind() }).or_foreign()?.into_ptr())
+}
+
+/// What `register_hook` returns; it does not keep the tensor alive.
+#[pyclass(frozen, module = "rustgrad.utils.hooks")]
+pub struct RemovableHandle {
+    id: u64,
+    tensor: Py<pyo3::types::PyWeakrefReference>,
+}
+
+#[pymethods]
+impl RemovableHandle {
+    /// Take the hook off again.
+    fn remove(&self, py: Python<'_>) -> PyResult<()> {
+        use pyo3::types::PyWeakrefMethods;
+        let Some(o) = self.tensor.bind(py).upgrade() else { return Ok(()) };
+        // SAFETY: alive while `o` is.
+        let Some(t) = (unsafe { as_tensor(o.as_ptr()) }) else { return Ok(()) };
+        // Taken out first, dropped after the borrow: a hook's drop may run Python code.
+        let mut gone = Vec::new();
+        if t.extra(|_| ()).is_some() {
+            t.with_extra(|e| {
+                for list in [&mut e.hooks, &mut e.post_hooks] {
+                    while let Some(at) = list.iter().position(|(id, _)| *id == self.id) {
+                        gone.push(list.remove(at).1);
+                    }
+                }
+            });
+        }
+        let node = t.grad_fn().map_err(|e| to_python(py, e))?;
+        if let Some(node) = node.filter(|n| n.extra.borrow().is_some()) {
+            node.with_extra(|e| {
+                while let Some(at) = e.hooks.iter().position(|(_, id, _)| *id == self.id) {
+                    gone.push(e.hooks.remove(at).2);
+                }
+            });
+        }
+        drop(gone);
+        Ok(())
+    }
+    #[getter]
+    fn id(&self) -> u64 {
+        self.id
+    }
+    fn __enter__(slf: PyRef<'_, Self>) -> PyRef<'_, Self> {
+        slf
+    }
+    #[pyo3(signature = (*_args))]
+    fn __exit__(&self, py: Python<'_>, _args: &Bound<'_, PyTuple>) -> PyResult<()> {
+        self.remove(py)
+    }
+}
+
+/// What a node object stands for.
+enum Origin {
+    Node(Rc<Node>),
+    /// Edges point at leaves themselves.
+    Leaf(Tensor),
+}
+
+/// A node of the graph. Objects are made when asked for; two of one node are equal.
+#[pyclass(frozen, module = "rustgrad.autograd.graph", name = "Node")]
+pub struct NodeObject(Origin);
+
+// SAFETY: nodes and tensors are used and dropped with the GIL held only.
+unsafe impl Send for NodeObject {}
+// SAFETY: as above.
+unsafe impl Sync for NodeObject {}
+
+impl NodeObject {
+    fn id(&self) -> usize {
+        match &self.0 {
+            Origin::Node(n) => Rc::as_ptr(n).cast::<u8>() as usize,
+            Origin::Leaf(t) => t.id(),
+        }
+    }
+}
+
+#[pymethods]
+impl NodeObject {
+    /// The class name, as PyTorch's: `MulBackward0`.
+    fn name(&self) -> String {
+        match &self.0 {
+            Origin::Node(n) => display::class_name(n),
+            Origin::Leaf(_) => "AccumulateGrad".into(),
+        }
+    }
+    /// The nodes that gradients go to, with the number of their output.
+    #[getter]
+    fn next_functions<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
+        let list = PyList::empty(py);
+        if let Origin::Node(node) = &self.0 {
+            for edge in node.edges.borrow().iter() {
+                match edge {
+                    Edge::None => list.append((py.None(), 0))?,
+                    Edge::Leaf(t) => list.append((Bound::new(py, NodeObject(Origin::Leaf(t.clone())))?, 0))?,
+                    Edge::Node(n, nr) => list.append((Bound::new(py, NodeObject(Origin::Node(n.clone())))?, *nr))?,
+                }
+            }
+        }
+        Ok(list.to_tuple())
+    }
+    /// The leaf of an AccumulateGrad.
+    #[getter]
+    fn variable<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        match &self.0 {
+            Origin::Leaf(t) => object(py, Some(t.clone())),
+            Origin::Node(_) => Err(pyo3::exceptions::PyAttributeError::new_err("only AccumulateGrad has a variable")),
+        }
+    }
+    fn __repr__(&self) -> String {
+        format!("<{} object at {:#x}>", self.name(), self.id())
+    }
+    fn __hash__(&self) -> usize {
+        self.id() >> 4
+    }
+    fn __eq__(&self, other: &Bound<'_, PyAny>) -> bool {
+        other.cast::<NodeObject>().is_ok_and(|o| o.get().id() == self.id())
+    }
+}
+
+/// The node object of a tensor, or None.
+pub fn grad_fn(t: &Tensor) -> Result<P> {
+    match t.grad_fn()? {
+        None => Ok(none()),
+        Some(node) => {
+            // SAFETY: the GIL is held.
+            let py = unsafe { Python::assume_attached() };
+            Ok(Bound::new(py, NodeObject(Origin::Node(node))).or_foreign()?.into_ptr())
+        }
+    }
+}

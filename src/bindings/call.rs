@@ -1,0 +1,321 @@
+//! Calls: which overload takes these arguments, the call itself, and its results as Python objects.
+//!
+//! On the hot path nothing is allocated, hashed or locked: arguments live on the stack, keywords match by
+//! pointer, and the tensors are borrowed from the caller.
+
+use std::any::Any;
+use std::mem::MaybeUninit;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use pyo3::ffi;
+
+use super::convert::{Scratch, int};
+use super::entry::{Entry, Overload, Target};
+use super::errors::{P, checked, fetched, raise};
+use super::object::wrap;
+use super::{gil, mismatch};
+use crate::core::Number;
+use crate::error::Result;
+use crate::ops::schema::Type;
+use crate::tensor::apply::copy_to_out;
+use crate::tensor::def::MAX_ARGS;
+use crate::tensor::{Arg, Args, Outs, Tensor};
+use crate::{bail, err};
+
+/// The arguments of a C call with METH_FASTCALL | METH_KEYWORDS.
+#[derive(Clone, Copy)]
+pub struct Given {
+    /// `self`, for methods.
+    pub this: P,
+    pub args: *const P,
+    pub n: usize,
+    /// A tuple of names, or null; their values follow the positional arguments.
+    pub names: P,
+}
+
+impl Given {
+    /// # Safety
+    /// `i` is below the number of all arguments.
+    #[inline(always)]
+    pub unsafe fn at(&self, i: usize) -> P {
+        // SAFETY: says the caller.
+        unsafe { *self.args.add(i) }
+    }
+
+    #[inline(always)]
+    pub fn keywords(&self) -> usize {
+        // SAFETY: null or a tuple.
+        if self.names.is_null() { 0 } else { unsafe { ffi::PyTuple_Size(self.names) as usize } }
+    }
+}
+
+/// Why an overload does not take the arguments.
+#[derive(Clone, Copy)]
+pub enum Mismatch {
+    TooMany,
+    /// Keyword `.0` of the call is no parameter.
+    Keyword(usize),
+    /// Keyword `.0` of the call was given by position too.
+    Twice(usize),
+    /// Parameter `.0` is missing.
+    Missing(usize),
+    /// Parameter `.0` cannot be object `.1`.
+    Wrong(usize, P),
+}
+
+/// The C function of every installed name.
+///
+/// # Safety
+/// The arguments are those of a C call; the GIL is held.
+#[inline]
+pub unsafe fn dispatch(entry: &'static Entry, given: Given) -> P {
+    gil::settle();
+    // SAFETY: says the caller. Nothing is left half changed: an op's results are dropped in unwinding.
+    match catch_unwind(AssertUnwindSafe(|| unsafe { run(entry, given) })) {
+        Ok(Ok(result)) => result,
+        Ok(Err(e)) => raise(e),
+        Err(panic) => raise(panicked(&entry.name, &*panic)),
+    }
+}
+
+/// A panic is a mistake of ours, whatever the arguments: an exception, never the end of the process.
+#[cold]
+pub fn panicked(name: &str, panic: &(dyn Any + Send)) -> Box<crate::error::Error> {
+    let text = panic.downcast_ref::<&str>().copied().or(panic.downcast_ref::<String>().map(String::as_str));
+    err!(Runtime, "internal error in {name}: {}", text.unwrap_or("unknown panic"))
+}
+
+unsafe fn run(entry: &'static Entry, given: Given) -> Result<P> {
+    for overload in &entry.overloads {
+        let mut scratch = Scratch::new();
+        let mut values = [const { MaybeUninit::<Arg>::uninit() }; MAX_ARGS + 1];
+        // SAFETY: says the caller; the scratch outlives the values.
+        unsafe {
+            if bind(overload, given, &mut values, &mut scratch)?.is_none() {
+                let n = overload.template.len();
+                let values = std::slice::from_raw_parts(values.as_ptr().cast::<Arg>(), n);
+                return call(&entry.name, overload, values, given.this);
+            }
+        }
+    }
+    // SAFETY: says the caller.
+    Err(unsafe { mismatch::explain(entry, given) })
+}
+
+/// Fills `values` from the call's arguments; says why where that cannot be.
+///
+/// # Safety
+/// The arguments are those of a C call, alive like the scratch while the values are used.
+#[inline]
+pub unsafe fn bind<'a>(
+    o: &Overload,
+    given: Given,
+    values: &mut [MaybeUninit<Arg<'a>>; MAX_ARGS + 1],
+    scratch: &mut Scratch<'a>,
+) -> Result<Option<Mismatch>> {
+    // SAFETY: says the caller.
+    unsafe {
+        for (v, t) in values.iter_mut().zip(&o.template) {
+            v.write(*t);
+        }
+        if o.start == 1 {
+            match super::object::as_tensor(given.this) {
+                Some(t) => values[0].write(Arg::Tensor(t)),
+                None => return Ok(Some(Mismatch::Wrong(0, given.this))),
+            };
+        }
+        let mut seen = 0u32;
+        let mut positional = given.n;
+        if o.varargs && given.n >= 1 && (given.n > 1 || int_like(given.at(0))) {
+            match scratch.varargs(given.args, given.n)? {
+                Some(list) => values[o.start].write(list),
+                None => return Ok(Some(Mismatch::Wrong(o.start, given.at(0)))),
+            };
+            seen |= 1 << o.start;
+            positional = 0;
+        } else if given.n + o.start > o.positional {
+            return Ok(Some(Mismatch::TooMany));
+        }
+        for i in 0..positional {
+            let at = o.start + i;
+            match scratch.convert(given.at(i), &o.schema.params[at])? {
+                Some(v) => values[at].write(v),
+                None => return Ok(Some(Mismatch::Wrong(at, given.at(i)))),
+            };
+            seen |= 1 << at;
+        }
+        for k in 0..given.keywords() {
+            let Some(at) = keyword(o, ffi::PyTuple_GetItem(given.names, k as ffi::Py_ssize_t)) else {
+                return Ok(Some(Mismatch::Keyword(k)));
+            };
+            if seen >> at & 1 == 1 {
+                return Ok(Some(Mismatch::Twice(k)));
+            }
+            let value = given.at(given.n + k);
+            match scratch.convert(value, &o.schema.params[at])? {
+                Some(v) => values[at].write(v),
+                None => return Ok(Some(Mismatch::Wrong(at, value))),
+            };
+            seen |= 1 << at;
+        }
+        let missing = o.required & !seen;
+        Ok(if missing != 0 { Some(Mismatch::Missing(missing.trailing_zeros() as usize)) } else { None })
+    }
+}
+
+#[inline]
+fn int_like(o: P) -> bool {
+    matches!(int(o), Ok(Some(_)))
+}
+
+/// The parameter that keyword `name` means: by pointer, since names are interned; then by value; then NumPy's.
+unsafe fn keyword(o: &Overload, name: P) -> Option<usize> {
+    for (i, &n) in o.names.iter().enumerate().skip(o.start) {
+        if n == name {
+            return Some(i);
+        }
+    }
+    // SAFETY: live strings.
+    let same = |n: P| unsafe { ffi::PyUnicode_Compare(n, name) == 0 };
+    for (i, &n) in o.names.iter().enumerate().skip(o.start) {
+        if same(n) {
+            return Some(i);
+        }
+    }
+    if !o.numpy {
+        return None;
+    }
+    let text = super::convert::text(name).ok()??;
+    let wanted: &str = match text {
+        "axis" => "dim",
+        "keepdims" => "keepdim",
+        "x" | "a" | "x1" => "input",
+        "x2" => "other",
+        _ => return None,
+    };
+    o.schema.params.iter().enumerate().skip(o.start).find(|(_, p)| p.name == wanted).map(|(i, _)| i)
+}
+
+unsafe fn call(name: &str, o: &Overload, values: &[Arg], this: P) -> Result<P> {
+    let (values, out) = match o.out {
+        Some(at) => (&values[..at], Some(values[at])),
+        None => (values, None),
+    };
+    let one;
+    let out: &[&Tensor] = match out {
+        Some(Arg::Tensor(t)) => {
+            one = [t];
+            &one
+        }
+        Some(Arg::Tensors(list)) => list,
+        _ => &[],
+    };
+    let args = Args { overload: o.index, values, inplace: o.inplace, out };
+    match o.target {
+        Target::Native(native) => (native.call)(&args, this),
+        Target::Op(def) => finish(name, o, &args, (def.call)(&args)?),
+    }
+}
+
+/// The results as Python objects.
+#[inline]
+fn finish(name: &str, o: &Overload, args: &Args, outs: Outs) -> Result<P> {
+    match outs {
+        Outs::Tensor(t) if args.out.is_empty() && !args.inplace => checked(wrap(t)),
+        Outs::Tensor(_) | Outs::This if args.inplace => first(args),
+        Outs::Tensor(t) => {
+            let &[out] = args.out else { bail!(Type, "{name}(): out takes one tensor") };
+            copy_to_out(name, &t, out)?;
+            checked(wrap(out.clone()))
+        }
+        Outs::This => first(args),
+        Outs::Many(list) => many(name, o, args, list),
+        // SAFETY: the GIL is held; each call gives a new reference.
+        Outs::Number(n) => checked(number(n)),
+        // SAFETY: as above.
+        Outs::Bool(b) => checked(unsafe { ffi::PyBool_FromLong(b as std::ffi::c_long) }),
+        Outs::Ints(list) => {
+            // SAFETY: as above; the fresh tuple takes over each item.
+            let tuple = checked(unsafe { ffi::PyTuple_New(list.len() as ffi::Py_ssize_t) })?;
+            for (i, v) in list.into_iter().enumerate() {
+                // SAFETY: as above.
+                unsafe { ffi::PyTuple_SetItem(tuple, i as ffi::Py_ssize_t, ffi::PyLong_FromLongLong(v)) };
+            }
+            Ok(tuple)
+        }
+        Outs::None => Ok(none()),
+    }
+}
+
+pub fn none() -> P {
+    // SAFETY: a static object.
+    unsafe {
+        ffi::Py_INCREF(ffi::Py_None());
+        ffi::Py_None()
+    }
+}
+
+/// A Python int, float or bool.
+pub fn number(n: Number) -> P {
+    // SAFETY: the GIL is held.
+    unsafe {
+        match n {
+            Number::Bool(b) => ffi::PyBool_FromLong(b as std::ffi::c_long),
+            Number::Int(i) => ffi::PyLong_FromLongLong(i),
+            Number::Float(f) => ffi::PyFloat_FromDouble(f),
+        }
+    }
+}
+
+/// The object of the first tensor argument.
+fn first(args: &Args) -> Result<P> {
+    checked(wrap(args.t(0)?.clone()))
+}
+
+fn many(name: &str, o: &Overload, args: &Args, list: Vec<Tensor>) -> Result<P> {
+    let list = if args.out.is_empty() {
+        list
+    } else {
+        if args.out.len() != list.len() {
+            bail!(Type, "{name}(): out must be a tuple of {} tensors, not of {}", list.len(), args.out.len());
+        }
+        for (t, out) in list.iter().zip(args.out) {
+            copy_to_out(name, t, out)?;
+        }
+        args.out.iter().map(|&t| t.clone()).collect()
+    };
+    let n = list.len();
+    // SAFETY: the GIL is held; the fresh sequence takes over each item, and is given up on failure.
+    unsafe {
+        let named = !o.class.is_null();
+        let result = checked(if named {
+            ffi::PyStructSequence_New(o.class.cast())
+        } else {
+            ffi::PyTuple_New(n as ffi::Py_ssize_t)
+        })?;
+        for (i, t) in list.into_iter().enumerate() {
+            let item = wrap(t);
+            if item.is_null() {
+                ffi::Py_DECREF(result);
+                return Err(fetched());
+            }
+            if named {
+                ffi::PyStructSequence_SetItem(result, i as ffi::Py_ssize_t, item);
+            } else {
+                ffi::PyTuple_SetItem(result, i as ffi::Py_ssize_t, item);
+            }
+        }
+        Ok(result)
+    }
+}
+
+/// Whether a parameter of this type can hold `o`, for messages.
+pub fn accepts(o: P, p: &crate::ops::schema::Param) -> bool {
+    let mut scratch = Scratch::new();
+    // SAFETY: the object is alive, and what is made of it is dropped before the scratch.
+    let found = unsafe { scratch.convert(o, p) };
+    match found {
+        Ok(v) => v.is_some(),
+        Err(_) => matches!(p.ty, Type::Tensors),
+    }
+}

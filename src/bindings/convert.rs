@@ -1,0 +1,490 @@
+//! From Python objects to the values of a schema. Exact types are asked first, by pointer; the rest follows
+//! PyTorch's rules: ints accept NumPy's and 0-d integer tensors, floats accept ints, nothing accepts str.
+
+use std::ptr::addr_of_mut;
+
+use pyo3::ffi;
+use pyo3::prelude::*;
+
+use super::errors::{P, fetched, foreign};
+use super::object::as_tensor;
+use super::types;
+use crate::core::{DType, Device, Number};
+use crate::device::rng::SharedGenerator;
+use crate::err;
+use crate::error::Result;
+use crate::ops::schema::{Param, Type};
+use crate::tensor::{Arg, Tensor};
+
+/// `str`, of an object's type, as messages spell it.
+pub fn type_name(o: P) -> String {
+    // SAFETY: the object is alive and the GIL is held.
+    unsafe { type_of_type(ffi::Py_TYPE(o)) }
+}
+
+/// # Safety
+/// `t` is a live type.
+unsafe fn type_of_type(t: *mut ffi::PyTypeObject) -> String {
+    // SAFETY: says the caller; the GIL is held.
+    unsafe {
+        let py = Python::assume_attached();
+        Bound::from_borrowed_ptr(py, t.cast())
+            .cast_into::<pyo3::types::PyType>()
+            .map(|t| t.name().map(|n| n.to_string()).unwrap_or_default())
+            .unwrap_or_default()
+    }
+}
+
+#[inline(always)]
+fn exact(o: P, t: *mut ffi::PyTypeObject) -> bool {
+    // SAFETY: the object is alive.
+    unsafe { ffi::Py_TYPE(o) == t }
+}
+
+#[inline(always)]
+pub fn is_none(o: P) -> bool {
+    // SAFETY: a static object.
+    o == unsafe { ffi::Py_None() }
+}
+
+#[inline]
+pub fn is_bool(o: P) -> bool {
+    exact(o, addr_of_mut!(ffi::PyBool_Type))
+}
+
+/// A scalar of NumPy's, which is no subclass of Python's numbers.
+pub fn is_numpy_scalar(o: P) -> bool {
+    // SAFETY: the object is alive and the GIL is held.
+    unsafe {
+        let t = ffi::Py_TYPE(o);
+        if ffi::PyType_GetSlot(t, ffi::Py_nb_index).is_null() && ffi::PyType_GetSlot(t, ffi::Py_nb_float).is_null() {
+            return false;
+        }
+        let py = Python::assume_attached();
+        let class = Bound::from_borrowed_ptr(py, t.cast());
+        class.getattr("__module__").is_ok_and(|m| m.eq("numpy").unwrap_or(false))
+            && !class.getattr("__name__").is_ok_and(|n| n.eq("ndarray").unwrap_or(false))
+    }
+}
+
+/// NumPy's bool, which has neither `__index__` nor a subclass relation.
+pub fn is_numpy_bool(o: P) -> bool {
+    matches!(type_name(o).as_str(), "bool" | "bool_") && !is_bool(o)
+}
+
+/// The value of a Python int; OverflowError beyond 64 bits.
+#[inline]
+fn long(o: P) -> Result<i64> {
+    // SAFETY: the object is alive and the GIL is held.
+    unsafe {
+        let v = ffi::PyLong_AsLongLong(o);
+        if v == -1 && !ffi::PyErr_Occurred().is_null() {
+            return Err(fetched());
+        }
+        Ok(v)
+    }
+}
+
+/// The value of a 0-d tensor that nobody differentiates, as PyTorch lets it stand for a number.
+fn zero_d(t: &Tensor) -> Option<Number> {
+    (t.ndim() == 0 && !t.requires_grad()).then(|| super::data::item(t.array()))
+}
+
+/// An int: Python's, NumPy's, or a 0-d integer tensor. None where `o` is something else.
+#[inline]
+pub fn int(o: P) -> Result<Option<i64>> {
+    if exact(o, addr_of_mut!(ffi::PyLong_Type)) {
+        return long(o).map(Some);
+    }
+    if is_bool(o) || exact(o, addr_of_mut!(ffi::PyFloat_Type)) || exact(o, addr_of_mut!(ffi::PyUnicode_Type)) {
+        return Ok(None);
+    }
+    int_slowly(o)
+}
+
+#[cold]
+fn int_slowly(o: P) -> Result<Option<i64>> {
+    // SAFETY: the object is alive and the GIL is held.
+    unsafe {
+        if let Some(t) = as_tensor(o) {
+            return Ok(match zero_d(t) {
+                Some(Number::Int(i)) => Some(i),
+                Some(Number::Bool(b)) if t.dtype() == DType::Bool => Some(b as i64),
+                _ => None,
+            });
+        }
+        let is_long = ffi::PyLong_Check(o) != 0;
+        if !is_long && (!is_numpy_scalar(o) || ffi::PyType_GetSlot(ffi::Py_TYPE(o), ffi::Py_nb_index).is_null()) {
+            return Ok(None);
+        }
+        let index = ffi::PyNumber_Index(o);
+        if index.is_null() {
+            return Err(fetched());
+        }
+        let v = long(index);
+        ffi::Py_DECREF(index);
+        v.map(Some)
+    }
+}
+
+/// A number: Python's, NumPy's or (where `tensors`) a 0-d tensor.
+#[inline]
+pub fn number(o: P, tensors: bool) -> Result<Option<Number>> {
+    // SAFETY: the object is alive and the GIL is held.
+    unsafe {
+        if exact(o, addr_of_mut!(ffi::PyFloat_Type)) {
+            return Ok(Some(Number::Float(ffi::PyFloat_AsDouble(o))));
+        }
+        if exact(o, addr_of_mut!(ffi::PyLong_Type)) {
+            return long(o).map(|v| Some(Number::Int(v)));
+        }
+        if is_bool(o) {
+            return Ok(Some(Number::Bool(o == ffi::Py_True())));
+        }
+        if exact(o, addr_of_mut!(ffi::PyUnicode_Type)) || is_none(o) {
+            return Ok(None);
+        }
+        number_slowly(o, tensors)
+    }
+}
+
+#[cold]
+unsafe fn number_slowly(o: P, tensors: bool) -> Result<Option<Number>> {
+    // SAFETY: the object is alive and the GIL is held.
+    unsafe {
+        if let Some(t) = as_tensor(o) {
+            return Ok(if tensors { zero_d(t) } else { None });
+        }
+        if ffi::PyFloat_Check(o) != 0 {
+            return Ok(Some(Number::Float(ffi::PyFloat_AsDouble(o))));
+        }
+        if ffi::PyLong_Check(o) != 0 {
+            return Ok(int_slowly(o)?.map(Number::Int));
+        }
+        if !is_numpy_scalar(o) {
+            return Ok(None);
+        }
+        if is_numpy_bool(o) {
+            return match ffi::PyObject_IsTrue(o) {
+                -1 => Err(fetched()),
+                b => Ok(Some(Number::Bool(b != 0))),
+            };
+        }
+        if let Some(i) = int_slowly(o)? {
+            return Ok(Some(Number::Int(i)));
+        }
+        let v = ffi::PyFloat_AsDouble(o);
+        if v == -1.0 && !ffi::PyErr_Occurred().is_null() {
+            // Complex: not a number that a dtype here can hold.
+            ffi::PyErr_Clear();
+            return Ok(None);
+        }
+        Ok(Some(Number::Float(v)))
+    }
+}
+
+#[inline]
+fn boolean(o: P) -> Option<bool> {
+    // SAFETY: static objects; IsTrue of a NumPy bool cannot fail.
+    unsafe {
+        if o == ffi::Py_True() {
+            Some(true)
+        } else if o == ffi::Py_False() {
+            Some(false)
+        } else if is_numpy_scalar(o) && is_numpy_bool(o) {
+            Some(ffi::PyObject_IsTrue(o) == 1)
+        } else {
+            None
+        }
+    }
+}
+
+/// The text of a str, as long as the object lives.
+pub fn text<'a>(o: P) -> Result<Option<&'a str>> {
+    // SAFETY: the UTF-8 form is kept by the object.
+    unsafe {
+        if ffi::PyUnicode_Check(o) == 0 {
+            return Ok(None);
+        }
+        let mut n = 0;
+        let p = ffi::PyUnicode_AsUTF8AndSize(o, &mut n);
+        if p.is_null() {
+            return Err(fetched());
+        }
+        Ok(std::str::from_utf8(std::slice::from_raw_parts(p.cast(), n as usize)).ok())
+    }
+}
+
+/// A dtype object, or one of Python's types that stand for one.
+#[inline]
+pub fn dtype(o: P) -> Option<DType> {
+    if let Some(d) = types::as_dtype(o) {
+        return Some(d);
+    }
+    if o == addr_of_mut!(ffi::PyFloat_Type).cast() {
+        // What Python calls float has 64 bits.
+        Some(DType::F64)
+    } else if o == addr_of_mut!(ffi::PyLong_Type).cast() {
+        Some(DType::I64)
+    } else if o == addr_of_mut!(ffi::PyBool_Type).cast() {
+        Some(DType::Bool)
+    } else {
+        None
+    }
+}
+
+/// A device object or string. Ints are PyTorch's way to say cuda.
+pub fn device(o: P) -> Result<Option<Device>> {
+    // SAFETY: the object is alive and the GIL is held.
+    let bound = unsafe { Bound::from_borrowed_ptr(Python::assume_attached(), o) };
+    if let Ok(d) = bound.cast::<types::Device>() {
+        return Ok(Some(d.get().0));
+    }
+    if let Some(s) = text(o)? {
+        return Device::parse(s).map(Some);
+    }
+    if exact(o, addr_of_mut!(ffi::PyLong_Type)) {
+        return types::device_of(&bound).map(Some).map_err(foreign);
+    }
+    Ok(None)
+}
+
+fn generator<'a>(o: P) -> Option<&'a SharedGenerator> {
+    // SAFETY: the object is alive, kept by the caller's arguments; the class is frozen.
+    unsafe {
+        let bound = Bound::from_borrowed_ptr(Python::assume_attached(), o);
+        let g = bound.cast::<types::Generator>().ok()?;
+        Some(&*(&g.get().0 as *const SharedGenerator))
+    }
+}
+
+/// What lists convert into, and what must stay alive until the call is over.
+pub struct Scratch<'a> {
+    ints: [i64; 16],
+    used: usize,
+    more: Vec<Box<[i64]>>,
+    floats: Vec<Box<[f64]>>,
+    bools: Vec<Box<[bool]>>,
+    tensors: Vec<Box<[&'a Tensor]>>,
+    keep: Vec<P>,
+}
+
+impl<'a> Scratch<'a> {
+    #[inline]
+    pub fn new() -> Scratch<'a> {
+        Scratch {
+            ints: [0; 16],
+            used: 0,
+            more: Vec::new(),
+            floats: Vec::new(),
+            bools: Vec::new(),
+            tensors: Vec::new(),
+            keep: Vec::new(),
+        }
+    }
+
+    /// `n` ints filled by `f`; None if one of them is no int.
+    ///
+    /// # Safety
+    /// The result is not used after the scratch is dropped or moved.
+    #[inline]
+    unsafe fn ints(&mut self, n: usize, mut f: impl FnMut(usize) -> Result<Option<i64>>) -> Result<Option<Arg<'a>>> {
+        let slot: &mut [i64] = if self.used + n <= self.ints.len() {
+            self.used += n;
+            &mut self.ints[self.used - n..self.used]
+        } else {
+            self.more.push(vec![0; n].into_boxed_slice());
+            match self.more.last_mut() {
+                Some(b) => b,
+                None => return Ok(None),
+            }
+        };
+        for (i, s) in slot.iter_mut().enumerate() {
+            match f(i)? {
+                Some(v) => *s = v,
+                None => return Ok(None),
+            }
+        }
+        // SAFETY: the scratch outlives the call that the argument is for.
+        Ok(Some(Arg::Ints(unsafe { std::slice::from_raw_parts(slot.as_ptr(), n) })))
+    }
+
+    /// All of `items` as ints: `x.view(2, 3)`.
+    ///
+    /// # Safety
+    /// As [`Scratch::ints`]; the objects are alive.
+    #[inline]
+    pub unsafe fn varargs(&mut self, items: *const P, n: usize) -> Result<Option<Arg<'a>>> {
+        // SAFETY: says the caller.
+        unsafe { self.ints(n, |i| int(*items.add(i))) }
+    }
+
+    /// A tuple with the items of a list or tuple, alive as long as the scratch; None for other objects.
+    ///
+    /// # Safety
+    /// `o` is alive.
+    unsafe fn items(&mut self, o: P) -> Result<Option<(P, usize)>> {
+        // SAFETY: says the caller. A list is copied: another thread may change it while a kernel runs.
+        unsafe {
+            if ffi::PyTuple_Check(o) != 0 {
+                return Ok(Some((o, ffi::PyTuple_Size(o) as usize)));
+            }
+            if ffi::PyList_Check(o) == 0 {
+                return Ok(None);
+            }
+            let tuple = ffi::PyList_AsTuple(o);
+            if tuple.is_null() {
+                return Err(fetched());
+            }
+            self.keep.push(tuple);
+            Ok(Some((tuple, ffi::PyTuple_Size(tuple) as usize)))
+        }
+    }
+
+    /// `o` as the parameter `p` wants it; None if it is of another type.
+    ///
+    /// # Safety
+    /// `o` and the scratch outlive the result; the GIL is held.
+    #[inline]
+    pub unsafe fn convert(&mut self, o: P, p: &Param) -> Result<Option<Arg<'a>>> {
+        // SAFETY: says the caller.
+        unsafe {
+            match p.ty {
+                Type::Tensor => {
+                    if let Some(t) = as_tensor(o) {
+                        return Ok(Some(Arg::Tensor(t)));
+                    }
+                }
+                Type::Operand => {
+                    if let Some(t) = as_tensor(o) {
+                        return Ok(Some(Arg::Tensor(t)));
+                    }
+                    if let Some(n) = number(o, false)? {
+                        return Ok(Some(Arg::Number(n)));
+                    }
+                }
+                Type::Scalar => {
+                    if let Some(n) = number(o, true)? {
+                        return Ok(Some(Arg::Number(n)));
+                    }
+                }
+                Type::Int => {
+                    if let Some(i) = int(o)? {
+                        return Ok(Some(Arg::Number(Number::Int(i))));
+                    }
+                }
+                Type::Bool => {
+                    if let Some(b) = boolean(o) {
+                        return Ok(Some(Arg::Bool(b)));
+                    }
+                }
+                Type::Ints => {
+                    if let Some(a) = self.int_list(o, p)? {
+                        return Ok(Some(a));
+                    }
+                }
+                _ => {
+                    if let Some(a) = self.convert_rare(o, p)? {
+                        return Ok(Some(a));
+                    }
+                }
+            }
+            Ok(if is_none(o) && p.optional { Some(Arg::None) } else { None })
+        }
+    }
+
+    /// # Safety
+    /// As [`Scratch::convert`].
+    unsafe fn int_list(&mut self, o: P, p: &Param) -> Result<Option<Arg<'a>>> {
+        // SAFETY: says the caller; items are alive while their tuple is.
+        unsafe {
+            if let Some((tuple, n)) = self.items(o)? {
+                return self.ints(n, |i| int(ffi::PyTuple_GetItem(tuple, i as ffi::Py_ssize_t)));
+            }
+            // A bare int stands for a list of as many as the schema says.
+            match int(o)? {
+                Some(v) => self.ints(p.len.unwrap_or(1), |_| Ok(Some(v))),
+                None => Ok(None),
+            }
+        }
+    }
+
+    /// # Safety
+    /// As [`Scratch::convert`].
+    #[cold]
+    unsafe fn convert_rare(&mut self, o: P, p: &Param) -> Result<Option<Arg<'a>>> {
+        // SAFETY: says the caller; boxes do not move their content, and live as long as the scratch.
+        unsafe {
+            Ok(match p.ty {
+                Type::Float => number(o, true)?.map(|n| Arg::Number(Number::Float(n.to_f64()))),
+                Type::Str => text(o)?.map(Arg::Str),
+                Type::DType => dtype(o).map(Arg::DType),
+                Type::Device => device(o)?.map(Arg::Device),
+                Type::Layout => {
+                    let bound = Bound::from_borrowed_ptr(Python::assume_attached(), o);
+                    bound.cast::<types::LayoutName>().ok().map(|_| Arg::None)
+                }
+                Type::MemoryFormat => {
+                    let bound = Bound::from_borrowed_ptr(Python::assume_attached(), o);
+                    bound.cast::<types::MemoryFormat>().ok().map(|m| Arg::Str(m.get().0))
+                }
+                Type::Generator => generator(o).map(Arg::Generator),
+                Type::Any => Some(Arg::Object(o.cast())),
+                Type::Tensors => {
+                    let Some((tuple, n)) = self.items(o)? else { return Ok(None) };
+                    let mut list = Vec::with_capacity(n);
+                    for i in 0..n {
+                        let item = ffi::PyTuple_GetItem(tuple, i as ffi::Py_ssize_t);
+                        match as_tensor(item) {
+                            Some(t) => list.push(t),
+                            None => {
+                                return Err(err!(
+                                    Type,
+                                    "expected Tensor as element {i} in argument 0, but got {}",
+                                    type_name(item)
+                                ));
+                            }
+                        }
+                    }
+                    self.tensors.push(list.into_boxed_slice());
+                    self.tensors.last().map(|b| Arg::Tensors(&*(&**b as *const [&Tensor])))
+                }
+                Type::Floats => {
+                    let Some((tuple, n)) = self.items(o)? else { return Ok(None) };
+                    let mut list = Vec::with_capacity(n);
+                    for i in 0..n {
+                        match number(ffi::PyTuple_GetItem(tuple, i as ffi::Py_ssize_t), true)? {
+                            Some(v) => list.push(v.to_f64()),
+                            None => return Ok(None),
+                        }
+                    }
+                    self.floats.push(list.into_boxed_slice());
+                    self.floats.last().map(|b| Arg::Floats(&*(&**b as *const [f64])))
+                }
+                Type::Bools => {
+                    let Some((tuple, n)) = self.items(o)? else { return Ok(None) };
+                    let mut list = Vec::with_capacity(n);
+                    for i in 0..n {
+                        match boolean(ffi::PyTuple_GetItem(tuple, i as ffi::Py_ssize_t)) {
+                            Some(v) => list.push(v),
+                            None => return Ok(None),
+                        }
+                    }
+                    self.bools.push(list.into_boxed_slice());
+                    self.bools.last().map(|b| Arg::Bools(&*(&**b as *const [bool])))
+                }
+                Type::Tensor | Type::Operand | Type::Scalar | Type::Int | Type::Bool | Type::Ints => None,
+            })
+        }
+    }
+}
+
+impl Drop for Scratch<'_> {
+    #[inline]
+    fn drop(&mut self) {
+        for &o in &self.keep {
+            // SAFETY: new references that `items` made; the GIL is held.
+            unsafe { ffi::Py_DECREF(o) };
+        }
+    }
+}

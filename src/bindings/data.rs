@@ -1,0 +1,471 @@
+//! Between Python data and tensors: `tensor(...)` from nested sequences with PyTorch's dtype inference and errors,
+//! and back: `item`, `tolist`.
+
+use std::ptr::addr_of_mut;
+
+use pyo3::ffi;
+
+use super::autograd::again;
+use super::call::number;
+use super::convert::{self, is_bool, is_none, type_name};
+use super::errors::{P, checked, fetched};
+use super::native::Native;
+use super::numpy;
+use super::object::{as_tensor, wrap};
+use crate::core::promote::promote;
+use crate::core::{DType, Device, Element, Layout, Meta, Number, Shape};
+use crate::device::Array;
+use crate::error::Result;
+use crate::tensor::{Args, Tensor, mode};
+use crate::{bail, dispatch, err};
+
+/// PyTorch's limit on nesting.
+const MAX_DIMS: usize = 128;
+
+pub static ROWS: &[Native] = &[
+    Native {
+        schema: &[
+            "function.tensor(Any data, *, dtype? dtype=None, Device? device=None, bool requires_grad=False, bool pin_memory=False) -> Tensor",
+        ],
+        aliases: &[],
+        doc: "A tensor with a copy of `data`: a number, nested sequences of numbers, a NumPy array, or a tensor.\n\n\
+              Floats have the default dtype, ints int64, bools bool; arrays and NumPy scalars keep theirs.",
+        call: |a, _| {
+            let device = device(a, 2)?;
+            let data = object(a, 0)?;
+            // SAFETY: an argument of the call.
+            if unsafe { as_tensor(data) }.is_some() {
+                mode::warn(
+                    "To copy construct from a tensor, it is recommended to use sourceTensor.detach().clone() or \
+                     sourceTensor.detach().clone().requires_grad_(True), rather than torch.tensor(sourceTensor).",
+                )?;
+            }
+            finish(from_data(data, a.opt_dtype(1), device, true)?, a.flag(3))
+        },
+    },
+    Native {
+        schema: &["function.as_tensor(Any data, dtype? dtype=None, Device? device=None) -> Tensor"],
+        aliases: &[],
+        doc: "A tensor of `data`, sharing its memory where it is a tensor or a NumPy array of that dtype.",
+        call: |a, _| {
+            let device = device(a, 2)?;
+            let data = object(a, 0)?;
+            // SAFETY: an argument of the call.
+            if let Some(t) = unsafe { as_tensor(data) } {
+                return match a.opt_dtype(1) {
+                    Some(d) if d != t.dtype() => checked(wrap(t.to_dtype(d)?)),
+                    _ => Ok(again(data)),
+                };
+            }
+            checked(wrap(from_data(data, a.opt_dtype(1), device, false)?))
+        },
+    },
+    Native {
+        schema: &[
+            "function.asarray(Any obj, *, dtype? dtype=None, Device? device=None, bool? copy=None, bool requires_grad=False) -> Tensor",
+        ],
+        aliases: &[],
+        doc: "A tensor of `obj`, sharing its memory where possible unless `copy`; `copy=False` forbids to copy.",
+        call: |a, _| {
+            let device = device(a, 2)?;
+            let data = object(a, 0)?;
+            let copy = a.opt_flag(3);
+            // SAFETY: an argument of the call.
+            let t = match unsafe { as_tensor(data) } {
+                Some(t) => {
+                    let wanted = a.opt_dtype(1).unwrap_or(t.dtype());
+                    if copy == Some(false) && wanted != t.dtype() {
+                        bail!(
+                            Value,
+                            "can't alias tensor with dtype '{}' into dtype '{}'.",
+                            t.dtype().name(),
+                            wanted.name()
+                        );
+                    }
+                    let t = if copy == Some(true) { t.cloned(crate::ops::copy::Format::Preserve)? } else { t.clone() };
+                    let t = t.to_dtype(wanted)?;
+                    if a.flag(4) && !t.requires_grad() { t.detach() } else { t }
+                }
+                None => {
+                    if copy == Some(false) && !numpy::is_array(data) {
+                        bail!(Value, "can't alias arbitrary sequence into a tensor.");
+                    }
+                    from_data(data, a.opt_dtype(1), device, copy == Some(true))?
+                }
+            };
+            finish(t, a.flag(4))
+        },
+    },
+    Native {
+        schema: &[
+            "method.new_tensor(Tensor self, Any data, *, dtype? dtype=None, Device? device=None, bool requires_grad=False, layout? layout=None, bool pin_memory=False) -> Tensor",
+        ],
+        aliases: &[],
+        doc: "A tensor with a copy of `data` and, unless told otherwise, the dtype and device of `self`.",
+        call: |a, _| {
+            let device = device(a, 3)?;
+            let dtype = a.opt_dtype(2).unwrap_or(a.t(0)?.dtype());
+            finish(from_data(object(a, 1)?, Some(dtype), device, true)?, a.flag(4))
+        },
+    },
+    Native {
+        schema: &["method.item(Tensor self) -> Number"],
+        aliases: &[],
+        doc: "The only element, as a Python number.",
+        call: |a, _| {
+            let t = a.t(0)?;
+            if t.numel() != 1 {
+                bail!(Runtime, "a Tensor with {} elements cannot be converted to Scalar", t.numel());
+            }
+            checked(number(item(t.array())))
+        },
+    },
+    Native {
+        schema: &["method.tolist(Tensor self) -> Any"],
+        aliases: &[],
+        doc: "The elements as nested lists of Python numbers; a number for a 0-d tensor.",
+        call: |a, _| {
+            let x = a.t(0)?.array();
+            to_list(x, 0, x.layout.offset)
+        },
+    },
+];
+
+/// Argument `i`, which the schema calls Any.
+fn object(a: &Args, i: usize) -> Result<P> {
+    a.opt_object(i).map(|o| o.cast()).ok_or_else(|| err!(Runtime, "internal error: argument {i} is not an object"))
+}
+
+/// The device of argument `i`, which must be one that tensors can be on.
+fn device(a: &Args, i: usize) -> Result<Device> {
+    let device = a.opt_device(i).unwrap_or(Device::CPU);
+    device.require("tensor")?;
+    Ok(device)
+}
+
+fn finish(t: Tensor, requires_grad: bool) -> Result<P> {
+    if requires_grad {
+        if !t.dtype().is_float() {
+            bail!(Runtime, "Only Tensors of floating point and complex dtype can require gradients");
+        }
+        t.set_requires_grad(true)?;
+    }
+    checked(wrap(t))
+}
+
+/// The first element.
+pub fn item(x: &Array) -> Number {
+    // SAFETY: the caller has checked that there is an element.
+    dispatch!(x.dtype, T => unsafe { element(x.ptr::<T>().read(), x.dtype) })
+}
+
+#[inline]
+fn element<T: Element>(v: T, dtype: DType) -> Number {
+    if dtype == DType::Bool {
+        Number::Bool(v.to_i64() != 0)
+    } else if dtype.is_float() {
+        Number::Float(v.to_f64())
+    } else {
+        Number::Int(v.to_i64())
+    }
+}
+
+/// Dim `dim` and those below it, from element `at` of the storage on.
+fn to_list(x: &Array, dim: usize, at: usize) -> Result<P> {
+    if dim == x.ndim() {
+        return checked(dispatch!(x.dtype, T => {
+            // SAFETY: `at` is an element of the layout.
+            let v = unsafe { x.storage.ptr().cast::<T>().add(at).read() };
+            number(element(v, x.dtype))
+        }));
+    }
+    let n = x.shape()[dim];
+    // SAFETY: the GIL is held; the fresh list takes over each item, and is given up on failure.
+    unsafe {
+        let list = checked(ffi::PyList_New(n as ffi::Py_ssize_t))?;
+        for i in 0..n {
+            let here = (at as isize + i as isize * x.strides()[dim]) as usize;
+            match to_list(x, dim + 1, here) {
+                Ok(v) => ffi::PyList_SetItem(list, i as ffi::Py_ssize_t, v),
+                Err(e) => {
+                    ffi::Py_DECREF(list);
+                    return Err(e);
+                }
+            };
+        }
+        Ok(list)
+    }
+}
+
+/// `Tensor(...)`: sizes, or data, as the default dtype.
+///
+/// # Safety
+/// `args` is a tuple.
+pub unsafe fn legacy(args: P) -> Result<Tensor> {
+    let dtype = mode::default_float();
+    // SAFETY: says the caller; items are borrowed.
+    unsafe {
+        let n = ffi::PyTuple_Size(args);
+        if n == 1 {
+            let first = ffi::PyTuple_GetItem(args, 0);
+            if let Some(t) = as_tensor(first) {
+                if t.dtype() != dtype {
+                    bail!(Type, "expected a tensor of dtype {} (got {})", dtype.name(), t.dtype().name());
+                }
+                return Ok(super::methods::alias(t));
+            }
+            let is_size = ffi::Py_TYPE(first) == super::size::size_type();
+            if convert::int(first)?.is_none() && !is_size {
+                return from_data(first, Some(dtype), Device::CPU, true);
+            }
+        }
+        let mut shape = Shape::new();
+        let first = if n == 1 { ffi::PyTuple_GetItem(args, 0) } else { args };
+        let sizes = if ffi::PyTuple_Check(first) != 0 { first } else { args };
+        for i in 0..ffi::PyTuple_Size(sizes) {
+            let it = ffi::PyTuple_GetItem(sizes, i);
+            match convert::int(it)? {
+                Some(v) if v >= 0 => shape.push(v as usize),
+                Some(v) => bail!(Runtime, "Trying to create tensor with negative dimension {v}"),
+                None => bail!(Type, "new(): expected ints as sizes, but got {}", type_name(it)),
+            }
+        }
+        if n == 0 {
+            shape.push(0);
+        }
+        Ok(Tensor::new(Array::empty(Meta::new(Layout::contiguous(shape), dtype, Device::CPU))?))
+    }
+}
+
+/// A tensor of `data`; arrays and tensors are copied if `copy`.
+pub fn from_data(data: P, dtype: Option<DType>, device: Device, copy: bool) -> Result<Tensor> {
+    // SAFETY: an argument of the call.
+    if let Some(t) = unsafe { as_tensor(data) } {
+        let t = t.detach();
+        let wanted = dtype.unwrap_or(t.dtype());
+        return if wanted != t.dtype() {
+            t.to_dtype(wanted)
+        } else if copy {
+            t.cloned(crate::ops::copy::Format::Preserve)
+        } else {
+            Ok(t)
+        };
+    }
+    if numpy::is_array(data) {
+        let shared = numpy::share(data, copy)?;
+        return match dtype {
+            Some(d) if d != shared.dtype() => shared.to_dtype(d),
+            _ if copy => shared.cloned(crate::ops::copy::Format::Contiguous),
+            _ => Ok(shared),
+        };
+    }
+    let mut reader = Reader { values: Vec::new(), found: None, wanted: dtype };
+    let shape = sizes(data)?;
+    reader.infer(data, 0)?;
+    let dtype = dtype.or(reader.found).unwrap_or_else(mode::default_float);
+    reader.wanted = Some(dtype);
+    reader.values.reserve(shape.iter().product());
+    reader.store(data, &shape, 0)?;
+    let out = Array::empty(Meta::new(Layout::contiguous(shape), dtype, device))?;
+    dispatch!(dtype, T => {
+        let p = out.ptr::<T>();
+        for (i, v) in reader.values.iter().enumerate() {
+            let v = match v {
+                Number::Float(f) => T::from_f64(*f),
+                n => T::from_i64(n.to_i64()),
+            };
+            // SAFETY: one value per element, checked by `store`; the array is fresh.
+            unsafe { p.add(i).write(v) };
+        }
+    });
+    Ok(Tensor::new(out))
+}
+
+/// Whether `o` is a sequence to go into: list, tuple, range, tensor; never str.
+fn is_sequence(o: P) -> bool {
+    // SAFETY: a live object.
+    unsafe { ffi::PySequence_Check(o) != 0 }
+}
+
+/// The shape of nested sequences, by their first items.
+fn sizes(data: P) -> Result<Shape> {
+    let mut shape = Shape::new();
+    let mut at = data;
+    let mut owned: P = std::ptr::null_mut();
+    let mut run = || -> Result<()> {
+        loop {
+            // SAFETY: `at` is alive: an argument, or the reference in `owned`.
+            unsafe {
+                if let Some(t) = as_tensor(at) {
+                    if t.numel() == 1 {
+                        return Ok(());
+                    }
+                    t.shape().iter().for_each(|&n| shape.push(n));
+                    return Ok(());
+                }
+                if !is_sequence(at) || numpy::is_zero_d(at) {
+                    return Ok(());
+                }
+                let n = ffi::PySequence_Size(at);
+                if n < 0 {
+                    return Err(fetched());
+                }
+                shape.push(n as usize);
+                if shape.len() > MAX_DIMS {
+                    bail!(Value, "too many dimensions '{}'", type_name(data));
+                }
+                if n == 0 {
+                    return Ok(());
+                }
+                let first = checked(ffi::PySequence_GetItem(at, 0))?;
+                if ffi::PyUnicode_Check(first) != 0 {
+                    ffi::Py_DECREF(first);
+                    bail!(Value, "too many dimensions 'str'");
+                }
+                let old = std::mem::replace(&mut owned, first);
+                ffi::Py_XDECREF(old);
+                at = first;
+            }
+        }
+    };
+    let outcome = run();
+    // SAFETY: the reference is ours.
+    unsafe { ffi::Py_XDECREF(owned) };
+    outcome.map(|()| shape)
+}
+
+struct Reader {
+    values: Vec<Number>,
+    found: Option<DType>,
+    wanted: Option<DType>,
+}
+
+impl Reader {
+    fn see(&mut self, d: DType) {
+        self.found = Some(self.found.map_or(d, |f| promote(f, d)));
+    }
+
+    /// The dtype that PyTorch would infer; not asked for where the caller names one.
+    fn infer(&mut self, o: P, depth: usize) -> Result<()> {
+        if self.wanted.is_some() {
+            return Ok(());
+        }
+        // SAFETY: live objects; each new reference is given back.
+        unsafe {
+            let t = ffi::Py_TYPE(o);
+            if t == addr_of_mut!(ffi::PyFloat_Type) {
+                self.see(mode::default_float());
+            } else if t == addr_of_mut!(ffi::PyLong_Type) {
+                self.see(DType::I64);
+            } else if is_bool(o) {
+                self.see(DType::Bool);
+            } else if let Some(t) = as_tensor(o) {
+                self.see(t.dtype());
+            } else if ffi::PyUnicode_Check(o) != 0 {
+                bail!(Type, "new(): invalid data type 'str'");
+            } else if let Some(d) = numpy::dtype_of(o) {
+                self.see(d?);
+            } else if ffi::PyFloat_Check(o) != 0 {
+                self.see(mode::default_float());
+            } else if ffi::PyLong_Check(o) != 0 {
+                self.see(DType::I64);
+            } else if is_sequence(o) {
+                if depth > MAX_DIMS {
+                    bail!(Type, "new(): self-referential lists are incompatible");
+                }
+                let n = ffi::PySequence_Size(o);
+                if n < 0 {
+                    return Err(fetched());
+                }
+                if n == 0 {
+                    self.see(mode::default_float());
+                }
+                for i in 0..n {
+                    let it = checked(ffi::PySequence_GetItem(o, i))?;
+                    let outcome = self.infer(it, depth + 1);
+                    ffi::Py_DECREF(it);
+                    outcome?;
+                }
+            } else {
+                bail!(Runtime, "Could not infer dtype of {}", type_name(o));
+            }
+        }
+        Ok(())
+    }
+
+    fn store(&mut self, o: P, shape: &[usize], dim: usize) -> Result<()> {
+        // SAFETY: live objects; each new reference is given back.
+        unsafe {
+            if let Some(t) = as_tensor(o) {
+                return self.store_tensor(t, &shape[dim..]);
+            }
+            if dim == shape.len() {
+                return self.store_number(o);
+            }
+            let n = if is_sequence(o) && !numpy::is_zero_d(o) { ffi::PySequence_Size(o) } else { -1 };
+            if n < 0 {
+                if !ffi::PyErr_Occurred().is_null() {
+                    return Err(fetched());
+                }
+                bail!(Type, "not a sequence");
+            }
+            if n as usize != shape[dim] {
+                bail!(Value, "expected sequence of length {} at dim {dim} (got {n})", shape[dim]);
+            }
+            for i in 0..n {
+                let it = checked(ffi::PySequence_GetItem(o, i))?;
+                let outcome = self.store(it, shape, dim + 1);
+                ffi::Py_DECREF(it);
+                outcome?;
+            }
+        }
+        Ok(())
+    }
+
+    fn store_tensor(&mut self, t: &Tensor, rest: &[usize]) -> Result<()> {
+        if !rest.is_empty() || t.numel() != 1 {
+            bail!(Value, "only one element tensors can be converted to Python scalars");
+        }
+        self.push(item(t.array()))
+    }
+
+    fn store_number(&mut self, o: P) -> Result<()> {
+        match convert::number(o, true)? {
+            Some(n) => self.push(n),
+            None if is_none(o) => bail!(Type, "must be real number, not NoneType"),
+            None => {
+                bail!(Type, "'{}' object cannot be interpreted as an integer", type_name(o))
+            }
+        }
+    }
+
+    /// Integers that do not fit raise; -1 in an unsigned type wraps, and floats are cut, as in PyTorch.
+    fn push(&mut self, n: Number) -> Result<()> {
+        if let Some(d) = self.wanted
+            && d.is_integral()
+            && !n.fits(d)
+            && !(d == DType::U8 && n.to_i64() < 0 && n.to_i64() >= -255)
+        {
+            bail!(Runtime, "value cannot be converted to type {} without overflow", d.name());
+        }
+        self.values.push(n);
+        Ok(())
+    }
+}
+
+/// A 0-d tensor with a number, which must fit the dtype.
+pub fn from_number(n: Number, dtype: DType) -> Result<Tensor> {
+    if dtype.is_integral() && !n.fits(dtype) && !(dtype == DType::U8 && n.to_i64() < 0 && n.to_i64() >= -255) {
+        bail!(Runtime, "value cannot be converted to type {} without overflow", dtype.name());
+    }
+    let out = Array::empty(Meta::new(Layout::contiguous(Shape::new()), dtype, Device::CPU))?;
+    dispatch!(dtype, T => {
+        let v = match n {
+            Number::Float(f) => T::from_f64(f),
+            n => T::from_i64(n.to_i64()),
+        };
+        // SAFETY: one element, freshly made.
+        unsafe { out.ptr::<T>().write(v) }
+    });
+    Ok(Tensor::new(out))
+}

@@ -1,0 +1,150 @@
+//! The registry as Python data: what stubs, docs and generated tests are made from.
+
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyList};
+
+use super::entry::{Entry, METHODS, Overload};
+use super::mismatch::literal;
+use crate::ops;
+use crate::ops::schema::{Param, Returns, Type};
+
+/// The type of a result, as Python writes it.
+pub fn returns(o: &Overload) -> String {
+    if o.inplace {
+        return "Tensor".into();
+    }
+    match &o.schema.returns {
+        Returns::Tensor => "Tensor".into(),
+        Returns::Tensors => "tuple[Tensor, ...]".into(),
+        Returns::Named(names) => format!("tuple[{}]", vec!["Tensor"; names.len()].join(", ")),
+        Returns::None => "None".into(),
+        Returns::Other(text) => (*text).into(),
+    }
+}
+
+/// The type of a parameter, as a stub writes it.
+fn annotation(p: &Param) -> String {
+    let base = match p.ty {
+        Type::Tensor => "Tensor",
+        Type::Operand => "Tensor | Number",
+        Type::Scalar => "Number | Tensor",
+        Type::Int => "int | Tensor",
+        Type::Float => "float | Tensor",
+        Type::Bool => "_bool",
+        Type::Str => "str",
+        Type::DType => "dtype | type",
+        Type::Device => "device | str | int",
+        Type::Layout => "layout",
+        Type::MemoryFormat => "memory_format",
+        Type::Generator => "Generator",
+        Type::Any => "Any",
+        Type::Tensors => "Sequence[Tensor]",
+        Type::Ints => "int | Sequence[int | Tensor]",
+        Type::Floats => "Sequence[float]",
+        Type::Bools => "Sequence[_bool]",
+    };
+    if p.optional && p.ty != Type::Any { format!("{base} | None") } else { base.into() }
+}
+
+/// One `def` line of a stub, without its decorators and body.
+fn stub_line(entry: &Entry, o: &Overload) -> String {
+    let mut parts = Vec::new();
+    let mut star = false;
+    for (i, p) in o.schema.params.iter().enumerate() {
+        if entry.method && i == 0 {
+            parts.push("self".to_string());
+            continue;
+        }
+        if p.keyword_only && !star {
+            // After `*size: int` names are keyword-only anyway.
+            if !o.varargs {
+                parts.push("*".into());
+            }
+            star = true;
+        }
+        parts.push(match &p.default {
+            None => format!("{}: {}", p.name, annotation(p)),
+            Some(d) => {
+                let d = literal(d);
+                let d = if d.ends_with("inf") { "..." } else { &d };
+                format!("{}: {} = {d}", p.name, annotation(p))
+            }
+        });
+    }
+    format!("def {}({}) -> {}: ...", entry.name, parts.join(", "), returns(o))
+}
+
+/// The same line with the sizes spread: `def view(self, *size: int)`.
+fn spread_line(entry: &Entry, o: &Overload) -> Option<String> {
+    if !o.varargs {
+        return None;
+    }
+    let mut parts = Vec::new();
+    for (i, p) in o.schema.params.iter().enumerate() {
+        parts.push(if entry.method && i == 0 {
+            "self".to_string()
+        } else if i == o.start {
+            format!("*{}: int | Tensor", p.name)
+        } else {
+            let d = p.default.as_ref().map(literal).unwrap_or_default();
+            format!("{}: {} = {d}", p.name, annotation(p))
+        });
+    }
+    Some(format!("def {}({}) -> {}: ...", entry.name, parts.join(", "), returns(o)))
+}
+
+/// `_describe()`: rows (the registry's), names (the installed callables), and the attributes of Tensor.
+pub fn describe<'py>(py: Python<'py>, entries: &[Entry]) -> PyResult<Bound<'py, PyDict>> {
+    let rows = PyList::empty(py);
+    for def in ops::registry() {
+        let row = PyDict::new(py);
+        row.set_item("schema", def.schema)?;
+        row.set_item("aliases", def.aliases)?;
+        row.set_item("doc", def.doc)?;
+        row.set_item("inplace", def.twins.inplace())?;
+        row.set_item("out", def.twins.out())?;
+        row.set_item("samples", def.samples)?;
+        rows.append(row)?;
+    }
+    let names = PyList::empty(py);
+    for entry in entries {
+        let item = PyDict::new(py);
+        item.set_item("name", &entry.name)?;
+        item.set_item("place", if entry.method { METHODS } else { entry.module })?;
+        let mut lines = Vec::new();
+        for o in &entry.overloads {
+            let line = stub_line(entry, o);
+            lines.extend(spread_line(entry, o));
+            lines.push(line);
+        }
+        let mut unique: Vec<String> = Vec::new();
+        lines.into_iter().for_each(|l| {
+            if !unique.contains(&l) {
+                unique.push(l);
+            }
+        });
+        item.set_item("stub", unique)?;
+        let mut docs: Vec<&str> = Vec::new();
+        entry.overloads.iter().map(|o| o.target.doc()).for_each(|d| {
+            if !docs.contains(&d) {
+                docs.push(d);
+            }
+        });
+        item.set_item("doc", docs.join("\n\n"))?;
+        names.append(item)?;
+    }
+    let attributes = PyList::empty(py);
+    for a in super::attributes::ATTRIBUTES {
+        let item = PyDict::new(py);
+        item.set_item("name", a.name.to_string_lossy())?;
+        item.set_item("type", a.stub)?;
+        item.set_item("writable", a.writable())?;
+        item.set_item("doc", a.doc.to_string_lossy())?;
+        attributes.append(item)?;
+    }
+    let out = PyDict::new(py);
+    out.set_item("attributes", attributes)?;
+    out.set_item("rows", rows)?;
+    out.set_item("names", names)?;
+    Ok(out)
+}

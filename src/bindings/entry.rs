@@ -1,0 +1,273 @@
+//! What one callable name is: its overloads, ready to be called. Built at import from the registry's schema
+//! lines and from the rows of [`super::native`]; never changed afterwards.
+
+use std::collections::HashMap;
+use std::ffi::CString;
+
+use pyo3::ffi;
+
+use super::errors::{P, checked, fetched};
+use super::native::Native;
+use crate::core::Number;
+use crate::error::Result;
+use crate::ops;
+use crate::ops::schema::{Default, Param, Place, Returns, Schema, Type};
+use crate::tensor::def::MAX_ARGS;
+use crate::tensor::{Arg, OpDef};
+use crate::{bail, err};
+
+/// What runs when an overload matches.
+#[derive(Clone, Copy)]
+pub enum Target {
+    Op(&'static OpDef),
+    Native(&'static Native),
+}
+
+impl Target {
+    pub fn doc(self) -> &'static str {
+        match self {
+            Target::Op(def) => def.doc,
+            Target::Native(n) => n.doc,
+        }
+    }
+}
+
+pub struct Overload {
+    pub schema: Schema,
+    /// Position of the schema line in its row.
+    pub index: usize,
+    pub target: Target,
+    pub inplace: bool,
+    /// Position of the `out` parameter, behind those of the schema line.
+    pub out: Option<usize>,
+    /// The parameters' names, interned.
+    pub names: Vec<P>,
+    /// What stands for parameters that are not given.
+    pub template: Vec<Arg<'static>>,
+    /// Parameters without a default, as bits.
+    pub required: u32,
+    /// 1 for methods: `self` is not among the arguments.
+    pub start: usize,
+    pub positional: usize,
+    /// `view(8, 8)`: the only positional parameter is a list of ints.
+    pub varargs: bool,
+    /// Whether NumPy's spellings are accepted.
+    pub numpy: bool,
+    /// The class of a named result.
+    pub class: P,
+}
+
+/// One callable in one place.
+pub struct Entry {
+    pub name: String,
+    pub method: bool,
+    /// The submodule, for functions.
+    pub module: &'static str,
+    pub overloads: Vec<Overload>,
+    pub name_c: CString,
+}
+
+// SAFETY: the object pointers inside are immortal and used with the GIL held only.
+unsafe impl Sync for Entry {}
+// SAFETY: as above.
+unsafe impl Send for Entry {}
+
+/// Collects entries by place and name, in the order of first sight.
+#[derive(Default)]
+pub struct Entries {
+    pub list: Vec<Entry>,
+    by_name: HashMap<(&'static str, String), usize>,
+}
+
+/// The key of methods among the modules' names.
+pub const METHODS: &str = "Tensor";
+
+impl Entries {
+    /// Every name of the registry and of the hand-written rows.
+    pub fn build() -> Result<Entries> {
+        let mut all = Entries::default();
+        for def in ops::registry() {
+            for (index, line) in def.schema.iter().enumerate() {
+                let schema = Schema::parse(line)?;
+                all.add_names(&schema, index, Target::Op(def))?;
+            }
+        }
+        for native in super::native::rows() {
+            for (index, line) in native.schema.iter().enumerate() {
+                let schema = Schema::parse(line)?;
+                all.add_names(&schema, index, Target::Native(native))?;
+            }
+        }
+        Ok(all)
+    }
+
+    /// A line under its own name and the aliases of its row, with the twins.
+    fn add_names(&mut self, schema: &Schema, index: usize, target: Target) -> Result<()> {
+        self.add_twins(schema.place, schema.name, schema, index, target)?;
+        let aliases = match target {
+            Target::Op(def) => def.aliases,
+            Target::Native(n) => n.aliases,
+        };
+        for alias in aliases {
+            let (place, name) = Place::split(alias);
+            let place = if place == Place::Both { schema.place } else { place };
+            self.add_twins(place, name, schema, index, target)?;
+        }
+        Ok(())
+    }
+
+    fn add_twins(&mut self, place: Place, name: &str, schema: &Schema, index: usize, target: Target) -> Result<()> {
+        let twins = match target {
+            Target::Op(def) => def.twins,
+            Target::Native(_) => crate::tensor::def::Twins::NONE,
+        };
+        let inplace = twins.inplace() && schema.has_self();
+        let out = twins.out() && place != Place::Nn;
+        let dunder = name.starts_with("__");
+        if place.is_method() || dunder {
+            self.add(METHODS, name, schema, index, target, false, false)?;
+            if inplace {
+                self.add(METHODS, &format!("{name}_"), schema, index, target, true, false)?;
+            }
+        }
+        if let Some(module) = place.module().filter(|_| !dunder) {
+            self.add(module, name, schema, index, target, false, out)?;
+            if inplace && module == "torch" {
+                self.add(module, &format!("{name}_"), schema, index, target, true, false)?;
+            }
+        }
+        Ok(())
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "the one place that brings them together")]
+    fn add(
+        &mut self,
+        module: &'static str,
+        name: &str,
+        schema: &Schema,
+        index: usize,
+        target: Target,
+        inplace: bool,
+        out: bool,
+    ) -> Result<()> {
+        let method = module == METHODS;
+        let overload = Overload::new(schema, index, target, method, inplace, out, name)?;
+        let at = match self.by_name.get(&(module, name.to_string())) {
+            Some(&at) => at,
+            None => {
+                let name_c = CString::new(name).map_err(|_| err!(Value, "a NUL in the name {name}"))?;
+                self.list.push(Entry { name: name.to_string(), method, module, overloads: Vec::new(), name_c });
+                self.by_name.insert((module, name.to_string()), self.list.len() - 1);
+                self.list.len() - 1
+            }
+        };
+        self.list[at].overloads.push(overload);
+        Ok(())
+    }
+}
+
+impl Overload {
+    fn new(
+        schema: &Schema,
+        index: usize,
+        target: Target,
+        method: bool,
+        inplace: bool,
+        out: bool,
+        name: &str,
+    ) -> Result<Overload> {
+        let mut schema = schema.clone();
+        if schema.params.len() > MAX_ARGS {
+            bail!(Value, "{name}: more than {MAX_ARGS} arguments");
+        }
+        if method && schema.params.is_empty() {
+            bail!(Value, "{name}: a method without self");
+        }
+        let template = schema.params.iter().map(|p| default_arg(p.default.as_ref())).collect::<Vec<_>>();
+        if !method && let Some(first) = schema.params.first_mut().filter(|p| p.name == "self") {
+            first.name = "input";
+        }
+        let positional = schema.positional();
+        let start = method as usize;
+        let varargs = positional == start + 1 && schema.params.get(start).is_some_and(|p| p.ty == Type::Ints);
+        let mut template = template;
+        let out_at = out.then_some(schema.params.len());
+        if out {
+            let many = matches!(schema.returns, Returns::Tensors | Returns::Named(_));
+            schema.params.push(Param {
+                name: "out",
+                ty: if many { Type::Tensors } else { Type::Tensor },
+                optional: true,
+                len: None,
+                default: Some(Default::None),
+                keyword_only: true,
+            });
+            template.push(Arg::None);
+        }
+        let mut required = 0u32;
+        let mut names = Vec::new();
+        for (i, p) in schema.params.iter().enumerate() {
+            if p.default.is_none() && i >= start {
+                required |= 1 << i;
+            }
+            let text = CString::new(p.name).map_err(|_| err!(Value, "a NUL in an argument's name"))?;
+            // SAFETY: the GIL is held at import; interned names live for ever.
+            names.push(checked(unsafe { ffi::PyUnicode_InternFromString(text.as_ptr()) })?);
+        }
+        let class = match &schema.returns {
+            Returns::Named(fields) => named_class(name, fields)?,
+            _ => std::ptr::null_mut(),
+        };
+        let numpy = schema.place != Place::Nn && matches!(target, Target::Op(_));
+        let out = out_at;
+        Ok(Overload {
+            schema,
+            index,
+            target,
+            inplace,
+            out,
+            names,
+            template,
+            required,
+            start,
+            positional,
+            varargs,
+            numpy,
+            class,
+        })
+    }
+}
+
+/// The value of a default; lists live for ever.
+fn default_arg(default: Option<&Default>) -> Arg<'static> {
+    match default {
+        None | Some(Default::None) => Arg::None,
+        Some(Default::Bool(b)) => Arg::Bool(*b),
+        Some(Default::Int(i)) => Arg::Number(Number::Int(*i)),
+        Some(Default::Float(f)) => Arg::Number(Number::Float(*f)),
+        Some(Default::Str(s)) => Arg::Str(s),
+        Some(Default::Ints(v)) => Arg::Ints(Box::leak(v.clone().into_boxed_slice())),
+    }
+}
+
+/// `rustgrad.return_types.max`: a tuple whose items have names. One class per name of an op.
+fn named_class(op: &str, fields: &[&'static str]) -> Result<P> {
+    let name = CString::new(format!("rustgrad.return_types.{op}")).map_err(|_| err!(Value, "a NUL in a name"))?;
+    let mut list = Vec::new();
+    for f in fields {
+        let text = CString::new(*f).map_err(|_| err!(Value, "a NUL in a name"))?;
+        list.push(ffi::PyStructSequence_Field { name: text.into_raw(), doc: std::ptr::null() });
+    }
+    list.push(ffi::PyStructSequence_Field { name: std::ptr::null(), doc: std::ptr::null() });
+    // The class keeps pointers to its fields, for ever.
+    let list = Box::leak(list.into_boxed_slice());
+    let mut desc = ffi::PyStructSequence_Desc {
+        name: name.into_raw(),
+        doc: c"A tuple whose items have names.".as_ptr(),
+        fields: list.as_mut_ptr(),
+        n_in_sequence: fields.len() as std::ffi::c_int,
+    };
+    // SAFETY: the description is complete and lives as long as the class.
+    let class = unsafe { ffi::PyStructSequence_NewType(&mut desc) };
+    if class.is_null() { Err(fetched()) } else { Ok(class.cast()) }
+}

@@ -1,0 +1,266 @@
+//! Puts every entry into its place: method descriptors on Tensor, functions in the submodules.
+//!
+//! A `PyMethodDef` carries no user data, so method k of the flattened registry gets thunk k of a table of
+//! instances of one const-generic function. Functions carry their entry in `m_self` and need no thunk.
+
+use std::ffi::{CString, c_int, c_void};
+use std::mem::offset_of;
+use std::ptr::null_mut;
+use std::sync::atomic::{AtomicPtr, Ordering::Relaxed};
+
+use pyo3::ffi;
+
+use super::call::{Given, dispatch};
+use super::entry::{Entries, Entry, Overload};
+use super::errors::{P, checked, fetched, raise};
+use super::mismatch::literal;
+use crate::error::Result;
+use crate::ops::schema::Default;
+use crate::{bail, err};
+
+/// Most methods: thunks exist for as many.
+pub const MAX_METHODS: usize = 2048;
+
+type Thunk = ffi::PyCFunctionFastWithKeywords;
+
+/// The entry of method k.
+static METHODS: [AtomicPtr<Entry>; MAX_METHODS] = [const { AtomicPtr::new(null_mut()) }; MAX_METHODS];
+
+unsafe extern "C" fn method<const ROW: usize>(this: P, args: *const P, n: ffi::Py_ssize_t, names: P) -> P {
+    // SAFETY: set at import, before the descriptor with this thunk was made; the rest are a C call's arguments.
+    unsafe { dispatch(&*METHODS[ROW].load(Relaxed), Given { this, args, n: n as usize, names }) }
+}
+
+/// Sixteen thunks.
+macro_rules! row16 {
+    ($h:expr) => {
+        [
+            method::<{ $h * 16 }>,
+            method::<{ $h * 16 + 1 }>,
+            method::<{ $h * 16 + 2 }>,
+            method::<{ $h * 16 + 3 }>,
+            method::<{ $h * 16 + 4 }>,
+            method::<{ $h * 16 + 5 }>,
+            method::<{ $h * 16 + 6 }>,
+            method::<{ $h * 16 + 7 }>,
+            method::<{ $h * 16 + 8 }>,
+            method::<{ $h * 16 + 9 }>,
+            method::<{ $h * 16 + 10 }>,
+            method::<{ $h * 16 + 11 }>,
+            method::<{ $h * 16 + 12 }>,
+            method::<{ $h * 16 + 13 }>,
+            method::<{ $h * 16 + 14 }>,
+            method::<{ $h * 16 + 15 }>,
+        ]
+    };
+}
+
+/// Eight rows of sixteen.
+macro_rules! rows8 {
+    ($g:expr) => {
+        [
+            row16!($g * 8),
+            row16!($g * 8 + 1),
+            row16!($g * 8 + 2),
+            row16!($g * 8 + 3),
+            row16!($g * 8 + 4),
+            row16!($g * 8 + 5),
+            row16!($g * 8 + 6),
+            row16!($g * 8 + 7),
+        ]
+    };
+}
+
+static THUNKS: [[[Thunk; 16]; 8]; 16] = [
+    rows8!(0),
+    rows8!(1),
+    rows8!(2),
+    rows8!(3),
+    rows8!(4),
+    rows8!(5),
+    rows8!(6),
+    rows8!(7),
+    rows8!(8),
+    rows8!(9),
+    rows8!(10),
+    rows8!(11),
+    rows8!(12),
+    rows8!(13),
+    rows8!(14),
+    rows8!(15),
+];
+
+/// What stands in `m_self` of an installed function.
+#[repr(C)]
+struct Row {
+    head: ffi::PyObject,
+    entry: *const Entry,
+}
+
+unsafe extern "C" fn function(this: P, args: *const P, n: ffi::Py_ssize_t, names: P) -> P {
+    // SAFETY: `m_self` of these functions is a Row, whose entry lives for ever.
+    unsafe {
+        let entry = &*(*this.cast::<Row>()).entry;
+        dispatch(entry, Given { this: null_mut(), args, n: n as usize, names })
+    }
+}
+
+/// For pickle: the module that the function is found in.
+unsafe extern "C" fn row_reduce(this: P, _: P) -> P {
+    // SAFETY: as `function`; each new reference is handed on or given back.
+    unsafe {
+        let entry = &*(*this.cast::<Row>()).entry;
+        let importlib = ffi::PyImport_ImportModule(c"importlib".as_ptr());
+        if importlib.is_null() {
+            return importlib;
+        }
+        let import = ffi::PyObject_GetAttrString(importlib, c"import_module".as_ptr());
+        ffi::Py_DECREF(importlib);
+        match CString::new(format!("rustgrad._rustgrad.{}", entry.module)) {
+            Ok(name) => ffi::Py_BuildValue(c"N(s)".as_ptr(), import, name.as_ptr()),
+            Err(_) => raise(err!(Value, "a NUL in a name")),
+        }
+    }
+}
+
+/// The type of [`Row`].
+unsafe fn row_type() -> Result<*mut ffi::PyTypeObject> {
+    let methods = Box::leak(Box::new([
+        ffi::PyMethodDef {
+            ml_name: c"__reduce__".as_ptr(),
+            ml_meth: ffi::PyMethodDefPointer { PyCFunction: row_reduce },
+            ml_flags: ffi::METH_NOARGS,
+            ml_doc: c"For pickle.".as_ptr(),
+        },
+        ffi::PyMethodDef::zeroed(),
+    ]));
+    let mut slots = [
+        ffi::PyType_Slot { slot: ffi::Py_tp_methods, pfunc: methods.as_mut_ptr().cast() },
+        ffi::PyType_Slot { slot: 0, pfunc: null_mut() },
+    ];
+    let mut spec = ffi::PyType_Spec {
+        name: c"rustgrad.type".as_ptr(),
+        basicsize: size_of::<Row>() as c_int,
+        itemsize: 0,
+        flags: (ffi::Py_TPFLAGS_DEFAULT | ffi::Py_TPFLAGS_DISALLOW_INSTANTIATION) as u32,
+        slots: slots.as_mut_ptr(),
+    };
+    const _: () = assert!(offset_of!(Row, entry) == size_of::<ffi::PyObject>());
+    // SAFETY: the spec is complete; its method table was leaked.
+    Ok(checked(unsafe { ffi::PyType_FromSpec(&mut spec) })?.cast())
+}
+
+/// Installs all names; `modules` makes or finds a submodule.
+///
+/// # Safety
+/// Called once, at import, with the GIL held, when the Tensor type exists.
+pub unsafe fn install(tensor: P, modules: &mut dyn FnMut(&'static str) -> Result<P>) -> Result<&'static [Entry]> {
+    // Callables point at their entries, for ever.
+    let built: &'static [Entry] = Box::leak(Entries::build()?.list.into_boxed_slice());
+    // SAFETY: says the caller.
+    let row = unsafe { row_type()? };
+    let mut next = 0;
+    for entry in built {
+        let doc = CString::new(doc(entry)).map_err(|_| err!(Value, "a NUL in the doc of {}", entry.name))?;
+        // The interpreter keeps a pointer to the definition and its texts.
+        let def = Box::leak(Box::new(ffi::PyMethodDef {
+            ml_name: entry.name_c.as_ptr(),
+            ml_meth: ffi::PyMethodDefPointer { PyCFunctionFastWithKeywords: function },
+            ml_flags: ffi::METH_FASTCALL | ffi::METH_KEYWORDS,
+            ml_doc: doc.into_raw(),
+        }));
+        // SAFETY: says the caller; every new reference is handed over or given back.
+        unsafe {
+            if entry.method {
+                if next == MAX_METHODS {
+                    bail!(Runtime, "internal error: more than {MAX_METHODS} methods");
+                }
+                METHODS[next].store(std::ptr::from_ref(entry).cast_mut(), Relaxed);
+                def.ml_meth = ffi::PyMethodDefPointer {
+                    PyCFunctionFastWithKeywords: THUNKS[next / 128][next / 16 % 8][next % 16],
+                };
+                next += 1;
+                let descriptor = checked(ffi::PyDescr_NewMethod(tensor.cast(), def))?;
+                let done = ffi::PyObject_SetAttrString(tensor, entry.name_c.as_ptr(), descriptor);
+                ffi::Py_DECREF(descriptor);
+                if done != 0 {
+                    return Err(fetched());
+                }
+            } else {
+                let this = checked(ffi::PyType_GenericAlloc(row, 0))?;
+                (*this.cast::<Row>()).entry = entry;
+                let text = CString::new(match entry.module {
+                    "torch" => "rustgrad".to_string(),
+                    "nn" => "rustgrad.nn.functional".to_string(),
+                    m => format!("rustgrad.{m}"),
+                })
+                .map_err(|_| err!(Value, "a NUL in a name"))?;
+                let module_name = checked(ffi::PyUnicode_InternFromString(text.as_ptr()))?;
+                let f = checked(ffi::PyCFunction_NewEx(def, this, module_name))?;
+                ffi::Py_DECREF(this);
+                ffi::Py_DECREF(module_name);
+                let module = modules(entry.module)?;
+                let done = ffi::PyObject_SetAttrString(module, entry.name_c.as_ptr(), f);
+                ffi::Py_DECREF(f);
+                if done != 0 {
+                    return Err(fetched());
+                }
+            }
+        }
+    }
+    Ok(built)
+}
+
+/// The text signature, where there is one signature that Python can write, and the docs.
+fn doc(entry: &Entry) -> String {
+    let mut text = String::new();
+    if let [one] = &entry.overloads[..]
+        && let Some(parameters) = text_signature(one, entry.method)
+    {
+        text = format!("{}({parameters})\n--\n\n", entry.name);
+    }
+    let mut seen: Vec<&str> = Vec::new();
+    for o in &entry.overloads {
+        text += &format!("{}{} -> {}\n", entry.name, super::mismatch::signature(o), super::describe::returns(o));
+    }
+    for o in &entry.overloads {
+        let doc = o.target.doc();
+        if !seen.contains(&doc) {
+            seen.push(doc);
+            text += "\n";
+            text += doc;
+            text += "\n";
+        }
+    }
+    if entry.overloads.iter().any(|o| o.inplace) {
+        text += "\nIn place: the result is written over `self`, which is returned.\n";
+    }
+    text
+}
+
+fn text_signature(o: &Overload, method: bool) -> Option<String> {
+    let mut parts = Vec::new();
+    let mut star = false;
+    for (i, p) in o.schema.params.iter().enumerate() {
+        if method && i == 0 {
+            parts.push("$self".to_string());
+            continue;
+        }
+        if p.keyword_only && !star {
+            parts.push("*".into());
+            star = true;
+        }
+        match &p.default {
+            None => parts.push(p.name.into()),
+            // Python reads literals only, so `inf` would spoil the signature.
+            Some(Default::Float(f)) if !f.is_finite() => return None,
+            Some(d) => parts.push(format!("{}={}", p.name, literal(d))),
+        }
+    }
+    Some(parts.join(", "))
+}
+
+/// The C function as a type slot.
+pub fn slot(slot: c_int, pfunc: *mut c_void) -> ffi::PyType_Slot {
+    ffi::PyType_Slot { slot, pfunc }
+}

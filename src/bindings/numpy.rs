@@ -1,0 +1,255 @@
+//! NumPy: arrays and tensors that share memory, each keeping the other's alive. NumPy is imported when first
+//! needed, and spoken to through its Python interface, so that no version of its C API is baked in.
+
+use std::ptr::NonNull;
+
+use pyo3::ffi;
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyTuple};
+
+use super::convert::type_name;
+use super::errors::{OrForeign, P};
+use super::gil::Owned;
+use super::native::Native;
+use super::object::wrap;
+use crate::core::{DType, Device, Layout, Meta, Shape, Strides};
+use crate::device::Array;
+use crate::device::storage::Storage;
+use crate::error::Result;
+use crate::tensor::{Tensor, mode};
+use crate::{bail, err};
+
+pub static ROWS: &[Native] = &[
+    Native {
+        schema: &["function.from_numpy(Any ndarray) -> Tensor"],
+        aliases: &[],
+        doc: "A tensor over the memory of a NumPy array, which it keeps alive: writes to either are seen by both.",
+        call: |a, _| {
+            let o = a.opt_object(0).map_or(std::ptr::null_mut(), |o| o.cast());
+            if !is_array(o) {
+                bail!(Type, "expected np.ndarray (got {})", type_name(o));
+            }
+            super::errors::checked(wrap(share(o, false)?))
+        },
+    },
+    Native {
+        schema: &["method.numpy(Tensor self, *, bool force=False) -> Any"],
+        aliases: &[],
+        doc: "A NumPy array over this tensor's memory, which it keeps alive: writes to either are seen by both.\n\n\
+              A tensor that requires a gradient is refused unless `force`.",
+        call: |a, this| {
+            let t = a.t(0)?;
+            if t.requires_grad() && !a.flag(1) {
+                bail!(Runtime, "Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead.");
+            }
+            to_array(t, this)
+        },
+    },
+    Native {
+        schema: &["method.__array__(Tensor self, Any dtype=None, *, bool? copy=None) -> Any"],
+        aliases: &[],
+        doc: "For NumPy: the elements as an array.",
+        call: |a, this| {
+            let t = a.t(0)?;
+            if t.requires_grad() {
+                bail!(Runtime, "Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead.");
+            }
+            let array = to_array(t, this)?;
+            // SAFETY: the GIL is held, and the reference is new.
+            unsafe {
+                let py = Python::assume_attached();
+                let array = Bound::from_owned_ptr(py, array);
+                let dtype = a.opt_object(1).map(|o| Bound::from_borrowed_ptr(py, o.cast())).filter(|d| !d.is_none());
+                let array = match dtype {
+                    Some(d) => array.call_method1("astype", (d,)).or_foreign()?,
+                    None if a.opt_flag(2) == Some(true) => array.call_method0("copy").or_foreign()?,
+                    None => array,
+                };
+                Ok(array.into_ptr())
+            }
+        },
+    },
+    Native {
+        schema: &[
+            "method.__array_wrap__(Tensor self, Any array, Any context=None, bool return_scalar=False) -> Tensor",
+        ],
+        aliases: &[],
+        doc: "For NumPy: the result of a ufunc as a tensor.",
+        call: |a, _| {
+            let o = a.opt_object(1).map_or(std::ptr::null_mut(), |o| o.cast());
+            super::errors::checked(wrap(super::data::from_data(o, None, Device::CPU, false)?))
+        },
+    },
+];
+
+/// NumPy, if the program has imported it; nothing is one of its objects otherwise.
+fn loaded(py: Python<'_>) -> Option<Bound<'_, PyAny>> {
+    // SAFETY: the GIL is held; the dict and its item are borrowed.
+    unsafe {
+        let modules = ffi::PyImport_GetModuleDict();
+        let numpy = ffi::PyDict_GetItemString(modules, c"numpy".as_ptr());
+        Bound::from_borrowed_ptr_or_opt(py, numpy)
+    }
+}
+
+fn is_instance(o: P, class: &str) -> bool {
+    if o.is_null() {
+        return false;
+    }
+    // SAFETY: a live object; the GIL is held.
+    unsafe {
+        let py = Python::assume_attached();
+        let Some(numpy) = loaded(py) else { return false };
+        let o = Bound::from_borrowed_ptr(py, o);
+        numpy.getattr(class).and_then(|c| o.is_instance(&c)).unwrap_or(false)
+    }
+}
+
+pub fn is_array(o: P) -> bool {
+    is_instance(o, "ndarray")
+}
+
+/// A scalar or a 0-d array, which claims to be a sequence without having a length.
+pub fn is_zero_d(o: P) -> bool {
+    if is_instance(o, "generic") {
+        return true;
+    }
+    // SAFETY: a live object; the GIL is held.
+    let o = unsafe { Bound::from_borrowed_ptr(Python::assume_attached(), o) };
+    is_array(o.as_ptr()) && o.getattr("ndim").and_then(|n| n.extract::<usize>()).is_ok_and(|n| n == 0)
+}
+
+/// The dtype of an array or a NumPy scalar; None for other objects.
+pub fn dtype_of(o: P) -> Option<Result<DType>> {
+    if !is_array(o) && !is_instance(o, "generic") {
+        return None;
+    }
+    // SAFETY: a live object; the GIL is held.
+    let o = unsafe { Bound::from_borrowed_ptr(Python::assume_attached(), o) };
+    Some(dtype_by_name(&o))
+}
+
+fn dtype_by_name(o: &Bound<'_, PyAny>) -> Result<DType> {
+    let dtype = o.getattr("dtype").or_foreign()?;
+    let name: String = dtype.getattr("name").and_then(|n| n.extract()).or_foreign()?;
+    if let Some(d) = DType::ALL.into_iter().find(|d| d.name() == name && *d != DType::BF16) {
+        return Ok(d);
+    }
+    let class: String =
+        dtype.getattr("type").and_then(|t| t.getattr("__name__")).and_then(|n| n.extract()).or_foreign()?;
+    Err(err!(
+        Type,
+        "can't convert np.ndarray of type numpy.{class}. The only supported types are: float64, float32, float16, int64, \
+         int32, uint8, and bool."
+    ))
+}
+
+/// A tensor over the memory of an array. Where it is `copied` at once, read-only memory is no matter.
+pub fn share(o: P, copied: bool) -> Result<Tensor> {
+    // SAFETY: a live array; the GIL is held.
+    let a = unsafe { Bound::from_borrowed_ptr(Python::assume_attached(), o) };
+    let dtype = dtype_by_name(&a)?;
+    let native: bool = a.getattr("dtype").and_then(|d| d.getattr("isnative")).and_then(|n| n.extract()).or_foreign()?;
+    if !native {
+        bail!(
+            Value,
+            "given numpy array has byte order different from the native byte order. Conversion between byte orders is \
+             currently not supported."
+        );
+    }
+    let shape: Vec<usize> = a.getattr("shape").and_then(|s| s.extract()).or_foreign()?;
+    let bytes: Vec<isize> = a.getattr("strides").and_then(|s| s.extract()).or_foreign()?;
+    let interface = a.getattr("__array_interface__").or_foreign()?;
+    let (address, read_only): (usize, bool) = interface.get_item("data").and_then(|d| d.extract()).or_foreign()?;
+    let size = dtype.size() as isize;
+    let mut strides = Strides::new();
+    for (&b, &n) in bytes.iter().zip(&shape) {
+        if b % size != 0 {
+            bail!(
+                Value,
+                "given numpy array strides not a multiple of the element byte size. Copy the numpy array to reallocate \
+                 the memory."
+            );
+        }
+        if b < 0 && n > 1 {
+            bail!(
+                Value,
+                "At least one stride in the given numpy array is negative, and tensors with negative strides are not \
+                 currently supported. (You can probably work around this by making a copy of your array  with \
+                 array.copy().) "
+            );
+        }
+        strides.push(b.max(0) / size);
+    }
+    if read_only && !copied {
+        mode::warn(
+            "The given NumPy array is not writable, and PyTorch does not support non-writable tensors. This means writing \
+             to this tensor will result in undefined behavior. You may want to copy the array to protect its data or make \
+             it writable before converting it to a tensor.",
+        )?;
+    }
+    let layout = Layout { shape: Shape::from_slice(&shape), strides, offset: 0 };
+    let reach = layout.end() * dtype.size();
+    let aligned = (address as isize) % size == 0;
+    let Some(ptr) = NonNull::new(address as *mut u8).filter(|_| aligned) else {
+        if aligned {
+            return Ok(Tensor::new(Array::empty(Meta::new(Layout::contiguous(layout.shape), dtype, Device::CPU))?));
+        }
+        bail!(Value, "given numpy array is not aligned to its element size; copy it first");
+    };
+    // SAFETY: a new reference to the array, which owns memory of that reach (or keeps alive who does).
+    let storage = unsafe {
+        let owner = Owned::new(a.clone().into_ptr());
+        Storage::foreign(ptr, reach, Box::new(owner))
+    };
+    Ok(Tensor::new(Array::new(Meta::new(layout, dtype, Device::CPU), storage)))
+}
+
+/// What an array made from a tensor asks for its memory: NumPy reads `__array_interface__` once and keeps this
+/// object as the array's base.
+#[pyclass(frozen, module = "rustgrad")]
+struct Memory {
+    array: Array,
+    /// For the tensor's object: `x.numpy().base` leads back to memory that is alive.
+    #[expect(dead_code, reason = "held to be dropped")]
+    tensor: Py<PyAny>,
+}
+
+#[pymethods]
+impl Memory {
+    #[getter]
+    fn __array_interface__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        let x = &self.array;
+        let size = x.dtype.size() as isize;
+        let kind = match x.dtype {
+            DType::Bool => "|b1",
+            DType::U8 => "|u1",
+            DType::I32 => "<i4",
+            DType::I64 => "<i8",
+            DType::F16 => "<f2",
+            DType::F32 => "<f4",
+            DType::F64 | DType::BF16 => "<f8",
+        };
+        let d = PyDict::new(py);
+        d.set_item("version", 3)?;
+        d.set_item("shape", PyTuple::new(py, x.shape())?)?;
+        d.set_item("strides", PyTuple::new(py, x.strides().iter().map(|s| s * size))?)?;
+        d.set_item("typestr", kind)?;
+        d.set_item("data", (x.bytes_ptr() as usize, false))?;
+        Ok(d)
+    }
+}
+
+fn to_array(t: &Tensor, this: P) -> Result<P> {
+    if t.dtype() == DType::BF16 {
+        bail!(Type, "Got unsupported ScalarType BFloat16");
+    }
+    // SAFETY: the GIL is held; `this` is the tensor's object.
+    unsafe {
+        let py = Python::assume_attached();
+        let tensor = Bound::from_borrowed_ptr(py, this).unbind();
+        let memory = Bound::new(py, Memory { array: t.array().clone(), tensor }).or_foreign()?;
+        let numpy = py.import("numpy").or_foreign()?;
+        Ok(numpy.call_method1("asarray", (memory,)).or_foreign()?.into_ptr())
+    }
+}

@@ -1,0 +1,270 @@
+//! Python's operators: number slots and comparisons. They skip the schema and call the row's function with
+//! arguments on the stack; an operand of a foreign type gives NotImplemented, so that Python asks the other side.
+
+use std::ffi::{c_int, c_void};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::ptr::{addr_of_mut, null_mut};
+use std::sync::atomic::{AtomicPtr, Ordering::Relaxed};
+
+use pyo3::ffi;
+
+use super::call::panicked;
+use super::convert::number;
+use super::entry::{Entry, Target};
+use super::errors::{P, raise};
+use super::gil;
+use super::install::slot;
+use super::object::{as_tensor, wrap};
+use crate::bail;
+use crate::error::Result;
+use crate::ops::schema::Type;
+use crate::tensor::{Arg, Args, OpDef, Outs};
+
+/// Arguments that the row of an operator may have.
+const ARGS: usize = 6;
+
+struct Operator {
+    name: &'static str,
+    def: &'static OpDef,
+    overload: usize,
+    template: [Arg<'static>; ARGS],
+    n: usize,
+    /// Whether the right operand may be a number.
+    numbers: bool,
+    /// Whether operands may be swapped, which a number on the left asks for.
+    commutes: bool,
+}
+
+/// The operators, each by the first of these names that is a method, with what precedes its defaults.
+const NAMES: [(&[&str], bool); COUNT] = [
+    (&["add"], true),
+    (&["sub"], false),
+    (&["mul"], true),
+    (&["div"], false),
+    (&["floor_divide", "div"], false),
+    (&["remainder"], false),
+    (&["pow"], false),
+    (&["matmul"], false),
+    (&["bitwise_and"], true),
+    (&["bitwise_or"], true),
+    (&["bitwise_xor"], true),
+    (&["bitwise_left_shift"], false),
+    (&["bitwise_right_shift"], false),
+    (&["neg"], false),
+    (&["abs"], false),
+    (&["positive"], false),
+    (&["bitwise_not"], false),
+    (&["lt"], false),
+    (&["le"], false),
+    (&["eq"], true),
+    (&["ne"], true),
+    (&["gt"], false),
+    (&["ge"], false),
+];
+const COUNT: usize = 23;
+const FLOOR_DIVIDE: usize = 4;
+const POSITIVE: usize = 15;
+/// `Py_LT` is 0, and the six follow in Python's order.
+const COMPARE: usize = 17;
+
+static OPERATORS: [AtomicPtr<Operator>; COUNT] = [const { AtomicPtr::new(null_mut()) }; COUNT];
+
+/// Finds the operators' rows among the installed methods.
+pub fn connect(entries: &'static [Entry]) -> Result<()> {
+    for (i, (names, commutes)) in NAMES.iter().enumerate() {
+        let unary = (13..COMPARE).contains(&i);
+        let found = names.iter().find_map(|&name| {
+            let entry = entries.iter().find(|e| e.method && e.name == name)?;
+            let wanted = if unary { 1 } else { 2 };
+            let overload = entry.overloads.iter().filter(|o| !o.inplace).find(|o| {
+                let p = &o.schema.params;
+                let second = p.get(1).is_some_and(|p| matches!(p.ty, Type::Tensor | Type::Operand));
+                (unary || second) && o.required.count_ones() as usize + 1 == wanted
+            });
+            // `x // y` by way of `div` needs its rounding mode.
+            let overload = if i == FLOOR_DIVIDE && name == "div" {
+                entry.overloads.iter().find(|o| o.schema.params.iter().any(|p| p.name == "rounding_mode"))
+            } else {
+                overload
+            };
+            overload.map(|o| (name, o))
+        });
+        let Some((name, o)) = found else { continue };
+        let Target::Op(def) = o.target else { continue };
+        let n = o.template.len();
+        if n > ARGS {
+            bail!(Runtime, "internal error: operator {name} has more than {ARGS} arguments");
+        }
+        let mut template = [Arg::None; ARGS];
+        template[..n].copy_from_slice(&o.template);
+        if i == FLOOR_DIVIDE
+            && let Some(at) = o.schema.params.iter().position(|p| p.name == "rounding_mode")
+        {
+            template[at] = Arg::Str("floor");
+        }
+        let numbers = o.schema.params.get(1).is_some_and(|p| p.ty == Type::Operand);
+        let operator = Operator { name, def, overload: o.index, template, n, numbers, commutes: *commutes };
+        OPERATORS[i].store(Box::into_raw(Box::new(operator)), Relaxed);
+    }
+    Ok(())
+}
+
+#[inline]
+fn not_implemented() -> P {
+    // SAFETY: a static object.
+    unsafe {
+        ffi::Py_INCREF(ffi::Py_NotImplemented());
+        ffi::Py_NotImplemented()
+    }
+}
+
+/// A tensor or a number, else None.
+///
+/// # Safety
+/// `o` is alive while the result is used.
+#[inline(always)]
+unsafe fn operand<'a>(o: P) -> Result<Option<Arg<'a>>> {
+    // SAFETY: says the caller.
+    unsafe {
+        let t = ffi::Py_TYPE(o);
+        if t != addr_of_mut!(ffi::PyFloat_Type)
+            && t != addr_of_mut!(ffi::PyLong_Type)
+            && let Some(t) = as_tensor(o)
+        {
+            return Ok(Some(Arg::Tensor(t)));
+        }
+        Ok(number(o, false)?.map(Arg::Number))
+    }
+}
+
+/// Runs operator `which`; None means NotImplemented.
+#[inline]
+unsafe fn run(which: usize, a: P, b: P, inplace: bool) -> Result<Option<P>> {
+    // SAFETY: slot arguments are alive; operators are set at import and live for ever.
+    unsafe {
+        let op = OPERATORS[which].load(Relaxed);
+        if op.is_null() {
+            return Ok(None);
+        }
+        let op = &*op;
+        let Some(left) = operand(a)? else { return Ok(None) };
+        let mut values = op.template;
+        values[0] = left;
+        if !b.is_null() {
+            let Some(right) = operand(b)? else { return Ok(None) };
+            values[1] = right;
+            let left_number = matches!(left, Arg::Number(_));
+            if !op.numbers && (left_number || matches!(right, Arg::Number(_))) {
+                return Ok(None);
+            }
+            if left_number && op.commutes {
+                values.swap(0, 1);
+            }
+        }
+        let args = Args { overload: op.overload, values: &values[..op.n], inplace, out: &[] };
+        match (op.def.call)(&args)? {
+            _ if inplace => {
+                ffi::Py_INCREF(a);
+                Ok(Some(a))
+            }
+            Outs::Tensor(t) => Ok(Some(wrap(t))),
+            Outs::This => {
+                ffi::Py_INCREF(a);
+                Ok(Some(a))
+            }
+            _ => bail!(Runtime, "internal error: operator {} gives no tensor", op.name),
+        }
+    }
+}
+
+/// The frame of every slot: deferred references, panics, exceptions.
+#[inline(always)]
+pub fn guarded(name: &'static str, f: impl FnOnce() -> Result<Option<P>>) -> P {
+    gil::settle();
+    match catch_unwind(AssertUnwindSafe(f)) {
+        Ok(Ok(Some(p))) => p,
+        Ok(Ok(None)) => not_implemented(),
+        Ok(Err(e)) => raise(e),
+        Err(panic) => raise(panicked(name, &*panic)),
+    }
+}
+
+unsafe extern "C" fn binary<const OP: usize>(a: P, b: P) -> P {
+    // SAFETY: slot arguments.
+    guarded(NAMES[OP].0[0], || unsafe { run(OP, a, b, false) })
+}
+
+unsafe extern "C" fn inplace<const OP: usize>(a: P, b: P) -> P {
+    // SAFETY: slot arguments.
+    guarded(NAMES[OP].0[0], || unsafe { run(OP, a, b, true) })
+}
+
+unsafe extern "C" fn unary<const OP: usize>(a: P) -> P {
+    // SAFETY: slot arguments.
+    guarded(NAMES[OP].0[0], || unsafe {
+        if OP == POSITIVE && OPERATORS[OP].load(Relaxed).is_null() {
+            ffi::Py_INCREF(a);
+            return Ok(Some(a));
+        }
+        run(OP, a, null_mut(), false)
+    })
+}
+
+const POW: usize = 6;
+
+unsafe extern "C" fn power(a: P, b: P, modulus: P) -> P {
+    // SAFETY: slot arguments; the third is None outside `pow(a, b, c)`.
+    guarded("pow", || unsafe { if modulus == ffi::Py_None() { run(POW, a, b, false) } else { Ok(None) } })
+}
+
+unsafe extern "C" fn inplace_power(a: P, b: P, _: P) -> P {
+    // SAFETY: slot arguments.
+    guarded("pow", || unsafe { run(POW, a, b, true) })
+}
+
+unsafe extern "C" fn compare(a: P, b: P, op: c_int) -> P {
+    // SAFETY: slot arguments; `op` is one of six.
+    guarded("compare", || unsafe { run(COMPARE + op as usize, a, b, false) })
+}
+
+/// Tensors hash by identity, since `==` compares elements.
+unsafe extern "C" fn hash(o: P) -> ffi::Py_hash_t {
+    (o as usize >> 4) as ffi::Py_hash_t
+}
+
+/// All slots of this room.
+pub fn slots() -> Vec<ffi::PyType_Slot> {
+    let two = |id: c_int, f: ffi::binaryfunc| slot(id, f as *mut c_void);
+    let one = |id: c_int, f: ffi::unaryfunc| slot(id, f as *mut c_void);
+    vec![
+        two(ffi::Py_nb_add, binary::<0>),
+        two(ffi::Py_nb_subtract, binary::<1>),
+        two(ffi::Py_nb_multiply, binary::<2>),
+        two(ffi::Py_nb_true_divide, binary::<3>),
+        two(ffi::Py_nb_floor_divide, binary::<FLOOR_DIVIDE>),
+        two(ffi::Py_nb_remainder, binary::<5>),
+        slot(ffi::Py_nb_power, power as *mut c_void),
+        two(ffi::Py_nb_matrix_multiply, binary::<7>),
+        two(ffi::Py_nb_and, binary::<8>),
+        two(ffi::Py_nb_or, binary::<9>),
+        two(ffi::Py_nb_xor, binary::<10>),
+        two(ffi::Py_nb_lshift, binary::<11>),
+        two(ffi::Py_nb_rshift, binary::<12>),
+        one(ffi::Py_nb_negative, unary::<13>),
+        one(ffi::Py_nb_absolute, unary::<14>),
+        one(ffi::Py_nb_positive, unary::<POSITIVE>),
+        one(ffi::Py_nb_invert, unary::<16>),
+        two(ffi::Py_nb_inplace_add, inplace::<0>),
+        two(ffi::Py_nb_inplace_subtract, inplace::<1>),
+        two(ffi::Py_nb_inplace_multiply, inplace::<2>),
+        two(ffi::Py_nb_inplace_true_divide, inplace::<3>),
+        two(ffi::Py_nb_inplace_floor_divide, inplace::<FLOOR_DIVIDE>),
+        two(ffi::Py_nb_inplace_remainder, inplace::<5>),
+        slot(ffi::Py_nb_inplace_power, inplace_power as *mut c_void),
+        two(ffi::Py_nb_inplace_and, inplace::<8>),
+        two(ffi::Py_nb_inplace_or, inplace::<9>),
+        two(ffi::Py_nb_inplace_xor, inplace::<10>),
+        slot(ffi::Py_tp_richcompare, compare as *mut c_void),
+        slot(ffi::Py_tp_hash, hash as *mut c_void),
+    ]
+}

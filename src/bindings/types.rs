@@ -1,0 +1,290 @@
+//! The small classes beside Tensor: dtype, device, layout, memory_format, Generator. Equal by value or
+//! singletons, as PyTorch's, and pickled by name.
+
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicPtr, Ordering::Relaxed};
+
+use pyo3::exceptions::{PyRuntimeError, PyTypeError, PyValueError};
+use pyo3::ffi;
+use pyo3::prelude::*;
+use pyo3::types::{PyString, PyTuple, PyType};
+
+use super::errors::{P, to_python};
+use super::object;
+use crate::core::{self, DeviceKind, Layout, Meta};
+use crate::device::Array;
+use crate::device::rng::{SharedGenerator, default_generator};
+use crate::tensor::Tensor;
+
+/// The element type of a tensor.
+#[pyclass(frozen, name = "dtype", module = "rustgrad")]
+pub struct DType(pub core::DType);
+
+/// The singletons, by `core::DType as usize`.
+static DTYPES: [AtomicPtr<ffi::PyObject>; 8] = [const { AtomicPtr::new(std::ptr::null_mut()) }; 8];
+
+/// The object of a dtype, borrowed: it lives for ever.
+#[inline]
+pub fn dtype_object(d: core::DType) -> P {
+    DTYPES[d as usize].load(Relaxed)
+}
+
+/// The dtype that `o` is, if it is one.
+#[inline]
+pub fn as_dtype(o: P) -> Option<core::DType> {
+    core::DType::ALL.into_iter().find(|&d| dtype_object(d) == o)
+}
+
+#[pymethods]
+impl DType {
+    fn __repr__(&self) -> String {
+        format!("rustgrad.{}", self.0.name())
+    }
+    fn __reduce__(&self) -> &'static str {
+        self.0.name()
+    }
+    /// Bytes per element.
+    #[getter]
+    fn itemsize(&self) -> usize {
+        self.0.size()
+    }
+    #[getter]
+    fn is_floating_point(&self) -> bool {
+        self.0.is_float()
+    }
+    #[getter]
+    fn is_complex(&self) -> bool {
+        false
+    }
+    #[getter]
+    fn is_signed(&self) -> bool {
+        !matches!(self.0, core::DType::Bool | core::DType::U8)
+    }
+}
+
+/// Where a tensor lives: `device("cpu")`, `device("cuda", 0)`.
+#[pyclass(frozen, eq, hash, name = "device", module = "rustgrad")]
+#[derive(PartialEq, Eq, Hash, Clone)]
+pub struct Device(pub core::Device);
+
+#[pymethods]
+impl Device {
+    #[new]
+    #[pyo3(signature = (r#type, index = None))]
+    fn new(r#type: &Bound<'_, PyAny>, index: Option<u8>) -> PyResult<Device> {
+        let given = device_of(r#type)?;
+        match index {
+            None => Ok(Device(given)),
+            Some(_) if given.index.is_some() => Err(PyRuntimeError::new_err(format!(
+                "type (string) must not include an index because index was passed explicitly: {}",
+                r#type.str()?
+            ))),
+            Some(_) => Ok(Device(core::Device { kind: given.kind, index })),
+        }
+    }
+    #[getter]
+    fn r#type(&self) -> &'static str {
+        self.0.kind.name()
+    }
+    #[getter]
+    fn index(&self) -> Option<u8> {
+        self.0.index
+    }
+    fn __repr__(&self) -> String {
+        match self.0.index {
+            None => format!("device(type='{}')", self.0.kind.name()),
+            Some(i) => format!("device(type='{}', index={i})", self.0.kind.name()),
+        }
+    }
+    fn __str__(&self) -> String {
+        self.0.to_string()
+    }
+    fn __reduce__<'py>(&self, py: Python<'py>) -> (Bound<'py, PyType>, (String,)) {
+        (py.get_type::<Device>(), (self.0.to_string(),))
+    }
+}
+
+/// The device that `o` names: a device object, a string, or an index (PyTorch's way to say cuda).
+pub fn device_of(o: &Bound<'_, PyAny>) -> PyResult<core::Device> {
+    if let Ok(d) = o.cast::<Device>() {
+        return Ok(d.get().0);
+    }
+    if let Ok(s) = o.cast::<PyString>() {
+        return core::Device::parse(&s.to_cow()?).map_err(|e| to_python(o.py(), e));
+    }
+    if let Ok(index) = o.extract::<u8>() {
+        return Ok(core::Device { kind: DeviceKind::Cuda, index: Some(index) });
+    }
+    Err(PyTypeError::new_err(format!(
+        "device(): argument 'type' must be str or rustgrad.device, not {}",
+        o.get_type().name()?
+    )))
+}
+
+static CPU: OnceLock<Py<Device>> = OnceLock::new();
+
+/// A new reference to the object of a device.
+pub fn device_object(py: Python<'_>, d: core::Device) -> PyResult<Bound<'_, Device>> {
+    if d != core::Device::CPU {
+        return Bound::new(py, Device(d));
+    }
+    if let Some(cpu) = CPU.get() {
+        return Ok(cpu.bind(py).clone());
+    }
+    let made = Bound::new(py, Device(d))?;
+    let _ = CPU.set(made.clone().unbind());
+    Ok(made)
+}
+
+/// How elements are stored; there is one, `strided`.
+#[pyclass(frozen, name = "layout", module = "rustgrad")]
+pub struct LayoutName(&'static str);
+
+#[pymethods]
+impl LayoutName {
+    fn __repr__(&self) -> String {
+        format!("rustgrad.{}", self.0)
+    }
+    fn __reduce__(&self) -> &'static str {
+        self.0
+    }
+}
+
+/// An order of dims in memory, by name.
+#[pyclass(frozen, name = "memory_format", module = "rustgrad")]
+pub struct MemoryFormat(pub &'static str);
+
+#[pymethods]
+impl MemoryFormat {
+    fn __repr__(&self) -> String {
+        format!("rustgrad.{}", self.0)
+    }
+    fn __reduce__(&self) -> &'static str {
+        self.0
+    }
+}
+
+static STRIDED: OnceLock<Py<LayoutName>> = OnceLock::new();
+
+/// The one layout, borrowed.
+pub fn strided(py: Python<'_>) -> Option<Bound<'_, LayoutName>> {
+    STRIDED.get().map(|s| s.bind(py).clone())
+}
+
+/// A stream of random numbers: PyTorch's, seed by seed.
+#[pyclass(frozen, name = "Generator", module = "rustgrad")]
+pub struct Generator(pub SharedGenerator);
+
+#[pymethods]
+impl Generator {
+    #[new]
+    #[pyo3(signature = (device = None))]
+    fn new(device: Option<&Bound<'_, PyAny>>) -> PyResult<Generator> {
+        if let Some(d) = device {
+            device_of(d)?.require("Generator").map_err(|e| to_python(d.py(), e))?;
+        }
+        Ok(Generator(SharedGenerator::new(crate::device::rng::DEFAULT_SEED)))
+    }
+    /// Start the stream of `seed` anew; returns the generator.
+    fn manual_seed<'py>(slf: Bound<'py, Self>, seed: &Bound<'py, PyAny>) -> PyResult<Bound<'py, Self>> {
+        slf.get().0.lock().manual_seed(seed_of(seed)?);
+        Ok(slf)
+    }
+    /// Seed from the operating system, and return that seed.
+    fn seed(&self) -> u64 {
+        self.0.lock().seed()
+    }
+    /// The seed that the stream started from.
+    fn initial_seed(&self) -> u64 {
+        self.0.lock().initial_seed()
+    }
+    /// The state, a uint8 tensor in PyTorch's byte layout.
+    fn get_state<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        let state = self.0.lock().state();
+        let array = Array::from_slice(&[state.len()], &state).map_err(|e| to_python(py, e))?;
+        // SAFETY: a new reference, or null with an exception set.
+        unsafe { Bound::from_owned_ptr_or_err(py, object::wrap(Tensor::new(array))) }
+    }
+    /// Take over a state that `get_state` returned; returns the generator.
+    fn set_state<'py>(slf: Bound<'py, Self>, new_state: &Bound<'py, PyAny>) -> PyResult<Bound<'py, Self>> {
+        let py = slf.py();
+        // SAFETY: the argument is alive and the GIL is held.
+        let t = unsafe { object::as_tensor(new_state.as_ptr()) };
+        let Some(t) = t.filter(|t| t.dtype() == core::DType::U8) else {
+            return Err(PyTypeError::new_err("expected a torch.ByteTensor, but got another type"));
+        };
+        let meta = Meta::new(Layout::contiguous(t.shape().into()), t.dtype(), t.device());
+        let bytes = Array::empty(meta).and_then(|flat| {
+            crate::cpu::copy::copy(t.array(), &flat)?;
+            Ok(flat.to_vec::<u8>())
+        });
+        let bytes = bytes.map_err(|e| to_python(py, e))?;
+        slf.get().0.lock().set_state(&bytes).map_err(|e| to_python(py, e))?;
+        Ok(slf)
+    }
+    /// Another generator in the same state.
+    fn clone_state(&self) -> Generator {
+        Generator(self.0.fork())
+    }
+    #[getter]
+    fn device<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, Device>> {
+        device_object(py, core::Device::CPU)
+    }
+    fn __reduce__<'py>(slf: Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        let py = slf.py();
+        let state = slf.get().get_state(py)?;
+        let rebuild = py.import("rustgrad._rustgrad")?.getattr("_rebuild_generator")?;
+        Ok(PyTuple::new(py, [rebuild, PyTuple::new(py, [state])?.into_any()])?.into_any())
+    }
+}
+
+#[pyfunction]
+fn _rebuild_generator<'py>(py: Python<'py>, state: &Bound<'py, PyAny>) -> PyResult<Bound<'py, Generator>> {
+    Generator::set_state(Bound::new(py, Generator::new(None)?)?, state)
+}
+
+/// A seed: negative numbers count down from 2^64.
+fn seed_of(o: &Bound<'_, PyAny>) -> PyResult<u64> {
+    let index = o
+        .call_method0("__index__")
+        .map_err(|_| PyTypeError::new_err("manual_seed expected a long, but got another type"))?;
+    if let Ok(seed) = index.extract::<u64>() {
+        return Ok(seed);
+    }
+    match index.extract::<i64>() {
+        Ok(seed) => Ok(seed as u64),
+        Err(_) => Err(PyValueError::new_err("Overflow when unpacking long long")),
+    }
+}
+
+pub fn add_to(m: &Bound<'_, PyModule>, all: &mut Vec<String>) -> PyResult<()> {
+    let py = m.py();
+    let mut add = |name: &str, value: Bound<'_, PyAny>| -> PyResult<()> {
+        m.add(name, value)?;
+        all.push(name.to_string());
+        Ok(())
+    };
+    add("dtype", py.get_type::<DType>().into_any())?;
+    add("device", py.get_type::<Device>().into_any())?;
+    add("layout", py.get_type::<LayoutName>().into_any())?;
+    add("memory_format", py.get_type::<MemoryFormat>().into_any())?;
+    add("Generator", py.get_type::<Generator>().into_any())?;
+    for d in core::DType::ALL {
+        let object = Bound::new(py, DType(d))?;
+        // The table owns this reference for ever.
+        DTYPES[d as usize].store(object.clone().into_ptr(), Relaxed);
+        add(d.name(), object.clone().into_any())?;
+        if !d.alias().is_empty() {
+            add(d.alias(), object.into_any())?;
+        }
+    }
+    let layout = Bound::new(py, LayoutName("strided"))?;
+    let _ = STRIDED.set(layout.clone().unbind());
+    add("strided", layout.into_any())?;
+    for name in ["contiguous_format", "preserve_format", "channels_last"] {
+        add(name, Bound::new(py, MemoryFormat(name))?.into_any())?;
+    }
+    add("default_generator", Bound::new(py, Generator(default_generator().clone()))?.into_any())?;
+    m.add_function(wrap_pyfunction!(_rebuild_generator, m)?)?;
+    Ok(())
+}

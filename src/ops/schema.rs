@@ -1,0 +1,343 @@
+//! The signature language: PyTorch's, with places. `nn.relu(Tensor input, bool inplace=False) -> Tensor`.
+//!
+//! Parsed once at import; what it yields drives the binding, the stub, the docs and the generated tests.
+
+use crate::bail;
+use crate::error::Result;
+
+/// Where a name lives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Place {
+    /// No prefix: a method, and a function.
+    Both,
+    Method,
+    Function,
+    Nn,
+    Linalg,
+    Special,
+    Fft,
+}
+
+impl Place {
+    /// The place that a dotted prefix names, and the rest.
+    pub fn split(text: &'static str) -> (Place, &'static str) {
+        const PREFIXES: [(&str, Place); 6] = [
+            ("method.", Place::Method),
+            ("function.", Place::Function),
+            ("nn.", Place::Nn),
+            ("linalg.", Place::Linalg),
+            ("special.", Place::Special),
+            ("fft.", Place::Fft),
+        ];
+        for (prefix, place) in PREFIXES {
+            if let Some(rest) = text.strip_prefix(prefix) {
+                return (place, rest);
+            }
+        }
+        (Place::Both, text)
+    }
+
+    pub const fn is_method(self) -> bool {
+        matches!(self, Place::Both | Place::Method)
+    }
+
+    /// The submodule of its functions: `torch` for the top of the package.
+    pub const fn module(self) -> Option<&'static str> {
+        match self {
+            Place::Both | Place::Function => Some("torch"),
+            Place::Method => None,
+            Place::Nn => Some("nn"),
+            Place::Linalg => Some("linalg"),
+            Place::Special => Some("special"),
+            Place::Fft => Some("fft"),
+        }
+    }
+}
+
+/// The type of a parameter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Type {
+    Tensor,
+    /// A tensor or a Python number.
+    Operand,
+    Scalar,
+    Int,
+    Float,
+    Bool,
+    Str,
+    DType,
+    Device,
+    Layout,
+    MemoryFormat,
+    Generator,
+    /// Any Python object, handed on as it is.
+    Any,
+    Tensors,
+    Ints,
+    Floats,
+    Bools,
+}
+
+impl Type {
+    /// The type's name and whether it is a list: `int[2]` gives `Ints`.
+    fn parse(base: &str, list: bool) -> Option<Type> {
+        Some(match (base, list) {
+            ("Tensor", false) => Type::Tensor,
+            ("Tensor", true) => Type::Tensors,
+            ("Operand", false) => Type::Operand,
+            ("Scalar" | "Number", false) => Type::Scalar,
+            ("int" | "SymInt", false) => Type::Int,
+            ("int" | "SymInt", true) => Type::Ints,
+            ("float", false) => Type::Float,
+            ("float", true) => Type::Floats,
+            ("bool", false) => Type::Bool,
+            ("bool", true) => Type::Bools,
+            ("str", false) => Type::Str,
+            ("dtype" | "ScalarType", false) => Type::DType,
+            ("device" | "Device", false) => Type::Device,
+            ("layout" | "Layout", false) => Type::Layout,
+            ("memory_format" | "MemoryFormat", false) => Type::MemoryFormat,
+            ("Generator", false) => Type::Generator,
+            ("Any", false) => Type::Any,
+            _ => return None,
+        })
+    }
+
+    /// As PyTorch's messages call it.
+    pub const fn spoken(self) -> &'static str {
+        match self {
+            Type::Tensor | Type::Operand => "Tensor",
+            Type::Scalar => "Number",
+            Type::Int => "int",
+            Type::Float => "float",
+            Type::Bool => "bool",
+            Type::Str => "str",
+            Type::DType => "rustgrad.dtype",
+            Type::Device => "rustgrad.device",
+            Type::Layout => "rustgrad.layout",
+            Type::MemoryFormat => "rustgrad.memory_format",
+            Type::Generator => "rustgrad.Generator",
+            Type::Any => "object",
+            Type::Tensors => "tuple of Tensors",
+            Type::Ints => "tuple of ints",
+            Type::Floats => "tuple of floats",
+            Type::Bools => "tuple of bools",
+        }
+    }
+}
+
+/// What stands for a parameter that is not given.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Default {
+    None,
+    Bool(bool),
+    Int(i64),
+    Float(f64),
+    Str(&'static str),
+    Ints(Vec<i64>),
+}
+
+#[derive(Debug, Clone)]
+pub struct Param {
+    pub name: &'static str,
+    pub ty: Type,
+    /// None may be passed.
+    pub optional: bool,
+    /// The length of `int[2]`: a bare int stands for that many.
+    pub len: Option<usize>,
+    pub default: Option<Default>,
+    pub keyword_only: bool,
+}
+
+/// What a call gives back.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Returns {
+    Tensor,
+    /// A tuple of tensors.
+    Tensors,
+    /// A named tuple of tensors.
+    Named(Vec<&'static str>),
+    None,
+    /// Another type, as Python writes it.
+    Other(&'static str),
+}
+
+#[derive(Debug, Clone)]
+pub struct Schema {
+    pub place: Place,
+    pub name: &'static str,
+    pub params: Vec<Param>,
+    pub returns: Returns,
+}
+
+impl Schema {
+    pub fn parse(line: &'static str) -> Result<Schema> {
+        let (place, rest) = Place::split(line.trim());
+        let Some((name, rest)) = rest.split_once('(') else { bail!(Value, "schema without arguments: {line}") };
+        let Some(end) = closing(rest) else { bail!(Value, "schema with an open bracket: {line}") };
+        let (inside, after) = (&rest[..end], rest[end + 1..].trim());
+        let mut params = Vec::new();
+        let mut keyword_only = false;
+        for part in split(inside) {
+            if part == "*" {
+                keyword_only = true;
+                continue;
+            }
+            match param(part, keyword_only) {
+                Some(p) => params.push(p),
+                None => bail!(Value, "schema argument '{part}' not understood: {line}"),
+            }
+        }
+        let returns = match after.strip_prefix("->").map(str::trim) {
+            None if after.is_empty() => Returns::Tensor,
+            None => bail!(Value, "schema with text after its arguments: {line}"),
+            Some(text) => returns(text),
+        };
+        Ok(Schema { place, name: name.trim(), params, returns })
+    }
+
+    /// Parameters that may be given by position.
+    pub fn positional(&self) -> usize {
+        self.params.iter().filter(|p| !p.keyword_only).count()
+    }
+
+    /// Whether the first parameter is `self`, so that there can be a method and an in-place form.
+    pub fn has_self(&self) -> bool {
+        self.params.first().is_some_and(|p| p.name == "self" && p.ty == Type::Tensor)
+    }
+}
+
+/// Where the bracket that was opened before `text` closes.
+fn closing(text: &str) -> Option<usize> {
+    let mut depth = 0;
+    for (i, c) in text.char_indices() {
+        match c {
+            '(' => depth += 1,
+            ')' if depth == 0 => return Some(i),
+            ')' => depth -= 1,
+            _ => {}
+        }
+    }
+    None
+}
+
+/// The parts between commas that stand in no bracket.
+fn split(text: &'static str) -> Vec<&'static str> {
+    let (mut parts, mut depth, mut start) = (Vec::new(), 0, 0);
+    for (i, c) in text.char_indices() {
+        match c {
+            '(' | '[' => depth += 1,
+            ')' | ']' => depth -= 1,
+            ',' if depth == 0 => {
+                parts.push(text[start..i].trim());
+                start = i + 1;
+            }
+            _ => {}
+        }
+    }
+    parts.push(text[start..].trim());
+    parts.retain(|p| !p.is_empty());
+    parts
+}
+
+/// `int[2]? dim=None`; an alias mark, as in `Tensor(a!)`, is skipped.
+fn param(text: &'static str, keyword_only: bool) -> Option<Param> {
+    let (declared, default) = match text.split_once('=') {
+        Some((declared, value)) => (declared.trim(), Some(value_of(value.trim())?)),
+        None => (text, None),
+    };
+    let (kind, name) = declared.rsplit_once(' ')?;
+    let kind = kind.trim();
+    let optional = kind.ends_with('?');
+    let kind = kind.trim_end_matches('?');
+    let (base, len, list) = match kind.split_once('[') {
+        Some((base, rest)) => {
+            let digits = rest.strip_suffix(']')?;
+            (base, if digits.is_empty() { None } else { Some(digits.parse().ok()?) }, true)
+        }
+        None => (kind, None, false),
+    };
+    let base = base.split_once('(').map_or(base, |(b, _)| b).trim_end_matches('?');
+    let ty = Type::parse(base, list)?;
+    Some(Param { name, ty, optional: optional || default == Some(Default::None), len, default, keyword_only })
+}
+
+fn value_of(text: &'static str) -> Option<Default> {
+    Some(match text {
+        "None" => Default::None,
+        "True" => Default::Bool(true),
+        "False" => Default::Bool(false),
+        "inf" => Default::Float(f64::INFINITY),
+        "-inf" => Default::Float(f64::NEG_INFINITY),
+        _ => {
+            if let Some(inner) = text.strip_prefix('[').and_then(|t| t.strip_suffix(']')) {
+                let items: Option<Vec<i64>> =
+                    inner.split(',').map(str::trim).filter(|s| !s.is_empty()).map(|s| s.parse().ok()).collect();
+                return Some(Default::Ints(items?));
+            }
+            for quote in ['"', '\''] {
+                if let Some(inner) = text.strip_prefix(quote).and_then(|t| t.strip_suffix(quote)) {
+                    return Some(Default::Str(inner));
+                }
+            }
+            match (text.parse::<i64>(), text.parse::<f64>()) {
+                (Ok(i), _) => Default::Int(i),
+                (_, Ok(f)) => Default::Float(f),
+                // A name, such as `contiguous_format` or PyTorch's `Mean`.
+                _ if text.chars().all(|c| c.is_alphanumeric() || c == '_') => Default::Str(text),
+                _ => return None,
+            }
+        }
+    })
+}
+
+fn returns(text: &'static str) -> Returns {
+    if let Some(inner) = text.strip_prefix('(').and_then(|t| t.strip_suffix(')')) {
+        let parts = split(inner);
+        if parts.is_empty() {
+            return Returns::None;
+        }
+        let names: Option<Vec<&'static str>> = parts.iter().map(|p| p.rsplit_once(' ').map(|(_, n)| n)).collect();
+        return names.map_or(Returns::Tensors, Returns::Named);
+    }
+    match text {
+        "Tensor" => Returns::Tensor,
+        "None" => Returns::None,
+        _ if text.starts_with("Tensor[") => Returns::Tensors,
+        _ if text.starts_with("Tensor(") => Returns::Tensor,
+        _ => Returns::Other(text),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_with_everything() {
+        let s = Schema::parse(
+            "nn.f(Tensor self, int[2]? dim=None, float p=0.5, *, Scalar alpha=1, str reduction='mean', int[] k=[1, -2]) -> (Tensor values, Tensor indices)",
+        )
+        .unwrap();
+        assert_eq!((s.place, s.name, s.positional(), s.has_self()), (Place::Nn, "f", 3, true));
+        assert_eq!((s.params[1].ty, s.params[1].len, s.params[1].optional), (Type::Ints, Some(2), true));
+        assert_eq!(s.params[2].default, Some(Default::Float(0.5)));
+        assert!(s.params[3].keyword_only && !s.params[2].keyword_only);
+        assert_eq!(s.params[4].default, Some(Default::Str("mean")));
+        assert_eq!(s.params[5].default, Some(Default::Ints(vec![1, -2])));
+        assert_eq!(s.returns, Returns::Named(vec!["values", "indices"]));
+    }
+
+    #[test]
+    fn pytorch_spellings() {
+        let s = Schema::parse("view(Tensor(a) self, SymInt[] size) -> Tensor(a)").unwrap();
+        assert_eq!((s.params[0].ty, s.params[1].ty, s.returns), (Type::Tensor, Type::Ints, Returns::Tensor));
+        let s = Schema::parse("split(Tensor self, int n, ScalarType? dtype=None) -> Tensor[]").unwrap();
+        assert_eq!((s.params[2].ty, s.returns), (Type::DType, Returns::Tensors));
+        assert_eq!(Schema::parse("method.f(Tensor self)").unwrap().place, Place::Method);
+        assert_eq!(Schema::parse("function.seed() -> int").unwrap().returns, Returns::Other("int"));
+        assert!(Schema::parse("f(Tensor self").is_err());
+        assert!(Schema::parse("f(Thing self)").is_err());
+        assert!(Schema::parse("f(Tensor self) Tensor").is_err());
+    }
+}
