@@ -1,8 +1,6 @@
 //! Floor 5: every op, declared once. The registry below is one line per family; names, places, stubs,
 //! docs and tests all follow from its rows.
 
-pub mod schema;
-
 use crate::tensor::OpDef;
 
 pub mod cast;
@@ -14,9 +12,11 @@ pub mod extremum;
 pub mod index;
 pub mod join;
 pub mod loss;
+pub mod matmul;
 pub mod norm;
 pub mod random;
 pub mod reduce;
+pub mod schema;
 pub mod softmax;
 pub mod view;
 
@@ -27,23 +27,24 @@ pub const FAMILIES: &[(&str, &[&OpDef])] = &[
     ("view", view::ROWS),
     ("copy", copy::ROWS),
     ("cast", cast::ROWS),
-    ("unary", elementwise::unary::DEFS),
     ("activation", elementwise::activation::DEFS),
     ("binary", elementwise::binary::DEFS),
-    ("power", elementwise::power::DEFS),
-    ("compare", elementwise::compare::DEFS),
     ("bits", elementwise::bits::DEFS),
-    ("select", elementwise::select::DEFS),
+    ("compare", elementwise::compare::DEFS),
     ("create", create::ROWS),
-    ("random", random::ROWS),
-    ("reduce", reduce::ROWS),
+    ("dropout", dropout::ROWS),
     ("extremum", extremum::ROWS),
-    ("softmax", softmax::ROWS),
-    ("norm", norm::ROWS),
     ("index", index::ROWS),
     ("join", join::ROWS),
     ("loss", loss::ROWS),
-    ("dropout", dropout::ROWS),
+    ("matmul", matmul::ROWS),
+    ("norm", norm::ROWS),
+    ("power", elementwise::power::DEFS),
+    ("random", random::ROWS),
+    ("reduce", reduce::ROWS),
+    ("select", elementwise::select::DEFS),
+    ("softmax", softmax::ROWS),
+    ("unary", elementwise::unary::DEFS),
 ];
 
 /// All rows.

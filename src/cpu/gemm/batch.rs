@@ -10,7 +10,7 @@ use crate::cpu::threads;
 use crate::device::Array;
 use crate::error::Result;
 
-/// What follows a product: `relu(alpha * a b + beta * add)`. Floats only.
+/// What follows a product: `relu(alpha * a b + beta * add)`, the relu for floats only.
 #[derive(Clone, Copy)]
 pub struct Fused<'a> {
     pub alpha: f64,
@@ -25,7 +25,8 @@ impl Fused<'_> {
 }
 
 /// `out = a b`: (.., m, k) times (.., k, n) into a contiguous (.., m, n), then `fused`. The leading dims of a and b have
-/// been expanded to those of out; all have one dtype, and not bool. Strides are any.
+/// been expanded to those of out; all have one dtype, and not
+/// bool. Strides are any.
 ///
 /// Halves compute and accumulate in float32 and are rounded once; integers wrap.
 pub fn matmul(a: &Array, b: &Array, out: &Array, fused: &Fused) -> Result<()> {
@@ -33,9 +34,9 @@ pub fn matmul(a: &Array, b: &Array, out: &Array, fused: &Fused) -> Result<()> {
         DType::F32 => floats::<f32>(a, b, out, fused),
         DType::F64 => floats::<f64>(a, b, out, fused),
         DType::F16 | DType::BF16 => return halves(a, b, out, fused),
-        DType::I64 => integers::<i64>(a, b, out),
-        DType::I32 => integers::<i32>(a, b, out),
-        DType::U8 | DType::Bool => integers::<u8>(a, b, out),
+        DType::I64 => integers::<i64>(a, b, out, fused),
+        DType::I32 => integers::<i32>(a, b, out, fused),
+        DType::U8 | DType::Bool => integers::<u8>(a, b, out, fused),
     }
     Ok(())
 }
@@ -145,18 +146,30 @@ fn floats<T: Real>(a: &Array, b: &Array, out: &Array, fused: &Fused) {
     });
 }
 
-fn integers<T: integer::Int>(a: &Array, b: &Array, out: &Array) {
+fn integers<T: integer::Int>(a: &Array, b: &Array, out: &Array, fused: &Fused) {
     let v = Batch::new(a, out);
     if out.numel() == 0 {
         return;
     }
-    let (pa, pb) = (mat::<T>(a, 0), mat::<T>(b, 0));
-    let whole = integer::Product { m: v.m, n: v.n, k: v.k, a: pa, b: pb, c: out.bytes_ptr().cast::<T>() };
+    let whole = integer::Product {
+        m: v.m,
+        n: v.n,
+        k: v.k,
+        a: mat(a, 0),
+        b: mat(b, 0),
+        c: out.ptr::<T>(),
+        alpha: T::from_f64(fused.alpha),
+        beta: T::from_f64(fused.beta),
+        add: fused.add.map(|d| mat(d, 0)),
+    };
     v.each(&|i, parallel| {
         let mut g = whole;
         g.a.p = g.a.p.wrapping_offset(v.at(a, i));
         g.b.p = g.b.p.wrapping_offset(v.at(b, i));
         g.c = g.c.wrapping_add(i * v.m * v.n);
+        if let (Some(d), Some(from)) = (&mut g.add, fused.add) {
+            d.p = d.p.wrapping_offset(v.at(from, i));
+        }
         // SAFETY: the op has checked the shapes; `out` is fresh.
         unsafe { integer::product(&g, parallel) };
     });

@@ -8,6 +8,9 @@ use crate::simd;
 /// An integer that products are computed in.
 pub trait Int: Element {
     fn multiply_add(self, y: Self, z: Self) -> Self;
+    fn multiply(self, y: Self) -> Self {
+        self.multiply_add(y, Self::ZERO)
+    }
 }
 
 macro_rules! int {
@@ -22,7 +25,7 @@ macro_rules! int {
 }
 int!(u8 i32 i64);
 
-/// `c = a b`, m x k times k x n, c contiguous.
+/// `c = alpha * a b + beta * add`, m x k times k x n, c contiguous.
 #[derive(Clone, Copy)]
 pub struct Product<T> {
     pub m: usize,
@@ -31,6 +34,9 @@ pub struct Product<T> {
     pub a: Mat<T>,
     pub b: Mat<T>,
     pub c: *mut T,
+    pub alpha: T,
+    pub beta: T,
+    pub add: Option<Mat<T>>,
 }
 
 // SAFETY: tasks write rows of c that are apart.
@@ -66,8 +72,23 @@ pub unsafe fn product<T: Int>(g: &Product<T>, parallel: bool) {
                     }
                 }
             }
+            rows.for_each(|i| finish(g, i));
         }
     });
+}
+
+/// Scales row i of c and adds to it.
+unsafe fn finish<T: Int>(g: &Product<T>, i: usize) {
+    for j in 0..g.n {
+        // SAFETY: in bounds, says the caller.
+        unsafe {
+            let c = g.c.add(i * g.n + j);
+            *c = (*c).multiply(g.alpha);
+            if let Some(d) = g.add {
+                *c = (*d.p.offset(i as isize * d.rs + j as isize * d.cs)).multiply_add(g.beta, *c);
+            }
+        }
+    }
 }
 
 simd! {

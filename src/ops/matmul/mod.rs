@@ -1,0 +1,338 @@
+//! Matrix products: `matmul` in all of PyTorch's ranks, its strict forms, and products with something added.
+//!
+//! Everything becomes one of three kernels' calls: a product of (batches of) matrices, a matrix that multiplies the last dim
+//! (`linear.rs`), or a vector product; what is left are views.
+
+mod check;
+mod linear;
+mod product;
+
+use crate::core::Shape;
+use crate::core::shape::{broadcast, list};
+use crate::error::Result;
+use crate::tensor::def::Twins;
+use crate::tensor::{Args, OpDef, Outs, Tensor, apply};
+use crate::{bail, err};
+
+use linear::{Addmm, Linear};
+use product::{Dot, Mv, Product};
+
+/// The rows of this family.
+pub const ROWS: &[&OpDef] = &[&MATMUL, &MM, &BMM, &MV, &DOT, &VDOT, &INNER, &OUTER, &ADDMM, &ADDMV, &BADDBMM, &LINEAR];
+
+pub const MATMUL: OpDef = OpDef {
+    schema: &["matmul(Tensor self, Tensor other) -> Tensor", "__matmul__(Tensor self, Tensor other) -> Tensor"],
+    aliases: &["linalg.matmul"],
+    doc: "The matrix product of two tensors.\n\nTwo vectors give their dot product; a matrix and a vector, the matrix-vector \
+          product (a vector on the left is a row, on the right a column, and the dim it adds is dropped again). Of more dims the \
+          last two are matrices and those before broadcast.\n\nBoth have one dtype. float16 and bfloat16 accumulate in \
+          float32 and round once; integers wrap.",
+    twins: Twins::OUT,
+    call: |a| Outs::one(a.t(0)?.matmul(a.t(1)?)),
+    samples: &[
+        "u(3, 4), u(4, 5)",
+        "u(4, 3).t(), u(5, 4).t()",
+        "u(4), u(4)",
+        "u(3, 4), u(4)",
+        "u(4), u(4, 5)",
+        "u(2, 3, 4), u(4, 5)",
+        "u(3, 2, 4).transpose(0, 1), u(4, 5)",
+        "u(2, 3, 4), u(4)",
+        "u(3, 4), u(2, 4, 5)",
+        "u(4), u(2, 4, 5)",
+        "u(2, 3, 4), u(2, 4, 5)",
+        "u(5, 1, 3, 4), u(2, 4, 2)",
+        "u(3, 300), u(300, 2)",
+        "u(3, 0), u(0, 2)",
+        "u(0, 3), u(3, 2)",
+        "u(3, 4), u(5, 4)",
+        "u(2, 3, 4), u(5, 4)",
+        "u(2, 3, 4), u(2, 5, 4)",
+        "u(2, 3, 4), u(3, 4, 4)",
+        "u(3), u(4)",
+        "u(2, 3), u(4)",
+        "u(), u(4)",
+        "u(3, 4), u(4, 5).double()",
+    ],
+};
+
+pub const MM: OpDef = OpDef {
+    schema: &["mm(Tensor self, Tensor mat2) -> Tensor"],
+    aliases: &[],
+    doc: "The product of two matrices. `matmul` takes other ranks too.",
+    twins: Twins::OUT,
+    call: |a| Outs::one(a.t(0)?.mm(a.t(1)?)),
+    samples: &[
+        "u(3, 4), u(4, 5)",
+        "u(4, 3).t(), u(4, 5)",
+        "u(3, 4), u(5, 4).t()",
+        "u(3, 4)[:, ::2], u(2, 5)",
+        "u(3, 4), u(5, 4)",
+        "u(3, 4), u(4)",
+        "u(2, 3, 4), u(4, 5)",
+        "mask(3, 4), mask(4, 2)",
+    ],
+};
+
+pub const BMM: OpDef = OpDef {
+    schema: &["bmm(Tensor self, Tensor mat2) -> Tensor"],
+    aliases: &[],
+    doc: "The products of two batches of matrices, (b, m, k) times (b, k, n). Does not broadcast.",
+    twins: Twins::OUT,
+    call: |a| {
+        let (x, y) = (a.t(0)?, a.t(1)?);
+        for (t, name) in [(x, "batch1"), (y, "batch2")] {
+            if t.ndim() != 3 {
+                bail!(Runtime, "{name} must be a 3D tensor");
+            }
+        }
+        Outs::one(apply(Product::plain("bmm"), &[x, y]))
+    },
+    samples: &[
+        "u(2, 3, 4), u(2, 4, 5)",
+        "u(2, 4, 3).transpose(1, 2), u(2, 4, 5)",
+        "u(0, 3, 4), u(0, 4, 5)",
+        "u(2, 3, 4), u(2, 5, 4)",
+        "u(2, 3, 4), u(3, 4, 4)",
+        "u(3, 4), u(2, 4, 5)",
+    ],
+};
+
+pub const MV: OpDef = OpDef {
+    schema: &["mv(Tensor self, Tensor vec) -> Tensor"],
+    aliases: &[],
+    doc: "A matrix times a vector.",
+    twins: Twins::OUT,
+    call: |a| Outs::one(apply(Mv { t: false }, &[a.t(0)?, a.t(1)?])),
+    samples: &["u(3, 4), u(4)", "u(4, 3).t(), u(8)[::2]", "u(3, 0), u(0)", "u(2, 3), u(4)", "u(2, 3), u(3, 1)"],
+};
+
+const DOT_DOC: &str = "The sum of the products of two vectors. Both are 1-D; `inner` takes other ranks.";
+const DOT_SAMPLES: &[&str] =
+    &["u(4), u(4)", "u(8)[::2], u(4)", "u(0), u(0)", "u(300), u(300)", "u(3), u(4)", "u(3, 1), u(3)"];
+
+pub const DOT: OpDef = OpDef {
+    schema: &["dot(Tensor self, Tensor tensor) -> Tensor"],
+    aliases: &[],
+    doc: DOT_DOC,
+    twins: Twins::OUT,
+    call: |a| Outs::one(apply(Dot, &[a.t(0)?, a.t(1)?])),
+    samples: DOT_SAMPLES,
+};
+
+pub const VDOT: OpDef = OpDef {
+    schema: &["vdot(Tensor self, Tensor other) -> Tensor"],
+    aliases: &[],
+    doc: DOT_DOC,
+    twins: Twins::OUT,
+    call: |a| Outs::one(apply(Dot, &[a.t(0)?, a.t(1)?])),
+    samples: DOT_SAMPLES,
+};
+
+pub const INNER: OpDef = OpDef {
+    schema: &["inner(Tensor self, Tensor other) -> Tensor"],
+    aliases: &[],
+    doc: "Sums of products over the last dim of both; the other dims of `self`, then those of `other`, are the result's.\n\nA \
+          scalar multiplies.",
+    twins: Twins::OUT,
+    call: |a| Outs::one(inner(a.t(0)?, a.t(1)?)),
+    samples: &["u(4), u(4)", "u(2, 3), u(4, 3)", "u(2, 2, 3), u(3)", "u(), u(3)", "u(2, 3), u(4, 4)"],
+};
+
+pub const OUTER: OpDef = OpDef {
+    schema: &["outer(Tensor self, Tensor vec2) -> Tensor"],
+    aliases: &["ger"],
+    doc: "All products of an element of `self` and one of `vec2`: (n) and (m) give (n, m).",
+    twins: Twins::OUT,
+    call: |a| {
+        let (x, y) = (a.t(0)?, a.t(1)?);
+        for (t, name) in [(x, "self"), (y, "vec2")] {
+            if t.ndim() != 1 {
+                bail!(Runtime, "outer: Expected 1-D argument {name}, but got {}-D", t.ndim());
+            }
+        }
+        Outs::one(product::outer(x, y))
+    },
+    samples: &["u(3), u(4)", "u(6)[::2], u(2)", "u(0), u(3)", "u(3, 1), u(3)"],
+};
+
+pub const ADDMM: OpDef = OpDef {
+    schema: &["addmm(Tensor self, Tensor mat1, Tensor mat2, *, Scalar beta=1, Scalar alpha=1) -> Tensor"],
+    aliases: &[],
+    doc: "`beta * self + alpha * (mat1 @ mat2)`; `self` broadcasts. With `beta=0` NaN and infinity in `self` do not count.",
+    twins: Twins::BOTH,
+    call: |a| addmm(a, "addmm"),
+    samples: &[
+        "u(3, 5), u(3, 4), u(4, 5)",
+        "u(5), u(3, 4), u(4, 5), beta=0.5, alpha=2",
+        "u(3, 1), u(4, 3).t(), u(5, 4).t(), beta=2",
+        "u(), u(3, 4), u(4, 5)",
+        "edges(NAN, INF), u(3, 4), u(4, 2), beta=0",
+        "u(3, 5), u(3, 0), u(0, 5)",
+        "u(3, 3), u(3, 4), u(5, 4)",
+        "u(7), u(3, 4), u(4, 4)",
+        "u(1, 3, 4), u(3, 4), u(4, 4)",
+        "u(4), u(3), u(4, 4)",
+    ],
+};
+
+pub const ADDMV: OpDef = OpDef {
+    schema: &["addmv(Tensor self, Tensor mat, Tensor vec, *, Scalar beta=1, Scalar alpha=1) -> Tensor"],
+    aliases: &[],
+    doc: "`beta * self + alpha * (mat @ vec)`; `self` broadcasts.",
+    twins: Twins::OUT,
+    call: |a| {
+        let (x, m, v) = (a.t(0)?, a.t(1)?, a.t(2)?);
+        check::matrix_vector(m.meta(), v.meta())?;
+        check::addend(x.shape(), &m.shape()[..1])?;
+        let column = x.unsqueeze_dims(&[x.ndim()])?;
+        let op = Addmm { beta: a.float(3)?, alpha: a.float(4)?, name: "addmm" };
+        Outs::one(apply(op, &[&column, m, &v.unsqueeze_dims(&[1])?])?.squeeze_dims(&[1]))
+    },
+    samples: &["u(3), u(3, 4), u(4)", "u(1), u(3, 4), u(4), beta=0.5, alpha=-1", "u(3), u(3, 4), u(3)"],
+};
+
+pub const BADDBMM: OpDef = OpDef {
+    schema: &["baddbmm(Tensor self, Tensor batch1, Tensor batch2, *, Scalar beta=1, Scalar alpha=1) -> Tensor"],
+    aliases: &[],
+    doc: "`beta * self + alpha * torch.bmm(batch1, batch2)`; `self` broadcasts.",
+    twins: Twins::BOTH,
+    call: |a| addmm(a, "baddbmm"),
+    samples: &[
+        "u(2, 3, 5), u(2, 3, 4), u(2, 4, 5)",
+        "u(5), u(2, 3, 4), u(2, 4, 5), beta=0.5, alpha=2",
+        "u(2, 3, 1), u(2, 4, 3).transpose(1, 2), u(2, 4, 5)",
+        "u(4), u(2, 3, 4), u(2, 5, 4)",
+        "u(5), u(2, 3, 4), u(2, 4, 4)",
+    ],
+};
+
+pub const LINEAR: OpDef = OpDef {
+    schema: &["nn.linear(Tensor input, Tensor weight, Tensor? bias=None) -> Tensor"],
+    aliases: &[],
+    doc: "`input @ weight.T + bias` over the last dim of `input`.\n\ninput: (.., in_features); weight: (out_features, \
+          in_features), or (in_features) for one output without its dim; bias: (out_features).",
+    twins: Twins::NONE,
+    call: |a| Outs::one(a.t(0)?.linear(a.t(1)?, a.opt_t(2))),
+    samples: &[
+        "u(3, 4), u(5, 4), u(5)",
+        "u(3, 4), u(5, 4)",
+        "u(2, 3, 4), u(5, 4), u(5)",
+        "u(3, 2, 4).transpose(0, 1), u(4, 5).t(), u(5)",
+        "u(4), u(5, 4), u(5)",
+        "u(4), u(5, 4)",
+        "u(3, 4), u(4)",
+        "u(0, 4), u(5, 4), u(5)",
+        "u(3, 4), u(5, 6)",
+        "u(2, 3, 4), u(5, 6), u(5)",
+        "u(3, 4), u(5, 4), u(6)",
+        "u(), u(5, 4), u(5)",
+        "u(3, 4), u(5, 4).double(), u(5)",
+    ],
+};
+
+fn addmm(a: &Args, name: &'static str) -> Result<Outs> {
+    let (x, m, n) = (a.t(0)?, a.t(1)?, a.t(2)?);
+    let op = Addmm { beta: a.float(3)?, alpha: a.float(4)?, name };
+    if a.inplace {
+        crate::tensor::apply_inplace(op, &[x, m, n])?;
+        return Ok(Outs::This);
+    }
+    Outs::one(apply(op, &[x, m, n]))
+}
+
+fn inner(x: &Tensor, y: &Tensor) -> Result<Tensor> {
+    if x.ndim() == 0 || y.ndim() == 0 {
+        let (a, b) = (x.reshape(&[x.numel(), 1])?, y.reshape(&[1, y.numel()])?);
+        let shape = if x.ndim() == 0 { y.shape() } else { x.shape() };
+        return product::product(&a, false, &b, false, 1.0)?.reshape(shape);
+    }
+    if x.shape()[x.ndim() - 1] != y.shape()[y.ndim() - 1] {
+        bail!(
+            Runtime,
+            "inner() the last dimension must match on both input tensors but got shapes {} and {}",
+            list(x.shape()),
+            list(y.shape())
+        );
+    }
+    if x.ndim() == 1 && y.ndim() == 1 {
+        return apply(Dot, &[x, y]);
+    }
+    let mut shape: Shape = x.shape()[..x.ndim() - 1].into();
+    y.shape()[..y.ndim() - 1].iter().for_each(|&n| shape.push(n));
+    let k = x.shape()[x.ndim() - 1];
+    let matrix = |t: &Tensor| t.reshape(&[t.shape()[..t.ndim() - 1].iter().product(), k]);
+    product::product(&matrix(x)?, false, &matrix(y)?, true, 1.0)?.view_to(&shape)
+}
+
+impl Tensor {
+    /// The product of two matrices.
+    pub fn mm(&self, other: &Tensor) -> Result<Tensor> {
+        if self.ndim() != 2 {
+            bail!(Runtime, "self must be a matrix");
+        }
+        if other.ndim() != 2 {
+            bail!(Runtime, "mat2 must be a matrix");
+        }
+        apply(Product::plain("mm"), &[self, other])
+    }
+
+    /// `torch.matmul`.
+    pub fn matmul(&self, other: &Tensor) -> Result<Tensor> {
+        match (self.ndim(), other.ndim()) {
+            (0, _) | (_, 0) => Err(err!(
+                Runtime,
+                "both arguments to matmul need to be at least 1D, but they are {}D and {}D",
+                self.ndim(),
+                other.ndim()
+            )
+            .hint("matmul: multiply by a scalar with *")),
+            (2, 2) => apply(Product::plain("mm"), &[self, other]),
+            (1, 1) => apply(Dot, &[self, other]),
+            (2, 1) => apply(Mv { t: false }, &[self, other]),
+            (1, 2) => self.unsqueeze_dims(&[0])?.mm(other)?.squeeze_dims(&[0]),
+            (n, 1) => {
+                let rows = self.shape()[..n - 1].iter().product();
+                let flat = self.reshape(&[rows, self.shape()[n - 1]])?;
+                apply(Mv { t: false }, &[&flat, other])?.view_to(&self.shape()[..n - 1])
+            }
+            (ndim, 2) => apply(Linear { rows: false, name: "mm", ndim }, &[self, other]),
+            (1, n) => batched(&self.unsqueeze_dims(&[0])?, other)?.squeeze_dims(&[n - 2]),
+            _ => batched(self, other),
+        }
+    }
+
+    /// `torch.nn.functional.linear`.
+    pub fn linear(&self, weight: &Tensor, bias: Option<&Tensor>) -> Result<Tensor> {
+        let ndim = self.ndim();
+        if ndim == 0 || weight.ndim() == 0 {
+            bail!(
+                Runtime,
+                "both arguments to linear need to be at least 1D, but they are {ndim}D and {}D",
+                weight.ndim()
+            );
+        }
+        match (weight.ndim(), bias) {
+            (2, Some(b)) => apply(Linear { rows: true, name: "linear", ndim }, &[self, weight, b]),
+            (2, None) => apply(Linear { rows: true, name: "mm", ndim }, &[self, weight]),
+            (1, None) => self.matmul(weight),
+            (n, _) => Err(err!(Runtime, "mat2 must be a matrix, got {n}-D tensor")
+                .hint("linear: weight has shape (out_features, in_features)")),
+        }
+    }
+}
+
+/// Batches of matrices whose leading dims broadcast. One of them has three dims or more, the other two or more.
+fn batched(x: &Tensor, y: &Tensor) -> Result<Tensor> {
+    let (p, q) = (&x.shape()[..x.ndim() - 2], &y.shape()[..y.ndim() - 2]);
+    let lead = if p == q { p.into() } else { broadcast(p, q)? };
+    let widened = |t: &Tensor| {
+        let mut shape = lead.clone();
+        t.shape()[t.ndim() - 2..].iter().for_each(|&n| shape.push(n));
+        t.expand_to(&shape)
+    };
+    apply(Product::plain("matmul"), &[&widened(x)?, &widened(y)?])
+}
+
+#[cfg(test)]
+mod tests;
