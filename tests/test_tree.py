@@ -59,3 +59,16 @@ def test_nn_imports_one_way(path):
     if "functional" in path.parts or path.stem in ("functional", "parameter", "init"):
         behind += ["rustgrad.nn.modules", "rustgrad.nn.utils"]
     assert not [name for name in found if name.startswith(tuple(behind))]
+
+
+# Crates that run while building, or only in tests: nothing of them is in the wheel.
+BUILD_ONLY = """
+    heck proc-macro2 pyo3-build-config pyo3-macros pyo3-macros-backend quote serde_derive syn target-lexicon
+    unicode-ident zerocopy-derive
+""".split()
+
+
+def test_every_linked_crate_is_named_in_the_notice():
+    locked = set(re.findall(r'^name = "(.+)"$', (ROOT / "Cargo.lock").read_text(), re.MULTILINE))
+    named = set((ROOT / "NOTICE").read_text().replace(",", " ").split())
+    assert not locked - named - {"rustgrad", *BUILD_ONLY}
