@@ -1,7 +1,5 @@
 """The default random generator: seeds, states, and a block whose draws leave it as it was."""
 
-from contextlib import contextmanager
-
 from ._rustgrad import default_generator
 
 __all__ = ["default_generator", "fork_rng", "get_rng_state", "initial_seed", "manual_seed", "seed", "set_rng_state"]
@@ -32,14 +30,15 @@ def set_rng_state(new_state) -> None:
     default_generator.set_state(new_state)
 
 
-@contextmanager
-def fork_rng(devices=None, enabled=True, _caller="fork_rng", _devices_kw="devices", device_type="cpu"):
-    """Draws inside the block leave the default generator, the only one, as it was."""
-    if not enabled:
-        yield
-        return
-    state = get_rng_state()
-    try:
-        yield
-    finally:
-        set_rng_state(state)
+class fork_rng:
+    """A `with` block whose draws leave the default generator, the only one, as it was."""
+
+    def __init__(self, devices=None, enabled=True, _caller="fork_rng", _devices_kw="devices", device_type="cpu"):
+        self._enabled = enabled
+
+    def __enter__(self):
+        self._state = get_rng_state() if self._enabled else None
+
+    def __exit__(self, *_):
+        if self._state is not None:
+            set_rng_state(self._state)
