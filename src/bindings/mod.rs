@@ -14,12 +14,14 @@ mod gil;
 mod hooks;
 mod index;
 mod install;
+mod io;
 mod methods;
 mod mismatch;
 mod native;
 mod numpy;
 mod object;
 mod operators;
+mod optim;
 mod size;
 mod types;
 
@@ -75,6 +77,8 @@ pub fn init(m: &Bound<'_, PyModule>) -> PyResult<()> {
     tensor.setattr("_make_subclass", static_method)?;
     m.add_function(wrap_pyfunction!(methods::_rebuild_tensor, m)?)?;
     m.add_function(wrap_pyfunction!(_describe, m)?)?;
+    m.add("io", io::module(py)?)?;
+    m.add("optim", optim::module(py)?)?;
     m.add("RemovableHandle", py.get_type::<autograd::RemovableHandle>())?;
 
     let mut modules: HashMap<&'static str, Bound<'_, PyModule>> = HashMap::new();
