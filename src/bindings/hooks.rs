@@ -48,7 +48,11 @@ pub unsafe fn hook(id: u64, callable: P) -> Hook {
     unsafe { ffi::Py_INCREF(callable) };
     CALLABLES.with(|c| c.borrow_mut().insert(id, callable));
     let kept = Callable { id, object: callable };
-    Hook(Rc::new(move |g: &Tensor| call(kept.object, g)))
+    Hook(Rc::new(move |g: &Tensor| {
+        // The whole of it: a closure that names one field captures that alone, and drops the rest now.
+        let kept: &Callable = &kept;
+        call(kept.object, g)
+    }))
 }
 
 fn call(callable: P, g: &Tensor) -> Result<Option<Tensor>> {
