@@ -86,13 +86,15 @@ pub fn show(t: &Tensor, class: Option<&str>) -> Result<String> {
     text.push_str(&elements(t.array(), indent, &o));
     let mut line = text.len() - text.rfind('\n').map_or(0, |i| i + 1) + 2;
     for s in suffixes {
-        if line + s.len() + 2 > o.linewidth {
+        // Lines break where PyTorch's do, whose name is three letters shorter.
+        let width = if s.starts_with("dtype=") { s.len() - 3 } else { s.len() };
+        if line + width + 2 > o.linewidth {
             text.push_str(",\n");
             text.extend(std::iter::repeat_n(' ', indent));
-            line = indent + s.len();
+            line = indent + width;
         } else {
             text.push_str(", ");
-            line += s.len() + 2;
+            line += width + 2;
         }
         text.push_str(&s);
     }
