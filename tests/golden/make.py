@@ -23,7 +23,7 @@ INPLACE = ("float32", "float16", "int64", "uint8", "bool")
 
 
 def numpy(t):
-    t = t.detach()
+    t = t.detach().clone()  # PyTorch may hand out a tensor of zeros without memory
     if t.dtype == torch.bfloat16:
         return t.contiguous().view(torch.int16).numpy().view(np.uint16)
     return t.numpy()
