@@ -96,8 +96,9 @@ fn spread_line(entry: &Entry, o: &Overload) -> Option<String> {
 /// `_describe()`: rows (the registry's), names (the installed callables), and the attributes of Tensor.
 pub fn describe<'py>(py: Python<'py>, entries: &[Entry]) -> PyResult<Bound<'py, PyDict>> {
     let rows = PyList::empty(py);
-    for def in ops::registry() {
+    for (family, def) in ops::FAMILIES.iter().flat_map(|(name, rows)| rows.iter().map(move |def| (name, def))) {
         let row = PyDict::new(py);
+        row.set_item("family", family)?;
         row.set_item("schema", def.schema)?;
         row.set_item("aliases", def.aliases)?;
         row.set_item("doc", def.doc)?;
