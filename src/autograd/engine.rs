@@ -66,11 +66,11 @@ pub fn grad(
     let mut run = Run::new(retain_graph, create_graph, Some(inputs))?;
     run.execute(outputs)?;
     let grads = run.captured();
-    if !allow_unused && grads.iter().any(Option::is_none) {
+    if !allow_unused && let Some(i) = grads.iter().position(Option::is_none) {
         bail!(
             Runtime,
-            "One of the differentiated Tensors appears to not have been used in the graph. Set allow_unused=True if this \
-             is the desired behavior."
+            "The differentiated Tensor at index {i} appears to not have been used in the graph. Set allow_unused=True if \
+             this is the desired behavior."
         );
     }
     Ok(grads)

@@ -169,7 +169,7 @@ def dropout(torch):
     return [*drawn, layer.eval()(x), raised(torch.nn.Dropout, 1.5)]
 
 
-@case(rtol=1e-6, atol=1e-7)
+@case(rtol=1e-6, atol=5e-7)  # gelu far to the left is a difference of near equals
 def activations(torch):
     nn = torch.nn
     layers = [
