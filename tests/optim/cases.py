@@ -21,10 +21,8 @@ def _steps(torch, make, count=6, dtype=None):
     optimizer = make(params)
     torch.manual_seed(1)
     for _ in range(count):
-        optimizer.zero_grad()
-        x = torch.randn(4, 5).to(params[0].dtype)
-        loss = ((x @ params[0]) ** 2).mean() + (params[1] ** 2).sum() * 0.1
-        loss.backward()
+        for p in params[:2]:
+            p.grad = torch.randn(p.shape).to(p.dtype)
         optimizer.step()
     states = [dict(optimizer.state[p]) if p in optimizer.state else None for p in params]
     return [params, states]
@@ -51,23 +49,24 @@ ADAM_OPTIONS = [
 ]
 
 
-@case(rtol=1e-6, atol=1e-8)
+@case()
 def sgd(torch):
     return [_steps(torch, lambda p, o=o: torch.optim.SGD(p, lr=0.05, **o)) for o in SGD_OPTIONS]
 
 
-@case(rtol=2e-6, atol=1e-8)
+# PyTorch's square root is not always correctly rounded, so parameters may differ in the last place.
+@case(rtol=3e-7)
 def adam(torch):
     return [_steps(torch, lambda p, o=o: torch.optim.Adam(p, lr=0.02, **o)) for o in ADAM_OPTIONS]
 
 
-@case(rtol=2e-6, atol=1e-8)
+@case(rtol=3e-7)
 def adamw(torch):
     options = [{}, {"weight_decay": 0.3, "amsgrad": True}]
     return [_steps(torch, lambda p, o=o: torch.optim.AdamW(p, lr=0.02, **o)) for o in options]
 
 
-@case(rtol=1e-12, atol=1e-14)
+@case()
 def float64(torch):
     return [
         _steps(torch, lambda p: torch.optim.SGD(p, lr=0.05, momentum=0.9, nesterov=True), dtype="float64"),
@@ -75,7 +74,7 @@ def float64(torch):
     ]
 
 
-@case(rtol=1e-2, atol=1e-3)
+@case()
 def halves(torch):
     return [
         _steps(torch, lambda p: torch.optim.SGD(p, lr=0.05, momentum=0.9), 3, "bfloat16"),
@@ -83,7 +82,7 @@ def halves(torch):
     ]
 
 
-@case(rtol=1e-6, atol=1e-8)
+@case(rtol=3e-7)
 def tensor_lr(torch):
     return [
         _steps(torch, lambda p: torch.optim.SGD(p, lr=torch.tensor(0.05))),
@@ -91,7 +90,7 @@ def tensor_lr(torch):
     ]
 
 
-@case(rtol=1e-6, atol=1e-8)
+@case()
 def groups(torch):
     def make(p):
         optimizer = torch.optim.SGD([{"params": p[0], "lr": 0.1}, {"params": [p[1]], "momentum": 0.5}], lr=0.01)
@@ -101,7 +100,7 @@ def groups(torch):
     return _steps(torch, make)
 
 
-@case(rtol=1e-6, atol=1e-8)
+@case(rtol=3e-7)
 def state_dicts(torch):
     def resumed(p, kind, **options):
         first = kind(p, **options)
