@@ -437,7 +437,8 @@ fn seed(i: usize, root: &Tensor, g: Option<&Tensor>) -> Result<Tensor> {
         if g.shape() != root.shape() {
             bail!(
                 Runtime,
-                "Mismatch in shape: grad_output[{i}] has a shape of {} and output[{i}] has a shape of {}.",
+                "Mismatch in shape: grad_output[{i}] has a shape of rustgrad.Size({}) and output[{i}] has a shape of \
+                 rustgrad.Size({}).",
                 list(g.shape()),
                 list(root.shape())
             );
