@@ -68,8 +68,8 @@ def refused(call, wanted):
     try:
         call()
     except Exception as error:
-        got = type(error).__name__
-        return "" if got == wanted else f"{got}, not {wanted}: {error}"
+        names = [c.__name__ for c in type(error).__mro__]
+        return "" if wanted in names else f"{names[0]}, not {wanted}: {error}"
     return f"no {wanted}"
 
 
