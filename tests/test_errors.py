@@ -83,12 +83,12 @@ CASES = [
     ("too many arguments", lambda: t(2).relu(1), TypeError, r"relu\(\)"),
     ("missing argument", lambda: torch.add(t(2)), TypeError, r"add\(\)"),
     ("a string", lambda: torch.add(t(2), "x"), TypeError, r"add\(\)"),
-    ("operator with a string", lambda: t(2) + "x", TypeError, r""),
+    ("operator with a string", lambda: t(2) + "x", TypeError, r"."),
     # devices and memory
     ("gpu", lambda: t(2, device="gpu"), RuntimeError, r".*no GPU backend is built into this version of rustgrad"),
     ("device name", lambda: torch.device("gnu"), RuntimeError, r"Expected one of cpu, .* device type at start of device string: gnu"),
     ("memory", lambda: torch.empty(2**50), RuntimeError, r".*not enough memory: you tried to allocate"),
-    ("bytes that no address counts", lambda: torch.empty(2**62, 16), RuntimeError, r""),
+    ("bytes that no address counts", lambda: torch.empty(2**62, 16), RuntimeError, r"."),
 ]
 
 

@@ -23,7 +23,7 @@ pub fn apply<O: Op>(op: O, x: &[&Tensor]) -> Result<Tensor> {
     let out = run(&op, x)?;
     let needs = needs(x);
     if needs.0 != 0 && op.differentiable() && out.dtype().is_float() {
-        let node = Node::record(op, x, std::slice::from_ref(&out), needs)?;
+        let node = Node::record(op, x, std::slice::from_ref(&out), needs, 0)?;
         out.set_history(node, 0);
     }
     Ok(out)
@@ -34,7 +34,7 @@ pub fn apply_many<O: Op>(op: O, x: &[&Tensor]) -> Result<Vec<Tensor>> {
     let outs = run_many(&op, x)?;
     let needs = needs(x);
     if needs.0 != 0 && op.differentiable() {
-        let node = Node::record(op, x, &outs, needs)?;
+        let node = Node::record(op, x, &outs, needs, 0)?;
         for (i, t) in outs.iter().enumerate().filter(|(_, t)| t.dtype().is_float()) {
             t.set_history(node.clone(), i as u32);
         }
@@ -65,12 +65,14 @@ pub fn apply_inplace<O: Op>(op: O, x: &[&Tensor]) -> Result<()> {
         let fresh = run(&op, &inputs)?;
         cpu::copy::copy(fresh.array(), target.array())?;
     }
+    let node = if record {
+        let pending = if target.has_own_version() { 0 } else { 1 };
+        Some(Node::record(op, &inputs, std::slice::from_ref(target), needs, pending)?)
+    } else {
+        None
+    };
     target.bump_version();
-    if record {
-        let node = Node::record(op, &inputs, std::slice::from_ref(target), needs)?;
-        views::rebase(target, node, 0)?;
-    }
-    Ok(())
+    node.map_or(Ok(()), |node| views::rebase(target, node, 0))
 }
 
 /// Runs an op into tensors of the user (`out=`): resized where their shape is wrong, cast where the dtype allows.
@@ -278,5 +280,5 @@ fn named(op: &dyn Op, mut e: Box<crate::error::Error>) -> Box<crate::error::Erro
 /// A node for an op that floor 4 itself records (views).
 pub(super) fn record<O: Op>(op: O, x: &[&Tensor], out: &Tensor) -> Result<Option<Rc<Node>>> {
     let needs = needs(x);
-    if needs.0 == 0 { Ok(None) } else { Node::record(op, x, std::slice::from_ref(out), needs).map(Some) }
+    if needs.0 == 0 { Ok(None) } else { Node::record(op, x, std::slice::from_ref(out), needs, 0).map(Some) }
 }

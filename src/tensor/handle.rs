@@ -329,6 +329,11 @@ impl Tensor {
         own.unwrap_or_else(|| self.array().storage.version())
     }
 
+    /// Whether this is `x.data`, whose writes the storage's version does not count.
+    pub fn has_own_version(&self) -> bool {
+        self.extra(|e| e.version.is_some()) == Some(true)
+    }
+
     #[inline]
     pub fn bump_version(&self) {
         if let Some(v) = self.handle().extra.borrow_mut().as_mut().and_then(|e| e.version.as_mut()) {

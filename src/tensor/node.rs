@@ -186,9 +186,10 @@ impl Node {
 }
 
 impl<O: Op> Node<O> {
-    /// A node for `op` that has just computed `outs` from `x`.
+    /// A node for `op`, which makes `outs` from `x`. In place, it is recorded before the write: an input that shares the
+    /// written memory is saved at its version until then, the output at that after `pending` more.
     #[inline]
-    pub fn record(op: O, x: &[&Tensor], outs: &[Tensor], needs: Mask) -> Result<Rc<Node>> {
+    pub fn record(op: O, x: &[&Tensor], outs: &[Tensor], needs: Mask, pending: u32) -> Result<Rc<Node>> {
         let saves = op.saves(needs);
         let mut saved = SavedList::Empty;
         if saves.any() {
@@ -199,7 +200,7 @@ impl<O: Op> Node<O> {
             }
             for (i, t) in outs.iter().enumerate() {
                 if saves.output(i) {
-                    saved.push(Saved::Output(t.array().clone(), i as u8, t.version()));
+                    saved.push(Saved::Output(t.array().clone(), i as u8, t.array().storage.version() + pending));
                 }
             }
         }
