@@ -64,6 +64,7 @@ const NAMES: [(&[&str], bool); COUNT] = [
 const COUNT: usize = 23;
 const FLOOR_DIVIDE: usize = 4;
 const POSITIVE: usize = 15;
+const INVERT: usize = 16;
 /// `Py_LT` is 0, and the six follow in Python's order.
 const COMPARE: usize = 17;
 
@@ -206,6 +207,9 @@ unsafe extern "C" fn unary<const OP: usize>(a: P) -> P {
             ffi::Py_INCREF(a);
             return Ok(Some(a));
         }
+        if OP == INVERT && as_tensor(a).is_some_and(|t| t.dtype().is_float()) {
+            bail!(Type, "~ (operator.invert) is only implemented on integer and Boolean-type tensors");
+        }
         run(OP, a, null_mut(), false)
     })
 }
@@ -253,7 +257,7 @@ pub fn slots() -> Vec<ffi::PyType_Slot> {
         one(ffi::Py_nb_negative, unary::<13>),
         one(ffi::Py_nb_absolute, unary::<14>),
         one(ffi::Py_nb_positive, unary::<POSITIVE>),
-        one(ffi::Py_nb_invert, unary::<16>),
+        one(ffi::Py_nb_invert, unary::<INVERT>),
         two(ffi::Py_nb_inplace_add, inplace::<0>),
         two(ffi::Py_nb_inplace_subtract, inplace::<1>),
         two(ffi::Py_nb_inplace_multiply, inplace::<2>),
