@@ -33,7 +33,7 @@ pub fn check_writable(op: &str, target: &Tensor) -> Result<()> {
     }
     let base = target.base();
     if let Some(base) = &base {
-        if base.is_leaf() && base.requires_grad() {
+        if base.is_leaf() && target.requires_grad() {
             return Err(err!(
                 Runtime,
                 "a view of a leaf Variable that requires grad is being used in an in-place operation."

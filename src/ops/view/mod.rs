@@ -58,9 +58,9 @@ fn run<O: Op>(a: &Args, op: O) -> Result<Outs> {
     let array = x.array().with_layout(layout?);
     let record = mode::grad_enabled() && x.requires_grad();
     if record {
-        let base = x.base();
-        if x.is_leaf() || base.as_ref().is_some_and(|b| b.is_leaf() && b.requires_grad()) {
-            let what = if x.is_leaf() { "a leaf" } else { "a view of a leaf" };
+        let viewed = x.base().is_some_and(|b| b.is_leaf());
+        if x.is_leaf() || viewed {
+            let what = if viewed { "a view of a leaf" } else { "a leaf" };
             return Err(err!(Runtime, "{what} Variable that requires grad is being used in an in-place operation.")
                 .hint(format!("{0}_: use {0}, which makes a new tensor", op.name())));
         }

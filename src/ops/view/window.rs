@@ -30,8 +30,9 @@ pub const SELECT: OpDef = OpDef {
 
 pub const NARROW: OpDef = OpDef {
     schema: &[
-        "narrow(Tensor self, int dim, int start, int length) -> Tensor",
+        // First, since a tensor of one element passes as an int.
         "narrow(Tensor self, int dim, Tensor start, int length) -> Tensor",
+        "narrow(Tensor self, int dim, int start, int length) -> Tensor",
     ],
     aliases: &[],
     doc: "The `length` entries of dim `dim` from `start`.",
