@@ -191,7 +191,10 @@ fn widened(x: &Array) -> Result<Array> {
     let from = x.with_layout(once);
     let to = single(from.shape(), x)?;
     copy(&from, &to)?;
-    Ok(to.with_layout(to.layout.broadcast_to(x.shape())))
+    // A dim of size 1 may stand for a whole batch by its stride of 0.
+    let mut layout = to.layout.broadcast_to(x.shape());
+    (0..x.ndim()).filter(|&d| x.strides()[d] == 0).for_each(|d| layout.strides[d] = 0);
+    Ok(to.with_layout(layout))
 }
 
 fn halves(a: &Array, b: &Array, out: &Array, fused: &Fused) -> Result<()> {
