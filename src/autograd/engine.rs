@@ -113,6 +113,8 @@ struct Run {
     /// Leaves that have received something, in order of first arrival.
     leaves: Vec<Tensor>,
     side: HashMap<*const Node, Scratch>,
+    /// As `side`, for leaves (by id) whose slot another run owns.
+    side_leaves: HashMap<usize, Tensor>,
     /// With `inputs=`: what to capture, and the nodes on a path to it.
     targets: Option<Vec<Target>>,
     path: HashMap<*const Node, bool>,
@@ -140,6 +142,7 @@ impl Run {
             heap: BinaryHeap::new(),
             leaves: Vec::new(),
             side: HashMap::new(),
+            side_leaves: HashMap::new(),
             targets,
             path: HashMap::new(),
         })
@@ -212,7 +215,16 @@ impl Run {
                 {
                     return Ok(());
                 }
-                let have = leaf.with_extra(|e| e.slot.take());
+                // A run that began beside the slot stays there, though its owner may be gone by now.
+                let aside = !self.side_leaves.is_empty() && self.side_leaves.contains_key(&leaf.id());
+                let (mine, have) = leaf.with_extra(|e| {
+                    if e.slot_owner == 0 && !aside {
+                        e.slot_owner = self.id;
+                    }
+                    let mine = e.slot_owner == self.id;
+                    (mine, if mine { e.slot.take() } else { None })
+                });
+                let have = if mine { have } else { self.side_leaves.remove(&leaf.id()) };
                 let g = match have {
                     None => {
                         self.leaves.push(leaf.clone());
@@ -220,7 +232,11 @@ impl Run {
                     }
                     Some(have) => sum(have, &g)?,
                 };
-                leaf.with_extra(|e| e.slot = Some(g));
+                if mine {
+                    leaf.with_extra(|e| e.slot = Some(g));
+                } else {
+                    self.side_leaves.insert(leaf.id(), g);
+                }
                 Ok(())
             }
             Edge::Node(node, nr) => {
@@ -317,7 +333,7 @@ impl Run {
         while i < self.leaves.len() {
             let leaf = self.leaves[i].clone();
             i += 1;
-            let Some(mut g) = leaf.with_extra(|e| e.slot.take()) else { continue };
+            let Some(mut g) = self.take_slot(&leaf) else { continue };
             for hook in hooks_of(&leaf, |e| &e.hooks) {
                 if let Some(new) = (hook.0)(&g)? {
                     g = new;
@@ -383,11 +399,28 @@ impl Run {
             }
         }
         for leaf in self.leaves.drain(..) {
-            let slot = leaf.with_extra(|e| e.slot.take());
+            let slot = take_own(&leaf, self.id);
             drop(slot);
         }
         self.side.clear();
+        self.side_leaves.clear();
     }
+
+    /// What this run has collected for a leaf; the leaf's slot is free again.
+    fn take_slot(&mut self, leaf: &Tensor) -> Option<Tensor> {
+        take_own(leaf, self.id).or_else(|| self.side_leaves.remove(&leaf.id()))
+    }
+}
+
+/// The content of a leaf's slot, where run `id` owns it.
+fn take_own(leaf: &Tensor, id: u64) -> Option<Tensor> {
+    leaf.with_extra(|e| {
+        if e.slot_owner != id {
+            return None;
+        }
+        e.slot_owner = 0;
+        e.slot.take()
+    })
 }
 
 fn take(slots: &mut Scratch, nr: usize) -> Option<Tensor> {

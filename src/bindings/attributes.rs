@@ -58,18 +58,18 @@ fn count(n: usize) -> Result<P> {
 
 pub static ATTRIBUTES: &[Attribute] = &[
     read(c"shape", "Size", c"The sizes, one per dim.", |t, _| checked(size::new(t.shape()))),
-    read(c"dtype", "dtype", c"The element type.", |t, _| {
+    read(c"dtype", "_dtype", c"The element type.", |t, _| {
         let o = types::dtype_object(t.dtype());
         // SAFETY: an immortal object.
         unsafe { ffi::Py_INCREF(o) };
         Ok(o)
     }),
-    read(c"device", "device", c"Where the elements are.", |t, _| {
+    read(c"device", "_device", c"Where the elements are.", |t, _| {
         // SAFETY: the GIL is held.
         let py = unsafe { Python::assume_attached() };
         Ok(types::device_object(py, t.device()).or_foreign()?.into_ptr())
     }),
-    read(c"layout", "layout", c"How the elements are stored: `strided`.", |_, _| {
+    read(c"layout", "_layout", c"How the elements are stored: `strided`.", |_, _| {
         // SAFETY: the GIL is held.
         let py = unsafe { Python::assume_attached() };
         types::strided(py).map(Bound::into_ptr).ok_or_else(|| err!(Runtime, "internal error: no layout"))
@@ -102,7 +102,7 @@ pub static ATTRIBUTES: &[Attribute] = &[
     read(c"retains_grad", "_bool", c"Whether this non-leaf keeps its gradient.", |t, _| {
         truth(!t.is_leaf() && t.extra(|e| e.retained.is_some()) == Some(true))
     }),
-    read(c"output_nr", "int", c"Which output of `grad_fn` this is.", |t, _| count(t.output_nr() as usize)),
+    read(c"output_nr", "_int", c"Which output of `grad_fn` this is.", |t, _| count(t.output_nr() as usize)),
     write(
         c"data",
         "Tensor",
@@ -132,10 +132,10 @@ pub static ATTRIBUTES: &[Attribute] = &[
     read(c"mH", "Tensor", c"The last two dims swapped (and conjugated, were it complex).", |t, _| {
         checked(wrap(t.mt()?))
     }),
-    read(c"ndim", "int", c"The number of dims.", |t, _| count(t.ndim())),
-    read(c"itemsize", "int", c"Bytes per element.", |t, _| count(t.dtype().size())),
-    read(c"nbytes", "int", c"Bytes of all elements.", |t, _| count(t.dtype().size() * t.numel())),
-    read(c"_version", "int", c"How often the memory was changed in place.", |t, _| count(t.version() as usize)),
+    read(c"ndim", "_int", c"The number of dims.", |t, _| count(t.ndim())),
+    read(c"itemsize", "_int", c"Bytes per element.", |t, _| count(t.dtype().size())),
+    read(c"nbytes", "_int", c"Bytes of all elements.", |t, _| count(t.dtype().size() * t.numel())),
+    read(c"_version", "_int", c"How often the memory was changed in place.", |t, _| count(t.version() as usize)),
     read(c"_base", "Tensor | None", c"The tensor that this is a view of.", |t, _| match t.base() {
         Some(base) => checked(wrap(base)),
         None => Ok(none()),
@@ -149,7 +149,9 @@ pub static ATTRIBUTES: &[Attribute] = &[
     read(c"is_sparse", "_bool", c"False.", |_, _| truth(false)),
     read(c"is_quantized", "_bool", c"False.", |_, _| truth(false)),
     read(c"is_nested", "_bool", c"False.", |_, _| truth(false)),
-    read(c"__array_priority__", "int", c"NumPy leaves operators between arrays and tensors to us.", |_, _| count(1000)),
+    read(c"__array_priority__", "_int", c"NumPy leaves operators between arrays and tensors to us.", |_, _| {
+        count(1000)
+    }),
 ];
 
 fn set_data(t: &Tensor, _: P, v: P) -> Result<()> {

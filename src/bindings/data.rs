@@ -259,6 +259,10 @@ pub fn from_data(data: P, dtype: Option<DType>, device: Device, copy: bool) -> R
             _ => Ok(shared),
         };
     }
+    // SAFETY: a live object.
+    if unsafe { ffi::PyUnicode_Check(data) } != 0 {
+        bail!(Type, "new(): invalid data type 'str'");
+    }
     let mut reader = Reader { values: Vec::new(), found: None, wanted: dtype };
     let shape = sizes(data)?;
     reader.infer(data, 0)?;
@@ -430,7 +434,7 @@ impl Reader {
     }
 
     fn store_number(&mut self, o: P) -> Result<()> {
-        match convert::number(o, true)? {
+        match convert::number(o, true).map_err(too_long)? {
             Some(n) => self.push(n),
             None if is_none(o) => bail!(Type, "must be real number, not NoneType"),
             None => {
@@ -451,6 +455,17 @@ impl Reader {
         self.values.push(n);
         Ok(())
     }
+}
+
+/// An int beyond 64 bits: here PyTorch raises ValueError.
+#[cold]
+fn too_long(e: Box<crate::error::Error>) -> Box<crate::error::Error> {
+    let overflow = e
+        .foreign
+        .as_ref()
+        .and_then(|f| f.downcast_ref::<pyo3::PyErr>())
+        .is_some_and(|e| pyo3::Python::attach(|py| e.is_instance_of::<pyo3::exceptions::PyOverflowError>(py)));
+    if overflow { err!(Value, "Overflow when unpacking long long") } else { e }
 }
 
 /// A 0-d tensor with a number, which must fit the dtype.

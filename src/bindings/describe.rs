@@ -3,7 +3,7 @@
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList};
 
-use super::entry::{Entry, METHODS, Overload};
+use super::entry::{Entry, METHODS, Overload, Target};
 use super::mismatch::literal;
 use crate::ops;
 use crate::ops::schema::{Param, Returns, Type};
@@ -22,29 +22,43 @@ pub fn returns(o: &Overload) -> String {
     }
 }
 
+/// In a stub, builtin and module names get an underscore: Tensor has methods called `int` and `type`, and the
+/// module dtypes called `float` and `bool`.
+fn stub_returns(o: &Overload) -> String {
+    let text = returns(o);
+    match text.as_str() {
+        "int" | "bool" | "str" | "float" | "bytes" | "complex" | "dtype" | "device" | "layout" => format!("_{text}"),
+        "tuple" => "tuple[Any, ...]".into(),
+        _ => text,
+    }
+}
+
 /// The type of a parameter, as a stub writes it.
 fn annotation(p: &Param) -> String {
     let base = match p.ty {
         Type::Tensor => "Tensor",
         Type::Operand => "Tensor | Number",
         Type::Scalar => "Number | Tensor",
-        Type::Int => "int | Tensor",
-        Type::Float => "float | Tensor",
+        Type::Int => "_int | Tensor",
+        Type::Float => "_float | Tensor",
         Type::Bool => "_bool",
-        Type::Str => "str",
-        Type::DType => "dtype | type",
-        Type::Device => "device | str | int",
-        Type::Layout => "layout",
-        Type::MemoryFormat => "memory_format",
+        Type::Str => "_str",
+        Type::DType => "_dtype | type[_float | _bool]",
+        Type::Device => "_device | _str | _int",
+        Type::Layout => "_layout",
+        Type::MemoryFormat => "_memory_format",
         Type::Generator => "Generator",
         Type::Any => "Any",
         Type::Tensors => "Sequence[Tensor]",
-        Type::Ints => "int | Sequence[int | Tensor]",
-        Type::Floats => "Sequence[float]",
+        Type::Ints => "_int | Sequence[_int | Tensor]",
+        Type::Floats => "Sequence[_float]",
         Type::Bools => "Sequence[_bool]",
     };
     if p.optional && p.ty != Type::Any { format!("{base} | None") } else { base.into() }
 }
+
+/// Words of Python that PyTorch uses as parameters (`uniform_(from, to)`).
+pub const RESERVED: [&str; 4] = ["from", "lambda", "in", "is"];
 
 /// One `def` line of a stub, without its decorators and body.
 fn stub_line(entry: &Entry, o: &Overload) -> String {
@@ -62,16 +76,18 @@ fn stub_line(entry: &Entry, o: &Overload) -> String {
             }
             star = true;
         }
+        // A word that Python reserves can only be given by position.
+        let name = if RESERVED.contains(&p.name) { format!("{}_", p.name) } else { p.name.to_string() };
         parts.push(match &p.default {
-            None => format!("{}: {}", p.name, annotation(p)),
+            None => format!("{name}: {}", annotation(p)),
             Some(d) => {
                 let d = literal(d);
                 let d = if d.ends_with("inf") { "..." } else { &d };
-                format!("{}: {} = {d}", p.name, annotation(p))
+                format!("{name}: {} = {d}", annotation(p))
             }
         });
     }
-    format!("def {}({}) -> {}: ...", entry.name, parts.join(", "), returns(o))
+    format!("def {}({}) -> {}: ...", entry.name, parts.join(", "), stub_returns(o))
 }
 
 /// The same line with the sizes spread: `def view(self, *size: int)`.
@@ -84,13 +100,13 @@ fn spread_line(entry: &Entry, o: &Overload) -> Option<String> {
         parts.push(if entry.method && i == 0 {
             "self".to_string()
         } else if i == o.start {
-            format!("*{}: int | Tensor", p.name)
+            format!("*{}: _int | Tensor", p.name)
         } else {
             let d = p.default.as_ref().map(literal).unwrap_or_default();
             format!("{}: {} = {d}", p.name, annotation(p))
         });
     }
-    Some(format!("def {}({}) -> {}: ...", entry.name, parts.join(", "), returns(o)))
+    Some(format!("def {}({}) -> {}: ...", entry.name, parts.join(", "), stub_returns(o)))
 }
 
 /// `_describe()`: rows (the registry's), names (the installed callables), and the attributes of Tensor.
@@ -112,6 +128,8 @@ pub fn describe<'py>(py: Python<'py>, entries: &[Entry]) -> PyResult<Bound<'py, 
         let item = PyDict::new(py);
         item.set_item("name", &entry.name)?;
         item.set_item("place", if entry.method { METHODS } else { entry.module })?;
+        let native = entry.overloads.iter().all(|o| matches!(o.target, Target::Native(_)));
+        item.set_item("native", native)?;
         let mut lines = Vec::new();
         for o in &entry.overloads {
             let line = stub_line(entry, o);

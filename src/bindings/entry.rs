@@ -124,6 +124,10 @@ impl Entries {
         let inplace = twins.inplace() && schema.has_self();
         let out = twins.out() && place != Place::Nn;
         let dunder = name.starts_with("__");
+        if dunder && matches!(target, Target::Op(_)) {
+            // Operators are slots; a method of that name would hide the slot behind a slower one.
+            return Ok(());
+        }
         if place.is_method() || dunder {
             self.add(METHODS, name, schema, index, target, false, false)?;
             if inplace {

@@ -48,21 +48,18 @@ pub unsafe fn hook(id: u64, callable: P) -> Hook {
     unsafe { ffi::Py_INCREF(callable) };
     CALLABLES.with(|c| c.borrow_mut().insert(id, callable));
     let kept = Callable { id, object: callable };
-    Hook(Rc::new(move |g: &Tensor| {
-        // The whole of it: a closure that names one field captures that alone, and drops the rest now.
-        let kept: &Callable = &kept;
-        call(kept.object, g)
-    }))
+    // The whole struct moves in: a captured field alone would leave the rest to be dropped here.
+    Hook(Rc::new(move |g: &Tensor| call(&kept, g)))
 }
 
-fn call(callable: P, g: &Tensor) -> Result<Option<Tensor>> {
+fn call(callable: &Callable, g: &Tensor) -> Result<Option<Tensor>> {
     let argument = object::wrap(g.clone());
     if argument.is_null() {
         return Err(fetched());
     }
     // SAFETY: both objects are alive, and each new reference is given back below.
     unsafe {
-        let result = ffi::PyObject_CallFunctionObjArgs(callable, argument, null_mut::<ffi::PyObject>());
+        let result = ffi::PyObject_CallFunctionObjArgs(callable.object, argument, null_mut::<ffi::PyObject>());
         ffi::Py_DECREF(argument);
         let result = checked(result)?;
         let out = if result == ffi::Py_None() {

@@ -242,6 +242,9 @@ fn text_signature(o: &Overload, method: bool) -> Option<String> {
     let mut parts = Vec::new();
     let mut star = false;
     for (i, p) in o.schema.params.iter().enumerate() {
+        if super::describe::RESERVED.contains(&p.name) {
+            return None;
+        }
         if method && i == 0 {
             parts.push("$self".to_string());
             continue;

@@ -71,11 +71,8 @@ unsafe fn sentence(entry: &Entry, o: &Overload, given: Given) -> Result<Box<Erro
         }
         Mismatch::Wrong(at, object) => {
             let p = &o.schema.params[at];
-            let position = if at < o.start + given.n || o.varargs && given.n > 0 {
-                format!(" (position {})", at + 1 - o.start)
-            } else {
-                String::new()
-            };
+            let by_position = if o.varargs { at == o.start && given.n > 0 } else { at < o.start + given.n };
+            let position = if by_position { format!(" (position {})", at + 1 - o.start) } else { String::new() };
             match first_bad_item(object, p) {
                 Some((i, bad)) => err!(
                     Type,

@@ -31,48 +31,65 @@ struct Operator {
     n: usize,
     /// Whether the right operand may be a number.
     numbers: bool,
-    /// Whether operands may be swapped, which a number on the left asks for.
-    commutes: bool,
+    /// What a number on the left asks for.
+    left: Left,
 }
 
-/// The operators, each by the first of these names that is a method, with what precedes its defaults.
-const NAMES: [(&[&str], bool); COUNT] = [
-    (&["add"], true),
-    (&["sub"], false),
-    (&["mul"], true),
-    (&["div"], false),
-    (&["floor_divide", "div"], false),
-    (&["remainder"], false),
-    (&["pow"], false),
-    (&["matmul"], false),
-    (&["bitwise_and"], true),
-    (&["bitwise_or"], true),
-    (&["bitwise_xor"], true),
-    (&["bitwise_left_shift"], false),
-    (&["bitwise_right_shift"], false),
-    (&["neg"], false),
-    (&["abs"], false),
-    (&["positive"], false),
-    (&["bitwise_not"], false),
-    (&["lt"], false),
-    (&["le"], false),
-    (&["eq"], true),
-    (&["ne"], true),
-    (&["gt"], false),
-    (&["ge"], false),
+/// How an operator takes a number on its left.
+#[derive(Clone, Copy, PartialEq)]
+enum Left {
+    /// Operands may be swapped.
+    Swap,
+    /// The row reads a number there.
+    AsIs,
+    /// Operands are swapped for another operator, as PyTorch does: `2 - x` is `rsub(x, 2)`.
+    Other(usize),
+    /// `2 / x` is `x.reciprocal() * 2`, rounded twice, as in PyTorch.
+    Reciprocal,
+}
+
+/// The operators, each by the first of these names that is a method.
+const NAMES: [(&[&str], Left); COUNT] = [
+    (&["add"], Left::Swap),
+    (&["sub"], Left::Other(RSUB)),
+    (&["mul"], Left::Swap),
+    (&["div"], Left::Reciprocal),
+    (&["floor_divide"], Left::AsIs),
+    (&["remainder"], Left::AsIs),
+    (&["pow"], Left::AsIs),
+    (&["matmul"], Left::AsIs),
+    (&["bitwise_and"], Left::Swap),
+    (&["bitwise_or"], Left::Swap),
+    (&["bitwise_xor"], Left::Swap),
+    (&["bitwise_left_shift"], Left::AsIs),
+    (&["bitwise_right_shift"], Left::AsIs),
+    (&["neg"], Left::AsIs),
+    (&["abs"], Left::AsIs),
+    (&["positive"], Left::AsIs),
+    (&["bitwise_not"], Left::AsIs),
+    (&["reciprocal"], Left::AsIs),
+    (&["lt"], Left::AsIs),
+    (&["le"], Left::AsIs),
+    (&["eq"], Left::Swap),
+    (&["ne"], Left::Swap),
+    (&["gt"], Left::AsIs),
+    (&["ge"], Left::AsIs),
+    (&["rsub"], Left::AsIs),
 ];
-const COUNT: usize = 23;
-const FLOOR_DIVIDE: usize = 4;
+const COUNT: usize = 25;
+const MUL: usize = 2;
 const POSITIVE: usize = 15;
 const INVERT: usize = 16;
+const RECIPROCAL: usize = 17;
 /// `Py_LT` is 0, and the six follow in Python's order.
-const COMPARE: usize = 17;
+const COMPARE: usize = 18;
+const RSUB: usize = 24;
 
 static OPERATORS: [AtomicPtr<Operator>; COUNT] = [const { AtomicPtr::new(null_mut()) }; COUNT];
 
 /// Finds the operators' rows among the installed methods.
 pub fn connect(entries: &'static [Entry]) -> Result<()> {
-    for (i, (names, commutes)) in NAMES.iter().enumerate() {
+    for (i, (names, left)) in NAMES.iter().enumerate() {
         let unary = (13..COMPARE).contains(&i);
         let found = names.iter().find_map(|&name| {
             let entry = entries.iter().find(|e| e.method && e.name == name)?;
@@ -82,12 +99,6 @@ pub fn connect(entries: &'static [Entry]) -> Result<()> {
                 let second = p.get(1).is_some_and(|p| matches!(p.ty, Type::Tensor | Type::Operand));
                 (unary || second) && o.required.count_ones() as usize + 1 == wanted
             });
-            // `x // y` by way of `div` needs its rounding mode.
-            let overload = if i == FLOOR_DIVIDE && name == "div" {
-                entry.overloads.iter().find(|o| o.schema.params.iter().any(|p| p.name == "rounding_mode"))
-            } else {
-                overload
-            };
             overload.map(|o| (name, o))
         });
         let Some((name, o)) = found else { continue };
@@ -98,13 +109,8 @@ pub fn connect(entries: &'static [Entry]) -> Result<()> {
         }
         let mut template = [Arg::None; ARGS];
         template[..n].copy_from_slice(&o.template);
-        if i == FLOOR_DIVIDE
-            && let Some(at) = o.schema.params.iter().position(|p| p.name == "rounding_mode")
-        {
-            template[at] = Arg::Str("floor");
-        }
         let numbers = o.schema.params.get(1).is_some_and(|p| p.ty == Type::Operand);
-        let operator = Operator { name, def, overload: o.index, template, n, numbers, commutes: *commutes };
+        let operator = Operator { name, def, overload: o.index, template, n, numbers, left: *left };
         OPERATORS[i].store(Box::into_raw(Box::new(operator)), Relaxed);
     }
     Ok(())
@@ -158,8 +164,18 @@ unsafe fn run(which: usize, a: P, b: P, inplace: bool) -> Result<Option<P>> {
             if !op.numbers && (left_number || matches!(right, Arg::Number(_))) {
                 return Ok(None);
             }
-            if left_number && op.commutes {
-                values.swap(0, 1);
+            if left_number {
+                match op.left {
+                    Left::AsIs => {}
+                    Left::Swap => values.swap(0, 1),
+                    Left::Other(other) => return run(other, b, a, false),
+                    Left::Reciprocal => {
+                        let Some(r) = run(RECIPROCAL, b, null_mut(), false)? else { return Ok(None) };
+                        let product = run(MUL, r, a, false);
+                        ffi::Py_DECREF(r);
+                        return product;
+                    }
+                }
             }
         }
         let args = Args { overload: op.overload, values: &values[..op.n], inplace, out: &[] };
@@ -245,7 +261,7 @@ pub fn slots() -> Vec<ffi::PyType_Slot> {
         two(ffi::Py_nb_subtract, binary::<1>),
         two(ffi::Py_nb_multiply, binary::<2>),
         two(ffi::Py_nb_true_divide, binary::<3>),
-        two(ffi::Py_nb_floor_divide, binary::<FLOOR_DIVIDE>),
+        two(ffi::Py_nb_floor_divide, binary::<4>),
         two(ffi::Py_nb_remainder, binary::<5>),
         slot(ffi::Py_nb_power, power as *mut c_void),
         two(ffi::Py_nb_matrix_multiply, binary::<7>),
@@ -262,7 +278,7 @@ pub fn slots() -> Vec<ffi::PyType_Slot> {
         two(ffi::Py_nb_inplace_subtract, inplace::<1>),
         two(ffi::Py_nb_inplace_multiply, inplace::<2>),
         two(ffi::Py_nb_inplace_true_divide, inplace::<3>),
-        two(ffi::Py_nb_inplace_floor_divide, inplace::<FLOOR_DIVIDE>),
+        two(ffi::Py_nb_inplace_floor_divide, inplace::<4>),
         two(ffi::Py_nb_inplace_remainder, inplace::<5>),
         slot(ffi::Py_nb_inplace_power, inplace_power as *mut c_void),
         two(ffi::Py_nb_inplace_and, inplace::<8>),

@@ -59,6 +59,8 @@ pub struct Extra {
     pub grad: Option<Tensor>,
     /// What the running backward has collected for this leaf.
     pub slot: Option<Tensor>,
+    /// The run that owns the slot; 0 is nobody.
+    pub slot_owner: u64,
     /// `.grad` of a non-leaf with `retain_grad`, shared with its node.
     pub retained: Option<Rc<RefCell<Option<Tensor>>>>,
     pub hooks: Vec<(u64, Hook)>,
