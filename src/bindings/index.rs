@@ -20,8 +20,8 @@ enum Step {
     /// An int, and the position in the index, for messages.
     At(i64),
     Slice {
-        start: Option<i64>,
-        stop: Option<i64>,
+        start: i64,
+        stop: i64,
         step: i64,
     },
     NewDim,
@@ -139,45 +139,25 @@ unsafe fn step(o: P) -> Result<Step> {
 /// # Safety
 /// `o` is a slice object.
 unsafe fn slice(o: P) -> Result<Step> {
-    // SAFETY: says the caller. Unlike PySlice_Unpack this keeps None apart and takes 0-d tensors.
+    // SAFETY: says the caller. Missing ends come back as 0 and the largest integer; 0-d tensors have `__index__`.
     unsafe {
-        let part = |name: &std::ffi::CStr| -> Result<Option<i64>> {
-            let v = checked(ffi::PyObject_GetAttrString(o, name.as_ptr()))?;
-            let out = if is_none(v) {
-                Ok(None)
-            } else if let Some(i) = super::convert::int(v)? {
-                Ok(Some(i))
-            } else {
-                let index = ffi::PyNumber_Index(v);
-                if index.is_null() {
-                    ffi::PyErr_Clear();
-                    Err(err!(Type, "slice indices must be integers or None or have an __index__ method"))
-                } else {
-                    let i = ffi::PyLong_AsLongLong(index);
-                    ffi::Py_DECREF(index);
-                    Ok(Some(i))
-                }
-            };
-            ffi::Py_DECREF(v);
-            out
-        };
-        let (start, stop, step) = (part(c"start")?, part(c"stop")?, part(c"step")?.unwrap_or(1));
-        if step == 0 {
-            bail!(Value, "slice step cannot be zero");
+        let (mut start, mut stop, mut step) = (0, 0, 0);
+        if ffi::PySlice_Unpack(o, &mut start, &mut stop, &mut step) != 0 {
+            return Err(fetched());
         }
         if step < 0 {
             return Err(err!(Value, "step must be greater than zero").hint("use flip to reverse a dim"));
         }
-        Ok(Step::Slice { start, stop, step })
+        Ok(Step::Slice { start: start as i64, stop: stop as i64, step: step as i64 })
     }
 }
 
 /// The part of a dim of `n` entries that a slice shows: start and length.
-fn clip(start: Option<i64>, stop: Option<i64>, step: i64, n: usize) -> (usize, usize) {
+fn clip(start: i64, stop: i64, step: i64, n: usize) -> (usize, usize) {
     let n = n as i64;
     let place = |v: i64| (if v < 0 { v.saturating_add(n) } else { v }).clamp(0, n);
-    let (start, stop) = (place(start.unwrap_or(0)), place(stop.unwrap_or(n)));
-    let len = if stop > start { (stop - start + step - 1) / step } else { 0 };
+    let (start, stop) = (place(start), place(stop));
+    let len = if stop > start { (stop - start - 1) / step + 1 } else { 0 };
     (start as usize, len as usize)
 }
 
