@@ -1,0 +1,16 @@
+// 32-bit integers where WGSL's own operators differ from PyTorch's: division, powers, shifts of 32 and more.
+fn i32_div(a: i32, b: i32) -> i32 { return select(a / select(b, 1, b == 0), 0, b == 0); }
+fn i32_rem(a: i32, b: i32) -> i32 { return select(a % select(b, 1, b == 0), 0, b == 0); }
+fn i32_pow(a: i32, b: i32) -> i32 {                      // negative exponents: 0 but for 1 and -1
+    if (b < 0) { return select(select(0, select(1, a, (b & 1) == 1), a == -1), a, a == 1); }
+    var n = b; var p = a; var r = 1;
+    for (var i = 0; i < 31; i++) {
+        if ((n & 1) == 1) { r = r * p; }
+        n = n >> 1u;
+        if (n == 0) { break; }
+        p = p * p;
+    }
+    return r;
+}
+fn i32_shl(a: i32, n: i32) -> i32 { return select(a << u32(n & 31), 0, n < 0 || n > 31); }
+fn i32_shr(a: i32, n: i32) -> i32 { return a >> select(u32(n & 31), 31u, n < 0 || n > 31); }
