@@ -5,6 +5,8 @@ use half::{bf16, f16};
 
 use crate::core::dtype::f64_to_i64;
 use crate::core::{DType, Element};
+#[cfg(target_arch = "x86_64")]
+use crate::cpu::dispatch::{Level, level};
 use crate::{dispatch, simd};
 
 /// A piece of `rows` runs of `cols` elements; strides are in elements, the outer one first.
@@ -182,6 +184,7 @@ unsafe fn shift<T: Plain>(x: *const u8, y: *mut u8, p: Piece) {
     }
     for r in 0..p.rows as isize {
         let (x, y) = (x.wrapping_offset(r * p.from[0]), y.wrapping_offset(r * p.to[0]));
+        // SAFETY: the caller's promise.
         unsafe {
             match (p.from[1], p.to[1]) {
                 (1, 1) => std::ptr::copy_nonoverlapping(x, y, p.cols),
@@ -203,6 +206,11 @@ unsafe fn shift<T: Plain>(x: *const u8, y: *mut u8, p: Piece) {
 unsafe fn transpose<T: Plain>(x: *const T, y: *mut T, p: Piece) {
     const N: usize = 8;
     let (mut c, s, t) = (0, p.from[1], p.to[0]);
+    #[cfg(target_arch = "x86_64")]
+    if size_of::<T>() == 4 && p.rows.is_multiple_of(N) && p.cols.is_multiple_of(N) && level() >= Level::Avx2 {
+        // SAFETY: whole squares lie inside the piece, and the level was asked.
+        return unsafe { transpose_words(x.cast(), y.cast(), p) };
+    }
     while c < p.cols {
         let w = N.min(p.cols - c);
         let mut r = 0;
@@ -230,6 +238,42 @@ unsafe fn transpose<T: Plain>(x: *const T, y: *mut T, p: Piece) {
             r += h;
         }
         c += w;
+    }
+}
+
+/// Squares of 8 by 8 words in registers: pairs of rows interleave by words, then by pairs, then by halves.
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2")]
+unsafe fn transpose_words(x: *const f32, y: *mut f32, p: Piece) {
+    use std::arch::x86_64::*;
+    for c in (0..p.cols as isize).step_by(8) {
+        for r in (0..p.rows as isize).step_by(8) {
+            let from = x.wrapping_offset(r + c * p.from[1]);
+            let to = y.wrapping_offset(r * p.to[0] + c);
+            // SAFETY: the square lies inside the piece.
+            unsafe {
+                let a: [__m256; 8] =
+                    std::array::from_fn(|j| _mm256_loadu_ps(from.wrapping_offset(j as isize * p.from[1])));
+                let mut b = a;
+                for i in 0..4 {
+                    b[2 * i] = _mm256_unpacklo_ps(a[2 * i], a[2 * i + 1]);
+                    b[2 * i + 1] = _mm256_unpackhi_ps(a[2 * i], a[2 * i + 1]);
+                }
+                let mut d = b;
+                for i in [0, 4] {
+                    d[i] = _mm256_shuffle_ps::<0x44>(b[i], b[i + 2]);
+                    d[i + 1] = _mm256_shuffle_ps::<0xee>(b[i], b[i + 2]);
+                    d[i + 2] = _mm256_shuffle_ps::<0x44>(b[i + 1], b[i + 3]);
+                    d[i + 3] = _mm256_shuffle_ps::<0xee>(b[i + 1], b[i + 3]);
+                }
+                for i in 0..4 {
+                    let low = _mm256_permute2f128_ps::<0x20>(d[i], d[i + 4]);
+                    let high = _mm256_permute2f128_ps::<0x31>(d[i], d[i + 4]);
+                    _mm256_storeu_ps(to.wrapping_offset(i as isize * p.to[0]), low);
+                    _mm256_storeu_ps(to.wrapping_offset((i as isize + 4) * p.to[0]), high);
+                }
+            }
+        }
     }
 }
 
@@ -327,14 +371,15 @@ mod tests {
 
     #[test]
     fn transposed_pieces() {
-        let (rows, cols) = (19, 21);
-        let x: Vec<u32> = (0..rows * cols).map(|i| i as u32).collect();
-        let mut y = vec![0u32; rows * cols];
-        let p = Piece { rows, cols, from: [1, rows as isize], to: [cols as isize, 1] };
-        // SAFETY: rows * cols elements each.
-        unsafe { mover(DType::F32, DType::F32)(x.as_ptr().cast(), y.as_mut_ptr().cast(), p) };
-        for r in 0..rows {
-            (0..cols).for_each(|c| assert_eq!(y[r * cols + c], x[c * rows + r]));
+        for (rows, cols) in [(19, 21), (16, 24)] {
+            let x: Vec<u32> = (0..rows * cols).map(|i| i as u32).collect();
+            let mut y = vec![0u32; rows * cols];
+            let p = Piece { rows, cols, from: [1, rows as isize], to: [cols as isize, 1] };
+            // SAFETY: rows * cols elements each.
+            unsafe { mover(DType::F32, DType::F32)(x.as_ptr().cast(), y.as_mut_ptr().cast(), p) };
+            for r in 0..rows {
+                (0..cols).for_each(|c| assert_eq!(y[r * cols + c], x[c * rows + r]));
+            }
         }
     }
 }

@@ -66,7 +66,7 @@ fn walk(from: *const u8, strides: Strides, dtype: crate::core::DType, to: &Array
         let y = target.at(place.at[1] * sizes[1] as isize);
         // SAFETY: the grid's places lie inside both layouts, which do not overlap; tiles are disjoint.
         unsafe {
-            if streams && y as usize % 32 == 0 && place.rows == 1 {
+            if streams && (y as usize).is_multiple_of(32) && place.rows == 1 {
                 stream_row(move_piece, sizes, x, f0, y, place.cols, dtype == to.dtype && f0 == 1);
             } else {
                 move_piece(x, y, Piece { rows: place.rows, cols: place.cols, from: [f1, f0], to: [t1, t0] });

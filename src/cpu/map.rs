@@ -157,7 +157,10 @@ const GRAIN_NS: f32 = 5_000.0;
 
 #[derive(Clone, Copy)]
 #[repr(align(64))]
-struct Tile(#[expect(dead_code, reason = "read through pointers")] [MaybeUninit<u64>; TILE]);
+struct Tile<const N: usize = TILE>([MaybeUninit<u64>; N]);
+
+/// The tile of a small call, whose stack costs nothing to reserve.
+const SMALL: usize = 64;
 
 type Pointers = [*const u8; MAX_INPUTS];
 
@@ -222,19 +225,21 @@ impl Call<'_> {
     /// Fills `n` lanes at `to` with one number or one element.
     unsafe fn fill(&self, k: usize, x: Operand, to: *mut u8, n: usize) {
         let expects = self.expects(k);
-        let piece = Piece { rows: 1, cols: n, from: [0, 0], to: [0, 1] };
+        let one = Piece { rows: 1, cols: 1, from: [0, 1], to: [0, 1] };
+        let mut bits = [0u8; 8];
         // SAFETY: `to` has room for n lanes, says the caller; the array has an element.
         unsafe {
             match x {
-                Operand::Number(v) => mover(expects, expects)(element_bits(v, expects).as_ptr(), to, piece),
+                Operand::Number(v) => bits = element_bits(v, expects),
                 Operand::Array(a) => {
-                    mover(a.dtype, expects)(a.bytes_ptr(), to, piece);
+                    mover(a.dtype, expects)(a.bytes_ptr(), bits.as_mut_ptr(), one);
                     if self.narrows(k, a.dtype) {
-                        self.narrow(to, n);
+                        self.narrow(bits.as_mut_ptr(), 1);
                     }
                 }
                 Operand::Unused => {}
             }
+            repeat(bits, expects.size(), to, n);
         }
     }
 
@@ -246,6 +251,21 @@ impl Call<'_> {
         unsafe {
             mover(lane(self.compute), self.compute)(x, small, piece);
             mover(self.compute, lane(self.compute))(small, x, piece);
+        }
+    }
+}
+
+/// `n` times the element of `size` bytes that `bits` begins with.
+#[inline]
+unsafe fn repeat(bits: [u8; 8], size: usize, to: *mut u8, n: usize) {
+    let word = u64::from_ne_bytes(bits);
+    let half = u32::from_ne_bytes([bits[0], bits[1], bits[2], bits[3]]);
+    // SAFETY: room for n elements, says the caller.
+    unsafe {
+        match size {
+            8 => (0..n).for_each(|i| to.cast::<u64>().add(i).write(word)),
+            4 => (0..n).for_each(|i| to.cast::<u32>().add(i).write(half)),
+            _ => std::ptr::write_bytes(to, bits[0], n),
         }
     }
 }
@@ -279,7 +299,7 @@ struct Flat<'a> {
 }
 
 impl<'a> Flat<'a> {
-    #[inline]
+    #[inline(always)]
     fn new(call: &'a Call, x: &'a [Operand], out: &Array, n: usize) -> Option<Flat<'a>> {
         let (start, bytes) = (out.bytes_ptr(), n * out.dtype.size());
         let mut f = Flat {
@@ -292,6 +312,7 @@ impl<'a> Flat<'a> {
             out: Raw::new(start),
             in_place: false,
         };
+        let mut unused = false;
         for (k, operand) in x.iter().enumerate() {
             match operand {
                 Operand::Array(a) if a.numel() == n && a.dtype == call.expects(k) && a.is_contiguous() => {
@@ -305,9 +326,12 @@ impl<'a> Flat<'a> {
                 }
                 Operand::Array(a) if a.numel() == 1 => f.constants |= 1 << k,
                 Operand::Number(_) => f.constants |= 1 << k,
-                Operand::Unused => {}
+                Operand::Unused => unused = true,
                 Operand::Array(_) => return None,
             }
+        }
+        if !unused {
+            return Some(f);
         }
         // What the formula does not need is still an address of lanes.
         if let Some(lanes) = (0..x.len()).find(|&k| f.sizes[k] as usize == lane(call.compute).size()) {
@@ -317,28 +341,30 @@ impl<'a> Flat<'a> {
                     f.sizes[k] = f.sizes[lanes];
                 }
             }
-        } else if x.iter().any(|o| matches!(o, Operand::Unused)) {
-            return None;
+            Some(f)
+        } else {
+            None
         }
-        Some(f)
     }
 
     #[inline]
     fn run(&self) {
         let params = self.call.pack();
         let direct = self.constants == 0 && !self.in_place && matches!(self.call.code, Code::Loop(_));
-        let size = self.call.gives().size();
-        let streams = stream::pays(self.n * size, self.out.at(0));
         if self.n as f32 * self.call.cost < PARALLEL_NS {
             // SAFETY: all n elements, which every operand has.
             return unsafe {
                 if direct {
                     self.call.kernel(self.pointers.get(), &params, self.out.at(0), self.n);
+                } else if self.n <= SMALL {
+                    self.tiled::<SMALL>(&params, 0, self.n, false);
                 } else {
-                    self.tiled(&params, 0, self.n, false);
+                    self.tiled::<TILE>(&params, 0, self.n, false);
                 }
             };
         }
+        let size = self.call.gives().size();
+        let streams = stream::pays(self.n * size, self.out.at(0));
         let grain = ((GRAIN_NS / self.call.cost) as usize).div_ceil(TILE);
         threads::split(self.n.div_ceil(TILE), grain, &|range| {
             let (start, end) = (range.start * TILE, (range.end * TILE).min(self.n));
@@ -348,7 +374,7 @@ impl<'a> Flat<'a> {
                     let x = self.moved(start);
                     self.call.kernel(&x, &params, self.out.at((start * size) as isize), end - start);
                 } else {
-                    self.tiled(&params, start, end, streams);
+                    self.tiled::<TILE>(&params, start, end, streams);
                 }
             }
         });
@@ -366,12 +392,12 @@ impl<'a> Flat<'a> {
 
     /// Elements `start..end` by tiles: with constants spread out, and the result aside where it may overlap an input
     /// or goes past the cache.
-    unsafe fn tiled(&self, params: &Params, start: usize, end: usize, streams: bool) {
-        let mut tiles: [MaybeUninit<Tile>; MAX_INPUTS] = [const { MaybeUninit::uninit() }; MAX_INPUTS];
-        let mut aside = MaybeUninit::<Tile>::uninit();
-        let len = TILE.min(end - start);
+    unsafe fn tiled<const N: usize>(&self, params: &Params, start: usize, end: usize, streams: bool) {
+        let mut tiles: [MaybeUninit<Tile<N>>; MAX_INPUTS] = [const { MaybeUninit::uninit() }; MAX_INPUTS];
+        let mut aside = MaybeUninit::<Tile<N>>::uninit();
+        let len = N.min(end - start);
         let size = self.call.gives().size();
-        // SAFETY: tiles hold TILE lanes of 8 bytes; the rest as in `run`.
+        // SAFETY: tiles hold N lanes of 8 bytes; the rest as in `run`.
         unsafe {
             let mut x = self.moved(start);
             for (k, &operand) in self.x.iter().enumerate().filter(|(k, _)| self.constants >> k & 1 == 1) {
@@ -380,7 +406,7 @@ impl<'a> Flat<'a> {
             }
             let mut i = start;
             while i < end {
-                let m = TILE.min(end - i);
+                let m = N.min(end - i);
                 let out = self.out.at((i * size) as isize);
                 if self.in_place || streams {
                     let tile: *mut u8 = aside.as_mut_ptr().cast();
@@ -526,149 +552,4 @@ impl Tiled<'_> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::core::{Device, Layout, Meta};
-    use crate::cpu::dispatch::{Level, set_level};
-    use crate::expr::{Graph, Left, Scalar};
-
-    /// `c ? a : tanh(a b) + p`.
-    struct Mixed;
-    impl Body for Mixed {
-        #[inline(always)]
-        fn eval<S: Scalar, P: Place<S>>(x: P) -> P::Done
-        where
-            f64: Left<S>,
-        {
-            let (a, b) = (x.num(1), x.num(2));
-            x.put(S::select(x.mask(0), a, (a * b).tanh() + x.param(0)))
-        }
-    }
-    const MIXED: Loops = Loops::all::<Mixed>();
-
-    fn call<'a>(code: Code<'a>, compute: DType, params: &'a [Number]) -> Call<'a> {
-        Call { code, compute, masks: 1, wide: 0, out_mask: false, params, cost: 1.0 }
-    }
-
-    fn array(shape: &[usize], f: impl Fn(usize) -> f32) -> Array {
-        let n: usize = shape.iter().product();
-        Array::from_slice(shape, &(0..n).map(f).collect::<Vec<_>>()).unwrap()
-    }
-
-    fn to(a: &Array, dtype: DType) -> Array {
-        let out = Array::empty(Meta::new(Layout::contiguous(a.layout.shape.clone()), dtype, Device::CPU)).unwrap();
-        crate::cpu::copy::copy(a, &out).unwrap();
-        out
-    }
-
-    /// The mixed formula over `shape` with every kind of operand, against a plain loop.
-    fn check(shape: &[usize], transposed: bool) {
-        let n: usize = shape.iter().product();
-        let nd = shape.len();
-        let flip = |a: Array| {
-            if transposed { a.with_layout(a.layout.permuted(&(0..nd).rev().collect::<Vec<_>>())) } else { a }
-        };
-        let c = flip(to(&array(shape, |i| (i % 3) as f32), DType::Bool));
-        let a = array(shape, |i| (i % 101) as f32 * 0.25 - 10.0);
-        let a = flip(a);
-        let shape: Vec<usize> = a.shape().to_vec();
-        let b = array(&shape, |i| (i % 37) as f32 * 0.01);
-        let half = to(&b, DType::BF16);
-        let row = array(&shape[nd.min(1)..], |i| (i % 11) as f32 * 0.1);
-        let params = [Number::Float(0.5)];
-        let out = Array::empty(Meta::new(Layout::contiguous((&shape[..]).into()), DType::F32, Device::CPU)).unwrap();
-        let plain = |x: &Array| to(x, DType::F32).to_vec::<f32>();
-        let graph = Graph::of::<Mixed>();
-        let plan = Plan::new(&graph, DType::F32).unwrap();
-        for code in [Code::Loop(MIXED.f32.unwrap()), Code::Program(&plan)] {
-            let call = call(code, DType::F32, &params);
-            for (k, operand) in
-                [Operand::Array(&b), Operand::Array(&half), Operand::Array(&row), Operand::Number(Number::Int(3))]
-                    .into_iter()
-                    .enumerate()
-            {
-                let bs: Vec<f32> = match operand {
-                    Operand::Array(x) => {
-                        let l = x.layout.broadcast_to(&shape);
-                        plain(&x.with_layout(l))
-                    }
-                    _ => vec![3.0; n],
-                };
-                let want: Vec<f32> = plain(&c)
-                    .iter()
-                    .zip(plain(&a))
-                    .zip(bs)
-                    .map(|((c, a), b)| if *c != 0.0 { a } else { crate::expr::math::f32::tanh(a * b) + 0.5 })
-                    .collect();
-                run(&call, &[Operand::Array(&c), Operand::Array(&a), operand], &out);
-                assert_eq!(out.to_vec::<f32>(), want, "{shape:?} {transposed} {k}");
-                // In place, into another dtype, and into a strided output.
-                let same = to(&a, DType::F32);
-                run(&call, &[Operand::Array(&c), Operand::Array(&same), operand], &same);
-                assert_eq!(same.to_vec::<f32>(), want, "in place: {shape:?} {transposed} {k}");
-                let wide = to(&out, DType::F64);
-                run(&call, &[Operand::Array(&c), Operand::Array(&a), operand], &wide);
-                assert!(wide.to_vec::<f64>().iter().zip(&want).all(|(x, y)| *x == *y as f64));
-                let back = flip(array(&shape.iter().rev().copied().collect::<Vec<_>>(), |_| 0.0));
-                if back.shape() == shape {
-                    run(&call, &[Operand::Array(&c), Operand::Array(&a), operand], &back);
-                    assert_eq!(plain(&back), want);
-                }
-            }
-        }
-    }
-
-    #[test]
-    fn every_kind_of_operand() {
-        for level in [Level::Portable, Level::Avx2, Level::Avx512] {
-            set_level(level);
-            for shape in [
-                &[5][..],
-                &[],
-                &[64],
-                &[3, 4, 5],
-                &[1, 1000],
-                &[1500, 3],
-                &[40, 70],
-                &[130, 2, 600],
-                &[2, 2, 2, 2, 2, 2, 2, 2, 3],
-            ] {
-                check(shape, false);
-                check(shape, true);
-            }
-        }
-        check(&[300, 401, 3], true);
-    }
-
-    /// `a + b`.
-    struct Add;
-    impl Body for Add {
-        #[inline(always)]
-        fn eval<S: Scalar, P: Place<S>>(x: P) -> P::Done
-        where
-            f64: Left<S>,
-        {
-            x.put(x.num(0) + x.num(1))
-        }
-    }
-
-    #[test]
-    fn operands_are_cast_to_the_compute_dtype_first() {
-        let add = |compute, x: &[Operand], out: &Array| {
-            let code = Code::Loop(Loops::all::<Add>().of(lane(compute)).unwrap());
-            run(&Call { masks: 0, ..call(code, compute, &[]) }, x, out);
-        };
-        let bytes = Array::from_slice::<u8>(&[3], &[1, 200, 255]).unwrap();
-        let zero_d = Array::from_slice::<i64>(&[], &[300]).unwrap();
-        let out = Array::from_slice::<u8>(&[3], &[0; 3]).unwrap();
-        add(DType::U8, &[Operand::Array(&bytes), Operand::Array(&zero_d)], &out);
-        assert_eq!(out.to_vec::<u8>(), [45, 244, 43]);
-        let out = Array::from_slice::<i64>(&[3], &[0; 3]).unwrap();
-        add(DType::U8, &[Operand::Array(&bytes), Operand::Array(&bytes)], &out);
-        assert_eq!(out.to_vec::<i64>(), [2, 144, 254]);
-        let h = |v: &[f32]| to(&Array::from_slice(&[v.len()], v).unwrap(), DType::BF16);
-        let out = to(&h(&[0.0, 0.0]), DType::F32);
-        add(DType::BF16, &[Operand::Array(&h(&[1.0, 256.0])), Operand::Array(&h(&[0.00390625, 1.0]))], &out);
-        assert_eq!(out.to_vec::<f32>(), [1.0, 256.0]);
-    }
-}
+mod tests;

@@ -19,6 +19,8 @@ pub struct Grid<const K: usize> {
     /// Tiles along dims 0 and 1.
     counts: [usize; 2],
     tiles: usize,
+    /// Tiles are squares.
+    square: bool,
 }
 
 /// One tile: its rows and columns, and where it starts in each operand, in elements.
@@ -42,6 +44,7 @@ impl<const K: usize> Grid<K> {
             tile: [1, 1],
             counts: [1, 1],
             tiles: 1,
+            square: false,
         };
         for &d in order.iter() {
             let last = grid.shape.len().wrapping_sub(1);
@@ -58,10 +61,10 @@ impl<const K: usize> Grid<K> {
             grid.shape.push(1);
             grid.strides.iter_mut().for_each(|s| s.push(0));
         }
-        let square = grid.turn(count);
+        grid.square = grid.turn(count);
         let [n0, n1] = [grid.shape[0], grid.shape[1]];
         grid.tile = match () {
-            _ if square => [SIDE.min(n1), SIDE.min(n0)],
+            _ if grid.square => [SIDE.min(n1), SIDE.min(n0)],
             _ if n0 < TILE => [(TILE / n0.max(1)).clamp(1, n1.max(1)), n0],
             _ => [1, n0.min(wide)],
         };
@@ -84,6 +87,16 @@ impl<const K: usize> Grid<K> {
             }
         }
         false
+    }
+
+    /// Square tiles go in bands of 16 rows of them, down before along: so a transposed operand is read in longer runs, and
+    /// its pages are few enough to stay in the TLB.
+    #[inline]
+    fn banded(&self, t: usize) -> (usize, usize) {
+        const BAND: usize = 16;
+        let (band, t) = (t / (BAND * self.counts[0]), t % (BAND * self.counts[0]));
+        let height = BAND.min(self.counts[1] - band * BAND);
+        (t / height, band * BAND + t % height)
     }
 
     #[inline]
@@ -110,8 +123,9 @@ impl<const K: usize> Grid<K> {
     /// Tile `t` of `tiles()`.
     #[inline]
     pub fn place(&self, t: usize, count: usize) -> Place<K> {
-        let (i0, rest) = (t % self.counts[0], t / self.counts[0]);
-        let (i1, mut rest) = (rest % self.counts[1], rest / self.counts[1]);
+        let plane = self.counts[0] * self.counts[1];
+        let (t, mut rest) = (t % plane, t / plane);
+        let (i0, i1) = if self.square { self.banded(t) } else { (t % self.counts[0], t / self.counts[0]) };
         let (c0, c1) = (i0 * self.tile[1], i1 * self.tile[0]);
         let mut at = [0isize; K];
         for (k, a) in at.iter_mut().enumerate().take(count) {

@@ -10,7 +10,7 @@ const LARGE: usize = 12 << 20;
 #[inline]
 pub fn pays(bytes: usize, to: *const u8) -> bool {
     #[cfg(target_arch = "x86_64")]
-    return bytes >= LARGE && to as usize % 32 == 0 && level() >= Level::Avx2;
+    return bytes >= LARGE && (to as usize).is_multiple_of(32) && level() >= Level::Avx2;
     #[cfg(not(target_arch = "x86_64"))]
     {
         let _ = (bytes, to);

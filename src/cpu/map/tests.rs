@@ -1,0 +1,146 @@
+//! The loops over every kind of operand, against plain ones.
+
+use super::*;
+use crate::core::{Device, Layout, Meta};
+use crate::cpu::dispatch::{Level, set_level};
+use crate::expr::{Graph, Left, Scalar};
+
+/// `c ? a : tanh(a b) + p`.
+struct Mixed;
+impl Body for Mixed {
+    #[inline(always)]
+    fn eval<S: Scalar, P: Place<S>>(x: P) -> P::Done
+    where
+        f64: Left<S>,
+    {
+        let (a, b) = (x.num(1), x.num(2));
+        x.put(S::select(x.mask(0), a, (a * b).tanh() + x.param(0)))
+    }
+}
+const MIXED: Loops = Loops::all::<Mixed>();
+
+fn call<'a>(code: Code<'a>, compute: DType, params: &'a [Number]) -> Call<'a> {
+    Call { code, compute, masks: 1, wide: 0, out_mask: false, params, cost: 1.0 }
+}
+
+fn array(shape: &[usize], f: impl Fn(usize) -> f32) -> Array {
+    let n: usize = shape.iter().product();
+    Array::from_slice(shape, &(0..n).map(f).collect::<Vec<_>>()).unwrap()
+}
+
+fn to(a: &Array, dtype: DType) -> Array {
+    let out = Array::empty(Meta::new(Layout::contiguous(a.layout.shape.clone()), dtype, Device::CPU)).unwrap();
+    crate::cpu::copy::copy(a, &out).unwrap();
+    out
+}
+
+/// The mixed formula over `shape` with every kind of operand, against a plain loop.
+fn check(shape: &[usize], transposed: bool) {
+    let n: usize = shape.iter().product();
+    let nd = shape.len();
+    let flip = |a: Array| {
+        if transposed { a.with_layout(a.layout.permuted(&(0..nd).rev().collect::<Vec<_>>())) } else { a }
+    };
+    let c = flip(to(&array(shape, |i| (i % 3) as f32), DType::Bool));
+    let a = array(shape, |i| (i % 101) as f32 * 0.25 - 10.0);
+    let a = flip(a);
+    let shape: Vec<usize> = a.shape().to_vec();
+    let b = array(&shape, |i| (i % 37) as f32 * 0.01);
+    let half = to(&b, DType::BF16);
+    let row = array(&shape[nd.min(1)..], |i| (i % 11) as f32 * 0.1);
+    let params = [Number::Float(0.5)];
+    let out = Array::empty(Meta::new(Layout::contiguous((&shape[..]).into()), DType::F32, Device::CPU)).unwrap();
+    let plain = |x: &Array| to(x, DType::F32).to_vec::<f32>();
+    let graph = Graph::of::<Mixed>();
+    let plan = Plan::new(&graph, DType::F32).unwrap();
+    for code in [Code::Loop(MIXED.f32.unwrap()), Code::Program(&plan)] {
+        let call = call(code, DType::F32, &params);
+        for (k, operand) in
+            [Operand::Array(&b), Operand::Array(&half), Operand::Array(&row), Operand::Number(Number::Int(3))]
+                .into_iter()
+                .enumerate()
+        {
+            let bs: Vec<f32> = match operand {
+                Operand::Array(x) => {
+                    let l = x.layout.broadcast_to(&shape);
+                    plain(&x.with_layout(l))
+                }
+                _ => vec![3.0; n],
+            };
+            let want: Vec<f32> = plain(&c)
+                .iter()
+                .zip(plain(&a))
+                .zip(bs)
+                .map(|((c, a), b)| if *c != 0.0 { a } else { crate::expr::math::f32::tanh(a * b) + 0.5 })
+                .collect();
+            run(&call, &[Operand::Array(&c), Operand::Array(&a), operand], &out);
+            assert_eq!(out.to_vec::<f32>(), want, "{shape:?} {transposed} {k}");
+            // In place, into another dtype, and into a strided output.
+            let same = to(&a, DType::F32);
+            run(&call, &[Operand::Array(&c), Operand::Array(&same), operand], &same);
+            assert_eq!(same.to_vec::<f32>(), want, "in place: {shape:?} {transposed} {k}");
+            let wide = to(&out, DType::F64);
+            run(&call, &[Operand::Array(&c), Operand::Array(&a), operand], &wide);
+            assert!(wide.to_vec::<f64>().iter().zip(&want).all(|(x, y)| *x == *y as f64));
+            let back = flip(array(&shape.iter().rev().copied().collect::<Vec<_>>(), |_| 0.0));
+            if back.shape() == shape {
+                run(&call, &[Operand::Array(&c), Operand::Array(&a), operand], &back);
+                assert_eq!(plain(&back), want);
+            }
+        }
+    }
+}
+
+#[test]
+fn every_kind_of_operand() {
+    for level in [Level::Portable, Level::Avx2, Level::Avx512] {
+        set_level(level);
+        for shape in [
+            &[5][..],
+            &[],
+            &[64],
+            &[3, 4, 5],
+            &[1, 1000],
+            &[1500, 3],
+            &[40, 70],
+            &[130, 2, 600],
+            &[2, 2, 2, 2, 2, 2, 2, 2, 3],
+        ] {
+            check(shape, false);
+            check(shape, true);
+        }
+    }
+    check(&[300, 401, 3], true);
+}
+
+/// `a + b`.
+struct Add;
+impl Body for Add {
+    #[inline(always)]
+    fn eval<S: Scalar, P: Place<S>>(x: P) -> P::Done
+    where
+        f64: Left<S>,
+    {
+        x.put(x.num(0) + x.num(1))
+    }
+}
+
+#[test]
+fn operands_are_cast_to_the_compute_dtype_first() {
+    let add = |compute, x: &[Operand], out: &Array| {
+        let code = Code::Loop(Loops::all::<Add>().of(lane(compute)).unwrap());
+        run(&Call { masks: 0, ..call(code, compute, &[]) }, x, out);
+    };
+    let bytes = Array::from_slice::<u8>(&[3], &[1, 200, 255]).unwrap();
+    let zero_d = Array::from_slice::<i64>(&[], &[300]).unwrap();
+    let out = Array::from_slice::<u8>(&[3], &[0; 3]).unwrap();
+    add(DType::U8, &[Operand::Array(&bytes), Operand::Array(&zero_d)], &out);
+    assert_eq!(out.to_vec::<u8>(), [45, 244, 43]);
+    let out = Array::from_slice::<i64>(&[3], &[0; 3]).unwrap();
+    add(DType::U8, &[Operand::Array(&bytes), Operand::Array(&bytes)], &out);
+    assert_eq!(out.to_vec::<i64>(), [2, 144, 254]);
+    let h = |v: &[f32]| to(&Array::from_slice(&[v.len()], v).unwrap(), DType::BF16);
+    let out = to(&h(&[0.0, 0.0]), DType::F32);
+    add(DType::BF16, &[Operand::Array(&h(&[1.0, 256.0])), Operand::Array(&h(&[0.00390625, 1.0]))], &out);
+    assert_eq!(out.to_vec::<f32>(), [1.0, 256.0]);
+}
