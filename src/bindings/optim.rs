@@ -117,7 +117,7 @@ fn with_gradient(object: &Bound<'_, PyAny>) -> PyResult<Option<(Tensor, Tensor)>
         if !param.dtype().is_float() {
             bail!(Runtime, "optimizer: a parameter must be floating point, but this one is {}", param.dtype().name());
         }
-        if param.layout().overlaps_itself() {
+        if !param.is_contiguous() && param.layout().overlaps_itself() {
             bail!(
                 Runtime,
                 "unsupported operation: more than one element of the written-to tensor refers to a single memory \
@@ -165,7 +165,7 @@ fn state_tensor(object: &Bound<'_, PyAny>, key: &Bound<'_, PyString>, param: &Te
         return Err(PyTypeError::new_err(format!("optimizer: state '{key}' must be a tensor")));
     };
     let checked = fits(&format!("state '{key}'"), t, param).and_then(|()| {
-        if t.layout().overlaps_itself() {
+        if !t.is_contiguous() && t.layout().overlaps_itself() {
             bail!(Runtime, "optimizer: state '{key}' is an expanded tensor, which cannot be written to");
         }
         Ok(())

@@ -131,8 +131,12 @@ macro_rules! half {
 half!(f16 bf16);
 
 /// Calls `f` with the offsets and the length of runs that are contiguous in every operand, in several threads.
-fn runs<const N: usize>(shape: &[usize], strides: [&[isize]; N], f: &(dyn Fn([isize; N], usize) + Sync)) {
-    let walk = Walk::in_memory_order(shape, strides);
+fn runs<const N: usize>(arrays: [&Array; N], f: &(dyn Fn([isize; N], usize) + Sync)) {
+    let first = arrays[0];
+    if arrays.iter().all(|a| a.is_contiguous()) {
+        return threads::split(first.numel(), GRAIN, &|range| f([range.start as isize; N], range.len()));
+    }
+    let walk = Walk::in_memory_order(first.shape(), arrays.map(|a| a.strides()));
     let dense = walk.steps().iter().all(|&s| s == 1) || walk.run() == 1;
     threads::split(walk.numel(), GRAIN, &|range| {
         if dense {
@@ -146,9 +150,8 @@ fn runs<const N: usize>(shape: &[usize], strides: [&[isize]; N], f: &(dyn Fn([is
 fn sgd_of<T: Real>(param: &Array, grad: &Array, momentum: Option<&Array>, o: &Sgd) {
     let buffer = momentum.unwrap_or(grad);
     let (p, g, b) = (Raw::new(param.ptr::<T>()), Raw::new(grad.ptr::<T>()), Raw::new(buffer.ptr::<T>()));
-    let strides = [param.strides(), grad.strides(), buffer.strides()];
     let has_momentum = momentum.is_some();
-    runs(param.shape(), strides, &|at, n| {
+    runs([param, grad, buffer], &|at, n| {
         // SAFETY: the walk stays inside the arrays, and ranges of different threads do not meet.
         unsafe { sgd_run::<T>(p.at(at[0]), g.at(at[1]), b.at(at[2]), n, o, has_momentum) }
     });
@@ -158,9 +161,8 @@ fn adam_of<T: Real>(param: &Array, grad: &Array, mean: &Array, square: &Array, l
     let top = largest.unwrap_or(square);
     let (p, g, m) = (Raw::new(param.ptr::<T>()), Raw::new(grad.ptr::<T>()), Raw::new(mean.ptr::<T>()));
     let (s, t) = (Raw::new(square.ptr::<T>()), Raw::new(top.ptr::<T>()));
-    let strides = [param.strides(), grad.strides(), mean.strides(), square.strides(), top.strides()];
     let amsgrad = largest.is_some();
-    runs(param.shape(), strides, &|at, n| {
+    runs([param, grad, mean, square, top], &|at, n| {
         // SAFETY: as above.
         unsafe { adam_run::<T>(p.at(at[0]), g.at(at[1]), m.at(at[2]), s.at(at[3]), t.at(at[4]), n, o, amsgrad) }
     });
