@@ -1,6 +1,7 @@
 //! Floor 3: how to compute on raw arrays on the CPU. Knows no autograd.
 
 pub mod argreduce;
+pub mod conv;
 pub mod convert;
 pub mod copy;
 pub mod create;
@@ -14,6 +15,7 @@ pub mod multinomial;
 pub mod norm;
 pub mod optim;
 pub mod overlap;
+pub mod pool;
 pub mod random;
 pub mod reduce;
 pub mod softmax;

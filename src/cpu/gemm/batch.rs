@@ -176,12 +176,12 @@ fn integers<T: integer::Int>(a: &Array, b: &Array, out: &Array, fused: &Fused) {
 }
 
 /// A contiguous array of this shape in float32.
-fn single(shape: &[usize], like: &Array) -> Result<Array> {
+pub fn single(shape: &[usize], like: &Array) -> Result<Array> {
     Array::empty(Meta::new(Layout::contiguous(shape.into()), DType::F32, like.device))
 }
 
 /// The elements in float32; repeated ones are not copied repeatedly.
-fn widened(x: &Array) -> Result<Array> {
+pub fn widened(x: &Array) -> Result<Array> {
     let mut once = x.layout.clone();
     for d in 0..x.ndim() {
         if once.strides[d] == 0 {

@@ -146,26 +146,59 @@ unsafe fn block<T: Real>(g: &Gemm<T>, r0: usize, r1: usize, c0: usize, c1: usize
                         copy_block(a, g.a.rs, g.a.cs, ap, AS, iw, kw);
                         (ap.cast_const(), AS as isize, 1)
                     };
-                    // Even heights: 64 rows of 14 are 13 and 12, not 14 and 8.
-                    let height = iw.div_ceil(iw.div_ceil(kn.mr));
-                    for (panel, j) in (0..jw).step_by(kn.nr).enumerate() {
-                        let n = kn.nr.min(jw - j);
-                        let table = match (direct_b && n < kn.nr, direct_a) {
-                            (true, _) => kn.edge,
-                            (false, true) => kn.strided,
-                            (false, false) => kn.packed,
-                        };
-                        let b = b.add(panel * step);
-                        for i in (0..iw).step_by(height) {
-                            let a = a.offset(i as isize * rs);
-                            let c = g.c.add((ic + i) * g.ldc + jc + j);
-                            table[height.min(iw - i) - 1](kw, a, rs, cs, b, ldb, c, g.ldc, n, pc == 0);
-                        }
-                    }
+                    let to = Target { c: g.c.add(ic * g.ldc + jc), ldc: g.ldc, rows: iw, cols: jw };
+                    tiles(kw, Mat { p: a, rs, cs }, b, ldb, step, !direct_b, &to, pc == 0);
                 }
             }
         }
         g.epilogue.apply(g.c, g.ldc, r0, r1, c0, c1, g.k == 0);
+    }
+}
+
+/// A part of a result.
+pub struct Target<T> {
+    pub c: *mut T,
+    pub ldc: usize,
+    pub rows: usize,
+    pub cols: usize,
+}
+
+/// All tiles of one block: `c (+)= a b` over `k` up to [`KC`] steps. Panels of B begin `step` apart, their rows `ldb`;
+/// `packed` ones have their full width.
+///
+/// # Safety
+/// All in bounds.
+#[expect(clippy::too_many_arguments, reason = "two operands, a result, and how to combine them")]
+pub unsafe fn tiles<T: Real>(
+    k: usize,
+    a: Mat<T>,
+    b: *const T,
+    ldb: usize,
+    step: usize,
+    packed: bool,
+    to: &Target<T>,
+    first: bool,
+) {
+    let kn = T::kernels();
+    // Even heights: 64 rows of 14 are 13 and 12, not 14 and 8.
+    let height = to.rows.div_ceil(to.rows.div_ceil(kn.mr));
+    for (panel, j) in (0..to.cols).step_by(kn.nr).enumerate() {
+        let n = kn.nr.min(to.cols - j);
+        let table = if !packed && n < kn.nr {
+            kn.edge
+        } else if a.rs == AS as isize && a.cs == 1 {
+            kn.packed
+        } else {
+            kn.strided
+        };
+        for i in (0..to.rows).step_by(height) {
+            // SAFETY: rows and columns below those of the block.
+            unsafe {
+                let (a_row, c) = (a.p.offset(i as isize * a.rs), to.c.add(i * to.ldc + j));
+                let kernel = table[height.min(to.rows - i) - 1];
+                kernel(k, a_row, a.rs, a.cs, b.add(panel * step), ldb, c, to.ldc, n, first);
+            }
+        }
     }
 }
 

@@ -9,10 +9,11 @@ pub(crate) mod drive;
 pub(crate) mod epilogue;
 mod integer;
 pub(crate) mod micro;
-mod pack;
+pub(crate) mod pack;
 pub(crate) mod vector;
 
 pub use batch::{Fused, matmul};
+pub(crate) use batch::{single, widened};
 
 #[cfg(test)]
 mod tests;

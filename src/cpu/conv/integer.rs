@@ -1,0 +1,45 @@
+//! Convolutions of integers, which wrap as PyTorch's do: the definition itself, since nobody trains on them.
+
+use super::{Window, dims};
+use crate::core::{DType, Element};
+use crate::cpu::strided::Raw;
+use crate::cpu::threads;
+use crate::device::Array;
+
+/// As [`super::forward`], for integer dtypes.
+pub fn forward(x: &Array, w: &Array, bias: Option<&Array>, out: &Array, window: Window) {
+    match x.dtype {
+        DType::U8 => run::<u8>(x, w, bias, out, window),
+        DType::I32 => run::<i32>(x, w, bias, out, window),
+        _ => run::<i64>(x, w, bias, out, window),
+    }
+}
+
+fn run<T: Element>(x: &Array, w: &Array, bias: Option<&Array>, out: &Array, window: Window) {
+    let ([n, o, oh, ow], [_, cg, kh, kw]) = (dims(out), dims(w));
+    let og = o / window.groups.max(1);
+    let (h, width) = (x.shape()[2] as isize, x.shape()[3] as isize);
+    let at = |strides: &[isize], i: [usize; 4]| i.iter().zip(strides).map(|(&i, &s)| i as isize * s).sum::<isize>();
+    let (xp, wp, yp) = (Raw::new(x.ptr::<T>()), Raw::new(w.ptr::<T>()), Raw::new(out.ptr::<T>()));
+    let bias = bias.map(|b| (Raw::new(b.ptr::<T>()), b.strides()[0]));
+    threads::run(n * o, &|plane| {
+        let (b, to) = (plane / o, plane % o);
+        for (y, z) in (0..oh).flat_map(|y| (0..ow).map(move |z| (y, z))) {
+            // SAFETY: every index is checked against the sizes that the strides belong to; planes are apart.
+            unsafe {
+                let mut sum = bias.map_or(0, |(p, s)| p.at(to as isize * s).read().to_i64());
+                for (c, i, j) in (0..cg).flat_map(|c| (0..kh).flat_map(move |i| (0..kw).map(move |j| (c, i, j)))) {
+                    let row = (y * window.stride[0] + i * window.dilation[0]) as isize - window.pad[0];
+                    let column = (z * window.stride[1] + j * window.dilation[1]) as isize - window.pad[1];
+                    if row >= 0 && row < h && column >= 0 && column < width {
+                        let from = [b, to / og * cg + c, row as usize, column as usize];
+                        let product = xp.at(at(x.strides(), from)).read().to_i64();
+                        sum = sum
+                            .wrapping_add(product.wrapping_mul(wp.at(at(w.strides(), [to, c, i, j])).read().to_i64()));
+                    }
+                }
+                yp.at(((plane * oh + y) * ow + z) as isize).write(T::from_i64(sum));
+            }
+        }
+    });
+}
