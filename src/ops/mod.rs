@@ -4,6 +4,7 @@
 use crate::tensor::OpDef;
 
 pub mod cast;
+pub mod conv;
 pub mod copy;
 pub mod create;
 pub mod dropout;
@@ -14,6 +15,7 @@ pub mod join;
 pub mod loss;
 pub mod matmul;
 pub mod norm;
+pub mod pool;
 pub mod random;
 pub mod reduce;
 pub mod schema;
@@ -31,6 +33,7 @@ pub const FAMILIES: &[(&str, &[&OpDef])] = &[
     ("binary", elementwise::binary::DEFS),
     ("bits", elementwise::bits::DEFS),
     ("compare", elementwise::compare::DEFS),
+    ("conv", conv::ROWS),
     ("create", create::ROWS),
     ("dropout", dropout::ROWS),
     ("extremum", extremum::ROWS),
@@ -39,6 +42,7 @@ pub const FAMILIES: &[(&str, &[&OpDef])] = &[
     ("loss", loss::ROWS),
     ("matmul", matmul::ROWS),
     ("norm", norm::ROWS),
+    ("pool", pool::ROWS),
     ("power", elementwise::power::DEFS),
     ("random", random::ROWS),
     ("reduce", reduce::ROWS),

@@ -1,0 +1,345 @@
+//! Convolution of images. The product of image, kernel and output is linear in each, so forward, input gradient and
+//! weight gradient are each other's derivatives: three ops, closed under differentiation.
+
+use crate::core::shape::list;
+use crate::core::{DType, Layout, Meta, Shape};
+use crate::cpu;
+use crate::cpu::conv::Window;
+use crate::device::Array;
+use crate::error::Result;
+use crate::tensor::def::Twins;
+use crate::tensor::{Args, Context, Cotangents, Grads, Mask, Op, OpDef, Outs, Saves, Tensor, apply};
+use crate::{bail, err};
+
+/// The rows of this family.
+pub const ROWS: &[&OpDef] = &[&CONV2D];
+
+pub const CONV2D: OpDef = OpDef {
+    schema: &[
+        "function.conv2d(Tensor input, Tensor weight, Tensor? bias=None, int[2] stride=1, int[2] padding=0, int[2] \
+         dilation=1, int groups=1) -> Tensor",
+        "function.conv2d(Tensor input, Tensor weight, Tensor? bias=None, int[2] stride=1, str padding=\"valid\", int[2] \
+         dilation=1, int groups=1) -> Tensor",
+        "nn.conv2d(Tensor input, Tensor weight, Tensor? bias=None, int[2] stride=1, int[2] padding=0, int[2] dilation=1, \
+         int groups=1) -> Tensor",
+        "nn.conv2d(Tensor input, Tensor weight, Tensor? bias=None, int[2] stride=1, str padding=\"valid\", int[2] \
+         dilation=1, int groups=1) -> Tensor",
+    ],
+    aliases: &[],
+    doc: "Cross-correlation of images with kernels.\n\ninput: (N, C, H, W) or (C, H, W); weight: (O, C / groups, kH, kW); \
+          bias: (O,). Returns (N, O, H', W') with H' = (H + 2 padding - dilation (kH - 1) - 1) / stride + 1, rounded down. \
+          `padding` may be \"valid\" (none) or \"same\" (the output has the size of the input; stride 1 only).\n\n\
+          Raises RuntimeError where sizes, groups or dtypes do not fit.",
+    twins: Twins::NONE,
+    call: |a| Outs::one(call(a)),
+    samples: &[
+        "u(2, 3, 5, 6), u(4, 3, 3, 3)",
+        "u(2, 3, 5, 6), u(4, 3, 3, 2), u(4), stride=2, padding=1",
+        "u(2, 4, 7, 5), u(6, 2, 3, 3), u(6), stride=(2, 1), padding=(1, 2), dilation=(2, 1), groups=2",
+        "u(1, 3, 4, 4), u(3, 1, 3, 3), None, 1, 1, 1, 3",
+        "u(3, 5, 6), u(4, 3, 1, 1), u(4)",
+        "u(2, 3, 5, 6), u(4, 3, 2, 3), padding='same', dilation=(1, 2)",
+        "u(2, 3, 5, 6), u(4, 3, 2, 3), padding='valid'",
+        "u(2, 5, 6, 3).permute(0, 3, 1, 2), u(4, 3, 3, 3)",
+        "u(0, 3, 5, 6), u(4, 3, 3, 3), u(4)",
+        "u(2, 3, 5, 6), u(4, 2, 3, 3)",
+        "u(2, 3, 2, 2), u(4, 3, 3, 3)",
+        "u(2, 3, 5, 6), u(4, 3, 3, 3), u(5)",
+        "u(2, 3, 5, 6), u(4, 3, 3, 3), stride=0",
+        "u(2, 3, 5, 6), u(4, 3, 3, 3), padding='same', stride=2",
+    ],
+};
+
+/// One number for both dims, or two.
+fn pair(name: &str, v: &[i64]) -> Result<[i64; 2]> {
+    match *v {
+        [both] => Ok([both, both]),
+        [h, w] => Ok([h, w]),
+        _ => bail!(
+            Runtime,
+            "expected {name} to be a single integer value or a list of 2 values to match the convolution dimensions, but \
+             got {name}={}",
+            list(v)
+        ),
+    }
+}
+
+fn call(a: &Args) -> Result<Tensor> {
+    let (x, w, bias) = (a.t(0)?, a.t(1)?, a.opt_t(2));
+    let (stride, dilation) = (pair("stride", a.ints(3)?)?, pair("dilation", a.ints(5)?)?);
+    let groups = a.int(6)?;
+    if x.ndim() != 3 && x.ndim() != 4 {
+        bail!(
+            Runtime,
+            "Expected 3D (unbatched) or 4D (batched) input to conv2d, but got input of size: {}",
+            list(x.shape())
+        );
+    }
+    if w.ndim() != 4 {
+        return Err(err!(
+            Runtime,
+            "expected stride to be a single integer value or a list of {} values to match the convolution dimensions, but \
+             got stride={}",
+            w.ndim().saturating_sub(2),
+            list(&stride)
+        )
+        .hint(format!("conv2d: weight must be (out, in / groups, kH, kW), but has shape {}", list(w.shape()))));
+    }
+    let spans = [0, 1].map(|d| dilation[d] * (w.shape()[2 + d] as i64 - 1));
+    // Rows added in front, and in all.
+    let (front, total) = match (a.opt_str(4), a.opt_ints(4)) {
+        (Some("valid"), _) => ([0, 0], [0, 0]),
+        (Some("same"), _) if stride != [1, 1] => {
+            bail!(Runtime, "padding='same' is not supported for strided convolutions")
+        }
+        (Some("same"), _) => (spans.map(|s| s / 2), spans),
+        (Some(other), _) => bail!(Runtime, "Invalid padding string: '{other}'"),
+        (None, p) => {
+            let p = pair("padding", p.unwrap_or(&[0]))?;
+            (p, p.map(|p| 2 * p))
+        }
+    };
+    if front.iter().any(|&p| p < 0) {
+        bail!(Runtime, "negative padding is not supported");
+    }
+    if stride.iter().any(|&s| s <= 0) {
+        bail!(Runtime, "non-positive stride is not supported");
+    }
+    if dilation.iter().any(|&d| d <= 0) {
+        bail!(Runtime, "dilation should be greater than zero, but got {}", list(&dilation));
+    }
+    if groups <= 0 {
+        bail!(Runtime, "non-positive groups is not supported");
+    }
+    let single = x.ndim() == 3;
+    let x = &if single { x.unsqueeze_dims(&[0])? } else { x.clone() };
+    let window = Window {
+        stride: stride.map(|s| s as usize),
+        pad: front.map(|p| p as isize),
+        dilation: dilation.map(|d| d as usize),
+        groups: groups as usize,
+    };
+    check(x, w, bias, &window, single)?;
+    let mut size = [0, 0];
+    for d in [0, 1] {
+        let room = x.shape()[2 + d] as i64 + total[d];
+        if room < spans[d] + 1 || x.shape()[2 + d] == 0 {
+            bail!(
+                Runtime,
+                "Calculated padded input size per channel: ({} x {}). Kernel size: ({} x {}). Kernel size can't be greater \
+                 than actual input size",
+                x.shape()[2] as i64 + total[0],
+                x.shape()[3] as i64 + total[1],
+                spans[0] + 1,
+                spans[1] + 1
+            );
+        }
+        size[d] = ((room - spans[d] - 1) / stride[d] + 1) as usize;
+    }
+    let op = Conv { window, size, bias: bias.is_some() };
+    let y = match bias {
+        Some(b) => apply(op, &[x, w, b])?,
+        None => apply(op, &[x, w])?,
+    };
+    if single { y.squeeze_dims(&[0]) } else { Ok(y) }
+}
+
+fn check(x: &Tensor, w: &Tensor, bias: Option<&Tensor>, window: &Window, single: bool) -> Result<()> {
+    let (groups, ws) = (window.groups, w.shape());
+    if !ws[0].is_multiple_of(groups) || ws[0] < groups {
+        bail!(
+            Runtime,
+            "Given groups={groups}, expected weight to be divisible by {groups} at dimension 0, but got weight of size [{}] \
+             instead",
+            list(ws)
+        );
+    }
+    if x.shape()[1] != ws[1] * groups {
+        let given = if single { &x.shape()[1..] } else { x.shape() };
+        return Err(err!(
+            Runtime,
+            "Given groups={groups}, weight of size {}, expected input{} to have {} channels, but got {} channels instead",
+            list(ws),
+            list(given),
+            ws[1] * groups,
+            x.shape()[1]
+        )
+        .hint("conv2d: images are (N, C, H, W); x.permute(0, 3, 1, 2) brings (N, H, W, C) into that order"));
+    }
+    if let Some(b) = bias
+        && (b.ndim() != 1 || b.shape()[0] != ws[0])
+    {
+        bail!(
+            Runtime,
+            "Given weight of size {}, expected bias to be 1-dimensional with {} elements, but got bias of size {} instead",
+            list(ws),
+            ws[0],
+            list(b.shape())
+        );
+    }
+    if x.dtype() != w.dtype() {
+        return Err(err!(
+            Runtime,
+            "expected scalar type {} but found {}",
+            x.dtype().scalar_name(),
+            w.dtype().scalar_name()
+        )
+        .hint(format!(
+            "conv2d: input is {}, weight {}; cast one to the other",
+            x.dtype().name(),
+            w.dtype().name()
+        )));
+    }
+    if let Some(b) = bias
+        && b.dtype() != x.dtype()
+    {
+        bail!(Runtime, "Input type ({}) and bias type ({}) should be the same", x.dtype().alias(), b.dtype().alias());
+    }
+    if x.dtype() == DType::Bool {
+        bail!(NotImplemented, "\"slow_conv2d_cpu\" not implemented for 'Bool'");
+    }
+    Ok(())
+}
+
+/// A meta of `like`'s dtype, with the memory order of an image whose channels come last if `order` has it so.
+fn image(like: &Meta, order: &Layout, shape: [usize; 4]) -> Meta {
+    let mut layout = Layout::contiguous(Shape::from_slice(&shape));
+    if channels_last(order) {
+        let [_, c, h, w] = shape.map(|n| n.max(1) as isize);
+        layout.strides.copy_from_slice(&[h * w * c, 1, w * c, c]);
+    }
+    Meta::new(layout, like.dtype, like.device)
+}
+
+/// Whether a dense image holds its channels side by side (PyTorch's `suggest_memory_format`).
+pub fn channels_last(l: &Layout) -> bool {
+    let [_, c, h, w] = *l.shape else { return false };
+    let [n, c, h, w] = [h * w * c, 1, w * c, c].map(|s| s as isize);
+    !l.is_contiguous() && l.strides[1..] == [c, h, w] && (l.strides[0] == n || l.shape[0] == 1)
+}
+
+/// Runs `f` on `out`, or on a contiguous array that is then copied there.
+pub fn in_order(out: &Array, f: impl FnOnce(&Array) -> Result<()>) -> Result<()> {
+    if out.is_contiguous() {
+        return f(out);
+    }
+    let dense = Array::empty(out.meta.contiguous(out.layout.shape.clone()))?;
+    f(&dense)?;
+    cpu::copy::copy(&dense, out)
+}
+
+fn four(shape: &[usize]) -> Result<[usize; 4]> {
+    shape.try_into().map_err(|_| err!(Runtime, "internal error: an image of {} dims", shape.len()))
+}
+
+/// Inputs: x (N, C, H, W), w, and the bias if `bias`.
+struct Conv {
+    window: Window,
+    /// Of the output.
+    size: [usize; 2],
+    bias: bool,
+}
+
+impl Op for Conv {
+    fn name(&self) -> &'static str {
+        "conv2d"
+    }
+    fn grad_name(&self) -> String {
+        "ConvolutionBackward".into()
+    }
+    fn infer(&self, x: &[&Meta]) -> Result<Meta> {
+        Ok(image(x[0], &x[0].layout, [x[0].shape()[0], x[1].shape()[0], self.size[0], self.size[1]]))
+    }
+    fn cost(&self, x: &[&Array], out: &[Array]) -> usize {
+        out[0].numel() * x[1].numel() / x[1].shape()[0].max(1) / 16
+    }
+    fn cpu(&self, x: &[&Array], out: &[Array]) -> Result<()> {
+        in_order(&out[0], |y| cpu::conv::forward(x[0], x[1], x.get(2).copied(), y, self.window))
+    }
+    fn saves(&self, needs: Mask) -> Saves {
+        let image = if needs.has(1) { Saves::input_at(0) } else { Saves::NONE };
+        let kernel = if needs.has(0) { Saves::input_at(1) } else { Saves::NONE };
+        image.and(kernel).and(Saves::META)
+    }
+    fn vjp(&self, c: &Context, g: &Cotangents) -> Result<Grads> {
+        let (g, window) = (g.one()?, self.window);
+        let of = |i: usize| four(c.meta(i)?.shape());
+        let x = || apply(InputGrad { window, shape: of(0)? }, &[g, &c.input(1)?]);
+        let w = || apply(WeightGrad { window, shape: of(1)? }, &[g, &c.input(0)?]);
+        if self.bias { Grads::three(c, x, w, || g.sum(&[0, 2, 3], false)) } else { Grads::two(c, x, w) }
+    }
+}
+
+/// The gradient of the image from g (N, O, H', W') and w.
+struct InputGrad {
+    window: Window,
+    shape: [usize; 4],
+}
+
+impl Op for InputGrad {
+    fn name(&self) -> &'static str {
+        "conv2d_input_grad"
+    }
+    fn grad_name(&self) -> String {
+        "ConvolutionBackwardBackward".into()
+    }
+    fn infer(&self, x: &[&Meta]) -> Result<Meta> {
+        Ok(image(x[0], &x[0].layout, self.shape))
+    }
+    fn cost(&self, x: &[&Array], _: &[Array]) -> usize {
+        x[0].numel() * x[1].numel() / x[1].shape()[0].max(1) / 16
+    }
+    fn cpu(&self, x: &[&Array], out: &[Array]) -> Result<()> {
+        in_order(&out[0], |y| cpu::conv::input_grad(x[0], x[1], y, self.window))
+    }
+    fn saves(&self, _: Mask) -> Saves {
+        Saves::INPUTS
+    }
+    fn vjp(&self, c: &Context, h: &Cotangents) -> Result<Grads> {
+        let (h, window) = (h.one()?, self.window);
+        let (g, w) = (c.input(0)?, c.input(1)?);
+        let (size, shape) = (four(g.shape())?, four(w.shape())?);
+        Grads::two(
+            c,
+            || apply(Conv { window, size: [size[2], size[3]], bias: false }, &[h, &w]),
+            || apply(WeightGrad { window, shape }, &[&g, h]),
+        )
+    }
+}
+
+/// The gradient of the kernel from g (N, O, H', W') and x.
+struct WeightGrad {
+    window: Window,
+    shape: [usize; 4],
+}
+
+impl Op for WeightGrad {
+    fn name(&self) -> &'static str {
+        "conv2d_weight_grad"
+    }
+    fn grad_name(&self) -> String {
+        "ConvolutionBackwardBackward".into()
+    }
+    fn infer(&self, x: &[&Meta]) -> Result<Meta> {
+        Ok(x[0].contiguous(Shape::from_slice(&self.shape)))
+    }
+    fn cost(&self, x: &[&Array], out: &[Array]) -> usize {
+        x[0].numel() * out[0].numel() / self.shape[0].max(1) / 16
+    }
+    fn cpu(&self, x: &[&Array], out: &[Array]) -> Result<()> {
+        cpu::conv::weight_grad(x[0], x[1], &out[0], self.window)
+    }
+    fn saves(&self, _: Mask) -> Saves {
+        Saves::INPUTS
+    }
+    fn vjp(&self, c: &Context, h: &Cotangents) -> Result<Grads> {
+        let (h, window) = (h.one()?, self.window);
+        let (g, x) = (c.input(0)?, c.input(1)?);
+        let (size, shape) = (four(g.shape())?, four(x.shape())?);
+        Grads::two(
+            c,
+            || apply(Conv { window, size: [size[2], size[3]], bias: false }, &[&x, h]),
+            || apply(InputGrad { window, shape }, &[&g, h]),
+        )
+    }
+}
