@@ -130,6 +130,12 @@ fn each_stream<S: Widen<A>, A: Acc>(p: &Plan<S>, y: *mut A, value: impl Fn(&Stre
 
 /// `y = fold` over the reduced dims.
 fn reduce<S: Widen<A>, A: Acc, F: Fold<A>>(x: &Array, dims: &[usize], y: *mut A, f: F) {
+    if S::SAME && x.is_contiguous() && dims.len() == x.ndim() && x.numel() <= 4 * BLOCK {
+        // All of a small tensor, without a plan.
+        // SAFETY: its elements (S is A), and the only result.
+        unsafe { *y = fold::row(x.ptr::<S>().cast::<A>(), x.numel(), f) };
+        return;
+    }
     let p = Plan::<S>::new(x, dims);
     if p.by_columns() {
         return by_columns(&p, y, f, |x, stride, rows, _, cols, acc| {

@@ -496,7 +496,17 @@ pub const ONE_HOT: OpDef = OpDef {
         let classes = if x.numel() == 0 { n as usize } else { classes(x, n)? };
         Outs::one(apply(OneHot { classes }, &[x]))
     },
-    samples: &[],
+    samples: &[
+        "ix(3, n=4)",
+        "ix(2, 3, n=4), 6",
+        "ix(n=4), 4",
+        "ix(0, n=4), 3",
+        "ix(3, n=4).t(), -1",
+        "ix(0, n=4)",
+        "ix(3, n=4) - 4",
+        "ix(3, n=4), 0",
+        "u(3)",
+    ],
 };
 
 fn classes(x: &Tensor, n: i64) -> Result<usize> {

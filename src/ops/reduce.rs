@@ -99,7 +99,7 @@ pub const SUM: OpDef = OpDef {
         "u(), 0",
         "u(0, 3), 0",
         "u(2, 3), 1, dtype=float64",
-        "u(40, 300), 0",
+        "u(12, 40), 0",
         "u(2, 3), 2",
         "u(2, 3), (0, 0)",
     ],
@@ -313,7 +313,7 @@ const SPREADS: &[&str] = &[
     "u(2, 3, 4), (0, 2), keepdim=True",
     "u(3, 2).t(), 0, correction=0",
     "u(2, 3), dim=1, correction=0.5",
-    "u(40, 300), 0",
+    "u(12, 40), 0",
     "ix(3, n=5)",
 ];
 
