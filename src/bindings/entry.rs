@@ -122,7 +122,7 @@ impl Entries {
             Target::Native(_) => crate::tensor::def::Twins::NONE,
         };
         let inplace = twins.inplace() && schema.has_self();
-        let out = twins.out() && place != Place::Nn;
+        let out = twins.out() && schema.out && place != Place::Nn;
         let dunder = name.starts_with("__");
         if dunder && matches!(target, Target::Op(_)) {
             // Operators are slots; a method of that name would hide the slot behind a slower one.
@@ -187,7 +187,7 @@ impl Overload {
         if method && schema.params.is_empty() {
             bail!(Value, "{name}: a method without self");
         }
-        let template = schema.params.iter().map(|p| default_arg(p.default.as_ref())).collect::<Vec<_>>();
+        let template = schema.params.iter().map(default_arg).collect::<Vec<_>>();
         if !method && let Some(first) = schema.params.first_mut().filter(|p| p.name == "self") {
             first.name = "input";
         }
@@ -242,10 +242,11 @@ impl Overload {
     }
 }
 
-/// The value of a default; lists live for ever.
-fn default_arg(default: Option<&Default>) -> Arg<'static> {
-    match default {
+/// The value of a default; lists live for ever. `int[2] stride=1` is a list of one.
+fn default_arg(p: &Param) -> Arg<'static> {
+    match p.default.as_ref() {
         None | Some(Default::None) => Arg::None,
+        Some(Default::Int(i)) if p.ty == Type::Ints => Arg::Ints(Box::leak(Box::new([*i]))),
         Some(Default::Bool(b)) => Arg::Bool(*b),
         Some(Default::Int(i)) => Arg::Number(Number::Int(*i)),
         Some(Default::Float(f)) => Arg::Number(Number::Float(*f)),

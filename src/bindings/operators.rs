@@ -87,17 +87,17 @@ const RSUB: usize = 24;
 
 static OPERATORS: [AtomicPtr<Operator>; COUNT] = [const { AtomicPtr::new(null_mut()) }; COUNT];
 
-/// Finds the operators' rows among the installed methods.
+/// Finds the operators' rows among the installed methods; `rsub` is a function only.
 pub fn connect(entries: &'static [Entry]) -> Result<()> {
     for (i, (names, left)) in NAMES.iter().enumerate() {
         let unary = (13..COMPARE).contains(&i);
         let found = names.iter().find_map(|&name| {
-            let entry = entries.iter().find(|e| e.method && e.name == name)?;
+            let entry = entries.iter().find(|e| e.name == name && (e.method || i == RSUB))?;
             let wanted = if unary { 1 } else { 2 };
             let overload = entry.overloads.iter().filter(|o| !o.inplace).find(|o| {
                 let p = &o.schema.params;
                 let second = p.get(1).is_some_and(|p| matches!(p.ty, Type::Tensor | Type::Operand));
-                (unary || second) && o.required.count_ones() as usize + 1 == wanted
+                (unary || second) && o.required.count_ones() as usize + entry.method as usize == wanted
             });
             overload.map(|o| (name, o))
         });

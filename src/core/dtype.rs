@@ -156,6 +156,12 @@ pub fn f64_to_i64(v: f64) -> i64 {
     if (-9_223_372_036_854_775_808.0..9_223_372_036_854_775_808.0).contains(&v) { v as i64 } else { i64::MIN }
 }
 
+/// float to int32 as x86's 32-bit `cvttsd2si`: what does not fit gives the smallest int32, not low bits of an int64.
+#[inline(always)]
+pub fn f64_to_i32(v: f64) -> i32 {
+    if v > -2_147_483_649.0 && v < 2_147_483_648.0 { v as i32 } else { i32::MIN }
+}
+
 macro_rules! element {
     ($t:ty, $dt:ident, $zero:expr, |$a:ident| $f:expr, |$b:ident| $i:expr, |$c:ident| $ff:expr, |$d:ident| $fi:expr) => {
         // SAFETY: plain numbers (or a byte) of the stated size.
@@ -188,7 +194,7 @@ element!(Bool, Bool, Bool(0), |a| a.get() as u8 as f64, |a| a.get() as i64, |v| 
     (v != 0) as u8
 ));
 element!(u8, U8, 0, |a| a as f64, |a| a as i64, |v| f64_to_i64(v) as u8, |v| v as u8);
-element!(i32, I32, 0, |a| a as f64, |a| a as i64, |v| f64_to_i64(v) as i32, |v| v as i32);
+element!(i32, I32, 0, |a| a as f64, |a| a as i64, |v| f64_to_i32(v), |v| v as i32);
 element!(i64, I64, 0, |a| a as f64, |a| a, |v| f64_to_i64(v), |v| v);
 element!(f32, F32, 0.0, |a| a as f64, |a| f64_to_i64(a as f64), |v| v as f32, |v| v as f32);
 element!(f64, F64, 0.0, |a| a, |a| f64_to_i64(a), |v| v, |v| v as f64);

@@ -50,7 +50,8 @@ impl Number {
     pub fn fits(self, dtype: DType) -> bool {
         let (low, high) = match dtype {
             DType::Bool => return true,
-            DType::U8 => (0.0, 255.0),
+            // Negative numbers wrap.
+            DType::U8 => (-255.0, 255.0),
             DType::I32 => (i32::MIN as f64, i32::MAX as f64),
             DType::I64 => {
                 return match self {

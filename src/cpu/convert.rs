@@ -79,6 +79,7 @@ fn cast_native<S: Element, D: Element>(v: S) -> D {
     match (S::DTYPE.is_float(), D::DTYPE) {
         (true, DType::Bool) => D::from_i64((v.to_f64() != 0.0) as i64),
         (true, d) if d.is_float() => D::from_f64(v.to_f64()),
+        (true, DType::I32) => D::from_f64(v.to_f64()),
         (true, _) => D::from_i64(f64_to_i64(v.to_f64())),
         (false, _) => D::from_i64(v.to_i64()),
     }

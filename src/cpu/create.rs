@@ -44,10 +44,10 @@ pub fn linspace(out: &Array, start: f64, end: f64) {
     dispatch!(out.dtype, T => each::<T>(out, &|i| {
         let first = i < n / 2 || n == 1;
         T::from_f64(match (single, first) {
-            (true, true) => (start_s + step_s * i as f32) as f64,
-            (true, false) => (end_s - step_s * (n - i - 1) as f32) as f64,
-            (false, true) => start + step * i as f64,
-            (false, false) => end - step * (n - i - 1) as f64,
+            (true, true) => step_s.mul_add(i as f32, start_s) as f64,
+            (true, false) => (-step_s).mul_add((n - i - 1) as f32, end_s) as f64,
+            (false, true) => step.mul_add(i as f64, start),
+            (false, false) => (-step).mul_add((n - i - 1) as f64, end),
         })
     }));
 }

@@ -195,8 +195,11 @@ fn check(x: &Tensor, w: &Tensor, bias: Option<&Tensor>, window: &Window, single:
     {
         bail!(Runtime, "Input type ({}) and bias type ({}) should be the same", x.dtype().alias(), b.dtype().alias());
     }
-    if x.dtype() == DType::Bool {
+    if x.dtype() == DType::Bool && x.numel() > 0 {
         bail!(NotImplemented, "\"slow_conv2d_cpu\" not implemented for 'Bool'");
+    }
+    if matches!(x.dtype(), DType::U8 | DType::I32) && window.dilation != [1, 1] {
+        bail!(NotImplemented, "\"slow_conv_dilated<>\" not implemented for '{}'", x.dtype().scalar_name());
     }
     Ok(())
 }

@@ -2,11 +2,12 @@
 
 use super::copy::Format;
 use super::create::{Made, fresh, sizes};
-use super::random::Draw;
+use super::random::{Draw, drawn_from};
 use crate::bail;
 use crate::core::{DType, Layout, Shape};
 use crate::cpu::{multinomial, random};
 use crate::error::Result;
+use crate::tensor::apply::refuse_out_with_grad;
 use crate::tensor::def::Twins;
 use crate::tensor::mode::GradGuard;
 use crate::tensor::{Args, OpDef, Outs, Tensor, mode};
@@ -51,7 +52,7 @@ fn dropout(x: &Tensor, p: f64, training: bool, inplace: bool) -> Result<Outs> {
     if !training || p == 0.0 || x.numel() == 0 {
         return Ok(x.clone().into());
     }
-    if !x.dtype().is_float() {
+    if !x.dtype().is_float() && p < 1.0 {
         bail!(Runtime, "result type Float can't be cast to the desired output type {}", x.dtype().scalar_name());
     }
     let layout = Format::Preserve.layout(x.layout())?;
@@ -102,13 +103,31 @@ fn normal(a: &Args) -> Result<Outs> {
         let layout = Layout::contiguous(sizes(a.ints(2)?)?);
         return made.finish(draw.make("normal", layout, made.float(), a.generator(3))?);
     }
+    let (mean, std) = (a.opt_t(0), a.opt_t(1));
+    let parameters: Vec<&Tensor> = mean.into_iter().chain(std).collect();
+    refuse_out_with_grad("normal", &parameters, a.out)?;
+    if let (1, Some(m), &[out]) = (a.overload, mean, a.out)
+        && out.shape() != m.shape()
+    {
+        // PyTorch's form with a number for `std` draws into `out` as it is.
+        bail!(
+            Runtime,
+            "output with shape {} doesn't match the broadcast shape {}",
+            crate::core::shape::list(out.shape()),
+            crate::core::shape::list(m.shape())
+        );
+    }
+    Outs::one(drawn_from("normal", &by_parameters(a, mean, std)?, &parameters))
+}
+
+/// Normals whose mean, deviation or both are tensors.
+fn by_parameters(a: &Args, mean: Option<&Tensor>, std: Option<&Tensor>) -> Result<Tensor> {
     let _off = GradGuard::new(false);
     let g = a.generator(2);
-    let (mean, std) = (a.opt_t(0), a.opt_t(1));
     let draws = |x: &Tensor, shape: &[usize], std: f64| {
         Draw::Normal { mean: 0.0, std }.make("normal", Layout::contiguous(shape.into()), x.dtype(), g)
     };
-    Outs::one(match (mean, std) {
+    match (mean, std) {
         (Some(mean), None) => {
             let layout = Format::Preserve.layout(mean.layout())?;
             let draw = Draw::Normal { mean: 0.0, std: a.opt_float(1).unwrap_or(1.0) };
@@ -131,7 +150,7 @@ fn normal(a: &Args) -> Result<Outs> {
             }
         }
         (None, None) => bail!(Runtime, "internal error: normal without a tensor"),
-    })
+    }
 }
 
 pub const MULTINOMIAL: OpDef = OpDef {

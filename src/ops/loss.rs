@@ -373,10 +373,13 @@ pub const MSE_LOSS: OpDef = OpDef {
                 size(x)
             ))?;
         }
-        if x.dtype().is_integral() && t.dtype().is_integral() {
+        if x.dtype().is_integral() && t.dtype().is_integral() && !a.given(5) {
             bail!(NotImplemented, "\"mse_cpu\" not implemented for '{}'", x.dtype().scalar_name());
         }
         broadcast(x.shape(), t.shape())?;
+        if x.dtype() == DType::Bool || t.dtype() == DType::Bool {
+            bail!(Runtime, "Subtraction, the `-` operator, with a bool tensor is not supported.");
+        }
         let mut terms = x.sub(t)?.square()?;
         if let Some(w) = a.opt_t(5) {
             if w.shape() != x.shape() {

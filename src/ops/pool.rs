@@ -26,7 +26,7 @@ const SAMPLES: &[&str] = &[
     "uniq(1, 2, 7, 6), 2, stride=3, ceil_mode=True",
     "uniq(3, 6, 4), 2",
     "uniq(2, 4, 5, 3).permute(0, 3, 1, 2), 2",
-    "edges(1.0, NAN, 3.0, INF, -INF, 0.0, NAN, 2.0, 5.0).view(1, 3, 3), 2, 1",
+    "edges(1.0, NAN, 3.0, INF, -INF, 0.0, NAN, 2.0, 5.0).view(1, -1, 1), (3, 1), 1",
     "u(0, 3, 4, 4), 2",
     "u(1, 1, 4, 4), 2, padding=2",
     "u(1, 1, 4, 4), 5",

@@ -10,7 +10,7 @@ use crate::device::{Array, SharedGenerator};
 use crate::error::Result;
 use crate::tensor::apply::apply_inplace;
 use crate::tensor::def::Twins;
-use crate::tensor::{Context, Cotangents, Grads, Op, OpDef, Outs, Tensor, mode};
+use crate::tensor::{Context, Cotangents, Grads, Mask, Op, OpDef, Outs, Saves, Tensor, apply, mode};
 use crate::{bail, err};
 
 /// The rows of this family.
@@ -157,6 +157,44 @@ impl Op for Overwrite {
     }
     fn vjp(&self, _: &Context, g: &Cotangents) -> Result<Grads> {
         Grads::one(zeros_like(g.one()?)?)
+    }
+}
+
+/// `out` as a result of the tensors it was drawn with: nothing flows back, and a gradient of 0 says so.
+pub fn drawn_from(name: &'static str, out: &Tensor, parameters: &[&Tensor]) -> Result<Tensor> {
+    if !mode::grad_enabled() || !parameters.iter().any(|t| t.requires_grad()) {
+        return Ok(out.clone());
+    }
+    let inputs: Vec<&Tensor> = std::iter::once(out).chain(parameters.iter().copied()).collect();
+    let drawn = apply(Drawn { name }, &inputs)?;
+    drawn.clear_base();
+    Ok(drawn)
+}
+
+/// Input 0, drawn with the others as parameters.
+struct Drawn {
+    name: &'static str,
+}
+
+impl Op for Drawn {
+    fn name(&self) -> &'static str {
+        self.name
+    }
+    fn view(&self, x: &Layout) -> Option<Result<Layout>> {
+        Some(Ok(x.clone()))
+    }
+    fn saves(&self, _: Mask) -> Saves {
+        Saves::META
+    }
+    fn vjp(&self, c: &Context, _: &Cotangents) -> Result<Grads> {
+        let zeros = |i| -> Result<Option<Tensor>> {
+            if !c.needs(i) {
+                return Ok(None);
+            }
+            let meta = c.meta(i)?;
+            Ok(Some(Tensor::new(Array::zeros(meta.contiguous(meta.layout.shape.clone()))?)))
+        };
+        Grads::many((0..3).map(zeros).collect::<Result<_>>()?)
     }
 }
 
@@ -431,13 +469,15 @@ pub const BERNOULLI: OpDef = OpDef {
     twins: Twins::NONE,
     call: |a| {
         let x = a.t(0)?;
-        let layout = Format::Preserve.layout(x.layout())?;
-        if a.overload == 1 {
-            return Outs::one(Draw::Coins { p: a.float(1)? }.make("bernoulli", layout, x.dtype(), a.generator(2)));
-        }
-        let out = fresh("bernoulli", layout, x.dtype())?;
-        coins_by(out.array(), x, a.generator(1))?;
-        Ok(out.into())
+        let layout = Layout::contiguous(x.shape().into());
+        let out = if a.overload == 1 {
+            Draw::Coins { p: a.float(1)? }.make("bernoulli", layout, x.dtype(), a.generator(2))?
+        } else {
+            let out = fresh("bernoulli", layout, x.dtype())?;
+            coins_by(out.array(), x, a.generator(1))?;
+            out
+        };
+        Outs::one(drawn_from("bernoulli", &out, &[x]))
     },
     samples: &["pos(20) * 0.1", "pos(5, 4).t() * 0.1", "u(20), 0.3", "pos(3) * 100"],
 };

@@ -73,7 +73,7 @@ impl Over {
 
 pub const SUM: OpDef = OpDef {
     schema: &[
-        "sum(Tensor self, *, dtype? dtype=None) -> Tensor",
+        "sum(Tensor self, *, dtype? dtype=None) -> Tensor; no out",
         "sum(Tensor self, int[1]? dim, bool keepdim=False, *, dtype? dtype=None) -> Tensor",
     ],
     aliases: &[],
@@ -319,7 +319,7 @@ const SPREADS: &[&str] = &[
 
 pub const VAR: OpDef = OpDef {
     schema: &[
-        "var(Tensor self, bool unbiased=True) -> Tensor",
+        "var(Tensor self, bool unbiased=True) -> Tensor; no out",
         "var(Tensor self, int[1]? dim, bool unbiased=True, bool keepdim=False) -> Tensor",
         "var(Tensor self, int[1]? dim=None, *, Scalar? correction=None, bool keepdim=False) -> Tensor",
     ],
@@ -333,7 +333,7 @@ pub const VAR: OpDef = OpDef {
 
 pub const STD: OpDef = OpDef {
     schema: &[
-        "std(Tensor self, bool unbiased=True) -> Tensor",
+        "std(Tensor self, bool unbiased=True) -> Tensor; no out",
         "std(Tensor self, int[1]? dim, bool unbiased=True, bool keepdim=False) -> Tensor",
         "std(Tensor self, int[1]? dim=None, *, Scalar? correction=None, bool keepdim=False) -> Tensor",
     ],

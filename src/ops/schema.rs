@@ -168,6 +168,8 @@ pub struct Schema {
     pub name: &'static str,
     pub params: Vec<Param>,
     pub returns: Returns,
+    /// False where the line ends in `; no out`: PyTorch's overload has no `out=`, though the row has.
+    pub out: bool,
 }
 
 impl Schema {
@@ -176,6 +178,10 @@ impl Schema {
         let Some((name, rest)) = rest.split_once('(') else { bail!(Value, "schema without arguments: {line}") };
         let Some(end) = closing(rest) else { bail!(Value, "schema with an open bracket: {line}") };
         let (inside, after) = (&rest[..end], rest[end + 1..].trim());
+        let (after, out) = match after.strip_suffix("; no out") {
+            Some(shorter) => (shorter, false),
+            None => (after, true),
+        };
         let mut params = Vec::new();
         let mut keyword_only = false;
         for part in split(inside) {
@@ -193,7 +199,7 @@ impl Schema {
             None => bail!(Value, "schema with text after its arguments: {line}"),
             Some(text) => returns(text),
         };
-        Ok(Schema { place, name: name.trim(), params, returns })
+        Ok(Schema { place, name: name.trim(), params, returns, out })
     }
 
     /// Parameters that may be given by position.

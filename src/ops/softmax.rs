@@ -94,7 +94,7 @@ impl Op for Softmax {
         if self.log { "log_softmax" } else { "softmax" }
     }
     fn infer(&self, x: &[&Meta]) -> Result<Meta> {
-        if !x[0].dtype.is_float() {
+        if !x[0].dtype.is_float() && x[0].numel() > 0 {
             let last = if self.dim + 1 >= x[0].ndim() { "_lastdim" } else { "" };
             bail!(
                 NotImplemented,

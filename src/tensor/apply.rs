@@ -107,7 +107,7 @@ pub fn copy_to_out(name: &str, result: &Tensor, out: &Tensor) -> Result<()> {
 
 /// `out=` cannot be recorded.
 pub fn refuse_out_with_grad(name: &str, x: &[&Tensor], out: &[&Tensor]) -> Result<()> {
-    if mode::grad_enabled() && x.iter().chain(out).any(|t| t.requires_grad()) {
+    if !out.is_empty() && mode::grad_enabled() && x.iter().chain(out).any(|t| t.requires_grad()) {
         return Err(err!(
             Runtime,
             "{name}(): functions with out=... arguments don't support automatic differentiation, but one of the \

@@ -197,7 +197,9 @@ impl<'a> Context<'a> {
                         return Err(self.changed(s, a.storage.version(), *version));
                     }
                     let t = Tensor::new(a.clone());
-                    t.set_history(self.node.clone(), i as u32);
+                    if a.dtype.is_float() {
+                        t.set_history(self.node.clone(), i as u32);
+                    }
                     return Ok(t);
                 }
                 _ => {}

@@ -430,8 +430,6 @@ class Tensor:
         """`self - alpha * other`."""
     def subtract_(self, other: Tensor | Number, *, alpha: Number | Tensor = 1) -> Tensor:
         """`self - alpha * other`."""
-    def rsub(self, other: Tensor | Number, *, alpha: Number | Tensor = 1) -> Tensor:
-        """`other - alpha * self`."""
     def mul(self, other: Tensor | Number) -> Tensor:
         """`self * other`."""
     def mul_(self, other: Tensor | Number) -> Tensor:
@@ -468,20 +466,14 @@ class Tensor:
         """
     @overload
     def divide_(self, other: Tensor | Number, *, rounding_mode: _str | None) -> Tensor: ...
-    @overload
     def true_divide(self, other: Tensor | Number) -> Tensor:
         """`self / other`; integers become floats. With `rounding_mode="trunc"` cut towards zero, with `"floor"` rounded
         down, and then integers stay integers.
         """
-    @overload
-    def true_divide(self, other: Tensor | Number, *, rounding_mode: _str | None) -> Tensor: ...
-    @overload
     def true_divide_(self, other: Tensor | Number) -> Tensor:
         """`self / other`; integers become floats. With `rounding_mode="trunc"` cut towards zero, with `"floor"` rounded
         down, and then integers stay integers.
         """
-    @overload
-    def true_divide_(self, other: Tensor | Number, *, rounding_mode: _str | None) -> Tensor: ...
     def floor_divide(self, other: Tensor | Number) -> Tensor:
         """`self // other`: the quotient rounded down, as Python's."""
     def floor_divide_(self, other: Tensor | Number) -> Tensor:
@@ -916,9 +908,9 @@ class Tensor:
         Gradient: g (1 - y^2), from the output, so that the input is not saved.
         """
     def square(self) -> Tensor:
-        """Each element times itself."""
+        """Each element times itself; bool becomes int64, as with any power."""
     def square_(self) -> Tensor:
-        """Each element times itself."""
+        """Each element times itself; bool becomes int64, as with any power."""
     def reciprocal(self) -> Tensor:
         """One over each element."""
     def reciprocal_(self) -> Tensor:

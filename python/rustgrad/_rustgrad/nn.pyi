@@ -23,6 +23,18 @@ def gelu(input: Tensor, *, approximate: _str = 'none') -> Tensor:
 
     Hendrycks and Gimpel, 2016.
     """
+@overload
+def conv2d(input: Tensor, weight: Tensor, bias: Tensor | None = None, stride: _int | Sequence[_int | Tensor] = 1, padding: _int | Sequence[_int | Tensor] = 0, dilation: _int | Sequence[_int | Tensor] = 1, groups: _int | Tensor = 1) -> Tensor:
+    """Cross-correlation of images with kernels.
+
+    input: (N, C, H, W) or (C, H, W); weight: (O, C / groups, kH, kW); bias: (O,). Returns (N, O, H', W') with H' = (H +
+    2 padding - dilation (kH - 1) - 1) / stride + 1, rounded down. `padding` may be "valid" (none) or "same" (the output
+    has the size of the input; stride 1 only).
+
+    Raises RuntimeError where sizes, groups or dtypes do not fit.
+    """
+@overload
+def conv2d(input: Tensor, weight: Tensor, bias: Tensor | None = None, stride: _int | Sequence[_int | Tensor] = 1, padding: _str = 'valid', dilation: _int | Sequence[_int | Tensor] = 1, groups: _int | Tensor = 1) -> Tensor: ...
 def dropout(input: Tensor, p: _float | Tensor = 0.5, training: _bool = True, inplace: _bool = False) -> Tensor:
     """Zeros with probability `p`, other elements divided by 1 - p; `input` itself where not `training` or p is 0.
 
@@ -66,6 +78,14 @@ def layer_norm(input: Tensor, normalized_shape: _int | Sequence[_int | Tensor], 
 
     As Ba, Kiros and Hinton 2016, eq. 4, with the biased variance.
     """
+def max_pool2d(input: Tensor, kernel_size: _int | Sequence[_int | Tensor], stride: _int | Sequence[_int | Tensor] | None = None, padding: _int | Sequence[_int | Tensor] = 0, dilation: _int | Sequence[_int | Tensor] = 1, ceil_mode: _bool = False, return_indices: _bool = False) -> Tensor:
+    """The largest element of each window of an image; NaN wins.
+
+    input: (N, C, H, W) or (C, H, W). `stride` is `kernel_size` where not given; `padding` adds elements that never win,
+    at most half a window; `ceil_mode` keeps a last window that starts inside the image but reaches beyond it.
+    """
+def max_pool2d_with_indices(input: Tensor, kernel_size: _int | Sequence[_int | Tensor], stride: _int | Sequence[_int | Tensor] | None = None, padding: _int | Sequence[_int | Tensor] = 0, dilation: _int | Sequence[_int | Tensor] = 1, ceil_mode: _bool = False, return_indices: _bool = False) -> tuple[Tensor, ...]:
+    """`max_pool2d` and, as int64, the place of each maximum in its plane, row by row."""
 def softmax(input: Tensor, dim: _int | Tensor | None = None, _stacklevel: _int | Tensor = 3, dtype: _dtype | type[_float | _bool] | None = None) -> Tensor:
     """exp(x) divided by its sum along `dim`; `dtype` casts first.
 

@@ -177,20 +177,14 @@ def divide_(input: Tensor, other: Tensor | Number) -> Tensor:
     """
 @overload
 def divide_(input: Tensor, other: Tensor | Number, *, rounding_mode: _str | None) -> Tensor: ...
-@overload
 def true_divide(input: Tensor, other: Tensor | Number, *, out: Tensor | None = None) -> Tensor:
     """`self / other`; integers become floats. With `rounding_mode="trunc"` cut towards zero, with `"floor"` rounded down,
     and then integers stay integers.
     """
-@overload
-def true_divide(input: Tensor, other: Tensor | Number, *, rounding_mode: _str | None, out: Tensor | None = None) -> Tensor: ...
-@overload
 def true_divide_(input: Tensor, other: Tensor | Number) -> Tensor:
     """`self / other`; integers become floats. With `rounding_mode="trunc"` cut towards zero, with `"floor"` rounded down,
     and then integers stay integers.
     """
-@overload
-def true_divide_(input: Tensor, other: Tensor | Number, *, rounding_mode: _str | None) -> Tensor: ...
 def floor_divide(input: Tensor, other: Tensor | Number, *, out: Tensor | None = None) -> Tensor:
     """`self // other`: the quotient rounded down, as Python's."""
 def floor_divide_(input: Tensor, other: Tensor | Number) -> Tensor:
@@ -309,6 +303,18 @@ def logical_not(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """Whether each element is zero."""
 def logical_not_(input: Tensor) -> Tensor:
     """Whether each element is zero."""
+@overload
+def conv2d(input: Tensor, weight: Tensor, bias: Tensor | None = None, stride: _int | Sequence[_int | Tensor] = 1, padding: _int | Sequence[_int | Tensor] = 0, dilation: _int | Sequence[_int | Tensor] = 1, groups: _int | Tensor = 1) -> Tensor:
+    """Cross-correlation of images with kernels.
+
+    input: (N, C, H, W) or (C, H, W); weight: (O, C / groups, kH, kW); bias: (O,). Returns (N, O, H', W') with H' = (H +
+    2 padding - dilation (kH - 1) - 1) / stride + 1, rounded down. `padding` may be "valid" (none) or "same" (the output
+    has the size of the input; stride 1 only).
+
+    Raises RuntimeError where sizes, groups or dtypes do not fit.
+    """
+@overload
+def conv2d(input: Tensor, weight: Tensor, bias: Tensor | None = None, stride: _int | Sequence[_int | Tensor] = 1, padding: _str = 'valid', dilation: _int | Sequence[_int | Tensor] = 1, groups: _int | Tensor = 1) -> Tensor: ...
 @overload
 def zeros(*size: _int | Tensor, dtype: _dtype | type[_float | _bool] | None = None, layout: _layout | None = None, device: _device | _str | _int | None = None, pin_memory: _bool = False, requires_grad: _bool = False, memory_format: _memory_format | None = None, out: Tensor | None = None) -> Tensor:
     """Zeros."""
@@ -476,6 +482,12 @@ def layer_norm(input: Tensor, normalized_shape: _int | Sequence[_int | Tensor], 
 
     As Ba, Kiros and Hinton 2016, eq. 4, with the biased variance.
     """
+def max_pool2d(input: Tensor, kernel_size: _int | Sequence[_int | Tensor], stride: _int | Sequence[_int | Tensor] = [], padding: _int | Sequence[_int | Tensor] = 0, dilation: _int | Sequence[_int | Tensor] = 1, ceil_mode: _bool = False) -> Tensor:
+    """The largest element of each window of an image; NaN wins.
+
+    input: (N, C, H, W) or (C, H, W). `stride` is `kernel_size` where not given; `padding` adds elements that never win,
+    at most half a window; `ceil_mode` keeps a last window that starts inside the image but reaches beyond it.
+    """
 @overload
 def pow(input: Tensor, exponent: Tensor | Number, *, out: Tensor | None = None) -> Tensor:
     """`self` to the power of `exponent`, element by element; either may be a number.
@@ -521,7 +533,7 @@ def bernoulli(input: Tensor, *, generator: Generator | None = None) -> Tensor:
 @overload
 def bernoulli(input: Tensor, p: _float | Tensor, *, generator: Generator | None = None) -> Tensor: ...
 @overload
-def sum(input: Tensor, *, dtype: _dtype | type[_float | _bool] | None = None, out: Tensor | None = None) -> Tensor:
+def sum(input: Tensor, *, dtype: _dtype | type[_float | _bool] | None = None) -> Tensor:
     """Sum over `dim` (all dims if it is None or empty).
 
     Integers and bool give int64 unless `dtype` says otherwise; `dtype` casts before adding. float16 and bfloat16 add in
@@ -555,7 +567,7 @@ def all(input: Tensor, dim: _int | Tensor, keepdim: _bool = False, *, out: Tenso
 @overload
 def all(input: Tensor, dim: _int | Sequence[_int | Tensor] | None = None, keepdim: _bool = False, *, out: Tensor | None = None) -> Tensor: ...
 @overload
-def var(input: Tensor, unbiased: _bool = True, *, out: Tensor | None = None) -> Tensor:
+def var(input: Tensor, unbiased: _bool = True) -> Tensor:
     """Variance over `dim` (all dims if it is None or empty): the mean square distance from the mean, with the number of
     elements less `correction` (1, or 0 if not `unbiased`) as divisor.
     """
@@ -564,14 +576,17 @@ def var(input: Tensor, dim: _int | Sequence[_int | Tensor] | None, unbiased: _bo
 @overload
 def var(input: Tensor, dim: _int | Sequence[_int | Tensor] | None = None, *, correction: Number | Tensor | None = None, keepdim: _bool = False, out: Tensor | None = None) -> Tensor: ...
 @overload
-def std(input: Tensor, unbiased: _bool = True, *, out: Tensor | None = None) -> Tensor:
+def std(input: Tensor, unbiased: _bool = True) -> Tensor:
     """Standard deviation: the root of `var`."""
 @overload
 def std(input: Tensor, dim: _int | Sequence[_int | Tensor] | None, unbiased: _bool = True, keepdim: _bool = False, *, out: Tensor | None = None) -> Tensor: ...
 @overload
 def std(input: Tensor, dim: _int | Sequence[_int | Tensor] | None = None, *, correction: Number | Tensor | None = None, keepdim: _bool = False, out: Tensor | None = None) -> Tensor: ...
-def where(condition: Tensor, self: Tensor | Number, other: Tensor | Number, *, out: Tensor | None = None) -> Tensor:
+@overload
+def where(condition: Tensor, self: Tensor, other: Tensor, *, out: Tensor | None = None) -> Tensor:
     """Elements of `self` where `condition` is true, else of `other`."""
+@overload
+def where(condition: Tensor, self: Tensor | Number, other: Tensor | Number) -> Tensor: ...
 @overload
 def clamp(input: Tensor, min: Number | Tensor | None = None, max: Number | Tensor | None = None, *, out: Tensor | None = None) -> Tensor:
     """Elements below `min` become `min`, those above `max` become `max`; either may be left out. NaN stays.
@@ -712,9 +727,9 @@ def tanh_(input: Tensor) -> Tensor:
     Gradient: g (1 - y^2), from the output, so that the input is not saved.
     """
 def square(input: Tensor, *, out: Tensor | None = None) -> Tensor:
-    """Each element times itself."""
+    """Each element times itself; bool becomes int64, as with any power."""
 def square_(input: Tensor) -> Tensor:
-    """Each element times itself."""
+    """Each element times itself; bool becomes int64, as with any power."""
 def reciprocal(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """One over each element."""
 def reciprocal_(input: Tensor) -> Tensor:

@@ -25,8 +25,7 @@ impl Fused<'_> {
 }
 
 /// `out = a b`: (.., m, k) times (.., k, n) into a contiguous (.., m, n), then `fused`. The leading dims of a and b have
-/// been expanded to those of out; all have one dtype, and not
-/// bool. Strides are any.
+/// been expanded to those of out; all have one dtype. Strides are any.
 ///
 /// Halves compute and accumulate in float32 and are rounded once; integers wrap.
 pub fn matmul(a: &Array, b: &Array, out: &Array, fused: &Fused) -> Result<()> {
@@ -36,7 +35,12 @@ pub fn matmul(a: &Array, b: &Array, out: &Array, fused: &Fused) -> Result<()> {
         DType::F16 | DType::BF16 => return halves(a, b, out, fused),
         DType::I64 => integers::<i64>(a, b, out, fused),
         DType::I32 => integers::<i32>(a, b, out, fused),
-        DType::U8 | DType::Bool => integers::<u8>(a, b, out, fused),
+        DType::U8 => integers::<u8>(a, b, out, fused),
+        // Products of bool have no elements to add up: the result is empty or false.
+        DType::Bool => {
+            let byte = |x: &Array| x.with_dtype(DType::U8);
+            integers::<u8>(&byte(a), &byte(b), &byte(out), fused)
+        }
     }
     Ok(())
 }

@@ -1,11 +1,13 @@
 //! Arithmetic of two operands. Each broadcasts and promotes; a number counts by its kind only.
 
 use crate::bail;
+use crate::core::dtype::Category;
 use crate::core::{DType, Number};
 use crate::elementwise;
 use crate::error::Result;
 use crate::expr::{Left, Scalar};
 use crate::ops::elementwise::map::{self, Map};
+use crate::tensor::{Args, Operand, Outs};
 
 /// PyTorch's checks of `alpha` against the dtype of the result.
 fn alpha_fits(m: &Map, dtype: DType) -> Result<()> {
@@ -18,15 +20,26 @@ fn alpha_fits(m: &Map, dtype: DType) -> Result<()> {
     }
 }
 
-fn subtracts(m: &Map, dtype: DType) -> Result<()> {
-    if dtype == DType::Bool {
-        bail!(
+/// No operand of a difference is bool, tensor or number.
+fn subtract(row: &'static map::Row, a: &Args) -> Result<Outs> {
+    let bools = [0, 1].map(|i| match a.operand(i) {
+        Ok(Operand::Tensor(t)) => t.dtype() == DType::Bool,
+        Ok(Operand::Number(n)) => n.category() == Category::Bool,
+        Err(_) => false,
+    });
+    match bools {
+        [false, false] => map::call(row, a),
+        [true, true] => bail!(
             Runtime,
             "Subtraction, the `-` operator, with two bool tensors is not supported. Use the `^` or `logical_xor()` \
              operator instead."
-        );
+        ),
+        _ => bail!(
+            Runtime,
+            "Subtraction, the `-` operator, with a bool tensor is not supported. If you are trying to invert a mask, use the \
+             `~` or `logical_not()` operator instead."
+        ),
     }
-    alpha_fits(m, dtype)
 }
 
 /// a / b rounded down, exactly: from the remainder, as Python does; a quotient that is almost whole is not lifted by its
@@ -71,14 +84,16 @@ elementwise! { DEFS, ROWS;
         aliases ["subtract"] {
         value: a - alpha * b,
         grad(y, g): [g, -(g * alpha)],
-        check: subtracts,
+        check: alpha_fits,
+        call: |a| subtract(&ROW, a),
         samples: ["u(2, 3), u(2, 3)", "u(2, 3), u(3)", "u(3, 1), u(4)", "u(2, 3), 2", "u(3, 2).t(), u(2, 3), alpha=3"],
     }
     /// `other - alpha * self`.
-    rsub(a, b; alpha = Number::Int(1)) all + no_twins as ["rsub(Tensor self, Operand other, *, Scalar alpha=1) -> Tensor"] {
+    rsub(a, b; alpha = Number::Int(1)) all + no_twins as ["function.rsub(Tensor self, Operand other, *, Scalar alpha=1) -> Tensor"] {
         value: b - alpha * a,
         grad(y, g): [-(g * alpha), g],
-        check: subtracts,
+        check: alpha_fits,
+        call: |a| subtract(&ROW, a),
         samples: ["u(2, 3), u(2, 3)", "u(2, 3), 2", "u(2, 3), 0.5"],
     }
     /// `self * other`.
@@ -93,7 +108,8 @@ elementwise! { DEFS, ROWS;
     div(a, b) float + wide as [
         "div(Tensor self, Operand other) -> Tensor",
         "div(Tensor self, Operand other, *, str? rounding_mode) -> Tensor",
-    ] aliases ["divide", "true_divide"] {
+        "true_divide(Tensor self, Operand other) -> Tensor",
+    ] aliases ["divide"] {
         value: a / b,
         grad(y, g): [g / b, -(g * (a / b / b))],
         call: |a| {

@@ -64,12 +64,11 @@ impl Row {
     }
 }
 
-/// PyTorch's error for a number that the dtype cannot hold. Unsigned types take negative numbers, which wrap.
+/// PyTorch's error for a number that the dtype cannot hold.
 pub fn numbers_fit(m: &Map, dtype: DType) -> Result<()> {
     for slot in &m.slots[..m.count] {
         if let Slot::Number(n) = *slot
             && !n.fits(dtype)
-            && !(dtype == DType::U8 && (-255.0..=255.0).contains(&n.to_f64()))
         {
             let name = match dtype {
                 DType::Bool => "bool",

@@ -22,16 +22,16 @@ fn clamped<'a>(a: &Args<'a>) -> Result<(Map, Inputs<'a>)> {
     })
 }
 
-/// Numbers fit, and bool has no kernel for numbers alone.
+/// Numbers fit, and bool has no kernel for them; for tensors it is `maximum` or `minimum`.
 fn bounds_fit(m: &Map, dtype: DType) -> Result<()> {
-    if dtype == DType::Bool {
+    if dtype == DType::Bool && (m.count > 2 || m.number_at(1).is_some()) {
         return Err(err!(NotImplemented, "\"{}\" not implemented for 'Bool'", m.row.kernel));
     }
     numbers_fit(m, dtype)
 }
 
 fn chosen(a: &Args) -> Result<Outs> {
-    let (c, x, y) = if a.overload == 0 { (0, 1, 2) } else { (1, 0, 2) };
+    let (c, x, y) = if a.overload == 2 { (1, 0, 2) } else { (0, 1, 2) };
     let c = a.t(c)?;
     match c.dtype() {
         DType::Bool => {}
@@ -64,6 +64,9 @@ fn same_dtypes(row: &'static Row, a: &Args) -> Result<Outs> {
     if x.dtype() != end.dtype() {
         bail!(Runtime, "expected dtype {} for `end` but got dtype {}", word(x.dtype()), word(end.dtype()));
     }
+    if !x.dtype().is_float() {
+        bail!(NotImplemented, "\"{}\" not implemented for '{}'", row.kernel, x.dtype().scalar_name());
+    }
     let (m, x) = Map::new(row, &[Operand::Tensor(x), Operand::Tensor(end), a.operand(2)?], &[]);
     m.call(&x, a)
 }
@@ -85,7 +88,8 @@ fn no_integer_quotients(_: &Map, dtype: DType) -> Result<()> {
 elementwise! { DEFS, ROWS;
     /// Elements of `self` where `condition` is true, else of `other`.
     where_(c: bool, a, b) all + out_only as [
-        "function.where(Tensor condition, Operand self, Operand other) -> Tensor",
+        "function.where(Tensor condition, Tensor self, Tensor other) -> Tensor",
+        "function.where(Tensor condition, Operand self, Operand other) -> Tensor; no out",
         "method.where(Tensor self, Tensor condition, Operand other) -> Tensor",
     ] {
         value: S::select(c, a, b),
@@ -101,14 +105,14 @@ elementwise! { DEFS, ROWS;
     clamp(x, low, high) all as [
         "clamp(Tensor self, Scalar? min=None, Scalar? max=None) -> Tensor",
         "clamp(Tensor self, Tensor? min=None, Tensor? max=None) -> Tensor",
-    ] aliases ["clip"] {
+    ] aliases ["clip"] kernel "clamp_scalar_kernel_impl" {
         value: x.max(low).min(high),
         grad(y, g): [
             S::select(x.ge(low) & x.le(high), g, S::lit(0.0)),
             S::select(x.lt(low) & low.lt(high), g, S::lit(0.0)),
             S::select(x.gt(high) | high.lt(low), g, S::lit(0.0)),
         ],
-        check: numbers_fit,
+        check: bounds_fit,
         call: |a| {
             let (m, x) = clamped(a)?;
             m.call(&x, a)

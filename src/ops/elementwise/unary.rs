@@ -77,10 +77,22 @@ elementwise! { DEFS, ROWS;
         grad(y, g): [g * (1.0 - y * y)],
         samples: ["u(2, 3)", "u(3, 2).t()", "u(6)[::2]", "edges(0.0, 20.0, -20.0, INF, NAN)"],
     }
-    /// Each element times itself.
+    /// Each element times itself; bool becomes int64, as with any power.
     square(x) all named "PowBackward" {
         value: x * x,
         grad(y, g): [g * (2.0 * x)],
+        call: |a| {
+            let x = a.t(0)?;
+            if x.dtype() != DType::Bool {
+                return crate::ops::elementwise::map::call(&ROW, a);
+            }
+            if a.inplace {
+                bail!(Runtime, "result type Long can't be cast to the desired output type Bool");
+            }
+            let wide = x.to_dtype(DType::I64)?;
+            let (m, x) = Map::new(&ROW, &[crate::tensor::Operand::Tensor(&wide)], &[]);
+            m.call(&x, a)
+        },
         samples: ["u(2, 3)", "u(3, 2).t()"],
     }
     /// One over each element.

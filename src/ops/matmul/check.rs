@@ -25,8 +25,8 @@ fn cast_hint(e: Box<Error>, op: &str, a: DType, b: DType) -> Box<Error> {
     e.hint(format!("{op} does not promote; cast the {other} operand with .to(torch.{})", wide.name()))
 }
 
-/// Both operands of a product have one dtype, and not bool.
-pub fn dtypes(op: &str, kernel: &str, a: DType, b: DType) -> Result<()> {
+/// Both operands of a product have one dtype, and not bool unless the result has no products to add up (`empty`).
+pub fn dtypes(op: &str, kernel: &str, a: DType, b: DType, empty: bool) -> Result<()> {
     if a != b {
         let e = match op {
             "bmm" | "baddbmm" => {
@@ -59,7 +59,7 @@ pub fn dtypes(op: &str, kernel: &str, a: DType, b: DType) -> Result<()> {
         };
         return Err(cast_hint(e, op, a, b));
     }
-    if a == DType::Bool {
+    if a == DType::Bool && !empty {
         return Err(err!(NotImplemented, "\"{kernel}\" not implemented for 'Bool'")
             .hint(format!("{op}: products of bool have no dtype of their own; cast with .int() or .float()")));
     }

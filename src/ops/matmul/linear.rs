@@ -71,7 +71,8 @@ impl Op for Linear {
                 b.dtype.name()
             )));
         }
-        check::dtypes(if x.len() == 3 { "addmm" } else { "mm" }, "addmm_impl_cpu_", a.dtype, w.dtype)?;
+        let empty = a.numel() == 0 || w.numel() == 0;
+        check::dtypes(if x.len() == 3 { "addmm" } else { "mm" }, "addmm_impl_cpu_", a.dtype, w.dtype, empty)?;
         let mut shape = a.layout.shape.clone();
         shape[last] = n;
         if let Some(b) = x.get(2) {
@@ -180,7 +181,7 @@ impl Op for Addmm {
             .hint(format!("{}: cast all to one dtype; input is {}", self.name, input.dtype.name())));
         }
         let kernel = if self.name == "addmm" { "addmm_impl_cpu_" } else { "baddbmm" };
-        check::dtypes(self.name, kernel, a.dtype, b.dtype)?;
+        check::dtypes(self.name, kernel, a.dtype, b.dtype, a.numel() == 0 || b.numel() == 0)?;
         let mut shape = a.layout.shape.clone();
         let last = shape.len() - 1;
         shape[last] = b.shape()[last];

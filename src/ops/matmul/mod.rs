@@ -243,9 +243,7 @@ fn addmm(a: &Args, name: &'static str) -> Result<Outs> {
 
 fn inner(x: &Tensor, y: &Tensor) -> Result<Tensor> {
     if x.ndim() == 0 || y.ndim() == 0 {
-        let (a, b) = (x.reshape(&[x.numel(), 1])?, y.reshape(&[1, y.numel()])?);
-        let shape = if x.ndim() == 0 { y.shape() } else { x.shape() };
-        return product::product(&a, false, &b, false, 1.0)?.reshape(shape);
+        return x.mul(y);
     }
     if x.shape()[x.ndim() - 1] != y.shape()[y.ndim() - 1] {
         bail!(

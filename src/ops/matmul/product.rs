@@ -75,7 +75,8 @@ impl Op for Product {
         } else if !self.ta && !self.tb {
             check::batches(self.name, a, b)?;
         }
-        check::dtypes(if n == 2 { "mm" } else { self.name }, kernel, a.dtype, b.dtype)?;
+        let empty = a.numel() == 0 || b.numel() == 0;
+        check::dtypes(if n == 2 { "mm" } else { self.name }, kernel, a.dtype, b.dtype, empty)?;
         let mut shape = a.layout.shape.clone();
         shape[n - 2] = ash[p];
         shape[n - 1] = bsh[s];
@@ -139,7 +140,7 @@ impl Op for Mv {
         if !self.t {
             check::matrix_vector(x[0], x[1])?;
         }
-        check::dtypes("mv", "addmv_impl_cpu", x[0].dtype, x[1].dtype)?;
+        check::dtypes("mv", "addmv_impl_cpu", x[0].dtype, x[1].dtype, x[0].numel() == 0)?;
         Ok(x[0].contiguous([x[0].shape()[self.t as usize]][..].into()))
     }
     fn cpu(&self, x: &[&Array], out: &[Array]) -> Result<()> {
@@ -165,9 +166,9 @@ impl Op for Mv {
     }
 }
 
-/// Column times row.
+/// Column times row, element by element: it promotes, and bool stays bool.
 pub fn outer(a: &Tensor, b: &Tensor) -> Result<Tensor> {
-    product(&a.unsqueeze_dims(&[1])?, false, &b.unsqueeze_dims(&[0])?, false, 1.0)
+    a.unsqueeze_dims(&[1])?.mul(b)
 }
 
 /// The sum of the products of two vectors.
@@ -179,7 +180,7 @@ impl Op for Dot {
     }
     fn infer(&self, x: &[&Meta]) -> Result<Meta> {
         check::vectors(x[0], x[1])?;
-        check::dtypes("dot", "dot", x[0].dtype, x[1].dtype)?;
+        check::dtypes("dot", "dot", x[0].dtype, x[1].dtype, false)?;
         Ok(x[0].contiguous([][..].into()))
     }
     fn cpu(&self, x: &[&Array], out: &[Array]) -> Result<()> {
