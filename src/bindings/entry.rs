@@ -122,7 +122,8 @@ impl Entries {
             Target::Native(_) => crate::tensor::def::Twins::NONE,
         };
         let inplace = twins.inplace() && schema.has_self();
-        let out = twins.out() && schema.out && place != Place::Nn;
+        // Functions of nn.functional have no `out=`, but for those that are PyTorch's own kernels.
+        let out = twins.out() && schema.out.unwrap_or(place != Place::Nn);
         let dunder = name.starts_with("__");
         if dunder && matches!(target, Target::Op(_)) {
             // Operators are slots; a method of that name would hide the slot behind a slower one.

@@ -36,6 +36,8 @@ pub fn arange(out: &Array, start: Number, step: Number) {
 /// Evenly spaced from `start` to `end`, both included; counted from the nearer end, so that both ends are exact.
 pub fn linspace(out: &Array, start: f64, end: f64) {
     let n = out.numel();
+    // Integers are counted between whole numbers.
+    let (start, end) = if out.dtype.is_float() { (start, end) } else { (start.trunc(), end.trunc()) };
     let step = if n > 1 { (end - start) / (n - 1) as f64 } else { 0.0 };
     let single = out.dtype == DType::F32;
     // float32 computes in its own precision, as PyTorch's does.

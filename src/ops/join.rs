@@ -196,8 +196,10 @@ impl Op for Join {
         for (i, (shape, dtype)) in self.parts.iter().enumerate() {
             let n = if self.new || **shape == [0] { 0 } else { shape[self.dim] };
             // Long lists share the last bit of the mask.
-            grads.push(if !dtype.is_float() || !c.needs(i.min(63)) || (**shape == [0] && !self.new) {
+            grads.push(if !dtype.is_float() || !c.needs(i.min(63)) {
                 None
+            } else if **shape == [0] && !self.new {
+                Some(Tensor::new(Array::empty(g.meta().contiguous(shape.clone()).with_dtype(*dtype))?))
             } else if self.new {
                 Some(g.select(self.dim, i)?.to_dtype(*dtype)?)
             } else {

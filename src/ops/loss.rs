@@ -8,6 +8,7 @@ use crate::cpu::loss::{Reduction, Sizes};
 use crate::device::Array;
 use crate::err;
 use crate::error::Result;
+use crate::ops::create::zeros_like;
 use crate::tensor::def::Twins;
 use crate::tensor::{
     Args, Context, Cotangents, Grads, Mask, Op, OpDef, Operand, Outs, Saves, Tensor, apply, apply_many, mode,
@@ -312,19 +313,20 @@ impl Op for NllLoss {
         Ok(())
     }
     fn saves(&self, _: Mask) -> Saves {
-        Saves::input_at(1).and(Saves::input_at(2)).and(Saves::output_at(1))
+        Saves::INPUTS.and(Saves::output_at(1))
     }
     fn vjp(&self, c: &Context, g: &Cotangents) -> Result<Grads> {
         let Some(g) = g.get(0) else { return Grads::many(vec![]) };
-        let (target, total) = (c.input(1)?, c.output_at(1)?.detach());
+        let (x, target, total) = (c.input(0)?, c.input(1)?, c.output_at(1)?.detach());
         let weight = c.input(2).ok();
-        let mut inputs = vec![g, &target, &total];
+        let mut inputs = vec![g, &target, &total, &x];
         inputs.extend(&weight);
         Grads::one(apply(Backward { of: self.like() }, &inputs)?)
     }
 }
 
-/// Inputs: g, targets, the sum of the weights, weights where present. It is linear in g, and its transpose is the loss itself.
+/// Inputs: g, targets, the sum of the weights, log-probabilities, weights where present. It is linear in g, and its transpose
+/// is the loss itself; the log-probabilities do not matter, but PyTorch's gradient is recorded as theirs too, with zeros.
 struct Backward {
     of: NllLoss,
 }
@@ -338,18 +340,20 @@ impl Op for Backward {
     }
     fn cpu(&self, x: &[&Array], out: &[Array]) -> Result<()> {
         let o = &self.of;
-        cpu::loss::backward(x[0], o.sizes, x[1], x.get(3).copied(), o.ignore, o.reduction, x[2], &out[0]);
+        cpu::loss::backward(x[0], o.sizes, x[1], x.get(4).copied(), o.ignore, o.reduction, x[2], &out[0]);
         Ok(())
     }
     fn saves(&self, _: Mask) -> Saves {
-        Saves::input_at(1).and(Saves::input_at(3))
+        Saves::input_at(1).and(Saves::input_at(4))
     }
     fn vjp(&self, c: &Context, g: &Cotangents) -> Result<Grads> {
-        let target = c.input(1)?;
-        let weight = c.input(3).ok();
-        let mut inputs = vec![g.one()?, &target];
+        let (g, target) = (g.one()?, c.input(1)?);
+        let weight = c.input(4).ok();
+        let mut inputs = vec![g, &target];
         inputs.extend(&weight);
-        Grads::one(apply_many(self.of.like(), &inputs)?.swap_remove(0))
+        let first = if c.needs(0) { Some(apply_many(self.of.like(), &inputs)?.swap_remove(0)) } else { None };
+        let second = if c.needs(3) { Some(zeros_like(g)?) } else { None };
+        Grads::many(vec![first, None, None, second])
     }
 }
 

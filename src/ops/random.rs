@@ -462,11 +462,11 @@ fn upwards(low: i64, dtype: DType) -> Result<Draw> {
 pub const BERNOULLI: OpDef = OpDef {
     schema: &[
         "bernoulli(Tensor self, *, Generator? generator=None) -> Tensor",
-        "bernoulli(Tensor self, float p, *, Generator? generator=None) -> Tensor",
+        "bernoulli(Tensor self, float p, *, Generator? generator=None) -> Tensor; no out",
     ],
     aliases: &[],
     doc: "Ones with probability `p` (each element of `self` where it is not given), else zeros.",
-    twins: Twins::NONE,
+    twins: Twins::OUT,
     call: |a| {
         let x = a.t(0)?;
         let layout = Layout::contiguous(x.shape().into());

@@ -168,8 +168,8 @@ pub struct Schema {
     pub name: &'static str,
     pub params: Vec<Param>,
     pub returns: Returns,
-    /// False where the line ends in `; no out`: PyTorch's overload has no `out=`, though the row has.
-    pub out: bool,
+    /// What the line's end says of `out=` where it differs from its row and place: `; no out` or `; out`.
+    pub out: Option<bool>,
 }
 
 impl Schema {
@@ -178,9 +178,11 @@ impl Schema {
         let Some((name, rest)) = rest.split_once('(') else { bail!(Value, "schema without arguments: {line}") };
         let Some(end) = closing(rest) else { bail!(Value, "schema with an open bracket: {line}") };
         let (inside, after) = (&rest[..end], rest[end + 1..].trim());
-        let (after, out) = match after.strip_suffix("; no out") {
-            Some(shorter) => (shorter, false),
-            None => (after, true),
+        let (after, out) = match after.split_once(';') {
+            Some((before, " out")) => (before, Some(true)),
+            Some((before, " no out")) => (before, Some(false)),
+            Some(_) => bail!(Value, "schema with text after its arguments: {line}"),
+            None => (after, None),
         };
         let mut params = Vec::new();
         let mut keyword_only = false;

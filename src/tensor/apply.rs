@@ -121,7 +121,7 @@ pub fn refuse_out_with_grad(name: &str, x: &[&Tensor], out: &[&Tensor]) -> Resul
 /// Gives `out` the shape of `meta`, with PyTorch's warning where it had elements of another shape.
 pub fn resize_out(out: &Tensor, meta: &Meta) -> Result<()> {
     if out.shape() == meta.shape() {
-        return Ok(());
+        return views::check_distinct(out);
     }
     if out.numel() != 0 {
         mode::warn(&format!(

@@ -19,8 +19,8 @@ use crate::device::Array;
 use crate::err;
 use crate::error::Result;
 
-/// Refuses to write where gradients or elements would be lost.
-pub fn check_writable(op: &str, target: &Tensor) -> Result<()> {
+/// Refuses to write where two elements are one.
+pub fn check_distinct(target: &Tensor) -> Result<()> {
     if target.layout().overlaps_itself() {
         bail!(
             Runtime,
@@ -28,6 +28,12 @@ pub fn check_writable(op: &str, target: &Tensor) -> Result<()> {
              Please clone() the tensor before performing the operation."
         );
     }
+    Ok(())
+}
+
+/// Refuses to write where gradients or elements would be lost.
+pub fn check_writable(op: &str, target: &Tensor) -> Result<()> {
+    check_distinct(target)?;
     if !mode::grad_enabled() {
         return Ok(());
     }

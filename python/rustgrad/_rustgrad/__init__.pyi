@@ -673,6 +673,8 @@ class Tensor:
         """
     def addmv(self, mat: Tensor, vec: Tensor, *, beta: Number | Tensor = 1, alpha: Number | Tensor = 1) -> Tensor:
         """`beta * self + alpha * (mat @ vec)`; `self` broadcasts."""
+    def addmv_(self, mat: Tensor, vec: Tensor, *, beta: Number | Tensor = 1, alpha: Number | Tensor = 1) -> Tensor:
+        """`beta * self + alpha * (mat @ vec)`; `self` broadcasts."""
     def baddbmm(self, batch1: Tensor, batch2: Tensor, *, beta: Number | Tensor = 1, alpha: Number | Tensor = 1) -> Tensor:
         """`beta * self + alpha * torch.bmm(batch1, batch2)`; `self` broadcasts."""
     def baddbmm_(self, batch1: Tensor, batch2: Tensor, *, beta: Number | Tensor = 1, alpha: Number | Tensor = 1) -> Tensor:

@@ -472,6 +472,8 @@ def addmm_(input: Tensor, mat1: Tensor, mat2: Tensor, *, beta: Number | Tensor =
     """
 def addmv(input: Tensor, mat: Tensor, vec: Tensor, *, beta: Number | Tensor = 1, alpha: Number | Tensor = 1, out: Tensor | None = None) -> Tensor:
     """`beta * self + alpha * (mat @ vec)`; `self` broadcasts."""
+def addmv_(input: Tensor, mat: Tensor, vec: Tensor, *, beta: Number | Tensor = 1, alpha: Number | Tensor = 1) -> Tensor:
+    """`beta * self + alpha * (mat @ vec)`; `self` broadcasts."""
 def baddbmm(input: Tensor, batch1: Tensor, batch2: Tensor, *, beta: Number | Tensor = 1, alpha: Number | Tensor = 1, out: Tensor | None = None) -> Tensor:
     """`beta * self + alpha * torch.bmm(batch1, batch2)`; `self` broadcasts."""
 def baddbmm_(input: Tensor, batch1: Tensor, batch2: Tensor, *, beta: Number | Tensor = 1, alpha: Number | Tensor = 1) -> Tensor:
@@ -528,7 +530,7 @@ def randint_like(input: Tensor, high: _int | Tensor, *, generator: Generator | N
 @overload
 def randint_like(input: Tensor, low: _int | Tensor, high: _int | Tensor, *, generator: Generator | None = None, dtype: _dtype | type[_float | _bool] | None = None, layout: _layout | None = None, device: _device | _str | _int | None = None, pin_memory: _bool = False, requires_grad: _bool = False, memory_format: _memory_format | None = None) -> Tensor: ...
 @overload
-def bernoulli(input: Tensor, *, generator: Generator | None = None) -> Tensor:
+def bernoulli(input: Tensor, *, generator: Generator | None = None, out: Tensor | None = None) -> Tensor:
     """Ones with probability `p` (each element of `self` where it is not given), else zeros."""
 @overload
 def bernoulli(input: Tensor, p: _float | Tensor, *, generator: Generator | None = None) -> Tensor: ...

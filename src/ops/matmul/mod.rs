@@ -180,14 +180,27 @@ pub const ADDMV: OpDef = OpDef {
     schema: &["addmv(Tensor self, Tensor mat, Tensor vec, *, Scalar beta=1, Scalar alpha=1) -> Tensor"],
     aliases: &[],
     doc: "`beta * self + alpha * (mat @ vec)`; `self` broadcasts.",
-    twins: Twins::OUT,
+    twins: Twins::BOTH,
     call: |a| {
         let (x, m, v) = (a.t(0)?, a.t(1)?, a.t(2)?);
         check::matrix_vector(m.meta(), v.meta())?;
         check::addend(x.shape(), &m.shape()[..1])?;
         let column = x.unsqueeze_dims(&[x.ndim()])?;
         let op = Addmm { beta: a.float(3)?, alpha: a.float(4)?, name: "addmm" };
-        Outs::one(apply(op, &[&column, m, &v.unsqueeze_dims(&[1])?])?.squeeze_dims(&[1]))
+        let y = apply(op, &[&column, m, &v.unsqueeze_dims(&[1])?])?.squeeze_dims(&[1])?;
+        if !a.inplace {
+            return Ok(y.into());
+        }
+        if y.shape() != x.shape() {
+            bail!(
+                Runtime,
+                "output with shape {} doesn't match the broadcast shape {}",
+                list(x.shape()),
+                list(y.shape())
+            );
+        }
+        x.copy_from(&y)?;
+        Ok(Outs::This)
     },
     samples: &["u(3), u(3, 4), u(4)", "u(1), u(3, 4), u(4), beta=0.5, alpha=-1", "u(3), u(3, 4), u(3)"],
 };
@@ -208,11 +221,11 @@ pub const BADDBMM: OpDef = OpDef {
 };
 
 pub const LINEAR: OpDef = OpDef {
-    schema: &["nn.linear(Tensor input, Tensor weight, Tensor? bias=None) -> Tensor"],
+    schema: &["nn.linear(Tensor input, Tensor weight, Tensor? bias=None) -> Tensor; out"],
     aliases: &[],
     doc: "`input @ weight.T + bias` over the last dim of `input`.\n\ninput: (.., in_features); weight: (out_features, \
           in_features), or (in_features) for one output without its dim; bias: (out_features).",
-    twins: Twins::NONE,
+    twins: Twins::OUT,
     call: |a| Outs::one(a.t(0)?.linear(a.t(1)?, a.opt_t(2))),
     samples: &[
         "u(3, 4), u(5, 4), u(5)",
