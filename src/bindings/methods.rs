@@ -16,7 +16,7 @@ use crate::core::{DType, Device, Layout, Meta, Number, Shape};
 use crate::device::Array;
 use crate::error::Result;
 use crate::ops::copy::Format;
-use crate::tensor::{Args, Tensor};
+use crate::tensor::{Args, Operand, Tensor};
 use crate::{bail, cpu};
 
 fn int(n: usize) -> Result<P> {
@@ -34,6 +34,18 @@ macro_rules! native {
 }
 
 pub static ROWS: &[Native] = &[
+    native!(
+        "method.__rdiv__(Tensor self, Operand other) -> Tensor",
+        "`other / self`. Python 3 has no slot for this name, which PyTorch keeps.",
+        |a, _| {
+            let inverse = a.t(0)?.reciprocal()?;
+            let y = match a.operand(1)? {
+                Operand::Tensor(t) => inverse.mul(t)?,
+                Operand::Number(n) => inverse.mul_number(n)?,
+            };
+            checked(wrap(y))
+        }
+    ),
     Native {
         schema: &["method.size(Tensor self, int? dim=None) -> Any"],
         aliases: &[],

@@ -120,8 +120,9 @@ pub fn refuse_out_with_grad(name: &str, x: &[&Tensor], out: &[&Tensor]) -> Resul
 
 /// Gives `out` the shape of `meta`, with PyTorch's warning where it had elements of another shape.
 pub fn resize_out(out: &Tensor, meta: &Meta) -> Result<()> {
+    views::check_distinct(out)?;
     if out.shape() == meta.shape() {
-        return views::check_distinct(out);
+        return Ok(());
     }
     if out.numel() != 0 {
         mode::warn(&format!(

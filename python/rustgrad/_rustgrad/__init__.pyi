@@ -771,57 +771,57 @@ class Tensor:
     def where(self, condition: Tensor, other: Tensor | Number) -> Tensor:
         """Elements of `self` where `condition` is true, else of `other`."""
     @overload
-    def clamp(self, min: Number | Tensor | None = None, max: Number | Tensor | None = None) -> Tensor:
+    def clamp(self, min: Tensor | None = None, max: Tensor | None = None) -> Tensor:
         """Elements below `min` become `min`, those above `max` become `max`; either may be left out. NaN stays.
 
         The gradient passes where the element is within the bounds.
         """
     @overload
-    def clamp(self, min: Tensor | None = None, max: Tensor | None = None) -> Tensor: ...
+    def clamp(self, min: Number | Tensor | None = None, max: Number | Tensor | None = None) -> Tensor: ...
     @overload
-    def clamp_(self, min: Number | Tensor | None = None, max: Number | Tensor | None = None) -> Tensor:
+    def clamp_(self, min: Tensor | None = None, max: Tensor | None = None) -> Tensor:
         """Elements below `min` become `min`, those above `max` become `max`; either may be left out. NaN stays.
 
         The gradient passes where the element is within the bounds.
         """
     @overload
-    def clamp_(self, min: Tensor | None = None, max: Tensor | None = None) -> Tensor: ...
+    def clamp_(self, min: Number | Tensor | None = None, max: Number | Tensor | None = None) -> Tensor: ...
     @overload
-    def clip(self, min: Number | Tensor | None = None, max: Number | Tensor | None = None) -> Tensor:
+    def clip(self, min: Tensor | None = None, max: Tensor | None = None) -> Tensor:
         """Elements below `min` become `min`, those above `max` become `max`; either may be left out. NaN stays.
 
         The gradient passes where the element is within the bounds.
         """
     @overload
-    def clip(self, min: Tensor | None = None, max: Tensor | None = None) -> Tensor: ...
+    def clip(self, min: Number | Tensor | None = None, max: Number | Tensor | None = None) -> Tensor: ...
     @overload
-    def clip_(self, min: Number | Tensor | None = None, max: Number | Tensor | None = None) -> Tensor:
+    def clip_(self, min: Tensor | None = None, max: Tensor | None = None) -> Tensor:
         """Elements below `min` become `min`, those above `max` become `max`; either may be left out. NaN stays.
 
         The gradient passes where the element is within the bounds.
         """
     @overload
-    def clip_(self, min: Tensor | None = None, max: Tensor | None = None) -> Tensor: ...
+    def clip_(self, min: Number | Tensor | None = None, max: Number | Tensor | None = None) -> Tensor: ...
     @overload
-    def clamp_min(self, min: Number | Tensor) -> Tensor:
+    def clamp_min(self, min: Tensor) -> Tensor:
         """Elements below `min` become `min`."""
     @overload
-    def clamp_min(self, min: Tensor) -> Tensor: ...
+    def clamp_min(self, min: Number | Tensor) -> Tensor: ...
     @overload
-    def clamp_min_(self, min: Number | Tensor) -> Tensor:
+    def clamp_min_(self, min: Tensor) -> Tensor:
         """Elements below `min` become `min`."""
     @overload
-    def clamp_min_(self, min: Tensor) -> Tensor: ...
+    def clamp_min_(self, min: Number | Tensor) -> Tensor: ...
     @overload
-    def clamp_max(self, max: Number | Tensor) -> Tensor:
+    def clamp_max(self, max: Tensor) -> Tensor:
         """Elements above `max` become `max`."""
     @overload
-    def clamp_max(self, max: Tensor) -> Tensor: ...
+    def clamp_max(self, max: Number | Tensor) -> Tensor: ...
     @overload
-    def clamp_max_(self, max: Number | Tensor) -> Tensor:
+    def clamp_max_(self, max: Tensor) -> Tensor:
         """Elements above `max` become `max`."""
     @overload
-    def clamp_max_(self, max: Tensor) -> Tensor: ...
+    def clamp_max_(self, max: Number | Tensor) -> Tensor: ...
     def lerp(self, end: Tensor, weight: Tensor | Number) -> Tensor:
         """`self + weight * (end - self)`.
 
@@ -917,6 +917,8 @@ class Tensor:
         """One over each element."""
     def reciprocal_(self) -> Tensor:
         """One over each element."""
+    def __rdiv__(self, other: Tensor | Number) -> Tensor:
+        """`other / self`. Python 3 has no slot for this name, which PyTorch keeps."""
     def size(self, dim: _int | Tensor | None = None) -> Any:
         """All sizes, or that of dim `dim`."""
     def stride(self, dim: _int | Tensor | None = None) -> Any:

@@ -590,57 +590,57 @@ def where(condition: Tensor, self: Tensor, other: Tensor, *, out: Tensor | None 
 @overload
 def where(condition: Tensor, self: Tensor | Number, other: Tensor | Number) -> Tensor: ...
 @overload
-def clamp(input: Tensor, min: Number | Tensor | None = None, max: Number | Tensor | None = None, *, out: Tensor | None = None) -> Tensor:
+def clamp(input: Tensor, min: Tensor | None = None, max: Tensor | None = None, *, out: Tensor | None = None) -> Tensor:
     """Elements below `min` become `min`, those above `max` become `max`; either may be left out. NaN stays.
 
     The gradient passes where the element is within the bounds.
     """
 @overload
-def clamp(input: Tensor, min: Tensor | None = None, max: Tensor | None = None, *, out: Tensor | None = None) -> Tensor: ...
+def clamp(input: Tensor, min: Number | Tensor | None = None, max: Number | Tensor | None = None, *, out: Tensor | None = None) -> Tensor: ...
 @overload
-def clamp_(input: Tensor, min: Number | Tensor | None = None, max: Number | Tensor | None = None) -> Tensor:
+def clamp_(input: Tensor, min: Tensor | None = None, max: Tensor | None = None) -> Tensor:
     """Elements below `min` become `min`, those above `max` become `max`; either may be left out. NaN stays.
 
     The gradient passes where the element is within the bounds.
     """
 @overload
-def clamp_(input: Tensor, min: Tensor | None = None, max: Tensor | None = None) -> Tensor: ...
+def clamp_(input: Tensor, min: Number | Tensor | None = None, max: Number | Tensor | None = None) -> Tensor: ...
 @overload
-def clip(input: Tensor, min: Number | Tensor | None = None, max: Number | Tensor | None = None, *, out: Tensor | None = None) -> Tensor:
+def clip(input: Tensor, min: Tensor | None = None, max: Tensor | None = None, *, out: Tensor | None = None) -> Tensor:
     """Elements below `min` become `min`, those above `max` become `max`; either may be left out. NaN stays.
 
     The gradient passes where the element is within the bounds.
     """
 @overload
-def clip(input: Tensor, min: Tensor | None = None, max: Tensor | None = None, *, out: Tensor | None = None) -> Tensor: ...
+def clip(input: Tensor, min: Number | Tensor | None = None, max: Number | Tensor | None = None, *, out: Tensor | None = None) -> Tensor: ...
 @overload
-def clip_(input: Tensor, min: Number | Tensor | None = None, max: Number | Tensor | None = None) -> Tensor:
+def clip_(input: Tensor, min: Tensor | None = None, max: Tensor | None = None) -> Tensor:
     """Elements below `min` become `min`, those above `max` become `max`; either may be left out. NaN stays.
 
     The gradient passes where the element is within the bounds.
     """
 @overload
-def clip_(input: Tensor, min: Tensor | None = None, max: Tensor | None = None) -> Tensor: ...
+def clip_(input: Tensor, min: Number | Tensor | None = None, max: Number | Tensor | None = None) -> Tensor: ...
 @overload
-def clamp_min(input: Tensor, min: Number | Tensor, *, out: Tensor | None = None) -> Tensor:
+def clamp_min(input: Tensor, min: Tensor, *, out: Tensor | None = None) -> Tensor:
     """Elements below `min` become `min`."""
 @overload
-def clamp_min(input: Tensor, min: Tensor, *, out: Tensor | None = None) -> Tensor: ...
+def clamp_min(input: Tensor, min: Number | Tensor, *, out: Tensor | None = None) -> Tensor: ...
 @overload
-def clamp_min_(input: Tensor, min: Number | Tensor) -> Tensor:
+def clamp_min_(input: Tensor, min: Tensor) -> Tensor:
     """Elements below `min` become `min`."""
 @overload
-def clamp_min_(input: Tensor, min: Tensor) -> Tensor: ...
+def clamp_min_(input: Tensor, min: Number | Tensor) -> Tensor: ...
 @overload
-def clamp_max(input: Tensor, max: Number | Tensor, *, out: Tensor | None = None) -> Tensor:
+def clamp_max(input: Tensor, max: Tensor, *, out: Tensor | None = None) -> Tensor:
     """Elements above `max` become `max`."""
 @overload
-def clamp_max(input: Tensor, max: Tensor, *, out: Tensor | None = None) -> Tensor: ...
+def clamp_max(input: Tensor, max: Number | Tensor, *, out: Tensor | None = None) -> Tensor: ...
 @overload
-def clamp_max_(input: Tensor, max: Number | Tensor) -> Tensor:
+def clamp_max_(input: Tensor, max: Tensor) -> Tensor:
     """Elements above `max` become `max`."""
 @overload
-def clamp_max_(input: Tensor, max: Tensor) -> Tensor: ...
+def clamp_max_(input: Tensor, max: Number | Tensor) -> Tensor: ...
 def lerp(input: Tensor, end: Tensor, weight: Tensor | Number, *, out: Tensor | None = None) -> Tensor:
     """`self + weight * (end - self)`.
 

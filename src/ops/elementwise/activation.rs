@@ -48,7 +48,7 @@ elementwise! { DEFS, ROWS;
     /// Gradient: g y (1 - y), from the output.
     sigmoid(x) float as ["sigmoid(Tensor self) -> Tensor", "nn.sigmoid(Tensor input) -> Tensor"] aliases ["special.expit"] {
         value: 1.0 / (1.0 + (-x).exp()),
-        grad(y, g): [g * (y * (1.0 - y))],
+        grad(y, g): [g * (1.0 - y) * y],
         samples: ["u(2, 3)", "u(3, 2).t()", "u(6)[::2]", "edges(0.0, 100.0, -100.0, INF, -INF, NAN)"],
     }
     /// Negative elements become zero; NaN stays.

@@ -103,8 +103,8 @@ elementwise! { DEFS, ROWS;
     ///
     /// The gradient passes where the element is within the bounds.
     clamp(x, low, high) all as [
-        "clamp(Tensor self, Scalar? min=None, Scalar? max=None) -> Tensor",
         "clamp(Tensor self, Tensor? min=None, Tensor? max=None) -> Tensor",
+        "clamp(Tensor self, Scalar? min=None, Scalar? max=None) -> Tensor",
     ] aliases ["clip"] kernel "clamp_scalar_kernel_impl" {
         value: x.max(low).min(high),
         grad(y, g): [
@@ -122,8 +122,8 @@ elementwise! { DEFS, ROWS;
     }
     /// Elements below `min` become `min`.
     clamp_min(x, low) all as [
-        "clamp_min(Tensor self, Scalar min) -> Tensor",
         "clamp_min(Tensor self, Tensor min) -> Tensor",
+        "clamp_min(Tensor self, Scalar min) -> Tensor",
     ] kernel "clamp_min_scalar_cpu" {
         value: x.max(low),
         grad(y, g): [S::select(x.ge(low), g, S::lit(0.0)), S::select(x.lt(low), g, S::lit(0.0))],
@@ -132,8 +132,8 @@ elementwise! { DEFS, ROWS;
     }
     /// Elements above `max` become `max`.
     clamp_max(x, high) all as [
-        "clamp_max(Tensor self, Scalar max) -> Tensor",
         "clamp_max(Tensor self, Tensor max) -> Tensor",
+        "clamp_max(Tensor self, Scalar max) -> Tensor",
     ] kernel "clamp_max_scalar_cpu" {
         value: x.min(high),
         grad(y, g): [S::select(x.le(high), g, S::lit(0.0)), S::select(x.gt(high), g, S::lit(0.0))],
