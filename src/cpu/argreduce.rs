@@ -213,10 +213,7 @@ pub fn arg_extremum(x: &Array, dim: Option<usize>, largest: bool, out: &Array) {
 }
 
 /// The place of the extremum of `n` elements, by all threads where that pays.
-fn flat_index<A: Acc + PartialOrd, F: Fold<A>>(x: &Flat<A>, n: usize, f: F) -> usize
-where
-    A: Widen<A>,
-{
+fn flat_index<A: Acc + PartialOrd + Widen<A>, F: Fold<A>>(x: &Flat<A>, n: usize, f: F) -> usize {
     let part = n.div_ceil(4 * threads::count()).max(GRAIN);
     let parts = n.div_ceil(part);
     let mut found = vec![(f.init(), 0); parts];
@@ -253,7 +250,7 @@ mod tests {
 
     #[test]
     fn any_dim_and_layout() {
-        let v: Vec<f32> = (0..6 * 50 * 9000u64).map(|i| ((i * 2654435761 >> 9) % 9973) as f32).collect();
+        let v: Vec<f32> = (0..6 * 50 * 9000u64).map(|i| (((i * 2654435761) >> 9) % 9973) as f32).collect();
         let x = Array::from_slice(&[6, 50, 9000], &v).unwrap();
         for x in [x.clone(), x.with_layout(x.layout.permuted(&[2, 0, 1])), x.with_layout(x.layout.sliced(2, 5, 44, 7))]
         {

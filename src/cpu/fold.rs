@@ -57,8 +57,8 @@ macro_rules! folds {
                 $low
             }
             #[inline(always)]
-            #[expect(clippy::eq_op, reason = "the test for NaN, in a form that vectorises")]
             fn add(self, acc: $t, x: $t) -> $t {
+                // `x != x` is the test for NaN; `|` instead of `||`, so that it vectorises.
                 if (x > acc) | (x != x) { x } else { acc }
             }
         }
@@ -68,8 +68,8 @@ macro_rules! folds {
                 $high
             }
             #[inline(always)]
-            #[expect(clippy::eq_op, reason = "the test for NaN, in a form that vectorises")]
             fn add(self, acc: $t, x: $t) -> $t {
+                // As for Max.
                 if (x < acc) | (x != x) { x } else { acc }
             }
         }
@@ -131,16 +131,29 @@ impl Fold<u8> for All {
 
 simd! {
     /// One row of `n` elements, whatever its length.
+    ///
+    /// # Safety
+    /// `n` elements are readable at `x`.
     pub unsafe fn row[A: Copy, F: Fold<A>][A, F](x: *const A, n: usize, f: F) -> A = row_body;
     /// `y[r]` from `n` elements at `x + r * stride`, for each of `rows`.
+    ///
+    /// # Safety
+    /// `n` elements are readable at each `x + r * stride`, and `y + r * y_stride` is writable, for every `r < rows`.
     pub unsafe fn rows[A: Copy, F: Fold<A>][A, F](
         x: *const A, stride: isize, rows: usize, n: usize, y: *mut A, y_stride: isize, f: F
     ) = rows_body;
     /// Adds `rows` rows, `stride` apart, to the columns of `acc`, in order.
+    ///
+    /// # Safety
+    /// `cols` elements are readable at each `x + r * stride`, `r < rows`, and as many are readable and writable at `acc`,
+    /// which none of the rows overlaps.
     pub unsafe fn columns[A: Copy, F: Fold<A>][A, F](
         x: *const A, stride: isize, rows: usize, cols: usize, acc: *mut A, f: F
     ) = columns_body;
     /// `a[c] = merge(a[c], b[c])`.
+    ///
+    /// # Safety
+    /// `n` elements are readable and writable at `a`, and readable at `b`.
     pub unsafe fn merge[A: Copy, F: Fold<A>][A, F](a: *mut A, b: *const A, n: usize, f: F) = merge_body;
 }
 
@@ -199,13 +212,16 @@ fn halve<A: Copy, F: Fold<A>, const N: usize, const HALF: usize>(a: &[A; N], f: 
 #[inline(always)]
 fn tree<A: Copy, F: Fold<A>, const L: usize>(a: &[A; L], f: F) -> A {
     let p = a.as_ptr();
-    // SAFETY (of each arm): an array of L is read as one of L.
     match L {
+        // SAFETY: L is 64, so `a` is of this type.
         64 => tree32(&halve(unsafe { &*p.cast::<[A; 64]>() }, f), f),
+        // SAFETY: L is 32, as above.
         32 => tree32(unsafe { &*p.cast::<[A; 32]>() }, f),
+        // SAFETY: L is 16, as above.
         16 => tree16(unsafe { &*p.cast::<[A; 16]>() }, f),
         _ => {
             assert!(L == 8);
+            // SAFETY: L is 8, as above.
             tree8(unsafe { &*p.cast::<[A; 8]>() }, f)
         }
     }

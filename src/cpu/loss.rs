@@ -112,6 +112,7 @@ where
 
 /// The gradient of the input: `-weight * g` at each target (over the sum of weights for the mean), zero elsewhere. `dx` is
 /// contiguous.
+#[expect(clippy::too_many_arguments, reason = "the arguments of the forward kernel, and the gradient")]
 pub fn backward(
     g: &Array,
     s: Sizes,

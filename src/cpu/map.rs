@@ -277,10 +277,13 @@ pub fn run(call: &Call, x: &[Operand], out: &Array) {
     if n == 0 {
         return;
     }
-    if out.dtype == call.gives() && !call.rounds(out.dtype) && out.is_contiguous() && x.len() <= MAX_INPUTS {
-        if let Some(flat) = Flat::new(call, x, out, n) {
-            return flat.run();
-        }
+    if out.dtype == call.gives()
+        && !call.rounds(out.dtype)
+        && out.is_contiguous()
+        && x.len() <= MAX_INPUTS
+        && let Some(flat) = Flat::new(call, x, out, n)
+    {
+        return flat.run();
     }
     general(call, x, out);
 }

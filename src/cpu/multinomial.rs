@@ -20,7 +20,7 @@ pub fn none_negative(x: &Array) -> bool {
     let mut good = true;
     widened!(only float x.dtype, S, A => {
         let flat = contiguous::<S, A>(x);
-        good = (0..x.numel()).all(|i| !(value(&flat, i) < 0.0));
+        good = !(0..x.numel()).any(|i| value(&flat, i) < 0.0);
     });
     good
 }

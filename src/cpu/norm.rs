@@ -37,19 +37,23 @@ macro_rules! float {
 float!(f32 f64);
 
 simd! {
+    #[expect(clippy::too_many_arguments, reason = "arrays that walk in step; a struct would only rename them")]
     unsafe fn forward_rows[A: Float][A](
         x: *const A, rows: usize, n: usize, w: *const A, b: *const A, eps: A, y: *mut A, mean: *mut A, rstd: *mut A
     ) = forward_rows_body;
+    #[expect(clippy::too_many_arguments, reason = "arrays that walk in step; a struct would only rename them")]
     unsafe fn input_rows[A: Float][A](
         g: *const A, x: *const A, rows: usize, n: usize, w: *const A, mean: *const A, rstd: *const A, t: *mut A, dx: *mut A
     ) = input_rows_body;
     /// Adds `rows` rows to the gradients of weight and bias.
+    #[expect(clippy::too_many_arguments, reason = "arrays that walk in step; a struct would only rename them")]
     unsafe fn parameter_rows[A: Float][A](
         g: *const A, x: *const A, rows: usize, n: usize, mean: *const A, rstd: *const A, dw: *mut A, db: *mut A
     ) = parameter_rows_body;
 }
 
 #[inline(always)]
+#[expect(clippy::too_many_arguments, reason = "arrays that walk in step; a struct would only rename them")]
 unsafe fn forward_rows_body<A: Float>(
     x: *const A,
     rows: usize,
@@ -92,6 +96,7 @@ unsafe fn forward_rows_body<A: Float>(
 }
 
 #[inline(always)]
+#[expect(clippy::too_many_arguments, reason = "arrays that walk in step; a struct would only rename them")]
 unsafe fn input_rows_body<A: Float>(
     g: *const A,
     x: *const A,
@@ -125,6 +130,7 @@ unsafe fn input_rows_body<A: Float>(
 }
 
 #[inline(always)]
+#[expect(clippy::too_many_arguments, reason = "arrays that walk in step; a struct would only rename them")]
 unsafe fn parameter_rows_body<A: Float>(
     g: *const A,
     x: *const A,

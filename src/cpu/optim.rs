@@ -170,6 +170,7 @@ fn adam_of<T: Real>(param: &Array, grad: &Array, mean: &Array, square: &Array, l
 
 simd! {
     unsafe fn sgd_run[T: Real][T](p: *mut T, g: *const T, b: *mut T, n: usize, o: &Sgd, momentum: bool) = sgd_body;
+    #[expect(clippy::too_many_arguments, reason = "as its body")]
     unsafe fn adam_run[T: Real][T](
         p: *mut T, g: *const T, m: *mut T, s: *mut T, t: *mut T, n: usize, o: &Adam, amsgrad: bool,
     ) = adam_body;

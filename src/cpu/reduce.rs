@@ -418,7 +418,7 @@ mod tests {
     use crate::cpu::dispatch::{Level, set_level};
 
     fn noise(n: usize) -> Vec<f32> {
-        (0..n as u64).map(|i| ((i * 2654435761 >> 7) % 65536) as f32 / 32768.0 - 1.0).collect()
+        (0..n as u64).map(|i| (((i * 2654435761) >> 7) % 65536) as f32 / 32768.0 - 1.0).collect()
     }
 
     fn result(x: &Array, dims: &[usize], dtype: DType, f: impl Fn(&Array, &[usize], &Array)) -> Array {

@@ -59,6 +59,9 @@ fn f16_to_f32(h: u16) -> f32 {
 
 simd! {
     /// `y[i] = x[i * stride]`, widened.
+    ///
+    /// # Safety
+    /// `x + i * stride` is readable and `y + i` is writable for every `i < n`; they do not overlap.
     pub unsafe fn load[S: Widen<A>, A: Copy][S, A](x: *const S, stride: isize, n: usize, y: *mut A) = load_body;
 }
 

@@ -88,7 +88,7 @@ fn parameter(j: u8, lane: Lane) -> String {
     match lane {
         Lane::F32 => format!("rg_meta.f32s.{part}"),
         Lane::I32 => format!("rg_meta.i32s.{part}"),
-        Lane::I64 => format!("rg_meta.i64s[{}].{}", j / 2, if j % 2 == 0 { "xy" } else { "zw" }),
+        Lane::I64 => format!("rg_meta.i64s[{}].{}", j / 2, if j.is_multiple_of(2) { "xy" } else { "zw" }),
     }
 }
 

@@ -135,7 +135,7 @@ fn weight<T: Real>(g: &Array, x: &Array, out: &Array, window: Window) -> Result<
     let t = Taps::new(window, [kh, kw], [oh, ow]);
     let offsets = t.offsets(cg);
     // A block of pixels: several small images, or a part of a large one.
-    let per_block = if pixels == 0 { 1 } else { (KC / pixels).max(1) };
+    let per_block = KC.checked_div(pixels).map_or(1, |images| images.max(1));
     let blocks = if per_block > 1 { n.div_ceil(per_block) } else { n * pixels.div_ceil(KC) };
     let work = g.numel() * k;
     let slabs = (work >> 21).clamp(1, 16).min(((4 << 20) / out.numel()).max(1)).min(blocks.max(1));
