@@ -5,8 +5,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import rustgrad as torch
 from generated import samples
+
+import rustgrad as torch
 
 CASES = json.loads((Path(__file__).parent / "golden" / "display.json").read_text())
 

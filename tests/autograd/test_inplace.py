@@ -172,7 +172,7 @@ def test_changed_saved_tensor_is_refused():
     y = x * 1
     z = y * y
     y.add_(1)
-    with pytest.raises(RuntimeError, match="mul.*version 1, saved at 0"):
+    with pytest.raises(RuntimeError, match=r"mul.*version 1, saved at 0"):
         z.sum().backward()
 
 
@@ -180,7 +180,7 @@ def test_changed_saved_tensor_through_a_view():
     x = torch.ones(2, requires_grad=True)
     y = x.exp()
     y[0] = 3.0
-    with pytest.raises(RuntimeError, match="exp.*modified|modified.*exp"):
+    with pytest.raises(RuntimeError, match=r"exp.*modified|modified.*exp"):
         y.sum().backward()
 
 
@@ -204,7 +204,9 @@ def test_versions_are_shared_by_views():
 
 
 def test_expanded_tensor_is_refused():
-    with pytest.raises(RuntimeError, match="more than one element of the written-to tensor refers to a single memory location"):
+    with pytest.raises(
+        RuntimeError, match="more than one element of the written-to tensor refers to a single memory location"
+    ):
         torch.zeros(1).expand(3).add_(1)
 
 

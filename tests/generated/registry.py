@@ -11,7 +11,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-from generated import samples  # noqa: E402
+from generated import samples
 
 PLACES = ("method", "function", "nn", "linalg", "special", "fft")
 

@@ -1,6 +1,6 @@
 """Sample arguments, from the text that a registry row gives, for any library with PyTorch's API.
 
-`u(2, 3)` is a tensor of the dtype under test with values in [-2, 2] (`lo=`, `hi=`), `pos` positive, `nz` away from zero,
+`u(2, 3)` is a tensor of the dtype under test with values in [-2, 2] (`lo=`, `hi=`), `pos` positive, `nz` far from zero,
 `uniq` all different, `edges(..)` the listed values, `ix(3, n=4)` int64 in [0, n), `mask` bool. Values come from numpy,
 seeded by the text, and are exact in every float dtype, so that PyTorch and the tests see the same inputs.
 """
@@ -33,7 +33,9 @@ class Sample:
     # ---- what the text may call
 
     def u(self, *shape, lo=None, hi=None):
-        low, high = (-2.0, 2.0) if lo is None and hi is None else (-2.0 if lo is None else lo, 2.0 if hi is None else hi)
+        low, high = (
+            (-2.0, 2.0) if lo is None and hi is None else (-2.0 if lo is None else lo, 2.0 if hi is None else hi)
+        )
         if self.dtype in FLOATS:
             return self.floats(shape, low, high)
         wide = lo is None and hi is None
@@ -60,7 +62,9 @@ class Sample:
     def edges(self, *values):
         values = np.array(values, float)
         if self.dtype not in FLOATS:
-            low, high = {"bool": (0, 1), "uint8": (0, 255), "int32": (-(2**31), 2**31 - 1)}.get(self.dtype, (-(2**53), 2**53))
+            low, high = {"bool": (0, 1), "uint8": (0, 255), "int32": (-(2**31), 2**31 - 1)}.get(
+                self.dtype, (-(2**53), 2**53)
+            )
             values = np.trunc(values[np.isfinite(values)])
             values = values[(values >= low) & (values <= high)]
         return self.leaf(values)

@@ -1,14 +1,14 @@
-"""Every row of the registry, on every dtype, against what PyTorch gave (`tests/golden/make.py`). No test here knows an op
-but for the few whose results are not values.
+"""Every row of the registry, on every dtype, against what PyTorch gave (`tests/golden/make.py`). No test here knows an
+op but for the few whose results are not values.
 """
 
 import numpy as np
 import pytest
-import rustgrad
-from rustgrad import _rustgrad
-
 from generated import golden, registry, samples
 from generated.tolerance import tolerance
+
+import rustgrad
+from rustgrad import _rustgrad
 
 ROWS = registry.rows(_rustgrad._describe()["rows"])
 
@@ -205,7 +205,7 @@ def test_forms(row):
     for text, entry in found:
         if "at" not in entry or row.name in UNSET:
             continue
-        fresh = lambda: samples.Sample(rustgrad, text, entry["at"])  # noqa: B023, E731
+        fresh = lambda: samples.Sample(rustgrad, text, entry["at"])  # noqa: E731
         primary, why = attempt(lambda: registry.run(rustgrad, row.forms[0], fresh()))
         if why:
             continue  # test_forward says so
@@ -259,7 +259,7 @@ def test_inplace(row):
             sample = samples.Sample(rustgrad, text, dtype)
             sample.args[0] = sample.args[0].clone()
             form = ("method", row.name + "_")
-            call = lambda: registry.resolve(rustgrad, form)(*sample.args, **sample.kwargs)  # noqa: B023, E731
+            call = lambda: registry.resolve(rustgrad, form)(*sample.args, **sample.kwargs)  # noqa: E731
             before, version = numpy(sample.args[0]).copy(), sample.args[0]._version
             if "e" in record:
                 why = refused(call, record["e"])

@@ -15,8 +15,8 @@ EXACT = {"view", "copy", "cast", "create", "random", "join", "index"}
 # Gradients are products of up to three such values.
 MAP = {"float16": 1.01, "bfloat16": 1.01, "float32": 8, "float64": 16}
 
-# Sums of up to a few hundred terms in another order than PyTorch's, and softmax, norms, products made of them. In halves
-# PyTorch rounds intermediate results that we keep in float32.
+# Sums of up to a few hundred terms in another order than PyTorch's, and softmax, norms, products made of them. In
+# halves PyTorch rounds intermediate results that we keep in float32.
 SUM = {"float16": 3, "bfloat16": 3, "float32": 32, "float64": 64}
 
 # Second gradients are sums of products of all of the above.

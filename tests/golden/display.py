@@ -1,6 +1,6 @@
 """Write `tests/golden/display.json`: what PyTorch prints for some hundred tensors under several print options.
 
-    PYTHON_WITH_TORCH tests/golden/display.py
+PYTHON_WITH_TORCH tests/golden/display.py
 """
 
 import json
@@ -12,7 +12,7 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-from generated import samples  # noqa: E402
+from generated import samples
 
 OPTIONS = [
     {},

@@ -17,7 +17,7 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-from generated import golden, registry, samples  # noqa: E402
+from generated import golden, registry, samples
 
 INPLACE = ("float32", "float16", "int64", "uint8", "bool")
 
@@ -34,7 +34,9 @@ def same(a, b):
         return False
     if isinstance(a, torch.Tensor):
         bits = a.dtype == b.dtype and a.shape == b.shape
-        return bits and np.array_equal(numpy(a), numpy(b), equal_nan=a.dtype.is_floating_point and a.dtype != torch.bfloat16)
+        return bits and np.array_equal(
+            numpy(a), numpy(b), equal_nan=a.dtype.is_floating_point and a.dtype != torch.bfloat16
+        )
     if isinstance(a, (tuple, list)):
         return len(a) == len(b) and all(same(x, y) for x, y in zip(a, b))
     return a == b or (a != a and b != b)

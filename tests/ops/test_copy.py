@@ -1,6 +1,7 @@
 """Copies: strides kept or asked for, casts into another tensor, gradients of both sides."""
 
 import pytest
+
 import rustgrad as torch
 
 
@@ -43,7 +44,9 @@ def test_what_is_overwritten_gets_zeros():
 
 def test_copies_into_overlapping_memory_are_refused():
     x = torch.arange(4.0)
-    with pytest.raises(RuntimeError, match="some elements of the input tensor and the written-to tensor refer to a single"):
+    with pytest.raises(
+        RuntimeError, match="some elements of the input tensor and the written-to tensor refer to a single"
+    ):
         x[1:].copy_(x[:-1])
     with pytest.raises(RuntimeError, match="more than one element of the written-to tensor"):
         torch.zeros(1).expand(3).copy_(torch.zeros(3))

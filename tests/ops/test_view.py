@@ -1,6 +1,7 @@
 """What views promise beyond values (those are in `generated`): shared memory, writes, node names, messages."""
 
 import pytest
+
 import rustgrad as torch
 
 
@@ -144,10 +145,22 @@ def test_in_place_views_of_leaves_are_refused():
         (lambda x: x.view(torch.float64), RuntimeError, "self.size(-1) must be divisible by 2 to view Float as Double"),
         (lambda x: x.permute(0), RuntimeError, "number of dimensions in the tensor input does not match"),
         (lambda x: x.permute(0, 0), RuntimeError, "permute(): duplicate dims are not allowed."),
-        (lambda x: x.transpose(0, 2), IndexError, "Dimension out of range (expected to be in range of [-2, 1], but got 2)"),
-        (lambda x: x.expand(2, 4), RuntimeError, "The expanded size of the tensor (4) must match the existing size (3)"),
+        (
+            lambda x: x.transpose(0, 2),
+            IndexError,
+            "Dimension out of range (expected to be in range of [-2, 1], but got 2)",
+        ),
+        (
+            lambda x: x.expand(2, 4),
+            RuntimeError,
+            "The expanded size of the tensor (4) must match the existing size (3)",
+        ),
         (lambda x: x.expand(-1, 2, 3), RuntimeError, "isn't allowed in a leading, non-existing dimension 0"),
-        (lambda x: x.select(0, 2), IndexError, "select(): index 2 out of range for tensor of size [2, 3] at dimension 0"),
+        (
+            lambda x: x.select(0, 2),
+            IndexError,
+            "select(): index 2 out of range for tensor of size [2, 3] at dimension 0",
+        ),
         (lambda x: x.narrow(0, 1, 2), RuntimeError, "start (1) + length (2) exceeds dimension size (2)."),
         (lambda x: x.flatten(1, 0), RuntimeError, "flatten() has invalid args: start_dim cannot come after end_dim"),
         (lambda x: x.split([1, 2]), RuntimeError, "split_with_sizes expects split_sizes to sum exactly to 2"),
