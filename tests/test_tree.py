@@ -65,8 +65,8 @@ def test_nn_imports_one_way(path):
 # Crates that run while building, or only in tests: nothing of them is in the wheel.
 # Compile-time crates; num-traits (with autocfg) is a feature of half that only the tests' naga asks for.
 BUILD_ONLY = """
-    autocfg num-traits heck proc-macro2 pyo3-build-config pyo3-macros pyo3-macros-backend quote serde_derive syn target-lexicon
-    unicode-ident zerocopy-derive
+    autocfg num-traits heck proc-macro2 pyo3-build-config pyo3-macros pyo3-macros-backend quote serde_derive syn
+    target-lexicon unicode-ident zerocopy-derive
 """.split()
 
 
