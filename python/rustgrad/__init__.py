@@ -6,11 +6,19 @@ imported when first used, so that importing the package stays cheap.
 
 from . import _rustgrad
 from ._rustgrad import *
-from ._rustgrad import __version__
+from ._rustgrad import __version__ as __version__
 from ._rustgrad.torch import *
-from .grad_mode import enable_grad, inference_mode, no_grad, set_grad_enabled
-from .random import get_rng_state, initial_seed, manual_seed, seed, set_rng_state
-from .serialization import load, save
+from .grad_mode import enable_grad as enable_grad
+from .grad_mode import inference_mode as inference_mode
+from .grad_mode import no_grad as no_grad
+from .grad_mode import set_grad_enabled as set_grad_enabled
+from .random import get_rng_state as get_rng_state
+from .random import initial_seed as initial_seed
+from .random import manual_seed as manual_seed
+from .random import seed as seed
+from .random import set_rng_state as set_rng_state
+from .serialization import load as load
+from .serialization import save as save
 
 _LAZY = frozenset(("autograd", "cuda", "datasets", "linalg", "nn", "optim", "special", "utils"))
 

@@ -89,7 +89,7 @@ def predict(model, images, device):
 def picture(path, losses, images, labels, guesses, accuracy):
     """The loss of each batch beside a grid of test images, each with the digit read in it. False without matplotlib."""
     try:
-        from matplotlib.figure import Figure
+        from matplotlib.figure import Figure  # pyright: ignore[reportMissingImports]  # an optional extra
     except ImportError:
         print("no picture: pip install matplotlib")
         return False
@@ -113,7 +113,7 @@ def picture(path, losses, images, labels, guesses, accuracy):
 
 def main(argv=None) -> int:
     """Run the demo with command line arguments; returns the exit status."""
-    parser = argparse.ArgumentParser(prog="python -m rustgrad.demo", description=__doc__.split("\n")[0])
+    parser = argparse.ArgumentParser(prog="python -m rustgrad.demo", description=(__doc__ or "").split("\n")[0])
     parser.add_argument("--device", default="cpu", help="where to compute (default: cpu)")
     parser.add_argument("--epochs", type=int, default=15, help="passes over the training images (default: 15)")
     parser.add_argument("--seed", type=int, default=0, help="seed of weights, order and dropout (default: 0)")

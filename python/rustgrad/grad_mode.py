@@ -129,7 +129,7 @@ class inference_mode(_GradMode):
         @overload
         def __new__(cls, mode: Callable[P, R]) -> Callable[P, R]: ...
 
-    def __new__(cls, mode=True) -> Any:
+    def __new__(cls, mode: Any = True) -> Any:
         return super().__new__(cls) if isinstance(mode, bool) else cls()(mode)
 
     def __init__(self, mode=True):

@@ -3,6 +3,7 @@
 import os
 
 from . import _rustgrad
+from ._rustgrad import io
 
 __all__ = ["load", "save"]
 
@@ -22,7 +23,7 @@ def save(obj, f) -> None:
                 f"save: expected a dict from names to tensors, but {name!r} holds {type(value).__name__}\n"
                 "hint: save tensors only; keep numbers and options in a file of their own"
             )
-    _rustgrad.io.save_safetensors(dict(obj), os.fspath(f))
+    io.save_safetensors(dict(obj), os.fspath(f))
 
 
 def load(f, map_location=None, *, weights_only=True, mmap=None):
@@ -39,7 +40,7 @@ def load(f, map_location=None, *, weights_only=True, mmap=None):
             f"load: {path!r} was written by torch.save; only safetensors files are read\n"
             "hint: convert it once where PyTorch is installed, with safetensors.torch.save_file(state_dict, path)"
         )
-    tensors = _rustgrad.io.load_safetensors(path)
+    tensors = io.load_safetensors(path)
     if map_location is not None:
         tensors = {name: value.to(map_location) for name, value in tensors.items()}
     return tensors

@@ -19,7 +19,7 @@ def digits() -> tuple[Tensor, Tensor]:
 
     import numpy as np
 
-    packed = files(__package__).joinpath("digits.bin").read_bytes()
+    packed = files("rustgrad.datasets").joinpath("digits.bin").read_bytes()
     values = np.frombuffer(bytearray(zlib.decompress(packed)), np.uint8)
     labels = from_numpy(values[:COUNT]).to(int64)
     images = from_numpy(values[COUNT:]).to(float32).div_(16).view(COUNT, 1, 8, 8)

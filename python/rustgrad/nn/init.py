@@ -138,7 +138,7 @@ def xavier_normal_(tensor, gain=1.0, generator=None):
     return normal_(tensor, 0.0, std, generator)
 
 
-def kaiming_uniform_(tensor, a=0, mode="fan_in", nonlinearity="leaky_relu", generator=None):
+def kaiming_uniform_(tensor, a: float = 0, mode="fan_in", nonlinearity="leaky_relu", generator=None):
     """Uniform of variance gain^2 / fan, after He et al. 2015; `a` is leaky_relu's slope."""
     if _is_empty(tensor):
         return tensor

@@ -78,7 +78,8 @@ class Module(StateMixin):
         return self.forward(*args, **kwargs)
 
     def _call_hooked(self, args, kwargs):
-        before, after = self._forward_pre_hooks, self._forward_hooks
+        d = self.__dict__
+        before, after = d["_forward_pre_hooks"], d["_forward_hooks"]
         if not before and not after:
             self.__dict__["_hooked"] = False
             return self.forward(*args, **kwargs)
@@ -459,7 +460,8 @@ class Module(StateMixin):
         """
         device, dtype = kwargs.pop("device", None), kwargs.pop("dtype", None)
         other = kwargs.pop("tensor", None)
-        kwargs.pop("non_blocking", None), kwargs.pop("memory_format", None)
+        kwargs.pop("non_blocking", None)
+        kwargs.pop("memory_format", None)
         for arg in args:
             if isinstance(arg, Tensor):
                 other = arg
@@ -512,7 +514,7 @@ class Module(StateMixin):
     def _get_name(self):
         return type(self).__name__
 
-    def extra_repr(self):
+    def extra_repr(self) -> str:
         """What stands between the brackets of the module's repr, before its submodules."""
         return ""
 

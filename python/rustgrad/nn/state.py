@@ -2,6 +2,7 @@
 
 from collections import OrderedDict, namedtuple
 from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 from .._rustgrad import Tensor, _set_grad_enabled
 from ..utils.hooks import HookDict, RemovableHandle
@@ -13,6 +14,8 @@ _EXTRA_STATE = "_extra_state"
 
 class StateDict(OrderedDict):
     """An ordered dict of tensors by dotted name, with the versions of the modules in `_metadata`."""
+
+    _metadata: OrderedDict
 
 
 class IncompatibleKeys(namedtuple("IncompatibleKeys", ["missing_keys", "unexpected_keys"])):
@@ -32,6 +35,9 @@ class StateMixin:
     """`state_dict`, `load_state_dict`, and the hooks around them."""
 
     _version = 1
+    if TYPE_CHECKING:
+
+        def _members(self, *kinds) -> list[tuple[str, Any]]: ...
 
     def _state_hooks(self, name) -> HookDict:
         return self.__dict__.setdefault(name, HookDict())
@@ -167,7 +173,7 @@ class StateMixin:
         elif strict and extra in state_dict:
             unexpected_keys.append(extra)
         if strict:
-            modules = self._modules
+            modules = dict(self._members(MODULE))
             for key in state_dict:
                 if key.startswith(prefix) and key != extra:
                     name, *below = key[len(prefix) :].split(".", 1)

@@ -1,14 +1,13 @@
 """Adam and AdamW."""
 
-from .. import _rustgrad
-from .._rustgrad import Tensor
+from .._rustgrad import Tensor, optim
 from ..grad_mode import enable_grad
 from .optimizer import Optimizer, as_step, check
 from .sgd import refuse_modes
 
 __all__ = ["Adam", "AdamW"]
 
-_step = _rustgrad.optim.adam_step
+_step = optim.adam_step
 
 
 class Adam(Optimizer):
@@ -25,7 +24,7 @@ class Adam(Optimizer):
         lr=1e-3,
         betas=(0.9, 0.999),
         eps=1e-8,
-        weight_decay=0,
+        weight_decay: float = 0,
         amsgrad=False,
         *,
         foreach=None,

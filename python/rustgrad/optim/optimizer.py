@@ -8,6 +8,7 @@ import warnings
 from collections import defaultdict
 from collections.abc import Iterable
 from copy import deepcopy
+from typing import Any
 
 from .._rustgrad import Tensor, float32, float64, get_default_dtype, tensor
 from ..utils.hooks import HookDict, RemovableHandle
@@ -259,5 +260,6 @@ def _fitted(param, value, key=None):
     if isinstance(value, dict):
         return {k: _fitted(param, v, k) for k, v in value.items()}
     if isinstance(value, Iterable) and not isinstance(value, (str, bytes)):
-        return type(value)(_fitted(param, v) for v in value)
+        kind: Any = type(value)
+        return kind(_fitted(param, v) for v in value)
     return value

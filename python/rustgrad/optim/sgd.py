@@ -1,13 +1,12 @@
 """Stochastic gradient descent, with momentum if asked for."""
 
-from .. import _rustgrad
-from .._rustgrad import Tensor
+from .._rustgrad import Tensor, optim
 from ..grad_mode import enable_grad
 from .optimizer import Optimizer, check
 
 __all__ = ["SGD"]
 
-_step = _rustgrad.optim.sgd_step
+_step = optim.sgd_step
 
 
 class SGD(Optimizer):

@@ -2,7 +2,7 @@
 
 from . import hooks
 
-__all__ = ["data", "hooks"]
+__all__ = ["hooks"]
 
 
 def __getattr__(name: str):

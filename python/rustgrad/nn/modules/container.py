@@ -3,6 +3,7 @@
 import operator
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 from ..._rustgrad import Tensor
 from ..module import Module, _indented
@@ -24,6 +25,9 @@ class _ModuleSequence(Module):
         if not -len(keys) <= index < len(keys):
             raise IndexError(f"index {index} is out of range")
         return keys[index]
+
+    def __getitem__(self, index) -> Any:
+        raise NotImplementedError
 
     def _renumber(self, modules):
         for key in self._keys():

@@ -4,6 +4,7 @@ import math
 import warnings
 from bisect import bisect_right
 from itertools import accumulate
+from typing import Any
 
 from ..._rustgrad import default_generator
 from ..._rustgrad.torch import randperm
@@ -26,10 +27,10 @@ class Dataset:
     def __class_getitem__(cls, _):
         return cls
 
-    def __getitem__(self, index):
+    def __getitem__(self, index) -> Any:
         raise NotImplementedError("Subclasses of Dataset should implement __getitem__.")
 
-    def __add__(self, other):
+    def __add__(self, other) -> "Dataset":
         return ConcatDataset([self, other])
 
 

@@ -1,7 +1,9 @@
 """DataLoader: batches of a dataset, collated in the caller's thread."""
 
 import warnings
+from collections.abc import Iterator
 from itertools import islice, repeat
+from typing import Any
 
 from .collate import default_collate, default_convert
 from .dataset import IterableDataset
@@ -91,9 +93,9 @@ class DataLoader:
         if batch_size is not None:
             batch_sampler = BatchSampler(sampler, batch_size, drop_last)
         self.dataset = dataset
-        self.batch_size = batch_size
+        self.batch_size: Any = batch_size
         self.drop_last = drop_last
-        self.sampler = sampler
+        self.sampler: Any = sampler
         self.batch_sampler = batch_sampler
         self.generator = generator
         self.num_workers = num_workers
@@ -109,7 +111,7 @@ class DataLoader:
             collate_fn = default_convert if batch_sampler is None else default_collate
         self.collate_fn = collate_fn
 
-    def __iter__(self):
+    def __iter__(self) -> Iterator[Any]:
         indices = None if self._iterable else iter(self.sampler if self.batch_sampler is None else self.batch_sampler)
         # PyTorch draws a base seed for its workers here, with or without them: the streams stay in step.
         draw_seed(self.generator)
@@ -130,8 +132,9 @@ class DataLoader:
         if self.batch_sampler is None:
             yield from map(collate, examples)
             return
-        while batch := list(islice(examples, self.batch_size)):
-            if self.drop_last and len(batch) < self.batch_size:
+        size: int = self.batch_size
+        while batch := list(islice(examples, size)):
+            if self.drop_last and len(batch) < size:
                 return
             yield collate(batch)
 

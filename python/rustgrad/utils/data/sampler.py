@@ -17,10 +17,10 @@ __all__ = [
 
 def draw_seed(generator=None) -> int:
     """One draw of 63 bits, from the default generator if none is given."""
-    return empty((), dtype=int64).random_(generator=generator).item()
+    return empty((), dtype=int64).random_(generator=generator).tolist()
 
 
-def check_bool(name: str, value, error=ValueError) -> None:
+def check_bool(name: str, value, error: type[Exception] = ValueError) -> None:
     """Refuse anything that is not True or False."""
     if not isinstance(value, bool):
         raise error(f"{name} should be a boolean value, but got {name}={value}")
