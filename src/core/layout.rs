@@ -17,9 +17,9 @@ pub struct Layout {
 pub fn contiguous_strides(shape: &[usize]) -> Strides {
     let mut strides = Strides::filled(1, shape.len());
     let mut acc = 1isize;
-    for i in (0..shape.len()).rev() {
-        strides[i] = acc;
-        acc = acc.wrapping_mul(shape[i].max(1) as isize);
+    for (s, &n) in strides.iter_mut().zip(shape).rev() {
+        *s = acc;
+        acc = acc.wrapping_mul(n.max(1) as isize);
     }
     strides
 }
@@ -43,10 +43,9 @@ impl Layout {
     #[inline]
     pub fn is_contiguous(&self) -> bool {
         let mut acc = 1isize;
-        for i in (0..self.shape.len()).rev() {
-            let n = self.shape[i];
+        for (&n, &s) in self.shape.iter().zip(self.strides.iter()).rev() {
             if n != 1 {
-                if self.strides[i] != acc {
+                if s != acc {
                     return self.numel() == 0;
                 }
                 acc *= n as isize;

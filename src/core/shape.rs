@@ -7,13 +7,14 @@ use crate::bail;
 use crate::error::Result;
 
 /// Up to this many dims live inline; more go to the heap.
-pub const INLINE: usize = 6;
+pub const INLINE: usize = 5;
 
-/// A short list of integers, inline up to [`INLINE`] entries: sizes, strides or dims.
+/// A short list of integers, inline up to [`INLINE`] entries: sizes, strides or dims. One cache line.
 pub struct Dims<T> {
     len: usize,
+    /// Entries past the length, and all of them once spilled, are zero: two lists compare as a whole.
     inline: [T; INLINE],
-    spill: Option<Vec<T>>,
+    spill: Option<Box<[T]>>,
 }
 
 pub type Shape = Dims<usize>;
@@ -28,22 +29,31 @@ impl<T: Copy + Default> Dims<T> {
 
     #[inline]
     pub fn from_slice(s: &[T]) -> Dims<T> {
-        let mut d = Dims::filled(T::default(), s.len());
-        d.copy_from_slice(s);
-        d
+        if s.len() > INLINE {
+            return Dims { len: s.len(), inline: [T::default(); INLINE], spill: Some(s.into()) };
+        }
+        // A loop of fixed length, where a copy of `s.len()` entries would be a call.
+        let inline = std::array::from_fn(|i| if i < s.len() { s[i] } else { T::default() });
+        Dims { len: s.len(), inline, spill: None }
     }
 
     #[inline]
     pub fn filled(value: T, len: usize) -> Dims<T> {
-        if len <= INLINE {
-            Dims { len, inline: [value; INLINE], spill: None }
-        } else {
-            Dims { len, inline: [value; INLINE], spill: Some(vec![value; len]) }
+        if len > INLINE {
+            return Dims { len, inline: [T::default(); INLINE], spill: Some(vec![value; len].into()) };
         }
+        let inline = std::array::from_fn(|i| if i < len { value } else { T::default() });
+        Dims { len, inline, spill: None }
     }
 
+    #[inline]
     pub fn push(&mut self, value: T) {
-        self.insert(self.len, value);
+        if self.spill.is_none() && self.len < INLINE {
+            self.inline[self.len] = value;
+            self.len += 1;
+        } else {
+            self.insert(self.len, value);
+        }
     }
 
     pub fn pop(&mut self) -> Option<T> {
@@ -56,8 +66,10 @@ impl<T: Copy + Default> Dims<T> {
             self.inline.copy_within(at..self.len, at + 1);
             self.inline[at] = value;
         } else {
-            let inline = &self.inline[..self.len.min(INLINE)];
-            self.spill.get_or_insert_with(|| inline.to_vec()).insert(at, value);
+            let mut all = self.to_vec();
+            all.insert(at, value);
+            self.inline = [T::default(); INLINE];
+            self.spill = Some(all.into());
         }
         self.len += 1;
     }
@@ -122,7 +134,7 @@ impl<T: Copy + Default> From<&[T]> for Dims<T> {
 impl<T: PartialEq> PartialEq for Dims<T> {
     #[inline]
     fn eq(&self, other: &Self) -> bool {
-        **self == **other
+        self.len == other.len && self.inline == other.inline && self.spill == other.spill
     }
 }
 impl<T: Eq> Eq for Dims<T> {}
@@ -249,6 +261,10 @@ mod tests {
         let mut small = Shape::from_slice(&[1, 2, 3, 4, 5, 6]);
         small.insert(0, 0);
         assert_eq!(&small[..], &[0, 1, 2, 3, 4, 5, 6]);
+        while small.len() > 2 {
+            small.pop();
+        }
+        assert!(small == Shape::from_slice(&[0, 1]) && small != Shape::filled(0, 2));
     }
 
     #[test]

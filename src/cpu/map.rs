@@ -5,6 +5,7 @@
 
 pub mod grid;
 pub mod program;
+pub mod small;
 pub mod stream;
 
 use std::mem::MaybeUninit;
@@ -12,12 +13,12 @@ use std::mem::MaybeUninit;
 use self::grid::{Grid, TILE};
 use self::program::Plan;
 use super::convert::{Piece, element_bits, mover};
-use super::strided::Raw;
+use super::strided::{Raw, Walk};
 use super::threads;
-use crate::core::{DType, Number, Strides};
+use crate::core::{DType, Element, Number, Strides};
 use crate::device::Array;
 use crate::expr::{Body, Lane, MAX_INPUTS, MAX_PARAMS, Native, Place};
-use crate::simd;
+use crate::{dispatch, simd};
 
 /// The numbers of a formula, each as one lane in the low bytes.
 pub type Params = [[u8; 8]; MAX_PARAMS];
@@ -286,6 +287,20 @@ pub fn run(call: &Call, x: &[Operand], out: &Array) {
         return flat.run();
     }
     general(call, x, out);
+}
+
+/// Whether integers or bools have a zero among them.
+pub fn any_zero(a: &Array) -> bool {
+    if a.dtype.is_float() {
+        return false;
+    }
+    let walk = Walk::new(a.shape(), [a.strides()]);
+    let mut found = false;
+    dispatch!(a.dtype, T => walk.elements(0..walk.numel(), |[at], _| {
+        // SAFETY: the walk stays inside the layout.
+        found |= unsafe { a.ptr::<T>().wrapping_offset(at).read() }.to_i64() == 0;
+    }));
+    found
 }
 
 /// A call all of whose operands are contiguous lanes or one value.

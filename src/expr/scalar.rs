@@ -48,6 +48,7 @@ macro_rules! scalar {
         {
             type Mask: Mask;
 
+            #[inline(always)]
             fn lit(value: f64) -> Self {
                 Self::from(value)
             }

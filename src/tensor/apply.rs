@@ -20,7 +20,10 @@ use crate::error::{Kind, Result};
 /// Runs an op with one output.
 #[inline]
 pub fn apply<O: Op>(op: O, x: &[&Tensor]) -> Result<Tensor> {
-    let out = run(&op, x)?;
+    let out = match op.direct(x) {
+        Some(out) => out,
+        None => run(&op, x)?,
+    };
     let needs = needs(x);
     if needs.0 != 0 && op.differentiable() && out.dtype().is_float() {
         let node = Node::record(op, x, std::slice::from_ref(&out), needs, 0)?;
@@ -57,22 +60,33 @@ pub fn apply_inplace<O: Op>(op: O, x: &[&Tensor]) -> Result<()> {
     // Backward of the op may read what it is about to overwrite.
     let keeps_old = record && op.saves(needs).input(0);
     let old = if record { views::past(target, keeps_old)? } else { target.clone() };
-    let mut inputs: Vec<&Tensor> = vec![&old];
-    inputs.extend(others);
-    if op.aliases() && meta.dtype == target.dtype() {
-        compute(&op, &inputs, std::slice::from_ref(target.array()))?;
-    } else {
-        let fresh = run(&op, &inputs)?;
-        cpu::copy::copy(fresh.array(), target.array())?;
+    with_first(&old, others, |inputs| {
+        if op.aliases() && meta.dtype == target.dtype() {
+            compute(&op, inputs, std::slice::from_ref(target.array()))?;
+        } else {
+            let fresh = run(&op, inputs)?;
+            cpu::copy::copy(fresh.array(), target.array())?;
+        }
+        let node = if record {
+            let pending = if target.has_own_version() { 0 } else { 1 };
+            Some(Node::record(op, inputs, std::slice::from_ref(target), needs, pending)?)
+        } else {
+            None
+        };
+        target.bump_version();
+        node.map_or(Ok(()), |node| views::rebase(target, node, 0))
+    })
+}
+
+/// Calls `f` with `first` and then `others`, without allocating for up to three.
+#[inline]
+fn with_first<R>(first: &Tensor, others: &[&Tensor], f: impl FnOnce(&[&Tensor]) -> R) -> R {
+    match *others {
+        [] => f(&[first]),
+        [a] => f(&[first, a]),
+        [a, b] => f(&[first, a, b]),
+        _ => f(&[&[first], others].concat()),
     }
-    let node = if record {
-        let pending = if target.has_own_version() { 0 } else { 1 };
-        Some(Node::record(op, &inputs, std::slice::from_ref(target), needs, pending)?)
-    } else {
-        None
-    };
-    target.bump_version();
-    node.map_or(Ok(()), |node| views::rebase(target, node, 0))
 }
 
 /// Runs an op into tensors of the user (`out=`): resized where their shape is wrong, cast where the dtype allows.

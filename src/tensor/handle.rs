@@ -9,6 +9,7 @@
 use std::cell::{Cell, RefCell, UnsafeCell};
 use std::ffi::c_void;
 use std::marker::PhantomData;
+use std::mem::MaybeUninit;
 use std::ptr::NonNull;
 use std::rc::Rc;
 use std::sync::OnceLock;
@@ -99,7 +100,7 @@ impl Drop for FreeList {
     fn drop(&mut self) {
         for h in self.0.borrow_mut().drain(..) {
             // SAFETY: a handle on the list is memory from `Box` whose content was dropped.
-            drop(unsafe { Box::from_raw(h.as_ptr().cast::<std::mem::MaybeUninit<Handle>>()) });
+            drop(unsafe { Box::from_raw(h.as_ptr().cast::<MaybeUninit<Handle>>()) });
         }
     }
 }
@@ -112,27 +113,25 @@ impl Tensor {
     /// A tensor over `array`, outside any graph.
     #[inline]
     pub fn new(array: Array) -> Tensor {
-        let handle = Handle {
-            count: Cell::new(1),
-            object: Cell::new(std::ptr::null_mut()),
-            array: UnsafeCell::new(array),
-            leaf_requires_grad: Cell::new(false),
-            output_nr: Cell::new(0),
-            view_kind: Cell::new(ViewKind::Recorded),
-            history: Cell::new(0),
-            grad_fn: RefCell::new(None),
-            base: RefCell::new(None),
-            extra: RefCell::new(None),
+        let ptr: NonNull<Handle> = match FREE.try_with(|f| f.0.borrow_mut().pop()) {
+            Ok(Some(p)) => p,
+            _ => NonNull::from(Box::leak(Box::<Handle>::new_uninit())).cast(),
         };
-        let recycled = FREE.try_with(|f| f.0.borrow_mut().pop()).ok().flatten();
-        let ptr = match recycled {
-            Some(p) => {
-                // SAFETY: free memory of the right layout, owned by us since it was popped.
-                unsafe { p.as_ptr().write(handle) };
-                p
-            }
-            None => NonNull::from(Box::leak(Box::new(handle))),
-        };
+        let h = ptr.as_ptr();
+        // SAFETY: free memory of the right layout that is ours. Each field is written where it stays: a handle made aside
+        // would be copied.
+        unsafe {
+            (&raw mut (*h).count).write(Cell::new(1));
+            (&raw mut (*h).object).write(Cell::new(std::ptr::null_mut()));
+            (&raw mut (*h).array).write(UnsafeCell::new(array));
+            (&raw mut (*h).leaf_requires_grad).write(Cell::new(false));
+            (&raw mut (*h).output_nr).write(Cell::new(0));
+            (&raw mut (*h).view_kind).write(Cell::new(ViewKind::Recorded));
+            (&raw mut (*h).history).write(Cell::new(0));
+            (&raw mut (*h).grad_fn).write(RefCell::new(None));
+            (&raw mut (*h).base).write(RefCell::new(None));
+            (&raw mut (*h).extra).write(RefCell::new(None));
+        }
         Tensor(ptr, PhantomData)
     }
 
@@ -527,7 +526,7 @@ fn free(ptr: NonNull<Handle>) {
     });
     if !kept.unwrap_or(false) {
         // SAFETY: memory from `Box`, content already dropped.
-        drop(unsafe { Box::from_raw(ptr.as_ptr().cast::<std::mem::MaybeUninit<Handle>>()) });
+        drop(unsafe { Box::from_raw(ptr.as_ptr().cast::<MaybeUninit<Handle>>()) });
     }
 }
 

@@ -12,7 +12,6 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use super::handle::Tensor;
 use super::op::{Mask, Op, Saves};
 use crate::core::{DType, Meta};
-use crate::device::Array;
 use crate::error::Result;
 
 /// A Python callable or a native function that sees a gradient and may replace it.
@@ -61,8 +60,8 @@ impl std::ops::Deref for Edges {
 pub enum Saved {
     /// Input `.1`: the very tensor, with its Python object.
     Input(Tensor, u8, u32),
-    /// Output `.1`, kept as an array: the tensor itself would own this node, a cycle.
-    Output(Array, u8, u32),
+    /// Output `.1`, kept as an alias outside the graph: the tensor itself would own this node, a cycle.
+    Output(Tensor, u8, u32),
 }
 
 /// What ops save, inline up to two (the usual case).
@@ -200,7 +199,8 @@ impl<O: Op> Node<O> {
             }
             for (i, t) in outs.iter().enumerate() {
                 if saves.output(i) {
-                    saved.push(Saved::Output(t.array().clone(), i as u8, t.array().storage.version() + pending));
+                    let alias = Tensor::new(t.array().clone());
+                    saved.push(Saved::Output(alias, i as u8, t.array().storage.version() + pending));
                 }
             }
         }
@@ -297,14 +297,13 @@ impl Saved {
     pub fn what(&self) -> String {
         match self {
             Saved::Input(t, ..) => format!("its saved input, {} {}", t.dtype().name(), tuple(t.shape())),
-            Saved::Output(a, ..) => format!("its saved output, {} {}", a.dtype.name(), tuple(a.shape())),
+            Saved::Output(t, ..) => format!("its saved output, {} {}", t.dtype().name(), tuple(t.shape())),
         }
     }
 
     pub fn dtype(&self) -> DType {
         match self {
-            Saved::Input(t, ..) => t.dtype(),
-            Saved::Output(a, ..) => a.dtype,
+            Saved::Input(t, ..) | Saved::Output(t, ..) => t.dtype(),
         }
     }
 }

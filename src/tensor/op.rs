@@ -4,6 +4,7 @@
 use std::rc::Rc;
 
 use super::handle::Tensor;
+use super::mode;
 use super::node::{Node, Saved, SavedList};
 use crate::bail;
 use crate::core::{Layout, Meta};
@@ -118,6 +119,14 @@ pub trait Op: Send + Sync + 'static {
         bail!(NotImplemented, "{}: not implemented for the CPU", self.name())
     }
 
+    /// The result, where the op knows a way to it that is shorter than `infer`, fresh memory and `cpu`. It refuses nothing:
+    /// what is not plain is None.
+    #[inline]
+    fn direct(&self, x: &[&Tensor]) -> Option<Tensor> {
+        let _ = x;
+        None
+    }
+
     /// Whether `cpu` may write its output over input 0 (same shape and dtype, read before written). Ops that
     /// may not compute aside and copy when used in place.
     fn aliases(&self) -> bool {
@@ -186,20 +195,22 @@ impl<'a> Context<'a> {
         Err(self.missing(&saved))
     }
 
-    /// Saved output `i`, as the recorded result it was.
+    /// Saved output `i`: as the recorded result it was, where backward is recorded itself.
     #[inline]
     pub fn output_at(&self, i: usize) -> Result<Tensor> {
         let saved = self.node.saved.borrow();
         for s in saved.iter() {
             match s {
-                Saved::Output(a, at, version) if *at as usize == i => {
-                    if a.storage.version() != *version {
-                        return Err(self.changed(s, a.storage.version(), *version));
+                Saved::Output(alias, at, version) if *at as usize == i => {
+                    let array = alias.array();
+                    if array.storage.version() != *version {
+                        return Err(self.changed(s, array.storage.version(), *version));
                     }
-                    let t = Tensor::new(a.clone());
-                    if a.dtype.is_float() {
-                        t.set_history(self.node.clone(), i as u32);
+                    if !mode::grad_enabled() || !array.dtype.is_float() {
+                        return Ok(alias.clone());
                     }
+                    let t = Tensor::new(array.clone());
+                    t.set_history(self.node.clone(), i as u32);
                     return Ok(t);
                 }
                 _ => {}

@@ -1,12 +1,14 @@
 //! `impl Op` for every elementwise row: promotion, PyTorch's refusals, strides of the result, the kernel, and the
 //! derivative: one Map per gradient that is needed, then summed to its input's shape.
 
+mod direct;
+mod gradient;
+
 use super::formula::{Formula, Source};
 use crate::core::promote::Promotion;
 use crate::core::shape::broadcast;
-use crate::core::{Bool, DType, Layout, Meta, Number, Shape};
-use crate::cpu::map::{Call, Operand as Value, run};
-use crate::cpu::strided::Walk;
+use crate::core::{DType, Layout, Meta, Number, Shape};
+use crate::cpu::map::{Call, Operand as Value, any_zero, run};
 use crate::device::Array;
 use crate::error::Result;
 use crate::expr::MAX_INPUTS;
@@ -16,6 +18,8 @@ use crate::{bail, err};
 
 /// Numbers that a row may have.
 pub const PARAMS: usize = 2;
+/// Operands of a row that may be numbers.
+const NUMBERS: usize = 2;
 /// Operands of a Map at most: inputs, output, and gradients of rising order.
 const SLOTS: usize = 7;
 
@@ -66,10 +70,8 @@ impl Row {
 
 /// PyTorch's error for a number that the dtype cannot hold.
 pub fn numbers_fit(m: &Map, dtype: DType) -> Result<()> {
-    for slot in &m.slots[..m.count] {
-        if let Slot::Number(n) = *slot
-            && !n.fits(dtype)
-        {
+    for n in (0..m.slots.len()).filter_map(|k| m.number_at(k)) {
+        if !n.fits(dtype) {
             let name = match dtype {
                 DType::Bool => "bool",
                 DType::U8 => "uint8_t",
@@ -96,19 +98,22 @@ pub fn anything(_: &Map, _: DType) -> Result<()> {
 }
 
 #[derive(Clone, Copy)]
-pub enum Slot {
+enum Slot {
     Tensor,
-    Number(Number),
+    /// Place among the numbers.
+    Number(u8),
     Unused,
 }
 
-/// One call of a formula.
+/// One call of a formula. Small, since a recorded node holds it.
 #[derive(Clone)]
 pub struct Map {
     pub row: &'static Row,
     formula: Source,
-    pub slots: [Slot; SLOTS],
-    pub count: usize,
+    slots: [Slot; SLOTS],
+    pub count: u8,
+    /// One operand at least is a tensor.
+    numbers: [Number; NUMBERS],
     pub params: [Number; PARAMS],
     /// The dtype to compute in, where it is not found by promotion: gradients have that of the result.
     fixed: Option<DType>,
@@ -123,16 +128,26 @@ impl Map {
             row,
             formula: Source::Row(&row.value),
             slots: [Slot::Unused; SLOTS],
-            count: operands.len().min(SLOTS),
+            count: operands.len().min(SLOTS) as u8,
+            numbers: [Number::Int(0); NUMBERS],
             params: row.defaults,
             fixed: None,
             uniform: true,
         };
-        m.params[..params.len().min(PARAMS)].copy_from_slice(&params[..params.len().min(PARAMS)]);
-        let mut x = Inputs { list: [None; SLOTS], len: 0 };
+        for (to, &p) in m.params.iter_mut().zip(params) {
+            *to = p;
+        }
+        let mut x = Inputs::NONE;
+        let mut numbers = 0;
         for (slot, operand) in m.slots.iter_mut().zip(operands) {
             *slot = match *operand {
-                Operand::Number(n) => Slot::Number(n),
+                Operand::Number(n) => {
+                    if let Some(to) = m.numbers.get_mut(numbers) {
+                        *to = n;
+                    }
+                    numbers += 1;
+                    Slot::Number(numbers as u8 - 1)
+                }
                 Operand::Tensor(t) => {
                     x.push(t);
                     Slot::Tensor
@@ -143,11 +158,18 @@ impl Map {
         (m, x)
     }
 
+    /// Operand `k`, where it is a number.
+    #[inline]
     pub fn number_at(&self, k: usize) -> Option<Number> {
         match self.slots.get(k) {
-            Some(Slot::Number(n)) => Some(*n),
+            Some(&Slot::Number(at)) => self.numbers.get(at as usize).copied(),
             _ => None,
         }
+    }
+
+    #[inline]
+    fn slots(&self) -> &[Slot] {
+        &self.slots[..(self.count as usize).min(SLOTS)]
     }
 
     /// Bit k: operand k is a truth value.
@@ -171,14 +193,14 @@ impl Map {
     fn promoted<'m>(&self, mut x: impl Iterator<Item = &'m Meta>) -> DType {
         let mut p = Promotion::default();
         let masks = self.row.masks;
-        for (k, slot) in self.slots[..self.count].iter().enumerate() {
-            match slot {
-                Slot::Tensor => match x.next() {
+        for (k, slot) in self.slots().iter().enumerate() {
+            if let Slot::Tensor = slot {
+                match x.next() {
                     Some(m) if masks >> k & 1 == 0 => p.tensor(m.dtype, m.ndim()),
                     _ => {}
-                },
-                Slot::Number(n) if masks >> k & 1 == 0 => p.number(*n, mode::default_float()),
-                _ => {}
+                }
+            } else if let Some(n) = self.number_at(k).filter(|_| masks >> k & 1 == 0) {
+                p.number(n, mode::default_float());
             }
         }
         p.result().unwrap_or(DType::Bool)
@@ -211,9 +233,9 @@ impl Map {
     }
 
     /// Runs it as a user's call asks: fresh, over the first operand, or into `out=`.
+    #[inline]
     pub fn call(self, x: &Inputs, a: &Args) -> Result<Outs> {
-        let (list, n) = x.refs(self.row.name)?;
-        let x = &list[..n];
+        let x = x.tensors(self.row.name)?;
         if a.inplace {
             crate::tensor::apply::apply_inplace(self, x)?;
             return Ok(Outs::This);
@@ -225,74 +247,49 @@ impl Map {
         Outs::one(apply(self, x))
     }
 
+    #[inline]
     pub fn apply(self, x: &Inputs) -> Result<Tensor> {
-        let (list, n) = x.refs(self.row.name)?;
-        apply(self, &list[..n])
+        let x = x.tensors(self.row.name)?;
+        apply(self, x)
     }
 
     /// The position among the tensors of operand `k`.
     fn tensor_index(&self, k: usize) -> usize {
         self.slots[..k].iter().filter(|s| matches!(s, Slot::Tensor)).count()
     }
-
-    /// The gradient formula of operand `k`: its operands are those of this one, then its result (rows only), then `g`.
-    fn partial(&self, k: usize) -> Option<Partial> {
-        if self.row.is_value(&self.formula) {
-            let f = self.row.grads.get(k)?.as_ref()?;
-            return Some(Partial { formula: Source::Row(f), from: None, result: Some(self.count), g: self.count + 1 });
-        }
-        let d = self.formula.partial(k, self.count);
-        let from = Some(d.from.clone());
-        Some(Partial { formula: Source::Derived(d), from, result: None, g: self.count })
-    }
-}
-
-struct Partial {
-    formula: Source,
-    /// What each operand of the formula is; None: they count up.
-    from: Option<Vec<u8>>,
-    /// Where the forward result stands.
-    result: Option<usize>,
-    g: usize,
-}
-
-impl Partial {
-    /// Bit k: operand k of the differentiated formula, its result or `g` is needed.
-    fn uses(&self) -> u32 {
-        let own = self.formula.facts().uses;
-        match &self.from {
-            None => own,
-            Some(from) => from.iter().fold(0, |m, &k| m | 1 << k),
-        }
-    }
 }
 
 /// The tensors of a call, in order.
 pub struct Inputs<'a> {
-    list: [Option<&'a Tensor>; SLOTS],
+    /// Entries past the count repeat the first.
+    list: Option<[&'a Tensor; SLOTS]>,
     len: usize,
 }
 
 impl<'a> Inputs<'a> {
+    const NONE: Inputs<'a> = Inputs { list: None, len: 0 };
+
+    #[inline]
     fn push(&mut self, t: &'a Tensor) {
-        if let Some(slot) = self.list.get_mut(self.len) {
-            *slot = Some(t);
+        if let Some(slot) = self.list.get_or_insert([t; SLOTS]).get_mut(self.len) {
+            *slot = t;
             self.len += 1;
         }
     }
 
-    /// The tensors; entries past the count repeat the first.
     #[inline]
-    fn refs(&self, name: &str) -> Result<([&'a Tensor; SLOTS], usize)> {
-        match self.list[0] {
-            Some(first) => Ok((std::array::from_fn(|i| self.list[i].unwrap_or(first)), self.len)),
+    fn tensors(&self, name: &str) -> Result<&[&'a Tensor]> {
+        match &self.list {
+            Some(list) => Ok(&list[..self.len.min(SLOTS)]),
             None => bail!(Type, "{name}(): at least one operand must be a tensor"),
         }
     }
 
+    #[inline]
     fn uniform(&self) -> bool {
-        let Some(first) = self.list[0] else { return true };
-        self.list[1..self.len.max(1)].iter().flatten().all(|t| t.dtype() == first.dtype() && t.shape() == first.shape())
+        let Some(list) = &self.list else { return true };
+        let (first, rest) = (list[0].meta(), &list[1..self.len.clamp(1, SLOTS)]);
+        rest.iter().all(|t| t.dtype() == first.dtype && t.layout().shape == first.layout.shape)
     }
 }
 
@@ -358,6 +355,11 @@ impl Op for Map {
         Ok(Meta::new(layout, dtype, first.device))
     }
 
+    #[inline]
+    fn direct(&self, x: &[&Tensor]) -> Option<Tensor> {
+        self.small(x)
+    }
+
     fn cpu(&self, x: &[&Array], out: &[Array]) -> Result<()> {
         let out = &out[0];
         let compute = if self.out_mask() { self.compute(x.iter().map(|a| &a.meta)) } else { out.dtype };
@@ -368,10 +370,10 @@ impl Op for Map {
         let mut values = [Value::Unused; MAX_INPUTS];
         let mut wide = 0;
         let mut tensors = x.iter();
-        for (k, slot) in self.slots[..self.count].iter().enumerate() {
+        for (k, slot) in self.slots().iter().enumerate() {
             let needed = facts.uses >> k & 1 == 1;
-            values[k] = match slot {
-                Slot::Tensor => match tensors.next() {
+            values[k] = match (slot, self.number_at(k)) {
+                (Slot::Tensor, _) => match tensors.next() {
                     Some(a) if needed => {
                         // A 0-d tensor stands for a number, beside halves as well.
                         if self.row.wide && a.ndim() == 0 && out.ndim() > 0 {
@@ -381,7 +383,7 @@ impl Op for Map {
                     }
                     _ => Value::Unused,
                 },
-                Slot::Number(n) if needed => Value::Number(if self.row.wide { *n } else { n.cast(compute) }),
+                (_, Some(n)) if needed => Value::Number(if self.row.wide { n } else { n.cast(compute) }),
                 _ => Value::Unused,
             };
         }
@@ -391,7 +393,7 @@ impl Op for Map {
         let cost = if compute == DType::F64 { 2.0 * facts.cost } else { facts.cost };
         let call =
             Call { code, compute, masks: self.masks(), wide, out_mask: self.out_mask(), params: &self.params, cost };
-        run(&call, &values[..self.count], out);
+        run(&call, &values[..self.slots().len()], out);
         Ok(())
     }
 
@@ -402,15 +404,17 @@ impl Op for Map {
     fn saves(&self, needs: Mask) -> Saves {
         let mut saves = if self.uniform { Saves::NONE } else { Saves::META };
         let mut index = 0;
-        for k in 0..self.count {
-            if !matches!(self.slots[k], Slot::Tensor) {
+        for (k, slot) in self.slots().iter().enumerate() {
+            if !matches!(slot, Slot::Tensor) {
                 continue;
             }
             if needs.has(index)
                 && let Some(p) = self.partial(k)
             {
                 let uses = p.uses();
-                for j in (0..self.count).filter(|j| uses >> j & 1 == 1 && matches!(self.slots[*j], Slot::Tensor)) {
+                for j in
+                    (0..self.slots().len()).filter(|j| uses >> j & 1 == 1 && matches!(self.slots[*j], Slot::Tensor))
+                {
                     saves = saves.and(Saves::input_at(self.tensor_index(j)));
                 }
                 if p.result.is_some_and(|r| uses >> r & 1 == 1) {
@@ -431,8 +435,8 @@ impl Op for Map {
         let mut grads = [None, None, None];
         let mut more = Vec::new();
         let mut index = 0;
-        for k in 0..self.count {
-            if !matches!(self.slots[k], Slot::Tensor) {
+        for (k, slot) in self.slots().iter().enumerate() {
+            if !matches!(slot, Slot::Tensor) {
                 continue;
             }
             let grad = if c.needs(index) { self.grad(c, g, k, index)? } else { None };
@@ -449,65 +453,6 @@ impl Op for Map {
     }
 }
 
-impl Map {
-    /// The gradient of operand `k`, tensor `index`.
-    fn grad(&self, c: &Context, g: &Tensor, k: usize, index: usize) -> Result<Option<Tensor>> {
-        let Some(p) = self.partial(k) else { bail!(Runtime, "derivative for {} is not implemented", self.row.name) };
-        let facts = p.formula.facts();
-        let source = |j: usize| p.from.as_ref().map_or(j, |f| f[j] as usize);
-        let grad = if facts.is_zero && self.masks() >> k & 1 == 1 {
-            return Ok(None);
-        } else if facts.is_zero {
-            Tensor::new(Array::zeros(g.meta().contiguous(g.layout().shape.clone()))?)
-        } else if facts.is_input.map(source) == Some(p.g) {
-            g.clone()
-        } else {
-            let count = p.from.as_ref().map_or(p.g + 1, Vec::len);
-            if count > SLOTS {
-                bail!(NotImplemented, "{}: derivatives of this order are not implemented", self.row.name);
-            }
-            let mut m = Map {
-                row: self.row,
-                formula: p.formula.clone(),
-                slots: [Slot::Unused; SLOTS],
-                count,
-                params: self.params,
-                fixed: Some(g.dtype()),
-                uniform: false,
-            };
-            let mut owned: [Option<Tensor>; SLOTS] = [const { None }; SLOTS];
-            for j in (0..count).filter(|j| facts.uses >> j & 1 == 1) {
-                let from = source(j);
-                let tensor = if from == p.g {
-                    g.clone()
-                } else if Some(from) == p.result {
-                    c.output()?
-                } else {
-                    match self.slots[from] {
-                        Slot::Tensor => c.input(self.tensor_index(from))?,
-                        other => {
-                            m.slots[j] = other;
-                            continue;
-                        }
-                    }
-                };
-                m.slots[j] = Slot::Tensor;
-                owned[j] = Some(tensor);
-            }
-            let mut x = Inputs { list: [None; SLOTS], len: 0 };
-            owned.iter().flatten().for_each(|t| x.push(t));
-            m.uniform = x.uniform();
-            m.apply(&x)?
-        };
-        if self.uniform {
-            return Ok(Some(grad));
-        }
-        let meta = c.meta(index)?;
-        let grad = grad.sum_to(meta.shape())?;
-        Ok(Some(if grad.dtype() == meta.dtype { grad } else { grad.to_dtype(meta.dtype)? }))
-    }
-}
-
 /// The layout of the result of one input: its own strides where it is dense.
 #[inline]
 fn elementwise_of_one(x: &Layout) -> Layout {
@@ -521,24 +466,8 @@ fn elementwise_of_one(x: &Layout) -> Layout {
 fn check_divisor(v: Value) -> Result<()> {
     let zero = match v {
         Value::Number(n) => n.is_zero(),
-        Value::Array(a) => match a.dtype {
-            DType::Bool => any_zero::<Bool>(a, |v| !v.get()),
-            DType::U8 => any_zero::<u8>(a, |v| v == 0),
-            DType::I32 => any_zero::<i32>(a, |v| v == 0),
-            DType::I64 => any_zero::<i64>(a, |v| v == 0),
-            _ => false,
-        },
+        Value::Array(a) => any_zero(a),
         Value::Unused => false,
     };
     if zero { Err(err!(Runtime, "ZeroDivisionError").hint("an integer tensor was divided by zero")) } else { Ok(()) }
-}
-
-fn any_zero<T: crate::core::Element>(a: &Array, is_zero: fn(T) -> bool) -> bool {
-    let walk = Walk::new(a.shape(), [a.strides()]);
-    let mut found = false;
-    walk.elements(0..walk.numel(), |[at], _| {
-        // SAFETY: the walk stays inside the layout.
-        found |= is_zero(unsafe { a.ptr::<T>().wrapping_offset(at).read() });
-    });
-    found
 }

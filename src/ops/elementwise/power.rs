@@ -4,11 +4,11 @@ use crate::bail;
 use crate::core::{DType, Number};
 use crate::elementwise;
 use crate::error::Result;
-use crate::ops::elementwise::map::{Map, Row, Slot};
+use crate::ops::elementwise::map::{Map, Row};
 use crate::tensor::Operand;
 
 fn no_negative_integers(m: &Map, dtype: DType) -> Result<()> {
-    if let Slot::Number(n) = m.slots[1]
+    if let Some(n) = m.number_at(1)
         && !dtype.is_float()
         && n.to_i64() < 0
     {
