@@ -17,9 +17,10 @@ pub struct Layout {
 pub fn contiguous_strides(shape: &[usize]) -> Strides {
     let mut strides = Strides::filled(1, shape.len());
     let mut acc = 1isize;
-    for (s, &n) in strides.iter_mut().zip(shape).rev() {
-        *s = acc;
-        acc = acc.wrapping_mul(n.max(1) as isize);
+    let s = &mut strides[..shape.len()];
+    for i in (0..s.len()).rev() {
+        s[i] = acc;
+        acc = acc.wrapping_mul(shape[i].max(1) as isize);
     }
     strides
 }
@@ -42,13 +43,14 @@ impl Layout {
 
     #[inline]
     pub fn is_contiguous(&self) -> bool {
+        let (shape, strides) = (&self.shape[..], &self.strides[..]);
         let mut acc = 1isize;
-        for (&n, &s) in self.shape.iter().zip(self.strides.iter()).rev() {
-            if n != 1 {
-                if s != acc {
+        for i in (0..shape.len().min(strides.len())).rev() {
+            if shape[i] != 1 {
+                if strides[i] != acc {
                     return self.numel() == 0;
                 }
-                acc *= n as isize;
+                acc *= shape[i] as isize;
             }
         }
         true
@@ -76,6 +78,9 @@ impl Layout {
     /// provably free of overlap counts as overlapping only where a stride is 0 or smaller than the
     /// extent of the dims below it.
     pub fn overlaps_itself(&self) -> bool {
+        if self.is_contiguous() {
+            return false;
+        }
         let mut dims: Vec<usize> = (0..self.ndim()).filter(|&d| self.shape[d] > 1).collect();
         dims.sort_by_key(|&d| self.strides[d]);
         let mut extent = 0isize;

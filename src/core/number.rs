@@ -2,7 +2,10 @@
 
 use super::dtype::{Category, DType, f64_to_i64};
 
+/// Its tag takes a word, so that a copy is two words: one with a byte for a tag is copied in parts that overlap, which stalls
+/// where it was just written.
 #[derive(Debug, Clone, Copy, PartialEq)]
+#[repr(u64)]
 pub enum Number {
     Bool(bool),
     Int(i64),

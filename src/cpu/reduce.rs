@@ -3,6 +3,8 @@
 //! Where a reduced dim is the fastest in memory, each result is the fold of a stream of elements; else results are columns
 //! that rows are added to. `fold.rs` fixes the order of either.
 
+use std::mem::MaybeUninit;
+
 use super::fold::{self, All, Any, BLOCK, Fold, Max, Min, Pairs, ROWS, Squares, Sum};
 use super::strided::{Raw, Walk};
 use super::threads;
@@ -65,8 +67,9 @@ impl<S> Stream<'_, S> {
             // SAFETY: elements of x; S is A.
             return unsafe { fold::row(self.x.at(self.at + from as isize).cast::<A>(), to - from, f) };
         }
-        let mut tile = [A::default(); BLOCK];
-        let y = tile.as_mut_ptr();
+        // Filled as far as it is read: zeros would cost more than most sums.
+        let mut tile = MaybeUninit::<[A; BLOCK]>::uninit();
+        let y: *mut A = tile.as_mut_ptr().cast();
         let mut pairs = Pairs::new(f);
         let mut start = from;
         loop {
@@ -217,8 +220,9 @@ impl<S, F, G> Columns<'_, S, F, G> {
     {
         let step = self.p.kept.steps()[0];
         let by = self.p.reduced.steps()[0];
-        let mut tile = [A::default(); COLS];
-        let mut add = |range: std::ops::Range<usize>, acc: *mut A| {
+        let mut tile = MaybeUninit::<[A; COLS]>::uninit();
+        let tile: *mut A = tile.as_mut_ptr().cast();
+        let add = |range: std::ops::Range<usize>, acc: *mut A| {
             self.p.reduced.pieces(range, |[row], _, len| {
                 let x = self.p.x.at(at + row);
                 if S::SAME && step == 1 {
@@ -226,8 +230,8 @@ impl<S, F, G> Columns<'_, S, F, G> {
                 }
                 for r in 0..len as isize {
                     // SAFETY: a row's elements, and the tile.
-                    unsafe { load::<S, A>(x.wrapping_offset(r * by), step, cols, tile.as_mut_ptr()) };
-                    (self.add)(tile.as_ptr(), 0, 1, place, cols, acc);
+                    unsafe { load::<S, A>(x.wrapping_offset(r * by), step, cols, tile) };
+                    (self.add)(tile.cast_const(), 0, 1, place, cols, acc);
                 }
             });
         };

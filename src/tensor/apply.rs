@@ -20,10 +20,7 @@ use crate::error::{Kind, Result};
 /// Runs an op with one output.
 #[inline]
 pub fn apply<O: Op>(op: O, x: &[&Tensor]) -> Result<Tensor> {
-    let out = match op.direct(x) {
-        Some(out) => out,
-        None => run(&op, x)?,
-    };
+    let out = result(&op, x)?;
     let needs = needs(x);
     if needs.0 != 0 && op.differentiable() && out.dtype().is_float() {
         let node = Node::record(op, x, std::slice::from_ref(&out), needs, 0)?;
@@ -54,6 +51,10 @@ pub fn apply_inplace<O: Op>(op: O, x: &[&Tensor]) -> Result<()> {
     let needs = needs(x);
     let record = needs.0 != 0 && op.differentiable();
     views::check_writable(op.name(), target)?;
+    if !record && op.direct_over(x) {
+        target.bump_version();
+        return Ok(());
+    }
     let meta = with_metas(x, |m| op.infer(m))?;
     check_inplace_meta(&op, &meta, target)?;
     others.iter().try_for_each(|t| check_overlap(target, t))?;
@@ -64,7 +65,7 @@ pub fn apply_inplace<O: Op>(op: O, x: &[&Tensor]) -> Result<()> {
         if op.aliases() && meta.dtype == target.dtype() {
             compute(&op, inputs, std::slice::from_ref(target.array()))?;
         } else {
-            let fresh = run(&op, inputs)?;
+            let fresh = result(&op, inputs)?;
             cpu::copy::copy(fresh.array(), target.array())?;
         }
         let node = if record {
@@ -99,7 +100,7 @@ pub fn apply_out<O: Op>(op: O, x: &[&Tensor], out: &Tensor) -> Result<()> {
     if meta.dtype == out.dtype() && !overlaps && (out.layout().strides == meta.layout.strides || op.aliases()) {
         compute(&op, x, std::slice::from_ref(out.array()))?;
     } else {
-        let fresh = run(&op, x)?;
+        let fresh = result(&op, x)?;
         cpu::copy::copy(fresh.array(), out.array())?;
     }
     out.bump_version();
@@ -237,12 +238,21 @@ fn with_arrays<R>(x: &[&Tensor], f: impl FnOnce(&[&Array]) -> R) -> R {
     }
 }
 
-fn run(op: &dyn Op, x: &[&Tensor]) -> Result<Tensor> {
-    if let Some(first) = x.first()
-        && let Some(layout) = op.view(first.layout())
-    {
-        return Ok(alias(first, first.array().with_layout(layout?)));
+/// The result alone: by the op's own short way, as a view, or computed into fresh memory.
+#[inline]
+fn result<O: Op>(op: &O, x: &[&Tensor]) -> Result<Tensor> {
+    if let Some(out) = op.direct(x) {
+        return Ok(out);
     }
+    if let Some(&of) = x.first()
+        && let Some(layout) = op.view(of.layout())
+    {
+        return Ok(alias(of, of.array().with_layout(layout?)));
+    }
+    run(op, x)
+}
+
+fn run(op: &dyn Op, x: &[&Tensor]) -> Result<Tensor> {
     let meta = with_metas(x, |m| op.infer(m))?;
     let out = Array::empty(meta).map_err(|e| named(op, e))?;
     compute(op, x, std::slice::from_ref(&out))?;
@@ -250,6 +260,7 @@ fn run(op: &dyn Op, x: &[&Tensor]) -> Result<Tensor> {
 }
 
 /// A view of `of` over `array`.
+#[inline]
 pub fn alias(of: &Tensor, array: Array) -> Tensor {
     let out = Tensor::new(array);
     let kind = if mode::grad_enabled() { ViewKind::Recorded } else { ViewKind::NoGrad };

@@ -64,38 +64,55 @@ pub enum Saved {
     Output(Tensor, u8, u32),
 }
 
-/// What ops save, inline up to two (the usual case).
-#[derive(Default)]
+/// What ops save, inline up to three.
 pub enum SavedList {
-    #[default]
-    Empty,
-    One(Saved),
-    Two(Saved, Saved),
+    Few([Option<Saved>; 3]),
     Heap(Vec<Saved>),
     /// Backward has run without `retain_graph`.
     Released,
 }
 
 impl SavedList {
+    const EMPTY: SavedList = SavedList::Few([None, None, None]);
+
     pub fn iter(&self) -> impl Iterator<Item = &Saved> {
-        let (a, b, rest): (Option<&Saved>, Option<&Saved>, &[Saved]) = match self {
-            SavedList::Empty | SavedList::Released => (None, None, &[]),
-            SavedList::One(a) => (Some(a), None, &[]),
-            SavedList::Two(a, b) => (Some(a), Some(b), &[]),
-            SavedList::Heap(v) => (None, None, v),
+        let (few, rest): (&[Option<Saved>], &[Saved]) = match self {
+            SavedList::Few(list) => (list, &[]),
+            SavedList::Heap(list) => (&[], list),
+            SavedList::Released => (&[], &[]),
         };
-        a.into_iter().chain(b).chain(rest)
+        few.iter().flatten().chain(rest)
     }
 
+    #[inline]
+    fn is_empty(&self) -> bool {
+        matches!(self, SavedList::Few([None, ..]))
+    }
+
+    #[inline]
     fn push(&mut self, s: Saved) {
-        *self = match std::mem::take(self) {
-            SavedList::Empty | SavedList::Released => SavedList::One(s),
-            SavedList::One(a) => SavedList::Two(a, s),
-            SavedList::Two(a, b) => SavedList::Heap(vec![a, b, s]),
-            SavedList::Heap(mut v) => {
-                v.push(s);
-                SavedList::Heap(v)
+        match self {
+            SavedList::Few(list) => match list.iter_mut().find(|place| place.is_none()) {
+                Some(place) => *place = Some(s),
+                None => {
+                    let few = std::mem::take(list);
+                    *self = SavedList::Heap(few.into_iter().flatten().chain([s]).collect());
+                }
+            },
+            SavedList::Heap(list) => list.push(s),
+            SavedList::Released => {}
+        }
+    }
+
+    /// Lets go of what it holds, without recursion.
+    #[inline]
+    fn clear(&mut self) {
+        match self {
+            SavedList::Few(list) => {
+                list.iter_mut().filter_map(Option::take).for_each(|s| discard(Garbage::Saved(s)));
             }
+            SavedList::Heap(list) => list.drain(..).for_each(|s| discard(Garbage::Saved(s))),
+            SavedList::Released => {}
         }
     }
 }
@@ -145,8 +162,21 @@ thread_local! {
 }
 
 enum Garbage {
-    Edge(#[expect(dead_code, reason = "held to be dropped")] Edge),
-    Saved(#[expect(dead_code, reason = "held to be dropped")] Saved),
+    Edge(Edge),
+    Saved(Saved),
+}
+
+impl Garbage {
+    /// Whether a node may die with it.
+    #[inline]
+    fn may_end_node(&self) -> bool {
+        let ends = |t: &Tensor| !t.is_leaf() || t.is_view();
+        match self {
+            Garbage::Edge(Edge::None) => false,
+            Garbage::Edge(Edge::Node(node, _)) => Rc::strong_count(node) == 1,
+            Garbage::Edge(Edge::Leaf(t)) | Garbage::Saved(Saved::Input(t, ..) | Saved::Output(t, ..)) => ends(t),
+        }
+    }
 }
 
 impl Node {
@@ -172,11 +202,11 @@ impl Node {
 
     /// Lets go of the saved tensors; a second backward will say so.
     pub fn release(&self) {
-        if matches!(*self.saved.borrow(), SavedList::Empty) {
-            return;
+        if !self.saved.borrow().is_empty() {
+            // Taken out first: what is dropped may look at this node again.
+            let mut old = self.saved.replace(SavedList::Released);
+            old.clear();
         }
-        let old = self.saved.replace(SavedList::Released);
-        drop_saved(old);
     }
 
     pub fn released(&self) -> bool {
@@ -190,7 +220,7 @@ impl<O: Op> Node<O> {
     #[inline]
     pub fn record(op: O, x: &[&Tensor], outs: &[Tensor], needs: Mask, pending: u32) -> Result<Rc<Node>> {
         let saves = op.saves(needs);
-        let mut saved = SavedList::Empty;
+        let mut saved = SavedList::EMPTY;
         if saves.any() {
             for (i, &t) in x.iter().enumerate() {
                 if saves.input(i) {
@@ -252,33 +282,25 @@ fn next_seq() -> u64 {
 impl<O: ?Sized> Drop for Node<O> {
     #[inline]
     fn drop(&mut self) {
-        let edges = std::mem::replace(self.edges.get_mut(), Edges::Heap(Vec::new()));
-        let saved = std::mem::take(self.saved.get_mut());
-        drop_saved(saved);
-        match edges {
-            Edges::Inline(n, e) => {
-                e.into_iter().take(n as usize).filter(Edge::is_some).for_each(|e| discard(Garbage::Edge(e)))
-            }
-            Edges::Heap(v) => v.into_iter().filter(Edge::is_some).for_each(|e| discard(Garbage::Edge(e))),
+        self.saved.get_mut().clear();
+        let edges = match self.edges.get_mut() {
+            Edges::Inline(n, e) => &mut e[..*n as usize],
+            Edges::Heap(v) => &mut v[..],
+        };
+        for e in edges {
+            discard(Garbage::Edge(std::mem::replace(e, Edge::None)));
         }
-    }
-}
-
-fn drop_saved(saved: SavedList) {
-    match saved {
-        SavedList::Empty | SavedList::Released => {}
-        SavedList::One(a) => discard(Garbage::Saved(a)),
-        SavedList::Two(a, b) => {
-            discard(Garbage::Saved(a));
-            discard(Garbage::Saved(b));
-        }
-        SavedList::Heap(v) => v.into_iter().for_each(|s| discard(Garbage::Saved(s))),
     }
 }
 
 /// Drops now, or leaves it to the drop that is under way above us: a chain of a million nodes needs no
 /// stack. The flag is set before anything is dropped, since a saved tensor owns its node.
+#[inline]
 fn discard(g: Garbage) {
+    if g.may_end_node() { discard_in_turn(g) } else { drop(g) }
+}
+
+fn discard_in_turn(g: Garbage) {
     // At thread exit the list may be gone; then plain recursion is all that is left.
     let Ok(nested) = DRAINING.try_with(|d| d.replace(true)) else { return drop(g) };
     if nested {

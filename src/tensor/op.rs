@@ -127,6 +127,13 @@ pub trait Op: Send + Sync + 'static {
         None
     }
 
+    /// As [`Op::direct`], over input 0; whether it was done.
+    #[inline]
+    fn direct_over(&self, x: &[&Tensor]) -> bool {
+        let _ = x;
+        false
+    }
+
     /// Whether `cpu` may write its output over input 0 (same shape and dtype, read before written). Ops that
     /// may not compute aside and copy when used in place.
     fn aliases(&self) -> bool {

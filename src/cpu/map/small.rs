@@ -45,12 +45,16 @@ impl Lanes {
 #[inline]
 fn bits(n: Number, dtype: DType) -> [u8; 8] {
     match (n, dtype) {
-        (Number::Float(v), DType::F32) => {
-            let [a, b, c, d] = (v as f32).to_ne_bytes();
-            [a, b, c, d, 0, 0, 0, 0]
-        }
+        (Number::Float(v), DType::F32) => float(v as f32),
+        (Number::Int(v), DType::F32) => float(v as f32),
         _ => element_bits(n, dtype),
     }
+}
+
+#[inline]
+fn float(v: f32) -> [u8; 8] {
+    let [a, b, c, d] = v.to_ne_bytes();
+    [a, b, c, d, 0, 0, 0, 0]
 }
 
 /// Whether `n` elements at `cost` nanoseconds each are computed sooner than handed to other threads.
@@ -63,7 +67,28 @@ pub fn fits(n: usize, cost: f32) -> bool {
 /// `Each`, and all those have `n` elements.
 #[inline]
 pub fn run(kernel: Kernel, dtype: DType, x: &[Lanes], params: &[Number], out: &Storage, gives: DType, n: usize) {
-    let (out, size) = (out.ptr(), gives.size());
+    // SAFETY: all operands have n lanes, and the memory n results, apart from them.
+    unsafe { run_to(kernel, dtype, x, params, out.ptr(), gives.size(), n) }
+}
+
+/// As [`run`], over `out`, a contiguous array of `dtype` that operands may be; whether it is small enough.
+#[inline]
+pub fn run_over(kernel: Kernel, dtype: DType, x: &[Lanes], params: &[Number], out: &Array, n: usize) -> bool {
+    if n > SMALL {
+        return false;
+    }
+    // A loop may not write what it reads.
+    let mut aside = MaybeUninit::<[u64; SMALL]>::uninit();
+    let from: *mut u8 = aside.as_mut_ptr().cast();
+    // SAFETY: as above; the result is copied when all is read.
+    unsafe {
+        run_to(kernel, dtype, x, params, from, dtype.size(), n);
+        std::ptr::copy_nonoverlapping(from, out.bytes_ptr(), n * dtype.size());
+    }
+    true
+}
+
+unsafe fn run_to(kernel: Kernel, dtype: DType, x: &[Lanes], params: &[Number], out: *mut u8, size: usize, n: usize) {
     let mut packed = [[0; 8]; MAX_PARAMS];
     for (p, &v) in packed.iter_mut().zip(params) {
         *p = bits(v, dtype);
@@ -82,7 +107,7 @@ pub fn run(kernel: Kernel, dtype: DType, x: &[Lanes], params: &[Number], out: &S
             *p = each;
         }
     }
-    // SAFETY: all operands have n lanes, those that are not read as well; the memory is apart from them.
+    // SAFETY: says the caller; what is not read has lanes as well.
     unsafe {
         if !same {
             kernel(&pointers, &packed, out, n);
@@ -94,7 +119,9 @@ pub fn run(kernel: Kernel, dtype: DType, x: &[Lanes], params: &[Number], out: &S
     }
 }
 
-/// By tiles, with the lanes that are the same for all elements spread out over one.
+/// By tiles, with the lanes that are the same for all elements spread out over one. Never inlined: reserving its stack costs
+/// more than a small call.
+#[inline(never)]
 #[expect(clippy::too_many_arguments, reason = "the parts of one loop")]
 unsafe fn tiled<const N: usize>(
     kernel: Kernel,

@@ -360,6 +360,11 @@ impl Op for Map {
         self.small(x)
     }
 
+    #[inline]
+    fn direct_over(&self, x: &[&Tensor]) -> bool {
+        self.small_over(x)
+    }
+
     fn cpu(&self, x: &[&Array], out: &[Array]) -> Result<()> {
         let out = &out[0];
         let compute = if self.out_mask() { self.compute(x.iter().map(|a| &a.meta)) } else { out.dtype };

@@ -2,7 +2,7 @@
 
 use super::check;
 use super::product::{cost, product, turned};
-use crate::core::Meta;
+use crate::core::{Meta, Shape};
 use crate::cpu::gemm::{Fused, matmul};
 use crate::device::Array;
 use crate::error::Result;
@@ -16,6 +16,8 @@ pub struct Linear {
     pub name: &'static str,
     /// Of W.
     pub ndim: usize,
+    /// The bias's shape, where it is not one entry per output.
+    pub bias: Option<Box<Shape>>,
 }
 
 impl Linear {
@@ -105,7 +107,7 @@ impl Op for Linear {
         if needs.has(1) {
             s = s.and(Saves::input_at(0));
         }
-        if needs.has(2) { s.and(Saves::META) } else { s }
+        s
     }
 
     fn vjp(&self, c: &Context, g: &Cotangents) -> Result<Grads> {
@@ -114,18 +116,15 @@ impl Op for Linear {
             c,
             || {
                 let w = c.input(1)?;
-                apply(Linear { rows: !self.rows, name: "mm", ndim: g.ndim() }, &[g, &w])
+                apply(Linear { rows: !self.rows, name: "mm", ndim: g.ndim(), bias: None }, &[g, &w])
             },
             || {
                 let x = matrix_of(&c.input(0)?)?;
                 let g = matrix_of(g)?;
                 if self.rows { product(&g, true, &x, false, 1.0) } else { product(&x, true, &g, false, 1.0) }
             },
-            || {
-                let b = c.meta(2)?;
-                // A bias of several dims belongs to a matrix; else g has at least its dims.
-                g.sum_to(b.shape())
-            },
+            // A bias of several dims belongs to a matrix; else g has at least its dims.
+            || g.sum_to(self.bias.as_deref().map_or(&g.shape()[g.ndim() - 1..], |shape| shape)),
         )
     }
 }

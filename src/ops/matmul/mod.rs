@@ -307,7 +307,7 @@ impl Tensor {
                 let flat = self.reshape(&[rows, self.shape()[n - 1]])?;
                 apply(Mv { t: false }, &[&flat, other])?.view_to(&self.shape()[..n - 1])
             }
-            (ndim, 2) => apply(Linear { rows: false, name: "mm", ndim }, &[self, other]),
+            (ndim, 2) => apply(Linear { rows: false, name: "mm", ndim, bias: None }, &[self, other]),
             (1, n) => batched(&self.unsqueeze_dims(&[0])?, other)?.squeeze_dims(&[n - 2]),
             _ => batched(self, other),
         }
@@ -324,8 +324,12 @@ impl Tensor {
             );
         }
         match (weight.ndim(), bias) {
-            (2, Some(b)) => apply(Linear { rows: true, name: "linear", ndim }, &[self, weight, b]),
-            (2, None) => apply(Linear { rows: true, name: "mm", ndim }, &[self, weight]),
+            (2, Some(b)) => {
+                let plain = b.shape() == &weight.shape()[..1];
+                let bias = if plain { None } else { Some(Box::new(b.layout().shape.clone())) };
+                apply(Linear { rows: true, name: "linear", ndim, bias }, &[self, weight, b])
+            }
+            (2, None) => apply(Linear { rows: true, name: "mm", ndim, bias: None }, &[self, weight]),
             (1, None) => self.matmul(weight),
             (n, _) => Err(err!(Runtime, "mat2 must be a matrix, got {n}-D tensor")
                 .hint("linear: weight has shape (out_features, in_features)")),

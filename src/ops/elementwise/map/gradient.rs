@@ -9,19 +9,24 @@ use crate::tensor::{Context, Tensor};
 
 pub struct Partial {
     formula: Source,
-    /// What each operand of the formula is; None: they count up.
-    from: Option<Vec<u8>>,
     /// Where the forward result stands.
     pub result: Option<usize>,
     g: usize,
 }
 
 impl Partial {
+    /// What each operand of the formula is; None: they count up.
+    fn from(&self) -> Option<&[u8]> {
+        match &self.formula {
+            Source::Row(_) => None,
+            Source::Derived(d) => Some(&d.from),
+        }
+    }
+
     /// Bit k: operand k of the differentiated formula, its result or `g` is needed.
     pub fn uses(&self) -> u32 {
-        let own = self.formula.facts().uses;
-        match &self.from {
-            None => own,
+        match self.from() {
+            None => self.formula.facts().uses,
             Some(from) => from.iter().fold(0, |m, &k| m | 1 << k),
         }
     }
@@ -33,18 +38,17 @@ impl Map {
         let count = self.slots().len();
         if self.row.is_value(&self.formula) {
             let f = self.row.grads.get(k)?.as_ref()?;
-            return Some(Partial { formula: Source::Row(f), from: None, result: Some(count), g: count + 1 });
+            return Some(Partial { formula: Source::Row(f), result: Some(count), g: count + 1 });
         }
-        let d = self.formula.partial(k, count);
-        let from = Some(d.from.clone());
-        Some(Partial { formula: Source::Derived(d), from, result: None, g: count })
+        Some(Partial { formula: Source::Derived(self.formula.partial(k, count)), result: None, g: count })
     }
 
     /// The gradient of operand `k`, tensor `index`.
     pub(super) fn grad(&self, c: &Context, g: &Tensor, k: usize, index: usize) -> Result<Option<Tensor>> {
         let Some(p) = self.partial(k) else { bail!(Runtime, "derivative for {} is not implemented", self.row.name) };
         let facts = p.formula.facts();
-        let source = |j: usize| p.from.as_ref().map_or(j, |f| f[j] as usize);
+        let from = p.from();
+        let source = |j: usize| from.map_or(j, |f| f[j] as usize);
         let grad = if facts.is_zero && self.masks() >> k & 1 == 1 {
             return Ok(None);
         } else if facts.is_zero {
@@ -52,7 +56,7 @@ impl Map {
         } else if facts.is_input.map(source) == Some(p.g) {
             g.clone()
         } else {
-            let count = p.from.as_ref().map_or(p.g + 1, Vec::len);
+            let count = from.map_or(p.g + 1, <[u8]>::len);
             if count > SLOTS {
                 bail!(NotImplemented, "{}: derivatives of this order are not implemented", self.row.name);
             }
