@@ -2,16 +2,17 @@
 
 use crate::bail;
 use crate::core::dtype::Category;
-use crate::core::shape::normalize_dims;
+use crate::core::shape::{normalize_dim, normalize_dims};
 use crate::core::{DType, Meta, Shape};
 use crate::cpu;
 use crate::device::Array;
 use crate::error::Result;
+use crate::ops::join::cat;
 use crate::tensor::def::Twins;
 use crate::tensor::{Args, Context, Cotangents, Grads, Mask, Op, OpDef, Operand, Outs, Saves, Tensor, apply, mode};
 
 /// The rows of this family.
-pub const ROWS: &[&OpDef] = &[&SUM, &MEAN, &ANY, &ALL, &VAR, &STD];
+pub const ROWS: &[&OpDef] = &[&SUM, &MEAN, &ANY, &ALL, &VAR, &STD, &CUMPROD];
 
 /// What a reduction runs over.
 #[derive(Debug, Clone)]
@@ -396,5 +397,92 @@ impl Op for Var {
         let by = 2.0 / (self.over.count() as f64 - self.correction);
         let apart = x.sub(&x.mean(&self.over.dims, true)?)?;
         Grads::one(self.over.kept(&g)?.mul_number(by)?.mul(&apart)?)
+    }
+}
+
+pub const CUMPROD: OpDef = OpDef {
+    schema: &["cumprod(Tensor self, int dim, *, dtype? dtype=None) -> Tensor"],
+    aliases: &[],
+    doc: "The product of each element along `dim` with all before it.\n\nIntegers and bool give int64 unless `dtype` says \
+          otherwise; `dtype` casts first. The gradient is exact where elements are 0.",
+    twins: Twins::BOTH,
+    call: |a| {
+        let x = a.t(0)?;
+        let dim = normalize_dim(a.int(1)?, x.ndim())?;
+        if a.inplace && a.opt_dtype(2).is_some_and(|d| d != x.dtype()) {
+            bail!(Runtime, "Bad in-place call: input tensor dtype and output tensor dtype should match");
+        }
+        if a.inplace && x.dtype() == DType::Bool {
+            bail!(NotImplemented, "\"cumprod_out_cpu\" not implemented for 'Bool'");
+        }
+        let default = if x.dtype().is_float() || a.inplace { x.dtype() } else { DType::I64 };
+        let y = apply(Scan { dim, backwards: false, first: 1.0 }, &[&x.to_dtype(a.opt_dtype(2).unwrap_or(default))?])?;
+        if a.inplace {
+            x.copy_from(&y)?;
+            return Ok(Outs::This);
+        }
+        Ok(y.into())
+    },
+    samples: &[
+        "u(4), 0",
+        "u(2, 3), 1",
+        "u(2, 3, 4), -2",
+        "u(3, 2).t(), 0",
+        "u(), 0",
+        "u(0, 3), 0",
+        "edges(2.0, 0.0, 3.0, 0.0, 4.0), 0",
+        "u(2, 3), 0, dtype=float64",
+        "u(2, 3), 2",
+    ],
+};
+
+/// `y[i] = a[i] y[i - 1] + b[i]` along a dim, from `first` on. Inputs: a, and b if it is not 0. Its gradient is such a
+/// recurrence the other way, so that derivatives of any order are.
+struct Scan {
+    dim: usize,
+    backwards: bool,
+    first: f64,
+}
+
+impl Scan {
+    /// `x` moved one place on in the order of the scan, `first` coming in.
+    fn shifted(&self, x: &Tensor, backwards: bool, first: f64) -> Result<Tensor> {
+        if x.ndim() == 0 {
+            return x.mul_number(0.0)?.add_number(first);
+        }
+        let n = x.shape()[self.dim];
+        if n == 0 {
+            return Ok(x.clone());
+        }
+        let kept = x.narrow(self.dim, if backwards { 1 } else { 0 }, n - 1)?;
+        let mut shape: Shape = x.shape().into();
+        shape[self.dim] = 1;
+        let edge = Array::empty(x.meta().contiguous(shape))?;
+        cpu::copy::fill(&edge, first.into());
+        let edge = Tensor::new(edge);
+        cat(&if backwards { [&kept, &edge] } else { [&edge, &kept] }, self.dim)
+    }
+}
+
+impl Op for Scan {
+    fn name(&self) -> &'static str {
+        "cumprod"
+    }
+    fn infer(&self, x: &[&Meta]) -> Result<Meta> {
+        Ok(x[0].contiguous(x[0].shape().into()))
+    }
+    fn cpu(&self, x: &[&Array], out: &[Array]) -> Result<()> {
+        cpu::reduce::scan(x[0], x.get(1).copied(), self.dim, self.backwards, self.first, &out[0]);
+        Ok(())
+    }
+    fn saves(&self, _: Mask) -> Saves {
+        Saves::input_at(0).and(Saves::OUTPUT)
+    }
+    /// db solves the recurrence of g backwards, with a one place on; da = db times the value that a multiplied.
+    fn vjp(&self, c: &Context, g: &Cotangents) -> Result<Grads> {
+        let onward = self.shifted(&c.input(0)?, !self.backwards, 0.0)?;
+        let back = Scan { dim: self.dim, backwards: !self.backwards, first: 0.0 };
+        let db = apply(back, &[&onward, g.one()?])?;
+        Grads::two(c, || db.mul(&self.shifted(&c.output()?, self.backwards, self.first)?), || Ok(db.clone()))
     }
 }

@@ -768,6 +768,18 @@ class Tensor:
     def std(self, *dim: _int | Tensor, correction: Number | Tensor | None = None, keepdim: _bool = False) -> Tensor: ...
     @overload
     def std(self, dim: _int | Sequence[_int | Tensor] | None = None, correction: Number | Tensor | None = None, keepdim: _bool = False) -> Tensor: ...
+    def cumprod(self, dim: _int | Tensor, *, dtype: _dtype | type[_float | _bool] | None = None) -> Tensor:
+        """The product of each element along `dim` with all before it.
+
+        Integers and bool give int64 unless `dtype` says otherwise; `dtype` casts first. The gradient is exact where
+        elements are 0.
+        """
+    def cumprod_(self, dim: _int | Tensor, *, dtype: _dtype | type[_float | _bool] | None = None) -> Tensor:
+        """The product of each element along `dim` with all before it.
+
+        Integers and bool give int64 unless `dtype` says otherwise; `dtype` casts first. The gradient is exact where
+        elements are 0.
+        """
     def where(self, condition: Tensor, other: Tensor | Number) -> Tensor:
         """Elements of `self` where `condition` is true, else of `other`."""
     @overload
@@ -879,6 +891,10 @@ class Tensor:
         """e to the power of each element."""
     def exp_(self) -> Tensor:
         """e to the power of each element."""
+    def expm1(self) -> Tensor:
+        """e to the power of each element, less 1; exact near 0."""
+    def expm1_(self) -> Tensor:
+        """e to the power of each element, less 1; exact near 0."""
     def log(self) -> Tensor:
         """The natural logarithm of each element; negative elements give NaN."""
     def log_(self) -> Tensor:

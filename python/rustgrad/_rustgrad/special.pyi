@@ -18,3 +18,5 @@ def softmax(input: Tensor, dim: _int | Tensor, dtype: _dtype | type[_float | _bo
     """
 def log_softmax(input: Tensor, dim: _int | Tensor, *, dtype: _dtype | type[_float | _bool] | None = None, out: Tensor | None = None) -> Tensor:
     """The logarithm of softmax along `dim`, without its rounding; `dtype` casts first."""
+def expm1(input: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """e to the power of each element, less 1; exact near 0."""

@@ -584,6 +584,18 @@ def std(input: Tensor, unbiased: _bool = True) -> Tensor:
 def std(input: Tensor, dim: _int | Sequence[_int | Tensor] | None, unbiased: _bool = True, keepdim: _bool = False, *, out: Tensor | None = None) -> Tensor: ...
 @overload
 def std(input: Tensor, dim: _int | Sequence[_int | Tensor] | None = None, *, correction: Number | Tensor | None = None, keepdim: _bool = False, out: Tensor | None = None) -> Tensor: ...
+def cumprod(input: Tensor, dim: _int | Tensor, *, dtype: _dtype | type[_float | _bool] | None = None, out: Tensor | None = None) -> Tensor:
+    """The product of each element along `dim` with all before it.
+
+    Integers and bool give int64 unless `dtype` says otherwise; `dtype` casts first. The gradient is exact where
+    elements are 0.
+    """
+def cumprod_(input: Tensor, dim: _int | Tensor, *, dtype: _dtype | type[_float | _bool] | None = None) -> Tensor:
+    """The product of each element along `dim` with all before it.
+
+    Integers and bool give int64 unless `dtype` says otherwise; `dtype` casts first. The gradient is exact where
+    elements are 0.
+    """
 @overload
 def where(condition: Tensor, self: Tensor, other: Tensor, *, out: Tensor | None = None) -> Tensor:
     """Elements of `self` where `condition` is true, else of `other`."""
@@ -698,6 +710,10 @@ def exp(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """e to the power of each element."""
 def exp_(input: Tensor) -> Tensor:
     """e to the power of each element."""
+def expm1(input: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """e to the power of each element, less 1; exact near 0."""
+def expm1_(input: Tensor) -> Tensor:
+    """e to the power of each element, less 1; exact near 0."""
 def log(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """The natural logarithm of each element; negative elements give NaN."""
 def log_(input: Tensor) -> Tensor:

@@ -167,7 +167,7 @@ fn tile_programs_give_the_bits_of_compiled_loops() {
 #[test]
 fn rows_read_well() {
     for row in rows() {
-        assert!(row.inputs <= 3 && row.name.chars().all(|c| c.is_ascii_lowercase() || c == '_'));
+        assert!(row.inputs <= 3 && row.name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_'));
         assert!(Graph::is_mask(&row.value.facts().graph) == row.out_mask, "{}", row.name);
     }
     assert_eq!(super::select::where_::ROW.name, "where");

@@ -39,6 +39,12 @@ elementwise! { DEFS, ROWS;
         grad(y, g): [g * y],
         samples: ["u(2, 3)", "u(3, 2).t()", "u(6)[::2]", "edges(0.0, 88.8, -104.0, INF, -INF, NAN)"],
     }
+    /// e to the power of each element, less 1; exact near 0.
+    expm1(x) float aliases ["special.expm1"] {
+        value: x.expm1(),
+        grad(y, g): [g * (y + 1.0)],
+        samples: ["u(2, 3)", "u(3, 2).t()", "u(6)[::2]", "edges(0.0, -0.0, 1e-8, 88.8, -104.0, INF, -INF, NAN)"],
+    }
     /// The natural logarithm of each element; negative elements give NaN.
     log(x) float {
         value: x.log(),
