@@ -412,7 +412,7 @@ pub const CUMPROD: OpDef = OpDef {
         if a.inplace && a.opt_dtype(2).is_some_and(|d| d != x.dtype()) {
             bail!(Runtime, "Bad in-place call: input tensor dtype and output tensor dtype should match");
         }
-        if a.inplace && x.dtype() == DType::Bool {
+        if a.inplace && x.dtype() == DType::Bool && x.ndim() > 0 && x.numel() > 0 {
             bail!(NotImplemented, "\"cumprod_out_cpu\" not implemented for 'Bool'");
         }
         let default = if x.dtype().is_float() || a.inplace { x.dtype() } else { DType::I64 };
