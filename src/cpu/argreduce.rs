@@ -1,6 +1,8 @@
 //! Extrema with their place: the largest or smallest element along one dim, and the first index that has it. NaN wins, the
 //! first one if there are several. The value is found first, at full speed; its place is then looked for in one block.
 
+use std::mem::MaybeUninit;
+
 use super::fold::{self, BLOCK, Fold, Max, Min};
 use super::strided::{Raw, Walk};
 use super::threads;
@@ -137,16 +139,18 @@ fn search<S: Widen<A>, A: Acc + PartialOrd, F: Fold<A>, const LARGEST: bool>(
 /// The extremum of one row, and where it is.
 fn row<S: Widen<A>, A: Acc + PartialOrd, F: Fold<A>>(x: Raw<S>, at: isize, p: &Plan, f: F) -> (A, usize) {
     let in_place = S::SAME && p.step == 1;
-    let mut tile = [A::default(); BLOCK];
-    let mut block = |i: usize| {
+    // Filled as far as it is read: zeros would cost more than a short row.
+    let mut tile = MaybeUninit::<[A; BLOCK]>::uninit();
+    let tile: *mut A = tile.as_mut_ptr().cast();
+    let block = |i: usize| {
         let n = BLOCK.min(p.n - i);
         let start = x.at(at + i as isize * p.step);
         if in_place {
             return (start.cast::<A>().cast_const(), n);
         }
         // SAFETY: n elements of x, and of the tile.
-        unsafe { load::<S, A>(start, p.step, n, tile.as_mut_ptr()) };
-        (tile.as_ptr(), n)
+        unsafe { load::<S, A>(start, p.step, n, tile) };
+        (tile.cast_const(), n)
     };
     let mut best = f.init();
     let mut first = 0;

@@ -256,15 +256,23 @@ unsafe fn lanes<A: Copy, F: Fold<A>, const L: usize>(x: *const A, n: usize, f: F
         }
         i += L;
     }
-    if whole < n {
-        // A padded chunk instead of a scalar tail.
+    // A padded chunk instead of a scalar tail.
+    if whole == 0 {
         let mut t = [f.pad(); L];
-        for l in 0..n - whole {
-            // SAFETY: whole + l < n.
-            t[l] = unsafe { *x.add(whole + l) };
+        for l in 0..n {
+            // SAFETY: l < n.
+            t[l] = unsafe { *x.add(l) };
         }
         for l in 0..L {
             a[l] = f.add(a[l], t[l]);
+        }
+    } else if whole < n {
+        // The last L elements, less those already seen.
+        let seen = L - (n - whole);
+        for l in 0..L {
+            // SAFETY: n - L + l < n.
+            let v = unsafe { *x.add(n - L + l) };
+            a[l] = f.add(a[l], if l < seen { f.pad() } else { v });
         }
     }
     tree(&a, f)
@@ -310,20 +318,46 @@ unsafe fn rows_body<A: Copy, F: Fold<A>>(
     y_stride: isize,
     f: F,
 ) {
-    macro_rules! each {
-        ($($value:tt)*) => {
-            for r in 0..rows as isize {
-                // SAFETY: n elements at each row, and room for each result.
-                unsafe { *y.wrapping_offset(r * y_stride) = $($value)*(x.wrapping_offset(r * stride), n, f) }
-            }
-        };
-    }
     // The width is chosen once for all rows.
-    match n {
-        1..=8 => each!(lanes::<A, F, 8>),
-        9..=16 => each!(lanes::<A, F, 16>),
-        17..=32 => each!(lanes::<A, F, 32>),
-        _ => each!(row_body),
+    // SAFETY: says the caller.
+    unsafe {
+        match n {
+            1..=8 => short_rows::<A, F, 8>(x, stride, rows, n, y, y_stride, f),
+            9..=16 => short_rows::<A, F, 16>(x, stride, rows, n, y, y_stride, f),
+            17..=32 => short_rows::<A, F, 32>(x, stride, rows, n, y, y_stride, f),
+            _ => (0..rows as isize)
+                .for_each(|r| *y.wrapping_offset(r * y_stride) = row_body(x.wrapping_offset(r * stride), n, f)),
+        }
+    }
+}
+
+/// Rows of at most L elements, as [`lanes`] folds one: all L lanes are read wherever later rows lie behind them, and those
+/// that are not of the row replaced, which needs no loop over the row's end.
+#[inline(always)]
+unsafe fn short_rows<A: Copy, F: Fold<A>, const L: usize>(
+    x: *const A,
+    stride: isize,
+    rows: usize,
+    n: usize,
+    y: *mut A,
+    y_stride: isize,
+    f: F,
+) {
+    let end = (rows as isize - 1) * stride + n as isize;
+    let whole = if stride > 0 && end >= L as isize { ((end - L as isize) / stride + 1).min(rows as isize) } else { 0 };
+    // SAFETY: n elements of each row, L where they end before the last row does; and room for each result.
+    unsafe {
+        for r in 0..whole {
+            let p = x.wrapping_offset(r * stride).cast::<[A; L]>().read_unaligned();
+            let mut a = [f.init(); L];
+            for l in 0..L {
+                a[l] = f.add(a[l], if l < n { p[l] } else { f.pad() });
+            }
+            *y.wrapping_offset(r * y_stride) = tree(&a, f);
+        }
+        for r in whole..rows as isize {
+            *y.wrapping_offset(r * y_stride) = lanes::<A, F, L>(x.wrapping_offset(r * stride), n, f);
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! Floor 3: how to compute on raw arrays on the CPU. Knows no autograd.
 
 pub mod argreduce;
+mod columns;
 pub mod conv;
 pub mod convert;
 pub mod copy;
@@ -18,6 +19,7 @@ pub mod overlap;
 pub mod pool;
 pub mod random;
 pub mod reduce;
+pub mod scan;
 pub mod softmax;
 pub mod strided;
 pub mod threads;

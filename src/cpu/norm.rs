@@ -1,8 +1,8 @@
 //! Layer normalisation over the trailing elements of each row, and its gradients. Statistics are kept in the type of
 //! computation (float32 for halves).
 
+use super::columns::ColumnPairs;
 use super::fold::{Fold, Squares, Sum, row_body};
-use super::reduce::ColumnPairs;
 use super::strided::Raw;
 use super::threads;
 use super::widen::{Flat, Real, Widen, contiguous, with_results};

@@ -5,26 +5,25 @@
 
 use std::mem::MaybeUninit;
 
-use super::fold::{self, All, Any, BLOCK, Fold, Max, Min, Pairs, ROWS, Squares, Sum};
+use super::columns;
+use super::fold::{self, All, Any, BLOCK, Fold, Max, Min, Pairs, Squares, Sum};
 use super::strided::{Raw, Walk};
 use super::threads;
 use super::widen::{Acc, Real, Widen, load, with_results};
 use crate::core::{Element, Shape, Strides};
 use crate::device::Array;
-use crate::{dispatch, simd, widened};
+use crate::{dispatch, widened};
 
-/// Columns that are worked on at a time.
-const COLS: usize = 512;
-/// Blocks that one thread takes; a power of two, so that the tree over blocks is kept.
-const GROUP: usize = 16;
 /// Elements that pay for handing work to another thread.
-const GRAIN: usize = 1 << 16;
+pub(super) const GRAIN: usize = 1 << 16;
+/// Runs from this on are folded where they lie, as blocks of their own; shorter ones are copied to whole blocks first.
+const LONG: usize = 256;
 
 /// `x` split into what is kept (with the place of each result) and what is reduced.
-struct Plan<S> {
-    x: Raw<S>,
-    kept: Walk<2>,
-    reduced: Walk<1>,
+pub(super) struct Plan<S> {
+    pub x: Raw<S>,
+    pub kept: Walk<2>,
+    pub reduced: Walk<1>,
 }
 
 impl<S: Element> Plan<S> {
@@ -55,17 +54,48 @@ struct Stream<'a, S> {
     x: Raw<S>,
     at: isize,
     walk: &'a Walk<1>,
+    /// No block crosses from one run of so many elements into the next.
+    run: usize,
 }
 
-impl<S> Stream<'_, S> {
-    /// The fold of elements `from..to`, where `from` begins a block.
+impl<'a, S> Stream<'a, S> {
+    fn new<A: Acc>(p: &'a Plan<S>, at: isize) -> Stream<'a, S>
+    where
+        S: Widen<A>,
+    {
+        let runs = S::SAME && p.reduced.steps()[0] == 1 && p.reduced.run() >= LONG;
+        Stream { x: p.x, at, walk: &p.reduced, run: if runs { p.reduced.run() } else { p.reduced.numel() } }
+    }
+
+    fn blocks(&self) -> usize {
+        self.walk.numel() / self.run.max(1) * self.run.div_ceil(BLOCK)
+    }
+
+    /// Where block `i` begins.
+    fn block(&self, i: usize) -> usize {
+        let each = self.run.div_ceil(BLOCK);
+        i / each * self.run + i % each * BLOCK
+    }
+
+    /// The fold of elements `from..to`, where both begin blocks.
     fn part<A: Acc, F: Fold<A>>(&self, from: usize, to: usize, f: F) -> A
     where
         S: Widen<A>,
     {
-        if S::SAME && self.walk.is_one_run() && self.walk.steps()[0] == 1 {
-            // SAFETY: elements of x; S is A.
-            return unsafe { fold::row(self.x.at(self.at + from as isize).cast::<A>(), to - from, f) };
+        if S::SAME && self.walk.steps()[0] == 1 && self.walk.run() == self.run {
+            let x = |at: isize| self.x.at(self.at + at).cast::<A>();
+            if self.walk.is_one_run() {
+                // SAFETY: elements of x; S is A.
+                return unsafe { fold::row(x(from as isize), to - from, f) };
+            }
+            let mut pairs = Pairs::new(f);
+            self.walk.pieces(from..to, |[at], _, len| {
+                for i in (0..len).step_by(BLOCK) {
+                    // SAFETY: as above.
+                    pairs.push(unsafe { fold::row(x(at + i as isize), BLOCK.min(len - i), f) });
+                }
+            });
+            return pairs.finish();
         }
         // Filled as far as it is read: zeros would cost more than most sums.
         let mut tile = MaybeUninit::<[A; BLOCK]>::uninit();
@@ -99,17 +129,19 @@ impl<S> Stream<'_, S> {
     where
         S: Widen<A>,
     {
-        let n = self.walk.numel();
-        let groups = n.div_ceil(GROUP * BLOCK);
-        if groups < 4 || threads::count() == 1 {
+        let (n, blocks) = (self.walk.numel(), self.blocks());
+        // A power of two, so that the tree over blocks is kept.
+        let group = blocks.div_ceil(16 * threads::count()).next_power_of_two();
+        let groups = blocks.div_ceil(group);
+        if n < 2 * GRAIN || threads::count() == 1 {
             return self.fold(f);
         }
         let mut parts = vec![f.init(); groups];
         let y = Raw::new(parts.as_mut_ptr());
         threads::run(groups, &|i| {
-            let from = i * GROUP * BLOCK;
+            let (from, to) = (self.block(i * group), if i + 1 == groups { n } else { self.block((i + 1) * group) });
             // SAFETY: one place a group.
-            unsafe { *y.at(i as isize) = self.part(from, n.min(from + GROUP * BLOCK), f) }
+            unsafe { *y.at(i as isize) = self.part(from, to, f) }
         });
         let mut pairs = Pairs::new(f);
         parts.into_iter().for_each(|v| pairs.push(v));
@@ -123,9 +155,9 @@ fn each_stream<S: Widen<A>, A: Acc>(p: &Plan<S>, y: *mut A, value: impl Fn(&Stre
     let y = Raw::new(y);
     let one = |[at, to]: [isize; 2], wide| {
         // SAFETY: a place that only this call has.
-        unsafe { *y.at(to) = value(&Stream { x: p.x, at, walk: &p.reduced }, wide) }
+        unsafe { *y.at(to) = value(&Stream::new::<A>(p, at), wide) }
     };
-    if m < 2 * threads::count() && n >= 4 * GROUP * BLOCK {
+    if m < 2 * threads::count() && n >= 4 * GRAIN {
         return p.kept.elements(0..m, |at, _| one(at, true));
     }
     threads::split(m, GRAIN.div_ceil(n.max(1)), &|range| p.kept.elements(range, |at, _| one(at, false)));
@@ -141,7 +173,7 @@ fn reduce<S: Widen<A>, A: Acc, F: Fold<A>>(x: &Array, dims: &[usize], y: *mut A,
     }
     let p = Plan::<S>::new(x, dims);
     if p.by_columns() {
-        return by_columns(&p, y, f, |x, stride, rows, _, cols, acc| {
+        return columns::by_columns(&p, y, f, |x, stride, rows, _, cols, acc| {
             // SAFETY: `by_columns` gives rows of `cols` elements.
             unsafe { fold::columns(x, stride, rows, cols, acc, f) }
         });
@@ -159,138 +191,6 @@ fn reduce<S: Widen<A>, A: Acc, F: Fold<A>>(x: &Array, dims: &[usize], y: *mut A,
             unsafe { fold::rows(p.x.at(at).cast::<A>(), x_step, rows, n, y.at(to), y_step, f) }
         });
     });
-}
-
-/// Adds rows to columns: `add(x, stride, rows, place of the first column, columns, acc)`.
-fn by_columns<S: Widen<A>, A: Acc, F: Fold<A>>(
-    p: &Plan<S>,
-    y: *mut A,
-    f: F,
-    add: impl Fn(*const A, isize, usize, isize, usize, *mut A) + Sync,
-) {
-    let (m, n) = (p.kept.numel(), p.reduced.numel());
-    let (y, y_step) = (Raw::new(y), p.kept.steps()[1]);
-    let tile = Columns { p, f, add: &add };
-    let group = 4 * GROUP * ROWS;
-    if m <= COLS && p.kept.is_one_run() && n > group && m * n >= 4 * GRAIN && threads::count() > 1 {
-        // Few columns: threads take groups of rows.
-        let groups = n.div_ceil(group);
-        let mut parts = vec![f.init(); groups * m];
-        let to = Raw::new(parts.as_mut_ptr());
-        threads::run(groups, &|i| {
-            tile.run(0, 0, m, i * group..n.min((i + 1) * group), to.at((i * m) as isize));
-        });
-        let mut pairs = ColumnPairs::new(f, m, groups);
-        parts.chunks_exact(m).for_each(|part| pairs.push(|acc| acc.copy_from_slice(part)));
-        return pairs.finish(|c, v| {
-            // SAFETY: a result's place.
-            unsafe { *y.at(c as isize * y_step) = v }
-        });
-    }
-    threads::split(m, GRAIN.div_ceil(n.max(1)).max(64), &|range| {
-        p.kept.pieces(range, |[at, to], _, len| {
-            for c in (0..len).step_by(COLS) {
-                let cols = COLS.min(len - c);
-                let mut acc = [f.init(); COLS];
-                let place = to + c as isize * y_step;
-                tile.run(at + c as isize * p.kept.steps()[0], place, cols, 0..n, acc.as_mut_ptr());
-                for (c, v) in acc[..cols].iter().enumerate() {
-                    // SAFETY: places that only this range has.
-                    unsafe { *y.at(place + c as isize * y_step) = *v }
-                }
-            }
-        });
-    });
-}
-
-/// How a set of columns is reduced.
-struct Columns<'a, S, F, G> {
-    p: &'a Plan<S>,
-    f: F,
-    add: &'a G,
-}
-
-impl<S, F, G> Columns<'_, S, F, G> {
-    /// Folds `rows` of `cols` columns (at most [`COLS`]) into `acc`; `place` is where the first result goes.
-    fn run<A: Acc>(&self, at: isize, place: isize, cols: usize, rows: std::ops::Range<usize>, acc: *mut A)
-    where
-        S: Widen<A>,
-        F: Fold<A>,
-        G: Fn(*const A, isize, usize, isize, usize, *mut A),
-    {
-        let step = self.p.kept.steps()[0];
-        let by = self.p.reduced.steps()[0];
-        let mut tile = MaybeUninit::<[A; COLS]>::uninit();
-        let tile: *mut A = tile.as_mut_ptr().cast();
-        let add = |range: std::ops::Range<usize>, acc: *mut A| {
-            self.p.reduced.pieces(range, |[row], _, len| {
-                let x = self.p.x.at(at + row);
-                if S::SAME && step == 1 {
-                    return (self.add)(x.cast(), by, len, place, cols, acc);
-                }
-                for r in 0..len as isize {
-                    // SAFETY: a row's elements, and the tile.
-                    unsafe { load::<S, A>(x.wrapping_offset(r * by), step, cols, tile) };
-                    (self.add)(tile.cast_const(), 0, 1, place, cols, acc);
-                }
-            });
-        };
-        if rows.len() <= ROWS {
-            // `acc` came filled with the neutral element.
-            return add(rows, acc);
-        }
-        let mut pairs = ColumnPairs::new(self.f, cols, rows.len().div_ceil(ROWS));
-        for start in rows.clone().step_by(ROWS) {
-            pairs.push(|part| {
-                part.fill(self.f.init());
-                add(start..rows.end.min(start + ROWS), part.as_mut_ptr());
-            });
-        }
-        // SAFETY: `cols` results.
-        pairs.finish(|c, v| unsafe { *acc.add(c) = v });
-    }
-}
-
-/// [`Pairs`] of whole rows of columns.
-pub(super) struct ColumnPairs<A, F> {
-    stack: Vec<A>,
-    cols: usize,
-    top: usize,
-    count: usize,
-    f: F,
-}
-
-impl<A: Copy, F: Fold<A>> ColumnPairs<A, F> {
-    pub(super) fn new(f: F, cols: usize, blocks: usize) -> ColumnPairs<A, F> {
-        let levels = (usize::BITS - blocks.leading_zeros()) as usize + 1;
-        ColumnPairs { stack: vec![f.init(); levels * cols], cols, top: 0, count: 0, f }
-    }
-
-    pub(super) fn push(&mut self, fill: impl FnOnce(&mut [A])) {
-        fill(&mut self.stack[self.top * self.cols..][..self.cols]);
-        self.top += 1;
-        self.count += 1;
-        let mut k = self.count;
-        while k & 1 == 0 {
-            self.fold_top();
-            k >>= 1;
-        }
-    }
-
-    fn fold_top(&mut self) {
-        self.top -= 1;
-        let (a, b) = self.stack.split_at_mut(self.top * self.cols);
-        let a = &mut a[(self.top - 1) * self.cols..];
-        // SAFETY: `cols` elements each.
-        unsafe { fold::merge(a.as_mut_ptr(), b.as_ptr(), self.cols, self.f) }
-    }
-
-    pub(super) fn finish(mut self, mut store: impl FnMut(usize, A)) {
-        while self.top > 1 {
-            self.fold_top();
-        }
-        self.stack[..self.cols].iter().enumerate().for_each(|(c, v)| store(c, *v));
-    }
 }
 
 /// Sum over `dims`. Both dtypes are floats, or both are not; integers add in int64.
@@ -330,36 +230,6 @@ pub fn all(x: &Array, dims: &[usize], out: &Array) {
     dispatch!(x.dtype, S => reduce::<S, u8, _>(x, dims, out.bytes_ptr(), All));
 }
 
-simd! {
-    /// `acc[c] += (x[r][c] - mean[c])^2` for rows in order.
-    unsafe fn columns_squares[A: Real][A](
-        x: *const A, stride: isize, rows: usize, cols: usize, mean: *const A, acc: *mut A
-    ) = columns_squares_body;
-}
-
-#[inline(always)]
-unsafe fn columns_squares_body<A: Real>(
-    x: *const A,
-    stride: isize,
-    rows: usize,
-    cols: usize,
-    mean: *const A,
-    acc: *mut A,
-) {
-    for r in 0..rows as isize {
-        let p = x.wrapping_offset(r * stride);
-        for c in 0..cols {
-            // SAFETY: `cols` columns of each.
-            unsafe {
-                {
-                    let d = *p.add(c) - *mean.add(c);
-                    *acc.add(c) = d.fma(d, *acc.add(c))
-                }
-            }
-        }
-    }
-}
-
 /// Variance over `dims` of a float array (its root if `root`): squared distances from the mean, over their number less `correction` (at least 0).
 /// Two passes: the second finds the row in the cache, and cannot lose digits as a difference of squares would.
 pub fn var(x: &Array, dims: &[usize], correction: f64, root: bool, out: &Array) {
@@ -390,14 +260,14 @@ where
     }
     let mut means = vec![A::default(); m];
     let mean = Raw::new(means.as_mut_ptr());
-    by_columns(&p, mean.at(0), Sum, |x, stride, rows, _, cols, acc| {
+    columns::by_columns(&p, mean.at(0), Sum, |x, stride, rows, _, cols, acc| {
         // SAFETY: rows of `cols` elements.
         unsafe { fold::columns(x, stride, rows, cols, acc, Sum) }
     });
     means.iter_mut().for_each(|v| *v = *v / n);
     let step = p.kept.steps()[1];
-    by_columns(&p, y, Sum, |x, stride, rows, place, cols, acc| {
-        let mut own = [A::default(); COLS];
+    columns::by_columns(&p, y, Sum, |x, stride, rows, place, cols, acc| {
+        let mut own = [A::default(); columns::COLS];
         let mut at = mean.at(place).cast_const();
         if step != 1 {
             for c in 0..cols {
@@ -407,60 +277,12 @@ where
             at = own.as_ptr();
         }
         // SAFETY: rows of `cols` elements, and as many means.
-        unsafe { columns_squares(x, stride, rows, cols, at, acc) }
+        unsafe { columns::squares(x, stride, rows, cols, at, acc) }
     });
     for i in 0..m {
         // SAFETY: one of the results.
         unsafe { *y.add(i) = (*y.add(i)) / less }
     }
-}
-
-/// Running values along `dim`: `y[i] = a[i] y[i - 1] + b[i]`, from `first` on, forwards or backwards; a missing `b` is 0.
-/// One dtype; floats are carried in f64 and rounded at each store, as PyTorch's scans do, and integers wrap.
-pub fn scan(a: &Array, b: Option<&Array>, dim: usize, backwards: bool, first: f64, out: &Array) {
-    let n = a.layout.shape.get(dim).copied().unwrap_or(1);
-    let step = |x: &Array| x.layout.strides.get(dim).copied().unwrap_or(0);
-    let lines = |x: &Array| -> (Shape, Strides) {
-        let keep = || (0..x.ndim()).filter(|&d| d != dim);
-        (keep().map(|d| x.shape()[d]).collect(), keep().map(|d| x.strides()[d]).collect())
-    };
-    let ((shape, from), (_, to)) = (lines(a), lines(out));
-    let beside = b.map_or(Strides::filled(0, shape.len()), |b| lines(b).1);
-    let count: usize = shape.iter().product();
-    if n == 0 || count == 0 {
-        return;
-    }
-    let place = |mut line: usize, strides: &Strides| {
-        let mut at = 0;
-        for d in (0..shape.len()).rev() {
-            at += (line % shape[d]) as isize * strides[d];
-            line /= shape[d];
-        }
-        at
-    };
-    dispatch!(a.dtype, T => {
-        let (ap, yp) = (Raw::new(a.ptr::<T>()), Raw::new(out.ptr::<T>()));
-        let bp = b.map(|b| (Raw::new(b.ptr::<T>()), step(b)));
-        threads::split(count, GRAIN.div_ceil(n), &|range| for line in range {
-            let (pa, py, pb) = (place(line, &from), place(line, &to), place(line, &beside));
-            let (mut float, mut int) = (first, first as i64);
-            for k in 0..n {
-                let i = if backwards { n - 1 - k } else { k } as isize;
-                // SAFETY: element i of one line of each operand; lines of the output are apart.
-                unsafe {
-                    let x = ap.at(pa + i * step(a)).read();
-                    let more = bp.map_or(T::ZERO, |(p, s)| p.at(pb + i * s).read());
-                    yp.at(py + i * step(out)).write(if T::DTYPE.is_float() {
-                        float = x.to_f64() * float + more.to_f64();
-                        T::from_f64(float)
-                    } else {
-                        int = x.to_i64().wrapping_mul(int).wrapping_add(more.to_i64());
-                        T::from_i64(int)
-                    });
-                }
-            }
-        });
-    });
 }
 
 #[cfg(test)]

@@ -472,7 +472,7 @@ impl Op for Scan {
         Ok(x[0].contiguous(x[0].shape().into()))
     }
     fn cpu(&self, x: &[&Array], out: &[Array]) -> Result<()> {
-        cpu::reduce::scan(x[0], x.get(1).copied(), self.dim, self.backwards, self.first, &out[0]);
+        cpu::scan::scan(x[0], x.get(1).copied(), self.dim, self.backwards, self.first, &out[0]);
         Ok(())
     }
     fn saves(&self, _: Mask) -> Saves {
