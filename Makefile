@@ -13,7 +13,7 @@ SOURCES := Cargo.toml Cargo.lock pyproject.toml $(shell find src python -name '*
 help:
 	@echo 'make demo     build the wheel, train a small network on real digits, write a picture [DEVICE= EPOCHS= SEED= OUT=]'
 	@echo 'make test     Rust and Python tests [TESTS=tests/nn]'
-	@echo 'make lint     formatting, clippy, ruff, types'
+	@echo 'make lint     formatting, clippy (the portable form too), ruff, types'
 	@echo 'make format   format Rust and Python'
 	@echo 'make bench    timings of what users feel [TORCH=/path/to/python with torch]'
 	@echo 'make docs     API pages in site/'
@@ -69,6 +69,7 @@ lint: .venv/.tools-build .venv/.tools-lint
 	$(RUST) cargo fmt --check
 	$(RUST) cargo clippy --locked --all-targets --no-default-features -- -D warnings
 	$(RUST) cargo clippy --locked --lib -- -D warnings
+	RUSTFLAGS='--cfg portable_os' $(RUST) cargo clippy --locked --lib --no-default-features --target-dir target/portable -- -D warnings
 	$(PY) -m ruff check python tests $(wildcard benches)
 	$(PY) -m ruff format --check python tests $(wildcard benches)
 	$(if $(wildcard python/rustgrad/_rustgrad/torch.pyi),$(PY) -m basedpyright)

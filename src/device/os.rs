@@ -1,7 +1,8 @@
-//! The few things asked of the operating system, with a portable form of each (`--cfg portable_os` builds it
-//! anywhere, so that it stays tested).
+//! The few things asked of the operating system, with a portable form of each. `--cfg portable_os` uses that anywhere, and
+//! tests build both.
 
-#[cfg(all(unix, not(portable_os)))]
+#[cfg(all(unix, any(not(portable_os), test)))]
+#[cfg_attr(portable_os, expect(dead_code, reason = "only tests look at it"))]
 mod unix {
     use std::ptr::{NonNull, null_mut};
 
@@ -68,7 +69,8 @@ mod unix {
     }
 }
 
-#[cfg(any(not(unix), portable_os))]
+#[cfg(any(not(unix), portable_os, test))]
+#[cfg_attr(all(unix, not(portable_os)), expect(dead_code, reason = "only tests look at it"))]
 mod portable {
     use std::alloc::{Layout, alloc_zeroed, dealloc};
     use std::ptr::NonNull;
@@ -108,3 +110,32 @@ pub const PAGE: usize = 64 << 10;
 pub use portable::*;
 #[cfg(all(unix, not(portable_os)))]
 pub use unix::*;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Maps, looks, writes and unmaps.
+    macro_rules! round_trip {
+        ($os:ident) => {
+            for bytes in [PAGE, 3 * PAGE, 5 << 20] {
+                let p = $os::map(bytes).expect("memory for a test");
+                assert_eq!(p.as_ptr() as usize % 4096, 0);
+                // SAFETY: a mapping of so many bytes, which is given back once.
+                unsafe {
+                    assert!(std::slice::from_raw_parts(p.as_ptr(), bytes).iter().all(|&b| b == 0));
+                    p.as_ptr().add(bytes - 1).write(1);
+                    $os::unmap(p, bytes);
+                }
+            }
+            assert!($os::map(usize::MAX - PAGE + 1).is_none());
+        };
+    }
+
+    #[test]
+    fn memory_of_either_form() {
+        round_trip!(portable);
+        #[cfg(unix)]
+        round_trip!(unix);
+    }
+}
