@@ -152,10 +152,14 @@ impl Clone for Storage {
 impl Drop for Storage {
     #[inline]
     fn drop(&mut self) {
-        if self.header().count.fetch_sub(1, Release) != 1 {
-            return;
+        // Who sees a count of one holds it: nobody can add to it meanwhile, and the atomic step, which costs as much as the
+        // rest of a small op's bookkeeping, is saved.
+        if self.header().count.load(Acquire) != 1 {
+            if self.header().count.fetch_sub(1, Release) != 1 {
+                return;
+            }
+            fence(Acquire);
         }
-        fence(Acquire);
         // SAFETY: this was the last count. The owner is taken out before the block goes, and dropped after, since its
         // drop may run foreign code.
         unsafe {
