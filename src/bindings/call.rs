@@ -102,7 +102,7 @@ unsafe fn run(entry: &'static Entry, given: Given) -> Result<P> {
     Err(unsafe { mismatch::explain(entry, given) })
 }
 
-/// Fills `values` from the call's arguments; says why where that cannot be.
+/// Fills `values`, as many as the overload has, from the call's arguments and its defaults; says why where that cannot be.
 ///
 /// # Safety
 /// The arguments are those of a C call, alive like the scratch while the values are used.
@@ -115,16 +115,13 @@ pub unsafe fn bind<'a>(
 ) -> Result<Option<Mismatch>> {
     // SAFETY: says the caller.
     unsafe {
-        for (v, t) in values.iter_mut().zip(&o.template) {
-            v.write(*t);
-        }
         if o.start == 1 {
             match super::object::as_tensor(given.this) {
                 Some(t) => values[0].write(Arg::Tensor(t)),
                 None => return Ok(Some(Mismatch::Wrong(0, given.this))),
             };
         }
-        let mut seen = 0u32;
+        let mut seen = o.start as u32;
         let mut positional = given.n;
         if o.varargs && given.n >= 1 && (given.n > 1 || int_like(given.at(0))) {
             match scratch.varargs(given.args, given.n)? {
@@ -159,7 +156,13 @@ pub unsafe fn bind<'a>(
             seen |= 1 << at;
         }
         let missing = o.required & !seen;
-        Ok(if missing != 0 { Some(Mismatch::Missing(missing.trailing_zeros() as usize)) } else { None })
+        if missing != 0 {
+            return Ok(Some(Mismatch::Missing(missing.trailing_zeros() as usize)));
+        }
+        for (at, default) in o.template.iter().enumerate().filter(|(at, _)| seen >> at & 1 == 0) {
+            values[at].write(*default);
+        }
+        Ok(None)
     }
 }
 

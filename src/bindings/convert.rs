@@ -262,7 +262,14 @@ fn generator<'a>(o: P) -> Option<&'a SharedGenerator> {
 pub struct Scratch<'a> {
     ints: [i64; 16],
     used: usize,
-    more: Vec<Box<[i64]>>,
+    /// One null check where a call has none of these.
+    rare: Option<Box<Rare<'a>>>,
+}
+
+/// What few calls have.
+#[derive(Default)]
+struct Rare<'a> {
+    ints: Vec<Box<[i64]>>,
     floats: Vec<Box<[f64]>>,
     bools: Vec<Box<[bool]>>,
     tensors: Vec<Box<[&'a Tensor]>>,
@@ -272,15 +279,11 @@ pub struct Scratch<'a> {
 impl<'a> Scratch<'a> {
     #[inline]
     pub fn new() -> Scratch<'a> {
-        Scratch {
-            ints: [0; 16],
-            used: 0,
-            more: Vec::new(),
-            floats: Vec::new(),
-            bools: Vec::new(),
-            tensors: Vec::new(),
-            keep: Vec::new(),
-        }
+        Scratch { ints: [0; 16], used: 0, rare: None }
+    }
+
+    fn rare(&mut self) -> &mut Rare<'a> {
+        self.rare.get_or_insert_default()
     }
 
     /// `n` ints filled by `f`; None if one of them is no int.
@@ -293,8 +296,9 @@ impl<'a> Scratch<'a> {
             self.used += n;
             &mut self.ints[self.used - n..self.used]
         } else {
-            self.more.push(vec![0; n].into_boxed_slice());
-            match self.more.last_mut() {
+            let more = &mut self.rare().ints;
+            more.push(vec![0; n].into_boxed_slice());
+            match more.last_mut() {
                 Some(b) => b,
                 None => return Ok(None),
             }
@@ -336,7 +340,7 @@ impl<'a> Scratch<'a> {
             if tuple.is_null() {
                 return Err(fetched());
             }
-            self.keep.push(tuple);
+            self.rare().keep.push(tuple);
             Ok(Some((tuple, ffi::PyTuple_Size(tuple) as usize)))
         }
     }
@@ -446,8 +450,9 @@ impl<'a> Scratch<'a> {
                             }
                         }
                     }
-                    self.tensors.push(list.into_boxed_slice());
-                    self.tensors.last().map(|b| Arg::Tensors(&*(&**b as *const [&Tensor])))
+                    let lists = &mut self.rare().tensors;
+                    lists.push(list.into_boxed_slice());
+                    lists.last().map(|b| Arg::Tensors(&*(&**b as *const [&Tensor])))
                 }
                 Type::Floats => {
                     let Some((tuple, n)) = self.items(o)? else { return Ok(None) };
@@ -458,8 +463,9 @@ impl<'a> Scratch<'a> {
                             None => return Ok(None),
                         }
                     }
-                    self.floats.push(list.into_boxed_slice());
-                    self.floats.last().map(|b| Arg::Floats(&*(&**b as *const [f64])))
+                    let lists = &mut self.rare().floats;
+                    lists.push(list.into_boxed_slice());
+                    lists.last().map(|b| Arg::Floats(&*(&**b as *const [f64])))
                 }
                 Type::Bools => {
                     let Some((tuple, n)) = self.items(o)? else { return Ok(None) };
@@ -470,8 +476,9 @@ impl<'a> Scratch<'a> {
                             None => return Ok(None),
                         }
                     }
-                    self.bools.push(list.into_boxed_slice());
-                    self.bools.last().map(|b| Arg::Bools(&*(&**b as *const [bool])))
+                    let lists = &mut self.rare().bools;
+                    lists.push(list.into_boxed_slice());
+                    lists.last().map(|b| Arg::Bools(&*(&**b as *const [bool])))
                 }
                 Type::Tensor | Type::Operand | Type::Scalar | Type::Int | Type::Bool | Type::Ints => None,
             })
@@ -479,7 +486,7 @@ impl<'a> Scratch<'a> {
     }
 }
 
-impl Drop for Scratch<'_> {
+impl Drop for Rare<'_> {
     #[inline]
     fn drop(&mut self) {
         for &o in &self.keep {

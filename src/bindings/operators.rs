@@ -21,7 +21,7 @@ use crate::ops::schema::Type;
 use crate::tensor::{Arg, Args, OpDef, Outs};
 
 /// Arguments that the row of an operator may have.
-const ARGS: usize = 6;
+const ARGS: usize = 3;
 
 struct Operator {
     name: &'static str,
@@ -134,10 +134,8 @@ unsafe fn operand<'a>(o: P) -> Result<Option<Arg<'a>>> {
     // SAFETY: says the caller.
     unsafe {
         let t = ffi::Py_TYPE(o);
-        if t != addr_of_mut!(ffi::PyFloat_Type)
-            && t != addr_of_mut!(ffi::PyLong_Type)
-            && let Some(t) = as_tensor(o)
-        {
+        let plain_number = t == addr_of_mut!(ffi::PyFloat_Type) || t == addr_of_mut!(ffi::PyLong_Type);
+        if !plain_number && let Some(t) = as_tensor(o) {
             return Ok(Some(Arg::Tensor(t)));
         }
         Ok(number(o, false)?.map(Arg::Number))
