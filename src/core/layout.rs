@@ -15,14 +15,19 @@ pub struct Layout {
 /// Strides of a C-contiguous tensor. Sizes of 0 count as 1, as PyTorch does.
 #[inline]
 pub fn contiguous_strides(shape: &[usize]) -> Strides {
-    let mut strides = Strides::filled(1, shape.len());
+    let mut strides = Strides::zeros(shape.len());
+    fill_contiguous(&mut strides, shape);
+    strides
+}
+
+/// Writes the strides of a C-contiguous tensor of `shape` to as many places.
+#[inline]
+pub fn fill_contiguous(strides: &mut [isize], shape: &[usize]) {
     let mut acc = 1isize;
-    let s = &mut strides[..shape.len()];
-    for i in (0..s.len()).rev() {
-        s[i] = acc;
+    for i in (0..shape.len().min(strides.len())).rev() {
+        strides[i] = acc;
         acc = acc.wrapping_mul(shape[i].max(1) as isize);
     }
-    strides
 }
 
 impl Layout {
@@ -54,6 +59,22 @@ impl Layout {
             }
         }
         true
+    }
+
+    /// The number of elements, where the strides are exactly those of a fresh tensor: contiguous, and dims of one element
+    /// count too.
+    #[inline]
+    pub fn packed_numel(&self) -> Option<usize> {
+        let (shape, strides) = (&self.shape[..], &self.strides[..]);
+        let (mut acc, mut numel) = (1isize, 1);
+        for i in (0..shape.len().min(strides.len())).rev() {
+            if strides[i] != acc {
+                return None;
+            }
+            acc = acc.wrapping_mul(shape[i].max(1) as isize);
+            numel *= shape[i];
+        }
+        Some(numel)
     }
 
     /// The dims with more than one element, fastest first, when they fill memory without gaps or

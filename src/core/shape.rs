@@ -1,7 +1,7 @@
 //! Small vectors of sizes and strides, and the rules that make one shape from others.
 
 use std::fmt;
-use std::ops::{Deref, DerefMut};
+use std::ops::{BitOr, BitXor, Deref, DerefMut};
 
 use crate::bail;
 use crate::error::Result;
@@ -29,21 +29,30 @@ impl<T: Copy + Default> Dims<T> {
 
     #[inline]
     pub fn from_slice(s: &[T]) -> Dims<T> {
-        if s.len() > INLINE {
-            return Dims { len: s.len(), inline: [T::default(); INLINE], spill: Some(s.into()) };
+        Dims::from_fn(s.len(), |i| s[i])
+    }
+
+    /// `len` entries, each by its position.
+    #[inline]
+    pub fn from_fn(len: usize, mut f: impl FnMut(usize) -> T) -> Dims<T> {
+        if len > INLINE {
+            return Dims { len, inline: [T::default(); INLINE], spill: Some((0..len).map(f).collect()) };
         }
-        // A loop of fixed length, where a copy of `s.len()` entries would be a call.
-        let inline = std::array::from_fn(|i| if i < s.len() { s[i] } else { T::default() });
-        Dims { len: s.len(), inline, spill: None }
+        // A loop of fixed length, so that entries stay in registers until the list is whole.
+        let inline = std::array::from_fn(|i| if i < len { f(i) } else { T::default() });
+        Dims { len, inline, spill: None }
     }
 
     #[inline]
     pub fn filled(value: T, len: usize) -> Dims<T> {
-        if len > INLINE {
-            return Dims { len, inline: [T::default(); INLINE], spill: Some(vec![value; len].into()) };
-        }
-        let inline = std::array::from_fn(|i| if i < len { value } else { T::default() });
-        Dims { len, inline, spill: None }
+        Dims::from_fn(len, |_| value)
+    }
+
+    /// `len` zeros, to be filled in place.
+    #[inline]
+    pub fn zeros(len: usize) -> Dims<T> {
+        let spill = if len > INLINE { Some(vec![T::default(); len].into()) } else { None };
+        Dims { len, inline: [T::default(); INLINE], spill }
     }
 
     #[inline]
@@ -131,15 +140,15 @@ impl<T: Copy + Default> From<&[T]> for Dims<T> {
     }
 }
 
-impl<T: PartialEq> PartialEq for Dims<T> {
+impl<T: Copy + Default + PartialEq + BitXor<Output = T> + BitOr<Output = T>> PartialEq for Dims<T> {
     #[inline]
     fn eq(&self, other: &Self) -> bool {
-        // Entry by entry without a branch; comparing the arrays would be a call.
-        let same = self.inline.iter().zip(&other.inline).fold(true, |same, (a, b)| same & (a == b));
-        self.len == other.len && same && self.spill == other.spill
+        // The bits that differ, without a branch; comparing the arrays would be a call.
+        let differ = self.inline.iter().zip(&other.inline).fold(T::default(), |d, (&a, &b)| d | (a ^ b));
+        self.len == other.len && differ == T::default() && self.spill == other.spill
     }
 }
-impl<T: Eq> Eq for Dims<T> {}
+impl<T: Copy + Default + Eq + BitXor<Output = T> + BitOr<Output = T>> Eq for Dims<T> {}
 
 impl<T: fmt::Debug> fmt::Debug for Dims<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -199,19 +208,17 @@ pub fn broadcast(a: &[usize], b: &[usize]) -> Result<Shape> {
 pub fn infer_sizes(sizes: &[i64], numel: usize) -> Result<Shape> {
     let mut known: usize = 1;
     let mut hole = None;
-    for (i, &s) in sizes.iter().enumerate() {
-        if s == -1 {
-            if hole.is_some() {
-                bail!(Runtime, "only one dimension can be inferred");
-            }
-            hole = Some(i);
-        } else if s < 0 {
-            bail!(Runtime, "invalid shape dimension {s} at index {i} of shape {}", list(sizes));
-        } else {
+    let mut out = Shape::zeros(sizes.len());
+    for (i, (&s, to)) in sizes.iter().zip(out.iter_mut()).enumerate() {
+        if s >= 0 {
+            *to = s as usize;
             known = known.saturating_mul(s as usize);
+        } else if s < -1 {
+            bail!(Runtime, "invalid shape dimension {s} at index {i} of shape {}", list(sizes));
+        } else if hole.replace(i).is_some() {
+            bail!(Runtime, "only one dimension can be inferred");
         }
     }
-    let mut out: Shape = sizes.iter().map(|&s| s.max(0) as usize).collect();
     let fits = match hole {
         None => known == numel,
         Some(_) if known == 0 && numel == 0 => bail!(

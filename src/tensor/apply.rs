@@ -21,12 +21,38 @@ use crate::error::{Kind, Result};
 #[inline]
 pub fn apply<O: Op>(op: O, x: &[&Tensor]) -> Result<Tensor> {
     let out = result(&op, x)?;
-    let needs = needs(x);
-    if needs.0 != 0 && op.differentiable() && out.dtype().is_float() {
-        let node = Node::record(op, x, std::slice::from_ref(&out), needs, 0)?;
-        out.set_history(node, 0);
+    if recorded(x.iter().copied()) {
+        remember(op, x, &out)?;
     }
     Ok(out)
+}
+
+/// Whether a result of these tensors may have to be recorded. With [`remember`] the door for ops that find their result
+/// in a shorter way than being made.
+#[inline]
+pub fn recorded<'a>(mut x: impl Iterator<Item = &'a Tensor>) -> bool {
+    mode::grad_enabled() && x.any(|t| t.requires_grad())
+}
+
+/// Makes `out` the recorded result of `op`, if it can carry a gradient.
+#[inline(never)]
+pub fn remember<O: Op>(op: O, x: &[&Tensor], out: &Tensor) -> Result<()> {
+    if out.dtype().is_float() && op.differentiable() {
+        let node = Node::record(op, x, std::slice::from_ref(out), needs(x), 0)?;
+        out.set_history(node, 0);
+    }
+    Ok(())
+}
+
+/// Lets `short` write over `target` what nobody records; whether it did.
+#[inline]
+pub fn overwrite(name: &str, target: &Tensor, short: impl FnOnce() -> bool) -> Result<bool> {
+    views::check_writable(name, target)?;
+    let done = short();
+    if done {
+        target.bump_version();
+    }
+    Ok(done)
 }
 
 /// Runs an op with several outputs.
@@ -51,10 +77,6 @@ pub fn apply_inplace<O: Op>(op: O, x: &[&Tensor]) -> Result<()> {
     let needs = needs(x);
     let record = needs.0 != 0 && op.differentiable();
     views::check_writable(op.name(), target)?;
-    if !record && op.direct_over(x) {
-        target.bump_version();
-        return Ok(());
-    }
     let meta = with_metas(x, |m| op.infer(m))?;
     check_inplace_meta(&op, &meta, target)?;
     others.iter().try_for_each(|t| check_overlap(target, t))?;
@@ -238,12 +260,9 @@ fn with_arrays<R>(x: &[&Tensor], f: impl FnOnce(&[&Array]) -> R) -> R {
     }
 }
 
-/// The result alone: by the op's own short way, as a view, or computed into fresh memory.
+/// The result alone: a view, or computed into fresh memory.
 #[inline]
 fn result<O: Op>(op: &O, x: &[&Tensor]) -> Result<Tensor> {
-    if let Some(out) = op.direct(x) {
-        return Ok(out);
-    }
     if let Some(&of) = x.first()
         && let Some(layout) = op.view(of.layout())
     {
@@ -263,9 +282,14 @@ fn run(op: &dyn Op, x: &[&Tensor]) -> Result<Tensor> {
 #[inline]
 pub fn alias(of: &Tensor, array: Array) -> Tensor {
     let out = Tensor::new(array);
-    let kind = if mode::grad_enabled() { ViewKind::Recorded } else { ViewKind::NoGrad };
-    out.set_base(of, kind);
+    mark_view(of, &out);
     out
+}
+
+/// Notes that `out` is a view of `of`.
+#[inline]
+pub fn mark_view(of: &Tensor, out: &Tensor) {
+    out.set_base(of, if mode::grad_enabled() { ViewKind::Recorded } else { ViewKind::NoGrad });
 }
 
 fn run_many(op: &dyn Op, x: &[&Tensor]) -> Result<Vec<Tensor>> {

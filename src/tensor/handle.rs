@@ -15,8 +15,9 @@ use std::rc::Rc;
 use std::sync::OnceLock;
 
 use super::node::{Edge, Hook, Node};
-use crate::core::{DType, Device, Layout, Meta};
-use crate::device::Array;
+use crate::core::layout::fill_contiguous;
+use crate::core::{DType, Device, Layout, Meta, Shape, Strides};
+use crate::device::{Array, Storage};
 use crate::err;
 use crate::error::Result;
 
@@ -113,17 +114,54 @@ impl Tensor {
     /// A tensor over `array`, outside any graph.
     #[inline]
     pub fn new(array: Array) -> Tensor {
-        let ptr: NonNull<Handle> = match FREE.try_with(|f| f.0.borrow_mut().pop()) {
+        let h = Tensor::slot();
+        // SAFETY: memory for a handle that is ours; with the array it is whole.
+        unsafe {
+            (&raw mut (*h.as_ptr()).array).write(UnsafeCell::new(array));
+            Tensor::begin(h)
+        }
+    }
+
+    /// As `new`, of a packed array made from its parts: each is written where it stays, where an array made first would be
+    /// moved, which stalls on what was just written.
+    #[inline]
+    pub fn packed(shape: &Shape, offset: usize, dtype: DType, device: Device, storage: Storage) -> Tensor {
+        let h = Tensor::slot();
+        // SAFETY: as in `new`.
+        unsafe {
+            let array = (&raw mut (*h.as_ptr()).array).cast::<Array>();
+            (&raw mut (*array).meta.layout.shape).write(shape.clone());
+            let strides = &raw mut (*array).meta.layout.strides;
+            strides.write(Strides::zeros(shape.len()));
+            fill_contiguous(&mut *strides, shape);
+            (&raw mut (*array).meta.layout.offset).write(offset);
+            (&raw mut (*array).meta.dtype).write(dtype);
+            (&raw mut (*array).meta.device).write(device);
+            (&raw mut (*array).storage).write(storage);
+            Tensor::begin(h)
+        }
+    }
+
+    /// Memory for a handle.
+    #[inline]
+    fn slot() -> NonNull<Handle> {
+        match FREE.try_with(|f| f.0.borrow_mut().pop()) {
             Ok(Some(p)) => p,
             _ => NonNull::from(Box::leak(Box::<Handle>::new_uninit())).cast(),
-        };
+        }
+    }
+
+    /// The first count of a handle, whose fields but the array it sets.
+    ///
+    /// # Safety
+    /// `ptr` came from `slot`, and its array was written.
+    #[inline]
+    unsafe fn begin(ptr: NonNull<Handle>) -> Tensor {
         let h = ptr.as_ptr();
-        // SAFETY: free memory of the right layout that is ours. Each field is written where it stays: a handle made aside
-        // would be copied.
+        // SAFETY: says the caller.
         unsafe {
             (&raw mut (*h).count).write(Cell::new(1));
             (&raw mut (*h).object).write(Cell::new(std::ptr::null_mut()));
-            (&raw mut (*h).array).write(UnsafeCell::new(array));
             (&raw mut (*h).leaf_requires_grad).write(Cell::new(false));
             (&raw mut (*h).output_nr).write(Cell::new(0));
             (&raw mut (*h).view_kind).write(Cell::new(ViewKind::Recorded));

@@ -119,21 +119,6 @@ pub trait Op: Send + Sync + 'static {
         bail!(NotImplemented, "{}: not implemented for the CPU", self.name())
     }
 
-    /// The result, where the op knows a way to it that is shorter than `infer`, fresh memory and `cpu`. It refuses nothing:
-    /// what is not plain is None.
-    #[inline]
-    fn direct(&self, x: &[&Tensor]) -> Option<Tensor> {
-        let _ = x;
-        None
-    }
-
-    /// As [`Op::direct`], over input 0; whether it was done.
-    #[inline]
-    fn direct_over(&self, x: &[&Tensor]) -> bool {
-        let _ = x;
-        false
-    }
-
     /// Whether `cpu` may write its output over input 0 (same shape and dtype, read before written). Ops that
     /// may not compute aside and copy when used in place.
     fn aliases(&self) -> bool {

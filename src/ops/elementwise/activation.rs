@@ -4,10 +4,10 @@ use crate::bail;
 use crate::core::DType;
 use crate::elementwise;
 use crate::error::Result;
-use crate::ops::elementwise::map::{self, Map};
+use crate::ops::elementwise::map::{self, Call};
 use crate::tensor::Operand;
 
-fn no_bool(_: &Map, dtype: DType) -> Result<()> {
+fn no_bool(_: &Call, dtype: DType) -> Result<()> {
     if dtype == DType::Bool {
         bail!(Runtime, "Boolean inputs not supported for relu");
     }
@@ -16,13 +16,12 @@ fn no_bool(_: &Map, dtype: DType) -> Result<()> {
 
 /// `f(x, inplace=..)` of nn.functional: overload 1 has the flag.
 fn maybe_in_place(row: &'static map::Row, a: &crate::tensor::Args) -> Result<crate::tensor::Outs> {
-    let (m, x) = Map::new(row, &[Operand::Tensor(a.t(0)?)], &[]);
+    let x = a.t(0)?;
     if a.overload == 1 && a.flag(1) {
-        let target = a.t(0)?;
-        crate::tensor::apply::apply_inplace(m, &[target])?;
-        return Ok(crate::tensor::Outs::Tensor(target.clone()));
+        map::over(row, [Operand::Tensor(x)])?;
+        return Ok(crate::tensor::Outs::Tensor(x.clone()));
     }
-    m.call(&x, a)
+    map::call_on(row, [Operand::Tensor(x)], a)
 }
 
 /// `gelu`'s two forms by their names.
@@ -69,13 +68,12 @@ elementwise! { DEFS, ROWS;
             g * (s * (1.0 + x * (1.0 - s)))
         }],
         call: |a| {
-            let (m, x) = Map::new(&ROW, &[Operand::Tensor(a.t(0)?)], &[]);
+            let x = a.t(0)?;
             if a.flag(1) {
-                let target = a.t(0)?;
-                crate::tensor::apply::apply_inplace(m, &[target])?;
-                return Ok(Outs::Tensor(target.clone()));
+                map::over(&ROW, [Operand::Tensor(x)])?;
+                return Ok(Outs::Tensor(x.clone()));
             }
-            m.call(&x, a)
+            map::call_on(&ROW, [Operand::Tensor(x)], a)
         },
         samples: ["u(2, 3)", "u(3, 2).t()", "edges(0.0, 100.0, -100.0, NAN)"],
     }
@@ -86,8 +84,7 @@ elementwise! { DEFS, ROWS;
         value: x * 0.5 * (1.0 + (x * SQRT_HALF).erf()),
         grad(y, g): [g * (0.5 * (1.0 + (x * SQRT_HALF).erf()) + x * DENSITY * (x * x * -0.5).exp())],
         call: |a| {
-            let (m, x) = Map::new(gelu_form(a)?, &[Operand::Tensor(a.t(0)?)], &[]);
-            m.call(&x, a)
+            map::call_on(gelu_form(a)?, [Operand::Tensor(a.t(0)?)], a)
         },
         samples: ["u(2, 3)", "u(3, 2).t()", "u(2, 3), approximate='tanh'", "edges(0.0, 10.0, -10.0, INF, NAN)"],
     }

@@ -6,12 +6,12 @@ use crate::core::{DType, Number};
 use crate::elementwise;
 use crate::error::Result;
 use crate::expr::{Left, Scalar};
-use crate::ops::elementwise::map::{self, Map};
+use crate::ops::elementwise::map::{self, Call};
 use crate::tensor::{Args, Operand, Outs};
 
 /// PyTorch's checks of `alpha` against the dtype of the result.
-fn alpha_fits(m: &Map, dtype: DType) -> Result<()> {
-    match m.params[0] {
+fn alpha_fits(c: &Call, dtype: DType) -> Result<()> {
+    match c.params[0] {
         Number::Bool(_) if dtype != DType::Bool => bail!(Runtime, "Boolean alpha only supported for Boolean results."),
         Number::Float(_) if !dtype.is_float() => {
             bail!(Runtime, "For integral input tensors, argument alpha must not be a floating point number.")
@@ -28,7 +28,7 @@ fn subtract(row: &'static map::Row, a: &Args) -> Result<Outs> {
         Err(_) => false,
     });
     match bools {
-        [false, false] => map::call(row, a),
+        [false, false] => map::call::<2, 1>(row, a),
         [true, true] => bail!(
             Runtime,
             "Subtraction, the `-` operator, with two bool tensors is not supported. Use the `^` or `logical_xor()` \
@@ -114,8 +114,7 @@ elementwise! { DEFS, ROWS;
         grad(y, g): [g / b, -(g * (a / b / b))],
         call: |a| {
             let mode = if a.overload == 1 { a.opt_str(2) } else { None };
-            let (m, x) = Map::new(rounding(mode)?, &[a.operand(0)?, a.operand(1)?], &[]);
-            m.call(&x, a)
+            map::call_on(rounding(mode)?, [a.operand(0)?, a.operand(1)?], a)
         },
         samples: ["u(2, 3), nz(2, 3)", "u(2, 3), nz(3)", "u(2, 3), 2", "u(3, 2).t(), nz(2, 3)",
             "u(2, 3), nz(2, 3), rounding_mode='trunc'", "u(2, 3), nz(2, 3), rounding_mode='floor'",

@@ -4,12 +4,12 @@ use crate::bail;
 use crate::core::DType;
 use crate::elementwise;
 use crate::error::Result;
-use crate::ops::elementwise::map::{self, Map};
+use crate::ops::elementwise::map::{self, Call};
 
 /// Shifts take no bool.
-fn shifts(m: &Map, dtype: DType) -> Result<()> {
+fn shifts(c: &Call, dtype: DType) -> Result<()> {
     if dtype == DType::Bool {
-        bail!(NotImplemented, "\"{}\" not implemented for 'Bool'", m.row.kernel);
+        bail!(NotImplemented, "\"{}\" not implemented for 'Bool'", c.row.kernel);
     }
     Ok(())
 }
@@ -21,7 +21,7 @@ elementwise! { DEFS, ROWS;
         call: |a| {
             // A bool's byte has one bit that counts.
             let row = if a.t(0)?.dtype() == DType::Bool { &super::super::compare::logical_not::ROW } else { &ROW };
-            map::call(row, a)
+            map::call::<1, 0>(row, a)
         },
         samples: ["ix(2, 3, n=5)", "mask(2, 3)"],
     }

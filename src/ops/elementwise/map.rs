@@ -1,19 +1,21 @@
 //! `impl Op` for every elementwise row: promotion, PyTorch's refusals, strides of the result, the kernel, and the
 //! derivative: one Map per gradient that is needed, then summed to its input's shape.
 
+mod call;
 mod direct;
 mod gradient;
 
+pub use self::call::{Call, anything, call, call_on, numbers_fit, on, over};
 use super::formula::{Formula, Source};
 use crate::core::promote::Promotion;
 use crate::core::shape::broadcast;
 use crate::core::{DType, Layout, Meta, Number, Shape};
-use crate::cpu::map::{Call, Operand as Value, any_zero, run};
+use crate::cpu::map::{Call as Loop, Operand as Value, any_zero, run};
 use crate::device::Array;
 use crate::error::Result;
 use crate::expr::MAX_INPUTS;
 use crate::tensor::op::{Mask, Saves};
-use crate::tensor::{Args, Context, Cotangents, Grads, Op, Operand, Outs, Tensor, apply, mode};
+use crate::tensor::{Context, Cotangents, Grads, Op, Operand, Tensor, mode};
 use crate::{bail, err};
 
 /// Numbers that a row may have.
@@ -58,7 +60,7 @@ pub struct Row {
     pub value: Formula,
     pub grads: [Option<Formula>; 3],
     /// What else PyTorch refuses, given the dtype of the operands together.
-    pub check: fn(&Map, DType) -> Result<()>,
+    pub check: fn(&Call, DType) -> Result<()>,
 }
 
 impl Row {
@@ -66,35 +68,6 @@ impl Row {
     fn is_value(&self, f: &Source) -> bool {
         matches!(f, Source::Row(f) if std::ptr::eq(*f, &self.value))
     }
-}
-
-/// PyTorch's error for a number that the dtype cannot hold.
-pub fn numbers_fit(m: &Map, dtype: DType) -> Result<()> {
-    for n in (0..m.slots.len()).filter_map(|k| m.number_at(k)) {
-        if !n.fits(dtype) {
-            let name = match dtype {
-                DType::Bool => "bool",
-                DType::U8 => "uint8_t",
-                DType::I32 => "int",
-                DType::I64 => "int64_t",
-                DType::F16 => "at::Half",
-                DType::BF16 => "at::BFloat16",
-                DType::F32 => "float",
-                DType::F64 => "double",
-            };
-            return Err(err!(Runtime, "value cannot be converted to type {name} without overflow").hint(format!(
-                "{}: a number beside a {} tensor must fit it",
-                m.row.name,
-                dtype.name()
-            )));
-        }
-    }
-    Ok(())
-}
-
-/// No further check.
-pub fn anything(_: &Map, _: DType) -> Result<()> {
-    Ok(())
 }
 
 #[derive(Clone, Copy)]
@@ -108,13 +81,13 @@ enum Slot {
 /// One call of a formula. Small, since a recorded node holds it.
 #[derive(Clone)]
 pub struct Map {
-    pub row: &'static Row,
+    row: &'static Row,
     formula: Source,
     slots: [Slot; SLOTS],
-    pub count: u8,
+    count: u8,
     /// One operand at least is a tensor.
     numbers: [Number; NUMBERS],
-    pub params: [Number; PARAMS],
+    params: [Number; PARAMS],
     /// The dtype to compute in, where it is not found by promotion: gradients have that of the result.
     fixed: Option<DType>,
     /// All tensors have one shape and dtype, so that gradients need no sum and no cast.
@@ -122,45 +95,43 @@ pub struct Map {
 }
 
 impl Map {
-    /// Applies `row` to operands, which may be numbers but for one.
-    pub fn new<'a>(row: &'static Row, operands: &[Operand<'a>], params: &[Number]) -> (Map, Inputs<'a>) {
+    /// The Map of a call, and the tensors that it is applied to; `uniform` where they are known to be so.
+    fn new<'a>(call: &Call<'a>, uniform: bool) -> (Map, Inputs<'a>) {
         let mut m = Map {
-            row,
-            formula: Source::Row(&row.value),
+            row: call.row,
+            formula: call.formula.clone(),
             slots: [Slot::Unused; SLOTS],
-            count: operands.len().min(SLOTS) as u8,
+            count: call.operands.len().min(SLOTS) as u8,
             numbers: [Number::Int(0); NUMBERS],
-            params: row.defaults,
-            fixed: None,
+            params: call.params,
+            fixed: call.fixed,
             uniform: true,
         };
-        for (to, &p) in m.params.iter_mut().zip(params) {
-            *to = p;
-        }
         let mut x = Inputs::NONE;
         let mut numbers = 0;
-        for (slot, operand) in m.slots.iter_mut().zip(operands) {
+        for (slot, operand) in m.slots.iter_mut().zip(call.operands) {
             *slot = match *operand {
-                Operand::Number(n) => {
+                Some(Operand::Number(n)) => {
                     if let Some(to) = m.numbers.get_mut(numbers) {
                         *to = n;
                     }
                     numbers += 1;
                     Slot::Number(numbers as u8 - 1)
                 }
-                Operand::Tensor(t) => {
+                Some(Operand::Tensor(t)) => {
                     x.push(t);
                     Slot::Tensor
                 }
+                None => Slot::Unused,
             };
         }
-        m.uniform = x.uniform();
+        m.uniform = uniform || x.uniform();
         (m, x)
     }
 
     /// Operand `k`, where it is a number.
     #[inline]
-    pub fn number_at(&self, k: usize) -> Option<Number> {
+    fn number_at(&self, k: usize) -> Option<Number> {
         match self.slots.get(k) {
             Some(&Slot::Number(at)) => self.numbers.get(at as usize).copied(),
             _ => None,
@@ -225,32 +196,15 @@ impl Map {
             Rule::Numeric => dtype == DType::Bool,
             Rule::Bits => dtype.is_float(),
         };
-        (self.row.check)(self, dtype)?;
+        // A check looks at numbers only.
+        let numbers: [_; SLOTS] = std::array::from_fn(|k| self.number_at(k).map(Operand::Number));
+        let (params, fixed) = (self.params, self.fixed);
+        let operands = &numbers[..self.slots().len()];
+        (self.row.check)(&Call { row: self.row, formula: self.formula.clone(), operands, params, fixed }, dtype)?;
         if refused {
             bail!(NotImplemented, "\"{}\" not implemented for '{}'", self.row.kernel, dtype.scalar_name());
         }
         Ok(())
-    }
-
-    /// Runs it as a user's call asks: fresh, over the first operand, or into `out=`.
-    #[inline]
-    pub fn call(self, x: &Inputs, a: &Args) -> Result<Outs> {
-        let x = x.tensors(self.row.name)?;
-        if a.inplace {
-            crate::tensor::apply::apply_inplace(self, x)?;
-            return Ok(Outs::This);
-        }
-        if let &[out] = a.out {
-            crate::tensor::apply::apply_out(self, x, out)?;
-            return Ok(Outs::Tensor(out.clone()));
-        }
-        Outs::one(apply(self, x))
-    }
-
-    #[inline]
-    pub fn apply(self, x: &Inputs) -> Result<Tensor> {
-        let x = x.tensors(self.row.name)?;
-        apply(self, x)
     }
 
     /// The position among the tensors of operand `k`.
@@ -260,7 +214,7 @@ impl Map {
 }
 
 /// The tensors of a call, in order.
-pub struct Inputs<'a> {
+struct Inputs<'a> {
     /// Entries past the count repeat the first.
     list: Option<[&'a Tensor; SLOTS]>,
     len: usize,
@@ -291,26 +245,6 @@ impl<'a> Inputs<'a> {
         let (first, rest) = (list[0].meta(), &list[1..self.len.clamp(1, SLOTS)]);
         rest.iter().all(|t| t.dtype() == first.dtype && t.layout().shape == first.layout.shape)
     }
-}
-
-/// Runs `row` for a user's call whose schema is its inputs, then its params.
-pub fn call(row: &'static Row, a: &Args) -> Result<Outs> {
-    let mut operands = [Operand::Number(Number::Int(0)); 3];
-    for (k, o) in operands[..row.inputs].iter_mut().enumerate() {
-        *o = a.operand(k)?;
-    }
-    let mut params = row.defaults;
-    for (j, p) in params[..row.params].iter_mut().enumerate() {
-        *p = a.opt_number(row.inputs + j).unwrap_or(*p);
-    }
-    let (m, x) = Map::new(row, &operands[..row.inputs], &params);
-    m.call(&x, a)
-}
-
-/// Runs `row` on tensors and numbers from Rust.
-pub fn on(row: &'static Row, operands: &[Operand], params: &[Number]) -> Result<Tensor> {
-    let (m, x) = Map::new(row, operands, params);
-    m.apply(&x)
 }
 
 impl Op for Map {
@@ -355,16 +289,6 @@ impl Op for Map {
         Ok(Meta::new(layout, dtype, first.device))
     }
 
-    #[inline]
-    fn direct(&self, x: &[&Tensor]) -> Option<Tensor> {
-        self.small(x)
-    }
-
-    #[inline]
-    fn direct_over(&self, x: &[&Tensor]) -> bool {
-        self.small_over(x)
-    }
-
     fn cpu(&self, x: &[&Array], out: &[Array]) -> Result<()> {
         let out = &out[0];
         let compute = if self.out_mask() { self.compute(x.iter().map(|a| &a.meta)) } else { out.dtype };
@@ -397,7 +321,7 @@ impl Op for Map {
         }
         let cost = if compute == DType::F64 { 2.0 * facts.cost } else { facts.cost };
         let call =
-            Call { code, compute, masks: self.masks(), wide, out_mask: self.out_mask(), params: &self.params, cost };
+            Loop { code, compute, masks: self.masks(), wide, out_mask: self.out_mask(), params: &self.params, cost };
         run(&call, &values[..self.slots().len()], out);
         Ok(())
     }
@@ -407,28 +331,17 @@ impl Op for Map {
     }
 
     fn saves(&self, needs: Mask) -> Saves {
+        let tensors = || self.slots().iter().enumerate().filter(|(_, s)| matches!(s, Slot::Tensor)).map(|(k, _)| k);
+        let uses = tensors()
+            .enumerate()
+            .filter(|(index, _)| needs.has(*index))
+            .fold(0, |uses, (_, k)| uses | self.uses_of_partial(k));
         let mut saves = if self.uniform { Saves::NONE } else { Saves::META };
-        let mut index = 0;
-        for (k, slot) in self.slots().iter().enumerate() {
-            if !matches!(slot, Slot::Tensor) {
-                continue;
-            }
-            if needs.has(index)
-                && let Some(p) = self.partial(k)
-            {
-                let uses = p.uses();
-                for j in
-                    (0..self.slots().len()).filter(|j| uses >> j & 1 == 1 && matches!(self.slots[*j], Slot::Tensor))
-                {
-                    saves = saves.and(Saves::input_at(self.tensor_index(j)));
-                }
-                if p.result.is_some_and(|r| uses >> r & 1 == 1) {
-                    saves = saves.and(Saves::OUTPUT);
-                }
-            }
-            index += 1;
+        for (index, _) in tensors().enumerate().filter(|(_, k)| uses >> k & 1 == 1) {
+            saves = saves.and(Saves::input_at(index));
         }
-        saves
+        let result = self.row.is_value(&self.formula) && uses >> self.slots().len() & 1 == 1;
+        if result { saves.and(Saves::OUTPUT) } else { saves }
     }
 
     fn differentiable(&self) -> bool {

@@ -36,10 +36,10 @@ macro_rules! methods {
     ($($module:ident: $($name:ident)*;)*; $($module2:ident: $($name2:ident)*;)*) => {
         impl Tensor {
             $($(pub fn $name(&self) -> crate::error::Result<Tensor> {
-                map::on(&$module::$name::ROW, &[Operand::Tensor(self)], &[])
+                map::on(&$module::$name::ROW, [Operand::Tensor(self)])
             })*)*
             $($(pub fn $name2(&self, other: &Tensor) -> crate::error::Result<Tensor> {
-                map::on(&$module2::$name2::ROW, &[Operand::Tensor(self), Operand::Tensor(other)], &[])
+                map::on(&$module2::$name2::ROW, [Operand::Tensor(self), Operand::Tensor(other)])
             })*)*
         }
     };
@@ -56,29 +56,27 @@ methods! {
 impl Tensor {
     /// `self += other`.
     pub fn add_inplace(&self, other: &Tensor) -> crate::error::Result<()> {
-        let operands = [Operand::Tensor(self), Operand::Tensor(other)];
-        let (op, _) = map::Map::new(&binary::add::ROW, &operands, &[]);
-        crate::tensor::apply_inplace(op, &[self, other])
+        map::over(&binary::add::ROW, [Operand::Tensor(self), Operand::Tensor(other)])
     }
 
     /// `self + number`.
     pub fn add_number(&self, n: impl Into<crate::core::Number>) -> crate::error::Result<Tensor> {
-        map::on(&binary::add::ROW, &[Operand::Tensor(self), Operand::Number(n.into())], &[])
+        map::on(&binary::add::ROW, [Operand::Tensor(self), Operand::Number(n.into())])
     }
 
     /// `self * number`.
     pub fn mul_number(&self, n: impl Into<crate::core::Number>) -> crate::error::Result<Tensor> {
-        map::on(&binary::mul::ROW, &[Operand::Tensor(self), Operand::Number(n.into())], &[])
+        map::on(&binary::mul::ROW, [Operand::Tensor(self), Operand::Number(n.into())])
     }
 
     /// `self / number`.
     pub fn div_number(&self, n: impl Into<crate::core::Number>) -> crate::error::Result<Tensor> {
-        map::on(&binary::div::ROW, &[Operand::Tensor(self), Operand::Number(n.into())], &[])
+        map::on(&binary::div::ROW, [Operand::Tensor(self), Operand::Number(n.into())])
     }
 
     /// Elements of `a` where `self`, a bool tensor, is true, else of `b`.
     pub fn choose(&self, a: Operand, b: Operand) -> crate::error::Result<Tensor> {
-        map::on(&select::where_::ROW, &[Operand::Tensor(self), a, b], &[])
+        map::on(&select::where_::ROW, [Operand::Tensor(self), a, b])
     }
 }
 

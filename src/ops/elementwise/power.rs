@@ -4,11 +4,11 @@ use crate::bail;
 use crate::core::{DType, Number};
 use crate::elementwise;
 use crate::error::Result;
-use crate::ops::elementwise::map::{Map, Row};
+use crate::ops::elementwise::map::{self, Call, Row};
 use crate::tensor::Operand;
 
-fn no_negative_integers(m: &Map, dtype: DType) -> Result<()> {
-    if let Some(n) = m.number_at(1)
+fn no_negative_integers(c: &Call, dtype: DType) -> Result<()> {
+    if let Some(n) = c.number_at(1)
         && !dtype.is_float()
         && n.to_i64() < 0
     {
@@ -51,11 +51,10 @@ elementwise! { DEFS, ROWS;
         check: no_negative_integers,
         call: |a| {
             let (x, n) = (a.operand(0)?, a.operand(1)?);
-            let (m, x) = match case(x, n) {
-                Some(row) => Map::new(row, &[x], &[]),
-                None => Map::new(&ROW, &[x, n], &[]),
-            };
-            m.call(&x, a)
+            match case(x, n) {
+                Some(row) => map::call_on(row, [x], a),
+                None => map::call_on(&ROW, [x, n], a),
+            }
         },
         samples: ["pos(2, 3), u(2, 3)", "pos(2, 3), u(3)", "u(2, 3), 2", "u(2, 3), 3", "pos(2, 3), 0.5", "nz(2, 3), -1.0",
             "pos(2, 3), -0.5", "nz(2, 3), -2.0", "pos(2, 3), 2.5", "u(2, 3), 0", "u(3, 2).t(), 2"],

@@ -3,7 +3,7 @@
 use crate::core::{DType, Number};
 use crate::elementwise;
 use crate::error::Result;
-use crate::ops::elementwise::map::{Inputs, Map, Row, numbers_fit};
+use crate::ops::elementwise::map::{self, Call, Row, numbers_fit};
 use crate::tensor::{Args, Operand, Outs, mode};
 use crate::{bail, err};
 
@@ -12,22 +12,22 @@ fn bound<'a>(a: &Args<'a>, i: usize) -> Option<Operand<'a>> {
     if a.given(i) { a.operand(i).ok() } else { None }
 }
 
-fn clamped<'a>(a: &Args<'a>) -> Result<(Map, Inputs<'a>)> {
+fn clamped(a: &Args) -> Result<Outs> {
     let x = Operand::Tensor(a.t(0)?);
-    Ok(match (bound(a, 1), bound(a, 2)) {
-        (Some(low), Some(high)) => Map::new(&clamp::ROW, &[x, low, high], &[]),
-        (Some(low), None) => Map::new(&clamp_min::ROW, &[x, low], &[]),
-        (None, Some(high)) => Map::new(&clamp_max::ROW, &[x, high], &[]),
+    match (bound(a, 1), bound(a, 2)) {
+        (Some(low), Some(high)) => map::call_on(&clamp::ROW, [x, low, high], a),
+        (Some(low), None) => map::call_on(&clamp_min::ROW, [x, low], a),
+        (None, Some(high)) => map::call_on(&clamp_max::ROW, [x, high], a),
         (None, None) => bail!(Runtime, "torch.clamp: At least one of 'min' or 'max' must not be None"),
-    })
+    }
 }
 
 /// Numbers fit, and bool has no kernel for them; for tensors it is `maximum` or `minimum`.
-fn bounds_fit(m: &Map, dtype: DType) -> Result<()> {
-    if dtype == DType::Bool && (m.count > 2 || m.number_at(1).is_some()) {
-        return Err(err!(NotImplemented, "\"{}\" not implemented for 'Bool'", m.row.kernel));
+fn bounds_fit(c: &Call, dtype: DType) -> Result<()> {
+    if dtype == DType::Bool && (c.operands.len() > 2 || c.number_at(1).is_some()) {
+        return Err(err!(NotImplemented, "\"{}\" not implemented for 'Bool'", c.row.kernel));
     }
-    numbers_fit(m, dtype)
+    numbers_fit(c, dtype)
 }
 
 fn chosen(a: &Args) -> Result<Outs> {
@@ -45,8 +45,7 @@ fn chosen(a: &Args) -> Result<Outs> {
             other.scalar_name()
         ),
     }
-    let (m, x) = Map::new(&where_::ROW, &[Operand::Tensor(c), a.operand(x)?, a.operand(y)?], &[]);
-    m.call(&x, a)
+    map::call_on(&where_::ROW, [Operand::Tensor(c), a.operand(x)?, a.operand(y)?], a)
 }
 
 fn same_dtypes(row: &'static Row, a: &Args) -> Result<Outs> {
@@ -67,11 +66,10 @@ fn same_dtypes(row: &'static Row, a: &Args) -> Result<Outs> {
     if !x.dtype().is_float() {
         bail!(NotImplemented, "\"{}\" not implemented for '{}'", row.kernel, x.dtype().scalar_name());
     }
-    let (m, x) = Map::new(row, &[Operand::Tensor(x), Operand::Tensor(end), a.operand(2)?], &[]);
-    m.call(&x, a)
+    map::call_on(row, [Operand::Tensor(x), Operand::Tensor(end), a.operand(2)?], a)
 }
 
-fn no_integer_quotients(_: &Map, dtype: DType) -> Result<()> {
+fn no_integer_quotients(_: &Call, dtype: DType) -> Result<()> {
     if !dtype.is_float() {
         bail!(
             Runtime,
@@ -113,10 +111,7 @@ elementwise! { DEFS, ROWS;
             S::select(x.gt(high) | high.lt(low), g, S::lit(0.0)),
         ],
         check: bounds_fit,
-        call: |a| {
-            let (m, x) = clamped(a)?;
-            m.call(&x, a)
-        },
+        call: clamped,
         samples: ["u(2, 3), -1, 1", "u(2, 3), min=0", "u(2, 3), max=0.5", "u(2, 3), u(3), u(3)", "u(3, 2).t(), 0, 1",
             "edges(NAN, INF, 0.0), 0, 1", "u(2, 3), None, u(3)"],
     }

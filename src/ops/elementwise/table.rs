@@ -261,7 +261,9 @@ macro_rules! elementwise {
     };
     (@grad $k:literal) => { Some(Formula::new::<Grad<$k>>($crate::cpu::map::Loops::float::<Grad<$k>>())) };
 
-    (@call $a:ident; ) => { $crate::ops::elementwise::map::call(&ROW, $a) };
+    (@call $a:ident; ) => {
+        $crate::ops::elementwise::map::call::<{ SIGNATURE.inputs }, { SIGNATURE.params }>(&ROW, $a)
+    };
     (@call $a:ident; $call:expr) => {{
         let f: fn(&Args) -> $crate::error::Result<Outs> = $call;
         f($a)

@@ -4,9 +4,9 @@ use crate::bail;
 use crate::core::DType;
 use crate::elementwise;
 use crate::error::Result;
-use crate::ops::elementwise::map::Map;
+use crate::ops::elementwise::map::Call;
 
-fn no_bool_negation(_: &Map, dtype: DType) -> Result<()> {
+fn no_bool_negation(_: &Call, dtype: DType) -> Result<()> {
     if dtype == DType::Bool {
         bail!(
             Runtime,
@@ -90,14 +90,13 @@ elementwise! { DEFS, ROWS;
         call: |a| {
             let x = a.t(0)?;
             if x.dtype() != DType::Bool {
-                return crate::ops::elementwise::map::call(&ROW, a);
+                return crate::ops::elementwise::map::call::<1, 0>(&ROW, a);
             }
             if a.inplace {
                 bail!(Runtime, "result type Long can't be cast to the desired output type Bool");
             }
             let wide = x.to_dtype(DType::I64)?;
-            let (m, x) = Map::new(&ROW, &[crate::tensor::Operand::Tensor(&wide)], &[]);
-            m.call(&x, a)
+            crate::ops::elementwise::map::call_on(&ROW, [crate::tensor::Operand::Tensor(&wide)], a)
         },
         samples: ["u(2, 3)", "u(3, 2).t()"],
     }

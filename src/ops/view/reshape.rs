@@ -7,7 +7,7 @@ use crate::core::{DType, Layout, Meta, Shape};
 use crate::cpu;
 use crate::device::Array;
 use crate::error::Result;
-use crate::tensor::apply::alias;
+use crate::tensor::apply::{alias, mark_view, recorded, remember};
 use crate::tensor::def::Twins;
 use crate::tensor::{Context, Cotangents, Grads, Op, OpDef, Outs, Tensor, apply, mode};
 
@@ -178,7 +178,22 @@ pub const UNSQUEEZE: OpDef = OpDef {
 
 fn view_sizes(x: &Tensor, sizes: &[i64]) -> Result<Tensor> {
     let shape = infer_sizes(sizes, x.numel())?;
-    apply(View { shape, from: x.layout().shape.clone() }, &[x])
+    view_as(x, shape)
+}
+
+/// As `shape`, which has as many elements: shortly where `x` is packed.
+fn view_as(x: &Tensor, shape: Shape) -> Result<Tensor> {
+    let op = |shape| View { shape, from: x.layout().shape.clone() };
+    if x.layout().packed_numel().is_none() {
+        return apply(op(shape), &[x]);
+    }
+    let a = x.array();
+    let out = Tensor::packed(&shape, a.layout.offset, a.dtype, a.device, a.storage.clone());
+    mark_view(x, &out);
+    if recorded([x].into_iter()) {
+        remember(op(shape), &[x], &out)?;
+    }
+    Ok(out)
 }
 
 fn reshape_sizes(x: &Tensor, sizes: &[i64]) -> Result<Tensor> {
@@ -186,18 +201,17 @@ fn reshape_sizes(x: &Tensor, sizes: &[i64]) -> Result<Tensor> {
 }
 
 fn reshape_to(x: &Tensor, shape: Shape) -> Result<Tensor> {
-    let from = x.layout().shape.clone();
     if x.layout().viewed(&shape).is_some() {
-        return apply(View { shape, from }, &[x]);
+        return view_as(x, shape);
     }
-    apply(Reshaped { shape, from }, &[x])
+    apply(Reshaped { shape, from: x.layout().shape.clone() }, &[x])
 }
 
 impl Tensor {
     /// A view of as many elements; an error where strides allow none.
     pub fn view_to(&self, shape: &[usize]) -> Result<Tensor> {
         same_numel(self, shape)?;
-        apply(View { shape: shape.into(), from: self.layout().shape.clone() }, &[self])
+        view_as(self, shape.into())
     }
 
     /// A view where strides allow it, else a copy.
@@ -242,7 +256,7 @@ impl Tensor {
     pub fn view_dtype(&self, dtype: DType) -> Result<Tensor> {
         let (old, new) = (self.dtype(), dtype);
         if old == new {
-            return apply(View { shape: self.layout().shape.clone(), from: self.layout().shape.clone() }, &[self]);
+            return view_as(self, self.layout().shape.clone());
         }
         let mut layout = self.layout().clone();
         if old.size() != new.size() {

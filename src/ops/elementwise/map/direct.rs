@@ -1,87 +1,72 @@
 //! The short way of plain small operands: no inference, no plan, one fresh tensor.
 
-use super::{Map, PARAMS, Rule, SLOTS, Slot};
-use crate::core::layout::contiguous_strides;
-use crate::core::{DType, Layout, Meta, Number, Strides};
+use super::{Call, PARAMS, Rule};
+use crate::core::{DType, Number};
 use crate::cpu::map::Kernel;
 use crate::cpu::map::small::{self, Lanes, fits};
 use crate::device::{Array, Storage};
 use crate::ops::elementwise::formula::Source;
-use crate::tensor::Tensor;
+use crate::tensor::{Operand, Tensor};
 
-/// A call of a compiled loop.
-struct Plain {
-    kernel: Kernel,
-    dtype: DType,
-    lanes: [Lanes; SLOTS],
-    n: usize,
-    /// Of the result.
-    strides: Strides,
-}
-
-impl Map {
-    /// Hands `finish` the loop of small plain floats: one shape and dtype, each contiguous or one element expanded. Floats are
-    /// the highest kind, so that numbers beside them change no dtype.
+impl<'a> Call<'a> {
+    /// Hands `finish` the loop of small plain floats and its operands: one shape and dtype, each packed or one element
+    /// expanded. It also gets a packed operand, which looks like the result, and the number of elements. Floats are the
+    /// highest kind, so that numbers beside them change no dtype.
     #[inline(always)]
-    fn plain<R>(&self, x: &[&Tensor], finish: impl FnOnce(&Plain) -> Option<R>) -> Option<R> {
-        let (Source::Row(formula), true, 0) = (&self.formula, self.uniform, self.row.masks) else { return None };
-        let first = x.first()?.meta();
-        let dtype = first.dtype;
-        if !matches!(dtype, DType::F32 | DType::F64) {
+    fn plain<R>(&self, finish: impl FnOnce(Kernel, &mut Lanes, &'a Array, usize) -> Option<R>) -> Option<R> {
+        let (Source::Row(formula), 0) = (&self.formula, self.row.masks) else { return None };
+        let (like, n) = self.tensors().find_map(|t| t.layout().packed_numel().map(|n| (t.array(), n)))?;
+        let dtype = like.dtype;
+        if !matches!(dtype, DType::F32 | DType::F64) || n == 0 || !fits(n, formula.facts().cost) {
             return None;
         }
         let kernel = formula.loops.of(dtype)?;
-        let n = first.numel();
         let taken = match self.fixed {
             Some(fixed) => fixed == dtype,
             None => self.row.rule != Rule::Bits && (self.row.check)(self, dtype).is_ok(),
         };
-        if !taken || n == 0 || !fits(n, formula.facts().cost) {
+        if !taken {
             return None;
         }
-        let strides = contiguous_strides(&first.layout.shape);
         // Filled and read where it stays: moving what was just written is most of such a call.
-        let mut p = Plain { kernel, dtype, lanes: [Lanes::Unused; SLOTS], n, strides };
-        let mut tensors = x.iter();
-        for (k, &slot) in self.slots().iter().enumerate() {
-            p.lanes[k] = match slot {
-                Slot::Tensor => Lanes::of(tensors.next()?.array(), dtype, &p.strides)?,
-                Slot::Number(_) => Lanes::number(self.number_at(k)?, dtype),
-                Slot::Unused => Lanes::Unused,
-            };
+        let mut lanes = Lanes::new(like.bytes_ptr());
+        for (k, operand) in self.operands.iter().enumerate() {
+            match operand {
+                Some(Operand::Tensor(t)) => lanes.put_array(k, t.array(), like)?,
+                Some(Operand::Number(n)) => lanes.put_number(k, *n, dtype),
+                None => {}
+            }
         }
-        if p.lanes.iter().any(|l| matches!(l, Lanes::Each(_))) { finish(&p) } else { None }
+        finish(kernel, &mut lanes, like, n)
     }
 
+    #[inline]
     fn row_params(&self) -> &[Number] {
         &self.params[..self.row.params.min(PARAMS)]
     }
 
     /// The result in a fresh tensor, if all is small and plain.
-    pub(super) fn small(&self, x: &[&Tensor]) -> Option<Tensor> {
-        self.plain(x, |p| {
-            let gives = if self.out_mask() { DType::Bool } else { p.dtype };
+    #[inline]
+    pub(super) fn short(&self) -> Option<Tensor> {
+        self.plain(|kernel, lanes, like, n| {
+            let gives = if self.row.out_mask { DType::Bool } else { like.dtype };
             // An operand has as many elements of at least that size.
-            let storage = Storage::new(p.n * gives.size()).ok()?;
-            small::run(p.kernel, p.dtype, &p.lanes[..self.slots().len()], self.row_params(), &storage, gives, p.n);
-            let first = x.first()?;
-            let layout = Layout { shape: first.layout().shape.clone(), strides: p.strides.clone(), offset: 0 };
-            Some(Tensor::new(Array::new(Meta::new(layout, gives, first.device()), storage)))
+            let storage = Storage::new(n * gives.size()).ok()?;
+            small::run(kernel, like.dtype, lanes, self.row_params(), &storage, gives, n);
+            Some(Tensor::packed(&like.layout.shape, 0, gives, like.device, storage))
         })
     }
 
-    /// Writes the result over the first operand, if all is small and plain; whether it did.
-    pub(super) fn small_over(&self, x: &[&Tensor]) -> bool {
-        let Some((first, others)) = x.split_first() else { return false };
-        let out = first.array();
-        let apart = |t: &&Tensor| !t.array().storage.same(&out.storage) || t.layout().offset == out.layout.offset;
-        if self.out_mask() || !others.iter().all(apart) {
+    /// Writes the result over `target`, the first tensor, if all is small and plain; whether it did.
+    pub(super) fn short_over(&self, target: &Tensor) -> bool {
+        let out = target.array();
+        let apart = |t: &Tensor| !t.array().storage.same(&out.storage) || t.layout().offset == out.layout.offset;
+        if self.row.out_mask || !self.tensors().all(apart) {
             return false;
         }
-        self.plain(x, |p| {
-            let lanes = &p.lanes[..self.slots().len()];
-            let same = out.layout.strides == p.strides;
-            (same && small::run_over(p.kernel, p.dtype, lanes, self.row_params(), out, p.n)).then_some(())
+        self.plain(|kernel, lanes, like, n| {
+            let packed = out.layout.strides == like.layout.strides;
+            (packed && small::run_over(kernel, lanes, self.row_params(), out, n)).then_some(())
         })
         .is_some()
     }

@@ -1,16 +1,16 @@
 //! The gradient of an operand: one Map of the formula's partial, then summed to the operand's shape.
 
-use super::{Inputs, Map, SLOTS, Slot};
+use super::{Call, Map, SLOTS, Slot};
 use crate::bail;
 use crate::device::Array;
 use crate::error::Result;
 use crate::ops::elementwise::formula::Source;
-use crate::tensor::{Context, Tensor};
+use crate::tensor::{Context, Operand, Tensor};
 
-pub struct Partial {
+struct Partial {
     formula: Source,
     /// Where the forward result stands.
-    pub result: Option<usize>,
+    result: Option<usize>,
     g: usize,
 }
 
@@ -22,25 +22,26 @@ impl Partial {
             Source::Derived(d) => Some(&d.from),
         }
     }
-
-    /// Bit k: operand k of the differentiated formula, its result or `g` is needed.
-    pub fn uses(&self) -> u32 {
-        match self.from() {
-            None => self.formula.facts().uses,
-            Some(from) => from.iter().fold(0, |m, &k| m | 1 << k),
-        }
-    }
 }
 
 impl Map {
     /// The gradient formula of operand `k`: its operands are those of this one, then its result (rows only), then `g`.
-    pub(super) fn partial(&self, k: usize) -> Option<Partial> {
+    fn partial(&self, k: usize) -> Option<Partial> {
         let count = self.slots().len();
         if self.row.is_value(&self.formula) {
             let f = self.row.grads.get(k)?.as_ref()?;
             return Some(Partial { formula: Source::Row(f), result: Some(count), g: count + 1 });
         }
         Some(Partial { formula: Source::Derived(self.formula.partial(k, count)), result: None, g: count })
+    }
+
+    /// What the gradient of operand `k` reads. Bit j: operand j of this formula, or, for rows, its result after them.
+    pub(super) fn uses_of_partial(&self, k: usize) -> u32 {
+        if self.row.is_value(&self.formula) {
+            return self.row.grads.get(k).and_then(Option::as_ref).map_or(0, |f| f.facts().uses);
+        }
+        let derived = self.formula.partial(k, self.slots().len());
+        derived.from.iter().fold(0, |m, &j| m | 1 << j)
     }
 
     /// The gradient of operand `k`, tensor `index`.
@@ -60,39 +61,28 @@ impl Map {
             if count > SLOTS {
                 bail!(NotImplemented, "{}: derivatives of this order are not implemented", self.row.name);
             }
-            let mut m = Map {
-                row: self.row,
-                formula: p.formula.clone(),
-                slots: [Slot::Unused; SLOTS],
-                count: count as u8,
-                numbers: self.numbers,
-                params: self.params,
-                fixed: Some(g.dtype()),
-                uniform: false,
-            };
             let mut owned: [Option<Tensor>; SLOTS] = [const { None }; SLOTS];
+            let mut operands = [None; SLOTS];
             for j in (0..count).filter(|j| facts.uses >> j & 1 == 1) {
                 let from = source(j);
-                let tensor = if from == p.g {
-                    g.clone()
+                if from == p.g {
+                    operands[j] = Some(Operand::Tensor(g));
                 } else if Some(from) == p.result {
-                    c.output()?
+                    owned[j] = Some(c.output()?);
                 } else {
                     match self.slots[from] {
-                        Slot::Tensor => c.input(self.tensor_index(from))?,
-                        other => {
-                            m.slots[j] = other;
-                            continue;
-                        }
+                        Slot::Tensor => owned[j] = Some(c.input(self.tensor_index(from))?),
+                        _ => operands[j] = self.number_at(from).map(Operand::Number),
                     }
-                };
-                m.slots[j] = Slot::Tensor;
-                owned[j] = Some(tensor);
+                }
             }
-            let mut x = Inputs::NONE;
-            owned.iter().flatten().for_each(|t| x.push(t));
-            m.uniform = x.uniform();
-            m.apply(&x)?
+            for (operand, tensor) in operands.iter_mut().zip(&owned) {
+                if let Some(t) = tensor {
+                    *operand = Some(Operand::Tensor(t));
+                }
+            }
+            let (operands, fixed) = (&operands[..count], Some(g.dtype()));
+            Call { row: self.row, formula: p.formula.clone(), operands, params: self.params, fixed }.run()?
         };
         if self.uniform {
             return Ok(Some(grad));

@@ -1,0 +1,151 @@
+//! A row called on operands. What is small and plain goes to its loop at once; a Map is made where the long way is needed,
+//! or a node that remembers the call.
+
+use super::{Map, PARAMS, Row};
+use crate::core::{DType, Number};
+use crate::err;
+use crate::error::Result;
+use crate::ops::elementwise::formula::Source;
+use crate::tensor::apply::{apply_inplace, apply_out, overwrite, recorded, remember};
+use crate::tensor::{Args, Operand, Outs, Tensor, apply};
+
+/// A formula and what it is called on.
+pub struct Call<'a> {
+    pub row: &'static Row,
+    pub(super) formula: Source,
+    /// One at least is a tensor; None where the formula reads nothing.
+    pub operands: &'a [Option<Operand<'a>>],
+    pub params: [Number; PARAMS],
+    /// The dtype to compute in, where it is not found by promotion.
+    pub(super) fixed: Option<DType>,
+}
+
+impl<'a> Call<'a> {
+    #[inline(always)]
+    fn of(row: &'static Row, operands: &'a [Option<Operand<'a>>], params: [Number; PARAMS]) -> Call<'a> {
+        Call { row, formula: Source::Row(&row.value), operands, params, fixed: None }
+    }
+
+    #[inline(always)]
+    pub(super) fn tensors(&self) -> impl Iterator<Item = &'a Tensor> + use<'a> {
+        self.operands.iter().filter_map(|o| match *o {
+            Some(Operand::Tensor(t)) => Some(t),
+            _ => None,
+        })
+    }
+
+    /// Operand `k`, where it is a number.
+    #[inline]
+    pub fn number_at(&self, k: usize) -> Option<Number> {
+        match self.operands.get(k) {
+            Some(&Some(Operand::Number(n))) => Some(n),
+            _ => None,
+        }
+    }
+
+    pub(super) fn run(&self) -> Result<Tensor> {
+        let Some(out) = self.short() else {
+            let (m, x) = Map::new(self, false);
+            return apply(m, x.tensors(self.row.name)?);
+        };
+        if recorded(self.tensors()) {
+            let (m, x) = Map::new(self, true);
+            remember(m, x.tensors(self.row.name)?, &out)?;
+        }
+        Ok(out)
+    }
+
+    /// Writes the result over the first tensor.
+    fn run_over(&self) -> Result<()> {
+        if !recorded(self.tensors())
+            && let Some(target) = self.tensors().next()
+            && overwrite(self.row.name, target, || self.short_over(target))?
+        {
+            return Ok(());
+        }
+        let (m, x) = Map::new(self, false);
+        apply_inplace(m, x.tensors(self.row.name)?)
+    }
+
+    fn run_into(&self, out: &Tensor) -> Result<()> {
+        let (m, x) = Map::new(self, false);
+        apply_out(m, x.tensors(self.row.name)?, out)
+    }
+
+    /// As a user's call asks: fresh, over the first operand, or into `out=`.
+    #[inline(always)]
+    fn run_as(&self, a: &Args) -> Result<Outs> {
+        if a.inplace {
+            self.run_over()?;
+            return Ok(Outs::This);
+        }
+        if let &[out] = a.out {
+            self.run_into(out)?;
+            return Ok(Outs::Tensor(out.clone()));
+        }
+        Outs::one(self.run())
+    }
+}
+
+/// Runs `row` for a user's call whose schema is its inputs, then its params.
+/// The row has `N` inputs and `P` params.
+pub fn call<const N: usize, const P: usize>(row: &'static Row, a: &Args) -> Result<Outs> {
+    let mut operands = [None; N];
+    for (k, o) in operands.iter_mut().enumerate() {
+        *o = Some(a.operand(k)?);
+    }
+    let mut params = row.defaults;
+    for (j, p) in params.iter_mut().enumerate().take(P) {
+        if let Some(n) = a.opt_number(N + j) {
+            *p = n;
+        }
+    }
+    Call::of(row, &operands, params).run_as(a)
+}
+
+/// Runs `row` for a user's call on the operands that were found in it.
+#[inline]
+pub fn call_on<const N: usize>(row: &'static Row, operands: [Operand; N], a: &Args) -> Result<Outs> {
+    Call::of(row, &operands.map(Some), row.defaults).run_as(a)
+}
+
+/// Runs `row` on tensors and numbers from Rust.
+#[inline]
+pub fn on<const N: usize>(row: &'static Row, operands: [Operand; N]) -> Result<Tensor> {
+    Call::of(row, &operands.map(Some), row.defaults).run()
+}
+
+/// Runs `row` from Rust over the first tensor.
+#[inline]
+pub fn over<const N: usize>(row: &'static Row, operands: [Operand; N]) -> Result<()> {
+    Call::of(row, &operands.map(Some), row.defaults).run_over()
+}
+
+/// PyTorch's error for a number that the dtype cannot hold.
+pub fn numbers_fit(call: &Call, dtype: DType) -> Result<()> {
+    for n in (0..call.operands.len()).filter_map(|k| call.number_at(k)) {
+        if !n.fits(dtype) {
+            let name = match dtype {
+                DType::Bool => "bool",
+                DType::U8 => "uint8_t",
+                DType::I32 => "int",
+                DType::I64 => "int64_t",
+                DType::F16 => "at::Half",
+                DType::BF16 => "at::BFloat16",
+                DType::F32 => "float",
+                DType::F64 => "double",
+            };
+            return Err(err!(Runtime, "value cannot be converted to type {name} without overflow").hint(format!(
+                "{}: a number beside a {} tensor must fit it",
+                call.row.name,
+                dtype.name()
+            )));
+        }
+    }
+    Ok(())
+}
+
+/// No further check.
+pub fn anything(_: &Call, _: DType) -> Result<()> {
+    Ok(())
+}
