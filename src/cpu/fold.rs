@@ -1,6 +1,7 @@
 //! The one shape that every reduction has, so that its bits depend on sizes and strides alone: virtual lanes (64, or
-//! 32 of 8 bytes) merged by a halving tree within a block of 4096 elements, and blocks merged in pairs. Over leading dims
-//! the columns are lanes, rows add in order in blocks of 128, and blocks merge in pairs. Threads take whole blocks.
+//! 32 of 8 bytes; 8 where there are fewer elements) merged by a halving tree within a block of 4096 elements, and blocks
+//! merged in pairs. Over leading dims the columns are lanes, rows add in order in blocks of 128, and blocks merge in
+//! pairs. Threads take whole blocks.
 
 use crate::simd;
 
@@ -207,23 +208,17 @@ fn halve<A: Copy, F: Fold<A>, const N: usize, const HALF: usize>(a: &[A; N], f: 
     b
 }
 
-/// Constant widths, so that each level is vector code. Lanes that saw nothing do not change a result, so a short row may
-/// start lower in the tree.
+/// Constant widths, so that each level is vector code.
 #[inline(always)]
 fn tree<A: Copy, F: Fold<A>, const L: usize>(a: &[A; L], f: F) -> A {
     let p = a.as_ptr();
-    match L {
-        // SAFETY: L is 64, so `a` is of this type.
-        64 => tree32(&halve(unsafe { &*p.cast::<[A; 64]>() }, f), f),
-        // SAFETY: L is 32, as above.
-        32 => tree32(unsafe { &*p.cast::<[A; 32]>() }, f),
-        // SAFETY: L is 16, as above.
-        16 => tree16(unsafe { &*p.cast::<[A; 16]>() }, f),
-        _ => {
-            assert!(L == 8);
-            // SAFETY: L is 8, as above.
-            tree8(unsafe { &*p.cast::<[A; 8]>() }, f)
-        }
+    if L == 64 {
+        // SAFETY: `a` is of this type.
+        tree32(&halve(unsafe { &*p.cast::<[A; 64]>() }, f), f)
+    } else {
+        assert!(L == 32);
+        // SAFETY: `a` is of this type.
+        tree32(unsafe { &*p.cast::<[A; 32]>() }, f)
     }
 }
 
@@ -243,7 +238,7 @@ fn tree8<A: Copy, F: Fold<A>>(a: &[A; 8], f: F) -> A {
     f.merge(f.merge(b[0], b[2]), f.merge(b[1], b[3]))
 }
 
-/// At most a block in L lanes.
+/// At most a block, and at least L elements, in L lanes.
 #[inline(always)]
 unsafe fn lanes<A: Copy, F: Fold<A>, const L: usize>(x: *const A, n: usize, f: F) -> A {
     let mut a = [f.init(); L];
@@ -256,18 +251,8 @@ unsafe fn lanes<A: Copy, F: Fold<A>, const L: usize>(x: *const A, n: usize, f: F
         }
         i += L;
     }
-    // A padded chunk instead of a scalar tail.
-    if whole == 0 {
-        let mut t = [f.pad(); L];
-        for l in 0..n {
-            // SAFETY: l < n.
-            t[l] = unsafe { *x.add(l) };
-        }
-        for l in 0..L {
-            a[l] = f.add(a[l], t[l]);
-        }
-    } else if whole < n {
-        // The last L elements, less those already seen.
+    if whole < n {
+        // The last L elements, less those already seen: no loop over a tail.
         let seen = L - (n - whole);
         for l in 0..L {
             // SAFETY: n - L + l < n.
@@ -281,31 +266,89 @@ unsafe fn lanes<A: Copy, F: Fold<A>, const L: usize>(x: *const A, n: usize, f: F
 /// [`row`], for kernels that are compiled per level themselves.
 #[inline(always)]
 pub(super) unsafe fn row_body<A: Copy, F: Fold<A>>(x: *const A, n: usize, f: F) -> A {
+    let last = n.saturating_sub(1) / BLOCK * BLOCK;
     // SAFETY: the caller's n elements.
     unsafe {
-        if n > BLOCK {
-            let mut pairs = Pairs::new(f);
-            let mut i = 0;
-            while i < n {
-                pairs.push(block(x.add(i), BLOCK.min(n - i), f));
-                i += BLOCK;
-            }
-            return pairs.finish();
+        let end = piece(x.add(last), n - last, f);
+        if last == 0 {
+            return end;
         }
-        match n {
-            0 => f.init(),
-            1..=8 => lanes::<A, F, 8>(x, n, f),
-            9..=16 => lanes::<A, F, 16>(x, n, f),
-            17..=32 => lanes::<A, F, 32>(x, n, f),
-            _ => block(x, n, f),
+        let mut pairs = Pairs::new(f);
+        for i in (0..last).step_by(BLOCK) {
+            pairs.push(block(x.add(i), BLOCK, f));
         }
+        pairs.push(end);
+        pairs.finish()
     }
+}
+
+/// The lanes of a block.
+const fn width<A>() -> usize {
+    if size_of::<A>() == 8 { 32 } else { 64 }
+}
+
+/// At most a block.
+#[inline(always)]
+unsafe fn piece<A: Copy, F: Fold<A>>(x: *const A, n: usize, f: F) -> A {
+    if n >= width::<A>() {
+        // SAFETY: the caller's n elements.
+        return unsafe { block(x, n, f) };
+    }
+    macro_rules! each {
+        ($($q:literal)*) => {
+            match n / 8 {
+                // SAFETY: as above.
+                $($q => unsafe { short::<A, F, $q>(x, n, f) },)*
+                _ => f.init(),
+            }
+        };
+    }
+    each!(0 1 2 3 4 5 6 7)
 }
 
 #[inline(always)]
 unsafe fn block<A: Copy, F: Fold<A>>(x: *const A, n: usize, f: F) -> A {
+    // SAFETY: the caller's n elements, a set of lanes at least.
+    unsafe { if width::<A>() == 32 { lanes::<A, F, 32>(x, n, f) } else { lanes::<A, F, 64>(x, n, f) } }
+}
+
+/// Lane `l` of the first Q chunks of 8.
+#[inline(always)]
+unsafe fn chunks<A: Copy, F: Fold<A>, const Q: usize>(x: *const A, l: usize, f: F) -> A {
+    let mut e = [f.init(); 8];
+    for c in 0..Q {
+        // SAFETY: 8 Q elements, says the caller.
+        e[c] = f.add(e[c], unsafe { *x.add(8 * c + l) });
+    }
+    let mut w = Q;
+    while w > 1 {
+        let half = w.div_ceil(2);
+        for i in 0..w / 2 {
+            e[i] = f.merge(e[i], e[i + half]);
+        }
+        w = half;
+    }
+    e[0]
+}
+
+/// Less than a set of lanes: Q chunks of 8 lanes, and what is left in order.
+#[inline(always)]
+unsafe fn short<A: Copy, F: Fold<A>, const Q: usize>(x: *const A, n: usize, f: F) -> A {
+    let mut v = f.init();
     // SAFETY: the caller's n elements.
-    unsafe { if size_of::<A>() == 8 { lanes::<A, F, 32>(x, n, f) } else { lanes::<A, F, 64>(x, n, f) } }
+    unsafe {
+        if Q > 0 {
+            let mut t = [f.init(); 8];
+            for l in 0..8 {
+                t[l] = chunks::<A, F, Q>(x, l, f);
+            }
+            v = tree8(&t, f);
+        }
+        for i in 8 * Q..n {
+            v = f.add(v, *x.add(i));
+        }
+    }
+    v
 }
 
 #[inline(always)]
@@ -318,23 +361,27 @@ unsafe fn rows_body<A: Copy, F: Fold<A>>(
     y_stride: isize,
     f: F,
 ) {
-    // The width is chosen once for all rows.
-    // SAFETY: says the caller.
-    unsafe {
-        match n {
-            1..=8 => short_rows::<A, F, 8>(x, stride, rows, n, y, y_stride, f),
-            9..=16 => short_rows::<A, F, 16>(x, stride, rows, n, y, y_stride, f),
-            17..=32 => short_rows::<A, F, 32>(x, stride, rows, n, y, y_stride, f),
-            _ => (0..rows as isize)
-                .for_each(|r| *y.wrapping_offset(r * y_stride) = row_body(x.wrapping_offset(r * stride), n, f)),
-        }
+    macro_rules! each {
+        ($($q:literal)*) => {
+            match n / 8 {
+                // SAFETY: says the caller.
+                $($q if n < width::<A>() => unsafe { short_rows::<A, F, $q>(x, stride, rows, n, y, y_stride, f) },)*
+                _ => {
+                    for r in 0..rows as isize {
+                        // SAFETY: says the caller.
+                        unsafe { *y.wrapping_offset(r * y_stride) = row_body(x.wrapping_offset(r * stride), n, f) }
+                    }
+                }
+            }
+        };
     }
+    // Chosen once for all rows.
+    each!(0 1 2 3 4 5 6 7)
 }
 
-/// Rows of at most L elements, as [`lanes`] folds one: all L lanes are read wherever later rows lie behind them, and those
-/// that are not of the row replaced, which needs no loop over the row's end.
+/// [`short`] of many rows, step by step for several at once: one row alone would be folded element by element.
 #[inline(always)]
-unsafe fn short_rows<A: Copy, F: Fold<A>, const L: usize>(
+unsafe fn short_rows<A: Copy, F: Fold<A>, const Q: usize>(
     x: *const A,
     stride: isize,
     rows: usize,
@@ -343,20 +390,33 @@ unsafe fn short_rows<A: Copy, F: Fold<A>, const L: usize>(
     y_stride: isize,
     f: F,
 ) {
-    let end = (rows as isize - 1) * stride + n as isize;
-    let whole = if stride > 0 && end >= L as isize { ((end - L as isize) / stride + 1).min(rows as isize) } else { 0 };
-    // SAFETY: n elements of each row, L where they end before the last row does; and room for each result.
-    unsafe {
-        for r in 0..whole {
-            let p = x.wrapping_offset(r * stride).cast::<[A; L]>().read_unaligned();
-            let mut a = [f.init(); L];
-            for l in 0..L {
-                a[l] = f.add(a[l], if l < n { p[l] } else { f.pad() });
+    const GROUP: usize = 16;
+    let (mut eight, mut four) = ([[f.init(); 8]; GROUP], [[f.init(); 4]; GROUP]);
+    for start in (0..rows).step_by(GROUP) {
+        let group = GROUP.min(rows - start);
+        let row = |r: usize| x.wrapping_offset((start + r) as isize * stride);
+        if Q > 0 {
+            for r in 0..group {
+                for l in 0..8 {
+                    // SAFETY: n elements of each row.
+                    eight[r][l] = unsafe { chunks::<A, F, Q>(row(r), l, f) };
+                }
             }
-            *y.wrapping_offset(r * y_stride) = tree(&a, f);
+            for r in 0..group {
+                for l in 0..4 {
+                    four[r][l] = f.merge(eight[r][l], eight[r][l + 4]);
+                }
+            }
         }
-        for r in whole..rows as isize {
-            *y.wrapping_offset(r * y_stride) = lanes::<A, F, L>(x.wrapping_offset(r * stride), n, f);
+        for r in 0..group {
+            let [a, b, c, d] = four[r];
+            let mut v = if Q > 0 { f.merge(f.merge(a, c), f.merge(b, d)) } else { f.init() };
+            for i in 8 * Q..n {
+                // SAFETY: as above, and room for each result.
+                v = f.add(v, unsafe { *row(r).add(i) });
+            }
+            // SAFETY: as above.
+            unsafe { *y.wrapping_offset((start + r) as isize * y_stride) = v }
         }
     }
 }
