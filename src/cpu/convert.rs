@@ -18,7 +18,7 @@ pub struct Piece {
     pub to: [isize; 2],
 }
 
-type Mover = unsafe fn(*const u8, *mut u8, Piece);
+pub type Mover = unsafe fn(*const u8, *mut u8, Piece);
 
 /// The function that moves a piece from `from` to `to`.
 pub fn mover(from: DType, to: DType) -> Mover {
@@ -122,8 +122,24 @@ const BLOCK: usize = 64;
 /// `y[i] = cast(x[i])` over contiguous runs.
 #[inline(always)]
 unsafe fn convert_run<S: Element, D: Element>(x: *const S, y: *mut D, n: usize) {
+    if matches!(S::DTYPE, DType::F32 | DType::F64) && D::DTYPE == DType::I32 {
+        for i in 0..n {
+            // SAFETY: n elements each; only what is an i32 when cut to a whole number is converted.
+            unsafe {
+                let v = (*x.add(i)).to_f64();
+                let fits = (v > -2_147_483_649.0) & (v < 2_147_483_648.0);
+                let whole = if S::DTYPE == DType::F32 {
+                    (if fits { v as f32 } else { i32::MIN as f32 }).to_int_unchecked::<i32>()
+                } else {
+                    (if fits { v } else { i32::MIN as f64 }).to_int_unchecked::<i32>()
+                };
+                *y.add(i) = D::from_i64(whole as i64);
+            }
+        }
+        return;
+    }
     let mut i = 0;
-    let to_int = matches!(S::DTYPE, DType::F32 | DType::F64) && matches!(D::DTYPE, DType::U8 | DType::I32 | DType::I64);
+    let to_int = matches!(S::DTYPE, DType::F32 | DType::F64) && matches!(D::DTYPE, DType::U8 | DType::I64);
     while to_int && i + BLOCK <= n {
         // Where all fit 32 bits, one vector instruction converts them; its result is the same.
         let mut fit = true;
@@ -179,7 +195,7 @@ unsafe fn convert<S: Element, D: Element>(x: *const u8, y: *mut u8, p: Piece) {
 #[inline(always)]
 unsafe fn shift<T: Plain>(x: *const u8, y: *mut u8, p: Piece) {
     let (x, y): (*const T, *mut T) = (x.cast(), y.cast());
-    if p.rows > 1 && p.from[0] == 1 && p.from[1] != 1 && p.to[1] == 1 {
+    if p.rows > 1 && p.from[0] == 1 && !matches!(p.from[1], 0 | 1) && p.to[1] == 1 {
         // SAFETY: the caller's promise; so below.
         return unsafe { transpose(x, y, p) };
     }

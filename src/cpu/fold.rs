@@ -136,6 +136,11 @@ simd! {
     /// # Safety
     /// `n` elements are readable at `x`.
     pub unsafe fn row[A: Copy, F: Fold<A>][A, F](x: *const A, n: usize, f: F) -> A = row_body;
+    /// One block of pieces of `n` elements, 64 at least.
+    ///
+    /// # Safety
+    /// `n` elements are readable at each `x`.
+    pub unsafe fn together[A: Copy, F: Fold<A>][A, F](x: &[*const A], n: usize, f: F) -> A = together_body;
     /// `y[r]` from `n` elements at `x + r * stride`, for each of `rows`.
     ///
     /// # Safety
@@ -238,10 +243,9 @@ fn tree8<A: Copy, F: Fold<A>>(a: &[A; 8], f: F) -> A {
     f.merge(f.merge(b[0], b[2]), f.merge(b[1], b[3]))
 }
 
-/// At most a block, and at least L elements, in L lanes.
+/// Adds at least L elements to L lanes.
 #[inline(always)]
-unsafe fn lanes<A: Copy, F: Fold<A>, const L: usize>(x: *const A, n: usize, f: F) -> A {
-    let mut a = [f.init(); L];
+unsafe fn spread<A: Copy, F: Fold<A>, const L: usize>(a: &mut [A; L], x: *const A, n: usize, f: F) {
     let whole = n / L * L;
     let mut i = 0;
     while i < whole {
@@ -260,7 +264,21 @@ unsafe fn lanes<A: Copy, F: Fold<A>, const L: usize>(x: *const A, n: usize, f: F
             a[l] = f.add(a[l], if l < seen { f.pad() } else { v });
         }
     }
-    tree(&a, f)
+}
+
+#[inline(always)]
+unsafe fn together_body<A: Copy, F: Fold<A>>(x: &[*const A], n: usize, f: F) -> A {
+    macro_rules! lanes {
+        ($l:literal) => {{
+            let mut a = [f.init(); $l];
+            for &x in x {
+                // SAFETY: n elements of each, says the caller.
+                unsafe { spread(&mut a, x, n, f) }
+            }
+            tree(&a, f)
+        }};
+    }
+    if width::<A>() == 32 { lanes!(32) } else { lanes!(64) }
 }
 
 /// [`row`], for kernels that are compiled per level themselves.
@@ -306,10 +324,11 @@ unsafe fn piece<A: Copy, F: Fold<A>>(x: *const A, n: usize, f: F) -> A {
     each!(0 1 2 3 4 5 6 7)
 }
 
+/// At most a block, and at least a set of lanes.
 #[inline(always)]
 unsafe fn block<A: Copy, F: Fold<A>>(x: *const A, n: usize, f: F) -> A {
-    // SAFETY: the caller's n elements, a set of lanes at least.
-    unsafe { if width::<A>() == 32 { lanes::<A, F, 32>(x, n, f) } else { lanes::<A, F, 64>(x, n, f) } }
+    // SAFETY: the caller's n elements.
+    unsafe { together_body(&[x], n, f) }
 }
 
 /// Lane `l` of the first Q chunks of 8.

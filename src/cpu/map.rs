@@ -12,7 +12,7 @@ use std::mem::MaybeUninit;
 
 use self::grid::{Grid, TILE};
 use self::program::Plan;
-use super::convert::{Piece, element_bits, mover};
+use super::convert::{Mover, Piece, element_bits, mover};
 use super::strided::{Raw, Walk};
 use super::threads;
 use crate::core::{DType, Element, Number, Strides};
@@ -495,6 +495,15 @@ struct Tiled<'a> {
     shares: bool,
 }
 
+/// How an operand becomes lanes.
+struct Moved {
+    size: isize,
+    /// Its memory is lanes already, where it lies straight.
+    as_it_is: bool,
+    narrows: bool,
+    mover: Mover,
+}
+
 impl Tiled<'_> {
     fn tiles(&self, start: usize, end: usize) {
         let (call, count) = (self.call, self.x.len() + 1);
@@ -517,28 +526,39 @@ impl Tiled<'_> {
                 x[k] = tiles[k].as_ptr().cast();
                 fixed |= 1 << k;
             }
+            let movers: [_; MAX_INPUTS] = std::array::from_fn(|k| match self.x.get(k) {
+                Some(Operand::Array(a)) if fixed >> k & 1 == 0 => Some(Moved {
+                    size: a.dtype.size() as isize,
+                    as_it_is: a.dtype == call.expects(k) && !call.narrows(k, a.dtype),
+                    narrows: call.narrows(k, a.dtype),
+                    mover: mover(a.dtype, call.expects(k)),
+                }),
+                _ => None,
+            });
+            // What each tile holds: an operand that repeats from row to row is brought once.
+            let mut there = [(std::ptr::null(), 0, 0); MAX_INPUTS];
             for t in start..end {
                 let place = self.grid.place(t, count);
                 let (rows, cols) = (place.rows, place.cols);
-                for (k, operand) in self.x.iter().enumerate() {
-                    let Operand::Array(a) = operand else { continue };
-                    if fixed >> k & 1 == 1 {
-                        continue;
-                    }
-                    let from = self.pointers.get()[k].wrapping_offset(place.at[k] * a.dtype.size() as isize);
+                for (k, moved) in movers[..self.x.len()].iter().enumerate() {
+                    let Some(m) = moved else { continue };
+                    let from = self.pointers.get()[k].wrapping_offset(place.at[k] * m.size);
                     let [s1, s0] = self.grid.steps(k);
                     let straight = s0 == 1 && (rows == 1 || s1 == cols as isize);
-                    if straight && a.dtype == call.expects(k) && !call.narrows(k, a.dtype) {
+                    if straight && m.as_it_is {
                         x[k] = from;
                         continue;
                     }
                     let to: *mut u8 = tiles[k].as_mut_ptr().cast();
-                    let piece = Piece { rows, cols, from: [s1, s0], to: [cols as isize, 1] };
-                    mover(a.dtype, call.expects(k))(from, to, piece);
-                    if call.narrows(k, a.dtype) {
+                    x[k] = to;
+                    if there[k] == (from, rows, cols) && !self.shares {
+                        continue;
+                    }
+                    there[k] = (from, rows, cols);
+                    (m.mover)(from, to, Piece { rows, cols, from: [s1, s0], to: [cols as isize, 1] });
+                    if m.narrows {
                         call.narrow(to, rows * cols);
                     }
-                    x[k] = to;
                 }
                 self.finish(&x, &params, &place, tiles[K - 1].as_mut_ptr().cast());
             }

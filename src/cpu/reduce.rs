@@ -16,7 +16,7 @@ use crate::{dispatch, widened};
 
 /// Elements that pay for handing work to another thread.
 pub(super) const GRAIN: usize = 1 << 16;
-/// Runs from this on are folded where they lie, as blocks of their own; shorter ones are copied to whole blocks first.
+/// Runs from this on are folded where they lie, whole ones a block; shorter ones are copied to whole blocks first.
 const LONG: usize = 256;
 
 /// `x` split into what is kept (with the place of each result) and what is reduced.
@@ -54,8 +54,10 @@ struct Stream<'a, S> {
     x: Raw<S>,
     at: isize,
     walk: &'a Walk<1>,
-    /// No block crosses from one run of so many elements into the next.
+    /// Blocks begin where such a run does, or lie within one. All elements, where they are copied.
     run: usize,
+    /// Runs of a block; 1 where a run has several blocks.
+    runs: usize,
 }
 
 impl<'a, S> Stream<'a, S> {
@@ -63,18 +65,19 @@ impl<'a, S> Stream<'a, S> {
     where
         S: Widen<A>,
     {
-        let runs = S::SAME && p.reduced.steps()[0] == 1 && p.reduced.run() >= LONG;
-        Stream { x: p.x, at, walk: &p.reduced, run: if runs { p.reduced.run() } else { p.reduced.numel() } }
+        let long = S::SAME && p.reduced.steps()[0] == 1 && p.reduced.run() >= LONG;
+        let run = if long { p.reduced.run() } else { p.reduced.numel() };
+        Stream { x: p.x, at, walk: &p.reduced, run, runs: (BLOCK / run.max(1)).max(1) }
     }
 
     fn blocks(&self) -> usize {
-        self.walk.numel() / self.run.max(1) * self.run.div_ceil(BLOCK)
+        (self.walk.numel() / self.run.max(1)).div_ceil(self.runs) * self.run.div_ceil(BLOCK)
     }
 
     /// Where block `i` begins.
     fn block(&self, i: usize) -> usize {
         let each = self.run.div_ceil(BLOCK);
-        i / each * self.run + i % each * BLOCK
+        i / each * self.runs * self.run + i % each * BLOCK
     }
 
     /// The fold of elements `from..to`, where both begin blocks.
@@ -82,17 +85,28 @@ impl<'a, S> Stream<'a, S> {
     where
         S: Widen<A>,
     {
+        let mut pairs = Pairs::new(f);
         if S::SAME && self.walk.steps()[0] == 1 && self.walk.run() == self.run {
-            let x = |at: isize| self.x.at(self.at + at).cast::<A>();
+            let x = |at: isize| self.x.at(self.at + at).cast::<A>().cast_const();
             if self.walk.is_one_run() {
                 // SAFETY: elements of x; S is A.
                 return unsafe { fold::row(x(from as isize), to - from, f) };
             }
-            let mut pairs = Pairs::new(f);
-            self.walk.pieces(from..to, |[at], _, len| {
-                for i in (0..len).step_by(BLOCK) {
+            let (mut pieces, mut count) = ([std::ptr::null(); BLOCK / LONG], 0);
+            self.walk.pieces(from..to, |[at], start, len| {
+                if self.run > BLOCK {
+                    for i in (0..len).step_by(BLOCK) {
+                        // SAFETY: as above.
+                        pairs.push(unsafe { fold::row(x(at + i as isize), BLOCK.min(len - i), f) });
+                    }
+                    return;
+                }
+                pieces[count] = x(at);
+                count += 1;
+                if count == self.runs || start + len == to {
                     // SAFETY: as above.
-                    pairs.push(unsafe { fold::row(x(at + i as isize), BLOCK.min(len - i), f) });
+                    pairs.push(unsafe { fold::together(&pieces[..count], len, f) });
+                    count = 0;
                 }
             });
             return pairs.finish();
@@ -100,7 +114,6 @@ impl<'a, S> Stream<'a, S> {
         // Filled as far as it is read: zeros would cost more than most sums.
         let mut tile = MaybeUninit::<[A; BLOCK]>::uninit();
         let y: *mut A = tile.as_mut_ptr().cast();
-        let mut pairs = Pairs::new(f);
         let mut start = from;
         loop {
             let n = BLOCK.min(to - start);
@@ -326,7 +339,11 @@ mod tests {
     fn every_layout_and_set_of_dims() {
         let data = Array::from_slice(&[7, 5, 3, 40], &noise(4200)).unwrap();
         let big = Array::from_slice(&[5000, 37], &noise(185000)).unwrap();
+        let runs = |n: usize| Array::from_slice(&[9, 2, n], &noise(18 * n)).unwrap();
         let cases = [
+            runs(300),
+            runs(701),
+            runs(5000),
             data.clone(),
             data.with_layout(data.layout.permuted(&[3, 1, 0, 2])),
             data.with_layout(data.layout.sliced(3, 1, 13, 3)),
@@ -362,6 +379,7 @@ mod tests {
     fn bits_depend_on_neither_level_nor_threads() {
         let x = Array::from_slice(&[1_000_001], &noise(1_000_001)).unwrap();
         let y = Array::from_slice(&[90_000, 11], &noise(990_000)).unwrap();
+        let z = Array::from_slice(&[1500, 2, 333], &noise(999_000)).unwrap();
         let mut seen = vec![];
         for level in [Level::Portable, Level::Avx2, Level::Avx512] {
             for n in [1, 2, 3] {
@@ -372,7 +390,7 @@ mod tests {
                     let both = [result(x, dims, DType::F32, sum), result(x, dims, DType::F32, var1)];
                     both.iter().flat_map(|a| a.to_vec::<f32>()).map(f32::to_bits).collect()
                 };
-                seen.push([f(&x, &[0]), f(&y, &[0]), f(&y, &[1]), f(&y, &[0, 1])]);
+                seen.push([f(&x, &[0]), f(&y, &[0]), f(&y, &[1]), f(&y, &[0, 1]), f(&z, &[0, 2]), f(&z, &[0])]);
             }
         }
         assert!(seen.iter().all(|s| *s == seen[0]));
