@@ -1,6 +1,7 @@
 //! From Python objects to the values of a schema. Exact types are asked first, by pointer; the rest follows
 //! PyTorch's rules: ints accept NumPy's and 0-d integer tensors, floats accept ints, nothing accepts str.
 
+use std::mem::MaybeUninit;
 use std::ptr::addr_of_mut;
 
 use pyo3::ffi;
@@ -260,7 +261,7 @@ fn generator<'a>(o: P) -> Option<&'a SharedGenerator> {
 
 /// What lists convert into, and what must stay alive until the call is over.
 pub struct Scratch<'a> {
-    ints: [i64; 16],
+    ints: [MaybeUninit<i64>; 16],
     used: usize,
     /// One null check where a call has none of these.
     rare: Option<Box<Rare<'a>>>,
@@ -269,7 +270,7 @@ pub struct Scratch<'a> {
 /// What few calls have.
 #[derive(Default)]
 struct Rare<'a> {
-    ints: Vec<Box<[i64]>>,
+    ints: Vec<Box<[MaybeUninit<i64>]>>,
     floats: Vec<Box<[f64]>>,
     bools: Vec<Box<[bool]>>,
     tensors: Vec<Box<[&'a Tensor]>>,
@@ -279,7 +280,7 @@ struct Rare<'a> {
 impl<'a> Scratch<'a> {
     #[inline]
     pub fn new() -> Scratch<'a> {
-        Scratch { ints: [0; 16], used: 0, rare: None }
+        Scratch { ints: [const { MaybeUninit::uninit() }; 16], used: 0, rare: None }
     }
 
     fn rare(&mut self) -> &mut Rare<'a> {
@@ -292,12 +293,12 @@ impl<'a> Scratch<'a> {
     /// The result is not used after the scratch is dropped or moved.
     #[inline]
     unsafe fn ints(&mut self, n: usize, mut f: impl FnMut(usize) -> Result<Option<i64>>) -> Result<Option<Arg<'a>>> {
-        let slot: &mut [i64] = if self.used + n <= self.ints.len() {
+        let slot: &mut [MaybeUninit<i64>] = if self.used + n <= self.ints.len() {
             self.used += n;
             &mut self.ints[self.used - n..self.used]
         } else {
             let more = &mut self.rare().ints;
-            more.push(vec![0; n].into_boxed_slice());
+            more.push(Box::new_uninit_slice(n));
             match more.last_mut() {
                 Some(b) => b,
                 None => return Ok(None),
@@ -305,12 +306,14 @@ impl<'a> Scratch<'a> {
         };
         for (i, s) in slot.iter_mut().enumerate() {
             match f(i)? {
-                Some(v) => *s = v,
+                Some(v) => {
+                    s.write(v);
+                }
                 None => return Ok(None),
             }
         }
-        // SAFETY: the scratch outlives the call that the argument is for.
-        Ok(Some(Arg::Ints(unsafe { std::slice::from_raw_parts(slot.as_ptr(), n) })))
+        // SAFETY: all were written, and the scratch outlives the call that the argument is for.
+        Ok(Some(Arg::Ints(unsafe { std::slice::from_raw_parts(slot.as_ptr().cast(), n) })))
     }
 
     /// All of `items` as ints: `x.view(2, 3)`.

@@ -178,20 +178,20 @@ pub const UNSQUEEZE: OpDef = OpDef {
 
 fn view_sizes(x: &Tensor, sizes: &[i64]) -> Result<Tensor> {
     let shape = infer_sizes(sizes, x.numel())?;
-    view_as(x, shape)
+    view_as(x, &shape)
 }
 
 /// As `shape`, which has as many elements: shortly where `x` is packed.
-fn view_as(x: &Tensor, shape: Shape) -> Result<Tensor> {
-    let op = |shape| View { shape, from: x.layout().shape.clone() };
+fn view_as(x: &Tensor, shape: &Shape) -> Result<Tensor> {
+    let op = || View { shape: shape.clone(), from: x.layout().shape.clone() };
     if x.layout().packed_numel().is_none() {
-        return apply(op(shape), &[x]);
+        return apply(op(), &[x]);
     }
     let a = x.array();
-    let out = Tensor::packed(&shape, a.layout.offset, a.dtype, a.device, a.storage.clone());
+    let out = Tensor::packed(shape, a.layout.offset, a.dtype, a.device, a.storage.clone());
     mark_view(x, &out);
     if recorded([x].into_iter()) {
-        remember(op(shape), &[x], &out)?;
+        remember(op(), &[x], &out)?;
     }
     Ok(out)
 }
@@ -202,7 +202,7 @@ fn reshape_sizes(x: &Tensor, sizes: &[i64]) -> Result<Tensor> {
 
 fn reshape_to(x: &Tensor, shape: Shape) -> Result<Tensor> {
     if x.layout().viewed(&shape).is_some() {
-        return view_as(x, shape);
+        return view_as(x, &shape);
     }
     apply(Reshaped { shape, from: x.layout().shape.clone() }, &[x])
 }
@@ -211,7 +211,7 @@ impl Tensor {
     /// A view of as many elements; an error where strides allow none.
     pub fn view_to(&self, shape: &[usize]) -> Result<Tensor> {
         same_numel(self, shape)?;
-        view_as(self, shape.into())
+        view_as(self, &shape.into())
     }
 
     /// A view where strides allow it, else a copy.
@@ -256,7 +256,7 @@ impl Tensor {
     pub fn view_dtype(&self, dtype: DType) -> Result<Tensor> {
         let (old, new) = (self.dtype(), dtype);
         if old == new {
-            return view_as(self, self.layout().shape.clone());
+            return view_as(self, &self.layout().shape);
         }
         let mut layout = self.layout().clone();
         if old.size() != new.size() {
