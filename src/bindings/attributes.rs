@@ -122,7 +122,7 @@ pub static ATTRIBUTES: &[Attribute] = &[
                  `x.permute(*torch.arange(x.ndim - 1, -1, -1))` to reverse the dimensions of a tensor.",
             )?;
         }
-        checked(wrap(if t.ndim() == 2 { t.transpose(0, 1)? } else { t.reversed()? }))
+        checked(wrap(t.reversed()?))
     }),
     read(c"mT", "Tensor", c"The last two dims swapped.", |t, _| checked(wrap(t.mt()?))),
     read(c"H", "Tensor", c"A matrix transposed (and conjugated, were it complex).", |t, _| match t.ndim() {

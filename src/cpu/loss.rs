@@ -1,12 +1,14 @@
 //! Negative log likelihood of class indices: forward and its gradient, for (C), (N, C) and (N, C, d1, ...) inputs seen as
-//! N x C x L.
+//! N x C x L. And the squared distance of two arrays.
 
-use super::fold::{Fold, Sum, row};
+use std::mem::MaybeUninit;
+
+use super::fold::{BLOCK, Fold, Pairs, Sum, row};
 use super::strided::Raw;
 use super::threads;
 use super::widen::{Flat, Real, Widen, contiguous, with_results};
 use crate::device::Array;
-use crate::widened;
+use crate::{simd, widened};
 
 const GRAIN: usize = 1 << 14;
 
@@ -153,4 +155,61 @@ pub fn backward(
             }
         });
     }));
+}
+
+simd! {
+    /// `y[i] = (x[i] - t[i])^2`, each step rounded to `S`.
+    unsafe fn squares[S: Widen<A>, A: Real][S, A](x: *const A, t: *const A, n: usize, y: *mut A) = squares_body;
+}
+
+#[inline(always)]
+unsafe fn squares_body<S: Widen<A>, A: Real>(x: *const A, t: *const A, n: usize, y: *mut A) {
+    let round = |v: A| if S::SAME { v } else { v.element::<S>().widen() };
+    for i in 0..n {
+        // SAFETY: n elements each, says the caller.
+        unsafe {
+            let d = round(*x.add(i) - *t.add(i));
+            *y.add(i) = round(d * d);
+        }
+    }
+}
+
+/// The sum of the squared differences of two arrays of one shape and float dtype, or their mean.
+pub fn squared_distance(x: &Array, t: &Array, mean: bool, out: &Array) {
+    // A power of two, so that the tree over blocks is kept.
+    const GROUP: usize = 16 * BLOCK;
+    let n = x.numel();
+    widened!(only float x.dtype, S, A => {
+        let (x, t) = (contiguous::<S, A>(x), contiguous::<S, A>(t));
+        let (x, t) = (x.raw(), t.raw());
+        let part = |from: usize, to: usize| {
+            let mut tile = MaybeUninit::<[A; BLOCK]>::uninit();
+            let y: *mut A = tile.as_mut_ptr().cast();
+            let mut pairs = Pairs::new(Sum);
+            for i in (from..to.max(from + 1)).step_by(BLOCK) {
+                let n = BLOCK.min(to - i);
+                // SAFETY: n elements of both, and of the tile.
+                pairs.push(unsafe {
+                    squares::<S, A>(x.at(i as isize), t.at(i as isize), n, y);
+                    row(y, n, Sum)
+                });
+            }
+            pairs.finish()
+        };
+        let total = if n <= 2 * GROUP {
+            part(0, n)
+        } else {
+            let mut parts = vec![A::default(); n.div_ceil(GROUP)];
+            let to = Raw::new(parts.as_mut_ptr());
+            threads::run(parts.len(), &|i| {
+                // SAFETY: one place a group.
+                unsafe { *to.at(i as isize) = part(i * GROUP, n.min((i + 1) * GROUP)) }
+            });
+            let mut pairs = Pairs::new(Sum);
+            parts.into_iter().for_each(|v| pairs.push(v));
+            pairs.finish()
+        };
+        // SAFETY: the only result.
+        with_results::<A>(out, &mut |y| unsafe { *y = if mean { total / n as A } else { total } });
+    });
 }

@@ -517,7 +517,12 @@ impl Op for Fill {
         self.name
     }
     fn grad_name(&self) -> String {
-        if self.name == "zero" { "ZeroBackward0".into() } else { "FillBackward2".into() }
+        match (self.name, self.value) {
+            ("zero", _) => "ZeroBackward",
+            (_, Some(_)) => "FillBackward2",
+            (_, None) => "FillBackward3",
+        }
+        .into()
     }
     fn infer(&self, x: &[&Meta]) -> Result<Meta> {
         Ok(Meta::new(Format::Preserve.layout(&x[0].layout)?, x[0].dtype, x[0].device))

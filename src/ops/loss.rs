@@ -1,6 +1,7 @@
 //! Losses: nll_loss, cross_entropy (class indices and probabilities), mse_loss.
 
 use crate::bail;
+use crate::core::promote::Promotion;
 use crate::core::shape::{broadcast, list};
 use crate::core::{DType, Meta, Shape};
 use crate::cpu;
@@ -9,6 +10,8 @@ use crate::device::Array;
 use crate::err;
 use crate::error::Result;
 use crate::ops::create::zeros_like;
+use crate::ops::elementwise::binary::squared_distance;
+use crate::ops::elementwise::map;
 use crate::tensor::def::Twins;
 use crate::tensor::{
     Args, Context, Cotangents, Grads, Mask, Op, OpDef, Operand, Outs, Saves, Tensor, apply, apply_many, mode,
@@ -384,20 +387,24 @@ pub const MSE_LOSS: OpDef = OpDef {
         if x.dtype() == DType::Bool || t.dtype() == DType::Bool {
             bail!(Runtime, "Subtraction, the `-` operator, with a bool tensor is not supported.");
         }
-        let mut terms = x.sub(t)?.square()?;
         if let Some(w) = a.opt_t(5) {
+            let terms = x.sub(t)?.square()?;
             if w.shape() != x.shape() {
                 bail!(Value, "Weights and input must have the same size.");
             }
-            terms = terms.mul(w)?;
-            if reduction == Reduction::Mean {
-                return Outs::one(terms.sum_all()?.div(&w.sum_all()?));
-            }
+            let terms = terms.mul(w)?;
+            return Outs::one(match reduction {
+                Reduction::None => Ok(terms),
+                Reduction::Sum => terms.sum_all(),
+                Reduction::Mean => terms.sum_all()?.div(&w.sum_all()?),
+            });
         }
+        let dtype = promoted(x, t);
+        let shape = broadcast(x.shape(), t.shape())?;
+        let (x, t) = (x.to_dtype(dtype)?.expand_to(&shape)?, t.to_dtype(dtype)?.expand_to(&shape)?);
         Outs::one(match reduction {
-            Reduction::None => Ok(terms),
-            Reduction::Sum => terms.sum_all(),
-            Reduction::Mean => terms.mean_all(),
+            Reduction::None => map::on(&squared_distance::ROW, [Operand::Tensor(&x), Operand::Tensor(&t)]),
+            _ => apply(MseLoss { mean: reduction == Reduction::Mean }, &[&x, &t]),
         })
     },
     samples: &[
@@ -410,3 +417,39 @@ pub const MSE_LOSS: OpDef = OpDef {
         "ix(3, n=4), ix(3, n=4)",
     ],
 };
+
+/// The dtype that two tensors have together.
+fn promoted(x: &Tensor, t: &Tensor) -> DType {
+    let mut p = Promotion::default();
+    p.tensor(x.dtype(), x.ndim());
+    p.tensor(t.dtype(), t.ndim());
+    p.result().unwrap_or(x.dtype())
+}
+
+/// The squared distance of two tensors of one shape and float dtype.
+struct MseLoss {
+    mean: bool,
+}
+
+impl Op for MseLoss {
+    fn name(&self) -> &'static str {
+        "mse_loss"
+    }
+    fn infer(&self, x: &[&Meta]) -> Result<Meta> {
+        Ok(x[0].contiguous(Shape::new()))
+    }
+    fn cpu(&self, x: &[&Array], out: &[Array]) -> Result<()> {
+        cpu::loss::squared_distance(x[0], x[1], self.mean, &out[0]);
+        Ok(())
+    }
+    fn saves(&self, _: Mask) -> Saves {
+        Saves::INPUTS
+    }
+    fn vjp(&self, c: &Context, g: &Cotangents) -> Result<Grads> {
+        let (x, t) = (c.input(0)?, c.input(1)?);
+        let scale = if self.mean { 2.0 / x.numel() as f64 } else { 2.0 };
+        let d = x.sub(&t)?.mul(&g.one()?.mul_number(scale)?)?;
+        let other = if c.needs(1) { Some(d.neg()?) } else { None };
+        Grads::many(vec![c.needs(0).then_some(d), other])
+    }
+}

@@ -70,6 +70,17 @@ impl Saves {
     }
 }
 
+/// `LogSoftmaxBackward` of `log_softmax`.
+pub fn backward_class(name: &str) -> String {
+    let mut out = String::new();
+    for part in name.split('_') {
+        let mut chars = part.chars();
+        out.extend(chars.next().map(|c| c.to_ascii_uppercase()));
+        out.extend(chars);
+    }
+    out + "Backward"
+}
+
 /// An operation that has been given its parameters. It is plain data: tensors come as inputs.
 ///
 /// A view op implements [`Op::view`] and nothing else of the forward side; a one-output op
@@ -81,13 +92,7 @@ pub trait Op: Send + Sync + 'static {
 
     /// The class name of `grad_fn` without its `0`: `SoftmaxBackward`.
     fn grad_name(&self) -> String {
-        let mut out = String::new();
-        for part in self.name().split('_') {
-            let mut chars = part.chars();
-            out.extend(chars.next().map(|c| c.to_ascii_uppercase()));
-            out.extend(chars);
-        }
-        out + "Backward"
+        backward_class(self.name())
     }
 
     /// The layout of the result over the same storage, where this op is a view of input 0.

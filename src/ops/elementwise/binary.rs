@@ -89,7 +89,8 @@ elementwise! { DEFS, ROWS;
         samples: ["u(2, 3), u(2, 3)", "u(2, 3), u(3)", "u(3, 1), u(4)", "u(2, 3), 2", "u(3, 2).t(), u(2, 3), alpha=3"],
     }
     /// `other - alpha * self`.
-    rsub(a, b; alpha = Number::Int(1)) all + no_twins as ["function.rsub(Tensor self, Operand other, *, Scalar alpha=1) -> Tensor"] {
+    rsub(a, b; alpha = Number::Int(1)) all + no_twins as ["function.rsub(Tensor self, Operand other, *, Scalar alpha=1) -> Tensor"]
+        named "RsubBackward0|RsubBackward1" {
         value: b - alpha * a,
         grad(y, g): [-(g * alpha), g],
         check: alpha_fits,
@@ -129,7 +130,7 @@ elementwise! { DEFS, ROWS;
     remainder(a, b) numeric + divides as [
         "remainder(Tensor self, Operand other) -> Tensor",
         "function.remainder(Operand self, Tensor other) -> Tensor",
-    ] {
+    ] named "RemainderBackward1|RemainderBackward0" {
         value: {
             let r = a.rem(b);
             S::select(r.ne(0.0) & (r.lt(0.0) ^ b.lt(0.0)), r + b, r)
@@ -138,7 +139,8 @@ elementwise! { DEFS, ROWS;
         samples: ["u(2, 3), nz(2, 3)", "u(2, 3), nz(3)", "u(2, 3), 2"],
     }
     /// The remainder with the sign of `self`, as C's fmod.
-    fmod(a, b) numeric + divides as ["fmod(Tensor self, Operand other) -> Tensor"] {
+    fmod(a, b) numeric + divides as ["fmod(Tensor self, Operand other) -> Tensor"]
+        named "FmodBackward1|FmodBackward0" {
         value: a.rem(b),
         grad(y, g): [g, -(g * (a / b).trunc())],
         samples: ["u(2, 3), nz(2, 3)", "u(2, 3), nz(3)", "u(2, 3), 2"],
@@ -164,14 +166,20 @@ elementwise! { DEFS, ROWS;
 }
 
 elementwise! { FORM_DEFS, FORMS;
+    /// `(a - b)^2`, each term of a mean squared error.
+    squared_distance(a, b) float_only as [] named "MseLossBackward" {
+        value: (a - b) * (a - b),
+        grad(y, g): [g * (2.0 * (a - b)), -(g * (2.0 * (a - b)))],
+        samples: [],
+    }
     /// `div` with `rounding_mode="trunc"`.
-    div_trunc(a, b) numeric + divides as [] named "DivBackward" {
+    div_trunc(a, b) numeric + divides as [] named "DivBackward2" {
         value: (a / b).trunc(),
         grad(y, g): [S::lit(0.0), S::lit(0.0)],
         samples: [],
     }
     /// `div` with `rounding_mode="floor"`.
-    div_floor(a, b) numeric + divides as [] named "DivBackward" {
+    div_floor(a, b) numeric + divides as [] named "DivBackward2" {
         value: floor_quotient(a, b),
         grad(y, g): [S::lit(0.0), S::lit(0.0)],
         samples: [],

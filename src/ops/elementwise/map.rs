@@ -14,7 +14,7 @@ use crate::cpu::map::{Call as Loop, Operand as Value, any_zero, run};
 use crate::device::Array;
 use crate::error::Result;
 use crate::expr::MAX_INPUTS;
-use crate::tensor::op::{Mask, Saves};
+use crate::tensor::op::{Mask, Saves, backward_class};
 use crate::tensor::{Context, Cotangents, Grads, Op, Operand, Tensor, mode};
 use crate::{bail, err};
 
@@ -42,7 +42,8 @@ pub enum Rule {
 /// An elementwise op.
 pub struct Row {
     pub name: &'static str,
-    /// PyTorch's node class where it is not made from the name.
+    /// PyTorch's node class where it is not made from the name. Where overloads have classes of their own, `a|b|c`: if all
+    /// operands are tensors, if one is a number, if the first is.
     pub grad_name: &'static str,
     /// The kernel's name in PyTorch's refusals.
     pub kernel: &'static str,
@@ -254,15 +255,16 @@ impl Op for Map {
 
     fn grad_name(&self) -> String {
         if !self.row.grad_name.is_empty() && self.row.is_value(&self.formula) {
-            return self.row.grad_name.to_string();
+            let which = match self.slots().iter().position(|s| matches!(s, Slot::Number(_))) {
+                None => 0,
+                Some(0) => 2,
+                Some(_) => 1,
+            };
+            let mut names = self.row.grad_name.split('|');
+            let first = names.next().unwrap_or_default();
+            return names.take(which).last().unwrap_or(first).to_string();
         }
-        let mut out = String::new();
-        for part in self.row.name.split('_') {
-            let mut chars = part.chars();
-            out.extend(chars.next().map(|c| c.to_ascii_uppercase()));
-            out.extend(chars);
-        }
-        out + if self.row.is_value(&self.formula) { "Backward" } else { "BackwardBackward" }
+        backward_class(self.row.name) + if self.row.is_value(&self.formula) { "" } else { "Backward" }
     }
 
     fn infer(&self, x: &[&Meta]) -> Result<Meta> {

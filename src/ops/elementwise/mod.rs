@@ -26,6 +26,7 @@ pub fn rows() -> impl Iterator<Item = &'static map::Row> {
         compare::ROWS,
         bits::ROWS,
         select::ROWS,
+        select::FORMS,
     ]
     .into_iter()
     .flat_map(|rows| rows.iter().copied())

@@ -42,7 +42,7 @@ elementwise! { DEFS, ROWS;
     pow(a, b) numeric as [
         "pow(Tensor self, Operand exponent) -> Tensor",
         "function.pow(Operand self, Tensor exponent) -> Tensor",
-    ] kernel "pow" {
+    ] named "PowBackward1|PowBackward0|PowBackward2" kernel "pow" {
         value: a.pow(b),
         grad(y, g): [
             S::select(b.eq(0.0), S::lit(0.0), g * (b * a.pow(b - 1.0))),

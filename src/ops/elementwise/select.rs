@@ -16,8 +16,8 @@ fn clamped(a: &Args) -> Result<Outs> {
     let x = Operand::Tensor(a.t(0)?);
     match (bound(a, 1), bound(a, 2)) {
         (Some(low), Some(high)) => map::call_on(&clamp::ROW, [x, low, high], a),
-        (Some(low), None) => map::call_on(&clamp_min::ROW, [x, low], a),
-        (None, Some(high)) => map::call_on(&clamp_max::ROW, [x, high], a),
+        (Some(low), None) => map::call_on(&at_least::ROW, [x, low], a),
+        (None, Some(high)) => map::call_on(&at_most::ROW, [x, high], a),
         (None, None) => bail!(Runtime, "torch.clamp: At least one of 'min' or 'max' must not be None"),
     }
 }
@@ -103,7 +103,7 @@ elementwise! { DEFS, ROWS;
     clamp(x, low, high) all as [
         "clamp(Tensor self, Tensor? min=None, Tensor? max=None) -> Tensor",
         "clamp(Tensor self, Scalar? min=None, Scalar? max=None) -> Tensor",
-    ] aliases ["clip"] kernel "clamp_scalar_kernel_impl" {
+    ] aliases ["clip"] named "ClampBackward0|ClampBackward1" kernel "clamp_scalar_kernel_impl" {
         value: x.max(low).min(high),
         grad(y, g): [
             S::select(x.ge(low) & x.le(high), g, S::lit(0.0)),
@@ -119,7 +119,7 @@ elementwise! { DEFS, ROWS;
     clamp_min(x, low) all as [
         "clamp_min(Tensor self, Tensor min) -> Tensor",
         "clamp_min(Tensor self, Scalar min) -> Tensor",
-    ] kernel "clamp_min_scalar_cpu" {
+    ] named "ClampMinBackward1|ClampMinBackward0" kernel "clamp_min_scalar_cpu" {
         value: x.max(low),
         grad(y, g): [S::select(x.ge(low), g, S::lit(0.0)), S::select(x.lt(low), g, S::lit(0.0))],
         check: bounds_fit,
@@ -129,7 +129,7 @@ elementwise! { DEFS, ROWS;
     clamp_max(x, high) all as [
         "clamp_max(Tensor self, Tensor max) -> Tensor",
         "clamp_max(Tensor self, Scalar max) -> Tensor",
-    ] kernel "clamp_max_scalar_cpu" {
+    ] named "ClampMaxBackward1|ClampMaxBackward0" kernel "clamp_max_scalar_cpu" {
         value: x.min(high),
         grad(y, g): [S::select(x.le(high), g, S::lit(0.0)), S::select(x.gt(high), g, S::lit(0.0))],
         check: bounds_fit,
@@ -138,7 +138,8 @@ elementwise! { DEFS, ROWS;
     /// `self + weight * (end - self)`.
     ///
     /// From whichever end is nearer, so that both ends are met exactly.
-    lerp(a, b, w) float_only + wide as ["lerp(Tensor self, Tensor end, Operand weight) -> Tensor"] kernel "lerp_kernel_scalar" {
+    lerp(a, b, w) float_only + wide as ["lerp(Tensor self, Tensor end, Operand weight) -> Tensor"]
+        named "LerpBackward1|LerpBackward0" kernel "lerp_kernel_scalar" {
         value: S::select(w.lt(0.5) & w.gt(-0.5), a + w * (b - a), b - (b - a) * (1.0 - w)),
         grad(y, g): [g * (1.0 - w), g * w, g * (b - a)],
         call: |a| same_dtypes(&ROW, a),
@@ -160,5 +161,22 @@ elementwise! { DEFS, ROWS;
         grad(y, g): [g, g * (value / c), -(g * (value * b / (c * c)))],
         check: no_integer_quotients,
         samples: ["u(2, 3), u(2, 3), nz(2, 3)", "u(2, 3), u(3), nz(2, 1), value=2"],
+    }
+}
+
+elementwise! { FORM_DEFS, FORMS;
+    /// `clamp` without `max`.
+    at_least(x, low) all as [] named "ClampBackward0|ClampBackward1" kernel "clamp_min_scalar_cpu" {
+        value: x.max(low),
+        grad(y, g): [S::select(x.ge(low), g, S::lit(0.0)), S::select(x.lt(low), g, S::lit(0.0))],
+        check: bounds_fit,
+        samples: [],
+    }
+    /// `clamp` without `min`.
+    at_most(x, high) all as [] named "ClampBackward0|ClampBackward1" kernel "clamp_max_scalar_cpu" {
+        value: x.min(high),
+        grad(y, g): [S::select(x.le(high), g, S::lit(0.0)), S::select(x.gt(high), g, S::lit(0.0))],
+        check: bounds_fit,
+        samples: [],
     }
 }

@@ -32,7 +32,10 @@ pub const EXPAND_AS: OpDef = OpDef {
     aliases: &[],
     doc: "`self.expand(other.size())`.",
     twins: Twins::NONE,
-    call: |a| Outs::one(a.t(0)?.expand_to(a.t(1)?.shape())),
+    call: |a| {
+        let sizes: Vec<i64> = a.t(1)?.shape().iter().map(|&n| n as i64).collect();
+        expanded(a.t(0)?, &sizes)
+    },
     samples: &["u(3, 1), u(2, 3, 4)", "u(3), u(4)"],
 };
 
@@ -46,8 +49,10 @@ pub const BROADCAST_TO: OpDef = OpDef {
 };
 
 fn expand_args(a: &Args) -> Result<Outs> {
-    let x = a.t(0)?;
-    let sizes = a.ints(1)?;
+    expanded(a.t(0)?, a.ints(1)?)
+}
+
+fn expanded(x: &Tensor, sizes: &[i64]) -> Result<Outs> {
     let to: Shape = sizes.iter().map(|&s| s.max(0) as usize).collect();
     let known = sizes.iter().all(|&s| s >= 0);
     let layout = x.layout().expand(sizes)?;

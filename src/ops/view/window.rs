@@ -66,7 +66,9 @@ pub const UNBIND: OpDef = OpDef {
         if x.ndim() == 0 {
             bail!(Index, "Dimension specified as 0 but tensor has no dimensions");
         }
-        let parts = (0..x.shape()[dim]).map(|i| x.select(dim, i)).collect::<Result<Vec<_>>>()?;
+        let parts = (0..x.shape()[dim])
+            .map(|index| x.window(Part::Select { dim, index }, "unbind"))
+            .collect::<Result<Vec<_>>>()?;
         Ok(as_many(x, parts))
     },
     samples: &["u(2, 3)", "u(2, 3), 1", "u(2, 3), 2", "u()"],
@@ -109,7 +111,7 @@ pub const CHUNK: OpDef = OpDef {
         let dim = normalize_dim(a.opt_int(2).unwrap_or(0), x.ndim())?;
         let n = x.shape()[dim];
         if n == 0 {
-            return parts(x, dim, (0..chunks).map(|_| 0));
+            return parts(x, dim, (0..chunks).map(|_| 0), "split");
         }
         pieces(x, dim, n.div_ceil(chunks as usize))
     },
@@ -159,7 +161,7 @@ fn split(a: &Args) -> Result<Outs> {
                 list(sizes)
             );
         }
-        return parts(x, dim, sizes.iter().map(|&s| s as usize));
+        return parts(x, dim, sizes.iter().map(|&s| s as usize), "split_with_sizes");
     }
     let size = a.int(1)?;
     if size < 0 {
@@ -216,14 +218,14 @@ fn strided_layout(x: &Tensor, size: &[i64], stride: &[i64], offset: Option<i64>)
 fn pieces(x: &Tensor, dim: usize, size: usize) -> Result<Outs> {
     let n = x.shape()[dim];
     let count = if size == 0 { 1 } else { n.div_ceil(size).max(1) };
-    parts(x, dim, (0..count).map(|i| size.min(n - i * size)))
+    parts(x, dim, (0..count).map(|i| size.min(n - i * size)), "split")
 }
 
-fn parts(x: &Tensor, dim: usize, sizes: impl Iterator<Item = usize>) -> Result<Outs> {
+fn parts(x: &Tensor, dim: usize, sizes: impl Iterator<Item = usize>, named: &'static str) -> Result<Outs> {
     let mut start = 0;
     let mut out = vec![];
     for len in sizes {
-        out.push(x.slice(dim, start, len, 1)?);
+        out.push(x.window(Part::Slice { dim, start, len, step: 1 }, named)?);
         start += len;
     }
     Ok(as_many(x, out))
@@ -258,7 +260,7 @@ fn integral_item(t: &Tensor) -> Result<i64> {
 impl Tensor {
     /// Entry `index` (below the size) of dim `dim`, which goes away.
     pub fn select(&self, dim: usize, index: usize) -> Result<Tensor> {
-        apply(Window { part: Part::Select { dim, index }, from: self.layout().shape.clone() }, &[self])
+        self.window(Part::Select { dim, index }, "select")
     }
 
     /// As [`Tensor::select`], counted from the end where negative, and checked.
@@ -280,7 +282,11 @@ impl Tensor {
 
     /// `len` entries of `dim` from `start`, `step` apart; all inside the tensor.
     pub fn slice(&self, dim: usize, start: usize, len: usize, step: usize) -> Result<Tensor> {
-        apply(Window { part: Part::Slice { dim, start, len, step }, from: self.layout().shape.clone() }, &[self])
+        self.window(Part::Slice { dim, start, len, step }, "slice")
+    }
+
+    fn window(&self, part: Part, named: &'static str) -> Result<Tensor> {
+        apply(Window { part, from: self.layout().shape.clone(), named }, &[self])
     }
 
     /// `len` entries of `dim` from `start`; all inside the tensor.
@@ -308,14 +314,13 @@ impl Part {
 struct Window {
     part: Part,
     from: Shape,
+    /// The op of which PyTorch says that it made the part.
+    named: &'static str,
 }
 
 impl Op for Window {
     fn name(&self) -> &'static str {
-        match self.part {
-            Part::Select { .. } => "select",
-            Part::Slice { .. } => "slice",
-        }
+        self.named
     }
     fn view(&self, x: &Layout) -> Option<Result<Layout>> {
         Some(Ok(self.part.of(x)))
@@ -349,6 +354,6 @@ impl Op for Place {
         cpu::copy::copy(x[0], &window)
     }
     fn vjp(&self, _: &Context, g: &Cotangents) -> Result<Grads> {
-        Grads::one(apply(Window { part: self.part, from: self.from.clone() }, &[g.one()?])?)
+        Grads::one(g.one()?.window(self.part, "slice")?)
     }
 }
