@@ -18,6 +18,8 @@ pub enum Kind {
     Type,
     /// `ValueError`.
     Value,
+    /// `AssertionError`: where PyTorch asserts.
+    Assertion,
     /// `NotImplementedError`: a dtype or device that an op lacks.
     NotImplemented,
     /// `OutOfMemoryError`, a `RuntimeError` and a `MemoryError`.

@@ -209,7 +209,7 @@ def test_requires_grad(a):
     y = a.requires_grad_() * 2
     assert not y.is_leaf and y.requires_grad
     message(lambda: setattr(y, "requires_grad", False), RuntimeError)
-    assert "only Tensors of floating point dtype can require gradients" in message(
+    assert "only Tensors of floating point and complex dtype can require gradients" in message(
         lambda: torch.tensor([1]).requires_grad_(), RuntimeError
     )
 
@@ -319,7 +319,7 @@ def test_tensor_refuses_like_pytorch():
     assert message(lambda: torch.tensor(["a"]), ValueError) == "too many dimensions 'str'"
     assert message(lambda: torch.tensor(None), RuntimeError) == "Could not infer dtype of NoneType"
     assert message(lambda: torch.tensor([2**70]), ValueError) == "Overflow when unpacking long long"
-    assert "cannot be converted to type uint8 without overflow" in message(
+    assert "cannot be converted to type uint8_t without overflow" in message(
         lambda: torch.tensor([300], dtype=torch.uint8), RuntimeError
     )
     assert message(lambda: torch.tensor(), TypeError) == 'tensor() missing 1 required positional arguments: "data"'
@@ -432,7 +432,9 @@ def test_writes(a):
     a[0] = [1, 2, 3]
     a[1] = np.array([4, 5, 6])
     assert a.tolist() == [[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]
-    assert "shape mismatch" in message(lambda: a.__setitem__(0, torch.ones(2)), RuntimeError)
+    assert "The expanded size of the tensor (3) must match the existing size (2)" in message(
+        lambda: a.__setitem__(0, torch.ones(2)), RuntimeError
+    )
 
 
 def test_index_gradients(a):
@@ -458,7 +460,7 @@ def test_bad_indices(a):
     assert message(lambda: a[::-1], ValueError).startswith("step must be greater than zero")
     assert message(lambda: a[::0], ValueError) == "slice step cannot be zero"
     assert message(lambda: a["x"], IndexError).startswith("only integers, slices (`:`), ellipsis (`...`), None")
-    assert message(lambda: a[..., ...], IndexError) == "an index can only have a single ellipsis ('...')"
+    assert a[..., ...].shape == a.shape
     assert "invalid index of a 0-dim tensor" in message(lambda: torch.tensor(1)[0], IndexError)
     for key in (a > 2, [0, 1], torch.tensor([0, 1]), np.array([0])):
         assert "is not implemented yet" in message(lambda key=key: a[key], NotImplementedError)

@@ -39,6 +39,13 @@ def __dir__():
     return sorted({*globals(), *_LAZY, "finfo", "iinfo"})
 
 
+def broadcast_shapes(*shapes) -> "Size":
+    """The shape that all shapes (sequences of sizes, or numbers) broadcast to."""
+    from ._rustgrad.torch import _broadcast_shapes
+
+    return _broadcast_shapes(shapes)
+
+
 def typename(obj) -> str:
     """The qualified name of an object's type, or of a type: `rustgrad.FloatTensor` for a float32 tensor."""
     if isinstance(obj, Tensor):

@@ -5,7 +5,8 @@ use std::rc::Rc;
 
 use pyo3::ffi;
 use pyo3::prelude::*;
-use pyo3::types::{PyList, PyTuple};
+use pyo3::sync::PyOnceLock;
+use pyo3::types::{PyDict, PyList, PyTuple, PyType};
 
 use super::call::none;
 use super::convert::{is_none, type_name};
@@ -329,7 +330,7 @@ enum Origin {
 }
 
 /// A node of the graph. Objects are made when asked for; two of one node are equal.
-#[pyclass(frozen, module = "rustgrad.autograd.graph", name = "Node")]
+#[pyclass(frozen, subclass, module = "rustgrad.autograd.graph", name = "Node")]
 pub struct NodeObject(Origin);
 
 // SAFETY: nodes and tensors are used and dropped with the GIL held only.
@@ -363,8 +364,8 @@ impl NodeObject {
             for edge in node.edges.borrow().iter() {
                 match edge {
                     Edge::None => list.append((py.None(), 0))?,
-                    Edge::Leaf(t) => list.append((Bound::new(py, NodeObject(Origin::Leaf(t.clone())))?, 0))?,
-                    Edge::Node(n, nr) => list.append((Bound::new(py, NodeObject(Origin::Node(n.clone())))?, *nr))?,
+                    Edge::Leaf(t) => list.append((self::node(py, Origin::Leaf(t.clone()))?, 0))?,
+                    Edge::Node(n, nr) => list.append((self::node(py, Origin::Node(n.clone()))?, *nr))?,
                 }
             }
         }
@@ -389,6 +390,27 @@ impl NodeObject {
     }
 }
 
+/// The object of a node. Its class is the node's kind, as in PyTorch: a subclass made when first asked for.
+fn node<'py>(py: Python<'py>, origin: Origin) -> PyResult<Bound<'py, NodeObject>> {
+    static KINDS: PyOnceLock<Py<PyDict>> = PyOnceLock::new();
+    let kinds = KINDS.get_or_init(py, || PyDict::new(py).unbind()).bind(py);
+    let object = Bound::new(py, NodeObject(origin))?;
+    let name = object.get().name();
+    let kind = match kinds.get_item(&name)? {
+        Some(kind) => kind,
+        None => {
+            let members = PyDict::new(py);
+            members.set_item("__slots__", ())?;
+            members.set_item("__module__", "builtins")?;
+            let kind = py.get_type::<PyType>().call1((&name, (py.get_type::<NodeObject>(),), members))?;
+            kinds.set_item(&name, &kind)?;
+            kind
+        }
+    };
+    object.setattr("__class__", kind)?;
+    Ok(object)
+}
+
 /// The node object of a tensor, or None.
 pub fn grad_fn(t: &Tensor) -> Result<P> {
     match t.grad_fn()? {
@@ -396,7 +418,7 @@ pub fn grad_fn(t: &Tensor) -> Result<P> {
         Some(node) => {
             // SAFETY: the GIL is held.
             let py = unsafe { Python::assume_attached() };
-            Ok(Bound::new(py, NodeObject(Origin::Node(node))).or_foreign()?.into_ptr())
+            Ok(self::node(py, Origin::Node(node)).or_foreign()?.into_ptr())
         }
     }
 }

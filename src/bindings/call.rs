@@ -17,7 +17,7 @@ use super::{gil, mismatch};
 use crate::core::Number;
 use crate::error::Result;
 use crate::ops::schema::Type;
-use crate::tensor::apply::copy_to_out;
+use crate::tensor::apply::{check_apart, copy_to_out};
 use crate::tensor::def::MAX_ARGS;
 use crate::tensor::{Arg, Args, Outs, Tensor};
 use crate::{bail, err};
@@ -228,6 +228,7 @@ fn finish(name: &str, o: &Overload, args: &Args, outs: Outs) -> Result<P> {
         Outs::Tensor(_) | Outs::This if args.inplace => first(args),
         Outs::Tensor(t) => {
             let &[out] = args.out else { bail!(Type, "{name}(): out takes one tensor") };
+            check_out(o, args, &t, out)?;
             copy_to_out(name, &t, out)?;
             checked(wrap(out.clone()))
         }
@@ -248,6 +249,29 @@ fn finish(name: &str, o: &Overload, args: &Args, outs: Outs) -> Result<P> {
         }
         Outs::None => Ok(none()),
     }
+}
+
+/// What the row demands of `out=` beyond a shape and a dtype that the result can be cast to.
+fn check_out(o: &Overload, args: &Args, result: &Tensor, out: &Tensor) -> Result<()> {
+    let Target::Op(def) = o.target else { return Ok(()) };
+    if def.twins.out_exact() && result.dtype() != out.dtype() {
+        bail!(
+            Runtime,
+            "Expected out tensor to have dtype {}, but got {} instead",
+            result.dtype().c_words(),
+            out.dtype().c_words()
+        );
+    }
+    if def.twins.out_apart() {
+        for value in args.values {
+            match value {
+                Arg::Tensor(t) => check_apart(out, t)?,
+                Arg::Tensors(list) => list.iter().try_for_each(|t| check_apart(out, t))?,
+                _ => {}
+            }
+        }
+    }
+    Ok(())
 }
 
 pub fn none() -> P {
@@ -281,6 +305,9 @@ fn many(name: &str, o: &Overload, args: &Args, list: Vec<Tensor>) -> Result<P> {
     } else {
         if args.out.len() != list.len() {
             bail!(Type, "{name}(): out must be a tuple of {} tensors, not of {}", list.len(), args.out.len());
+        }
+        for (t, out) in list.iter().zip(args.out) {
+            check_out(o, args, t, out)?;
         }
         for (t, out) in list.iter().zip(args.out) {
             copy_to_out(name, t, out)?;

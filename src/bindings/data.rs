@@ -16,6 +16,7 @@ use crate::core::promote::promote;
 use crate::core::{DType, Device, Element, Layout, Meta, Number, Shape};
 use crate::device::Array;
 use crate::error::Result;
+use crate::ops::create::c_name;
 use crate::tensor::{Args, Tensor, mode};
 use crate::{bail, dispatch, err};
 
@@ -428,6 +429,9 @@ impl Reader {
 
     fn store_tensor(&mut self, t: &Tensor, rest: &[usize]) -> Result<()> {
         if !rest.is_empty() || t.numel() != 1 {
+            if !t.dtype().is_float() {
+                bail!(Type, "only integer tensors of a single element can be converted to an index");
+            }
             bail!(Value, "only one element tensors can be converted to Python scalars");
         }
         self.push(item(t.array()))
@@ -450,7 +454,7 @@ impl Reader {
             && !n.fits(d)
             && !(d == DType::U8 && n.to_i64() < 0 && n.to_i64() >= -255)
         {
-            bail!(Runtime, "value cannot be converted to type {} without overflow", d.name());
+            bail!(Runtime, "value cannot be converted to type {} without overflow", c_name(d));
         }
         self.values.push(n);
         Ok(())
@@ -471,7 +475,7 @@ fn too_long(e: Box<crate::error::Error>) -> Box<crate::error::Error> {
 /// A 0-d tensor with a number, which must fit the dtype.
 pub fn from_number(n: Number, dtype: DType) -> Result<Tensor> {
     if dtype.is_integral() && !n.fits(dtype) && !(dtype == DType::U8 && n.to_i64() < 0 && n.to_i64() >= -255) {
-        bail!(Runtime, "value cannot be converted to type {} without overflow", dtype.name());
+        bail!(Runtime, "value cannot be converted to type {} without overflow", c_name(dtype));
     }
     let out = Array::empty(Meta::new(Layout::contiguous(Shape::new()), dtype, Device::CPU))?;
     dispatch!(dtype, T => {

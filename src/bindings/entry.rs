@@ -5,8 +5,10 @@ use std::collections::HashMap;
 use std::ffi::CString;
 
 use pyo3::ffi;
+use pyo3::prelude::*;
+use pyo3::types::PyString;
 
-use super::errors::{P, checked, fetched};
+use super::errors::{OrForeign, P, checked, fetched};
 use super::native::Native;
 use crate::core::Number;
 use crate::error::Result;
@@ -275,5 +277,40 @@ fn named_class(op: &str, fields: &[&'static str]) -> Result<P> {
     };
     // SAFETY: the description is complete and lives as long as the class.
     let class = unsafe { ffi::PyStructSequence_NewType(&mut desc) };
-    if class.is_null() { Err(fetched()) } else { Ok(class.cast()) }
+    if class.is_null() {
+        return Err(fetched());
+    }
+    static REPR: Method = Method(ffi::PyMethodDef {
+        ml_name: c"__repr__".as_ptr(),
+        ml_meth: ffi::PyMethodDefPointer { PyCFunction: named_repr },
+        ml_flags: ffi::METH_NOARGS,
+        ml_doc: std::ptr::null(),
+    });
+    // SAFETY: the class is new, and the definition lives for ever.
+    unsafe {
+        let repr = checked(ffi::PyDescr_NewMethod(class, std::ptr::from_ref(&REPR.0).cast_mut()))?;
+        let failed = ffi::PyObject_SetAttrString(class.cast(), c"__repr__".as_ptr(), repr);
+        ffi::Py_DECREF(repr);
+        if failed != 0 { Err(fetched()) } else { Ok(class.cast()) }
+    }
+}
+
+struct Method(ffi::PyMethodDef);
+// SAFETY: the definition only holds pointers to constants.
+unsafe impl Sync for Method {}
+
+/// PyTorch's: one item a line.
+unsafe extern "C" fn named_repr(this: P, _: P) -> P {
+    let text = |py: Python<'_>| {
+        // SAFETY: the receiver of a method.
+        let this = unsafe { Bound::from_borrowed_ptr(py, this) };
+        let class = this.get_type();
+        let fields = class.getattr("__match_args__")?.extract::<Vec<String>>()?;
+        let items = fields.iter().zip(this.try_iter()?).map(|(f, v)| Ok(format!("{f}={}", v?.repr()?)));
+        let items = items.collect::<PyResult<Vec<String>>>()?;
+        let name = format!("{}.{}(\n{})", class.getattr("__module__")?, class.getattr("__name__")?, items.join(",\n"));
+        Ok(PyString::new(py, &name).into_any().into_ptr())
+    };
+    // SAFETY: called by Python with the GIL held.
+    super::operators::guarded("repr", || text(unsafe { Python::assume_attached() }).or_foreign().map(Some))
 }

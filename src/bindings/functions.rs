@@ -98,7 +98,7 @@ pub static ROWS: &[Native] = &[
         call: |a, _| truth(check_castable(dtype(a, 0)?, dtype(a, 1)?).is_ok()),
     },
     Native {
-        schema: &["function.broadcast_shapes(Any shapes) -> Size"],
+        schema: &["function._broadcast_shapes(Any shapes) -> Size"],
         aliases: &[],
         doc: "The shape that all of a sequence of shapes broadcast to.",
         call: broadcast_shapes,
@@ -146,6 +146,7 @@ fn broadcast_shapes(a: &Args, _: P) -> Result<P> {
     let mut out = shape::Shape::new();
     for s in shapes.try_iter().or_foreign()? {
         let s = s.or_foreign()?;
+        // A shape may be a number.
         let one = match convert::int(s.as_ptr())? {
             Some(n) => vec![n.max(0) as usize],
             None => s.extract::<Vec<usize>>().or_foreign()?,

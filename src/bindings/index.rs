@@ -47,6 +47,13 @@ impl Steps {
         self.len += 1;
     }
 
+    /// As PyTorch, which lets an ellipsis after the first stand for nothing.
+    fn push_unless_second_rest(&mut self, s: Step) {
+        if !(matches!(s, Step::Rest) && self.iter().any(|s| matches!(s, Step::Rest))) {
+            self.push(s);
+        }
+    }
+
     fn iter(&self) -> impl Iterator<Item = Step> + '_ {
         self.inline[..self.len.min(INLINE)].iter().chain(&self.more).copied()
     }
@@ -58,14 +65,11 @@ fn parse(key: P) -> Result<Steps> {
     unsafe {
         if ffi::PyTuple_Check(key) != 0 {
             for i in 0..ffi::PyTuple_Size(key) {
-                steps.push(step(ffi::PyTuple_GetItem(key, i))?);
+                steps.push_unless_second_rest(step(ffi::PyTuple_GetItem(key, i))?);
             }
         } else {
             steps.push(step(key)?);
         }
-    }
-    if steps.iter().filter(|s| matches!(s, Step::Rest)).count() > 1 {
-        bail!(Index, "an index can only have a single ellipsis ('...')");
     }
     Ok(steps)
 }
@@ -265,7 +269,7 @@ pub unsafe fn write(x: &Tensor, key: P, value: P) -> Result<()> {
             let one = super::data::from_number(n, x.dtype())?;
             return copy(&target, &one);
         }
-        if super::numpy::is_array(value) || ffi::PySequence_Check(value) != 0 {
+        if super::numpy::is_array(value) || (ffi::PySequence_Check(value) != 0 && ffi::PyUnicode_Check(value) == 0) {
             let v = super::data::from_data(value, Some(x.dtype()), x.device(), true)?;
             return copy(&target, &v);
         }
@@ -280,13 +284,9 @@ fn copy(target: &Tensor, v: &Tensor) -> Result<()> {
         let rest: Vec<usize> = v.shape()[extra..].to_vec();
         return copy(target, &v.reshape(&rest)?);
     }
-    if crate::core::shape::broadcast(target.shape(), v.shape()).map_or(true, |s| *s != *target.shape()) {
-        bail!(
-            Runtime,
-            "shape mismatch: value tensor of shape {} cannot be broadcast to indexing result of shape {}",
-            crate::core::shape::list(v.shape()),
-            crate::core::shape::list(target.shape())
-        );
+    if v.shape() != target.shape() {
+        let sizes: Vec<i64> = target.shape().iter().map(|&n| n as i64).collect();
+        v.layout().expand(&sizes)?;
     }
     target.copy_from(v)
 }

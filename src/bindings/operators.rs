@@ -279,6 +279,8 @@ pub fn slots() -> Vec<ffi::PyType_Slot> {
         two(ffi::Py_nb_inplace_floor_divide, inplace::<4>),
         two(ffi::Py_nb_inplace_remainder, inplace::<5>),
         slot(ffi::Py_nb_inplace_power, inplace_power as *mut c_void),
+        two(ffi::Py_nb_inplace_lshift, inplace::<11>),
+        two(ffi::Py_nb_inplace_rshift, inplace::<12>),
         two(ffi::Py_nb_inplace_and, inplace::<8>),
         two(ffi::Py_nb_inplace_or, inplace::<9>),
         two(ffi::Py_nb_inplace_xor, inplace::<10>),

@@ -91,6 +91,20 @@ impl DType {
         }
     }
 
+    /// The C++ type's name in those of PyTorch's messages that print types.
+    pub const fn c_words(self) -> &'static str {
+        match self {
+            DType::Bool => "bool",
+            DType::U8 => "unsigned char",
+            DType::I32 => "int",
+            DType::I64 => "long int",
+            DType::F16 => "c10::Half",
+            DType::BF16 => "c10::BFloat16",
+            DType::F32 => "float",
+            DType::F64 => "double",
+        }
+    }
+
     /// The scalar type's name in PyTorch's messages: `"tanh" not implemented for 'Long'`.
     pub const fn scalar_name(self) -> &'static str {
         match self {

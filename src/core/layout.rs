@@ -141,8 +141,10 @@ impl Layout {
         if sizes.len() < self.ndim() {
             bail!(
                 Runtime,
-                "expand: the number of sizes provided ({}) must be greater or equal to the number of dimensions in \
-                 the tensor ({})",
+                "expand(torch.Tensor{{{}}}, size={}): the number of sizes provided ({}) must be greater or equal to the \
+                 number of dimensions in the tensor ({})",
+                list(&self.shape),
+                list(sizes),
                 sizes.len(),
                 self.ndim()
             );

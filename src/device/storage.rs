@@ -106,6 +106,11 @@ impl Storage {
         self.header().bytes
     }
 
+    /// Whether somebody else owns the memory, which then cannot grow.
+    pub fn is_foreign(&self) -> bool {
+        self.header().owner.is_some()
+    }
+
     /// How often the content was changed in place.
     #[inline]
     pub fn version(&self) -> u32 {

@@ -45,7 +45,18 @@ impl Made {
         if let Some(device) = a.opt_device(at + 2) {
             device.require(op)?;
         }
-        Ok(Made { dtype: a.opt_dtype(at), requires_grad: a.flag(at + 4) })
+        let (given, out) = (a.opt_dtype(at), a.out_dtype());
+        if let (Some(given), Some(out)) = (given, out)
+            && given != out
+        {
+            bail!(
+                Runtime,
+                "dtype {} does not match dtype of out parameter ({})",
+                given.scalar_name(),
+                out.scalar_name()
+            );
+        }
+        Ok(Made { dtype: given.or(out), requires_grad: a.flag(at + 4) })
     }
 
     pub fn or(&self, dtype: DType) -> DType {
@@ -268,7 +279,7 @@ fn range_len(start: Number, end: Number, step: Number, dtype: DType) -> Result<u
     let n = if dtype == DType::I64 {
         let (from, to, by) = (start.to_i64() as i128, end.to_i64() as i128, step.to_i64() as i128);
         if by == 0 {
-            bail!(Runtime, "step must be nonzero");
+            bail!(Value, "step must be nonzero");
         }
         ((to - from + by - by.signum()) / by).max(0) as f64
     } else {

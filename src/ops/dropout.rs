@@ -159,7 +159,7 @@ pub const MULTINOMIAL: OpDef = OpDef {
     ],
     aliases: &[],
     doc: "Indices drawn with the weights `self`, one row of weights or several; without `replacement` none twice.",
-    twins: Twins::OUT,
+    twins: Twins::OUT.exact(),
     call: |a| Outs::one(by_weight(a)),
     samples: &[
         "pos(4), 2",

@@ -32,10 +32,10 @@ const OVER_DIMS: &[&str] = &[
 macro_rules! over_dims {
     ($row:ident, $name:literal, $largest:literal, $doc:literal) => {
         pub const $row: OpDef = OpDef {
-            schema: &[concat!($name, "(Tensor self, int[1] dim=[], bool keepdim=False) -> Tensor")],
+            schema: &[concat!($name, "(Tensor self, int[1]? dim=[], bool keepdim=False) -> Tensor")],
             aliases: &[],
             doc: $doc,
-            twins: Twins::OUT,
+            twins: Twins::OUT.exact(),
             call: |a| {
                 let x = a.t(0)?;
                 let over = Over::new(x, a.opt_ints(1), a.flag(2))?;
@@ -122,7 +122,7 @@ macro_rules! three_forms {
             ],
             aliases: &[],
             doc: $doc,
-            twins: Twins::OUT,
+            twins: Twins::OUT.exact(),
             call: |a| {
                 let x = a.t(0)?;
                 match a.overload {
@@ -219,7 +219,7 @@ macro_rules! places {
             schema: &[concat!($name, "(Tensor self, int? dim=None, bool keepdim=False) -> Tensor")],
             aliases: &[],
             doc: $doc,
-            twins: Twins::OUT,
+            twins: Twins::OUT.exact(),
             call: |a| Outs::one(place($name, a, $largest)),
             samples: &[
                 "uniq(2, 3)",
@@ -254,10 +254,10 @@ fn place(name: &'static str, a: &Args, largest: bool) -> Result<Tensor> {
     let x = a.t(0)?;
     let dim = a.opt_int(1);
     let one = dim.map(|d| [d]);
-    let over = Over::new(x, one.as_ref().map(|d| &d[..]), a.flag(2))?;
     if x.dtype() == DType::Bool {
         bail!(Runtime, "{name}(): does not support bool input");
     }
+    let over = Over::new(x, one.as_ref().map(|d| &d[..]), a.flag(2))?;
     if x.numel() == 0 && dim.is_none() {
         bail!(Index, "{name}(): Expected reduction dim to be specified for input.numel() == 0.");
     }

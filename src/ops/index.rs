@@ -21,7 +21,7 @@ pub const GATHER: OpDef = OpDef {
     aliases: &[],
     doc: "`out[i][j] = self[index[i][j]][j]` for dim 0, and likewise for others; shaped like `index` (int32 or int64), which is \
           no larger than `self` in the other dims.",
-    twins: Twins::OUT,
+    twins: Twins::OUT.exact().apart(),
     call: |a| Outs::one(a.t(0)?.gather(a.int(1)?, a.t(2)?)),
     samples: &[
         "u(3, 4), 0, ix(2, 4, n=3)",
@@ -171,7 +171,7 @@ pub const SCATTER_ADD: OpDef = OpDef {
     aliases: &[],
     doc: "`self` with `src[i][j]` added to element `[index[i][j]][j]` for dim 0, and likewise for others. Indices may repeat; \
           they are added in order, so the result does not depend on threads.",
-    twins: Twins::BOTH,
+    twins: Twins::BOTH.exact().apart(),
     call: |a| {
         let (x, index, src) = (a.t(0)?, a.t(2)?, a.t(3)?);
         let dim = normalize_dim(a.int(1)?, x.ndim())?;
@@ -275,7 +275,7 @@ pub const INDEX_SELECT: OpDef = OpDef {
     schema: &["index_select(Tensor self, int dim, Tensor index) -> Tensor"],
     aliases: &[],
     doc: "The entries of `dim` at `index`, a vector of int32 or int64.",
-    twins: Twins::OUT,
+    twins: Twins::OUT.exact().apart(),
     call: |a| {
         let (x, index) = (a.t(0)?, a.t(2)?);
         let dim = normalize_dim(a.int(1)?, x.ndim())?;
@@ -383,7 +383,7 @@ pub const NN_EMBEDDING: OpDef = OpDef {
             Some(p) => {
                 let rows = weight.shape().first().copied().unwrap_or(0) as i64;
                 if p >= rows || p < -rows {
-                    bail!(Runtime, "Padding_idx must be within num_embeddings");
+                    bail!(Assertion, "Padding_idx must be within num_embeddings");
                 }
                 if p < 0 { p + rows } else { p }
             }

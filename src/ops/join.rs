@@ -8,8 +8,9 @@ use crate::core::{DType, Layout, Meta, Shape};
 use crate::cpu;
 use crate::device::Array;
 use crate::error::Result;
+use crate::tensor::apply::check_castable;
 use crate::tensor::def::Twins;
-use crate::tensor::{Context, Cotangents, Grads, Op, OpDef, Outs, Tensor, apply};
+use crate::tensor::{Args, Context, Cotangents, Grads, Op, OpDef, Outs, Tensor, apply};
 
 /// The rows of this family.
 pub const ROWS: &[&OpDef] = &[&CAT, &STACK, &HSTACK, &VSTACK];
@@ -19,7 +20,7 @@ pub const CAT: OpDef = OpDef {
     aliases: &["concat", "concatenate"],
     doc: "Tensors one after the other along `dim`; they agree in all other dims, and dtypes promote.\n\nA 1-d tensor without \
           elements is skipped.",
-    twins: Twins::OUT,
+    twins: Twins::OUT.apart(),
     call: |a| {
         let x = a.tensors(0)?;
         let Some(first) = x.iter().find(|t| !skipped(t.meta())).or(x.first()) else {
@@ -28,6 +29,7 @@ pub const CAT: OpDef = OpDef {
         if let Some(at) = x.iter().position(|t| t.ndim() == 0) {
             bail!(Runtime, "zero-dimensional tensor (at position {at}) cannot be concatenated");
         }
+        check_out(a)?;
         Outs::one(cat(x, normalize_dim(a.opt_int(1).unwrap_or(0), first.ndim())?))
     },
     samples: &[
@@ -49,7 +51,7 @@ pub const STACK: OpDef = OpDef {
     schema: &["function.stack(Tensor[] tensors, int dim=0) -> Tensor"],
     aliases: &[],
     doc: "Tensors of one shape side by side along a new dim.",
-    twins: Twins::OUT,
+    twins: Twins::OUT.apart(),
     call: |a| {
         let x = a.tensors(0)?;
         let Some(first) = x.first() else { bail!(Runtime, "stack expects a non-empty TensorList") };
@@ -64,6 +66,7 @@ pub const STACK: OpDef = OpDef {
                 );
             }
         }
+        check_out(a)?;
         Outs::one(apply(Join { dim, new: true, parts: parts(x) }, x))
     },
     samples: &[
@@ -82,7 +85,7 @@ pub const HSTACK: OpDef = OpDef {
     schema: &["function.hstack(Tensor[] tensors) -> Tensor"],
     aliases: &[],
     doc: "`cat` along dim 1, or along dim 0 for 1-d tensors; 0-d tensors count as 1-d.",
-    twins: Twins::OUT,
+    twins: Twins::OUT.apart(),
     call: |a| Outs::one(stacked("hstack", a.tensors(0)?, 1)),
     samples: &["[u(2), u(3)]", "[u(2, 1), u(2, 3)]", "[u(), u(2)]", "[]"],
 };
@@ -91,7 +94,7 @@ pub const VSTACK: OpDef = OpDef {
     schema: &["function.vstack(Tensor[] tensors) -> Tensor"],
     aliases: &["row_stack"],
     doc: "`cat` along dim 0, where 1-d tensors count as rows.",
-    twins: Twins::OUT,
+    twins: Twins::OUT.apart(),
     call: |a| Outs::one(stacked("vstack", a.tensors(0)?, 2)),
     samples: &["[u(3), u(3)]", "[u(2, 3), u(3)]", "[u(), u()]", "[]"],
 };
@@ -110,6 +113,17 @@ fn stacked(name: &str, x: &[&Tensor], least: usize) -> Result<Tensor> {
     let raised: Vec<Tensor> = x.iter().map(raise).collect::<Result<_>>()?;
     let refs: Vec<&Tensor> = raised.iter().collect();
     cat(&refs, if least == 1 && raised[0].ndim() > 1 { 1 } else { 0 })
+}
+
+/// PyTorch's class of error where the parts do not fit the dtype of `out=`.
+fn check_out(a: &Args) -> Result<()> {
+    let dtype = a.tensors(0)?.iter().map(|t| t.dtype()).reduce(promote);
+    match (dtype, a.out_dtype()) {
+        (Some(from), Some(to)) if check_castable(from, to).is_err() => {
+            bail!(Type, "torch.cat(): input types can't be cast to the desired output type {}", to.scalar_name())
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Tensors one after the other along `dim`.

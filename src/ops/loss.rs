@@ -122,8 +122,11 @@ impl How<'_> {
         if !matches!(target.dtype(), DType::I64 | DType::U8) {
             bail!(Runtime, "expected target dtype to be Long or Byte, but got {}", target.dtype().scalar_name());
         }
+        if let Some(w) = self.weight.filter(|w| w.dtype() != x.dtype()) {
+            bail!(Runtime, "expected scalar type {} but found {}", x.dtype().scalar_name(), w.dtype().scalar_name());
+        }
         let target = target.detach().to_dtype(DType::I64)?;
-        let weight = self.weight.map(|w| w.detach().to_dtype(x.dtype())).transpose()?;
+        let weight = self.weight.map(Tensor::detach);
         let op = NllLoss {
             sizes,
             ignore: self.ignore,

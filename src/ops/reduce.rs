@@ -7,6 +7,7 @@ use crate::core::{DType, Meta, Shape};
 use crate::cpu;
 use crate::device::Array;
 use crate::error::Result;
+use crate::ops::copy::Format;
 use crate::ops::join::cat;
 use crate::tensor::def::Twins;
 use crate::tensor::{Args, Context, Cotangents, Grads, Mask, Op, OpDef, Operand, Outs, Saves, Tensor, apply, mode};
@@ -80,13 +81,13 @@ pub const SUM: OpDef = OpDef {
     aliases: &[],
     doc: "Sum over `dim` (all dims if it is None or empty).\n\nIntegers and bool give int64 unless `dtype` says otherwise; \
           `dtype` casts before adding. float16 and bfloat16 add in float32.",
-    twins: Twins::OUT,
+    twins: Twins::OUT.exact(),
     call: |a| {
         let x = a.t(0)?;
         if a.overload == 0 {
             return Outs::one(sum(x, Over::new(x, None, false)?, a.opt_dtype(1), 0));
         }
-        Outs::one(sum(x, Over::new(x, a.opt_ints(1), a.flag(2))?, a.opt_dtype(3), 1))
+        Outs::one(sum(x, Over::new(x, a.opt_ints(1), a.flag(2))?, a.opt_dtype(3).or(a.out_dtype()), 1))
     },
     samples: &[
         "u(2, 3)",
@@ -255,6 +256,9 @@ macro_rules! truth {
                     _ if a.opt_ints(1).is_some_and(|d| d.is_empty()) => Over::of(x, &[], a.flag(2)),
                     _ => Over::new(x, a.opt_ints(1), a.flag(2))?,
                 };
+                if let Some(d) = a.out_dtype().filter(|d| !matches!(d, DType::Bool | DType::U8)) {
+                    bail!(Runtime, "{} only supports bool tensor for result, got: {}", $name, d.scalar_name());
+                }
                 Outs::one(apply(Truth { over, any: $any }, &[x]))
             },
             samples: &[
@@ -348,14 +352,14 @@ pub const STD: OpDef = OpDef {
 fn var(a: &Args, name: &str, root: bool) -> Result<Tensor> {
     let x = a.t(0)?;
     let unbiased = |i: usize| if a.opt_flag(i).unwrap_or(true) { 1.0 } else { 0.0 };
+    if !x.dtype().is_float() {
+        bail!(Runtime, "std and var only support floating point and complex dtypes");
+    }
     let (over, correction) = match a.overload {
         0 => (Over::new(x, None, false)?, unbiased(1)),
         1 => (Over::new(x, a.opt_ints(1), a.flag(3))?, unbiased(2)),
         _ => (Over::new(x, a.opt_ints(1), a.flag(3))?, a.opt_float(2).unwrap_or(1.0)),
     };
-    if !x.dtype().is_float() {
-        bail!(Runtime, "std and var only support floating point and complex dtypes");
-    }
     if over.count() as f64 <= correction && over.shape().iter().all(|&n| n > 0) {
         mode::warn(&format!(
             "{name}(): degrees of freedom is <= 0. Correction should be strictly less than the reduction factor (input \
@@ -405,7 +409,7 @@ pub const CUMPROD: OpDef = OpDef {
     aliases: &[],
     doc: "The product of each element along `dim` with all before it.\n\nIntegers and bool give int64 unless `dtype` says \
           otherwise; `dtype` casts first. The gradient is exact where elements are 0.",
-    twins: Twins::BOTH,
+    twins: Twins::BOTH.exact(),
     call: |a| {
         let x = a.t(0)?;
         let dim = normalize_dim(a.int(1)?, x.ndim())?;
@@ -416,7 +420,10 @@ pub const CUMPROD: OpDef = OpDef {
             bail!(NotImplemented, "\"cumprod_out_cpu\" not implemented for 'Bool'");
         }
         let default = if x.dtype().is_float() || a.inplace { x.dtype() } else { DType::I64 };
-        let y = apply(Scan { dim, backwards: false, first: 1.0 }, &[&x.to_dtype(a.opt_dtype(2).unwrap_or(default))?])?;
+        let dtype = a.opt_dtype(2).or(a.out_dtype()).unwrap_or(default);
+        // In place, backward reads a copy of what is overwritten.
+        let from = if a.inplace && x.requires_grad() { x.cloned(Format::Preserve)? } else { x.to_dtype(dtype)? };
+        let y = apply(Scan { dim, backwards: false, first: 1.0 }, &[&from])?;
         if a.inplace {
             x.copy_from(&y)?;
             return Ok(Outs::This);

@@ -36,7 +36,7 @@ pub const SOFTMAX: OpDef = OpDef {
     aliases: &[],
     doc: "exp(x) divided by its sum along `dim`; `dtype` casts first.\n\nThe largest element is subtracted before the \
           exponential, so nothing overflows. A row of -inf gives NaN.",
-    twins: Twins::OUT,
+    twins: Twins::OUT.exact(),
     call: |a| Outs::one(call(a, false)),
     samples: SAMPLES,
 };
@@ -49,7 +49,7 @@ pub const LOG_SOFTMAX: OpDef = OpDef {
     ],
     aliases: &[],
     doc: "The logarithm of softmax along `dim`, without its rounding; `dtype` casts first.",
-    twins: Twins::OUT,
+    twins: Twins::OUT.exact(),
     call: |a| Outs::one(call(a, true)),
     samples: SAMPLES,
 };

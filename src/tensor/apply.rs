@@ -11,7 +11,7 @@ use super::op::{Mask, Op};
 use super::views;
 use crate::bail;
 use crate::core::shape::list;
-use crate::core::{DType, Meta};
+use crate::core::{DType, Layout, Meta};
 use crate::cpu;
 use crate::device::Array;
 use crate::err;
@@ -115,6 +115,7 @@ fn with_first<R>(first: &Tensor, others: &[&Tensor], f: impl FnOnce(&[&Tensor]) 
 /// Runs an op into tensors of the user (`out=`): resized where their shape is wrong, cast where the dtype allows.
 pub fn apply_out<O: Op>(op: O, x: &[&Tensor], out: &Tensor) -> Result<()> {
     refuse_out_with_grad(op.name(), x, &[out])?;
+    x.iter().try_for_each(|t| check_overlap(out, t))?;
     let meta = with_metas(x, |m| op.infer(m))?;
     check_castable(meta.dtype, out.dtype())?;
     resize_out(out, &meta)?;
@@ -171,6 +172,17 @@ pub fn resize_out(out: &Tensor, meta: &Meta) -> Result<()> {
             list(meta.shape())
         ))?;
     }
+    let (old, offset) = (out.array(), out.layout().offset);
+    let size = out.dtype().size();
+    if meta.numel().checked_add(offset).and_then(|n| n.checked_mul(size)).is_some_and(|n| n <= old.storage.bytes()) {
+        // What fits stays in its memory, which others may share.
+        let layout = Layout { offset, ..meta.layout.clone() };
+        out.set_array(old.with_layout(layout));
+        return Ok(());
+    }
+    if old.storage.is_foreign() {
+        bail!(Runtime, "Trying to resize storage that is not resizable");
+    }
     out.set_array(Array::empty(Meta::new(meta.layout.clone(), out.dtype(), out.device()))?);
     Ok(())
 }
@@ -212,13 +224,28 @@ fn check_overlap(target: &Tensor, input: &Tensor) -> Result<()> {
     }
     let apart = a.layout.end() <= b.layout.offset || b.layout.end() <= a.layout.offset;
     if !apart && a.layout.is_dense() && b.layout.is_dense() && a.numel() > 0 && b.numel() > 0 {
-        bail!(
-            Runtime,
-            "unsupported operation: some elements of the input tensor and the written-to tensor refer to a single \
-             memory location. Please clone() the tensor before performing the operation."
-        );
+        return Err(overlap());
     }
     Ok(())
+}
+
+/// Refuses an `out=` over memory that an input reads.
+pub fn check_apart(out: &Tensor, input: &Tensor) -> Result<()> {
+    let (a, b) = (out.array(), input.array());
+    let apart = a.layout.end() <= b.layout.offset || b.layout.end() <= a.layout.offset;
+    if out.is(input) || (a.storage.same(&b.storage) && !apart && a.numel() > 0 && b.numel() > 0) {
+        return Err(overlap());
+    }
+    Ok(())
+}
+
+#[cold]
+fn overlap() -> Box<crate::error::Error> {
+    err!(
+        Runtime,
+        "unsupported operation: some elements of the input tensor and the written-to tensor refer to a single memory \
+         location. Please clone() the tensor before performing the operation."
+    )
 }
 
 /// The inputs that a node would send gradients to.

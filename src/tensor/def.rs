@@ -43,6 +43,15 @@ impl Twins {
     pub const OUT: Twins = Twins(2);
     pub const BOTH: Twins = Twins(3);
 
+    /// `out=` must have the dtype of the result.
+    pub const fn exact(self) -> Twins {
+        Twins(self.0 | 4)
+    }
+    /// `out=` must share no memory with a tensor argument.
+    pub const fn apart(self) -> Twins {
+        Twins(self.0 | 8)
+    }
+
     #[inline]
     pub const fn inplace(self) -> bool {
         self.0 & 1 != 0
@@ -50,6 +59,12 @@ impl Twins {
     #[inline]
     pub const fn out(self) -> bool {
         self.0 & 2 != 0
+    }
+    pub const fn out_exact(self) -> bool {
+        self.0 & 4 != 0
+    }
+    pub const fn out_apart(self) -> bool {
+        self.0 & 8 != 0
     }
 }
 
@@ -171,6 +186,11 @@ impl<'a> Args<'a> {
 
     pub fn float(&self, i: usize) -> Result<f64> {
         self.opt_float(i).ok_or_else(|| mismatch(i, "a float"))
+    }
+
+    /// The dtype of the user's `out=`, which decides where the op takes a `dtype` and none is given.
+    pub fn out_dtype(&self) -> Option<DType> {
+        self.out.first().map(|t| t.dtype())
     }
 
     /// False where not given.

@@ -266,7 +266,7 @@ impl Tensor {
             ));
         }
         if on && !self.dtype().is_float() {
-            return Err(err!(Runtime, "only Tensors of floating point dtype can require gradients")
+            return Err(err!(Runtime, "only Tensors of floating point and complex dtype can require gradients")
                 .hint(format!("this tensor is {}; convert it first, e.g. x.float()", self.dtype().name())));
         }
         if self.is_leaf() {
@@ -364,22 +364,29 @@ impl Tensor {
     // ---- versions
 
     pub fn version(&self) -> u32 {
-        let own = self.handle().extra.borrow().as_ref().and_then(|e| e.version);
-        own.unwrap_or_else(|| self.array().storage.version())
+        self.own_version(|v| *v).unwrap_or_else(|| self.array().storage.version())
+    }
+
+    /// Calls `f` with the version of an `x.data`, or of a view of one.
+    fn own_version<R>(&self, f: impl FnOnce(&mut u32) -> R) -> Option<R> {
+        if let Some(v) = self.handle().extra.borrow_mut().as_mut().and_then(|e| e.version.as_mut()) {
+            return Some(f(v));
+        }
+        let base = self.handle().base.borrow();
+        let mut extra = base.as_ref()?.handle().extra.borrow_mut();
+        extra.as_mut().and_then(|e| e.version.as_mut()).map(f)
     }
 
     /// Whether this is `x.data`, whose writes the storage's version does not count.
     pub fn has_own_version(&self) -> bool {
-        self.extra(|e| e.version.is_some()) == Some(true)
+        self.own_version(|_| ()).is_some()
     }
 
     #[inline]
     pub fn bump_version(&self) {
-        if let Some(v) = self.handle().extra.borrow_mut().as_mut().and_then(|e| e.version.as_mut()) {
-            *v = v.wrapping_add(1);
-            return;
+        if self.own_version(|v| *v = v.wrapping_add(1)).is_none() {
+            self.array().storage.bump_version();
         }
-        self.array().storage.bump_version();
     }
 
     // ---- rare parts
@@ -419,7 +426,7 @@ impl Tensor {
     #[inline]
     pub fn detach(&self) -> Tensor {
         let out = Tensor::new(self.array().clone());
-        if let Some(v) = self.extra(|e| e.version).flatten() {
+        if let Some(v) = self.own_version(|v| *v) {
             out.with_extra(|e| e.version = Some(v));
         }
         out

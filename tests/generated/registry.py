@@ -31,6 +31,10 @@ class Row:
             # An alias without a place of its own lives where the row's first line does.
             place = split(first)[0] if split(alias)[0] == "both" else split(alias)[0]
             self.add(alias if split(alias)[0] != "both" or place == "both" else f"{place}.{alias}")
+        twin = ("function", self.forms[0][1])
+        if twin in self.forms:
+            # Lines that differ between the places still make one row, known as a function.
+            self.forms.sort(key=lambda form: form != twin)
         self.key = ".".join(self.forms[0])
         self.name = self.forms[0][1]
 

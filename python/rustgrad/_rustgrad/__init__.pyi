@@ -597,9 +597,9 @@ class Tensor:
         """Overwrites every element with zero."""
     def multinomial(self, num_samples: _int | Tensor, replacement: _bool = False, *, generator: Generator | None = None) -> Tensor:
         """Indices drawn with the weights `self`, one row of weights or several; without `replacement` none twice."""
-    def amax(self, dim: _int | Sequence[_int | Tensor] = [], keepdim: _bool = False) -> Tensor:
+    def amax(self, dim: _int | Sequence[_int | Tensor] | None = [], keepdim: _bool = False) -> Tensor:
         """Largest element over `dim` (all dims if empty). Ties share the gradient evenly."""
-    def amin(self, dim: _int | Sequence[_int | Tensor] = [], keepdim: _bool = False) -> Tensor:
+    def amin(self, dim: _int | Sequence[_int | Tensor] | None = [], keepdim: _bool = False) -> Tensor:
         """Smallest element over `dim` (all dims if empty). Ties share the gradient evenly."""
     @overload
     def max(self) -> Tensor:
@@ -1059,7 +1059,7 @@ def result_type(tensor1: Tensor | Number, tensor2: Tensor | Number) -> _dtype:
     """The dtype of an operation on both."""
 def can_cast(from_: _dtype | type[_float | _bool], to: _dtype | type[_float | _bool]) -> _bool:
     """Whether an in-place operation may cast so: floats not to ints, nothing but bool to bool."""
-def broadcast_shapes(shapes: Any) -> Size:
+def _broadcast_shapes(shapes: Any) -> Size:
     """The shape that all of a sequence of shapes broadcast to."""
 def set_printoptions(precision: _int | Tensor | None = None, threshold: _float | Tensor | None = None, edgeitems: _int | Tensor | None = None, linewidth: _int | Tensor | None = None, profile: _str | None = None, sci_mode: _bool | None = None) -> None:
     """How tensors are printed; `profile` is default, short or full."""

@@ -127,67 +127,37 @@ def relu_(input: Tensor) -> Tensor:
 
     Gradient: g where the output is positive, from the output.
     """
-def add(input: Tensor, other: Tensor | Number, *, alpha: Number | Tensor = 1, out: Tensor | None = None) -> Tensor:
+def add(input: Tensor | Number, other: Tensor | Number, *, alpha: Number | Tensor = 1, out: Tensor | None = None) -> Tensor:
     """`self + alpha * other`."""
-def add_(input: Tensor, other: Tensor | Number, *, alpha: Number | Tensor = 1) -> Tensor:
-    """`self + alpha * other`."""
-def sub(input: Tensor, other: Tensor | Number, *, alpha: Number | Tensor = 1, out: Tensor | None = None) -> Tensor:
+def sub(input: Tensor | Number, other: Tensor | Number, *, alpha: Number | Tensor = 1, out: Tensor | None = None) -> Tensor:
     """`self - alpha * other`."""
-def sub_(input: Tensor, other: Tensor | Number, *, alpha: Number | Tensor = 1) -> Tensor:
-    """`self - alpha * other`."""
-def subtract(input: Tensor, other: Tensor | Number, *, alpha: Number | Tensor = 1, out: Tensor | None = None) -> Tensor:
-    """`self - alpha * other`."""
-def subtract_(input: Tensor, other: Tensor | Number, *, alpha: Number | Tensor = 1) -> Tensor:
+def subtract(input: Tensor | Number, other: Tensor | Number, *, alpha: Number | Tensor = 1, out: Tensor | None = None) -> Tensor:
     """`self - alpha * other`."""
 def rsub(input: Tensor, other: Tensor | Number, *, alpha: Number | Tensor = 1) -> Tensor:
     """`other - alpha * self`."""
-def mul(input: Tensor, other: Tensor | Number, *, out: Tensor | None = None) -> Tensor:
+def mul(input: Tensor | Number, other: Tensor | Number, *, out: Tensor | None = None) -> Tensor:
     """`self * other`."""
-def mul_(input: Tensor, other: Tensor | Number) -> Tensor:
-    """`self * other`."""
-def multiply(input: Tensor, other: Tensor | Number, *, out: Tensor | None = None) -> Tensor:
-    """`self * other`."""
-def multiply_(input: Tensor, other: Tensor | Number) -> Tensor:
+def multiply(input: Tensor | Number, other: Tensor | Number, *, out: Tensor | None = None) -> Tensor:
     """`self * other`."""
 @overload
-def div(input: Tensor, other: Tensor | Number, *, out: Tensor | None = None) -> Tensor:
+def div(input: Tensor | Number, other: Tensor | Number, *, out: Tensor | None = None) -> Tensor:
     """`self / other`; integers become floats. With `rounding_mode="trunc"` cut towards zero, with `"floor"` rounded down,
     and then integers stay integers.
     """
 @overload
-def div(input: Tensor, other: Tensor | Number, *, rounding_mode: _str | None, out: Tensor | None = None) -> Tensor: ...
+def div(input: Tensor | Number, other: Tensor | Number, *, rounding_mode: _str | None, out: Tensor | None = None) -> Tensor: ...
 @overload
-def div_(input: Tensor, other: Tensor | Number) -> Tensor:
+def divide(input: Tensor | Number, other: Tensor | Number, *, out: Tensor | None = None) -> Tensor:
     """`self / other`; integers become floats. With `rounding_mode="trunc"` cut towards zero, with `"floor"` rounded down,
     and then integers stay integers.
     """
 @overload
-def div_(input: Tensor, other: Tensor | Number, *, rounding_mode: _str | None) -> Tensor: ...
-@overload
-def divide(input: Tensor, other: Tensor | Number, *, out: Tensor | None = None) -> Tensor:
+def divide(input: Tensor | Number, other: Tensor | Number, *, rounding_mode: _str | None, out: Tensor | None = None) -> Tensor: ...
+def true_divide(input: Tensor | Number, other: Tensor | Number, *, out: Tensor | None = None) -> Tensor:
     """`self / other`; integers become floats. With `rounding_mode="trunc"` cut towards zero, with `"floor"` rounded down,
     and then integers stay integers.
     """
-@overload
-def divide(input: Tensor, other: Tensor | Number, *, rounding_mode: _str | None, out: Tensor | None = None) -> Tensor: ...
-@overload
-def divide_(input: Tensor, other: Tensor | Number) -> Tensor:
-    """`self / other`; integers become floats. With `rounding_mode="trunc"` cut towards zero, with `"floor"` rounded down,
-    and then integers stay integers.
-    """
-@overload
-def divide_(input: Tensor, other: Tensor | Number, *, rounding_mode: _str | None) -> Tensor: ...
-def true_divide(input: Tensor, other: Tensor | Number, *, out: Tensor | None = None) -> Tensor:
-    """`self / other`; integers become floats. With `rounding_mode="trunc"` cut towards zero, with `"floor"` rounded down,
-    and then integers stay integers.
-    """
-def true_divide_(input: Tensor, other: Tensor | Number) -> Tensor:
-    """`self / other`; integers become floats. With `rounding_mode="trunc"` cut towards zero, with `"floor"` rounded down,
-    and then integers stay integers.
-    """
-def floor_divide(input: Tensor, other: Tensor | Number, *, out: Tensor | None = None) -> Tensor:
-    """`self // other`: the quotient rounded down, as Python's."""
-def floor_divide_(input: Tensor, other: Tensor | Number) -> Tensor:
+def floor_divide(input: Tensor | Number, other: Tensor | Number, *, out: Tensor | None = None) -> Tensor:
     """`self // other`: the quotient rounded down, as Python's."""
 @overload
 def remainder(input: Tensor, other: Tensor | Number, *, out: Tensor | None = None) -> Tensor:
@@ -371,9 +341,9 @@ def normal(mean: _float | Tensor, std: Tensor, *, generator: Generator | None = 
 def normal(mean: _float | Tensor, std: _float | Tensor, size: _int | Sequence[_int | Tensor], *, generator: Generator | None = None, dtype: _dtype | type[_float | _bool] | None = None, layout: _layout | None = None, device: _device | _str | _int | None = None, pin_memory: _bool = False, requires_grad: _bool = False, out: Tensor | None = None) -> Tensor: ...
 def multinomial(input: Tensor, num_samples: _int | Tensor, replacement: _bool = False, *, generator: Generator | None = None, out: Tensor | None = None) -> Tensor:
     """Indices drawn with the weights `self`, one row of weights or several; without `replacement` none twice."""
-def amax(input: Tensor, dim: _int | Sequence[_int | Tensor] = [], keepdim: _bool = False, *, out: Tensor | None = None) -> Tensor:
+def amax(input: Tensor, dim: _int | Sequence[_int | Tensor] | None = [], keepdim: _bool = False, *, out: Tensor | None = None) -> Tensor:
     """Largest element over `dim` (all dims if empty). Ties share the gradient evenly."""
-def amin(input: Tensor, dim: _int | Sequence[_int | Tensor] = [], keepdim: _bool = False, *, out: Tensor | None = None) -> Tensor:
+def amin(input: Tensor, dim: _int | Sequence[_int | Tensor] | None = [], keepdim: _bool = False, *, out: Tensor | None = None) -> Tensor:
     """Smallest element over `dim` (all dims if empty). Ties share the gradient evenly."""
 @overload
 def max(input: Tensor, *, out: Tensor | None = None) -> Tensor:
@@ -788,7 +758,7 @@ def result_type(tensor1: Tensor | Number, tensor2: Tensor | Number) -> _dtype:
     """The dtype of an operation on both."""
 def can_cast(from_: _dtype | type[_float | _bool], to: _dtype | type[_float | _bool]) -> _bool:
     """Whether an in-place operation may cast so: floats not to ints, nothing but bool to bool."""
-def broadcast_shapes(shapes: Any) -> Size:
+def _broadcast_shapes(shapes: Any) -> Size:
     """The shape that all of a sequence of shapes broadcast to."""
 def set_printoptions(precision: _int | Tensor | None = None, threshold: _float | Tensor | None = None, edgeitems: _int | Tensor | None = None, linewidth: _int | Tensor | None = None, profile: _str | None = None, sci_mode: _bool | None = None) -> None:
     """How tensors are printed; `profile` is default, short or full."""

@@ -44,8 +44,15 @@ class Adam(Optimizer):
         check(0.0 <= betas[0] < 1.0, "beta parameter at index 0", betas[0])
         check(0.0 <= betas[1] < 1.0, "beta parameter at index 1", betas[1])
         check(weight_decay >= 0.0, "weight_decay value", weight_decay)
-        if isinstance(betas[0], Tensor) != isinstance(betas[1], Tensor):
+        if not any(all(isinstance(beta, kind) for beta in betas) for kind in (float, Tensor)):
             raise ValueError("betas must be either both floats or both Tensors")
+        for i, beta in enumerate(betas):
+            if not isinstance(beta, Tensor):
+                continue
+            if foreach and not capturable:
+                raise ValueError(f"betas[{i}] as a Tensor is not supported for capturable=False and foreach=True")
+            if beta.numel() != 1:
+                raise ValueError(f"Tensor betas[{i}] must be 1-element")
         refuse_modes(differentiable, foreach, fused)
         super().__init__(
             params,

@@ -72,7 +72,10 @@ fn rounding(mode: Option<&str>) -> Result<&'static map::Row> {
 
 elementwise! { DEFS, ROWS;
     /// `self + alpha * other`.
-    add(a, b; alpha = Number::Int(1)) all as ["add(Tensor self, Operand other, *, Scalar alpha=1) -> Tensor"] {
+    add(a, b; alpha = Number::Int(1)) all as [
+        "method.add(Tensor self, Operand other, *, Scalar alpha=1) -> Tensor",
+        "function.add(Operand self, Operand other, *, Scalar alpha=1) -> Tensor",
+    ] {
         value: a + alpha * b,
         grad(y, g): [g, g * alpha],
         check: alpha_fits,
@@ -80,8 +83,10 @@ elementwise! { DEFS, ROWS;
             "u(3, 2).t(), u(2, 3)", "u(6)[::2], u(3)", "u(2, 3), u(2, 3), alpha=2", "u(0, 3), u(3)"],
     }
     /// `self - alpha * other`.
-    sub(a, b; alpha = Number::Int(1)) all as ["sub(Tensor self, Operand other, *, Scalar alpha=1) -> Tensor"]
-        aliases ["subtract"] {
+    sub(a, b; alpha = Number::Int(1)) all as [
+        "method.sub(Tensor self, Operand other, *, Scalar alpha=1) -> Tensor",
+        "function.sub(Operand self, Operand other, *, Scalar alpha=1) -> Tensor",
+    ] aliases ["subtract"] {
         value: a - alpha * b,
         grad(y, g): [g, -(g * alpha)],
         check: alpha_fits,
@@ -98,7 +103,10 @@ elementwise! { DEFS, ROWS;
         samples: ["u(2, 3), u(2, 3)", "u(2, 3), 2", "u(2, 3), 0.5"],
     }
     /// `self * other`.
-    mul(a, b) all + wide as ["mul(Tensor self, Operand other) -> Tensor"] aliases ["multiply"] {
+    mul(a, b) all + wide as [
+        "method.mul(Tensor self, Operand other) -> Tensor",
+        "function.mul(Operand self, Operand other) -> Tensor",
+    ] aliases ["multiply"] {
         value: a * b,
         grad(y, g): [g * b, g * a],
         samples: ["u(2, 3), u(2, 3)", "u(2, 3), u(3)", "u(3, 1), u(2, 1, 4)", "u(2, 3), 2", "u(2, 3), 0.5", "u(2, 3), u()",
@@ -107,14 +115,17 @@ elementwise! { DEFS, ROWS;
     /// `self / other`; integers become floats. With `rounding_mode="trunc"` cut towards zero, with `"floor"` rounded down, and
     /// then integers stay integers.
     div(a, b) float + wide as [
-        "div(Tensor self, Operand other) -> Tensor",
-        "div(Tensor self, Operand other, *, str? rounding_mode) -> Tensor",
-        "true_divide(Tensor self, Operand other) -> Tensor",
+        "method.div(Tensor self, Operand other) -> Tensor",
+        "method.div(Tensor self, Operand other, *, str? rounding_mode) -> Tensor",
+        "function.div(Operand self, Operand other) -> Tensor",
+        "function.div(Operand self, Operand other, *, str? rounding_mode) -> Tensor",
+        "method.true_divide(Tensor self, Operand other) -> Tensor",
+        "function.true_divide(Operand self, Operand other) -> Tensor",
     ] aliases ["divide"] {
         value: a / b,
         grad(y, g): [g / b, -(g * (a / b / b))],
         call: |a| {
-            let mode = if a.overload == 1 { a.opt_str(2) } else { None };
+            let mode = if matches!(a.overload, 1 | 3) { a.opt_str(2) } else { None };
             map::call_on(rounding(mode)?, [a.operand(0)?, a.operand(1)?], a)
         },
         samples: ["u(2, 3), nz(2, 3)", "u(2, 3), nz(3)", "u(2, 3), 2", "u(3, 2).t(), nz(2, 3)",
@@ -122,7 +133,10 @@ elementwise! { DEFS, ROWS;
             "u(2, 3), 2, rounding_mode='floor'"],
     }
     /// `self // other`: the quotient rounded down, as Python's.
-    floor_divide(a, b) numeric + divides as ["floor_divide(Tensor self, Operand other) -> Tensor"] kernel "div_floor_cpu" {
+    floor_divide(a, b) numeric + divides as [
+        "method.floor_divide(Tensor self, Operand other) -> Tensor",
+        "function.floor_divide(Operand self, Operand other) -> Tensor",
+    ] kernel "div_floor_cpu" {
         value: floor_quotient(a, b),
         samples: ["u(2, 3), nz(2, 3)", "u(2, 3), nz(3)", "u(2, 3), 2"],
     }

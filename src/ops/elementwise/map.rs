@@ -60,9 +60,14 @@ pub struct Row {
     pub out_mask: bool,
     pub value: Formula,
     pub grads: [Option<Formula>; 3],
+    /// The gradient of an operand of a half type, in ops that round where PyTorch's do; used where rounding once shows.
+    pub half_grad: Option<HalfGrad>,
     /// What else PyTorch refuses, given the dtype of the operands together.
     pub check: fn(&Call, DType) -> Result<()>,
 }
+
+/// Given the operands, the result where it was saved, `g` and which operand: its gradient, of the result's shape.
+pub type HalfGrad = fn([Operand; 2], Option<&Tensor>, &Tensor, usize) -> Result<Tensor>;
 
 impl Row {
     /// Whether `f` is this row's value (and not one of its partials).
@@ -190,7 +195,7 @@ impl Map {
         }
     }
 
-    fn refuse(&self, dtype: DType) -> Result<()> {
+    fn refuse(&self, dtype: DType, x: &[&Meta]) -> Result<()> {
         let refused = match self.row.rule {
             Rule::Float | Rule::All => false,
             Rule::FloatOnly => !dtype.is_float(),
@@ -203,6 +208,8 @@ impl Map {
         let operands = &numbers[..self.slots().len()];
         (self.row.check)(&Call { row: self.row, formula: self.formula.clone(), operands, params, fixed }, dtype)?;
         if refused {
+            // PyTorch looks at shapes before it looks for a kernel.
+            x.iter().try_fold(Shape::default(), |shape, m| broadcast(&shape, m.shape()))?;
             bail!(NotImplemented, "\"{}\" not implemented for '{}'", self.row.kernel, dtype.scalar_name());
         }
         Ok(())
@@ -270,7 +277,8 @@ impl Op for Map {
     fn infer(&self, x: &[&Meta]) -> Result<Meta> {
         let compute = self.compute(x.iter().copied());
         if self.fixed.is_none() {
-            self.refuse(if self.row.rule == Rule::Float { compute } else { self.promoted(x.iter().copied()) })?;
+            let dtype = if self.row.rule == Rule::Float { compute } else { self.promoted(x.iter().copied()) };
+            self.refuse(dtype, x)?;
         }
         let dtype = if self.out_mask() { DType::Bool } else { compute };
         let Some(first) = x.first() else { bail!(Runtime, "internal error: {} without inputs", self.row.name) };

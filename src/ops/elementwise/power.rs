@@ -4,8 +4,8 @@ use crate::bail;
 use crate::core::{DType, Number};
 use crate::elementwise;
 use crate::error::Result;
-use crate::ops::elementwise::map::{self, Call, Row};
-use crate::tensor::Operand;
+use crate::ops::elementwise::map::{self, Call, Row, numbers_fit, on};
+use crate::tensor::{Operand, Tensor};
 
 fn no_negative_integers(c: &Call, dtype: DType) -> Result<()> {
     if let Some(n) = c.number_at(1)
@@ -14,7 +14,7 @@ fn no_negative_integers(c: &Call, dtype: DType) -> Result<()> {
     {
         bail!(Runtime, "Integers to negative integer powers are not allowed.");
     }
-    Ok(())
+    if c.number_at(1).is_some() { numbers_fit(c, dtype) } else { Ok(()) }
 }
 
 /// The row for `x ** exponent`.
@@ -25,6 +25,8 @@ fn case(x: Operand, exponent: Operand) -> Option<&'static Row> {
         (true, _) => match n.to_f64() {
             2.0 => Some(&super::unary::square::ROW),
             3.0 => Some(&cube::ROW),
+            // PyTorch's float16 loop has no case for roots, which shows at -inf and -0.
+            0.5 | -0.5 if x.dtype() == DType::F16 => None,
             0.5 => Some(&root::ROW),
             -0.5 => Some(&inverse_root::ROW),
             -1.0 => Some(&inverse::ROW),
@@ -33,6 +35,56 @@ fn case(x: Operand, exponent: Operand) -> Option<&'static Row> {
         },
         _ => None,
     }
+}
+
+fn mul(a: Operand, b: Operand) -> Result<Tensor> {
+    on(&super::binary::mul::ROW, [a, b])
+}
+
+fn zero_where(c: &Tensor, x: &Tensor) -> Result<Tensor> {
+    on(&super::select::where_::ROW, [Operand::Tensor(c), ZERO, Operand::Tensor(x)])
+}
+
+const ZERO: Operand = Operand::Number(Number::Float(0.0));
+
+/// The gradients in halves: PyTorch rounds after each step, so that what overflows there does here.
+fn half_grad([a, b]: [Operand; 2], y: Option<&Tensor>, g: &Tensor, k: usize) -> Result<Tensor> {
+    use super::compare::{eq, ge, logical_and};
+    let g = Operand::Tensor(g);
+    if k == 0 {
+        let by_one;
+        let less = match b {
+            Operand::Tensor(n) => {
+                by_one = n.add_number(-1)?;
+                Operand::Tensor(&by_one)
+            }
+            Operand::Number(Number::Float(n)) => Operand::Number(Number::Float(n - 1.0)),
+            Operand::Number(n) => Operand::Number(Number::Int(n.to_i64() - 1)),
+        };
+        let slope = mul(Operand::Tensor(&on(&pow::ROW, [a, less])?), b)?;
+        let grad = mul(g, Operand::Tensor(&slope))?;
+        return match b {
+            Operand::Number(n) if n.is_zero() => mul(g, ZERO),
+            Operand::Number(_) => Ok(grad),
+            Operand::Tensor(_) => zero_where(&on(&eq::ROW, [b, ZERO])?, &grad),
+        };
+    }
+    let Some(y) = y else { bail!(Runtime, "internal error: pow backward without its result") };
+    let y = Operand::Tensor(y);
+    let log = match a {
+        Operand::Number(n) => mul(y, Operand::Number(Number::Float(n.to_f64().ln())))?,
+        Operand::Tensor(_) => mul(y, Operand::Tensor(&on(&super::unary::log::ROW, [a])?))?,
+    };
+    let up = || on(&ge::ROW, [b, ZERO]);
+    let log = match a {
+        Operand::Number(n) if n.is_zero() => zero_where(&up()?, &log)?,
+        Operand::Number(_) => log,
+        Operand::Tensor(_) => {
+            let (flat, up) = (on(&eq::ROW, [a, ZERO])?, up()?);
+            zero_where(&on(&logical_and::ROW, [Operand::Tensor(&flat), Operand::Tensor(&up)])?, &log)?
+        }
+    };
+    mul(g, Operand::Tensor(&log))
 }
 
 elementwise! { DEFS, ROWS;
@@ -48,6 +100,7 @@ elementwise! { DEFS, ROWS;
             S::select(b.eq(0.0), S::lit(0.0), g * (b * a.pow(b - 1.0))),
             g * S::select(a.eq(0.0) & b.ge(0.0), S::lit(0.0), y * a.log()),
         ],
+        half_grad: half_grad,
         check: no_negative_integers,
         call: |a| {
             let (x, n) = (a.operand(0)?, a.operand(1)?);

@@ -50,18 +50,8 @@ fn chosen(a: &Args) -> Result<Outs> {
 
 fn same_dtypes(row: &'static Row, a: &Args) -> Result<Outs> {
     let (x, end) = (a.t(0)?, a.t(1)?);
-    let word = |d: DType| match d {
-        DType::F16 => "c10::Half",
-        DType::BF16 => "c10::BFloat16",
-        DType::F32 => "float",
-        DType::F64 => "double",
-        DType::Bool => "bool",
-        DType::U8 => "unsigned char",
-        DType::I32 => "int",
-        DType::I64 => "long int",
-    };
     if x.dtype() != end.dtype() {
-        bail!(Runtime, "expected dtype {} for `end` but got dtype {}", word(x.dtype()), word(end.dtype()));
+        bail!(Runtime, "expected dtype {} for `end` but got dtype {}", x.dtype().c_words(), end.dtype().c_words());
     }
     if !x.dtype().is_float() {
         bail!(NotImplemented, "\"{}\" not implemented for '{}'", row.kernel, x.dtype().scalar_name());

@@ -100,6 +100,7 @@ macro_rules! elementwise {
         $(named $grad_name:literal)? $(kernel $kernel:literal)? {
             value: $value:expr,
             $(grad($y:ident, $g:ident): $grads:tt,)?
+            $(half_grad: $half_grad:expr,)?
             $(check: $check:expr,)?
             $(call: $call:expr,)?
             samples: [$($sample:literal),* $(,)?] $(,)?
@@ -152,6 +153,7 @@ macro_rules! elementwise {
                     out_mask: !matches!(concat!($(stringify!($out))?).as_bytes(), b""),
                     value: Formula::new::<Value>(table::loops::<Value>(RULE)),
                     grads: $crate::elementwise!(@grads $($y)? $sig),
+                    half_grad: $crate::elementwise!(@some $($half_grad)?),
                     check: $crate::elementwise!(@or $($check)?; $crate::ops::elementwise::map::anything),
                 };
 
@@ -232,6 +234,8 @@ macro_rules! elementwise {
     (@put $place:ident; $value:expr) => { $place.put($value) };
     (@put $place:ident bool; $value:expr) => { $place.put_mask($value) };
 
+    (@some) => { None };
+    (@some $given:expr) => { Some($given) };
     (@or ; $default:expr) => { $default };
     (@or $given:expr; $default:expr) => { $given };
 

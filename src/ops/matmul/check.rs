@@ -5,20 +5,6 @@ use crate::core::{DType, Meta};
 use crate::error::{Error, Result};
 use crate::{bail, err};
 
-/// A C++ name, as PyTorch prints scalar types in these messages.
-fn c_name(dtype: DType) -> &'static str {
-    match dtype {
-        DType::Bool => "bool",
-        DType::U8 => "unsigned char",
-        DType::I32 => "int",
-        DType::I64 => "long int",
-        DType::F16 => "c10::Half",
-        DType::BF16 => "c10::BFloat16",
-        DType::F32 => "float",
-        DType::F64 => "double",
-    }
-}
-
 /// A cast that would make both dtypes one.
 fn cast_hint(e: Box<Error>, op: &str, a: DType, b: DType) -> Box<Error> {
     let (wide, other) = if b.category() > a.category() || b.size() > a.size() { (b, "first") } else { (a, "second") };
@@ -54,7 +40,7 @@ pub fn dtypes(op: &str, kernel: &str, a: DType, b: DType, empty: bool) -> Result
                 )
             }
             _ => {
-                err!(Runtime, "expected m1 and m2 to have the same dtype, but got: {} != {}", c_name(a), c_name(b))
+                err!(Runtime, "expected m1 and m2 to have the same dtype, but got: {} != {}", a.c_words(), b.c_words())
             }
         };
         return Err(cast_hint(e, op, a, b));

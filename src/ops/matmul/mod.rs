@@ -27,7 +27,7 @@ pub const MATMUL: OpDef = OpDef {
           product (a vector on the left is a row, on the right a column, and the dim it adds is dropped again). Of more dims the \
           last two are matrices and those before broadcast.\n\nBoth have one dtype. float16 and bfloat16 accumulate in \
           float32 and round once; integers wrap.",
-    twins: Twins::OUT,
+    twins: Twins::OUT.exact(),
     call: |a| Outs::one(a.t(0)?.matmul(a.t(1)?)),
     samples: &[
         "u(3, 4), u(4, 5)",
@@ -60,7 +60,7 @@ pub const MM: OpDef = OpDef {
     schema: &["mm(Tensor self, Tensor mat2) -> Tensor"],
     aliases: &[],
     doc: "The product of two matrices. `matmul` takes other ranks too.",
-    twins: Twins::OUT,
+    twins: Twins::OUT.exact(),
     call: |a| Outs::one(a.t(0)?.mm(a.t(1)?)),
     samples: &[
         "u(3, 4), u(4, 5)",
@@ -78,7 +78,7 @@ pub const BMM: OpDef = OpDef {
     schema: &["bmm(Tensor self, Tensor mat2) -> Tensor"],
     aliases: &[],
     doc: "The products of two batches of matrices, (b, m, k) times (b, k, n). Does not broadcast.",
-    twins: Twins::OUT,
+    twins: Twins::OUT.exact(),
     call: |a| {
         let (x, y) = (a.t(0)?, a.t(1)?);
         for (t, name) in [(x, "batch1"), (y, "batch2")] {
@@ -102,7 +102,7 @@ pub const MV: OpDef = OpDef {
     schema: &["mv(Tensor self, Tensor vec) -> Tensor"],
     aliases: &[],
     doc: "A matrix times a vector.",
-    twins: Twins::OUT,
+    twins: Twins::OUT.exact(),
     call: |a| Outs::one(apply(Mv { t: false }, &[a.t(0)?, a.t(1)?])),
     samples: &["u(3, 4), u(4)", "u(4, 3).t(), u(8)[::2]", "u(3, 0), u(0)", "u(2, 3), u(4)", "u(2, 3), u(3, 1)"],
 };
@@ -115,7 +115,7 @@ pub const DOT: OpDef = OpDef {
     schema: &["dot(Tensor self, Tensor tensor) -> Tensor"],
     aliases: &[],
     doc: DOT_DOC,
-    twins: Twins::OUT,
+    twins: Twins::OUT.exact(),
     call: |a| Outs::one(apply(Dot, &[a.t(0)?, a.t(1)?])),
     samples: DOT_SAMPLES,
 };
@@ -124,7 +124,7 @@ pub const VDOT: OpDef = OpDef {
     schema: &["vdot(Tensor self, Tensor other) -> Tensor"],
     aliases: &[],
     doc: DOT_DOC,
-    twins: Twins::OUT,
+    twins: Twins::OUT.exact(),
     call: |a| Outs::one(apply(Dot, &[a.t(0)?, a.t(1)?])),
     samples: DOT_SAMPLES,
 };
@@ -134,7 +134,7 @@ pub const INNER: OpDef = OpDef {
     aliases: &[],
     doc: "Sums of products over the last dim of both; the other dims of `self`, then those of `other`, are the result's.\n\nA \
           scalar multiplies.",
-    twins: Twins::OUT,
+    twins: Twins::OUT.exact(),
     call: |a| Outs::one(inner(a.t(0)?, a.t(1)?)),
     samples: &["u(4), u(4)", "u(2, 3), u(4, 3)", "u(2, 2, 3), u(3)", "u(), u(3)", "u(2, 3), u(4, 4)"],
 };
@@ -143,7 +143,7 @@ pub const OUTER: OpDef = OpDef {
     schema: &["outer(Tensor self, Tensor vec2) -> Tensor"],
     aliases: &["ger"],
     doc: "All products of an element of `self` and one of `vec2`: (n) and (m) give (n, m).",
-    twins: Twins::OUT,
+    twins: Twins::OUT.exact(),
     call: |a| {
         let (x, y) = (a.t(0)?, a.t(1)?);
         for (t, name) in [(x, "self"), (y, "vec2")] {
@@ -160,7 +160,7 @@ pub const ADDMM: OpDef = OpDef {
     schema: &["addmm(Tensor self, Tensor mat1, Tensor mat2, *, Scalar beta=1, Scalar alpha=1) -> Tensor"],
     aliases: &[],
     doc: "`beta * self + alpha * (mat1 @ mat2)`; `self` broadcasts. With `beta=0` NaN and infinity in `self` do not count.",
-    twins: Twins::BOTH,
+    twins: Twins::BOTH.exact(),
     call: |a| addmm(a, "addmm"),
     samples: &[
         "u(3, 5), u(3, 4), u(4, 5)",
@@ -180,7 +180,7 @@ pub const ADDMV: OpDef = OpDef {
     schema: &["addmv(Tensor self, Tensor mat, Tensor vec, *, Scalar beta=1, Scalar alpha=1) -> Tensor"],
     aliases: &[],
     doc: "`beta * self + alpha * (mat @ vec)`; `self` broadcasts.",
-    twins: Twins::BOTH,
+    twins: Twins::BOTH.exact(),
     call: |a| {
         let (x, m, v) = (a.t(0)?, a.t(1)?, a.t(2)?);
         check::matrix_vector(m.meta(), v.meta())?;
@@ -209,7 +209,7 @@ pub const BADDBMM: OpDef = OpDef {
     schema: &["baddbmm(Tensor self, Tensor batch1, Tensor batch2, *, Scalar beta=1, Scalar alpha=1) -> Tensor"],
     aliases: &[],
     doc: "`beta * self + alpha * torch.bmm(batch1, batch2)`; `self` broadcasts.",
-    twins: Twins::BOTH,
+    twins: Twins::BOTH.exact(),
     call: |a| addmm(a, "baddbmm"),
     samples: &[
         "u(2, 3, 5), u(2, 3, 4), u(2, 4, 5)",
@@ -225,7 +225,7 @@ pub const LINEAR: OpDef = OpDef {
     aliases: &[],
     doc: "`input @ weight.T + bias` over the last dim of `input`.\n\ninput: (.., in_features); weight: (out_features, \
           in_features), or (in_features) for one output without its dim; bias: (out_features).",
-    twins: Twins::OUT,
+    twins: Twins::OUT.exact(),
     call: |a| Outs::one(a.t(0)?.linear(a.t(1)?, a.opt_t(2))),
     samples: &[
         "u(3, 4), u(5, 4), u(5)",

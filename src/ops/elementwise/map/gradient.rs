@@ -2,6 +2,7 @@
 
 use super::{Call, Map, SLOTS, Slot};
 use crate::bail;
+use crate::core::Number;
 use crate::device::Array;
 use crate::error::Result;
 use crate::ops::elementwise::formula::Source;
@@ -50,7 +51,19 @@ impl Map {
         let facts = p.formula.facts();
         let from = p.from();
         let source = |j: usize| from.map_or(j, |f| f[j] as usize);
-        let grad = if facts.is_zero && self.masks() >> k & 1 == 1 {
+        let stepwise = self.row.half_grad.filter(|_| g.dtype().is_half() && self.row.is_value(&self.formula));
+        let grad = if let Some(f) = stepwise {
+            let tensor = |i: usize| match self.slots[i] {
+                Slot::Tensor => c.input(self.tensor_index(i)).map(Some),
+                _ => Ok(None),
+            };
+            let tensors = [tensor(0)?, tensor(1)?];
+            let operand = |i: usize| match &tensors[i] {
+                Some(t) => Operand::Tensor(t),
+                None => Operand::Number(self.number_at(i).unwrap_or(Number::Int(0))),
+            };
+            f([operand(0), operand(1)], c.output().ok().as_ref(), g, k)?
+        } else if facts.is_zero && self.masks() >> k & 1 == 1 {
             return Ok(None);
         } else if facts.is_zero {
             Tensor::new(Array::zeros(g.meta().contiguous(g.layout().shape.clone()))?)
