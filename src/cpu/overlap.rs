@@ -1,7 +1,8 @@
 //! Sums into memory where several indices name one element, in index order, so that the bits are the same
 //! on every run.
 
-use crate::core::{Element, Shape};
+use super::strided::Walk;
+use crate::core::{Element, Layout, Shape};
 use crate::device::Array;
 use crate::dispatch;
 use crate::error::Result;
@@ -40,4 +41,18 @@ pub fn add(from: &Array, to: &Array) -> Result<()> {
             }
         }
     })
+}
+
+/// Divides each element of the contiguous `room` by how many indices of `layout` name it, where that is more than one.
+pub fn share(room: &Array, layout: &Layout) {
+    let mut counts = vec![0u32; room.numel()];
+    let at = |i: isize| layout.offset as isize + i;
+    Walk::new(&layout.shape, [&layout.strides]).elements(0..layout.numel(), |[i], _| counts[at(i) as usize] += 1);
+    dispatch!(room.dtype, T => for (i, &n) in counts.iter().enumerate().filter(|&(_, &n)| n > 1) {
+        // SAFETY: element i of the room.
+        unsafe {
+            let x = room.ptr::<T>().add(i);
+            x.write(T::from_f64(x.read().to_f64() / n as f64));
+        }
+    });
 }

@@ -181,6 +181,9 @@ impl Op for AsStridedBackward {
         } else {
             cpu::copy::copy(x[0], &window)?;
         }
+        if self.base.overlaps_itself() {
+            cpu::overlap::share(&room, &self.base);
+        }
         cpu::copy::copy(&room.with_layout(self.base.clone()), &out[0])
     }
     fn vjp(&self, _: &Context, g: &Cotangents) -> Result<Grads> {
@@ -225,11 +228,18 @@ impl Op for CopySlices {
     }
 }
 
-/// A copy of `x` laid out as the root, in a block that reaches as far as root and view do.
+/// A copy of `x` laid out as the root, in a block that reaches as far as root and view do. Elements of an expanded root
+/// that are one in memory are averaged: they are equal, or gradients of which each has its share.
 fn place(x: &Array, base: &Layout, view: &Layout) -> Result<Array> {
     let end = base.end().max(view.end());
     let room = Array::zeros(Meta::new(Layout::contiguous([end][..].into()), x.dtype, x.device))?;
-    cpu::copy::copy(x, &room.with_layout(base.clone()))?;
+    let there = room.with_layout(base.clone());
+    if base.overlaps_itself() {
+        cpu::overlap::add(x, &there)?;
+        cpu::overlap::share(&room, base);
+    } else {
+        cpu::copy::copy(x, &there)?;
+    }
     Ok(room)
 }
 

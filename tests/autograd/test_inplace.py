@@ -225,3 +225,9 @@ def test_result_that_does_not_fit_is_refused():
     with pytest.raises(RuntimeError, match="result type Float can't be cast to the desired output type Long"):
         i.add_(1.5)
     assert x.tolist() == [0.0] * 3 and i.tolist() == [0, 0]
+
+
+def test_as_strided_of_an_expanded_tensor_shares_its_gradient():
+    x = torch.ones(3, requires_grad=True)
+    x.expand(2, 3).as_strided((2, 2), (0, 1)).mul(torch.tensor([[1.0, 2.0], [3.0, 4.0]])).sum().backward()
+    assert x.grad.tolist() == [4.0, 6.0, 0.0]
