@@ -335,7 +335,8 @@ def test_exit_with_tensors_alive_everywhere():
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
 def test_a_forked_child_computes():
     out = run("""
-        import os, rustgrad as torch
+        import os, warnings, rustgrad as torch
+        warnings.simplefilter("ignore", DeprecationWarning)  # Python 3.12 warns of any fork beside threads
         x = torch.tensor([[1.0, 2.0]] * 100_000, requires_grad=True)
         (x * 2).sum().backward()
         pid = os.fork()
