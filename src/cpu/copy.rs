@@ -11,7 +11,7 @@ use crate::device::Array;
 use crate::error::Result;
 
 /// Work below this, at about a nanosecond per four elements, stays on one thread.
-const PARALLEL: usize = 1 << 17;
+const PARALLEL: usize = 1 << 16;
 /// Elements of a chunk of a parallel copy.
 const GRAIN: usize = 1 << 14;
 

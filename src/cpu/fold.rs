@@ -257,11 +257,11 @@ unsafe fn spread<A: Copy, F: Fold<A>, const L: usize>(a: &mut [A; L], x: *const 
     }
     if whole < n {
         // The last L elements, less those already seen: no loop over a tail.
-        let seen = L - (n - whole);
+        let seen = (L - (n - whole)) as i32;
         for l in 0..L {
             // SAFETY: n - L + l < n.
             let v = unsafe { *x.add(n - L + l) };
-            a[l] = f.add(a[l], if l < seen { f.pad() } else { v });
+            a[l] = f.add(a[l], if (l as i32) < seen { f.pad() } else { v });
         }
     }
 }

@@ -382,7 +382,8 @@ impl<'a> Flat<'a> {
             };
         }
         let size = self.call.gives().size();
-        let streams = stream::pays(self.n * size, self.out.at(0));
+        // What is written in place is in the cache already.
+        let streams = !self.in_place && stream::pays(self.n * size, self.out.at(0));
         let grain = ((GRAIN_NS / self.call.cost) as usize).div_ceil(TILE);
         threads::split(self.n.div_ceil(TILE), grain, &|range| {
             let (start, end) = (range.start * TILE, (range.end * TILE).min(self.n));

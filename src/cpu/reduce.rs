@@ -12,7 +12,7 @@ use super::threads;
 use super::widen::{Acc, Real, Widen, load, with_results};
 use crate::core::{Element, Shape, Strides};
 use crate::device::Array;
-use crate::{dispatch, widened};
+use crate::{dispatch, simd, widened};
 
 /// Elements that pay for handing work to another thread.
 pub(super) const GRAIN: usize = 1 << 16;
@@ -211,15 +211,29 @@ pub fn sum(x: &Array, dims: &[usize], out: &Array) {
     widened!(x.dtype, S, A => with_results::<A>(out, &mut |y| reduce::<S, A, _>(x, dims, y, Sum)));
 }
 
+simd! {
+    /// `y[i] /= by`.
+    unsafe fn divide[A: Real][A](y: *mut A, n: usize, by: A) = divide_body;
+}
+
+#[inline(always)]
+unsafe fn divide_body<A: Real>(y: *mut A, n: usize, by: A) {
+    for i in 0..n {
+        // SAFETY: n elements, says the caller.
+        unsafe { *y.add(i) = *y.add(i) / by }
+    }
+}
+
 /// Mean over `dims` of a float array.
 pub fn mean(x: &Array, dims: &[usize], out: &Array) {
     let n: usize = dims.iter().map(|&d| x.shape()[d]).product();
     widened!(only float x.dtype, S, A => with_results::<A>(out, &mut |y| {
         reduce::<S, A, _>(x, dims, y, Sum);
-        for i in 0..out.numel() {
-            // SAFETY: one of the results.
-            unsafe { *y.add(i) /= n as A }
-        }
+        let y = Raw::new(y);
+        threads::split(out.numel(), GRAIN, &|range| {
+            // SAFETY: results that only this range has.
+            unsafe { divide::<A>(y.at(range.start as isize), range.len(), n as A) }
+        });
     }));
 }
 
