@@ -454,9 +454,11 @@ def test_index_gradients(a):
 
 
 def test_bad_indices(a):
-    assert message(lambda: a[5], IndexError) == "index 5 is out of bounds for dimension 0 with size 2"
-    assert message(lambda: a[0, -4], IndexError) == "index -4 is out of bounds for dimension 1 with size 3"
-    assert message(lambda: a[0, 0, 0], IndexError) == "too many indices for tensor of dimension 2"
+    hint = "\nhint: the tensor has shape [2, 3]"
+    counted = hint + "; negative indices count from the end"
+    assert message(lambda: a[5], IndexError) == "index 5 is out of bounds for dimension 0 with size 2" + counted
+    assert message(lambda: a[0, -4], IndexError) == "index -4 is out of bounds for dimension 1 with size 3" + counted
+    assert message(lambda: a[0, 0, 0], IndexError) == "too many indices for tensor of dimension 2" + hint
     assert message(lambda: a[::-1], ValueError).startswith("step must be greater than zero")
     assert message(lambda: a[::0], ValueError) == "slice step cannot be zero"
     assert message(lambda: a["x"], IndexError).startswith("only integers, slices (`:`), ellipsis (`...`), None")

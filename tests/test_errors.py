@@ -129,3 +129,24 @@ def test_nothing_is_changed_by_a_refused_write():
         with pytest.raises((RuntimeError, IndexError)):
             bad()
         assert x.tolist() == before and x._version == 0
+
+
+HINTS = [
+    (lambda: t(2, 3) + t(4), "shapes [2, 3] and [4]: from the last dim on, sizes must be equal or one of them 1"),
+    (lambda: t(2, 3).sum(5), "dims count from 0, or backwards from -1, the last one"),
+    (lambda: t(2, 3).view(4), "the sizes must multiply to 6; one of them may be -1, which is then deduced"),
+    (lambda: torch.cat([t(2, 3), t(2, 4)]), "cat: got shapes [2, 3] and [2, 4]"),
+    (lambda: t(2, 3).index_select(0, torch.tensor([7])), "index_select: got 7 at dim 0 of size 2; valid indices are 0 to 1"),
+    (lambda: F.embedding(torch.tensor([9]), t(2, 3)), "embedding: got 9; valid indices are 0 to 1"),
+    (lambda: F.silu(torch.tensor([1])), "convert the tensor first: x.float()"),
+    (lambda: torch.tensor([1]).mean(), "x.float().mean(), or mean(dtype=float32)"),
+    (lambda: torch.tensor(300, dtype=torch.uint8), "300 is outside of what uint8 holds, 0 to 255"),
+    (lambda: torch.tensor([1]).add_(0.5), "the result is float32; use the out-of-place form, or convert the target first"),
+]
+
+
+@pytest.mark.parametrize("call, hint", HINTS, ids=[hint[:30] for _, hint in HINTS])
+def test_hints_of_frequent_mistakes(call, hint):
+    with pytest.raises(Exception) as caught:
+        call()
+    assert str(caught.value).split("\nhint: ")[1] == hint

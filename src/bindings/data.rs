@@ -16,7 +16,6 @@ use crate::core::promote::promote;
 use crate::core::{DType, Device, Element, Layout, Meta, Number, Shape};
 use crate::device::Array;
 use crate::error::Result;
-use crate::ops::create::c_name;
 use crate::tensor::{Args, Tensor, mode};
 use crate::{bail, dispatch, err};
 
@@ -116,7 +115,8 @@ pub static ROWS: &[Native] = &[
         call: |a, _| {
             let t = a.t(0)?;
             if t.numel() != 1 {
-                bail!(Runtime, "a Tensor with {} elements cannot be converted to Scalar", t.numel());
+                return Err(err!(Runtime, "a Tensor with {} elements cannot be converted to Scalar", t.numel())
+                    .hint("use tolist(), or index one element first"));
             }
             checked(number(item(t.array())))
         },
@@ -454,7 +454,7 @@ impl Reader {
             && !n.fits(d)
             && !(d == DType::U8 && n.to_i64() < 0 && n.to_i64() >= -255)
         {
-            bail!(Runtime, "value cannot be converted to type {} without overflow", c_name(d));
+            return Err(n.misfit(d));
         }
         self.values.push(n);
         Ok(())
@@ -475,7 +475,7 @@ fn too_long(e: Box<crate::error::Error>) -> Box<crate::error::Error> {
 /// A 0-d tensor with a number, which must fit the dtype.
 pub fn from_number(n: Number, dtype: DType) -> Result<Tensor> {
     if dtype.is_integral() && !n.fits(dtype) && !(dtype == DType::U8 && n.to_i64() < 0 && n.to_i64() >= -255) {
-        bail!(Runtime, "value cannot be converted to type {} without overflow", c_name(dtype));
+        return Err(n.misfit(dtype));
     }
     let out = Array::empty(Meta::new(Layout::contiguous(Shape::new()), dtype, Device::CPU))?;
     dispatch!(dtype, T => {

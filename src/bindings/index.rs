@@ -7,6 +7,7 @@ use pyo3::ffi;
 use super::convert::{is_bool, is_none, type_name};
 use super::errors::{P, checked, fetched};
 use super::object::{as_tensor, wrap};
+use crate::core::shape::list;
 use crate::core::{DType, Layout};
 use crate::error::Result;
 use crate::tensor::apply::alias;
@@ -184,7 +185,8 @@ fn view(x: &Tensor, steps: &Steps) -> Result<Tensor> {
         if x.ndim() == 0 && steps.iter().any(|s| matches!(s, Step::Slice { .. })) && steps.len == 1 {
             bail!(Index, "slice() cannot be applied to a 0-dim tensor.");
         }
-        bail!(Index, "too many indices for tensor of dimension {}", x.ndim());
+        return Err(err!(Index, "too many indices for tensor of dimension {}", x.ndim())
+            .hint(format!("the tensor has shape {}", list(x.shape()))));
     }
     let recorded = mode::grad_enabled() && x.requires_grad();
     let mut layout = x.layout().clone();
@@ -197,7 +199,9 @@ fn view(x: &Tensor, steps: &Steps) -> Result<Tensor> {
             Step::At(i) => {
                 let n = layout.shape[dim];
                 if i < -(n as i64) || i >= n as i64 {
-                    bail!(Index, "index {i} is out of bounds for dimension {original} with size {n}");
+                    return Err(err!(Index, "index {i} is out of bounds for dimension {original} with size {n}").hint(
+                        format!("the tensor has shape {}; negative indices count from the end", list(x.shape())),
+                    ));
                 }
                 let at = (if i < 0 { i + n as i64 } else { i }) as usize;
                 match &mut chain {

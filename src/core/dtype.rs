@@ -2,6 +2,9 @@
 
 use half::{bf16, f16};
 
+use crate::err;
+use crate::error::Error;
+
 /// The type of every element of a tensor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[repr(u8)]
@@ -103,6 +106,31 @@ impl DType {
             DType::F32 => "float",
             DType::F64 => "double",
         }
+    }
+
+    /// The C type's name in PyTorch's messages.
+    pub const fn c_name(self) -> &'static str {
+        match self {
+            DType::Bool => "bool",
+            DType::U8 => "uint8_t",
+            DType::I32 => "int",
+            DType::I64 => "int64_t",
+            DType::F16 => "at::Half",
+            DType::BF16 => "at::BFloat16",
+            DType::F32 => "float",
+            DType::F64 => "double",
+        }
+    }
+
+    /// The refusal of an op whose kernel, by PyTorch's name, does not compute this dtype.
+    #[cold]
+    pub fn lacks(self, kernel: &str) -> Box<Error> {
+        let hint = match self {
+            DType::Bool => "convert the tensor first: x.int() or x.float()",
+            d if d.is_integral() => "convert the tensor first: x.float()",
+            _ => "convert the tensor first: x.to(another dtype)",
+        };
+        err!(NotImplemented, "\"{kernel}\" not implemented for '{}'", self.scalar_name()).hint(hint)
     }
 
     /// The scalar type's name in PyTorch's messages: `"tanh" not implemented for 'Long'`.

@@ -1,6 +1,8 @@
 //! A Python number: what stands beside tensors in `x * 2.0`, and what `item()` gives back.
 
 use super::dtype::{Category, DType, f64_to_i64};
+use crate::err;
+use crate::error::Error;
 
 /// Its tag takes a word, so that a copy is two words: one with a byte for a tag is copied in parts that overlap, which stalls
 /// where it was just written.
@@ -46,6 +48,26 @@ impl Number {
             Number::Int(i) => i == 0,
             Number::Float(f) => f == 0.0,
         }
+    }
+
+    /// The error for a number that a dtype cannot hold.
+    #[cold]
+    pub fn misfit(self, dtype: DType) -> Box<Error> {
+        let range = match dtype {
+            DType::Bool => "0 to 1",
+            DType::U8 => "0 to 255",
+            DType::I32 => "-2147483648 to 2147483647",
+            DType::I64 => "-9223372036854775808 to 9223372036854775807",
+            DType::F16 => "-65504 to 65504",
+            DType::BF16 | DType::F32 => "about -3.4e38 to 3.4e38",
+            DType::F64 => "about -1.8e308 to 1.8e308",
+        };
+        let value = match self {
+            Number::Float(v) => v.to_string(),
+            n => n.to_i64().to_string(),
+        };
+        err!(Runtime, "value cannot be converted to type {} without overflow", dtype.c_name())
+            .hint(format!("{value} is outside of what {} holds, {range}", dtype.name()))
     }
 
     /// Whether the value survives the cast to `dtype` in PyTorch's sense: integers in range, floats

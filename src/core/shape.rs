@@ -3,8 +3,8 @@
 use std::fmt;
 use std::ops::{BitOr, BitXor, Deref, DerefMut};
 
-use crate::bail;
 use crate::error::Result;
+use crate::{bail, err};
 
 /// Up to this many dims live inline; more go to the heap.
 pub const INLINE: usize = 5;
@@ -166,7 +166,13 @@ pub fn numel(shape: &[usize]) -> usize {
 pub fn normalize_dim(dim: i64, ndim: usize) -> Result<usize> {
     let n = ndim.max(1) as i64;
     if dim < -n || dim >= n {
-        bail!(Index, "Dimension out of range (expected to be in range of [{}, {}], but got {dim})", -n, n - 1);
+        return Err(err!(
+            Index,
+            "Dimension out of range (expected to be in range of [{}, {}], but got {dim})",
+            -n,
+            n - 1
+        )
+        .hint("dims count from 0, or backwards from -1, the last one"));
     }
     Ok((if dim < 0 { dim + n } else { dim }) as usize)
 }
@@ -195,10 +201,17 @@ pub fn broadcast(a: &[usize], b: &[usize]) -> Result<Shape> {
             _ if x == y => x,
             (1, _) => y,
             (_, 1) => x,
-            _ => bail!(
-                Runtime,
-                "The size of tensor a ({x}) must match the size of tensor b ({y}) at non-singleton dimension {i}"
-            ),
+            _ => {
+                return Err(err!(
+                    Runtime,
+                    "The size of tensor a ({x}) must match the size of tensor b ({y}) at non-singleton dimension {i}"
+                )
+                .hint(format!(
+                    "shapes {} and {}: from the last dim on, sizes must be equal or one of them 1",
+                    list(a),
+                    list(b)
+                )));
+            }
         };
     }
     Ok(out)
@@ -234,7 +247,8 @@ pub fn infer_sizes(sizes: &[i64], numel: usize) -> Result<Shape> {
         Some(_) => false,
     };
     if !fits {
-        bail!(Runtime, "shape '{}' is invalid for input of size {numel}", list(sizes));
+        return Err(err!(Runtime, "shape '{}' is invalid for input of size {numel}", list(sizes))
+            .hint(format!("the sizes must multiply to {numel}; one of them may be -1, which is then deduced")));
     }
     Ok(out)
 }

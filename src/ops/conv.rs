@@ -196,10 +196,10 @@ fn check(x: &Tensor, w: &Tensor, bias: Option<&Tensor>, window: &Window, single:
         bail!(Runtime, "Input type ({}) and bias type ({}) should be the same", x.dtype().alias(), b.dtype().alias());
     }
     if x.dtype() == DType::Bool && x.numel() > 0 {
-        bail!(NotImplemented, "\"slow_conv2d_cpu\" not implemented for 'Bool'");
+        return Err(DType::Bool.lacks("slow_conv2d_cpu"));
     }
     if matches!(x.dtype(), DType::U8 | DType::I32) && window.dilation != [1, 1] {
-        bail!(NotImplemented, "\"slow_conv_dilated<>\" not implemented for '{}'", x.dtype().scalar_name());
+        return Err(x.dtype().lacks("slow_conv_dilated<>"));
     }
     Ok(())
 }

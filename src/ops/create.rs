@@ -119,21 +119,7 @@ pub fn check_fits(value: Number, dtype: DType) -> Result<()> {
     if value.fits(dtype) {
         return Ok(());
     }
-    bail!(Runtime, "value cannot be converted to type {} without overflow", c_name(dtype))
-}
-
-/// What PyTorch's messages call the element type.
-pub const fn c_name(dtype: DType) -> &'static str {
-    match dtype {
-        DType::Bool => "bool",
-        DType::U8 => "uint8_t",
-        DType::I32 => "int",
-        DType::I64 => "int64_t",
-        DType::F16 => "at::Half",
-        DType::BF16 => "at::BFloat16",
-        DType::F32 => "float",
-        DType::F64 => "double",
-    }
+    Err(value.misfit(dtype))
 }
 
 /// A row `name(int[] size, *, ...)`.
@@ -263,7 +249,7 @@ pub const ARANGE: OpDef = OpDef {
 
 fn range_len(start: Number, end: Number, step: Number, dtype: DType) -> Result<usize> {
     if dtype == DType::Bool {
-        bail!(NotImplemented, "\"arange_cpu\" not implemented for 'Bool'");
+        return Err(DType::Bool.lacks("arange_cpu"));
     }
     let (from, to, by) = (start.to_f64(), end.to_f64(), step.to_f64());
     if by == 0.0 || by.is_nan() {

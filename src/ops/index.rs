@@ -102,9 +102,15 @@ fn raised(x: &Array) -> Array {
     if x.ndim() == 0 { x.with_layout(x.layout.unsqueezed(0)) } else { x.clone() }
 }
 
+fn valid(size: usize) -> String {
+    if size == 0 { "there is no valid index".into() } else { format!("valid indices are 0 to {}", size - 1) }
+}
+
 fn check_bounds(index: &Array, dim: usize, size: usize) -> Result<()> {
     match out_of_range(index, size) {
-        Some(i) => bail!(Runtime, "index {i} is out of bounds for dimension {dim} with size {size}"),
+        Some(i) => {
+            Err(err!(Runtime, "index {i} is out of bounds for dimension {dim} with size {size}").hint(valid(size)))
+        }
         None => Ok(()),
     }
 }
@@ -330,8 +336,14 @@ impl Op for IndexSelect {
     }
     fn cpu(&self, x: &[&Array], out: &[Array]) -> Result<()> {
         let (from, to) = (raised(x[0]), raised(&out[0]));
-        if out_of_range(x[1], from.shape()[self.dim]).is_some() {
-            bail!(Index, "index out of range in self");
+        let size = from.shape()[self.dim];
+        if let Some(i) = out_of_range(x[1], size) {
+            return Err(err!(Index, "index out of range in self").hint(format!(
+                "{}: got {i} at dim {} of size {size}; {}",
+                self.name(),
+                self.dim,
+                valid(size)
+            )));
         }
         let index = x[1].with_layout(along(&x[1].layout, to.shape(), self.dim));
         cpu::gather::gather(&from, self.dim, &index, &to);
@@ -437,8 +449,9 @@ impl Op for Embedding {
         Ok(x[0].contiguous(shape))
     }
     fn cpu(&self, x: &[&Array], out: &[Array]) -> Result<()> {
-        if out_of_range(x[1], x[0].shape()[0]).is_some() {
-            bail!(Index, "index out of range in self");
+        let size = x[0].shape()[0];
+        if let Some(i) = out_of_range(x[1], size) {
+            return Err(err!(Index, "index out of range in self").hint(format!("embedding: got {i}; {}", valid(size))));
         }
         let shape = [x[1].numel(), x[0].shape()[1]];
         let flat = |a: &Array| Layout { offset: a.layout.offset, ..Layout::contiguous(shape[..].into()) };

@@ -1,6 +1,5 @@
 //! Tensors put together: cat, stack, hstack, vstack.
 
-use crate::bail;
 use crate::core::layout::strides_in_order;
 use crate::core::promote::promote;
 use crate::core::shape::{list, normalize_dim};
@@ -11,6 +10,7 @@ use crate::error::Result;
 use crate::tensor::apply::check_castable;
 use crate::tensor::def::Twins;
 use crate::tensor::{Args, Context, Cotangents, Grads, Op, OpDef, Outs, Tensor, apply};
+use crate::{bail, err};
 
 /// The rows of this family.
 pub const ROWS: &[&OpDef] = &[&CAT, &STACK, &HSTACK, &VSTACK];
@@ -175,18 +175,25 @@ impl Op for Join {
         shape[self.dim] = 0;
         for (i, m) in &real {
             if m.ndim() != first.ndim() {
-                bail!(Runtime, "Tensors must have same number of dimensions: got {} and {}", first.ndim(), m.ndim());
+                return Err(err!(
+                    Runtime,
+                    "Tensors must have same number of dimensions: got {} and {}",
+                    first.ndim(),
+                    m.ndim()
+                )
+                .hint(format!("cat: got shapes {} and {}", list(first.shape()), list(m.shape()))));
             }
             for d in (0..m.ndim()).filter(|&d| d != self.dim) {
                 if m.shape()[d] != first.shape()[d] {
-                    bail!(
+                    return Err(err!(
                         Runtime,
                         "Sizes of tensors must match except in dimension {}. Expected size {} but got size {} for tensor \
                          number {i} in the list.",
                         self.dim,
                         first.shape()[d],
                         m.shape()[d]
-                    );
+                    )
+                    .hint(format!("cat: got shapes {} and {}", list(first.shape()), list(m.shape()))));
                 }
             }
             shape[self.dim] += m.shape()[self.dim];

@@ -117,7 +117,7 @@ impl How<'_> {
     fn nll(&self, x: &Tensor, target: &Tensor) -> Result<(Tensor, Tensor)> {
         let sizes = self.check(x, target)?;
         if !x.dtype().is_float() {
-            bail!(NotImplemented, "\"nll_loss_out_frame\" not implemented for '{}'", x.dtype().scalar_name());
+            return Err(x.dtype().lacks("nll_loss_out_frame"));
         }
         if !matches!(target.dtype(), DType::I64 | DType::U8) {
             bail!(Runtime, "expected target dtype to be Long or Byte, but got {}", target.dtype().scalar_name());
@@ -384,7 +384,7 @@ pub const MSE_LOSS: OpDef = OpDef {
             ))?;
         }
         if x.dtype().is_integral() && t.dtype().is_integral() && !a.given(5) {
-            bail!(NotImplemented, "\"mse_cpu\" not implemented for '{}'", x.dtype().scalar_name());
+            return Err(x.dtype().lacks("mse_cpu"));
         }
         broadcast(x.shape(), t.shape())?;
         if x.dtype() == DType::Bool || t.dtype() == DType::Bool {

@@ -76,7 +76,7 @@ pub fn layer_norm(
         );
     }
     if !x.dtype().is_float() {
-        bail!(NotImplemented, "\"LayerNormKernelImpl\" not implemented for '{}'", x.dtype().scalar_name());
+        return Err(x.dtype().lacks("LayerNormKernelImpl"));
     }
     if let Some(t) = weight.or(bias).filter(|t| t.dtype() != x.dtype()) {
         if !(x.dtype().is_half() && t.dtype() == DType::F32) {

@@ -144,7 +144,7 @@ fn call(a: &Args) -> Result<(Tensor, Tensor)> {
         .hint("max_pool2d: the window is larger than the image; fewer poolings, or padding, would fit"));
     }
     if x.dtype() == DType::Bool {
-        bail!(NotImplemented, "\"max_pool2d\" not implemented for 'Bool'");
+        return Err(DType::Bool.lacks("max_pool2d"));
     }
     let single = x.ndim() == 3;
     let x = if single { x.unsqueeze_dims(&[0])? } else { x.clone() };

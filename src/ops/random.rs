@@ -72,18 +72,14 @@ impl Draw {
     pub fn check(self, dtype: DType) -> Result<()> {
         let float = dtype.is_float();
         match self {
-            Draw::Uniform { .. } if !float => {
-                bail!(NotImplemented, "\"check_uniform_bounds\" not implemented for '{}'", dtype.scalar_name())
-            }
+            Draw::Uniform { .. } if !float => Err(dtype.lacks("check_uniform_bounds")),
             Draw::Uniform { from, to } if from > to => {
                 bail!(Runtime, "uniform_ expects to return a [from, to) range, but found from={from} > to={to}")
             }
             Draw::Normal { std, .. } if std < 0.0 => {
                 bail!(Runtime, "normal expects std >= 0.0, but found std {std}")
             }
-            Draw::Normal { .. } if !float => {
-                bail!(NotImplemented, "\"normal_kernel_cpu\" not implemented for '{}'", dtype.scalar_name())
-            }
+            Draw::Normal { .. } if !float => Err(dtype.lacks("normal_kernel_cpu")),
             Draw::Exponential { .. } if !float => bail!(
                 Runtime,
                 "Exponential distribution is a continuous probability distribution. dtype must be a floating point but \
@@ -438,7 +434,7 @@ fn between(low: i64, high: i64, dtype: DType) -> Result<Draw> {
         let name = match dtype {
             DType::U8 => "unsigned char",
             DType::I64 => "long",
-            other => super::create::c_name(other),
+            other => other.c_name(),
         };
         if low < least || low > most {
             bail!(Runtime, "from is out of bounds for {name}");
@@ -515,7 +511,7 @@ pub const BERNOULLI_: OpDef = OpDef {
 
 fn coins_by(out: &Array, p: &Tensor, generator: &SharedGenerator) -> Result<()> {
     if !p.dtype().is_float() {
-        bail!(NotImplemented, "\"bernoulli_tensor_cpu_p_\" not implemented for '{}'", p.dtype().scalar_name());
+        return Err(p.dtype().lacks("bernoulli_tensor_cpu_p_"));
     }
     if !random::all_probabilities(p.array()) {
         return Err(err!(Runtime, "Expected p_in >= 0 && p_in <= 1 to be true, but got false.")

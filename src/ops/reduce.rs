@@ -1,6 +1,5 @@
 //! Sums, means, any and all, variances over any set of dims.
 
-use crate::bail;
 use crate::core::dtype::Category;
 use crate::core::shape::{normalize_dim, normalize_dims};
 use crate::core::{DType, Meta, Shape};
@@ -11,6 +10,7 @@ use crate::ops::copy::Format;
 use crate::ops::join::cat;
 use crate::tensor::def::Twins;
 use crate::tensor::{Args, Context, Cotangents, Grads, Mask, Op, OpDef, Operand, Outs, Saves, Tensor, apply, mode};
+use crate::{bail, err};
 
 /// The rows of this family.
 pub const ROWS: &[&OpDef] = &[&SUM, &MEAN, &ANY, &ALL, &VAR, &STD, &CUMPROD];
@@ -188,12 +188,13 @@ pub const MEAN: OpDef = OpDef {
         let (which, asked) = if dtype.is_some() { ("Optional", dtype) } else { ("Input", None) };
         let asked = asked.unwrap_or(x.dtype());
         if !asked.is_float() {
-            bail!(
+            return Err(err!(
                 Runtime,
                 "mean(): could not infer output dtype. {which} dtype must be either a floating point or complex dtype. \
                  Got: {}",
                 asked.scalar_name()
-            );
+            )
+            .hint("x.float().mean(), or mean(dtype=float32)"));
         }
         Outs::one(apply(Mean { over, form: a.overload as u8 }, &[&x.to_dtype(asked)?]))
     },
@@ -417,7 +418,7 @@ pub const CUMPROD: OpDef = OpDef {
             bail!(Runtime, "Bad in-place call: input tensor dtype and output tensor dtype should match");
         }
         if a.inplace && x.dtype() == DType::Bool && x.ndim() > 0 && x.numel() > 0 {
-            bail!(NotImplemented, "\"cumprod_out_cpu\" not implemented for 'Bool'");
+            return Err(DType::Bool.lacks("cumprod_out_cpu"));
         }
         let default = if x.dtype().is_float() || a.inplace { x.dtype() } else { DType::I64 };
         let dtype = a.opt_dtype(2).or(a.out_dtype()).unwrap_or(default);

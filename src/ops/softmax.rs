@@ -1,7 +1,6 @@
 //! Softmax and log_softmax along a dim.
 
 use super::reduce::Over;
-use crate::bail;
 use crate::core::Meta;
 use crate::core::shape::normalize_dim;
 use crate::cpu;
@@ -96,12 +95,7 @@ impl Op for Softmax {
     fn infer(&self, x: &[&Meta]) -> Result<Meta> {
         if !x[0].dtype.is_float() && x[0].numel() > 0 {
             let last = if self.dim + 1 >= x[0].ndim() { "_lastdim" } else { "" };
-            bail!(
-                NotImplemented,
-                "\"{}{last}_kernel_impl\" not implemented for '{}'",
-                self.name(),
-                x[0].dtype.scalar_name()
-            );
+            return Err(x[0].dtype.lacks(&format!("{}{last}_kernel_impl", self.name())));
         }
         Ok(x[0].contiguous(x[0].shape().into()))
     }

@@ -190,12 +190,13 @@ pub fn resize_out(out: &Tensor, meta: &Meta) -> Result<()> {
 /// PyTorch's `canCast`: floats do not fit integers, nothing but bool fits bool.
 pub fn check_castable(from: DType, to: DType) -> Result<()> {
     if (from.is_float() && !to.is_float()) || (from != DType::Bool && to == DType::Bool) {
-        bail!(
+        return Err(err!(
             Runtime,
             "result type {} can't be cast to the desired output type {}",
             from.scalar_name(),
             to.scalar_name()
-        );
+        )
+        .hint(format!("the result is {}; use the out-of-place form, or convert the target first", from.name())));
     }
     Ok(())
 }

@@ -1,6 +1,5 @@
 //! Operations on the bits of integers; on bool they are logic.
 
-use crate::bail;
 use crate::core::DType;
 use crate::elementwise;
 use crate::error::Result;
@@ -9,7 +8,7 @@ use crate::ops::elementwise::map::{self, Call};
 /// Shifts take no bool.
 fn shifts(c: &Call, dtype: DType) -> Result<()> {
     if dtype == DType::Bool {
-        bail!(NotImplemented, "\"{}\" not implemented for 'Bool'", c.row.kernel);
+        return Err(DType::Bool.lacks(c.row.kernel));
     }
     Ok(())
 }

@@ -210,7 +210,7 @@ impl Map {
         if refused {
             // PyTorch looks at shapes before it looks for a kernel.
             x.iter().try_fold(Shape::default(), |shape, m| broadcast(&shape, m.shape()))?;
-            bail!(NotImplemented, "\"{}\" not implemented for '{}'", self.row.kernel, dtype.scalar_name());
+            return Err(dtype.lacks(self.row.kernel));
         }
         Ok(())
     }
@@ -303,9 +303,7 @@ impl Op for Map {
         let out = &out[0];
         let compute = if self.out_mask() { self.compute(x.iter().map(|a| &a.meta)) } else { out.dtype };
         let facts = self.formula.facts();
-        let Some(code) = self.formula.code(compute) else {
-            bail!(NotImplemented, "\"{}\" not implemented for '{}'", self.row.kernel, compute.scalar_name())
-        };
+        let Some(code) = self.formula.code(compute) else { return Err(compute.lacks(self.row.kernel)) };
         let mut values = [Value::Unused; MAX_INPUTS];
         let mut wide = 0;
         let mut tensors = x.iter();

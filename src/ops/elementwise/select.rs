@@ -1,11 +1,11 @@
 //! Choosing and bounding: where, clamp, and the fused forms of three operands.
 
+use crate::bail;
 use crate::core::{DType, Number};
 use crate::elementwise;
 use crate::error::Result;
 use crate::ops::elementwise::map::{self, Call, Row, numbers_fit};
 use crate::tensor::{Args, Operand, Outs, mode};
-use crate::{bail, err};
 
 /// An optional bound, a number or a tensor.
 fn bound<'a>(a: &Args<'a>, i: usize) -> Option<Operand<'a>> {
@@ -25,7 +25,7 @@ fn clamped(a: &Args) -> Result<Outs> {
 /// Numbers fit, and bool has no kernel for them; for tensors it is `maximum` or `minimum`.
 fn bounds_fit(c: &Call, dtype: DType) -> Result<()> {
     if dtype == DType::Bool && (c.operands.len() > 2 || c.number_at(1).is_some()) {
-        return Err(err!(NotImplemented, "\"{}\" not implemented for 'Bool'", c.row.kernel));
+        return Err(DType::Bool.lacks(c.row.kernel));
     }
     numbers_fit(c, dtype)
 }
@@ -54,7 +54,7 @@ fn same_dtypes(row: &'static Row, a: &Args) -> Result<Outs> {
         bail!(Runtime, "expected dtype {} for `end` but got dtype {}", x.dtype().c_words(), end.dtype().c_words());
     }
     if !x.dtype().is_float() {
-        bail!(NotImplemented, "\"{}\" not implemented for '{}'", row.kernel, x.dtype().scalar_name());
+        return Err(x.dtype().lacks(row.kernel));
     }
     map::call_on(row, [Operand::Tensor(x), Operand::Tensor(end), a.operand(2)?], a)
 }

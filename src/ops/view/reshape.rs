@@ -1,7 +1,6 @@
 //! The same elements in the same order under other sizes: view, reshape, flatten, squeeze, unsqueeze.
 
 use super::run;
-use crate::bail;
 use crate::core::shape::{infer_sizes, list, normalize_dim, normalize_dims, numel};
 use crate::core::{DType, Layout, Meta, Shape};
 use crate::cpu;
@@ -10,6 +9,7 @@ use crate::error::Result;
 use crate::tensor::apply::{alias, mark_view, recorded, remember};
 use crate::tensor::def::Twins;
 use crate::tensor::{Context, Cotangents, Grads, Op, OpDef, Outs, Tensor, apply, mode};
+use crate::{bail, err};
 
 pub const VIEW: OpDef = OpDef {
     schema: &["method.view(Tensor self, int[] size) -> Tensor", "method.view(Tensor self, dtype dtype) -> Tensor"],
@@ -310,7 +310,11 @@ fn rescale(layout: &mut Layout, old: DType, new: DType) -> Result<()> {
 
 fn same_numel(x: &Tensor, shape: &[usize]) -> Result<()> {
     if numel(shape) != x.numel() {
-        bail!(Runtime, "shape '{}' is invalid for input of size {}", list(shape), x.numel());
+        return Err(err!(Runtime, "shape '{}' is invalid for input of size {}", list(shape), x.numel()).hint(format!(
+            "the tensor has shape {}; the sizes must multiply to {}",
+            list(x.shape()),
+            x.numel()
+        )));
     }
     Ok(())
 }

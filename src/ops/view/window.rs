@@ -2,7 +2,6 @@
 //! the gradient into zeros of the whole.
 
 use super::{as_many, run};
-use crate::bail;
 use crate::core::shape::{list, normalize_dim};
 use crate::core::{DType, Layout, Meta, Number, Shape, Strides};
 use crate::cpu;
@@ -11,6 +10,7 @@ use crate::error::Result;
 use crate::tensor::def::Twins;
 use crate::tensor::views::AsStrided;
 use crate::tensor::{Arg, Args, Context, Cotangents, Grads, Op, OpDef, Outs, Tensor, apply};
+use crate::{bail, err};
 
 pub const SELECT: OpDef = OpDef {
     schema: &["select(Tensor self, int dim, int index) -> Tensor"],
@@ -271,11 +271,12 @@ impl Tensor {
         let dim = normalize_dim(dim, self.ndim())?;
         let n = self.shape()[dim] as i64;
         if index < -n || index >= n {
-            bail!(
+            return Err(err!(
                 Index,
                 "select(): index {index} out of range for tensor of size {} at dimension {dim}",
                 list(self.shape())
-            );
+            )
+            .hint(format!("dim {dim} has {n} entries; negative indices count from the end")));
         }
         self.select(dim, (if index < 0 { index + n } else { index }) as usize)
     }

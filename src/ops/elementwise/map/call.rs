@@ -3,7 +3,6 @@
 
 use super::{Map, PARAMS, Row};
 use crate::core::{DType, Number};
-use crate::err;
 use crate::error::Result;
 use crate::ops::elementwise::formula::Source;
 use crate::tensor::apply::{apply_inplace, apply_out, overwrite, recorded, remember};
@@ -125,21 +124,7 @@ pub fn over<const N: usize>(row: &'static Row, operands: [Operand; N]) -> Result
 pub fn numbers_fit(call: &Call, dtype: DType) -> Result<()> {
     for n in (0..call.operands.len()).filter_map(|k| call.number_at(k)) {
         if !n.fits(dtype) {
-            let name = match dtype {
-                DType::Bool => "bool",
-                DType::U8 => "uint8_t",
-                DType::I32 => "int",
-                DType::I64 => "int64_t",
-                DType::F16 => "at::Half",
-                DType::BF16 => "at::BFloat16",
-                DType::F32 => "float",
-                DType::F64 => "double",
-            };
-            return Err(err!(Runtime, "value cannot be converted to type {name} without overflow").hint(format!(
-                "{}: a number beside a {} tensor must fit it",
-                call.row.name,
-                dtype.name()
-            )));
+            return Err(n.misfit(dtype));
         }
     }
     Ok(())
