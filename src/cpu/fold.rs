@@ -243,6 +243,9 @@ fn tree8<A: Copy, F: Fold<A>>(a: &[A; 8], f: F) -> A {
     f.merge(f.merge(b[0], b[2]), f.merge(b[1], b[3]))
 }
 
+/// Lanes that take what does not fill all.
+const FEW: usize = 16;
+
 /// Adds at least L elements to L lanes.
 #[inline(always)]
 unsafe fn spread<A: Copy, F: Fold<A>, const L: usize>(a: &mut [A; L], x: *const A, n: usize, f: F) {
@@ -255,12 +258,20 @@ unsafe fn spread<A: Copy, F: Fold<A>, const L: usize>(a: &mut [A; L], x: *const 
         }
         i += L;
     }
-    if whole < n {
-        // The last L elements, less those already seen: no loop over a tail.
-        let seen = (L - (n - whole)) as i32;
-        for l in 0..L {
-            // SAFETY: n - L + l < n.
-            let v = unsafe { *x.add(n - L + l) };
+    // What is left goes to the first lanes.
+    while i + FEW <= n {
+        for l in 0..FEW {
+            // SAFETY: i + l < n.
+            a[l] = f.add(a[l], unsafe { *x.add(i + l) });
+        }
+        i += FEW;
+    }
+    if i < n {
+        // The last elements, less those already seen: no loop over a tail.
+        let seen = (FEW - (n - i)) as i32;
+        for l in 0..FEW {
+            // SAFETY: n - FEW + l < n.
+            let v = unsafe { *x.add(n - FEW + l) };
             a[l] = f.add(a[l], if (l as i32) < seen { f.pad() } else { v });
         }
     }
