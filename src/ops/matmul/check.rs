@@ -3,6 +3,7 @@
 use crate::core::shape::list;
 use crate::core::{DType, Meta};
 use crate::error::{Error, Result};
+use crate::tensor::apply::check_castable;
 use crate::{bail, err};
 
 /// A cast that would make both dtypes one.
@@ -48,6 +49,14 @@ pub fn dtypes(op: &str, kernel: &str, a: DType, b: DType, empty: bool) -> Result
     if a == DType::Bool && !empty {
         return Err(err!(NotImplemented, "\"{kernel}\" not implemented for 'Bool'")
             .hint(format!("{op}: products of bool have no dtype of their own; cast with .int() or .float()")));
+    }
+    Ok(())
+}
+
+/// Sums of no products have a dtype, bool included, but PyTorch does not add anything to those of bool.
+pub fn addition(dtype: DType, shape: &[usize], beta: f64) -> Result<()> {
+    if dtype == DType::Bool && beta != 0.0 && !shape.contains(&0) {
+        return check_castable(DType::I64, dtype);
     }
     Ok(())
 }

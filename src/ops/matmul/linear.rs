@@ -83,6 +83,7 @@ impl Op for Linear {
             if b.ndim() > 1 && a.ndim() != 2 {
                 bail!(Runtime, "linear: bias must be 1-D, but got {}-D", b.ndim());
             }
+            check::addition(a.dtype, &shape, 1.0)?;
         }
         Ok(a.contiguous(shape))
     }
@@ -185,6 +186,7 @@ impl Op for Addmm {
         let last = shape.len() - 1;
         shape[last] = b.shape()[last];
         check::addend(input.shape(), &shape)?;
+        check::addition(a.dtype, &shape, self.beta)?;
         Ok(a.contiguous(shape))
     }
 

@@ -7,9 +7,10 @@ mod check;
 mod linear;
 mod product;
 
-use crate::core::Shape;
 use crate::core::shape::{broadcast, list};
+use crate::core::{DType, Shape};
 use crate::error::Result;
+use crate::ops::copy::Format;
 use crate::tensor::def::Twins;
 use crate::tensor::{Args, OpDef, Outs, Tensor, apply};
 use crate::{bail, err};
@@ -186,8 +187,14 @@ pub const ADDMV: OpDef = OpDef {
         check::matrix_vector(m.meta(), v.meta())?;
         check::addend(x.shape(), &m.shape()[..1])?;
         let column = x.unsqueeze_dims(&[x.ndim()])?;
-        let op = Addmm { beta: a.float(3)?, alpha: a.float(4)?, name: "addmm" };
-        let y = apply(op, &[&column, m, &v.unsqueeze_dims(&[1])?])?.squeeze_dims(&[1])?;
+        let (beta, alpha) = (a.float(3)?, a.float(4)?);
+        let y = if [x, m, v].iter().all(|t| t.dtype() == DType::Bool) && m.shape()[1] == 0 && beta != 0.0 {
+            // No products: PyTorch gives the vector itself, of bool too.
+            x.expand_to(&m.shape()[..1])?.cloned(Format::Contiguous)?
+        } else {
+            let op = Addmm { beta, alpha, name: "addmm" };
+            apply(op, &[&column, m, &v.unsqueeze_dims(&[1])?])?.squeeze_dims(&[1])?
+        };
         if !a.inplace {
             return Ok(y.into());
         }
@@ -202,7 +209,12 @@ pub const ADDMV: OpDef = OpDef {
         x.copy_from(&y)?;
         Ok(Outs::This)
     },
-    samples: &["u(3), u(3, 4), u(4)", "u(1), u(3, 4), u(4), beta=0.5, alpha=-1", "u(3), u(3, 4), u(3)"],
+    samples: &[
+        "u(3), u(3, 4), u(4)",
+        "u(1), u(3, 4), u(4), beta=0.5, alpha=-1",
+        "u(3), u(3, 4), u(3)",
+        "u(3), u(3, 0), u(0)",
+    ],
 };
 
 pub const BADDBMM: OpDef = OpDef {
@@ -217,6 +229,7 @@ pub const BADDBMM: OpDef = OpDef {
         "u(2, 3, 1), u(2, 4, 3).transpose(1, 2), u(2, 4, 5)",
         "u(4), u(2, 3, 4), u(2, 5, 4)",
         "u(5), u(2, 3, 4), u(2, 4, 4)",
+        "u(2, 3, 5), u(2, 3, 0), u(2, 0, 5)",
     ],
 };
 
@@ -236,6 +249,7 @@ pub const LINEAR: OpDef = OpDef {
         "u(4), u(5, 4)",
         "u(3, 4), u(4)",
         "u(0, 4), u(5, 4), u(5)",
+        "u(3, 0), u(5, 0), u(5)",
         "u(3, 4), u(5, 6)",
         "u(2, 3, 4), u(5, 6), u(5)",
         "u(3, 4), u(5, 4), u(6)",
