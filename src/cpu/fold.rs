@@ -3,6 +3,8 @@
 //! merged in pairs. Over leading dims the columns are lanes, rows add in order in blocks of 128, and blocks merge in
 //! pairs. Threads take whole blocks.
 
+use super::strided::Raw;
+use super::threads;
 use crate::simd;
 
 /// Elements of a row that are summed in one set of lanes.
@@ -204,6 +206,20 @@ impl<A: Copy, F: Fold<A>> Pairs<A, F> {
     }
 }
 
+/// The merged values of `part(0)` to `part(groups - 1)`, by all threads. Where a group is a power of two of blocks, the
+/// tree is that of the blocks.
+pub(super) fn in_groups<A: Copy, F: Fold<A>>(groups: usize, f: F, part: impl Fn(usize) -> A + Sync) -> A {
+    let mut parts = vec![f.init(); groups];
+    let to = Raw::new(parts.as_mut_ptr());
+    threads::run(groups, &|i| {
+        // SAFETY: one place a group.
+        unsafe { *to.at(i as isize) = part(i) }
+    });
+    let mut pairs = Pairs::new(f);
+    parts.into_iter().for_each(|v| pairs.push(v));
+    pairs.finish()
+}
+
 #[inline(always)]
 fn halve<A: Copy, F: Fold<A>, const N: usize, const HALF: usize>(a: &[A; N], f: F) -> [A; HALF] {
     let mut b = [a[0]; HALF];
@@ -215,16 +231,8 @@ fn halve<A: Copy, F: Fold<A>, const N: usize, const HALF: usize>(a: &[A; N], f: 
 
 /// Constant widths, so that each level is vector code.
 #[inline(always)]
-fn tree<A: Copy, F: Fold<A>, const L: usize>(a: &[A; L], f: F) -> A {
-    let p = a.as_ptr();
-    if L == 64 {
-        // SAFETY: `a` is of this type.
-        tree32(&halve(unsafe { &*p.cast::<[A; 64]>() }, f), f)
-    } else {
-        assert!(L == 32);
-        // SAFETY: `a` is of this type.
-        tree32(unsafe { &*p.cast::<[A; 32]>() }, f)
-    }
+fn tree64<A: Copy, F: Fold<A>>(a: &[A; 64], f: F) -> A {
+    tree32(&halve(a, f), f)
 }
 
 #[inline(always)]
@@ -280,16 +288,16 @@ unsafe fn spread<A: Copy, F: Fold<A>, const L: usize>(a: &mut [A; L], x: *const 
 #[inline(always)]
 unsafe fn together_body<A: Copy, F: Fold<A>>(x: &[*const A], n: usize, f: F) -> A {
     macro_rules! lanes {
-        ($l:literal) => {{
+        ($l:literal, $tree:ident) => {{
             let mut a = [f.init(); $l];
             for &x in x {
                 // SAFETY: n elements of each, says the caller.
                 unsafe { spread(&mut a, x, n, f) }
             }
-            tree(&a, f)
+            $tree(&a, f)
         }};
     }
-    if width::<A>() == 32 { lanes!(32) } else { lanes!(64) }
+    if width::<A>() == 32 { lanes!(32, tree32) } else { lanes!(64, tree64) }
 }
 
 /// [`row`], for kernels that are compiled per level themselves.

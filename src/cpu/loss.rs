@@ -3,7 +3,7 @@
 
 use std::mem::MaybeUninit;
 
-use super::fold::{BLOCK, Fold, Pairs, Sum, row};
+use super::fold::{BLOCK, Fold, Pairs, Sum, in_groups, row};
 use super::strided::Raw;
 use super::threads;
 use super::widen::{Flat, Real, Widen, contiguous, with_results};
@@ -199,15 +199,7 @@ pub fn squared_distance(x: &Array, t: &Array, mean: bool, out: &Array) {
         let total = if n <= 2 * GROUP {
             part(0, n)
         } else {
-            let mut parts = vec![A::default(); n.div_ceil(GROUP)];
-            let to = Raw::new(parts.as_mut_ptr());
-            threads::run(parts.len(), &|i| {
-                // SAFETY: one place a group.
-                unsafe { *to.at(i as isize) = part(i * GROUP, n.min((i + 1) * GROUP)) }
-            });
-            let mut pairs = Pairs::new(Sum);
-            parts.into_iter().for_each(|v| pairs.push(v));
-            pairs.finish()
+            in_groups(n.div_ceil(GROUP), Sum, |i| part(i * GROUP, n.min((i + 1) * GROUP)))
         };
         // SAFETY: the only result.
         with_results::<A>(out, &mut |y| unsafe { *y = if mean { total / n as A } else { total } });

@@ -137,7 +137,7 @@ impl<'a, S> Stream<'a, S> {
         self.part(0, self.walk.numel(), f)
     }
 
-    /// As `fold`, by all threads where that pays.
+    /// As `fold`, by all threads.
     fn fold_wide<A: Acc, F: Fold<A>>(&self, f: F) -> A
     where
         S: Widen<A>,
@@ -145,20 +145,8 @@ impl<'a, S> Stream<'a, S> {
         let (n, blocks) = (self.walk.numel(), self.blocks());
         // A power of two, so that the tree over blocks is kept.
         let group = blocks.div_ceil(16 * threads::count()).next_power_of_two();
-        let groups = blocks.div_ceil(group);
-        if n < 2 * GRAIN || threads::count() == 1 {
-            return self.fold(f);
-        }
-        let mut parts = vec![f.init(); groups];
-        let y = Raw::new(parts.as_mut_ptr());
-        threads::run(groups, &|i| {
-            let (from, to) = (self.block(i * group), if i + 1 == groups { n } else { self.block((i + 1) * group) });
-            // SAFETY: one place a group.
-            unsafe { *y.at(i as isize) = self.part(from, to, f) }
-        });
-        let mut pairs = Pairs::new(f);
-        parts.into_iter().for_each(|v| pairs.push(v));
-        pairs.finish()
+        let bound = |i: usize| self.block(i * group).min(n);
+        fold::in_groups(blocks.div_ceil(group), f, |i| self.part(bound(i), bound(i + 1), f))
     }
 }
 
@@ -224,16 +212,21 @@ unsafe fn divide_body<A: Real>(y: *mut A, n: usize, by: A) {
     }
 }
 
+/// `y[i] /= by`, by all threads.
+fn divide_all<A: Real>(y: *mut A, n: usize, by: A) {
+    let y = Raw::new(y);
+    threads::split(n, GRAIN, &|range| {
+        // SAFETY: results that only this range has.
+        unsafe { divide::<A>(y.at(range.start as isize), range.len(), by) }
+    });
+}
+
 /// Mean over `dims` of a float array.
 pub fn mean(x: &Array, dims: &[usize], out: &Array) {
     let n: usize = dims.iter().map(|&d| x.shape()[d]).product();
     widened!(only float x.dtype, S, A => with_results::<A>(out, &mut |y| {
         reduce::<S, A, _>(x, dims, y, Sum);
-        let y = Raw::new(y);
-        threads::split(out.numel(), GRAIN, &|range| {
-            // SAFETY: results that only this range has.
-            unsafe { divide::<A>(y.at(range.start as isize), range.len(), n as A) }
-        });
+        divide_all(y, out.numel(), n as A);
     }));
 }
 
@@ -291,25 +284,22 @@ where
         // SAFETY: rows of `cols` elements.
         unsafe { fold::columns(x, stride, rows, cols, acc, Sum) }
     });
-    means.iter_mut().for_each(|v| *v = *v / n);
+    divide_all(mean.at(0), m, n);
     let step = p.kept.steps()[1];
     columns::by_columns(&p, y, Sum, |x, stride, rows, place, cols, acc| {
-        let mut own = [A::default(); columns::COLS];
-        let mut at = mean.at(place).cast_const();
+        let mut own = MaybeUninit::<[A; columns::COLS]>::uninit();
+        let mut at = mean.at(place);
         if step != 1 {
+            at = own.as_mut_ptr().cast();
             for c in 0..cols {
-                // SAFETY: the mean of a column.
-                own[c] = unsafe { *mean.at(place + c as isize * step) };
+                // SAFETY: the mean of a column, and a place of the tile.
+                unsafe { *at.add(c) = *mean.at(place + c as isize * step) }
             }
-            at = own.as_ptr();
         }
         // SAFETY: rows of `cols` elements, and as many means.
         unsafe { columns::squares(x, stride, rows, cols, at, acc) }
     });
-    for i in 0..m {
-        // SAFETY: one of the results.
-        unsafe { *y.add(i) = (*y.add(i)) / less }
-    }
+    divide_all(y, m, less);
 }
 
 #[cfg(test)]
