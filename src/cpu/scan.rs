@@ -1,8 +1,8 @@
 //! Running values along a dim: each depends on the one before it, so threads share lines, never a line.
 
-use super::strided::Raw;
+use super::strided::{Raw, Walk};
 use super::threads;
-use crate::core::{Element, Shape, Strides};
+use crate::core::{Element, Strides};
 use crate::device::Array;
 use crate::dispatch;
 
@@ -12,39 +12,30 @@ const GRAIN: usize = 1 << 16;
 /// Running values along `dim`: `y[i] = a[i] y[i - 1] + b[i]`, from `first` on, forwards or backwards; a missing `b` is 0.
 /// One dtype; floats are carried in f64 and rounded at each store, as PyTorch's scans do, and integers wrap.
 pub fn scan(a: &Array, b: Option<&Array>, dim: usize, backwards: bool, first: f64, out: &Array) {
-    let n = a.layout.shape.get(dim).copied().unwrap_or(1);
-    let step = |x: &Array| x.layout.strides.get(dim).copied().unwrap_or(0);
-    let lines = |x: &Array| -> (Shape, Strides) {
-        let keep = || (0..x.ndim()).filter(|&d| d != dim);
-        (keep().map(|d| x.shape()[d]).collect(), keep().map(|d| x.strides()[d]).collect())
-    };
-    let ((shape, from), (_, to)) = (lines(a), lines(out));
-    let beside = b.map_or(Strides::filled(0, shape.len()), |b| lines(b).1);
-    let count: usize = shape.iter().product();
-    if n == 0 || count == 0 {
+    if out.numel() == 0 {
         return;
     }
-    let place = |mut line: usize, strides: &Strides| {
-        let mut at = 0;
-        for d in (0..shape.len()).rev() {
-            at += (line % shape[d]) as isize * strides[d];
-            line /= shape[d];
-        }
-        at
-    };
+    // Where lines begin: one place along `dim`.
+    let mut begins = a.layout.shape.clone();
+    let n = begins.get_mut(dim).map_or(1, |n| std::mem::replace(n, 1));
+    let none = Strides::filled(0, a.ndim());
+    let lines = Walk::new(&begins, [a.strides(), out.strides(), b.map_or(&none, |b| b.strides())]);
     dispatch!(a.dtype, T => {
-        let (ap, yp) = (Raw::new(a.ptr::<T>()), Raw::new(out.ptr::<T>()));
-        let bp = b.map(|b| (Raw::new(b.ptr::<T>()), step(b)));
-        threads::split(count, GRAIN.div_ceil(n), &|range| for line in range {
-            let (pa, py, pb) = (place(line, &from), place(line, &to), place(line, &beside));
+        // An operand from the first element of a line on, and the step to the next: the loop has nothing to ask.
+        let line = |x: &Array| {
+            let (x, step) = (Raw::new(x.ptr::<T>()), x.layout.strides.get(dim).copied().unwrap_or(0));
+            if backwards { (Raw::new(x.at((n - 1) as isize * step)), -step) } else { (x, step) }
+        };
+        let mut zero = T::ZERO;
+        let ((ap, a_step), (yp, y_step)) = (line(a), line(out));
+        let (bp, b_step) = b.map_or((Raw::new(&raw mut zero), 0), line);
+        threads::split(lines.numel(), GRAIN.div_ceil(n), &|range| lines.elements(range, |[pa, py, pb], _| {
             let (mut float, mut int) = (first, first as i64);
-            for k in 0..n {
-                let i = if backwards { n - 1 - k } else { k } as isize;
+            for i in 0..n as isize {
                 // SAFETY: element i of one line of each operand; lines of the output are apart.
                 unsafe {
-                    let x = ap.at(pa + i * step(a)).read();
-                    let more = bp.map_or(T::ZERO, |(p, s)| p.at(pb + i * s).read());
-                    yp.at(py + i * step(out)).write(if T::DTYPE.is_float() {
+                    let (x, more) = (ap.at(pa + i * a_step).read(), bp.at(pb + i * b_step).read());
+                    yp.at(py + i * y_step).write(if T::DTYPE.is_float() {
                         float = x.to_f64() * float + more.to_f64();
                         T::from_f64(float)
                     } else {
@@ -53,6 +44,6 @@ pub fn scan(a: &Array, b: Option<&Array>, dim: usize, backwards: bool, first: f6
                     });
                 }
             }
-        });
+        }));
     });
 }
