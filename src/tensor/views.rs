@@ -150,7 +150,7 @@ impl Op for AsStrided {
         Ok(x[0].contiguous(self.view.shape.clone()))
     }
     fn cpu(&self, x: &[&Array], out: &[Array]) -> Result<()> {
-        let placed = place(x[0], &self.base, &self.view)?;
+        let placed = place(x[0], &self.base, &self.base, &self.view)?;
         cpu::copy::copy(&placed.with_layout(self.view.clone()), &out[0])
     }
     fn vjp(&self, _: &Context, g: &Cotangents) -> Result<Grads> {
@@ -172,19 +172,8 @@ impl Op for AsStridedBackward {
         Ok(x[0].contiguous(self.base.shape.clone()))
     }
     fn cpu(&self, x: &[&Array], out: &[Array]) -> Result<()> {
-        let end = self.base.end().max(self.view.end());
-        let flat = Meta::new(Layout::contiguous([end][..].into()), x[0].dtype, x[0].device);
-        let room = Array::zeros(flat)?;
-        let window = room.with_layout(self.view.clone());
-        if self.view.overlaps_itself() {
-            cpu::overlap::add(x[0], &window);
-        } else {
-            cpu::copy::copy(x[0], &window)?;
-        }
-        if self.base.overlaps_itself() {
-            cpu::overlap::share(&room, &self.base);
-        }
-        cpu::copy::copy(&room.with_layout(self.base.clone()), &out[0])
+        let placed = place(x[0], &self.view, &self.base, &self.view)?;
+        cpu::copy::copy(&placed.with_layout(self.base.clone()), &out[0])
     }
     fn vjp(&self, _: &Context, g: &Cotangents) -> Result<Grads> {
         Grads::one(apply(AsStrided { base: self.base.clone(), view: self.view.clone() }, &[g.one()?])?)
@@ -209,7 +198,7 @@ impl Op for CopySlices {
         Ok(x[0].contiguous(self.base.shape.clone()))
     }
     fn cpu(&self, x: &[&Array], out: &[Array]) -> Result<()> {
-        let placed = place(x[0], &self.base, &self.view)?;
+        let placed = place(x[0], &self.base, &self.base, &self.view)?;
         cpu::copy::copy(x[1], &placed.with_layout(self.view.clone()))?;
         cpu::copy::copy(&placed.with_layout(self.base.clone()), &out[0])
     }
@@ -228,17 +217,20 @@ impl Op for CopySlices {
     }
 }
 
-/// A copy of `x` laid out as the root, in a block that reaches as far as root and view do. Elements of an expanded root
-/// that are one in memory are averaged: they are equal, or gradients of which each has its share.
-fn place(x: &Array, base: &Layout, view: &Layout) -> Result<Array> {
-    let end = base.end().max(view.end());
+/// `x` under `layout`, which is that of the root or of the view, in a block of zeros that reaches as far as both do.
+/// Elements that are one in memory are added. What an expanded root repeats is then averaged: the elements are equal, or
+/// gradients of which each has its share.
+fn place(x: &Array, layout: &Layout, root: &Layout, view: &Layout) -> Result<Array> {
+    let end = root.end().max(view.end());
     let room = Array::zeros(Meta::new(Layout::contiguous([end][..].into()), x.dtype, x.device))?;
-    let there = room.with_layout(base.clone());
-    if base.overlaps_itself() {
+    let there = room.with_layout(layout.clone());
+    if layout.overlaps_itself() {
         cpu::overlap::add(x, &there);
-        cpu::overlap::share(&room, base);
     } else {
         cpu::copy::copy(x, &there)?;
+    }
+    if root.overlaps_itself() {
+        cpu::overlap::share(&room, root);
     }
     Ok(room)
 }

@@ -267,9 +267,7 @@ impl Op for Map {
                 Some(0) => 2,
                 Some(_) => 1,
             };
-            let mut names = self.row.grad_name.split('|');
-            let first = names.next().unwrap_or_default();
-            return names.take(which).last().unwrap_or(first).to_string();
+            return self.row.grad_name.split('|').take(which + 1).last().unwrap_or_default().to_string();
         }
         backward_class(self.row.name) + if self.row.is_value(&self.formula) { "" } else { "Backward" }
     }

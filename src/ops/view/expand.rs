@@ -53,10 +53,7 @@ fn expand_args(a: &Args) -> Result<Outs> {
 }
 
 fn expanded(x: &Tensor, sizes: &[i64]) -> Result<Outs> {
-    let to: Shape = sizes.iter().map(|&s| s.max(0) as usize).collect();
-    let known = sizes.iter().all(|&s| s >= 0);
-    let layout = x.layout().expand(sizes)?;
-    let to = if known { to } else { layout.shape };
+    let to = x.layout().expand(sizes)?.shape;
     Outs::one(apply(Expand { to, from: x.layout().shape.clone() }, &[x]))
 }
 
