@@ -194,7 +194,7 @@ fn weight<T: Real>(g: &Array, x: &Array, out: &Array, window: Window) -> Result<
                     }
                     let a = Mat { p: ap.cast_const(), rs: AS as isize, cs: 1 };
                     let to = Target { c: c.add(r0 * og), ldc: og, rows: r1 - r0, cols: og };
-                    tiles(depth, a, bp, kn.nr, kn.nr * depth, true, &to, false);
+                    tiles(kn, depth, a, bp, kn.nr, kn.nr * depth, true, &to, false);
                 }
             }
         }

@@ -150,7 +150,7 @@ fn run<T: Real>(x: &Array, w: &Array, bias: Option<&Array>, out: &Array, window:
                     t.pack(kn, plane, &offsets[pc..pc + kw], jc, jw, bp);
                     let a = Mat { p: a.add(pc), rs: k as isize, cs: 1 };
                     let to = Target { c: c.wrapping_add(jc), ldc: pixels, rows: og, cols: jw };
-                    tiles(kw, a, bp, kn.nr, kn.nr * kw, true, &to, pc == 0);
+                    tiles(kn, kw, a, bp, kn.nr, kn.nr * kw, true, &to, pc == 0);
                 }
                 epilogue(g * og).apply(c, pixels, 0, og, jc, jc + jw, k == 0);
             }

@@ -2,7 +2,7 @@
 //! and calls the micro-kernels.
 
 use super::epilogue::Epilogue;
-use super::micro::{AS, KC, Real};
+use super::micro::{AS, KC, Kernels, Real};
 use super::pack::{copy_block, panels};
 use crate::cpu::threads;
 use crate::device::Storage;
@@ -118,7 +118,7 @@ unsafe fn block<T: Real>(g: &Gemm<T>, r0: usize, r1: usize, c0: usize, c1: usize
     // SAFETY: all indices are below m, n and k, and the scratch is as large as what is packed.
     unsafe {
         if direct_b && rows <= kn.wide.len() {
-            few_rows(g, r0, r1, c0, c1);
+            few_rows(g, kn, r0, r1, c0, c1);
             return g.epilogue.apply(g.c, g.ldc, r0, r1, c0, c1, g.k == 0);
         }
         let b_room = if direct_b { 0 } else { KC.min(g.k) * nc.min(cols.next_multiple_of(kn.nr)) };
@@ -147,7 +147,7 @@ unsafe fn block<T: Real>(g: &Gemm<T>, r0: usize, r1: usize, c0: usize, c1: usize
                         (ap.cast_const(), AS as isize, 1)
                     };
                     let to = Target { c: g.c.add(ic * g.ldc + jc), ldc: g.ldc, rows: iw, cols: jw };
-                    tiles(kw, Mat { p: a, rs, cs }, b, ldb, step, !direct_b, &to, pc == 0);
+                    tiles(kn, kw, Mat { p: a, rs, cs }, b, ldb, step, !direct_b, &to, pc == 0);
                 }
             }
         }
@@ -164,12 +164,13 @@ pub struct Target<T> {
 }
 
 /// All tiles of one block: `c (+)= a b` over `k` up to [`KC`] steps. Panels of B begin `step` apart, their rows `ldb`;
-/// `packed` ones have their full width.
+/// `packed` ones have their full width. `kn` are the kernels that they were packed for.
 ///
 /// # Safety
 /// All in bounds.
 #[expect(clippy::too_many_arguments, reason = "two operands, a result, and how to combine them")]
 pub unsafe fn tiles<T: Real>(
+    kn: &Kernels<T>,
     k: usize,
     a: Mat<T>,
     b: *const T,
@@ -179,7 +180,6 @@ pub unsafe fn tiles<T: Real>(
     to: &Target<T>,
     first: bool,
 ) {
-    let kn = T::kernels();
     // Even heights: 64 rows of 14 are 13 and 12, not 14 and 8.
     let height = to.rows.div_ceil(to.rows.div_ceil(kn.mr));
     for (panel, j) in (0..to.cols).step_by(kn.nr).enumerate() {
@@ -203,8 +203,8 @@ pub unsafe fn tiles<T: Real>(
 }
 
 /// At most `wide.len()` rows, with B as it lies.
-unsafe fn few_rows<T: Real>(g: &Gemm<T>, r0: usize, r1: usize, c0: usize, c1: usize) {
-    let (kernel, nr) = T::kernels().wide[r1 - r0 - 1];
+unsafe fn few_rows<T: Real>(g: &Gemm<T>, kn: &Kernels<T>, r0: usize, r1: usize, c0: usize, c1: usize) {
+    let (kernel, nr) = kn.wide[r1 - r0 - 1];
     for pc in (0..g.k).step_by(KC) {
         // SAFETY: in bounds.
         unsafe {
