@@ -1,9 +1,9 @@
-//! Elementwise loops. A formula ([`Body`]) is compiled once per lane and instruction set into a loop over contiguous
-//! elements; [`run`] feeds it from any arrays: contiguous ones directly, all others (strided, broadcast, numbers, other
-//! dtypes) through tiles of 1024 elements in L1. Each element depends on its own operands only, so threads and tiles
-//! never change bits.
+//! Elementwise loops. A formula is compiled into loops over contiguous elements ([`looped`]); [`run`] feeds them from any
+//! arrays: contiguous ones directly, all others (strided, broadcast, numbers, other dtypes) through tiles of 1024 elements
+//! in L1. Each element depends on its own operands only, so threads and tiles never change bits.
 
 pub mod grid;
+pub mod looped;
 pub mod program;
 pub mod small;
 pub mod stream;
@@ -11,55 +11,15 @@ pub mod stream;
 use std::mem::MaybeUninit;
 
 use self::grid::{Grid, TILE};
+pub use self::looped::{Kernel, Loops, Params};
 use self::program::Plan;
 use super::convert::{Mover, Piece, element_bits, mover};
 use super::strided::{Raw, Walk};
 use super::threads;
 use crate::core::{DType, Element, Number, Strides};
 use crate::device::Array;
-use crate::expr::{Body, Lane, MAX_INPUTS, MAX_PARAMS, Native, Place};
-use crate::{dispatch, simd};
-
-/// The numbers of a formula, each as one lane in the low bytes.
-pub type Params = [[u8; 8]; MAX_PARAMS];
-/// A compiled formula over contiguous lanes (bool operands are bytes). The output may not overlap an input; every
-/// pointer is good for as many elements as are asked for.
-pub type Kernel = unsafe fn(&[*const u8; MAX_INPUTS], &Params, *mut u8, usize);
-
-/// The loops of one formula, per lane.
-#[derive(Clone, Copy)]
-pub struct Loops {
-    pub f32: Option<Kernel>,
-    pub f64: Option<Kernel>,
-    pub i64: Option<Kernel>,
-}
-
-impl Loops {
-    pub const fn float<B: Body>() -> Loops {
-        Loops { f32: Some(looped::<B, f32>), f64: Some(looped::<B, f64>), i64: None }
-    }
-    pub const fn all<B: Body>() -> Loops {
-        Loops { i64: Some(looped::<B, i64>), ..Loops::float::<B>() }
-    }
-    pub const fn int<B: Body>() -> Loops {
-        Loops { f32: None, f64: None, i64: Some(looped::<B, i64>) }
-    }
-
-    /// For formulas of truth values only.
-    pub const fn bytes<B: Body>() -> Loops {
-        let k = Some(looped::<B, i64> as Kernel);
-        Loops { f32: k, f64: k, i64: k }
-    }
-
-    #[inline]
-    pub fn of(&self, lane: DType) -> Option<Kernel> {
-        match lane {
-            DType::F32 => self.f32,
-            DType::F64 => self.f64,
-            _ => self.i64,
-        }
-    }
-}
+use crate::dispatch;
+use crate::expr::MAX_INPUTS;
 
 /// The lane that computes a dtype.
 #[inline]
@@ -68,57 +28,6 @@ pub const fn lane(dtype: DType) -> DType {
         DType::F16 | DType::BF16 | DType::F32 => DType::F32,
         DType::F64 => DType::F64,
         DType::Bool | DType::U8 | DType::I32 | DType::I64 => DType::I64,
-    }
-}
-
-simd! {
-    unsafe fn looped[B: Body, T: Native][B, T](x: &[*const u8; MAX_INPUTS], p: &Params, out: *mut u8, n: usize) = body;
-}
-
-#[inline(always)]
-unsafe fn body<B: Body, T: Native>(x: &[*const u8; MAX_INPUTS], p: &Params, out: *mut u8, n: usize) {
-    // SAFETY: a lane has at most 8 bytes.
-    let p: [T; MAX_PARAMS] = std::array::from_fn(|j| unsafe { p[j].as_ptr().cast::<T>().read_unaligned() });
-    let x = *x;
-    for i in 0..n {
-        B::eval::<Lane<T>, _>(At { x, p, out, i });
-    }
-}
-
-/// Element `i` of a loop.
-#[derive(Clone, Copy)]
-struct At<T> {
-    x: [*const u8; MAX_INPUTS],
-    p: [T; MAX_PARAMS],
-    out: *mut u8,
-    i: usize,
-}
-
-impl<T: Native> Place<Lane<T>> for At<T> {
-    type Done = ();
-    #[inline(always)]
-    fn num(self, k: usize) -> Lane<T> {
-        // SAFETY: i is below the n for which the caller of the kernel vouches; so below.
-        Lane(unsafe { self.x[k].cast::<T>().add(self.i).read() })
-    }
-    #[inline(always)]
-    fn mask(self, k: usize) -> bool {
-        // SAFETY: as above.
-        unsafe { self.x[k].add(self.i).read() != 0 }
-    }
-    #[inline(always)]
-    fn param(self, j: usize) -> Lane<T> {
-        Lane(self.p[j])
-    }
-    #[inline(always)]
-    fn put(self, value: Lane<T>) {
-        // SAFETY: as above.
-        unsafe { self.out.cast::<T>().add(self.i).write(value.0) }
-    }
-    #[inline(always)]
-    fn put_mask(self, value: bool) {
-        // SAFETY: as above.
-        unsafe { self.out.add(self.i).write(value as u8) }
     }
 }
 
@@ -132,7 +41,8 @@ pub enum Operand<'a> {
 
 #[derive(Clone, Copy)]
 pub enum Code<'a> {
-    Loop(Kernel),
+    /// A loop, and the one over operand 0 if there is one.
+    Loop(Kernel, Option<Kernel>),
     Program(&'a Plan),
 }
 
@@ -217,7 +127,7 @@ impl Call<'_> {
         // SAFETY: the caller's.
         unsafe {
             match self.code {
-                Code::Loop(f) => f(x, p, out, n),
+                Code::Loop(f, _) => f(x, p, out, n),
                 Code::Program(plan) => plan.run(x, p, out, n),
             }
         }
@@ -313,7 +223,10 @@ struct Flat<'a> {
     sizes: [u8; MAX_INPUTS],
     constants: u32,
     out: Raw<u8>,
-    in_place: bool,
+    /// The loop over operand 0, where the output is that and no other operand.
+    over: Option<Kernel>,
+    /// Whether the output may overlap an operand otherwise.
+    overlaps: bool,
 }
 
 impl<'a> Flat<'a> {
@@ -328,9 +241,10 @@ impl<'a> Flat<'a> {
             sizes: [0; MAX_INPUTS],
             constants: 0,
             out: Raw::new(start),
-            in_place: false,
+            over: None,
+            overlaps: false,
         };
-        let mut unused = false;
+        let (mut first, mut unused) = (false, false);
         for (k, operand) in x.iter().enumerate() {
             match operand {
                 Operand::Array(a) if a.numel() == n && a.dtype == call.expects(k) && a.is_contiguous() => {
@@ -338,7 +252,11 @@ impl<'a> Flat<'a> {
                         return None;
                     }
                     let (p, size) = (a.bytes_ptr(), a.dtype.size());
-                    f.in_place |= (p as usize) < start as usize + bytes && (start as usize) < p as usize + n * size;
+                    if k == 0 && p == start && a.dtype == out.dtype {
+                        first = true;
+                    } else {
+                        f.overlaps |= (p as usize) < start as usize + bytes && (start as usize) < p as usize + n * size;
+                    }
                     f.pointers.0[k] = p;
                     f.sizes[k] = size as u8;
                 }
@@ -346,6 +264,12 @@ impl<'a> Flat<'a> {
                 Operand::Number(_) => f.constants |= 1 << k,
                 Operand::Unused => unused = true,
                 Operand::Array(_) => return None,
+            }
+        }
+        if first {
+            match call.code {
+                Code::Loop(_, over @ Some(_)) if !f.overlaps => f.over = over,
+                _ => f.overlaps = true,
             }
         }
         if !unused {
@@ -365,15 +289,26 @@ impl<'a> Flat<'a> {
         }
     }
 
+    #[inline(always)]
+    unsafe fn kernel(&self, x: &Pointers, p: &Params, out: *mut u8, n: usize) {
+        // SAFETY: the caller's.
+        unsafe {
+            match self.over {
+                Some(f) => f(x, p, out, n),
+                None => self.call.kernel(x, p, out, n),
+            }
+        }
+    }
+
     #[inline]
     fn run(&self) {
         let params = self.call.pack();
-        let direct = self.constants == 0 && !self.in_place && matches!(self.call.code, Code::Loop(_));
+        let direct = self.constants == 0 && !self.overlaps && matches!(self.call.code, Code::Loop(..));
         if self.n as f32 * self.call.cost < PARALLEL_NS {
             // SAFETY: all n elements, which every operand has.
             return unsafe {
                 if direct {
-                    self.call.kernel(self.pointers.get(), &params, self.out.at(0), self.n);
+                    self.kernel(self.pointers.get(), &params, self.out.at(0), self.n);
                 } else if self.n <= SMALL {
                     self.tiled::<SMALL>(&params, 0, self.n, false);
                 } else {
@@ -383,7 +318,7 @@ impl<'a> Flat<'a> {
         }
         let size = self.call.gives().size();
         // What is written in place is in the cache already.
-        let streams = !self.in_place && stream::pays(self.n * size, self.out.at(0));
+        let streams = !self.overlaps && self.over.is_none() && stream::pays(self.n * size, self.out.at(0));
         let grain = ((GRAIN_NS / self.call.cost) as usize).div_ceil(TILE);
         threads::split(self.n.div_ceil(TILE), grain, &|range| {
             let (start, end) = (range.start * TILE, (range.end * TILE).min(self.n));
@@ -391,7 +326,7 @@ impl<'a> Flat<'a> {
             unsafe {
                 if direct && !streams {
                     let x = self.moved(start);
-                    self.call.kernel(&x, &params, self.out.at((start * size) as isize), end - start);
+                    self.kernel(&x, &params, self.out.at((start * size) as isize), end - start);
                 } else {
                     self.tiled::<TILE>(&params, start, end, streams);
                 }
@@ -427,8 +362,9 @@ impl<'a> Flat<'a> {
             while i < end {
                 let m = N.min(end - i);
                 let out = self.out.at((i * size) as isize);
-                if self.in_place || streams {
+                if self.overlaps || streams {
                     let tile: *mut u8 = aside.as_mut_ptr().cast();
+                    // Never the loop over operand 0: what has one neither overlaps otherwise nor streams.
                     self.call.kernel(&x, params, tile, m);
                     if streams {
                         stream::copy(tile, out, m * size);
@@ -436,7 +372,7 @@ impl<'a> Flat<'a> {
                         std::ptr::copy_nonoverlapping(tile, out, m * size);
                     }
                 } else {
-                    self.call.kernel(&x, params, out, m);
+                    self.kernel(&x, params, out, m);
                 }
                 for (p, &s) in x.iter_mut().zip(&self.sizes) {
                     *p = p.wrapping_add(m * s as usize);

@@ -3,7 +3,7 @@
 
 use std::mem::MaybeUninit;
 
-use super::{Kernel, PARALLEL_NS, Params, Pointers, SMALL, TILE, element_bits, repeat};
+use super::{Kernel, Loops, PARALLEL_NS, Params, Pointers, SMALL, TILE, element_bits, repeat};
 use crate::core::{DType, Number};
 use crate::device::{Array, Storage};
 use crate::expr::{MAX_INPUTS, MAX_PARAMS};
@@ -89,13 +89,17 @@ pub fn run(kernel: Kernel, dtype: DType, x: &mut Lanes, params: &[Number], out: 
     unsafe { run_to(kernel, dtype, x, params, out.ptr(), gives.size(), n) }
 }
 
-/// As [`run`], over `out`, a contiguous array of the same dtype that operands may be; whether it is small enough.
+/// As [`run`], over `out`, a contiguous array of the same dtype that operands may be; `first`: it is operand 0, and shares
+/// no memory with the others. Whether there is such a short way.
 #[inline]
-pub fn run_over(kernel: Kernel, x: &mut Lanes, params: &[Number], out: &Array, n: usize) -> bool {
-    if n > SMALL {
-        return false;
+pub fn run_over(loops: &Loops, x: &mut Lanes, params: &[Number], out: &Array, n: usize, first: bool) -> bool {
+    if first && let Some(kernel) = loops.over(out.dtype) {
+        // SAFETY: as above; operand 0 is where the loop looks for it.
+        unsafe { run_to(kernel, out.dtype, x, params, out.bytes_ptr(), out.dtype.size(), n) };
+        return true;
     }
-    // A loop may not write what it reads.
+    let Some(kernel) = loops.of(out.dtype).filter(|_| n <= SMALL) else { return false };
+    // Another loop may not write what it reads.
     let mut aside = MaybeUninit::<[u64; SMALL]>::uninit();
     let from: *mut u8 = aside.as_mut_ptr().cast();
     let size = out.dtype.size();

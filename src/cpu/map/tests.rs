@@ -3,7 +3,7 @@
 use super::*;
 use crate::core::{Device, Layout, Meta};
 use crate::cpu::dispatch::{Level, set_level};
-use crate::expr::{Graph, Left, Scalar};
+use crate::expr::{Body, Graph, Left, Place, Scalar};
 
 /// `c ? a : tanh(a b) + p`.
 struct Mixed;
@@ -53,7 +53,7 @@ fn check(shape: &[usize], transposed: bool) {
     let plain = |x: &Array| to(x, DType::F32).to_vec::<f32>();
     let graph = Graph::of::<Mixed>();
     let plan = Plan::new(&graph, DType::F32).unwrap();
-    for code in [Code::Loop(MIXED.f32.unwrap()), Code::Program(&plan)] {
+    for code in [Code::Loop(MIXED.f32.unwrap(), None), Code::Program(&plan)] {
         let call = call(code, DType::F32, &params);
         for (k, operand) in
             [Operand::Array(&b), Operand::Array(&half), Operand::Array(&row), Operand::Number(Number::Int(3))]
@@ -126,9 +126,45 @@ impl Body for Add {
 }
 
 #[test]
+fn what_is_written_may_be_read() {
+    const ADD: Loops = Loops::all::<Add>().and_over::<Add>();
+    let call = Call { masks: 0, ..call(Code::Loop(ADD.f32.unwrap(), ADD.f32_over), DType::F32, &[]) };
+    for level in [Level::Portable, Level::Avx2, Level::Avx512] {
+        set_level(level);
+        for n in [1, 7, 64, 65, 1000, 3000, 200_003] {
+            let (x, y) = (|i: usize| (i % 97) as f32 - 40.5, |i: usize| (i % 89) as f32 * 0.25);
+            let after = |f: &dyn Fn(&Array, &Array)| {
+                let (a, b) = (array(&[n], x), array(&[n], y));
+                f(&a, &b);
+                assert_eq!(b.to_vec::<f32>(), (0..n).map(y).collect::<Vec<_>>());
+                a.to_vec::<f32>()
+            };
+            let all = |f: &dyn Fn(usize) -> f32| (0..n).map(f).collect::<Vec<_>>();
+            use Operand::{Array as A, Number as N};
+            assert_eq!(after(&|a, b| run(&call, &[A(a), A(b)], a)), all(&|i| x(i) + y(i)), "over operand 0: {n}");
+            assert_eq!(after(&|a, b| run(&call, &[A(b), A(a)], a)), all(&|i| x(i) + y(i)), "over operand 1: {n}");
+            assert_eq!(after(&|a, _| run(&call, &[A(a), A(a)], a)), all(&|i| 2.0 * x(i)), "over both: {n}");
+            assert_eq!(after(&|a, _| run(&call, &[A(a), N(Number::Int(3))], a)), all(&|i| x(i) + 3.0), "number: {n}");
+            let one = Array::from_slice(&[], &[0.5f32]).unwrap();
+            assert_eq!(after(&|a, _| run(&call, &[A(a), A(&one)], a)), all(&|i| x(i) + 0.5), "one element: {n}");
+            if (2..1000).contains(&n) {
+                // Inside one tile even what overlaps by halves is computed before it is written.
+                let part = |a: &Array, from| {
+                    a.with_layout(Layout { offset: from, ..Layout::contiguous((&[n - 1][..]).into()) })
+                };
+                let early = after(&|a, _| run(&call, &[A(&part(a, 0)), A(&part(a, 1))], &part(a, 0)));
+                assert_eq!(early, all(&|i| if i + 1 < n { x(i) + x(i + 1) } else { x(i) }), "the next: {n}");
+                let late = after(&|a, _| run(&call, &[A(&part(a, 1)), A(&part(a, 0))], &part(a, 1)));
+                assert_eq!(late, all(&|i| if i > 0 { x(i) + x(i - 1) } else { x(i) }), "the one before: {n}");
+            }
+        }
+    }
+}
+
+#[test]
 fn operands_are_cast_to_the_compute_dtype_first() {
     let add = |compute, x: &[Operand], out: &Array| {
-        let code = Code::Loop(Loops::all::<Add>().of(lane(compute)).unwrap());
+        let code = Code::Loop(Loops::all::<Add>().of(lane(compute)).unwrap(), None);
         run(&Call { masks: 0, ..call(code, compute, &[]) }, x, out);
     };
     let bytes = Array::from_slice::<u8>(&[3], &[1, 200, 255]).unwrap();

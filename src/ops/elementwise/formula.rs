@@ -118,7 +118,10 @@ impl Source {
     #[inline]
     pub fn code(&self, dtype: DType) -> Option<Code<'_>> {
         match self {
-            Source::Row(f) => f.loops.of(lane(dtype)).map(Code::Loop),
+            Source::Row(f) => {
+                let lane = lane(dtype);
+                f.loops.of(lane).map(|k| Code::Loop(k, f.loops.over(lane)))
+            }
             Source::Derived(d) => d.plan(lane(dtype)).map(Code::Program),
         }
     }

@@ -4,14 +4,17 @@ use super::map::{PARAMS, Rule};
 use crate::core::Number;
 use crate::cpu::map::Loops;
 use crate::expr::Body;
+use crate::tensor::def::Twins;
 
-/// The loops of a value: the lanes that the rule may ask for.
-pub const fn loops<B: Body>(rule: Rule) -> Loops {
-    match rule {
+/// The loops of a value: the lanes that the rule may ask for, and the one over the first operand where the op has a twin
+/// that writes there.
+pub const fn loops<B: Body>(rule: Rule, twins: Twins, out_mask: bool) -> Loops {
+    let loops = match rule {
         Rule::Float | Rule::FloatOnly => Loops::float::<B>(),
         Rule::Numeric | Rule::All => Loops::all::<B>(),
         Rule::Bits => Loops::int::<B>(),
-    }
+    };
+    if twins.inplace() && !out_mask { loops.and_over::<B>() } else { loops }
 }
 
 /// What a row's signature says.
@@ -138,6 +141,7 @@ macro_rules! elementwise {
                 $($crate::elementwise!(@gradients $sig $y $g $grads);)?
 
                 const SIGNATURE: table::Signature = $crate::elementwise!(@signature $sig);
+                const OUT_MASK: bool = !matches!(concat!($(stringify!($out))?).as_bytes(), b"");
 
                 pub static ROW: Row = Row {
                     name: NAME,
@@ -150,8 +154,8 @@ macro_rules! elementwise {
                     defaults: SIGNATURE.defaults,
                     wide: $crate::elementwise!(@flag wide $($flag)*),
                     divides: $crate::elementwise!(@flag divides $($flag)*),
-                    out_mask: !matches!(concat!($(stringify!($out))?).as_bytes(), b""),
-                    value: Formula::new::<Value>(table::loops::<Value>(RULE)),
+                    out_mask: OUT_MASK,
+                    value: Formula::new::<Value>(table::loops::<Value>(RULE, DEF.twins, OUT_MASK)),
                     grads: $crate::elementwise!(@grads $($y)? $sig),
                     half_grad: $crate::elementwise!(@some $($half_grad)?),
                     check: $crate::elementwise!(@or $($check)?; $crate::ops::elementwise::map::anything),

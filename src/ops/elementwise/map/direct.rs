@@ -2,25 +2,24 @@
 
 use super::{Call, PARAMS, Rule};
 use crate::core::{DType, Number};
-use crate::cpu::map::Kernel;
+use crate::cpu::map::Loops;
 use crate::cpu::map::small::{self, Lanes, fits};
 use crate::device::{Array, Storage};
 use crate::ops::elementwise::formula::Source;
 use crate::tensor::{Operand, Tensor};
 
 impl<'a> Call<'a> {
-    /// Hands `finish` the loop of small plain floats and its operands: one shape and dtype, each packed or one element
+    /// Hands `finish` the loops of small plain floats and their operands: one shape and dtype, each packed or one element
     /// expanded. It also gets a packed operand, which looks like the result, and the number of elements. Floats are the
     /// highest kind, so that numbers beside them change no dtype.
     #[inline(always)]
-    fn plain<R>(&self, finish: impl FnOnce(Kernel, &mut Lanes, &'a Array, usize) -> Option<R>) -> Option<R> {
+    fn plain<R>(&self, finish: impl FnOnce(&Loops, &mut Lanes, &'a Array, usize) -> Option<R>) -> Option<R> {
         let (Source::Row(formula), 0) = (&self.formula, self.row.masks) else { return None };
         let (like, n) = self.tensors().find_map(|t| t.layout().packed_numel().map(|n| (t.array(), n)))?;
         let dtype = like.dtype;
         if !matches!(dtype, DType::F32 | DType::F64) || n == 0 || !fits(n, formula.facts().cost) {
             return None;
         }
-        let kernel = formula.loops.of(dtype)?;
         let taken = match self.fixed {
             Some(fixed) => fixed == dtype,
             None => self.row.rule != Rule::Bits && (self.row.check)(self, dtype).is_ok(),
@@ -37,7 +36,7 @@ impl<'a> Call<'a> {
                 None => {}
             }
         }
-        finish(kernel, &mut lanes, like, n)
+        finish(&formula.loops, &mut lanes, like, n)
     }
 
     #[inline]
@@ -48,7 +47,8 @@ impl<'a> Call<'a> {
     /// The result in a fresh tensor, if all is small and plain.
     #[inline]
     pub(super) fn short(&self) -> Option<Tensor> {
-        self.plain(|kernel, lanes, like, n| {
+        self.plain(|loops, lanes, like, n| {
+            let kernel = loops.of(like.dtype)?;
             let gives = if self.row.out_mask { DType::Bool } else { like.dtype };
             // An operand has as many elements of at least that size.
             let storage = Storage::new(n * gives.size()).ok()?;
@@ -64,9 +64,11 @@ impl<'a> Call<'a> {
         if self.row.out_mask || !self.tensors().all(apart) {
             return false;
         }
-        self.plain(|kernel, lanes, like, n| {
+        let first = matches!(self.operands.first(), Some(Some(Operand::Tensor(_))))
+            && self.tensors().skip(1).all(|t| !t.array().storage.same(&out.storage));
+        self.plain(|loops, lanes, like, n| {
             let packed = out.layout.strides == like.layout.strides;
-            (packed && small::run_over(kernel, lanes, self.row_params(), out, n)).then_some(())
+            (packed && small::run_over(loops, lanes, self.row_params(), out, n, first)).then_some(())
         })
         .is_some()
     }

@@ -1,0 +1,122 @@
+//! The compiled loops: a formula over contiguous lanes, once per lane and instruction set.
+//!
+//! LLVM turns a loop into vector code where its loads and stores cannot meet, which it asks at run time, once a call: where
+//! they do, the loop runs element by element. So a result that may overlap an operand is computed aside. The common case
+//! that it lies exactly over operand 0, as in `x.add_(y)`, has a loop of its own: it reads that operand through the
+//! result's pointer, and no question is left to ask.
+
+use crate::core::DType;
+use crate::expr::{Body, Lane, MAX_INPUTS, MAX_PARAMS, Native, Place};
+use crate::simd;
+
+/// The numbers of a formula, each as one lane in the low bytes.
+pub type Params = [[u8; 8]; MAX_PARAMS];
+/// A compiled formula over contiguous lanes (bool operands are bytes). The output may not overlap an input, unless the
+/// loop is one that is made to; every pointer is good for as many elements as are asked for.
+pub type Kernel = unsafe fn(&[*const u8; MAX_INPUTS], &Params, *mut u8, usize);
+
+/// The loops of one formula, per lane.
+#[derive(Clone, Copy)]
+pub struct Loops {
+    pub f32: Option<Kernel>,
+    pub f64: Option<Kernel>,
+    pub i64: Option<Kernel>,
+    /// As `f32`, over operand 0: the output's elements are its.
+    pub f32_over: Option<Kernel>,
+}
+
+impl Loops {
+    pub const fn float<B: Body>() -> Loops {
+        Loops { f32: Some(looped::<B, f32, false>), f64: Some(looped::<B, f64, false>), i64: None, f32_over: None }
+    }
+    pub const fn all<B: Body>() -> Loops {
+        Loops { i64: Some(looped::<B, i64, false>), ..Loops::float::<B>() }
+    }
+    pub const fn int<B: Body>() -> Loops {
+        Loops { f32: None, f64: None, i64: Some(looped::<B, i64, false>), f32_over: None }
+    }
+
+    /// For formulas of truth values only.
+    pub const fn bytes<B: Body>() -> Loops {
+        let k = Some(looped::<B, i64, false> as Kernel);
+        Loops { f32: k, f64: k, i64: k, f32_over: None }
+    }
+
+    /// With the loop over operand 0, for formulas that are often asked to be: each costs some kilobytes.
+    pub const fn and_over<B: Body>(self) -> Loops {
+        match self.f32 {
+            Some(_) => Loops { f32_over: Some(looped::<B, f32, true>), ..self },
+            None => self,
+        }
+    }
+
+    #[inline]
+    pub fn of(&self, lane: DType) -> Option<Kernel> {
+        match lane {
+            DType::F32 => self.f32,
+            DType::F64 => self.f64,
+            _ => self.i64,
+        }
+    }
+
+    /// The loop over operand 0.
+    #[inline]
+    pub fn over(&self, lane: DType) -> Option<Kernel> {
+        if lane == DType::F32 { self.f32_over } else { None }
+    }
+}
+
+simd! {
+    unsafe fn looped[B: Body, T: Native, const OVER: bool][B, T, OVER]
+        (x: &[*const u8; MAX_INPUTS], p: &Params, out: *mut u8, n: usize) = body;
+}
+
+#[inline(always)]
+unsafe fn body<B: Body, T: Native, const OVER: bool>(x: &[*const u8; MAX_INPUTS], p: &Params, out: *mut u8, n: usize) {
+    // SAFETY: a lane has at most 8 bytes.
+    let p: [T; MAX_PARAMS] = std::array::from_fn(|j| unsafe { p[j].as_ptr().cast::<T>().read_unaligned() });
+    let mut x = *x;
+    if OVER {
+        x[0] = out;
+    }
+    for i in 0..n {
+        B::eval::<Lane<T>, _>(At { x, p, out, i });
+    }
+}
+
+/// Element `i` of a loop.
+#[derive(Clone, Copy)]
+struct At<T> {
+    x: [*const u8; MAX_INPUTS],
+    p: [T; MAX_PARAMS],
+    out: *mut u8,
+    i: usize,
+}
+
+impl<T: Native> Place<Lane<T>> for At<T> {
+    type Done = ();
+    #[inline(always)]
+    fn num(self, k: usize) -> Lane<T> {
+        // SAFETY: i is below the n for which the caller of the kernel vouches; so below.
+        Lane(unsafe { self.x[k].cast::<T>().add(self.i).read() })
+    }
+    #[inline(always)]
+    fn mask(self, k: usize) -> bool {
+        // SAFETY: as above.
+        unsafe { self.x[k].add(self.i).read() != 0 }
+    }
+    #[inline(always)]
+    fn param(self, j: usize) -> Lane<T> {
+        Lane(self.p[j])
+    }
+    #[inline(always)]
+    fn put(self, value: Lane<T>) {
+        // SAFETY: as above.
+        unsafe { self.out.cast::<T>().add(self.i).write(value.0) }
+    }
+    #[inline(always)]
+    fn put_mask(self, value: bool) {
+        // SAFETY: as above.
+        unsafe { self.out.add(self.i).write(value as u8) }
+    }
+}
