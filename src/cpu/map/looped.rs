@@ -73,8 +73,8 @@ simd! {
 
 #[inline(always)]
 unsafe fn body<B: Body, T: Native, const OVER: bool>(x: &[*const u8; MAX_INPUTS], p: &Params, out: *mut u8, n: usize) {
-    // SAFETY: a lane has at most 8 bytes.
-    let p: [T; MAX_PARAMS] = std::array::from_fn(|j| unsafe { p[j].as_ptr().cast::<T>().read_unaligned() });
+    // Not by `from_fn`, whose closure may become a call each.
+    let p: [T; MAX_PARAMS] = [param(&p[0]), param(&p[1]), param(&p[2]), param(&p[3])];
     let mut x = *x;
     if OVER {
         x[0] = out;
@@ -82,6 +82,12 @@ unsafe fn body<B: Body, T: Native, const OVER: bool>(x: &[*const u8; MAX_INPUTS]
     for i in 0..n {
         B::eval::<Lane<T>, _>(At { x, p, out, i });
     }
+}
+
+#[inline(always)]
+fn param<T: Native>(bits: &[u8; 8]) -> T {
+    // SAFETY: a lane has at most 8 bytes, and any of them make one.
+    unsafe { bits.as_ptr().cast::<T>().read_unaligned() }
 }
 
 /// Element `i` of a loop.
