@@ -40,6 +40,12 @@ pub struct Device {
 
 impl Device {
     pub const CPU: Device = Device { kind: DeviceKind::Cpu, index: None };
+    pub const GPU: Device = Device { kind: DeviceKind::Gpu, index: None };
+
+    #[inline]
+    pub fn is_gpu(self) -> bool {
+        self.kind == DeviceKind::Gpu
+    }
 
     /// `cpu`, `gpu`, `cuda:1`.
     pub fn parse(text: &str) -> Result<Device> {
@@ -64,12 +70,23 @@ impl Device {
         }
     }
 
-    /// An error unless this build can hold tensors there.
+    /// Without an index, as tensors name their device: there is one of each kind.
+    #[must_use]
+    pub const fn plain(self) -> Device {
+        Device { index: None, ..self }
+    }
+
+    /// An error unless tensors can live there.
     pub fn require(self, op: &str) -> Result<()> {
         match self.kind {
             DeviceKind::Cpu => Ok(()),
-            DeviceKind::Gpu => Err(crate::err!(Runtime, "{op}: no GPU backend is built into this version of rustgrad")
-                .hint("use device=\"cpu\"")),
+            DeviceKind::Gpu if self.index.is_none_or(|i| i == 0) => Ok(()),
+            DeviceKind::Gpu => Err(crate::err!(
+                Runtime,
+                "{op}: there is no GPU with index {}; one GPU is used at a time",
+                self.index.unwrap_or(0)
+            )
+            .hint("use device=\"gpu\"; RUSTGRAD_GPU=NAME chooses the adapter")),
             kind => Err(crate::err!(Runtime, "{op}: rustgrad has no {} device", kind.name())
                 .hint("tensors live on \"cpu\"; the GPU of any maker is called \"gpu\"")),
         }

@@ -122,6 +122,13 @@ impl DType {
         }
     }
 
+    /// The refusal of a dtype that no adapter is sure to have.
+    #[cold]
+    pub fn lacks_on_gpu(self, op: &str) -> Box<Error> {
+        err!(NotImplemented, "{op}: {} is not available on the GPU (WGSL has no 64-bit floats)", self.name())
+            .hint("use x.float(), or keep this tensor on the CPU")
+    }
+
     /// The refusal of an op whose kernel, by PyTorch's name, does not compute this dtype.
     #[cold]
     pub fn lacks(self, kernel: &str) -> Box<Error> {

@@ -10,6 +10,15 @@ use crate::core::{DType, Device, Element, Layout, Meta, Number};
 use crate::dispatch;
 use crate::error::Result;
 
+/// What an elementwise kernel gets in one place of its formula.
+#[derive(Clone, Copy)]
+pub enum Value<'a> {
+    Array(&'a Array),
+    Number(Number),
+    /// The formula names it, but does not need it.
+    Unused,
+}
+
 #[derive(Clone)]
 pub struct Array {
     pub meta: Meta,
@@ -30,16 +39,24 @@ impl Array {
         Array { meta, storage }
     }
 
-    /// Fresh memory of any content for a dense `meta`.
+    /// Fresh memory of any content for a dense `meta`, on its device.
     #[inline]
     pub fn empty(meta: Meta) -> Result<Array> {
         let bytes = bytes_of(&meta)?;
-        Ok(Array { storage: Storage::new(bytes)?, meta })
+        let storage = if meta.device.is_gpu() { on_gpu(&meta, bytes)? } else { Storage::new(bytes)? };
+        Ok(Array { storage, meta })
     }
 
     /// Fresh zeros for a dense `meta`.
     pub fn zeros(meta: Meta) -> Result<Array> {
         let bytes = bytes_of(&meta)?;
+        if meta.device.is_gpu() {
+            let storage = on_gpu(&meta, bytes)?;
+            if let Some(block) = storage.gpu() {
+                super::gpu::gpu("zeros")?.clear("zeros", block)?;
+            }
+            return Ok(Array { storage, meta });
+        }
         Ok(Array { storage: Storage::zeroed(bytes)?, meta })
     }
 
@@ -101,6 +118,14 @@ impl Array {
     pub fn with_dtype(&self, dtype: DType) -> Array {
         debug_assert_eq!(dtype.size(), self.dtype.size());
         Array { meta: self.meta.clone().with_dtype(dtype), storage: self.storage.clone() }
+    }
+}
+
+#[cold]
+fn on_gpu(meta: &Meta, bytes: usize) -> Result<Storage> {
+    match meta.dtype {
+        DType::F64 => Err(meta.dtype.lacks_on_gpu("tensor")),
+        _ => Storage::on_gpu(bytes),
     }
 }
 

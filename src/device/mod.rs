@@ -2,10 +2,11 @@
 
 pub mod array;
 pub mod cpu;
+pub mod gpu;
 pub mod os;
 pub mod rng;
 pub mod storage;
 
-pub use array::Array;
+pub use array::{Array, Value};
 pub use rng::{Generator, SharedGenerator};
 pub use storage::Storage;

@@ -8,6 +8,7 @@ use std::ptr::{NonNull, write_bytes};
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering::*, fence};
 
 use super::cpu;
+use super::gpu::{self, Block};
 use crate::err;
 use crate::error::{Error, Result};
 
@@ -18,10 +19,19 @@ pub type Owner = Box<dyn Any + Send + Sync>;
 #[repr(C, align(64))]
 struct Header {
     count: AtomicUsize,
-    ptr: NonNull<u8>,
+    /// None: the data are not in this machine's memory.
+    ptr: Option<NonNull<u8>>,
     bytes: usize,
     version: AtomicU32,
-    owner: Option<Owner>,
+    held: Held,
+}
+
+/// Where the data are.
+enum Held {
+    /// In the block, after the header.
+    Here,
+    Lent(#[expect(dead_code, reason = "kept for its drop")] Owner),
+    Gpu(Box<Block>),
 }
 
 const HEADER: usize = size_of::<Header>();
@@ -59,7 +69,7 @@ impl Storage {
         match bytes.checked_add(HEADER).and_then(cpu::allocate) {
             Some((block, zero)) => {
                 // SAFETY: the block has a header more than `bytes`, aligned as a header is, and is ours.
-                let storage = unsafe { Self::begin(block, block.add(HEADER), bytes, None) };
+                let storage = unsafe { Self::begin(block, Some(block.add(HEADER)), bytes, Held::Here) };
                 Ok((storage, zero))
             }
             None => Err(refused(bytes)),
@@ -69,11 +79,11 @@ impl Storage {
     /// # Safety
     /// `block` is fresh from the allocator, with room for a header.
     #[inline(always)]
-    unsafe fn begin(block: NonNull<u8>, ptr: NonNull<u8>, bytes: usize, owner: Option<Owner>) -> Storage {
+    unsafe fn begin(block: NonNull<u8>, ptr: Option<NonNull<u8>>, bytes: usize, held: Held) -> Storage {
         let header = block.cast::<Header>();
         // SAFETY: says the caller.
         unsafe {
-            header.write(Header { count: AtomicUsize::new(1), ptr, bytes, version: AtomicU32::new(0), owner });
+            header.write(Header { count: AtomicUsize::new(1), ptr, bytes, version: AtomicU32::new(0), held });
         }
         Storage(header)
     }
@@ -83,11 +93,22 @@ impl Storage {
     /// # Safety
     /// `ptr` is valid for reads and writes of `bytes` bytes while `owner` lives.
     pub unsafe fn foreign(ptr: NonNull<u8>, bytes: usize, owner: Owner) -> Storage {
+        Self::elsewhere(Some(ptr), bytes, Held::Lent(owner))
+    }
+
+    /// `bytes` of memory of the GPU, with any content.
+    pub fn on_gpu(bytes: usize) -> Result<Storage> {
+        let block = gpu::gpu("allocate")?.allocate(bytes)?;
+        Ok(Self::elsewhere(None, bytes, Held::Gpu(Box::new(block))))
+    }
+
+    /// A header alone.
+    fn elsewhere(ptr: Option<NonNull<u8>>, bytes: usize, held: Held) -> Storage {
         let Some((block, _)) = cpu::allocate(HEADER) else {
             std::alloc::handle_alloc_error(std::alloc::Layout::new::<Header>())
         };
-        // SAFETY: a block for a header alone.
-        unsafe { Self::begin(block, ptr, bytes, Some(owner)) }
+        // SAFETY: a block for a header, whose data are not in it.
+        unsafe { Self::begin(block, ptr, bytes, held) }
     }
 
     #[inline(always)]
@@ -96,9 +117,28 @@ impl Storage {
         unsafe { self.0.as_ref() }
     }
 
+    /// The data. A tensor of the GPU has none here: asking is a mistake in the code, and a panic rather than a wild read.
     #[inline]
     pub fn ptr(&self) -> *mut u8 {
-        self.header().ptr.as_ptr()
+        match self.header().ptr {
+            Some(p) => p.as_ptr(),
+            None => not_here(),
+        }
+    }
+
+    /// The buffer, where the data are on the GPU.
+    #[inline]
+    pub fn gpu(&self) -> Option<&Block> {
+        match &self.header().held {
+            Held::Gpu(block) => Some(block),
+            _ => None,
+        }
+    }
+
+    /// Whether the data are in this machine's memory.
+    #[inline]
+    pub fn is_here(&self) -> bool {
+        self.header().ptr.is_some()
     }
 
     #[inline]
@@ -108,7 +148,7 @@ impl Storage {
 
     /// Whether somebody else owns the memory, which then cannot grow.
     pub fn is_foreign(&self) -> bool {
-        self.header().owner.is_some()
+        matches!(self.header().held, Held::Lent(_))
     }
 
     /// How often the content was changed in place.
@@ -133,6 +173,12 @@ impl Storage {
     pub fn is_unique(&self) -> bool {
         self.header().count.load(Acquire) == 1
     }
+}
+
+#[cold]
+#[inline(never)]
+fn not_here() -> ! {
+    panic!("data on the GPU were taken for data of the CPU")
 }
 
 #[cold]
@@ -168,10 +214,10 @@ impl Drop for Storage {
         // SAFETY: this was the last count. The owner is taken out before the block goes, and dropped after, since its
         // drop may run foreign code.
         unsafe {
-            let owner = (*self.0.as_ptr()).owner.take();
-            let data = if owner.is_some() { 0 } else { self.header().bytes };
+            let held = std::mem::replace(&mut (*self.0.as_ptr()).held, Held::Here);
+            let data = if matches!(held, Held::Here) { self.header().bytes } else { 0 };
             cpu::free(self.0.cast(), HEADER + data);
-            drop(owner);
+            drop(held);
         }
     }
 }
