@@ -1,7 +1,3 @@
-// What every kernel's metadata begins with: infinity and NaN, and the numbers of the formula.
-struct RgMeta { special: vec4<f32>, f32s: vec4<f32>, i32s: vec4<i32>, i64s: array<vec4<u32>, 2> }
-@group(0) @binding(0) var<uniform> rg_meta: RgMeta;
-
 // Tests of float class by bits, and min/max/compare that treat NaN as PyTorch does.
 // A driver may assume that NaN and infinity do not occur, so nothing here asks a float comparison about NaN.
 fn rg_bits(x: f32) -> u32 { return bitcast<u32>(x); }

@@ -1,4 +1,7 @@
-// 32-bit integers where WGSL's own operators differ from PyTorch's: division, powers, shifts of 32 and more.
+// 32-bit integers where WGSL's own operators differ from PyTorch's: casts, division, powers, shifts of 32 and more.
+fn i32_from_f32(x: f32) -> i32 {                         // truncates; NaN and out of range give the smallest int32
+    return select(i32(x), i32(-2147483648), ((bitcast<u32>(x) >> 23u) & 255u) >= 158u);
+}
 fn i32_div(a: i32, b: i32) -> i32 { return select(a / select(b, 1, b == 0), 0, b == 0); }
 fn i32_rem(a: i32, b: i32) -> i32 { return select(a % select(b, 1, b == 0), 0, b == 0); }
 fn i32_pow(a: i32, b: i32) -> i32 {                      // negative exponents: 0 but for 1 and -1

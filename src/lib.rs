@@ -1,5 +1,5 @@
 //! rustgrad's core. Floors, each importing only those above it:
-//! `core`, `expr`, `device`, `cpu`, `tensor`, `ops`, `autograd`, `io`, `bindings`.
+//! `core`, `expr`, `device`, `cpu` and `gpu`, `tensor`, `ops`, `autograd`, `io`, `bindings`.
 
 pub mod autograd;
 pub mod core;
@@ -7,6 +7,7 @@ pub mod cpu;
 pub mod device;
 pub mod error;
 pub mod expr;
+pub mod gpu;
 pub mod io;
 pub mod ops;
 pub mod tensor;

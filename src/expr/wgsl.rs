@@ -24,15 +24,6 @@ impl Lane {
     }
 }
 
-/// The metadata slot and the functions that a formula of this lane may call: it precedes the formula.
-pub const fn library(lane: Lane) -> &'static str {
-    match lane {
-        Lane::F32 => concat!(include_str!("../../shaders/floats.wgsl"), include_str!("../../shaders/math.wgsl")),
-        Lane::I32 => concat!(include_str!("../../shaders/floats.wgsl"), include_str!("../../shaders/i32.wgsl")),
-        Lane::I64 => concat!(include_str!("../../shaders/floats.wgsl"), include_str!("../../shaders/i64.wgsl")),
-    }
-}
-
 /// A WGSL function that computes the graph, with one argument per used input, `x0`, `x1` ... by its number. None where the
 /// lane has no such function: rows of floats promote before they get here.
 pub fn function(name: &str, graph: &Graph, lane: Lane) -> Option<String> {
@@ -83,7 +74,8 @@ pub fn function(name: &str, graph: &Graph, lane: Lane) -> Option<String> {
     Some(format!("fn {name}({}) -> {result} {{\n{body}    return {last};\n}}\n", head.join(", ")))
 }
 
-fn parameter(j: u8, lane: Lane) -> String {
+/// Number `j` of a formula, in the metadata.
+pub fn parameter(j: u8, lane: Lane) -> String {
     let part = ["x", "y", "z", "w"][j as usize % 4];
     match lane {
         Lane::F32 => format!("rg_meta.f32s.{part}"),

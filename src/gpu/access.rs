@@ -1,0 +1,258 @@
+//! How kernels see their operands: the WGSL that declares operand `k` and defines `load{k}(i)` for inputs and `store{k}(i, v)`
+//! for outputs, whatever the dtype. Narrow elements share words: they are unpacked to read, and written by compare-exchange, or
+//! a whole word at a time where one invocation owns it.
+
+use crate::core::DType;
+use crate::expr::wgsl::Lane;
+
+/// What a kernel computes with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Type {
+    F32,
+    I32,
+    I64,
+    Bool,
+}
+
+impl Type {
+    pub const fn name(self) -> &'static str {
+        match self {
+            Type::F32 => "f32",
+            Type::I32 => "i32",
+            Type::I64 => "vec2<u32>",
+            Type::Bool => "bool",
+        }
+    }
+
+    /// Four of them.
+    pub const fn four(self) -> &'static str {
+        match self {
+            Type::F32 => "vec4<f32>",
+            Type::I32 => "vec4<i32>",
+            Type::I64 => "array<vec2<u32>, 4>",
+            Type::Bool => "vec4<bool>",
+        }
+    }
+
+    /// Two of them.
+    pub const fn two(self) -> &'static str {
+        match self {
+            Type::F32 => "vec2<f32>",
+            Type::I32 => "vec2<i32>",
+            Type::I64 => "array<vec2<u32>, 2>",
+            Type::Bool => "vec2<bool>",
+        }
+    }
+
+    /// What computes elements of this dtype without loss.
+    pub const fn of(dtype: DType) -> Type {
+        match dtype {
+            DType::F16 | DType::BF16 | DType::F32 | DType::F64 => Type::F32,
+            DType::I64 => Type::I64,
+            DType::Bool | DType::U8 | DType::I32 => Type::I32,
+        }
+    }
+}
+
+impl From<Lane> for Type {
+    fn from(lane: Lane) -> Type {
+        match lane {
+            Lane::F32 => Type::F32,
+            Lane::I32 => Type::I32,
+            Lane::I64 => Type::I64,
+        }
+    }
+}
+
+/// One operand of a kernel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Access {
+    pub dtype: DType,
+    pub kind: Type,
+    pub way: Way,
+    /// An input over the buffer of an output, with its dtype and layout.
+    pub over: bool,
+    /// Which output that is.
+    pub output: u8,
+}
+
+impl Access {
+    /// A number that stands for it in the key of a pipeline.
+    pub const fn code(self) -> u32 {
+        1 + (self.dtype as u32
+            | (self.kind as u32) << 4
+            | (self.way as u32) << 8
+            | (self.over as u32) << 12
+            | (self.output as u32) << 13)
+    }
+}
+
+/// How elements are reached.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Way {
+    /// One by one: `load{k}(i)`, `store{k}(i, v)`.
+    Each,
+    /// Four neighbours: `load{k}(i)` and `store{k}(i, v)` count in fours.
+    Fours,
+    /// An output's whole word of narrow elements: `store{k}(i, v)` counts words, `v` has as many elements as fit one. An input
+    /// over it is still read one by one.
+    Words,
+}
+
+/// Elements in a word, where several fit.
+pub const fn per_word(dtype: DType) -> usize {
+    match dtype.size() {
+        1 => 4,
+        2 => 2,
+        _ => 1,
+    }
+}
+
+/// The WGSL type of what memory holds.
+const fn stored(dtype: DType) -> &'static str {
+    match dtype {
+        DType::F32 => "f32",
+        DType::I32 => "i32",
+        DType::I64 => "vec2<u32>",
+        _ => "u32",
+    }
+}
+
+/// `bits` of an element as the type that memory of this dtype means.
+fn unpacked(dtype: DType, bits: &str) -> String {
+    match dtype {
+        DType::F16 => format!("f16_unpack({bits})"),
+        DType::BF16 => format!("bf16_unpack({bits})"),
+        DType::Bool | DType::U8 => format!("bitcast<i32>({bits})"),
+        _ => bits.to_string(),
+    }
+}
+
+/// A value of one type as another: PyTorch's casts.
+fn cast(v: &str, from: Type, to: Type) -> String {
+    use Type as T;
+    match (from, to) {
+        (T::F32, T::I32) => format!("i32_from_f32({v})"),
+        (T::F32, T::I64) => format!("i64_from_f32({v})"),
+        (T::F32, T::Bool) => format!("rg_ne({v}, 0.0f)"),
+        (T::I32, T::F32) => format!("f32({v})"),
+        (T::I32, T::I64) => format!("i64_from_i32({v})"),
+        (T::I32, T::Bool) => format!("({v}) != 0"),
+        (T::I64, T::F32) => format!("i64_to_f32({v})"),
+        (T::I64, T::I32) => format!("i64_low({v})"),
+        (T::I64, T::Bool) => format!("!i64_is_zero({v})"),
+        (T::Bool, T::F32) => format!("select(0.0f, 1.0f, {v})"),
+        (T::Bool, T::I32) => format!("select(0, 1, {v})"),
+        (T::Bool, T::I64) => format!("vec2<u32>(select(0u, 1u, {v}), 0u)"),
+        _ => v.to_string(),
+    }
+}
+
+/// What memory of this dtype holds for a value.
+fn packed(dtype: DType, v: &str, kind: Type) -> String {
+    let own = cast(v, kind, Type::of(dtype));
+    match dtype {
+        DType::F16 => format!("f16_round({own})"),
+        DType::BF16 => format!("bf16_round({own})"),
+        DType::Bool if kind != Type::Bool => format!("select(0u, 1u, {})", cast(v, kind, Type::Bool)),
+        DType::Bool => format!("select(0u, 1u, {v})"),
+        DType::U8 => format!("(bitcast<u32>({own}) & 0xffu)"),
+        _ => own,
+    }
+}
+
+/// The declaration of input `k` at a binding, and its `load{k}`.
+pub fn read(k: usize, binding: usize, a: Access) -> String {
+    let (dtype, kind) = (a.dtype, a.kind.name());
+    let n = per_word(dtype);
+    let bits = 32 / n;
+    let mask = if n == 4 { "0xffu" } else { "0xffffu" };
+    let x = if a.over { format!("y{}", a.output) } else { format!("x{k}") };
+    let declared = |element: &str| match a.over {
+        true => String::new(),
+        false => format!("@group(0) @binding({binding}) var<storage, read> {x}: array<{element}>;\n"),
+    };
+    let value = |v: &str| cast(&unpacked(dtype, v), Type::of(dtype), a.kind);
+    if a.way != Way::Fours {
+        // Words that other invocations write in part.
+        let shared = a.over && a.way == Way::Each;
+        let word = if shared { format!("atomicLoad(&{x}[i / {n}u])") } else { format!("{x}[i / {n}u]") };
+        let element = if n > 1 { format!("({word} >> ((i % {n}u) * {bits}u)) & {mask}") } else { format!("{x}[i]") };
+        return declared(stored(dtype)) + &format!("fn load{k}(i: u32) -> {kind} {{ return {}; }}\n", value(&element));
+    }
+    let parts = |f: &dyn Fn(usize) -> String| {
+        format!("{}({})", a.kind.four(), (0..4).map(|j| value(&f(j))).collect::<Vec<_>>().join(", "))
+    };
+    let (element, body) = match dtype.size() {
+        1 => ("u32", parts(&|j| format!("(w >> {}u) & 0xffu", 8 * j))),
+        2 => ("vec2<u32>", parts(&|j| format!("(w[{}] >> {}u) & 0xffffu", j / 2, 16 * (j % 2)))),
+        8 => ("vec4<u32>", parts(&|j| ["w.xy", "w.zw", "u.xy", "u.zw"][j].to_string())),
+        _ => (four_words(dtype), parts(&|j| format!("w[{j}]"))),
+    };
+    let first = match dtype.size() {
+        8 => format!("let w = {x}[2u * i]; let u = {x}[2u * i + 1u];"),
+        _ => format!("let w = {x}[i];"),
+    };
+    declared(element) + &format!("fn load{k}(i: u32) -> {} {{ {first} return {body}; }}\n", a.kind.four())
+}
+
+const fn four_words(dtype: DType) -> &'static str {
+    if matches!(dtype, DType::F32) { "vec4<f32>" } else { "vec4<i32>" }
+}
+
+/// The declaration of output `k` at a binding, and its `store{k}`.
+pub fn write(k: usize, binding: usize, a: Access) -> String {
+    let (dtype, kind) = (a.dtype, a.kind.name());
+    let n = per_word(dtype);
+    let declared =
+        |element: &str| format!("@group(0) @binding({binding}) var<storage, read_write> y{k}: array<{element}>;\n");
+    let part = |j: usize| packed(dtype, &format!("v[{j}]"), a.kind);
+    let word = |parts: std::ops::Range<usize>| {
+        let first = parts.start;
+        parts.map(|j| format!("({} << {}u)", part(j), (j - first) * 32 / n)).collect::<Vec<_>>().join(" | ")
+    };
+    match a.way {
+        Way::Fours => {
+            let four = a.kind.four();
+            let (element, body) = match dtype.size() {
+                1 => ("u32", format!("y{k}[i] = {};", word(0..4))),
+                2 => ("vec2<u32>", format!("y{k}[i] = vec2<u32>({}, {});", word(0..2), word(2..4))),
+                8 => (
+                    "vec4<u32>",
+                    format!(
+                        "y{k}[2u * i] = vec4<u32>({}, {}); y{k}[2u * i + 1u] = vec4<u32>({}, {});",
+                        part(0),
+                        part(1),
+                        part(2),
+                        part(3)
+                    ),
+                ),
+                _ => {
+                    let t = four_words(dtype);
+                    (t, format!("y{k}[i] = {t}({}, {}, {}, {});", part(0), part(1), part(2), part(3)))
+                }
+            };
+            declared(element) + &format!("fn store{k}(i: u32, v: {four}) {{ {body} }}\n")
+        }
+        Way::Words if n > 1 => {
+            let several = if n == 4 { a.kind.four() } else { a.kind.two() };
+            declared("u32") + &format!("fn store{k}(i: u32, v: {several}) {{ y{k}[i] = {}; }}\n", word(0..n))
+        }
+        _ if n > 1 => {
+            let (bits, mask) = (32 / n, if n == 4 { "0xffu" } else { "0xffffu" });
+            let value = packed(dtype, "v", a.kind);
+            // Neighbours in the word may be written by other invocations.
+            declared("atomic<u32>")
+                + &format!(
+                    "fn store{k}(i: u32, v: {kind}) {{\n    let w = i / {n}u;\n    let s = (i % {n}u) * {bits}u;\n    let b = \
+                     {value} << s;\n    var old = atomicLoad(&y{k}[w]);\n    loop {{\n        let r = \
+                     atomicCompareExchangeWeak(&y{k}[w], old, (old & ~({mask} << s)) | b);\n        if (r.exchanged) {{ break; \
+                     }}\n        old = r.old_value;\n    }}\n}}\n"
+                )
+        }
+        _ => {
+            let value = packed(dtype, "v", a.kind);
+            declared(stored(dtype)) + &format!("fn store{k}(i: u32, v: {kind}) {{ y{k}[i] = {value}; }}\n")
+        }
+    }
+}

@@ -1,0 +1,320 @@
+//! A kernel and its launch: the text around its operands, the pipelines made of it once, and the check of what a device would
+//! only complain about later.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, OnceLock, PoisonError};
+
+use super::access::{self, Access, Type, Way};
+use super::library;
+use crate::core::Number;
+use crate::device::Array;
+use crate::device::gpu::{Block, Dispatch, Gpu, SLOT, gpu, trace};
+use crate::error::Result;
+use crate::{bail, err};
+
+/// Words of metadata that are a kernel's own.
+pub const WORDS: usize = 108;
+/// Groups of one dimension of a grid at most.
+const ROW: u32 = 65_535;
+/// Operands of a kernel at most: the storage buffers that every adapter takes.
+const OPERANDS: usize = 8;
+/// Constants of a kernel at most.
+const CONSTS: usize = 6;
+
+/// An array as a kernel sees it.
+#[derive(Clone, Copy)]
+pub struct Operand<'a> {
+    pub array: &'a Array,
+    access: Access,
+    /// The part that is seen: the first element, counted from that of the array, and how many.
+    part: Option<(usize, usize)>,
+}
+
+impl<'a> Operand<'a> {
+    pub fn new(array: &'a Array, kind: Type) -> Operand<'a> {
+        Operand {
+            array,
+            access: Access { dtype: array.dtype, kind, way: Way::Each, over: false, output: 0 },
+            part: None,
+        }
+    }
+
+    /// Read or written as the type that its dtype computes in.
+    pub fn of(array: &'a Array) -> Operand<'a> {
+        Operand::new(array, Type::of(array.dtype))
+    }
+
+    pub fn way(mut self, way: Way) -> Operand<'a> {
+        self.access.way = way;
+        self
+    }
+
+    /// An input over the memory of output 0.
+    pub fn over(self) -> Operand<'a> {
+        self.over_output(0)
+    }
+
+    /// An input over the memory of output `k`.
+    pub fn over_output(mut self, k: u8) -> Operand<'a> {
+        (self.access.over, self.access.output) = (true, k);
+        self
+    }
+
+    /// Sees `n` elements of a contiguous array from `start` on.
+    pub fn part(mut self, start: usize, n: usize) -> Operand<'a> {
+        self.part = Some((start, n));
+        self
+    }
+
+    /// Bytes of the buffer before what is bound, and bytes that are: all of it, or of a large one what is seen.
+    fn extent(&self, g: &Gpu) -> (u64, u64) {
+        let size = self.array.storage.gpu().map_or(0, |b| b.buffer().size());
+        if size <= g.binding_limit() {
+            return (0, size);
+        }
+        let layout = &self.array.layout;
+        let (start, end) = match self.part {
+            Some((start, n)) => (layout.offset + start, layout.offset + start + n),
+            None => (layout.offset, layout.end()),
+        };
+        let element = self.array.dtype.size() as u64;
+        let from = start as u64 * element / 256 * 256;
+        (from, (end as u64 * element - from).next_multiple_of(16).clamp(16, size - from))
+    }
+
+    fn bound(&self, g: &Gpu, op: &str) -> Result<(&'a Block, u64, u64)> {
+        let Some(block) = self.array.storage.gpu() else {
+            bail!(Runtime, "internal error: {op} was given an array of the CPU on the GPU")
+        };
+        let (from, bytes) = self.extent(g);
+        if bytes > g.binding_limit() {
+            return Err(err!(
+                Runtime,
+                "{op}: an operand of {bytes} bytes exceeds this adapter's limit of {} bytes for a kernel's operand",
+                g.binding_limit()
+            )
+            .hint("work on parts of it, or use x.cpu()"));
+        }
+        Ok((block, from, bytes))
+    }
+
+    /// Where its first element stands in what is bound.
+    pub fn first(&self, g: &Gpu) -> u32 {
+        let start = self.array.layout.offset + self.part.map_or(0, |p| p.0);
+        (start - self.extent(g).0 as usize / self.array.dtype.size()) as u32
+    }
+}
+
+/// A kernel with its operands. The text of `body` sees `load0`.. of the reads, `store0`.. of the writes, the constants, and the
+/// functions of the library; its entry point is `main`.
+pub struct Kernel<'a> {
+    /// For messages.
+    pub op: &'a str,
+    /// Stands for `body` in the key of the pipeline: the address of what it is made from.
+    pub id: usize,
+    /// What else `body` depends on.
+    pub variant: u64,
+    pub consts: &'a [(&'static str, u32)],
+    pub reads: &'a [Operand<'a>],
+    pub writes: &'a [Operand<'a>],
+    pub body: &'a dyn Fn() -> Result<String>,
+}
+
+#[derive(PartialEq, Eq, Hash)]
+struct Key {
+    id: usize,
+    variant: u64,
+    accesses: [u32; OPERANDS],
+    consts: [u32; CONSTS],
+}
+
+struct Pipeline {
+    pipeline: wgpu::ComputePipeline,
+    layout: wgpu::BindGroupLayout,
+    reports: bool,
+}
+
+fn pipelines() -> &'static Mutex<HashMap<Key, &'static Pipeline>> {
+    static PIPELINES: OnceLock<Mutex<HashMap<Key, &'static Pipeline>>> = OnceLock::new();
+    PIPELINES.get_or_init(Default::default)
+}
+
+/// The op and the text of every kernel that was compiled, from the first call on: for tests.
+pub fn texts() -> Vec<(String, String)> {
+    TEXTS.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert_default().clone()
+}
+
+static TEXTS: Mutex<Option<Vec<(String, String)>>> = Mutex::new(None);
+
+impl Kernel<'_> {
+    /// The whole WGSL text, and whether the kernel may report a bad index.
+    pub fn text(&self) -> Result<(String, bool)> {
+        let mut text = String::new();
+        for (name, value) in self.consts {
+            text += &format!("const {name}: u32 = {value}u;\n");
+        }
+        let mut binding = 1;
+        for (k, x) in self.reads.iter().enumerate() {
+            text += &access::read(k, binding, x.access);
+            binding += usize::from(!x.access.over);
+        }
+        for (k, y) in self.writes.iter().enumerate() {
+            text += &access::write(k, binding, y.access);
+            binding += 1;
+        }
+        text += &(self.body)()?;
+        let reports = library::reports(&text);
+        Ok((library::link(&text, reports.then_some(binding as u32)), reports))
+    }
+
+    fn key(&self) -> Key {
+        let mut key = Key { id: self.id, variant: self.variant, accesses: [0; OPERANDS], consts: [0; CONSTS] };
+        let codes = self.reads.iter().map(|x| x.access.code()).chain(self.writes.iter().map(|y| y.access.code() << 16));
+        key.accesses.iter_mut().zip(codes).for_each(|(to, code)| *to = code);
+        key.consts.iter_mut().zip(self.consts).for_each(|(to, (_, v))| *to = *v);
+        key
+    }
+
+    fn pipeline(&self, g: &Gpu) -> Result<&'static Pipeline> {
+        let key = self.key();
+        let mut known = pipelines().lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(p) = known.get(&key) {
+            return Ok(p);
+        }
+        let (text, reports) = self.text()?;
+        let reads = self.reads.iter().filter(|x| !x.access.over).count();
+        let (pipeline, layout) = g.compile(self.op, &text, reads, self.writes.len() + usize::from(reports))?;
+        if let Some(all) = &mut *TEXTS.lock().unwrap_or_else(PoisonError::into_inner) {
+            all.push((self.op.to_string(), text));
+        }
+        // Pipelines live as long as the device, which is never given up.
+        let made: &'static Pipeline = Box::leak(Box::new(Pipeline { pipeline, layout, reports }));
+        known.insert(key, made);
+        Ok(made)
+    }
+
+    /// Launches `groups` workgroups; `words` follow the numbers in the metadata.
+    pub fn run(&self, words: &[u32], numbers: &[Number], groups: [u32; 3]) -> Result<()> {
+        self.run_worth(words, numbers, groups, 0)
+    }
+
+    /// As [`Kernel::run`], for a kernel that computes more than it moves: so many operations, which bring the end of the
+    /// open batch nearer.
+    pub fn run_worth(&self, words: &[u32], numbers: &[Number], groups: [u32; 3], operations: usize) -> Result<()> {
+        let g = gpu(self.op)?;
+        if groups.contains(&0) {
+            return Ok(());
+        }
+        if words.len() >= WORDS || groups.iter().any(|&n| n > ROW) || self.consts.len() > CONSTS {
+            bail!(Runtime, "internal error: {} launches a kernel with too much metadata or too large a grid", self.op);
+        }
+        let mut bindings = Vec::with_capacity(OPERANDS);
+        // 4 G operations are worth a batch, as 512 MiB are.
+        let mut traffic = operations as u64 / 8;
+        let read = self.reads.iter().filter(|x| !x.access.over);
+        for x in read.clone().chain(self.writes) {
+            bindings.push(x.bound(g, self.op)?);
+            traffic += (x.array.numel() * x.array.dtype.size()) as u64;
+        }
+        if bindings.len() > OPERANDS
+            || read.clone().any(|x| self.writes.iter().any(|y| x.array.storage.same(&y.array.storage)))
+        {
+            bail!(Runtime, "internal error: {} reads a buffer that it writes, or has too many operands", self.op);
+        }
+        let p = self.pipeline(g)?;
+        let meta = metadata(words, numbers);
+        trace::note(|| trace::Event::Launch {
+            op: self.op.to_string(),
+            text: self.text().map_or(String::new(), |(text, _)| text),
+            meta: meta.clone(),
+            groups,
+            bindings: bindings.iter().map(|&(b, from, n)| (b.id(), b.buffer().size(), from, n)).collect(),
+        });
+        let (pipeline, layout, reports) = (&p.pipeline, &p.layout, p.reports);
+        g.dispatch(self.op, &Dispatch { pipeline, layout, bindings: &bindings, meta: &meta, groups, traffic, reports })
+    }
+
+    /// Launches one invocation for each of `n`, in groups of `size`; words 0 and 1 are `n` and the groups of a row of the grid.
+    pub fn run_linear(&self, n: usize, size: usize, words: &[u32], numbers: &[Number]) -> Result<()> {
+        let (n, groups) = (count(self.op, n)?, n.div_ceil(size) as u32);
+        let x = groups.min(ROW);
+        let mut all = Vec::with_capacity(words.len() + 2);
+        all.extend([n, x]);
+        all.extend(words);
+        self.run(&all, numbers, [x, groups.div_ceil(x.max(1)), 1])
+    }
+}
+
+/// A count that kernels can hold.
+pub fn count(op: &str, n: usize) -> Result<u32> {
+    match u32::try_from(n) {
+        Ok(n) if n < 1 << 31 => Ok(n),
+        _ => bail!(Runtime, "{op}: {n} elements are more than a kernel on the GPU can count (2147483647)"),
+    }
+}
+
+/// The bytes of a slot, as `RgMeta` in `shaders/common.wgsl` declares it.
+fn metadata(words: &[u32], numbers: &[Number]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(SLOT as usize);
+    let four = |out: &mut Vec<u8>, f: &dyn Fn(Number) -> u32| {
+        for i in 0..4 {
+            out.extend(numbers.get(i).map_or(0, |&n| f(n)).to_le_bytes());
+        }
+    };
+    out.extend([f32::INFINITY, f32::NAN, 0.0, 0.0].iter().flat_map(|v| v.to_le_bytes()));
+    four(&mut out, &|n| (n.to_f64() as f32).to_bits());
+    four(&mut out, &|n| n.to_i64() as u32);
+    for i in 0..4 {
+        out.extend(numbers.get(i).map_or(0, |n| n.to_i64()).to_le_bytes());
+    }
+    out.extend(words.iter().flat_map(|w| w.to_le_bytes()));
+    out
+}
+
+impl Gpu {
+    /// A pipeline of `text`, whose bindings after the metadata are so many read and written buffers.
+    fn compile(
+        &self,
+        op: &str,
+        text: &str,
+        reads: usize,
+        writes: usize,
+    ) -> Result<(wgpu::ComputePipeline, wgpu::BindGroupLayout)> {
+        self.guarded(op, || {
+            let scope = self.device.push_error_scope(wgpu::ErrorFilter::Validation);
+            let buffer = |binding: usize, ty, has_dynamic_offset| wgpu::BindGroupLayoutEntry {
+                binding: binding as u32,
+                visibility: wgpu::ShaderStages::COMPUTE,
+                ty: wgpu::BindingType::Buffer { ty, has_dynamic_offset, min_binding_size: None },
+                count: None,
+            };
+            let mut entries = vec![buffer(0, wgpu::BufferBindingType::Uniform, true)];
+            for i in 0..reads + writes {
+                entries.push(buffer(i + 1, wgpu::BufferBindingType::Storage { read_only: i < reads }, false));
+            }
+            let layout = self
+                .device
+                .create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor { label: None, entries: &entries });
+            let whole = self.device.create_pipeline_layout(&wgpu::PipelineLayoutDescriptor {
+                label: None,
+                bind_group_layouts: &[Some(&layout)],
+                immediate_size: 0,
+            });
+            let source = wgpu::ShaderSource::Wgsl(text.into());
+            let module = self.device.create_shader_module(wgpu::ShaderModuleDescriptor { label: Some(op), source });
+            let pipeline = self.device.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
+                label: Some(op),
+                layout: Some(&whole),
+                module: &module,
+                entry_point: Some("main"),
+                compilation_options: Default::default(),
+                cache: None,
+            });
+            match pollster::block_on(scope.pop()) {
+                None => Ok((pipeline, layout)),
+                Some(e) => Err(err!(Runtime, "{op}: a shader failed to compile: {e}")
+                    .hint("this is a mistake in rustgrad; please report it")),
+            }
+        })?
+    }
+}
