@@ -6,4 +6,6 @@ pub mod copy;
 pub mod kernel;
 pub mod library;
 pub mod map;
+pub mod reduce;
+pub mod scan;
 mod walk;

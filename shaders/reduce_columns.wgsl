@@ -1,0 +1,37 @@
+// Each result, or V neighbouring ones, or a chunk of them, by one invocation, for results whose elements are neighbours in memory
+// across results: a column adds its rows in order. Constants and words as in reduce.wgsl; the results of chunks lie side by side.
+// A linear grid of chunks * results / V, results fastest.
+@compute @workgroup_size(64)
+fn main(@builtin(workgroup_id) w: vec3<u32>, @builtin(local_invocation_index) l: u32) {
+    let i = rg_group(w) * 64u + l;
+    if (i >= rg_word(0u)) { return; }
+    let chunks = rg_word(3u);
+    var chunk = 0u;
+    var k = i;
+    if (chunks > 1u) {
+        let across = rg_word(2u) / V;
+        chunk = i / across;
+        k = i - chunk * across;
+    }
+    k *= V;
+    let base = kept(k);
+    let size = rg_word(INNER);
+    let step = vec2<u32>(rg_word(INNER + 1u), rg_word(INNER + 2u));
+    var a = nothing();
+    var r = chunk * rg_word(4u);
+    let end = min(r + rg_word(4u), rg_word(5u));
+    while (r < end) {
+        let q = run_of(r);
+        let c = r - q * size;
+        let len = min(size - c, end - r);
+        var p = base.xy + run_start(q) + c * step;
+        for (var j = 0u; j < len; j++) {
+            take(&a, p.x, p.y, r + j);
+            p += step;
+        }
+        r += len;
+    }
+    for (var v = 0u; v < V; v++) {
+        finish(a[v], select(base.z + v * rg_word(FIRST + 3u), (k + v) * chunks + chunk, chunks > 1u));
+    }
+}
