@@ -2,10 +2,15 @@
 //! printed from their expressions, the others stand in `shaders/`. Knows no graph and no op.
 
 pub mod access;
+pub mod conv;
 pub mod copy;
+mod gemm;
 pub mod kernel;
 pub mod library;
 pub mod map;
+pub mod matmul;
+mod plain;
+pub mod pool;
 pub mod reduce;
 pub mod scan;
 mod walk;
