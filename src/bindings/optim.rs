@@ -8,12 +8,12 @@ use pyo3::types::{PyDict, PyList, PyString};
 
 use super::errors::to_python;
 use super::object::{as_tensor, wrap};
+use crate::core::optim::{Adam, Sgd};
 use crate::core::{DType, Device, Element, Layout, Meta, Shape, layout, shape};
-use crate::cpu::optim::{self, Adam, Sgd};
 use crate::device::Array;
 use crate::error::Result;
 use crate::tensor::{Tensor, mode};
-use crate::{bail, err};
+use crate::{bail, cpu, err, gpu};
 
 /// Elements from which a kernel is worth letting other Python threads run meanwhile.
 const RELEASE: usize = 32 * 1024;
@@ -55,7 +55,11 @@ fn sgd_step(
             });
         }
         let (p, g, b) = (param.array().clone(), grad.array().clone(), buffer.as_ref().map(|b| b.array().clone()));
-        release_if_big(py, p.numel(), || optim::sgd(&p, &g, b.as_ref(), &options));
+        if p.device.is_gpu() {
+            gpu::optim::sgd(&p, &g, b.as_ref(), &options).map_err(|e| to_python(py, e))?;
+        } else {
+            release_if_big(py, p.numel(), || cpu::optim::sgd(&p, &g, b.as_ref(), &options));
+        }
         wrote(&[Some(&param), buffer.as_ref()]);
     }
     Ok(())
@@ -92,7 +96,11 @@ fn adam_step(
         let options = Adam { lr, beta1, beta2, eps, weight_decay, decoupled, maximize, step };
         let (p, g, m, s) = (param.array().clone(), grad.array().clone(), mean.array().clone(), square.array().clone());
         let l = largest.as_ref().map(|l| l.array().clone());
-        release_if_big(py, p.numel(), || optim::adam(&p, &g, &m, &s, l.as_ref(), &options));
+        if p.device.is_gpu() {
+            gpu::optim::adam(&p, &g, &m, &s, l.as_ref(), &options).map_err(|e| to_python(py, e))?;
+        } else {
+            release_if_big(py, p.numel(), || cpu::optim::adam(&p, &g, &m, &s, l.as_ref(), &options));
+        }
         wrote(&[Some(&param), Some(&mean), Some(&square), largest.as_ref()]);
     }
     Ok(())

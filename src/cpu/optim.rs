@@ -6,39 +6,13 @@ use half::{bf16, f16};
 
 use super::strided::{Raw, Walk};
 use super::threads;
+pub use crate::core::optim::{Adam, Sgd};
 use crate::core::{DType, Element};
 use crate::device::Array;
 use crate::simd;
 
 /// Elements per task: about 20 us of work.
 const GRAIN: usize = 16 * 1024;
-
-/// Options of a step of stochastic gradient descent.
-#[derive(Clone, Copy)]
-pub struct Sgd {
-    pub lr: f64,
-    pub momentum: f64,
-    pub dampening: f64,
-    pub weight_decay: f64,
-    pub nesterov: bool,
-    pub maximize: bool,
-    /// The momentum buffer holds nothing yet, and takes the gradient.
-    pub first: bool,
-}
-
-/// Options of a step of Adam, its `step`th.
-#[derive(Clone, Copy)]
-pub struct Adam {
-    pub lr: f64,
-    pub beta1: f64,
-    pub beta2: f64,
-    pub eps: f64,
-    pub weight_decay: f64,
-    /// The decay shrinks the parameter itself, as in AdamW.
-    pub decoupled: bool,
-    pub maximize: bool,
-    pub step: f64,
-}
 
 /// `param` moves along `grad`, or along `momentum`, which is updated first. All have one shape and dtype.
 pub fn sgd(param: &Array, grad: &Array, momentum: Option<&Array>, o: &Sgd) {

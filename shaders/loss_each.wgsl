@@ -1,0 +1,8 @@
+// The loss of each place (loss.wgsl) to put0.
+@compute @workgroup_size(64)
+fn main(@builtin(workgroup_id) w: vec3<u32>, @builtin(local_invocation_index) l: u32) {
+    let i = rg_group(w) * 64u + l;
+    if (i >= rg_word(0u)) { return; }
+    let v = term(i);
+    put0(v.x);
+}
