@@ -1,0 +1,171 @@
+//! Sums at given indices along a dim, the transpose of `gather`, without float atomics: indices are sorted, and each destination
+//! adds its sources in their order. So bits are the same on every run, and those of the CPU's loop.
+
+use super::access::{Type, Way};
+use super::copy;
+use super::gather::{check_size, without};
+use super::kernel::{Kernel, Operand, count};
+use super::map::launch;
+use super::sort::{Slices, Sorted};
+use super::walk::Walk;
+use crate::core::{DType, Layout, Meta, Number, Shape, Strides};
+use crate::device::Array;
+use crate::device::gpu::gpu;
+use crate::error::Result;
+
+const GROUP: usize = 256;
+/// Invocations of a group where each does a long piece of work alone.
+const LONE: usize = 64;
+/// Slices that are always walked, not sorted.
+const SHORT: usize = 256;
+/// Entries of a slice that a launch takes. Mesa's lavapipe ends a shader's loops without a word after 65535 iterations; other
+/// devices must not be kept busy for long.
+const WINDOW: usize = 32_768;
+
+static ADD: &str = include_str!("../../shaders/scatter_add.wgsl");
+static LOOP: &str = include_str!("../../shaders/scatter_loop.wgsl");
+/// How `scatter_add.wgsl` finds the index and the place of a sorted entry.
+const PACKED: &str = "fn key(p: u32) -> u32 { return bitcast<u32>(load2(p)) >> rg_word(4u); }
+fn entry(p: u32) -> u32 { return bitcast<u32>(load2(p)) & ((1u << rg_word(4u)) - 1u); }
+";
+const SPLIT: &str = "fn key(p: u32) -> u32 { return bitcast<u32>(load2(p)) - p / rg_word(9u) * rg_word(6u); }
+fn entry(p: u32) -> u32 { return bitcast<u32>(load3(p)) - p / rg_word(9u) * rg_word(9u); }
+";
+/// Its address stands for the formula of [`rarity`].
+static RARITY: u8 = 0;
+
+/// The walk over some dims of `shape`.
+fn walk_of(shape: &[usize], dims: &[usize], operands: &[&Strides]) -> Walk {
+    let sizes: Shape = dims.iter().map(|&d| shape[d]).collect();
+    let strides: Vec<Strides> = operands.iter().map(|s| dims.iter().map(|&d| s[d]).collect()).collect();
+    Walk::new(&sizes, &strides.iter().collect::<Vec<_>>())
+}
+
+/// The sum of two elements, or of four by four: halves are rounded each time, as on the CPU.
+fn plus(dtype: DType, v: &str, fours: bool) -> String {
+    let one = |a: &str, b: &str| match dtype {
+        DType::F16 => format!("f16_unpack(f16_round({a} + {b}))"),
+        DType::BF16 => format!("bf16_unpack(bf16_round({a} + {b}))"),
+        DType::I64 => format!("i64_add({a}, {b})"),
+        DType::Bool => format!("{a} | {b}"),
+        _ => format!("{a} + {b}"),
+    };
+    let sum = if fours {
+        format!("{v}({})", [0, 1, 2, 3].map(|j| one(&format!("a[{j}]"), &format!("b[{j}]"))).join(", "))
+    } else {
+        one("a", "b")
+    };
+    format!("fn plus(a: {v}, b: {v}) -> {v} {{ return {sum}; }}\n")
+}
+
+/// `out[i.., index[i.., k, j..], j..] += src[i.., k, j..]`, in the order of `index` (int64), which is no larger than `src` in any
+/// dim. All may have any strides, `out` without overlap; none is 0-d.
+pub fn add(op: &str, out: &Array, dim: usize, index: &Array, src: &Array) -> Result<()> {
+    if index.numel() == 0 {
+        return Ok(());
+    }
+    let (shape, size, length) = (index.shape(), out.shape()[dim], index.shape()[dim]);
+    check_size(op, dim, size)?;
+    let g = gpu(op)?;
+    let (rest, along) = without(out, dim);
+    let varies = |d: &usize| index.layout.strides[*d] != 0 && shape[*d] > 1;
+    let (slices, columns): (Vec<usize>, Vec<usize>) = (0..shape.len()).filter(|&d| d != dim).partition(varies);
+    let mut slice = walk_of(shape, &slices, &[&rest, &src.layout.strides, &index.layout.strides]);
+    let mut column = walk_of(shape, &columns, &[&rest, &src.layout.strides]);
+    count(op, index.numel().max(slice.numel().saturating_mul(size)))?;
+    // Short slices are walked, and so are long ones where there are enough to keep a device busy.
+    let sorted = if length <= SHORT || length / 4 <= slice.numel() * column.numel() {
+        None
+    } else {
+        let stride = index.layout.strides[dim];
+        Some(Slices { op, index, length, stride, size, walk: slice.only(2) }.sorted()?)
+    };
+
+    let (from, to) = (Operand::of(src), Operand::of(out));
+    // First elements, and strides along the dim, of out and src.
+    let mut places = [to.first(g), from.first(g)];
+    let mut steps = [along, src.layout.strides[dim]];
+    let fours = column.goes_in_fours(&[0, 1])
+        && slice.strides[..2].iter().flatten().chain(&steps).all(|s| s % 4 == 0)
+        && places.iter().all(|p| p % 4 == 0);
+    let way = if fours { Way::Fours } else { Way::Each };
+    if fours {
+        column.sizes[0] /= 4;
+        column.strides.iter_mut().flat_map(|s| &mut s[1..]).for_each(|v| *v /= 4);
+        slice.strides[..2].iter_mut().flatten().for_each(|v| *v /= 4);
+        places = places.map(|p| p / 4);
+        steps = steps.map(|s| s / 4);
+    }
+    let (from, to) = (from.way(way), to.way(way));
+    let mut reads = vec![to.over(), from];
+    let mut words = places.to_vec();
+    let (text, find) = match &sorted {
+        None => {
+            reads.push(Operand::of(index));
+            words.push(reads[2].first(g));
+            (LOOP, "")
+        }
+        Some(Sorted::Packed(entries, bits)) => {
+            reads.push(Operand::of(entries));
+            words.push(*bits);
+            (ADD, PACKED)
+        }
+        Some(Sorted::Split(keys, entries)) => {
+            reads.extend([Operand::of(keys), Operand::of(entries)]);
+            words.push(0);
+            (ADD, SPLIT)
+        }
+    };
+    if sorted.is_some() {
+        slice.strides.pop();
+    }
+    words.extend([column.numel() as u32, size as u32, steps[0] as u32, steps[1] as u32]);
+    words.push(if sorted.is_some() { length as u32 } else { index.layout.strides[dim] as u32 });
+    words.extend([0, 0]);
+    words.extend(column.words());
+    words.extend(slice.words());
+    let second = 12 + column.words().count();
+    let body = || {
+        let kind = Type::of(out.dtype);
+        let sum = plus(out.dtype, if fours { kind.four() } else { kind.name() }, fours);
+        Ok(column.text("columns", 12) + &slice.text("slice", second) + &sum + find + text)
+    };
+    let kernel = Kernel {
+        op,
+        id: text.as_ptr().addr(),
+        // How entries are found follows from the operands: they are one or two.
+        variant: (column.ndim() | slice.ndim() << 4) as u64,
+        consts: &[],
+        reads: &reads,
+        writes: &[to],
+        body: &body,
+    };
+    for start in (0..length).step_by(WINDOW) {
+        let n = WINDOW.min(length - start);
+        // Words 10 and 11: the first two are the grid's.
+        (words[8], words[9]) = (start as u32, n as u32);
+        let each = if sorted.is_some() { n } else { 1 };
+        kernel.run_linear(
+            slice.numel() * each * column.numel(),
+            if sorted.is_some() { GROUP } else { LONE },
+            &words,
+            &[],
+        )?;
+    }
+    Ok(())
+}
+
+/// One by how often each of `rows` occurs in `index` (int64, contiguous), 1 where it does not; float32, in one dim.
+pub fn rarity(op: &str, index: &Array, rows: usize) -> Result<Array> {
+    let float = |n| Array::empty(Meta::new(Layout::contiguous([n][..].into()), DType::F32, index.device));
+    let (counts, one, n) = (float(rows)?, float(1)?, index.numel());
+    copy::fill(&counts, Number::Int(0))?;
+    copy::fill(&one, Number::Int(1))?;
+    let row = Layout { offset: index.layout.offset, ..Layout::contiguous([n][..].into()) };
+    add(op, &counts, 0, &index.with_layout(row), &one.with_layout(one.layout.broadcast_to(&[n])))?;
+    let key = (std::ptr::from_ref(&RARITY).addr(), 0);
+    launch(op, key, &[(&counts, Type::F32)], &[], Type::F32, &counts, &|| {
+        Ok(("fn formula(n: f32) -> f32 { return select(1.0, 1.0 / n, n > 1.0); }\n".into(), vec!["@0".into()]))
+    })?;
+    Ok(counts)
+}

@@ -1,0 +1,181 @@
+//! Stable sorts of indices, which keep the order of equal ones: slices of up to 4096 in a workgroup each, longer ones by
+//! passes of a radix sort over all. Neither depends on which invocation comes first.
+
+use super::kernel::{Kernel, Operand};
+use super::walk::Walk;
+use crate::core::{DType, Layout, Meta};
+use crate::device::Array;
+use crate::device::gpu::gpu;
+use crate::error::Result;
+
+/// Entries that a workgroup sorts at most: its shared memory.
+const TILE: usize = 4096;
+/// Numbers of a tile of `sort_scan.wgsl`.
+const SCANNED: usize = 4096;
+const GROUP: usize = 256;
+/// Invocations that sort a tile: few, since barriers are dear in software.
+const SORTERS: usize = 128;
+/// Invocations of a group where each does a long piece of work alone.
+const LONE: usize = 64;
+
+static IN_TILE: &str = include_str!("../../shaders/sort_tile.wgsl");
+static KEYS: &str = include_str!("../../shaders/sort_keys.wgsl");
+static COUNT: &str = include_str!("../../shaders/sort_count.wgsl");
+static SCAN: &str = include_str!("../../shaders/sort_scan.wgsl");
+static CARRY: &str = include_str!("../../shaders/sort_carry.wgsl");
+static MOVE: &str = include_str!("../../shaders/sort_move.wgsl");
+
+/// Slices of int64 indices below `size`, to be sorted each for itself.
+pub struct Slices<'a> {
+    pub op: &'a str,
+    pub index: &'a Array,
+    /// Indices of a slice, and their stride.
+    pub length: usize,
+    pub stride: isize,
+    pub size: usize,
+    /// From slice to slice; its only operand is the index.
+    pub walk: Walk,
+}
+
+/// The entries of each slice in the order of their indices.
+pub enum Sorted {
+    /// `index << bits | place in the slice`.
+    Packed(Array, u32),
+    /// `slice * size + index`, and `slice * length + place`.
+    Split(Array, Array),
+}
+
+/// Fresh unsigned numbers, which kernels see as int32.
+fn fresh(like: &Array, n: usize) -> Result<Array> {
+    Array::empty(Meta::new(Layout::contiguous([n][..].into()), DType::I32, like.device))
+}
+
+impl Slices<'_> {
+    pub fn sorted(&self) -> Result<Sorted> {
+        let bits = self.length.next_power_of_two().ilog2();
+        // Padding must be larger than all entries.
+        if self.length <= TILE && (self.size as u64) << bits <= u64::from(u32::MAX) {
+            return Ok(Sorted::Packed(self.in_tiles(bits)?, bits));
+        }
+        let (keys, places) = self.by_radix()?;
+        Ok(Sorted::Split(keys, places))
+    }
+
+    fn in_tiles(&self, bits: u32) -> Result<Array> {
+        let g = gpu(self.op)?;
+        let slices = self.walk.numel();
+        let out = fresh(self.index, slices * self.length)?;
+        let per = (1024 >> bits).clamp(1, slices);
+        let from = Operand::of(self.index);
+        let mut words = vec![slices as u32, per as u32, self.length as u32, bits, self.size as u32, from.first(g)];
+        words.push(self.stride as u32);
+        words.extend(self.walk.words());
+        let kernel = Kernel {
+            op: self.op,
+            id: IN_TILE.as_ptr().addr(),
+            variant: self.walk.ndim() as u64,
+            consts: &[],
+            reads: &[from],
+            writes: &[Operand::of(&out)],
+            body: &|| Ok(self.walk.text("walk", 9) + IN_TILE),
+        };
+        kernel.run_linear(slices.div_ceil(per) * SORTERS, SORTERS, &words, &[])?;
+        Ok(out)
+    }
+
+    fn by_radix(&self) -> Result<(Array, Array)> {
+        let g = gpu(self.op)?;
+        let slices = self.walk.numel();
+        let n = slices * self.length;
+        let keys = fresh(self.index, n)?;
+        let from = Operand::of(self.index);
+        let mut words = vec![self.length as u32, self.size as u32, from.first(g), self.stride as u32];
+        words.extend(self.walk.words());
+        let kernel = Kernel {
+            op: self.op,
+            id: KEYS.as_ptr().addr(),
+            variant: self.walk.ndim() as u64,
+            consts: &[],
+            reads: &[from],
+            writes: &[Operand::of(&keys)],
+            body: &|| Ok(self.walk.text("walk", 6) + KEYS),
+        };
+        kernel.run_linear(n, GROUP, &words, &[])?;
+        radix(self.op, keys, (slices * self.size) as u64)
+    }
+}
+
+/// Keys below `limit` in order, and the place that each had.
+fn radix(op: &str, mut keys: Array, limit: u64) -> Result<(Array, Array)> {
+    let n = keys.numel();
+    let bits = (u64::BITS - limit.saturating_sub(1).leading_zeros()).max(1);
+    let passes = bits.div_ceil(8);
+    // A chunk has as many keys as there are digits, so that there are about as many counts as keys.
+    let digit = bits.div_ceil(passes).max(5);
+    let chunks = n.div_ceil(1 << digit);
+    let mut places: Option<Array> = None;
+    for pass in 0..passes {
+        let counts = fresh(&keys, chunks << digit)?;
+        let (moved, origins) = (fresh(&keys, n)?, fresh(&keys, n)?);
+        let words = [n as u32, digit, pass * digit];
+        let counter = Operand::of(&counts);
+        let kernel = Kernel {
+            op,
+            id: COUNT.as_ptr().addr(),
+            variant: 0,
+            consts: &[],
+            reads: &[counter.over(), Operand::of(&keys)],
+            writes: &[counter],
+            body: &|| Ok(COUNT.into()),
+        };
+        kernel.run_linear(chunks, LONE, &words, &[])?;
+        scan(op, &counts)?;
+        let mut reads = vec![counter.over(), Operand::of(&keys)];
+        reads.extend(places.as_ref().map(Operand::of));
+        let origin = if places.is_some() { "load2(i)" } else { "bitcast<i32>(i)" };
+        let kernel = Kernel {
+            op,
+            id: MOVE.as_ptr().addr(),
+            variant: 0,
+            consts: &[],
+            reads: &reads,
+            writes: &[counter, Operand::of(&moved), Operand::of(&origins)],
+            body: &|| Ok(format!("fn origin(i: u32) -> i32 {{ return {origin}; }}\n{MOVE}")),
+        };
+        kernel.run_linear(chunks, LONE, &words, &[])?;
+        (keys, places) = (moved, Some(origins));
+    }
+    let places = places.ok_or_else(|| crate::err!(Runtime, "internal error: a sort without passes"))?;
+    Ok((keys, places))
+}
+
+/// Each number replaced by the sum of those before it.
+fn scan(op: &str, x: &Array) -> Result<()> {
+    let tiles = x.numel().div_ceil(SCANNED);
+    let sums = fresh(x, tiles)?;
+    let own = Operand::of(x);
+    let kernel = Kernel {
+        op,
+        id: SCAN.as_ptr().addr(),
+        variant: 0,
+        consts: &[],
+        reads: &[own.over()],
+        writes: &[own, Operand::of(&sums)],
+        body: &|| Ok(SCAN.into()),
+    };
+    kernel.run_linear(tiles * LONE, LONE, &[x.numel() as u32, tiles as u32], &[])?;
+    if tiles == 1 {
+        return Ok(());
+    }
+    scan(op, &sums)?;
+    let kernel = Kernel {
+        op,
+        id: CARRY.as_ptr().addr(),
+        variant: 0,
+        consts: &[],
+        reads: &[own.over(), Operand::of(&sums)],
+        writes: &[own],
+        body: &|| Ok(CARRY.into()),
+    };
+    kernel.run_linear(x.numel(), GROUP, &[], &[])
+}
