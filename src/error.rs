@@ -50,6 +50,18 @@ impl Error {
         Box::new(Error { kind: Kind::Foreign, message: String::new(), hint: None, foreign: Some(exception) })
     }
 
+    /// Says which op asked for memory; memory itself calls that `allocate`.
+    #[cold]
+    #[must_use]
+    pub fn asked_by(mut self: Box<Error>, op: &str) -> Box<Error> {
+        if let Some(rest) = self.message.strip_prefix("allocate: ") {
+            self.message = format!("{op}: {rest}");
+        } else if self.kind == Kind::OutOfMemory {
+            self.message = format!("{op}: {}", self.message);
+        }
+        self
+    }
+
     /// Adds the line that says what would probably work.
     #[must_use]
     pub fn hint(mut self: Box<Error>, hint: impl Into<String>) -> Box<Error> {

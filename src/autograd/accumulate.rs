@@ -3,10 +3,9 @@
 use crate::bail;
 use crate::core::Meta;
 use crate::core::shape::list;
-use crate::cpu;
 use crate::device::Array;
 use crate::error::Result;
-use crate::tensor::{Tensor, mode};
+use crate::tensor::{Tensor, data, mode};
 
 /// The sum of what has arrived and what arrives. Written over the former where nobody else can see it.
 pub fn sum(have: Tensor, more: &Tensor) -> Result<Tensor> {
@@ -63,6 +62,6 @@ fn own(leaf: &Tensor, g: Tensor) -> Result<Tensor> {
         wanted = crate::core::Layout::contiguous(layout.shape.clone());
     }
     let fresh = Array::empty(Meta::new(wanted, g.dtype(), g.device()))?;
-    cpu::copy::copy(g.array(), &fresh)?;
+    data::copy(g.array(), &fresh)?;
     Ok(Tensor::new(fresh))
 }

@@ -13,16 +13,15 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use super::accumulate::{into_grad, sum};
 use crate::bail;
 use crate::core::shape::list;
-use crate::core::{Element, Layout, Meta};
+use crate::core::{Layout, Meta, Number};
 use crate::device::Array;
-use crate::dispatch;
 use crate::err;
 use crate::error::Result;
 use crate::tensor::handle::Extra;
 use crate::tensor::mode::GradGuard;
 use crate::tensor::node::{Hook, Scratch};
 use crate::tensor::op::{Context, Cotangents};
-use crate::tensor::{Edge, Node, Tensor};
+use crate::tensor::{Edge, Node, Tensor, data};
 
 /// Adds d(roots)/d(leaf) to `.grad` of every leaf, or of `inputs` only.
 ///
@@ -476,10 +475,15 @@ fn seed(i: usize, root: &Tensor, g: Option<&Tensor>) -> Result<Tensor> {
                 list(root.shape())
             );
         }
-        if g.dtype() != root.dtype() {
-            return g.to_dtype(root.dtype());
+        if g.device() != root.device() && g.ndim() > 0 {
+            bail!(
+                Runtime,
+                "grad_output[{i}] is on {} and output[{i}] on {}: a gradient lives where its tensor does",
+                g.device(),
+                root.device()
+            );
         }
-        return Ok(g.clone());
+        return g.to_device(root.device())?.to_dtype(root.dtype());
     }
     if root.numel() != 1 {
         return Err(err!(Runtime, "grad can be implicitly created only for scalar outputs").hint(format!(
@@ -488,10 +492,7 @@ fn seed(i: usize, root: &Tensor, g: Option<&Tensor>) -> Result<Tensor> {
         )));
     }
     let ones = Array::empty(Meta::new(Layout::contiguous(root.layout().shape.clone()), root.dtype(), root.device()))?;
-    dispatch!(root.dtype(), T => {
-        // SAFETY: one element, freshly allocated.
-        unsafe { ones.ptr::<T>().write(T::from_i64(1)) }
-    });
+    data::fill(&ones, Number::Int(1))?;
     Ok(Tensor::new(ones))
 }
 

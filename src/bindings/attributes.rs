@@ -143,6 +143,7 @@ pub static ATTRIBUTES: &[Attribute] = &[
     read(c"is_cpu", "_bool", c"Whether the elements are in main memory.", |t, _| {
         truth(t.device().kind == crate::core::DeviceKind::Cpu)
     }),
+    read(c"is_gpu", "_bool", c"Whether the elements are on the GPU.", |t, _| truth(t.device().is_gpu())),
     read(c"is_cuda", "_bool", c"False: there is no CUDA here.", |_, _| truth(false)),
     read(c"is_mps", "_bool", c"False.", |_, _| truth(false)),
     read(c"is_meta", "_bool", c"False.", |_, _| truth(false)),
@@ -323,7 +324,7 @@ unsafe extern "C" fn is_true(o: P) -> c_int {
         // SAFETY: a slot argument.
         let t = unsafe { this(o)? };
         match t.numel() {
-            1 => answer = !item(t.array()).is_zero() as c_int,
+            1 => answer = !item(t)?.is_zero() as c_int,
             0 => bail!(Runtime, "Boolean value of Tensor with no values is ambiguous"),
             _ => {
                 return Err(err!(Runtime, "Boolean value of Tensor with more than one value is ambiguous")
@@ -340,7 +341,7 @@ fn only(t: &Tensor) -> Result<Number> {
     if t.numel() != 1 {
         bail!(Value, "only one element tensors can be converted to Python scalars");
     }
-    Ok(item(t.array()))
+    item(t)
 }
 
 unsafe extern "C" fn to_int(o: P) -> P {
@@ -371,7 +372,7 @@ unsafe extern "C" fn to_index(o: P) -> P {
             bail!(Type, "only integer tensors of a single element can be converted to an index");
         }
         // SAFETY: the GIL is held.
-        checked(unsafe { ffi::PyLong_FromLongLong(item(t.array()).to_i64()) }).map(Some)
+        checked(unsafe { ffi::PyLong_FromLongLong(item(t)?.to_i64()) }).map(Some)
     })
 }
 

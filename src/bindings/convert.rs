@@ -88,7 +88,7 @@ fn long(o: P) -> Result<i64> {
 
 /// The value of a 0-d tensor that nobody differentiates, as PyTorch lets it stand for a number.
 fn zero_d(t: &Tensor) -> Option<Number> {
-    (t.ndim() == 0 && !t.requires_grad()).then(|| super::data::item(t.array()))
+    if t.ndim() == 0 && !t.requires_grad() { super::data::item(t).ok() } else { None }
 }
 
 /// An int: Python's, NumPy's, or a 0-d integer tensor. None where `o` is something else.

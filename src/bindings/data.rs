@@ -103,7 +103,7 @@ pub static ROWS: &[Native] = &[
         aliases: &[],
         doc: "A tensor with a copy of `data` and, unless told otherwise, the dtype and device of `self`.",
         call: |a, _| {
-            let device = device(a, 3)?;
+            let device = if a.given(3) { device(a, 3)? } else { a.t(0)?.device() };
             let dtype = a.opt_dtype(2).unwrap_or(a.t(0)?.dtype());
             finish(from_data(object(a, 1)?, Some(dtype), device, true)?, a.flag(4))
         },
@@ -118,7 +118,7 @@ pub static ROWS: &[Native] = &[
                 return Err(err!(Runtime, "a Tensor with {} elements cannot be converted to Scalar", t.numel())
                     .hint("use tolist(), or index one element first"));
             }
-            checked(number(item(t.array())))
+            checked(number(item(t)?))
         },
     },
     Native {
@@ -126,7 +126,7 @@ pub static ROWS: &[Native] = &[
         aliases: &[],
         doc: "The elements as nested lists of Python numbers; a number for a 0-d tensor.",
         call: |a, _| {
-            let x = a.t(0)?.array();
+            let x = &a.t(0)?.on_cpu()?;
             to_list(x, 0, x.layout.offset)
         },
     },
@@ -141,7 +141,7 @@ fn object(a: &Args, i: usize) -> Result<P> {
 fn device(a: &Args, i: usize) -> Result<Device> {
     let device = a.opt_device(i).unwrap_or(Device::CPU);
     device.require("tensor")?;
-    Ok(device)
+    Ok(device.plain())
 }
 
 fn finish(t: Tensor, requires_grad: bool) -> Result<P> {
@@ -154,8 +154,12 @@ fn finish(t: Tensor, requires_grad: bool) -> Result<P> {
     checked(wrap(t))
 }
 
-/// The first element.
-pub fn item(x: &Array) -> Number {
+/// The only element, wherever it is.
+pub fn item(t: &Tensor) -> Result<Number> {
+    if t.device().is_gpu() { t.on_cpu().map(|x| first(&x)) } else { Ok(first(t.array())) }
+}
+
+fn first(x: &Array) -> Number {
     // SAFETY: the caller has checked that there is an element.
     dispatch!(x.dtype, T => unsafe { element(x.ptr::<T>().read(), x.dtype) })
 }
@@ -255,7 +259,8 @@ pub fn from_data(data: P, dtype: Option<DType>, device: Device, copy: bool) -> R
     if numpy::is_array(data) {
         let shared = numpy::share(data, copy)?;
         return match dtype {
-            Some(d) if d != shared.dtype() => shared.to_dtype(d),
+            Some(d) if d != shared.dtype() => shared.to_dtype(d)?.to_device(device),
+            _ if device != shared.device() => shared.to_device(device),
             _ if copy => shared.cloned(crate::ops::copy::Format::Contiguous),
             _ => Ok(shared),
         };
@@ -271,7 +276,7 @@ pub fn from_data(data: P, dtype: Option<DType>, device: Device, copy: bool) -> R
     reader.wanted = Some(dtype);
     reader.values.reserve(shape.iter().product());
     reader.store(data, &shape, 0)?;
-    let out = Array::empty(Meta::new(Layout::contiguous(shape), dtype, device))?;
+    let out = Array::empty(Meta::new(Layout::contiguous(shape), dtype, Device::CPU))?;
     dispatch!(dtype, T => {
         let p = out.ptr::<T>();
         for (i, v) in reader.values.iter().enumerate() {
@@ -283,7 +288,7 @@ pub fn from_data(data: P, dtype: Option<DType>, device: Device, copy: bool) -> R
             unsafe { p.add(i).write(v) };
         }
     });
-    Ok(Tensor::new(out))
+    Tensor::new(out).to_device(device)
 }
 
 /// Whether `o` is a sequence to go into: list, tuple, range, tensor; never str.
@@ -434,7 +439,7 @@ impl Reader {
             }
             bail!(Value, "only one element tensors can be converted to Python scalars");
         }
-        self.push(item(t.array()))
+        self.push(item(t)?)
     }
 
     fn store_number(&mut self, o: P) -> Result<()> {

@@ -108,7 +108,7 @@ unsafe fn step(o: P) -> Result<Step> {
                 d if d.is_float() => {
                     bail!(Index, "tensors used as indices must be long, int, byte or bool tensors")
                 }
-                _ if t.ndim() == 0 => Ok(Step::At(super::data::item(t.array()).to_i64())),
+                _ if t.ndim() == 0 => Ok(Step::At(super::data::item(t)?.to_i64())),
                 _ => Err(advanced("an integer tensor")),
             };
         }

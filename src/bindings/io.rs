@@ -29,7 +29,7 @@ fn save_safetensors(py: Python<'_>, tensors: &Bound<'_, PyDict>, path: PathBuf) 
         let Some(t) = (unsafe { as_tensor(value.as_ptr()) }) else {
             return Err(PyTypeError::new_err("save: expected a dict from names to tensors"));
         };
-        arrays.push((name.extract::<String>()?, t.array().clone()));
+        arrays.push((name.extract::<String>()?, t.on_cpu().map_err(|e| to_python(py, e))?));
     }
     // The note that PyTorch's readers look for.
     let text = HashMap::from([("format".to_string(), "pt".to_string())]);

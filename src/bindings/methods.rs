@@ -11,13 +11,13 @@ use super::errors::{OrForeign, P, checked, to_python};
 use super::native::Native;
 use super::object::{as_tensor, tensor_type, wrap, wrap_as};
 use super::{size, types};
+use crate::bail;
 use crate::core::shape::normalize_dim;
 use crate::core::{DType, Device, Layout, Meta, Number, Shape};
 use crate::device::Array;
 use crate::error::Result;
 use crate::ops::copy::Format;
-use crate::tensor::{Args, Operand, Tensor};
-use crate::{bail, cpu};
+use crate::tensor::{Args, Operand, Tensor, data};
 
 fn int(n: usize) -> Result<P> {
     checked(number(Number::Int(n as i64)))
@@ -92,9 +92,11 @@ pub static ROWS: &[Native] = &[
     ),
     native!("method.data_ptr(Tensor self) -> int", "The address of the first element.", |a, _| {
         let t = a.t(0)?;
-        int(if t.numel() == 0 { 0 } else { t.array().bytes_ptr() as usize })
+        int(if t.numel() == 0 || t.device().is_gpu() { 0 } else { t.array().bytes_ptr() as usize })
     }),
-    native!("method.get_device(Tensor self) -> int", "-1 for main memory.", |_, _| checked(number(Number::Int(-1)))),
+    native!("method.get_device(Tensor self) -> int", "The number of the GPU, -1 for main memory.", |a, _| {
+        checked(number(Number::Int(if a.t(0)?.device().is_gpu() { 0 } else { -1 })))
+    }),
     Native {
         schema: &["method.is_contiguous(Tensor self, *, memory_format? memory_format=None) -> bool"],
         aliases: &[],
@@ -163,7 +165,7 @@ pub static ROWS: &[Native] = &[
                 let py = Python::assume_attached();
                 let spec = pyo3::types::PyString::new(py, a.opt_str(1).unwrap_or_default());
                 if t.ndim() == 0 && ffi::Py_TYPE(this) == tensor_type() {
-                    let value = checked(number(super::data::item(t.array())))?;
+                    let value = checked(number(super::data::item(t)?))?;
                     let text = ffi::PyObject_Format(value, spec.as_ptr());
                     ffi::Py_DECREF(value);
                     return checked(text);
@@ -185,7 +187,7 @@ pub static ROWS: &[Native] = &[
                 bail!(Value, "only one element tensors can be converted to Python scalars");
             }
             // SAFETY: the GIL is held.
-            checked(unsafe { ffi::PyComplex_FromDoubles(super::data::item(t.array()).to_f64(), 0.0) })
+            checked(unsafe { ffi::PyComplex_FromDoubles(super::data::item(t)?.to_f64(), 0.0) })
         },
     },
     Native {
@@ -378,10 +380,10 @@ fn deep_copy(a: &Args, this: P) -> Result<P> {
 /// The elements in C order, in memory that may be the tensor's own.
 fn flat_bytes(t: &Tensor) -> Result<Array> {
     if t.is_contiguous() {
-        return Ok(t.array().clone());
+        return t.on_cpu();
     }
-    let flat = Array::empty(Meta::new(Layout::contiguous(t.shape().into()), t.dtype(), t.device()))?;
-    cpu::copy::copy(t.array(), &flat)?;
+    let flat = Array::empty(Meta::new(Layout::contiguous(t.shape().into()), t.dtype(), Device::CPU))?;
+    data::copy(t.array(), &flat)?;
     Ok(flat)
 }
 
@@ -401,7 +403,8 @@ fn reduce(a: &Args, this: P) -> Result<P> {
         let dtype = this.getattr("dtype")?;
         let shape = PyTuple::new(py, t.shape())?;
         let class = this.get_type();
-        let args = (class, bytes, dtype, shape, t.requires_grad());
+        let device = if t.device().is_gpu() { Some(this.getattr("device")?) } else { None };
+        let args = (class, bytes, dtype, shape, t.requires_grad(), device);
         let dict = this.getattr("__dict__")?.cast_into::<PyDict>()?;
         let out = if dict.is_empty() {
             (rebuild, args).into_pyobject(py)?
@@ -413,14 +416,16 @@ fn reduce(a: &Args, this: P) -> Result<P> {
     run().or_foreign()
 }
 
-/// The inverse of pickling.
+/// The inverse of pickling. What lived on the GPU goes back there.
 #[pyfunction]
+#[pyo3(signature = (cls, bytes, dtype, shape, requires_grad, device = None))]
 pub fn _rebuild_tensor<'py>(
     cls: &Bound<'py, PyType>,
     bytes: &Bound<'py, PyBytes>,
     dtype: &Bound<'py, types::DType>,
     shape: Vec<usize>,
     requires_grad: bool,
+    device: Option<&Bound<'py, types::Device>>,
 ) -> PyResult<Bound<'py, PyAny>> {
     let py = cls.py();
     let made = || -> Result<P> {
@@ -433,7 +438,7 @@ pub fn _rebuild_tensor<'py>(
         }
         // SAFETY: both have that many bytes, and the array is fresh.
         unsafe { std::ptr::copy_nonoverlapping(data.as_ptr(), out.bytes_ptr(), wanted) };
-        let t = Tensor::new(out);
+        let t = Tensor::new(out).to_device(device.map_or(Device::CPU, |d| d.get().0.plain()))?;
         if requires_grad {
             t.set_requires_grad(true)?;
         }

@@ -11,6 +11,7 @@ mod entry;
 mod errors;
 mod functions;
 mod gil;
+mod gpu;
 mod hooks;
 mod index;
 mod install;
@@ -77,6 +78,7 @@ pub fn init(m: &Bound<'_, PyModule>) -> PyResult<()> {
     tensor.setattr("_make_subclass", static_method)?;
     m.add_function(wrap_pyfunction!(methods::_rebuild_tensor, m)?)?;
     m.add_function(wrap_pyfunction!(_describe, m)?)?;
+    gpu::add(m)?;
     m.add("io", io::module(py)?)?;
     m.add("optim", optim::module(py)?)?;
     m.add("RemovableHandle", py.get_type::<autograd::RemovableHandle>())?;

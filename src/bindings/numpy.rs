@@ -244,6 +244,12 @@ fn to_array(t: &Tensor, this: P) -> Result<P> {
     if t.dtype() == DType::BF16 {
         bail!(Type, "Got unsupported ScalarType BFloat16");
     }
+    if t.device().is_gpu() {
+        return Err(err!(
+            Type,
+            "can't convert gpu device type tensor to numpy. Use Tensor.cpu() to copy the tensor to host memory first."
+        ));
+    }
     // SAFETY: the GIL is held; `this` is the tensor's object.
     unsafe {
         let py = Python::assume_attached();

@@ -213,9 +213,9 @@ impl Generator {
         let Some(t) = t.filter(|t| t.dtype() == core::DType::U8) else {
             return Err(PyTypeError::new_err("expected a torch.ByteTensor, but got another type"));
         };
-        let meta = Meta::new(Layout::contiguous(t.shape().into()), t.dtype(), t.device());
+        let meta = Meta::new(Layout::contiguous(t.shape().into()), t.dtype(), core::Device::CPU);
         let bytes = Array::empty(meta).and_then(|flat| {
-            crate::cpu::copy::copy(t.array(), &flat)?;
+            crate::tensor::data::copy(t.array(), &flat)?;
             Ok(flat.to_vec::<u8>())
         });
         let bytes = bytes.map_err(|e| to_python(py, e))?;

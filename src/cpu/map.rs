@@ -17,7 +17,7 @@ use super::convert::{Mover, Piece, element_bits, mover};
 use super::strided::{Raw, Walk};
 use super::threads;
 use crate::core::{DType, Element, Number, Strides};
-use crate::device::Array;
+use crate::device::{Array, Value};
 use crate::dispatch;
 use crate::expr::MAX_INPUTS;
 
@@ -29,14 +29,6 @@ pub const fn lane(dtype: DType) -> DType {
         DType::F64 => DType::F64,
         DType::Bool | DType::U8 | DType::I32 | DType::I64 => DType::I64,
     }
-}
-
-#[derive(Clone, Copy)]
-pub enum Operand<'a> {
-    Array(&'a Array),
-    Number(Number),
-    /// The formula names it, but does not need it.
-    Unused,
 }
 
 #[derive(Clone, Copy)]
@@ -134,21 +126,21 @@ impl Call<'_> {
     }
 
     /// Fills `n` lanes at `to` with one number or one element.
-    unsafe fn fill(&self, k: usize, x: Operand, to: *mut u8, n: usize) {
+    unsafe fn fill(&self, k: usize, x: Value, to: *mut u8, n: usize) {
         let expects = self.expects(k);
         let one = Piece { rows: 1, cols: 1, from: [0, 1], to: [0, 1] };
         let mut bits = [0u8; 8];
         // SAFETY: `to` has room for n lanes, says the caller; the array has an element.
         unsafe {
             match x {
-                Operand::Number(v) => bits = element_bits(v, expects),
-                Operand::Array(a) => {
+                Value::Number(v) => bits = element_bits(v, expects),
+                Value::Array(a) => {
                     mover(a.dtype, expects)(a.bytes_ptr(), bits.as_mut_ptr(), one);
                     if self.narrows(k, a.dtype) {
                         self.narrow(bits.as_mut_ptr(), 1);
                     }
                 }
-                Operand::Unused => {}
+                Value::Unused => {}
             }
             repeat(bits, expects.size(), to, n);
         }
@@ -183,7 +175,7 @@ unsafe fn repeat(bits: [u8; 8], size: usize, to: *mut u8, n: usize) {
 
 /// Computes `out` from `x`, which broadcast to its shape.
 #[inline]
-pub fn run(call: &Call, x: &[Operand], out: &Array) {
+pub fn run(call: &Call, x: &[Value], out: &Array) {
     let n = out.numel();
     if n == 0 {
         return;
@@ -216,7 +208,7 @@ pub fn any_zero(a: &Array) -> bool {
 /// A call all of whose operands are contiguous lanes or one value.
 struct Flat<'a> {
     call: &'a Call<'a>,
-    x: &'a [Operand<'a>],
+    x: &'a [Value<'a>],
     n: usize,
     pointers: Shared,
     /// Bytes per element of each pointer, 0 for a constant.
@@ -231,7 +223,7 @@ struct Flat<'a> {
 
 impl<'a> Flat<'a> {
     #[inline(always)]
-    fn new(call: &'a Call, x: &'a [Operand], out: &Array, n: usize) -> Option<Flat<'a>> {
+    fn new(call: &'a Call, x: &'a [Value], out: &Array, n: usize) -> Option<Flat<'a>> {
         let (start, bytes) = (out.bytes_ptr(), n * out.dtype.size());
         let mut f = Flat {
             call,
@@ -247,7 +239,7 @@ impl<'a> Flat<'a> {
         let (mut first, mut unused) = (false, false);
         for (k, operand) in x.iter().enumerate() {
             match operand {
-                Operand::Array(a) if a.numel() == n && a.dtype == call.expects(k) && a.is_contiguous() => {
+                Value::Array(a) if a.numel() == n && a.dtype == call.expects(k) && a.is_contiguous() => {
                     if call.narrows(k, a.dtype) {
                         return None;
                     }
@@ -260,10 +252,10 @@ impl<'a> Flat<'a> {
                     f.pointers.0[k] = p;
                     f.sizes[k] = size as u8;
                 }
-                Operand::Array(a) if a.numel() == 1 => f.constants |= 1 << k,
-                Operand::Number(_) => f.constants |= 1 << k,
-                Operand::Unused => unused = true,
-                Operand::Array(_) => return None,
+                Value::Array(a) if a.numel() == 1 => f.constants |= 1 << k,
+                Value::Number(_) => f.constants |= 1 << k,
+                Value::Unused => unused = true,
+                Value::Array(_) => return None,
             }
         }
         if first {
@@ -278,7 +270,7 @@ impl<'a> Flat<'a> {
         // What the formula does not need is still an address of lanes.
         if let Some(lanes) = (0..x.len()).find(|&k| f.sizes[k] as usize == lane(call.compute).size()) {
             for (k, operand) in x.iter().enumerate() {
-                if matches!(operand, Operand::Unused) {
+                if matches!(operand, Value::Unused) {
                     f.pointers.0[k] = f.pointers.0[lanes];
                     f.sizes[k] = f.sizes[lanes];
                 }
@@ -390,7 +382,7 @@ const K: usize = MAX_INPUTS + 1;
 
 /// Any strides, any dtypes.
 #[inline(never)]
-fn general(call: &Call, x: &[Operand], out: &Array) {
+fn general(call: &Call, x: &[Value], out: &Array) {
     let x = &x[..x.len().min(MAX_INPUTS)];
     let count = x.len() + 1;
     let shape = out.shape();
@@ -398,16 +390,16 @@ fn general(call: &Call, x: &[Operand], out: &Array) {
     let mut strides: [Strides; K] = std::array::from_fn(|_| Strides::new());
     for (k, operand) in x.iter().enumerate() {
         strides[k] = match operand {
-            Operand::Array(a) => a.layout.broadcast_to(shape).strides,
+            Value::Array(a) => a.layout.broadcast_to(shape).strides,
             _ => zero(),
         };
     }
     strides[x.len()] = out.layout.strides.clone();
     let grid = Grid::<K>::new(shape, &strides[..count], TILE);
-    let shares = x.iter().any(|o| matches!(o, Operand::Array(a) if a.storage.same(&out.storage)));
+    let shares = x.iter().any(|o| matches!(o, Value::Array(a) if a.storage.same(&out.storage)));
     let mut pointers = [out.bytes_ptr().cast_const(); MAX_INPUTS];
     for (k, operand) in x.iter().enumerate() {
-        if let Operand::Array(a) = operand {
+        if let Value::Array(a) = operand {
             pointers[k] = a.bytes_ptr();
         }
     }
@@ -423,7 +415,7 @@ fn general(call: &Call, x: &[Operand], out: &Array) {
 
 struct Tiled<'a> {
     call: &'a Call<'a>,
-    x: &'a [Operand<'a>],
+    x: &'a [Value<'a>],
     grid: &'a Grid<K>,
     out: &'a Array,
     to: Raw<u8>,
@@ -453,7 +445,7 @@ impl Tiled<'_> {
         // places lie inside the layouts of the operands; so to the end.
         unsafe {
             for (k, &operand) in self.x.iter().enumerate() {
-                if matches!(operand, Operand::Unused) {
+                if matches!(operand, Value::Unused) {
                     std::ptr::write_bytes(tiles[k].as_mut_ptr(), 0, 1);
                 } else if self.grid.is_constant(k) {
                     call.fill(k, operand, tiles[k].as_mut_ptr().cast(), len);
@@ -464,7 +456,7 @@ impl Tiled<'_> {
                 fixed |= 1 << k;
             }
             let movers: [_; MAX_INPUTS] = std::array::from_fn(|k| match self.x.get(k) {
-                Some(Operand::Array(a)) if fixed >> k & 1 == 0 => Some(Moved {
+                Some(Value::Array(a)) if fixed >> k & 1 == 0 => Some(Moved {
                     size: a.dtype.size() as isize,
                     as_it_is: a.dtype == call.expects(k) && !call.narrows(k, a.dtype),
                     narrows: call.narrows(k, a.dtype),

@@ -1,12 +1,11 @@
-//! Casts between dtypes (and, one day, devices): to, float, long, type_as ... The gradient is cast back.
+//! Casts between dtypes and devices: to, float, long, type_as ... The gradient is cast back.
 
 use super::copy::Format;
 use crate::core::{DType, Device, Meta};
-use crate::cpu;
 use crate::device::Array;
 use crate::error::Result;
 use crate::tensor::def::Twins;
-use crate::tensor::{Context, Cotangents, Grads, Op, OpDef, Outs, Tensor, apply};
+use crate::tensor::{Context, Cotangents, Grads, Op, OpDef, Outs, Tensor, apply, data};
 
 /// The rows of this family.
 pub const ROWS: &[&OpDef] = &[&TO, &TYPE, &TYPE_AS, &CPU, &FLOAT, &DOUBLE, &HALF, &BFLOAT16, &INT, &LONG, &BYTE, &BOOL];
@@ -62,9 +61,9 @@ pub const TYPE: OpDef = OpDef {
 pub const TYPE_AS: OpDef = OpDef {
     schema: &["method.type_as(Tensor self, Tensor other) -> Tensor"],
     aliases: &[],
-    doc: "`self.to(other.dtype)`.",
+    doc: "`self` with the dtype and device of `other`.",
     twins: Twins::NONE,
-    call: |a| to(a.t(0)?, None, a.t(1)?.dtype(), false, None),
+    call: |a| to(a.t(0)?, Some(a.t(1)?.device()), a.t(1)?.dtype(), false, None),
     samples: &["u(2, 3), u(1).double()", "u(2, 3), ix(1, n=2)"],
 };
 
@@ -109,6 +108,11 @@ fn to(x: &Tensor, device: Option<Device>, dtype: DType, copy: bool, format: Opti
     if let Some(device) = device {
         device.require("to")?;
     }
+    let device = device.map_or(x.device(), Device::plain);
+    if device != x.device() {
+        let format = format.unwrap_or(Format::Preserve);
+        return Outs::one(apply(Cast::new(x, device, dtype, format), &[x]));
+    }
     if dtype == x.dtype() && !copy && format.is_none_or(|f| f == Format::Preserve) {
         return Ok(x.clone().into());
     }
@@ -116,7 +120,7 @@ fn to(x: &Tensor, device: Option<Device>, dtype: DType, copy: bool, format: Opti
     if dtype == x.dtype() && !copy && format.layout(x.layout())?.strides == x.layout().strides {
         return Ok(x.clone().into());
     }
-    Outs::one(apply(Cast { dtype, from: x.dtype(), format }, &[x]))
+    Outs::one(apply(Cast::new(x, device, dtype, format), &[x]))
 }
 
 impl Tensor {
@@ -126,14 +130,29 @@ impl Tensor {
         if self.dtype() == dtype {
             return Ok(self.clone());
         }
-        apply(Cast { dtype, from: self.dtype(), format: Format::Preserve }, &[self])
+        apply(Cast::new(self, self.device(), dtype, Format::Preserve), &[self])
+    }
+
+    /// This tensor on `device`; itself where it is there.
+    pub fn to_device(&self, device: Device) -> Result<Tensor> {
+        if self.device() == device {
+            return Ok(self.clone());
+        }
+        apply(Cast::new(self, device, self.dtype(), Format::Preserve), &[self])
     }
 }
 
 struct Cast {
+    device: Device,
     dtype: DType,
-    from: DType,
+    from: (Device, DType),
     format: Format,
+}
+
+impl Cast {
+    fn new(x: &Tensor, device: Device, dtype: DType, format: Format) -> Cast {
+        Cast { device, dtype, from: (x.device(), x.dtype()), format }
+    }
 }
 
 impl Op for Cast {
@@ -141,12 +160,21 @@ impl Op for Cast {
         "to_copy"
     }
     fn infer(&self, x: &[&Meta]) -> Result<Meta> {
-        Ok(Meta::new(self.format.layout(&x[0].layout)?, self.dtype, x[0].device))
+        Ok(Meta::new(self.format.layout(&x[0].layout)?, self.dtype, self.device))
     }
     fn cpu(&self, x: &[&Array], out: &[Array]) -> Result<()> {
-        cpu::copy::copy(x[0], &out[0])
+        data::copy(x[0], &out[0])
+    }
+    fn everywhere(&self) -> bool {
+        true
+    }
+    fn cost(&self, x: &[&Array], out: &[Array]) -> usize {
+        data::copy_cost(x, &out[0])
+    }
+    fn crosses_devices(&self) -> bool {
+        true
     }
     fn vjp(&self, _: &Context, g: &Cotangents) -> Result<Grads> {
-        Grads::one(g.one()?.to_dtype(self.from)?)
+        Grads::one(g.one()?.to_dtype(self.from.1)?.to_device(self.from.0)?)
     }
 }

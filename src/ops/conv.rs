@@ -7,6 +7,7 @@ use crate::cpu;
 use crate::cpu::conv::Window;
 use crate::device::Array;
 use crate::error::Result;
+use crate::gpu;
 use crate::tensor::def::Twins;
 use crate::tensor::{Args, Context, Cotangents, Grads, Mask, Op, OpDef, Outs, Saves, Tensor, apply};
 use crate::{bail, err};
@@ -231,6 +232,11 @@ pub fn in_order(out: &Array, f: impl FnOnce(&Array) -> Result<()>) -> Result<()>
     cpu::copy::copy(&dense, out)
 }
 
+/// The window as kernels of the GPU know it: the two floors do not import each other.
+fn on_gpu(w: Window) -> gpu::conv::Window {
+    gpu::conv::Window { stride: w.stride, pad: w.pad, dilation: w.dilation, groups: w.groups }
+}
+
 fn four(shape: &[usize]) -> Result<[usize; 4]> {
     shape.try_into().map_err(|_| err!(Runtime, "internal error: an image of {} dims", shape.len()))
 }
@@ -258,6 +264,9 @@ impl Op for Conv {
     }
     fn cpu(&self, x: &[&Array], out: &[Array]) -> Result<()> {
         in_order(&out[0], |y| cpu::conv::forward(x[0], x[1], x.get(2).copied(), y, self.window))
+    }
+    fn gpu(&self, x: &[&Array], out: &[Array]) -> Result<()> {
+        gpu::conv::forward(self.name(), x[0], x[1], x.get(2).copied(), &out[0], on_gpu(self.window))
     }
     fn saves(&self, needs: Mask) -> Saves {
         let image = if needs.has(1) { Saves::input_at(0) } else { Saves::NONE };
@@ -295,6 +304,9 @@ impl Op for InputGrad {
     fn cpu(&self, x: &[&Array], out: &[Array]) -> Result<()> {
         in_order(&out[0], |y| cpu::conv::input_grad(x[0], x[1], y, self.window))
     }
+    fn gpu(&self, x: &[&Array], out: &[Array]) -> Result<()> {
+        gpu::conv::input_grad(self.name(), x[0], x[1], &out[0], on_gpu(self.window))
+    }
     fn saves(&self, _: Mask) -> Saves {
         Saves::INPUTS
     }
@@ -331,6 +343,9 @@ impl Op for WeightGrad {
     }
     fn cpu(&self, x: &[&Array], out: &[Array]) -> Result<()> {
         cpu::conv::weight_grad(x[0], x[1], &out[0], self.window)
+    }
+    fn gpu(&self, x: &[&Array], out: &[Array]) -> Result<()> {
+        gpu::conv::weight_grad(self.name(), x[0], x[1], &out[0], on_gpu(self.window))
     }
     fn saves(&self, _: Mask) -> Saves {
         Saves::INPUTS

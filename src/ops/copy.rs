@@ -4,12 +4,11 @@
 use crate::core::layout::{elementwise, strides_in_order};
 use crate::core::shape::{broadcast, list};
 use crate::core::{Layout, Meta};
-use crate::cpu;
 use crate::device::Array;
 use crate::error::Result;
 use crate::tensor::apply::apply_inplace;
 use crate::tensor::def::Twins;
-use crate::tensor::{Args, Context, Cotangents, Grads, Op, OpDef, Operand, Outs, Tensor, apply};
+use crate::tensor::{Args, Context, Cotangents, Grads, Op, OpDef, Operand, Outs, Tensor, apply, data};
 use crate::{bail, err};
 
 /// The rows of this family.
@@ -188,7 +187,10 @@ impl Op for Clone_ {
         Ok(Meta::new(self.format.layout(&x[0].layout)?, x[0].dtype, x[0].device))
     }
     fn cpu(&self, x: &[&Array], out: &[Array]) -> Result<()> {
-        cpu::copy::copy(x[0], &out[0])
+        data::copy(x[0], &out[0])
+    }
+    fn everywhere(&self) -> bool {
+        true
     }
     fn vjp(&self, _: &Context, g: &Cotangents) -> Result<Grads> {
         Grads::one(g.one()?.clone())
@@ -221,7 +223,16 @@ impl Op for CopyFrom {
         Ok(x[0].contiguous(shape))
     }
     fn cpu(&self, x: &[&Array], out: &[Array]) -> Result<()> {
-        cpu::copy::copy(&x[1].with_layout(x[1].layout.broadcast_to(out[0].shape())), &out[0])
+        data::copy(&x[1].with_layout(x[1].layout.broadcast_to(out[0].shape())), &out[0])
+    }
+    fn everywhere(&self) -> bool {
+        true
+    }
+    fn cost(&self, x: &[&Array], out: &[Array]) -> usize {
+        data::copy_cost(x, &out[0])
+    }
+    fn crosses_devices(&self) -> bool {
+        true
     }
     fn aliases(&self) -> bool {
         true
@@ -231,7 +242,7 @@ impl Op for CopyFrom {
         Grads::two(
             c,
             || Ok(Tensor::new(Array::zeros(g.meta().contiguous(g.shape().into()))?)),
-            || g.to_dtype(self.src.dtype)?.sum_to(self.src.shape()),
+            || g.to_dtype(self.src.dtype)?.sum_to(self.src.shape())?.to_device(self.src.device),
         )
     }
 }

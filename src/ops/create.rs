@@ -2,14 +2,14 @@
 
 use super::copy::Format;
 use crate::core::shape::list;
-use crate::core::{DType, Device, Element, Layout, Meta, Number, Shape};
+use crate::core::{DType, Device, Layout, Meta, Number, Shape};
 use crate::cpu;
 use crate::device::Array;
 use crate::error::Result;
 use crate::tensor::apply::apply_inplace;
 use crate::tensor::def::Twins;
-use crate::tensor::{Args, Context, Cotangents, Grads, Op, OpDef, Operand, Outs, Tensor, apply, mode};
-use crate::{bail, err};
+use crate::tensor::{Args, Context, Cotangents, Grads, Op, OpDef, Operand, Outs, Tensor, apply, data, mode};
+use crate::{bail, err, gpu};
 
 /// The rows of this family.
 pub const ROWS: &[&OpDef] = &[
@@ -37,12 +37,14 @@ pub const ROWS: &[&OpDef] = &[
 /// position `at` on.
 pub struct Made {
     pub dtype: Option<DType>,
+    device: Option<Device>,
     requires_grad: bool,
 }
 
 impl Made {
     pub fn parse(op: &str, a: &Args, at: usize) -> Result<Made> {
-        if let Some(device) = a.opt_device(at + 2) {
+        let device = a.opt_device(at + 2);
+        if let Some(device) = device {
             device.require(op)?;
         }
         let (given, out) = (a.opt_dtype(at), a.out_dtype());
@@ -56,18 +58,33 @@ impl Made {
                 out.scalar_name()
             );
         }
-        Ok(Made { dtype: given.or(out), requires_grad: a.flag(at + 4) })
+        // What is made for `out=` is made where that is.
+        let device = device.map(Device::plain).or(a.out.first().map(|t| t.device()));
+        Ok(Made { dtype: given.or(out), device, requires_grad: a.flag(at + 4) })
     }
 
     pub fn or(&self, dtype: DType) -> DType {
         self.dtype.unwrap_or(dtype)
     }
 
+    /// For what is made like `x`: on its device, if none is given.
+    #[must_use]
+    pub fn like(mut self, x: &Tensor) -> Made {
+        self.device.get_or_insert(x.device());
+        self
+    }
+
+    pub fn device(&self) -> Device {
+        self.device.unwrap_or(Device::CPU)
+    }
+
     pub fn float(&self) -> DType {
         self.or(mode::default_float())
     }
 
+    /// The finished tensor, where it was asked for; numbers that a device does not make come from the CPU.
     pub fn finish(&self, t: Tensor) -> Result<Outs> {
+        let t = t.to_device(self.device())?;
         if self.requires_grad {
             if !t.dtype().is_float() {
                 bail!(Runtime, "Only Tensors of floating point and complex dtype can require gradients");
@@ -86,32 +103,28 @@ pub fn sizes(size: &[i64]) -> Result<Shape> {
     }
 }
 
-/// A fresh tensor of any content.
+/// A fresh tensor of the CPU, of any content.
 pub fn fresh(op: &str, layout: Layout, dtype: DType) -> Result<Tensor> {
-    Array::empty(Meta::new(layout, dtype, Device::CPU)).map(Tensor::new).map_err(|e| named(op, e))
+    empty(op, layout, dtype, Device::CPU)
 }
 
-fn zeroed(op: &str, layout: Layout, dtype: DType) -> Result<Tensor> {
-    Array::zeros(Meta::new(layout, dtype, Device::CPU)).map(Tensor::new).map_err(|e| named(op, e))
+fn empty(op: &str, layout: Layout, dtype: DType, device: Device) -> Result<Tensor> {
+    Array::empty(Meta::new(layout, dtype, device)).map(Tensor::new).map_err(|e| e.asked_by(op))
 }
 
-fn filled(op: &str, layout: Layout, dtype: DType, value: Number) -> Result<Tensor> {
+fn zeroed(op: &str, layout: Layout, dtype: DType, device: Device) -> Result<Tensor> {
+    Array::zeros(Meta::new(layout, dtype, device)).map(Tensor::new).map_err(|e| e.asked_by(op))
+}
+
+fn filled(op: &str, layout: Layout, dtype: DType, device: Device, value: Number) -> Result<Tensor> {
     check_fits(value, dtype)?;
     if value.is_zero() {
-        return zeroed(op, layout, dtype);
+        return zeroed(op, layout, dtype, device);
     }
-    let t = fresh(op, layout, dtype)?;
-    let array = t.array().clone();
-    mode::unlocked(array.numel(), &mut || cpu::copy::fill(&array, value));
-    Ok(t)
-}
-
-#[cold]
-fn named(op: &str, mut e: Box<crate::error::Error>) -> Box<crate::error::Error> {
-    if e.kind == crate::error::Kind::OutOfMemory {
-        e.message = format!("{op}: {}", e.message);
-    }
-    e
+    let t = empty(op, layout, dtype, device)?;
+    let (array, mut done) = (t.array().clone(), Ok(()));
+    mode::unlocked(array.numel(), &mut || done = data::fill(&array, value));
+    done.map(|()| t)
 }
 
 /// A number that is written into elements must fit them.
@@ -124,7 +137,7 @@ pub fn check_fits(value: Number, dtype: DType) -> Result<()> {
 
 /// A row `name(int[] size, *, ...)`.
 macro_rules! sized {
-    ($row:ident, $name:literal, $doc:literal, |$layout:ident, $dtype:ident| $make:expr) => {
+    ($row:ident, $name:literal, $doc:literal, |$layout:ident, $dtype:ident, $device:ident| $make:expr) => {
         pub const $row: OpDef = OpDef {
             schema: &[concat!(
                 "function.",
@@ -137,15 +150,15 @@ macro_rules! sized {
             twins: Twins::OUT,
             call: |a| {
                 let made = Made::parse($name, a, 1)?;
-                let ($layout, $dtype) = (Layout::contiguous(sizes(a.ints(0)?)?), made.float());
+                let ($layout, $dtype, $device) = (Layout::contiguous(sizes(a.ints(0)?)?), made.float(), made.device());
                 made.finish($make?)
             },
             samples: &["(2, 3)", "2, 3", "()", "(0, 3)", "(2,), dtype=int64", "3, dtype=bool", "(2, -3)"],
         };
     };
 }
-sized!(ZEROS, "zeros", "Zeros.", |layout, dtype| zeroed("zeros", layout, dtype));
-sized!(ONES, "ones", "Ones.", |layout, dtype| filled("ones", layout, dtype, Number::Int(1)));
+sized!(ZEROS, "zeros", "Zeros.", |l, d, on| zeroed("zeros", l, d, on));
+sized!(ONES, "ones", "Ones.", |l, d, on| filled("ones", l, d, on, Number::Int(1)));
 
 pub const EMPTY: OpDef = OpDef {
     schema: &["function.empty(int[] size, *, dtype? dtype=None, layout? layout=None, device? device=None, bool \
@@ -157,7 +170,7 @@ pub const EMPTY: OpDef = OpDef {
         let made = Made::parse("empty", a, 1)?;
         let layout = Layout::contiguous(sizes(a.ints(0)?)?);
         let layout = Format::arg(a, 6)?.map_or(Ok(layout.clone()), |f| f.layout(&layout))?;
-        made.finish(fresh("empty", layout, made.float())?)
+        made.finish(empty("empty", layout, made.float(), made.device())?)
     },
     samples: &["(0, 3)", "(2, -3)"],
 };
@@ -174,7 +187,7 @@ pub const FULL: OpDef = OpDef {
         let made = Made::parse("full", a, 2)?;
         let (value, kind) = number(a, 1)?;
         let layout = Layout::contiguous(sizes(a.ints(0)?)?);
-        made.finish(filled("full", layout, made.or(kind), value)?)
+        made.finish(filled("full", layout, made.or(kind), made.device(), value)?)
     },
     samples: &["(2, 3), 1.5", "(2,), 3", "(2,), True", "(), 2.5", "(2,), 3.7, dtype=int64", "(2,), 300, dtype=uint8"],
 };
@@ -187,22 +200,9 @@ fn number(a: &Args, i: usize) -> Result<(Number, DType)> {
             if t.ndim() != 0 {
                 bail!(Runtime, "expected a number or a 0-dimensional tensor, but got {} dimensions", t.ndim());
             }
-            Ok((scalar(t), t.dtype()))
+            Ok((t.on_cpu()?.element(&[]), t.dtype()))
         }
     }
-}
-
-/// The only element of `t`.
-fn scalar(t: &Tensor) -> Number {
-    let x = t.array();
-    crate::dispatch!(x.dtype, T => {
-        let v = x.to_vec::<T>()[0];
-        match x.dtype {
-            DType::Bool => Number::Bool(v.to_i64() != 0),
-            d if d.is_float() => Number::Float(v.to_f64()),
-            _ => Number::Int(v.to_i64()),
-        }
-    })
 }
 
 pub const ARANGE: OpDef = OpDef {
@@ -225,7 +225,13 @@ pub const ARANGE: OpDef = OpDef {
         let float = [start, end, step].iter().any(|n| matches!(n, Number::Float(_)));
         let dtype = if float { made.float() } else { made.or(DType::I64) };
         let n = range_len(start, end, step, dtype)?;
-        let t = fresh("arange", Layout::contiguous([n][..].into()), dtype)?;
+        let layout = Layout::contiguous([n][..].into());
+        if made.device().is_gpu() && gpu::create::counts(dtype, n, start, step) {
+            let t = empty("arange", layout, dtype, made.device())?;
+            gpu::create::arange(t.array(), start, step)?;
+            return made.finish(t);
+        }
+        let t = fresh("arange", layout, dtype)?;
         let array = t.array().clone();
         mode::unlocked(n, &mut || cpu::create::arange(&array, start, step));
         made.finish(t)
@@ -327,8 +333,13 @@ pub const EYE: OpDef = OpDef {
         if m < 0 {
             bail!(Runtime, "m must be greater or equal to 0, got {m}");
         }
-        let t = fresh("eye", Layout::contiguous([n as usize, m as usize][..].into()), made.float())?;
-        cpu::create::eye(t.array());
+        let layout = Layout::contiguous([n as usize, m as usize][..].into());
+        let t = empty("eye", layout, made.float(), made.device())?;
+        if t.device().is_gpu() {
+            gpu::create::eye(t.array())?;
+        } else {
+            cpu::create::eye(t.array());
+        }
         made.finish(t)
     },
     samples: &["3", "2, 3", "3, 2, dtype=int64", "0", "2, dtype=bool", "-1", "2, -1"],
@@ -336,7 +347,7 @@ pub const EYE: OpDef = OpDef {
 
 /// A row `name_like(Tensor self, *, ...)`.
 macro_rules! like {
-    ($row:ident, $name:literal, $doc:literal, $samples:expr, |$layout:ident, $dtype:ident| $make:expr) => {
+    ($row:ident, $name:literal, $doc:literal, $samples:expr, |$layout:ident, $dtype:ident, $device:ident| $make:expr) => {
         pub const $row: OpDef = OpDef {
             schema: &[concat!(
                 "function.",
@@ -348,9 +359,10 @@ macro_rules! like {
             doc: $doc,
             twins: Twins::NONE,
             call: |a| {
-                let (x, made) = (a.t(0)?, Made::parse($name, a, 1)?);
+                let x = a.t(0)?;
+                let made = Made::parse($name, a, 1)?.like(x);
                 let $layout = Format::arg(a, 6)?.unwrap_or(Format::Preserve).layout(x.layout())?;
-                let $dtype = made.or(x.dtype());
+                let ($dtype, $device) = (made.or(x.dtype()), made.device());
                 made.finish($make?)
             },
             samples: $samples,
@@ -358,20 +370,26 @@ macro_rules! like {
     };
 }
 const LIKE: &[&str] = &["u(2, 3)", "u(3, 2).t()", "u(6)[::2]", "u(1, 3).expand(2, 3)", "u(), dtype=int64"];
-like!(ZEROS_LIKE, "zeros_like", "Zeros with the shape, strides and dtype of `self`.", LIKE, |l, d| zeroed(
+like!(ZEROS_LIKE, "zeros_like", "Zeros with the shape, strides and dtype of `self`.", LIKE, |l, d, on| zeroed(
     "zeros_like",
     l,
-    d
+    d,
+    on
 ));
-like!(ONES_LIKE, "ones_like", "Ones with the shape, strides and dtype of `self`.", LIKE, |l, d| filled(
+like!(ONES_LIKE, "ones_like", "Ones with the shape, strides and dtype of `self`.", LIKE, |l, d, on| filled(
     "ones_like",
     l,
     d,
+    on,
     Number::Int(1)
 ));
-like!(EMPTY_LIKE, "empty_like", "Any content, with the shape, strides and dtype of `self`.", &["u(0, 3)"], |l, d| {
-    fresh("empty_like", l, d)
-});
+like!(
+    EMPTY_LIKE,
+    "empty_like",
+    "Any content, with the shape, strides and dtype of `self`.",
+    &["u(0, 3)"],
+    |l, d, on| { empty("empty_like", l, d, on) }
+);
 
 pub const FULL_LIKE: OpDef = OpDef {
     schema: &[
@@ -382,16 +400,17 @@ pub const FULL_LIKE: OpDef = OpDef {
     doc: "`fill_value` everywhere, with the shape, strides and dtype of `self`.",
     twins: Twins::NONE,
     call: |a| {
-        let (x, made) = (a.t(0)?, Made::parse("full_like", a, 2)?);
+        let x = a.t(0)?;
+        let made = Made::parse("full_like", a, 2)?.like(x);
         let layout = Format::arg(a, 7)?.unwrap_or(Format::Preserve).layout(x.layout())?;
-        made.finish(filled("full_like", layout, made.or(x.dtype()), number(a, 1)?.0)?)
+        made.finish(filled("full_like", layout, made.or(x.dtype()), made.device(), number(a, 1)?.0)?)
     },
     samples: &["u(2, 3), 2", "u(3, 2).t(), 1.5", "ix(3, n=4), 2.5", "u(2), 300, dtype=uint8"],
 };
 
 /// A row `self.new_name(int[] size, *, ...)`.
 macro_rules! new {
-    ($row:ident, $name:literal, $doc:literal, $samples:expr, |$layout:ident, $dtype:ident| $make:expr) => {
+    ($row:ident, $name:literal, $doc:literal, $samples:expr, |$layout:ident, $dtype:ident, $device:ident| $make:expr) => {
         pub const $row: OpDef = OpDef {
             schema: &[concat!(
                 "method.",
@@ -403,8 +422,10 @@ macro_rules! new {
             doc: $doc,
             twins: Twins::NONE,
             call: |a| {
-                let (x, made) = (a.t(0)?, Made::parse($name, a, 2)?);
-                let ($layout, $dtype) = (Layout::contiguous(sizes(a.ints(1)?)?), made.or(x.dtype()));
+                let x = a.t(0)?;
+                let made = Made::parse($name, a, 2)?.like(x);
+                let $layout = Layout::contiguous(sizes(a.ints(1)?)?);
+                let ($dtype, $device) = (made.or(x.dtype()), made.device());
                 made.finish($make?)
             },
             samples: $samples,
@@ -412,12 +433,19 @@ macro_rules! new {
     };
 }
 const NEW: &[&str] = &["u(2), (2, 3)", "u(2), 3, 2", "u(2), (2,), dtype=int64", "u(2), ()"];
-new!(NEW_ZEROS, "new_zeros", "Zeros of the dtype of `self`.", NEW, |l, d| zeroed("new_zeros", l, d));
-new!(NEW_ONES, "new_ones", "Ones of the dtype of `self`.", NEW, |l, d| filled("new_ones", l, d, Number::Int(1)));
-new!(NEW_EMPTY, "new_empty", "Any content, of the dtype of `self`.", &["u(2), (0, 3)"], |l, d| fresh(
+new!(NEW_ZEROS, "new_zeros", "Zeros of the dtype of `self`.", NEW, |l, d, on| zeroed("new_zeros", l, d, on));
+new!(NEW_ONES, "new_ones", "Ones of the dtype of `self`.", NEW, |l, d, on| filled(
+    "new_ones",
+    l,
+    d,
+    on,
+    Number::Int(1)
+));
+new!(NEW_EMPTY, "new_empty", "Any content, of the dtype of `self`.", &["u(2), (0, 3)"], |l, d, on| empty(
     "new_empty",
     l,
-    d
+    d,
+    on
 ));
 
 pub const NEW_FULL: OpDef = OpDef {
@@ -429,9 +457,10 @@ pub const NEW_FULL: OpDef = OpDef {
     doc: "`fill_value` everywhere, of the dtype of `self`.",
     twins: Twins::NONE,
     call: |a| {
-        let (x, made) = (a.t(0)?, Made::parse("new_full", a, 3)?);
+        let x = a.t(0)?;
+        let made = Made::parse("new_full", a, 3)?.like(x);
         let layout = Layout::contiguous(sizes(a.ints(1)?)?);
-        made.finish(filled("new_full", layout, made.or(x.dtype()), number(a, 2)?.0)?)
+        made.finish(filled("new_full", layout, made.or(x.dtype()), made.device(), number(a, 2)?.0)?)
     },
     samples: &["u(2), (2, 3), 3", "ix(2, n=3), (2,), 3.7"],
 };
@@ -526,10 +555,12 @@ impl Op for Fill {
     }
     fn cpu(&self, x: &[&Array], out: &[Array]) -> Result<()> {
         match self.value {
-            Some(v) => cpu::copy::fill(&out[0], v),
-            None => cpu::copy::copy(&x[1].with_layout(x[1].layout.broadcast_to(out[0].shape())), &out[0])?,
+            Some(v) => data::fill(&out[0], v),
+            None => data::copy(&x[1].with_layout(x[1].layout.broadcast_to(out[0].shape())), &out[0]),
         }
-        Ok(())
+    }
+    fn everywhere(&self) -> bool {
+        true
     }
     fn aliases(&self) -> bool {
         true
@@ -542,5 +573,5 @@ impl Op for Fill {
 
 /// Contiguous zeros of the shape and dtype of `t`, outside the graph.
 pub fn zeros_like(t: &Tensor) -> Result<Tensor> {
-    zeroed("zeros_like", Layout::contiguous(t.shape().into()), t.dtype())
+    zeroed("zeros_like", Layout::contiguous(t.shape().into()), t.dtype(), t.device())
 }

@@ -3,14 +3,15 @@
 use super::copy::Format;
 use super::create::{Made, fresh, sizes};
 use super::random::{Draw, drawn_from};
-use crate::bail;
-use crate::core::{DType, Layout, Shape};
+use crate::core::{DType, Device, Layout, Meta, Shape};
 use crate::cpu::{multinomial, random};
+use crate::device::Array;
 use crate::error::Result;
 use crate::tensor::apply::refuse_out_with_grad;
 use crate::tensor::def::Twins;
 use crate::tensor::mode::GradGuard;
-use crate::tensor::{Args, OpDef, Outs, Tensor, mode};
+use crate::tensor::{Args, OpDef, Outs, Tensor, data, mode};
+use crate::{bail, gpu};
 
 /// The rows of this family.
 pub const ROWS: &[&OpDef] = &[&DROPOUT, &NN_DROPOUT, &NORMAL, &MULTINOMIAL];
@@ -55,22 +56,35 @@ fn dropout(x: &Tensor, p: f64, training: bool, inplace: bool) -> Result<Outs> {
     if !x.dtype().is_float() && p < 1.0 {
         bail!(Runtime, "result type Float can't be cast to the desired output type {}", x.dtype().scalar_name());
     }
-    let layout = Format::Preserve.layout(x.layout())?;
-    let noise = fresh("dropout", layout, x.dtype())?;
-    if p == 1.0 {
-        crate::cpu::copy::fill(noise.array(), 0i64.into());
-    } else {
-        // What is kept is divided in the dtype, by way of float32 for halves.
-        let keep = 1.0 - p;
-        let scale = if x.dtype() == DType::F64 { 1.0 / keep } else { (1.0 / keep as f32) as f64 };
-        let (array, g) = (noise.array().clone(), crate::device::rng::default_generator().clone());
-        mode::unlocked(array.numel(), &mut || random::coins(&array, &mut g.lock(), keep, scale));
-    }
+    let noise = Tensor::new(noise(x, p)?);
     if inplace {
         x.copy_from(&x.mul(&noise)?)?;
         return Ok(x.clone().into());
     }
     Outs::one(x.mul(&noise))
+}
+
+/// What `x` is multiplied with.
+fn noise(x: &Tensor, p: f64) -> Result<Array> {
+    let meta = Meta::new(Format::Preserve.layout(x.layout())?, x.dtype(), x.device());
+    if p == 1.0 {
+        return Array::zeros(meta);
+    }
+    let draw = |meta: Meta, keep: f64, on: f64| -> Result<Array> {
+        let (out, g) = (Array::empty(meta)?, crate::device::rng::default_generator().clone());
+        mode::unlocked(out.numel(), &mut || random::coins(&out, &mut g.lock(), keep, on));
+        Ok(out)
+    };
+    // What is kept is divided in the dtype, by way of float32 for halves.
+    let keep = 1.0 - p;
+    let scale = if x.dtype() == DType::F64 { 1.0 / keep } else { (1.0 / keep as f32) as f64 };
+    if !x.device().is_gpu() {
+        return draw(meta, keep, scale);
+    }
+    let mask = draw(Meta::new(meta.layout.clone(), DType::Bool, Device::CPU), keep, 1.0)?;
+    let out = Array::empty(meta)?;
+    gpu::dropout::noise(&data::moved(&mask, x.device())?, scale, &out)?;
+    Ok(out)
 }
 
 pub const NORMAL: OpDef = OpDef {
@@ -125,16 +139,17 @@ fn by_parameters(a: &Args, mean: Option<&Tensor>, std: Option<&Tensor>) -> Resul
     let _off = GradGuard::new(false);
     let g = a.generator(2);
     let draws = |x: &Tensor, shape: &[usize], std: f64| {
-        Draw::Normal { mean: 0.0, std }.make("normal", Layout::contiguous(shape.into()), x.dtype(), g)
+        let layout = Layout::contiguous(shape.into());
+        Draw::Normal { mean: 0.0, std }.make("normal", layout, x.dtype(), g)?.to_device(x.device())
     };
     match (mean, std) {
         (Some(mean), None) => {
             let layout = Format::Preserve.layout(mean.layout())?;
             let draw = Draw::Normal { mean: 0.0, std: a.opt_float(1).unwrap_or(1.0) };
-            draw.make("normal", layout, mean.dtype(), g)?.add(mean)
+            draw.make("normal", layout, mean.dtype(), g)?.to_device(mean.device())?.add(mean)
         }
         (mean, Some(std)) => {
-            if std.dtype().is_float() && !multinomial::none_negative(std.array()) {
+            if std.dtype().is_float() && !multinomial::none_negative(&data::moved(std.array(), Device::CPU)?) {
                 bail!(Runtime, "normal expects all elements of std >= 0.0");
             }
             match mean {
@@ -145,7 +160,7 @@ fn by_parameters(a: &Args, mean: Option<&Tensor>, std: Option<&Tensor>) -> Resul
                 None => {
                     let layout = Format::Preserve.layout(std.layout())?;
                     let unit = Draw::Normal { mean: 0.0, std: 1.0 }.make("normal", layout, std.dtype(), g)?;
-                    unit.mul(std)?.add_number(a.float(0)?)
+                    unit.to_device(std.device())?.mul(std)?.add_number(a.float(0)?)
                 }
             }
         }
@@ -191,8 +206,9 @@ fn by_weight(a: &Args) -> Result<Tensor> {
     let mut shape: Shape = p.shape().into();
     shape[p.ndim() - 1] = n as usize;
     let out = fresh("multinomial", Layout::contiguous(shape), DType::I64)?;
-    match multinomial::draw(p.array(), replacement, out.array(), &mut a.generator(3).lock()) {
-        Ok(()) => Ok(out),
+    let weights = data::moved(p.array(), Device::CPU)?;
+    match multinomial::draw(&weights, replacement, out.array(), &mut a.generator(3).lock()) {
+        Ok(()) => out.to_device(p.device()),
         Err(multinomial::BadWeights::Value) => {
             bail!(Runtime, "probability tensor contains either `inf`, `nan` or element < 0")
         }

@@ -2,14 +2,13 @@
 
 use super::create::zeros_like;
 use super::reduce::Over;
-use crate::bail;
 use crate::core::shape::normalize_dim;
 use crate::core::{DType, Meta};
-use crate::cpu;
 use crate::device::Array;
 use crate::error::Result;
 use crate::tensor::def::Twins;
 use crate::tensor::{Args, Context, Cotangents, Grads, Mask, Op, OpDef, Outs, Saves, Tensor, apply, apply_many};
+use crate::{bail, cpu, gpu};
 
 /// The rows of this family.
 pub const ROWS: &[&OpDef] = &[&AMAX, &AMIN, &MAX, &MIN, &ARGMAX, &ARGMIN];
@@ -99,6 +98,9 @@ impl Op for Amax {
         let run = if self.largest { cpu::reduce::amax } else { cpu::reduce::amin };
         run(x[0], &self.over.dims, &out[0]);
         Ok(())
+    }
+    fn gpu(&self, x: &[&Array], out: &[Array]) -> Result<()> {
+        gpu::reduce::extremum(self.name(), x[0], &self.over.dims, self.largest, &out[0])
     }
     fn saves(&self, _: Mask) -> Saves {
         Saves::INPUTS.and(Saves::OUTPUT)
@@ -198,6 +200,9 @@ impl Op for Extremum {
         cpu::argreduce::extremum(x[0], self.dim, self.largest, &out[0], &out[1]);
         Ok(())
     }
+    fn gpu(&self, x: &[&Array], out: &[Array]) -> Result<()> {
+        gpu::reduce::placed(self.name(), x[0], &self.over.dims, self.largest, Some(&out[0]), &out[1])
+    }
     fn saves(&self, _: Mask) -> Saves {
         Saves::output_at(1)
     }
@@ -284,6 +289,9 @@ impl Op for Place {
             cpu::argreduce::arg_extremum(x[0], self.dim, self.largest, &out[0]);
         }
         Ok(())
+    }
+    fn gpu(&self, x: &[&Array], out: &[Array]) -> Result<()> {
+        gpu::reduce::placed(self.name(), x[0], &self.over.dims, self.largest, None, &out[0])
     }
     fn differentiable(&self) -> bool {
         false

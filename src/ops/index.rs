@@ -1,7 +1,7 @@
-//! Elements at given indices along a dim: gather, index_select, embedding, one_hot; and scatter_add, which is their
-//! transpose.
+//! Elements at given indices along a dim: gather, index_select, embedding; and scatter_add, which is their transpose.
 
 use super::create::zeros_like;
+use super::one_hot::ONE_HOT;
 use crate::core::shape::{list, normalize_dim};
 use crate::core::{DType, Layout, Meta, Shape, Strides};
 use crate::cpu;
@@ -10,8 +10,8 @@ use crate::device::Array;
 use crate::error::Result;
 use crate::tensor::apply::apply_inplace;
 use crate::tensor::def::Twins;
-use crate::tensor::{Context, Cotangents, Grads, Mask, Op, OpDef, Outs, Saves, Tensor, apply};
-use crate::{bail, err};
+use crate::tensor::{Context, Cotangents, Grads, Mask, Op, OpDef, Outs, Saves, Tensor, apply, data};
+use crate::{bail, err, gpu};
 
 /// The rows of this family.
 pub const ROWS: &[&OpDef] = &[&GATHER, &SCATTER_ADD, &INDEX_SELECT, &EMBEDDING, &NN_EMBEDDING, &ONE_HOT];
@@ -136,6 +136,9 @@ impl Op for Gather {
         cpu::gather::gather(&from, self.dim, &index, &raised(&out[0]));
         Ok(())
     }
+    fn gpu(&self, x: &[&Array], out: &[Array]) -> Result<()> {
+        gpu::gather::gather(self.name(), &raised(x[0]), self.dim, &raised(x[1]), &raised(&out[0]))
+    }
     fn saves(&self, _: Mask) -> Saves {
         Saves::input_at(1)
     }
@@ -163,6 +166,10 @@ impl Op for Place {
             cpu::gather::scatter_add(&raised(&out[0]), self.dim, &raised(x[0]), &raised(x[1]));
         }
         Ok(())
+    }
+    fn gpu(&self, x: &[&Array], out: &[Array]) -> Result<()> {
+        data::fill(&out[0], 0i64.into())?;
+        gpu::scatter::add(self.name(), &raised(&out[0]), self.dim, &raised(x[0]), &raised(x[1]))
     }
     fn saves(&self, _: Mask) -> Saves {
         Saves::input_at(0)
@@ -243,6 +250,10 @@ impl Op for ScatterAdd {
             cpu::gather::scatter_add(&to, self.dim, &index, &raised(x[2]));
         }
         Ok(())
+    }
+    fn gpu(&self, x: &[&Array], out: &[Array]) -> Result<()> {
+        data::copy(x[0], &out[0])?;
+        gpu::scatter::add(self.name(), &raised(&out[0]), self.dim, &raised(x[1]), &raised(x[2]))
     }
     fn saves(&self, _: Mask) -> Saves {
         Saves::input_at(1).and(Saves::META)
@@ -349,6 +360,11 @@ impl Op for IndexSelect {
         cpu::gather::gather(&from, self.dim, &index, &to);
         Ok(())
     }
+    fn gpu(&self, x: &[&Array], out: &[Array]) -> Result<()> {
+        let to = raised(&out[0]);
+        let index = x[1].with_layout(along(&x[1].layout, to.shape(), self.dim));
+        gpu::gather::gather(self.name(), &raised(x[0]), self.dim, &index, &to)
+    }
     fn saves(&self, _: Mask) -> Saves {
         Saves::input_at(1)
     }
@@ -453,12 +469,13 @@ impl Op for Embedding {
         if let Some(i) = out_of_range(x[1], size) {
             return Err(err!(Index, "index out of range in self").hint(format!("embedding: got {i}; {}", valid(size))));
         }
-        let shape = [x[1].numel(), x[0].shape()[1]];
-        let flat = |a: &Array| Layout { offset: a.layout.offset, ..Layout::contiguous(shape[..].into()) };
-        let mut index = flat(x[1]);
-        index.strides[..2].copy_from_slice(&[1, 0]);
-        cpu::gather::gather(x[0], 0, &x[1].with_layout(index), &out[0].with_layout(flat(&out[0])));
+        let (index, to) = (Embedding::over(x[1], &self.from), Embedding::flat(&out[0], &self.from));
+        cpu::gather::gather(x[0], 0, &index, &to);
         Ok(())
+    }
+    fn gpu(&self, x: &[&Array], out: &[Array]) -> Result<()> {
+        let (index, to) = (Embedding::over(x[1], &self.from), Embedding::flat(&out[0], &self.from));
+        gpu::gather::gather(self.name(), x[0], 0, &index, &to)
     }
     fn saves(&self, _: Mask) -> Saves {
         Saves::input_at(1)
@@ -467,9 +484,7 @@ impl Op for Embedding {
         let (index, width) = (c.input(1)?, self.from[1]);
         let n = index.numel();
         let g = g.one()?.reshape(&[n, width])?;
-        let mut over = Layout { offset: index.layout().offset, ..Layout::contiguous([n, width][..].into()) };
-        over.strides[..2].copy_from_slice(&[1, 0]);
-        let dw = place(&self.from, 0, &Tensor::new(index.array().with_layout(over)), &g)?;
+        let dw = place(&self.from, 0, &Tensor::new(Embedding::over(index.array(), &self.from)), &g)?;
         if self.padding < 0 && !self.by_frequency {
             return Grads::one(dw);
         }
@@ -478,8 +493,25 @@ impl Op for Embedding {
 }
 
 impl Embedding {
+    /// Rows as wide as those of a weight of shape `from`.
+    fn flat(a: &Array, from: &Shape) -> Array {
+        let shape = [a.numel() / from[1].max(1), from[1]];
+        a.with_layout(Layout { offset: a.layout.offset, ..Layout::contiguous(shape[..].into()) })
+    }
+
+    /// Contiguous indices, each repeated along its row.
+    fn over(index: &Array, from: &Shape) -> Array {
+        let shape = [index.numel(), from[1]];
+        let mut over = Layout { offset: index.layout.offset, ..Layout::contiguous(shape[..].into()) };
+        over.strides[..2].copy_from_slice(&[1, 0]);
+        index.with_layout(over)
+    }
+
     /// What each row's gradient is multiplied by, (rows, 1).
     fn factors(&self, index: &Tensor, dtype: DType) -> Result<Tensor> {
+        if index.device().is_gpu() {
+            return self.factors_on_gpu(index.array())?.to_dtype(dtype);
+        }
         let mut counts = vec![0u32; self.from[0]];
         cpu::gather::count(index.array(), &mut counts);
         let factor = |(row, &n): (usize, &u32)| match row as i64 == self.padding {
@@ -490,77 +522,19 @@ impl Embedding {
         let factors: Vec<f64> = counts.iter().enumerate().map(factor).collect();
         Tensor::new(Array::from_slice(&[self.from[0], 1], &factors)?).to_dtype(dtype)
     }
-}
 
-pub const ONE_HOT: OpDef = OpDef {
-    schema: &["nn.one_hot(Tensor input, int num_classes=-1) -> Tensor"],
-    aliases: &[],
-    doc: "int64 ones at the classes `input` of a new last dim of `num_classes` (one more than the largest class if -1), zeros \
-          elsewhere.",
-    twins: Twins::NONE,
-    call: |a| {
-        let (x, n) = (a.t(0)?, a.opt_int(1).unwrap_or(-1));
-        if x.dtype() != DType::I64 {
-            bail!(Runtime, "one_hot is only applicable to index tensor of type LongTensor.");
+    fn factors_on_gpu(&self, index: &Array) -> Result<Tensor> {
+        let layout = Layout::contiguous([self.from[0], 1][..].into());
+        let factors = if self.by_frequency {
+            gpu::scatter::rarity(self.name(), index, self.from[0])?.with_layout(layout)
+        } else {
+            let ones = Array::empty(Meta::new(layout, DType::F32, index.device))?;
+            data::fill(&ones, 1i64.into())?;
+            ones
+        };
+        if (0..self.from[0] as i64).contains(&self.padding) {
+            data::fill(&factors.with_layout(factors.layout.selected(0, self.padding as usize)), 0i64.into())?;
         }
-        if x.numel() == 0 && n <= 0 {
-            bail!(Runtime, "Can not infer total number of classes from empty tensor.");
-        }
-        let classes = if x.numel() == 0 { n as usize } else { classes(x, n)? };
-        Outs::one(apply(OneHot { classes }, &[x]))
-    },
-    samples: &[
-        "ix(3, n=4)",
-        "ix(2, 3, n=4), 6",
-        "ix(n=4), 4",
-        "ix(0, n=4), 3",
-        "ix(3, n=4).t(), -1",
-        "ix(0, n=4)",
-        "ix(3, n=4) - 4",
-        "ix(3, n=4), 0",
-        "u(3)",
-    ],
-};
-
-fn classes(x: &Tensor, n: i64) -> Result<usize> {
-    let mut bounds = [0i64; 2];
-    for (to, run) in bounds.iter_mut().zip([cpu::reduce::amin as fn(&Array, &[usize], &Array), cpu::reduce::amax]) {
-        let out = Array::from_slice(&[], &[0i64])?;
-        let dims: Shape = (0..x.ndim()).collect();
-        run(x.array(), &dims, &out);
-        *to = out.to_vec::<i64>()[0];
-    }
-    if bounds[0] < 0 {
-        bail!(Runtime, "Class values must be non-negative.");
-    }
-    if n == -1 {
-        return Ok(bounds[1] as usize + 1);
-    }
-    if bounds[1] >= n {
-        bail!(Runtime, "Class values must be smaller than num_classes.");
-    }
-    Ok(n as usize)
-}
-
-struct OneHot {
-    classes: usize,
-}
-
-impl Op for OneHot {
-    fn name(&self) -> &'static str {
-        "one_hot"
-    }
-    fn infer(&self, x: &[&Meta]) -> Result<Meta> {
-        let mut shape: Shape = x[0].shape().into();
-        shape.push(self.classes);
-        Ok(x[0].contiguous(shape))
-    }
-    fn cpu(&self, x: &[&Array], out: &[Array]) -> Result<()> {
-        cpu::copy::fill(&out[0], 0i64.into());
-        cpu::gather::one_hot(x[0], self.classes, &out[0]);
-        Ok(())
-    }
-    fn differentiable(&self) -> bool {
-        false
+        Ok(Tensor::new(factors))
     }
 }

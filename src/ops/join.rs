@@ -4,12 +4,11 @@ use crate::core::layout::strides_in_order;
 use crate::core::promote::promote;
 use crate::core::shape::{list, normalize_dim};
 use crate::core::{DType, Layout, Meta, Shape};
-use crate::cpu;
 use crate::device::Array;
 use crate::error::Result;
 use crate::tensor::apply::check_castable;
 use crate::tensor::def::Twins;
-use crate::tensor::{Args, Context, Cotangents, Grads, Op, OpDef, Outs, Tensor, apply};
+use crate::tensor::{Args, Context, Cotangents, Grads, Op, OpDef, Outs, Tensor, apply, data};
 use crate::{bail, err};
 
 /// The rows of this family.
@@ -206,9 +205,12 @@ impl Op for Join {
     }
     fn cpu(&self, x: &[&Array], out: &[Array]) -> Result<()> {
         for (i, part) in x.iter().enumerate().filter(|(_, part)| part.numel() > 0) {
-            cpu::copy::copy(part, &out[0].with_layout(self.part(&out[0].layout, i)))?;
+            data::copy(part, &out[0].with_layout(self.part(&out[0].layout, i)))?;
         }
         Ok(())
+    }
+    fn everywhere(&self) -> bool {
+        true
     }
     fn vjp(&self, c: &Context, g: &Cotangents) -> Result<Grads> {
         let g = g.one()?;

@@ -1,21 +1,20 @@
 //! Losses: nll_loss, cross_entropy (class indices and probabilities), mse_loss.
 
-use crate::bail;
 use crate::core::promote::Promotion;
 use crate::core::shape::{broadcast, list};
 use crate::core::{DType, Meta, Shape};
-use crate::cpu;
 use crate::cpu::loss::{Reduction, Sizes};
 use crate::device::Array;
-use crate::err;
 use crate::error::Result;
 use crate::ops::create::zeros_like;
 use crate::ops::elementwise::binary::squared_distance;
+use crate::ops::elementwise::compare::eq;
 use crate::ops::elementwise::map;
 use crate::tensor::def::Twins;
 use crate::tensor::{
     Args, Context, Cotangents, Grads, Mask, Op, OpDef, Operand, Outs, Saves, Tensor, apply, apply_many, mode,
 };
+use crate::{bail, cpu, err, gpu};
 
 /// The rows of this family.
 pub const ROWS: &[&OpDef] = &[&NLL_LOSS, &CROSS_ENTROPY, &MSE_LOSS];
@@ -274,7 +273,7 @@ impl How<'_> {
 
 /// Where an integer tensor equals `value`.
 fn map_eq(x: &Tensor, value: i64) -> Result<Tensor> {
-    x.eq(&Tensor::new(Array::from_slice(&[], &[value])?))
+    map::on(&eq::ROW, [Operand::Tensor(x), Operand::Number(value.into())])
 }
 
 /// Inputs: log-probabilities, int64 targets, weights where present. Outputs: the loss, the sum of the weights.
@@ -293,6 +292,14 @@ impl NllLoss {
 
     fn out_shape(&self) -> Shape {
         if self.reduction == Reduction::None { self.places.clone() } else { Shape::new() }
+    }
+}
+
+const fn kind(reduction: Reduction) -> gpu::loss::Kind {
+    match reduction {
+        Reduction::None => gpu::loss::Kind::None,
+        Reduction::Mean => gpu::loss::Kind::Mean,
+        Reduction::Sum => gpu::loss::Kind::Sum,
     }
 }
 
@@ -317,6 +324,10 @@ impl Op for NllLoss {
         let (weight, outs) = (x.get(2).copied(), [&out[0], &out[1]]);
         cpu::loss::forward(x[0], self.sizes, x[1], weight, self.ignore, self.reduction, outs);
         Ok(())
+    }
+    fn gpu(&self, x: &[&Array], out: &[Array]) -> Result<()> {
+        let (weight, outs) = (x.get(2).copied(), [&out[0], &out[1]]);
+        gpu::loss::forward(x[0], x[1], weight, self.ignore, kind(self.reduction), outs)
     }
     fn saves(&self, _: Mask) -> Saves {
         Saves::INPUTS.and(Saves::output_at(1))
@@ -348,6 +359,10 @@ impl Op for Backward {
         let o = &self.of;
         cpu::loss::backward(x[0], o.sizes, x[1], x.get(4).copied(), o.ignore, o.reduction, x[2], &out[0]);
         Ok(())
+    }
+    fn gpu(&self, x: &[&Array], out: &[Array]) -> Result<()> {
+        let o = &self.of;
+        gpu::loss::backward(x[0], x[1], x.get(4).copied(), o.ignore, kind(o.reduction), x[2], &out[0])
     }
     fn saves(&self, _: Mask) -> Saves {
         Saves::input_at(1).and(Saves::input_at(4))
@@ -444,6 +459,9 @@ impl Op for MseLoss {
     fn cpu(&self, x: &[&Array], out: &[Array]) -> Result<()> {
         cpu::loss::squared_distance(x[0], x[1], self.mean, &out[0]);
         Ok(())
+    }
+    fn gpu(&self, x: &[&Array], out: &[Array]) -> Result<()> {
+        crate::gpu::reduce::squared_distance("mse_loss", x[0], x[1], self.mean, &out[0])
     }
     fn saves(&self, _: Mask) -> Saves {
         Saves::INPUTS

@@ -15,6 +15,7 @@ pub mod join;
 pub mod loss;
 pub mod matmul;
 pub mod norm;
+pub mod one_hot;
 pub mod pool;
 pub mod random;
 pub mod reduce;

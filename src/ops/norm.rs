@@ -1,13 +1,12 @@
 //! Layer normalisation.
 
-use crate::bail;
 use crate::core::shape::list;
 use crate::core::{DType, Meta, Shape};
-use crate::cpu;
 use crate::device::Array;
 use crate::error::Result;
 use crate::tensor::def::Twins;
 use crate::tensor::{Context, Cotangents, Grads, Mask, Op, OpDef, Outs, Saves, Tensor, apply_many, mode};
+use crate::{bail, cpu, gpu};
 
 /// The rows of this family.
 pub const ROWS: &[&OpDef] = &[&LAYER_NORM];
@@ -103,6 +102,10 @@ struct LayerNorm {
 }
 
 impl LayerNorm {
+    fn over(&self) -> gpu::norm::Over {
+        gpu::norm::Over { dims: self.dims, n: self.n }
+    }
+
     fn bias_at(&self) -> usize {
         1 + self.weight as usize
     }
@@ -134,6 +137,11 @@ impl Op for LayerNorm {
         let bias = if self.bias { Some(x[self.bias_at()]) } else { None };
         cpu::norm::forward(x[0], self.n, weight, bias, self.eps, [&out[0], &out[1], &out[2]]);
         Ok(())
+    }
+    fn gpu(&self, x: &[&Array], out: &[Array]) -> Result<()> {
+        let weight = if self.weight { Some(x[1]) } else { None };
+        let bias = if self.bias { Some(x[self.bias_at()]) } else { None };
+        gpu::norm::forward(x[0], self.over(), weight, bias, self.eps, [&out[0], &out[1], &out[2]])
     }
     fn saves(&self, _: Mask) -> Saves {
         let x = if self.weight { Saves::input_at(0).and(Saves::input_at(1)) } else { Saves::input_at(0) };
@@ -220,6 +228,17 @@ impl Op for Backward {
         if self.parameters {
             let at = self.input as usize;
             cpu::norm::backward_parameters(x[0], x[1], n, x[2], x[3], &out[at], &out[at + 1]);
+        }
+        Ok(())
+    }
+    fn gpu(&self, x: &[&Array], out: &[Array]) -> Result<()> {
+        let over = self.norm.over();
+        if self.input {
+            gpu::norm::backward_input(x[0], x[1], over, x.get(4).copied(), [x[2], x[3]], &out[0])?;
+        }
+        if self.parameters {
+            let at = self.input as usize;
+            gpu::norm::backward_parameters(x[0], x[1], over, [x[2], x[3]], [&out[at], &out[at + 1]])?;
         }
         Ok(())
     }

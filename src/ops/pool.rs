@@ -8,6 +8,7 @@ use crate::cpu;
 use crate::cpu::pool::Windows;
 use crate::device::Array;
 use crate::error::Result;
+use crate::gpu;
 use crate::tensor::def::Twins;
 use crate::tensor::{Args, Context, Cotangents, Grads, Mask, Op, OpDef, Outs, Saves, Tensor, apply, apply_many};
 use crate::{bail, err};
@@ -200,12 +201,15 @@ impl Op for MaxPool {
             })
         })
     }
+    fn gpu(&self, x: &[&Array], out: &[Array]) -> Result<()> {
+        gpu::pool::max_pool2d(self.name(), x[0], &out[0], &out[1], on_gpu(self.windows))
+    }
     fn saves(&self, _: Mask) -> Saves {
         Saves::output_at(1)
     }
     fn vjp(&self, c: &Context, g: &Cotangents) -> Result<Grads> {
         let Some(g) = g.get(0) else { return Grads::many(Vec::new()) };
-        Grads::one(apply(AtPlaces { image: self.image, add: true }, &[g, &c.output_at(1)?])?)
+        Grads::one(apply(AtPlaces { image: self.image, windows: self.windows, add: true }, &[g, &c.output_at(1)?])?)
     }
 }
 
@@ -214,7 +218,14 @@ impl Op for MaxPool {
 struct AtPlaces {
     /// Size of a plane that the places lie in.
     image: [usize; 2],
+    /// Of the pooling that noted the places.
+    windows: Windows,
     add: bool,
+}
+
+/// The windows as kernels of the GPU know them: the two floors do not import each other.
+fn on_gpu(w: Windows) -> gpu::pool::Windows {
+    gpu::pool::Windows { kernel: w.kernel, stride: w.stride, pad: w.pad, dilation: w.dilation }
 }
 
 impl Op for AtPlaces {
@@ -234,10 +245,19 @@ impl Op for AtPlaces {
         cpu::copy::fill(&out[0], Number::Int(0));
         cpu::pool::scatter(x[0], x[1], &out[0])
     }
+    fn gpu(&self, x: &[&Array], out: &[Array]) -> Result<()> {
+        match self.add {
+            true => gpu::pool::scatter(self.name(), x[0], x[1], &out[0], on_gpu(self.windows)),
+            false => gpu::pool::gather(self.name(), x[0], x[1], &out[0]),
+        }
+    }
     fn saves(&self, _: Mask) -> Saves {
         Saves::input_at(1)
     }
     fn vjp(&self, c: &Context, g: &Cotangents) -> Result<Grads> {
-        Grads::one(apply(AtPlaces { image: self.image, add: !self.add }, &[g.one()?, &c.input(1)?])?)
+        Grads::one(apply(
+            AtPlaces { image: self.image, windows: self.windows, add: !self.add },
+            &[g.one()?, &c.input(1)?],
+        )?)
     }
 }

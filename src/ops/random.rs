@@ -4,13 +4,13 @@
 
 use super::copy::Format;
 use super::create::{Made, fresh, sizes, zeros_like};
-use crate::core::{DType, Layout, Meta};
+use crate::core::{DType, Device, Layout, Meta};
 use crate::cpu::random;
 use crate::device::{Array, SharedGenerator};
 use crate::error::Result;
 use crate::tensor::apply::apply_inplace;
 use crate::tensor::def::Twins;
-use crate::tensor::{Context, Cotangents, Grads, Mask, Op, OpDef, Outs, Saves, Tensor, apply, mode};
+use crate::tensor::{Context, Cotangents, Grads, Mask, Op, OpDef, Outs, Saves, Tensor, apply, data, mode};
 use crate::{bail, err};
 
 /// The rows of this family.
@@ -108,7 +108,7 @@ impl Draw {
         }
     }
 
-    /// A fresh tensor of draws.
+    /// A fresh tensor of draws, on the CPU.
     pub fn make(self, op: &str, layout: Layout, dtype: DType, generator: &SharedGenerator) -> Result<Tensor> {
         self.check(dtype)?;
         let t = fresh(op, layout, dtype)?;
@@ -147,6 +147,12 @@ impl Op for Overwrite {
     fn cpu(&self, _: &[&Array], out: &[Array]) -> Result<()> {
         self.draw.into(&out[0], &self.generator);
         Ok(())
+    }
+    fn gpu(&self, x: &[&Array], out: &[Array]) -> Result<()> {
+        let layout = Format::Preserve.layout(&out[0].layout)?;
+        let drawn = Array::empty(Meta::new(layout, out[0].dtype, Device::CPU))?;
+        self.cpu(x, std::slice::from_ref(&drawn))?;
+        data::copy(&drawn, &out[0])
     }
     fn aliases(&self) -> bool {
         true
@@ -225,7 +231,8 @@ macro_rules! drawn {
             doc: concat!("`", $name, "` with the shape, strides and dtype of `self`."),
             twins: Twins::NONE,
             call: |a| {
-                let (x, made) = (a.t(0)?, Made::parse($like_name, a, 2)?);
+                let x = a.t(0)?;
+                let made = Made::parse($like_name, a, 2)?.like(x);
                 let layout = Format::arg(a, 7)?.unwrap_or(Format::Preserve).layout(x.layout())?;
                 made.finish($draw.make($like_name, layout, made.or(x.dtype()), a.generator(1))?)
             },
@@ -284,7 +291,7 @@ pub const RANDINT_LIKE: OpDef = OpDef {
     twins: Twins::NONE,
     call: |a| {
         let (x, o) = (a.t(0)?, a.overload);
-        let made = Made::parse("randint_like", a, 3 + o)?;
+        let made = Made::parse("randint_like", a, 3 + o)?.like(x);
         let (low, high) = if o == 0 { (0, a.int(1)?) } else { (a.int(1)?, a.int(2)?) };
         let layout = Format::arg(a, 8 + o)?.unwrap_or(Format::Preserve).layout(x.layout())?;
         let dtype = made.or(x.dtype());
@@ -467,11 +474,13 @@ pub const BERNOULLI: OpDef = OpDef {
         let x = a.t(0)?;
         let layout = Layout::contiguous(x.shape().into());
         let out = if a.overload == 1 {
-            Draw::Coins { p: a.float(1)? }.make("bernoulli", layout, x.dtype(), a.generator(2))?
+            Draw::Coins { p: a.float(1)? }
+                .make("bernoulli", layout, x.dtype(), a.generator(2))?
+                .to_device(x.device())?
         } else {
             let out = fresh("bernoulli", layout, x.dtype())?;
             coins_by(out.array(), x, a.generator(1))?;
-            out
+            out.to_device(x.device())?
         };
         Outs::one(drawn_from("bernoulli", &out, &[x]))
     },
@@ -513,11 +522,13 @@ fn coins_by(out: &Array, p: &Tensor, generator: &SharedGenerator) -> Result<()> 
     if !p.dtype().is_float() {
         return Err(p.dtype().lacks("bernoulli_tensor_cpu_p_"));
     }
-    if !random::all_probabilities(p.array()) {
+    // They decide what is drawn, which happens on the CPU.
+    let p = data::moved(p.array(), Device::CPU)?;
+    if !random::all_probabilities(&p) {
         return Err(err!(Runtime, "Expected p_in >= 0 && p_in <= 1 to be true, but got false.")
             .hint("bernoulli: every probability must lie in [0, 1]"));
     }
-    let (p, generator) = (p.array().clone(), generator.clone());
+    let generator = generator.clone();
     mode::unlocked(out.numel(), &mut || random::coins_by(out, &p, &mut generator.lock()));
     Ok(())
 }

@@ -3,14 +3,15 @@
 use crate::core::dtype::Category;
 use crate::core::shape::{normalize_dim, normalize_dims};
 use crate::core::{DType, Meta, Shape};
-use crate::cpu;
 use crate::device::Array;
 use crate::error::Result;
 use crate::ops::copy::Format;
 use crate::ops::join::cat;
 use crate::tensor::def::Twins;
-use crate::tensor::{Args, Context, Cotangents, Grads, Mask, Op, OpDef, Operand, Outs, Saves, Tensor, apply, mode};
-use crate::{bail, err};
+use crate::tensor::{
+    Args, Context, Cotangents, Grads, Mask, Op, OpDef, Operand, Outs, Saves, Tensor, apply, data, mode,
+};
+use crate::{bail, cpu, err, gpu};
 
 /// The rows of this family.
 pub const ROWS: &[&OpDef] = &[&SUM, &MEAN, &ANY, &ALL, &VAR, &STD, &CUMPROD];
@@ -166,6 +167,9 @@ impl Op for Sum {
         cpu::reduce::sum(x[0], &self.over.dims, &out[0]);
         Ok(())
     }
+    fn gpu(&self, x: &[&Array], out: &[Array]) -> Result<()> {
+        gpu::reduce::sum("sum", x[0], &self.over.dims, &out[0])
+    }
     fn vjp(&self, _: &Context, g: &Cotangents) -> Result<Grads> {
         Grads::one(self.over.spread(&g.one()?.to_dtype(self.from)?)?)
     }
@@ -229,6 +233,9 @@ impl Op for Mean {
     fn cpu(&self, x: &[&Array], out: &[Array]) -> Result<()> {
         cpu::reduce::mean(x[0], &self.over.dims, &out[0]);
         Ok(())
+    }
+    fn gpu(&self, x: &[&Array], out: &[Array]) -> Result<()> {
+        gpu::reduce::mean("mean", x[0], &self.over.dims, &out[0])
     }
     fn vjp(&self, _: &Context, g: &Cotangents) -> Result<Grads> {
         let g = g.one()?.div_number(self.over.count() as f64)?;
@@ -305,6 +312,9 @@ impl Op for Truth {
         let run = if self.any { cpu::reduce::any } else { cpu::reduce::all };
         run(x[0], &self.over.dims, &out[0]);
         Ok(())
+    }
+    fn gpu(&self, x: &[&Array], out: &[Array]) -> Result<()> {
+        gpu::reduce::truth(self.name(), x[0], &self.over.dims, self.any, &out[0])
     }
     fn differentiable(&self) -> bool {
         false
@@ -387,6 +397,9 @@ impl Op for Var {
         cpu::reduce::var(x[0], &self.over.dims, self.correction, self.root, &out[0]);
         Ok(())
     }
+    fn gpu(&self, x: &[&Array], out: &[Array]) -> Result<()> {
+        gpu::reduce::var(self.name(), x[0], &self.over.dims, self.correction, self.root, &out[0])
+    }
     fn saves(&self, _: Mask) -> Saves {
         if self.root { Saves::INPUTS.and(Saves::OUTPUT) } else { Saves::INPUTS }
     }
@@ -466,7 +479,7 @@ impl Scan {
         let mut shape: Shape = x.shape().into();
         shape[self.dim] = 1;
         let edge = Array::empty(x.meta().contiguous(shape))?;
-        cpu::copy::fill(&edge, first.into());
+        data::fill(&edge, first.into())?;
         let edge = Tensor::new(edge);
         cat(&if backwards { [&kept, &edge] } else { [&edge, &kept] }, self.dim)
     }
@@ -482,6 +495,9 @@ impl Op for Scan {
     fn cpu(&self, x: &[&Array], out: &[Array]) -> Result<()> {
         cpu::scan::scan(x[0], x.get(1).copied(), self.dim, self.backwards, self.first, &out[0]);
         Ok(())
+    }
+    fn gpu(&self, x: &[&Array], out: &[Array]) -> Result<()> {
+        gpu::scan::scan("cumprod", x[0], x.get(1).copied(), self.dim, self.backwards, self.first, &out[0])
     }
     fn saves(&self, _: Mask) -> Saves {
         Saves::input_at(0).and(Saves::OUTPUT)

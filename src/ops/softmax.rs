@@ -3,11 +3,11 @@
 use super::reduce::Over;
 use crate::core::Meta;
 use crate::core::shape::normalize_dim;
-use crate::cpu;
 use crate::device::Array;
 use crate::error::Result;
 use crate::tensor::def::Twins;
 use crate::tensor::{Args, Context, Cotangents, Grads, Mask, Op, OpDef, Outs, Saves, Tensor, apply, mode};
+use crate::{cpu, gpu};
 
 /// The rows of this family.
 pub const ROWS: &[&OpDef] = &[&SOFTMAX, &LOG_SOFTMAX];
@@ -103,6 +103,9 @@ impl Op for Softmax {
         cpu::softmax::forward(x[0], self.dim, self.log, &out[0]);
         Ok(())
     }
+    fn gpu(&self, x: &[&Array], out: &[Array]) -> Result<()> {
+        gpu::softmax::forward(self.name(), x[0], self.dim, self.log, &out[0])
+    }
     fn cost(&self, x: &[&Array], _: &[Array]) -> usize {
         8 * x[0].numel()
     }
@@ -140,6 +143,9 @@ impl Op for Backward {
     fn cpu(&self, x: &[&Array], out: &[Array]) -> Result<()> {
         cpu::softmax::backward(x[0], x[1], self.dim, self.log, &out[0]);
         Ok(())
+    }
+    fn gpu(&self, x: &[&Array], out: &[Array]) -> Result<()> {
+        gpu::softmax::backward(self.name(), x[0], x[1], self.dim, self.log, &out[0])
     }
     fn cost(&self, x: &[&Array], _: &[Array]) -> usize {
         if self.log { 8 * x[0].numel() } else { 2 * x[0].numel() }

@@ -4,6 +4,7 @@
 
 use std::rc::Rc;
 
+use super::data;
 use super::handle::{Tensor, ViewKind};
 use super::mode;
 use super::node::Node;
@@ -12,10 +13,9 @@ use super::views;
 use crate::bail;
 use crate::core::shape::list;
 use crate::core::{DType, Layout, Meta};
-use crate::cpu;
 use crate::device::Array;
 use crate::err;
-use crate::error::{Kind, Result};
+use crate::error::Result;
 
 /// Runs an op with one output.
 #[inline]
@@ -77,7 +77,7 @@ pub fn apply_inplace<O: Op>(op: O, x: &[&Tensor]) -> Result<()> {
     let needs = needs(x);
     let record = needs.0 != 0 && op.differentiable();
     views::check_writable(op.name(), target)?;
-    let meta = with_metas(x, |m| op.infer(m))?;
+    let meta = inferred(&op, x)?;
     check_inplace_meta(&op, &meta, target)?;
     others.iter().try_for_each(|t| check_overlap(target, t))?;
     // Backward of the op may read what it is about to overwrite.
@@ -88,7 +88,7 @@ pub fn apply_inplace<O: Op>(op: O, x: &[&Tensor]) -> Result<()> {
             compute(&op, inputs, std::slice::from_ref(target.array()))?;
         } else {
             let fresh = result(&op, inputs)?;
-            cpu::copy::copy(fresh.array(), target.array())?;
+            data::copy(fresh.array(), target.array())?;
         }
         let node = if record {
             let pending = if target.has_own_version() { 0 } else { 1 };
@@ -116,7 +116,8 @@ fn with_first<R>(first: &Tensor, others: &[&Tensor], f: impl FnOnce(&[&Tensor]) 
 pub fn apply_out<O: Op>(op: O, x: &[&Tensor], out: &Tensor) -> Result<()> {
     refuse_out_with_grad(op.name(), x, &[out])?;
     x.iter().try_for_each(|t| check_overlap(out, t))?;
-    let meta = with_metas(x, |m| op.infer(m))?;
+    let meta = inferred(&op, x)?;
+    check_same_device(op.name(), &meta, out)?;
     check_castable(meta.dtype, out.dtype())?;
     resize_out(out, &meta)?;
     let overlaps = x.iter().any(|t| t.array().storage.same(&out.array().storage));
@@ -124,7 +125,7 @@ pub fn apply_out<O: Op>(op: O, x: &[&Tensor], out: &Tensor) -> Result<()> {
         compute(&op, x, std::slice::from_ref(out.array()))?;
     } else {
         let fresh = result(&op, x)?;
-        cpu::copy::copy(fresh.array(), out.array())?;
+        data::copy(fresh.array(), out.array())?;
     }
     out.bump_version();
     Ok(())
@@ -136,11 +137,17 @@ pub fn copy_to_out(name: &str, result: &Tensor, out: &Tensor) -> Result<()> {
         return Ok(());
     }
     refuse_out_with_grad(name, &[result], &[out])?;
+    check_same_device(name, result.meta(), out)?;
     check_castable(result.dtype(), out.dtype())?;
     resize_out(out, result.meta())?;
-    cpu::copy::copy(result.array(), out.array())?;
+    data::copy(result.array(), out.array())?;
     out.bump_version();
     Ok(())
+}
+
+/// Refuses an `out=` on another device than the result's.
+fn check_same_device(name: &str, meta: &Meta, out: &Tensor) -> Result<()> {
+    if meta.device == out.device() { Ok(()) } else { Err(apart(name, [meta.device, out.device()])) }
 }
 
 /// `out=` cannot be recorded.
@@ -299,9 +306,36 @@ fn result<O: Op>(op: &O, x: &[&Tensor]) -> Result<Tensor> {
     run(op, x)
 }
 
+#[inline]
+fn inferred(op: &dyn Op, x: &[&Tensor]) -> Result<Meta> {
+    check_devices(op, x)?;
+    with_metas(x, |m| op.infer(m))
+}
+
+/// Refuses inputs that do not live together.
+#[inline]
+fn check_devices(op: &dyn Op, x: &[&Tensor]) -> Result<()> {
+    let Some((first, rest)) = x.split_first() else { return Ok(()) };
+    match rest.iter().find(|t| t.device() != first.device()) {
+        Some(other) if !op.crosses_devices() => Err(apart(op.name(), [first.device(), other.device()])),
+        _ => Ok(()),
+    }
+}
+
+#[cold]
+fn apart(op: &str, devices: [crate::core::Device; 2]) -> Box<crate::error::Error> {
+    err!(
+        Runtime,
+        "Expected all tensors to be on the same device, but found at least two devices, {} and {}! ({op})",
+        devices[0],
+        devices[1]
+    )
+    .hint("bring them together with .to(device)")
+}
+
 fn run(op: &dyn Op, x: &[&Tensor]) -> Result<Tensor> {
-    let meta = with_metas(x, |m| op.infer(m))?;
-    let out = Array::empty(meta).map_err(|e| named(op, e))?;
+    let meta = inferred(op, x)?;
+    let out = Array::empty(meta).map_err(|e| e.asked_by(op.name()))?;
     compute(op, x, std::slice::from_ref(&out))?;
     Ok(Tensor::new(out))
 }
@@ -321,8 +355,9 @@ pub fn mark_view(of: &Tensor, out: &Tensor) {
 }
 
 fn run_many(op: &dyn Op, x: &[&Tensor]) -> Result<Vec<Tensor>> {
+    check_devices(op, x)?;
     let metas = with_metas(x, |m| op.infer_many(m))?;
-    let outs = metas.into_iter().map(Array::empty).collect::<Result<Vec<_>>>().map_err(|e| named(op, e))?;
+    let outs = metas.into_iter().map(Array::empty).collect::<Result<Vec<_>>>().map_err(|e| e.asked_by(op.name()))?;
     compute(op, x, &outs)?;
     Ok(outs.into_iter().map(Tensor::new).collect())
 }
@@ -331,6 +366,9 @@ fn run_many(op: &dyn Op, x: &[&Tensor]) -> Result<Vec<Tensor>> {
 /// thread may replace a tensor's meanwhile.
 fn compute(op: &dyn Op, x: &[&Tensor], out: &[Array]) -> Result<()> {
     with_arrays(x, |arrays| {
+        if out.first().is_some_and(|y| y.device.is_gpu()) {
+            return if op.everywhere() { op.cpu(arrays, out) } else { op.gpu(arrays, out) };
+        }
         let cost = op.cost(arrays, out);
         if cost < mode::UNLOCK_COST {
             return op.cpu(arrays, out);
@@ -344,15 +382,6 @@ fn compute(op: &dyn Op, x: &[&Tensor], out: &[Array]) -> Result<()> {
         });
         result
     })
-}
-
-/// Out of memory says which op asked.
-#[cold]
-fn named(op: &dyn Op, mut e: Box<crate::error::Error>) -> Box<crate::error::Error> {
-    if e.kind == Kind::OutOfMemory {
-        e.message = format!("{}: {}", op.name(), e.message);
-    }
-    e
 }
 
 /// A node for an op that floor 4 itself records (views).

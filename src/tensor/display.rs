@@ -73,6 +73,9 @@ pub fn show(t: &Tensor, class: Option<&str>) -> Result<String> {
     if (empty && t.ndim() != 1) || (!empty && o.edgeitems == 0) {
         suffixes.push(format!("size={}", tuple(t.shape())));
     }
+    if t.device().is_gpu() {
+        suffixes.push(format!("device='{}'", t.device()));
+    }
     // No element of an empty tensor tells that it is int64 or bool.
     if dtype != default && (empty || !matches!(dtype, DType::I64 | DType::Bool)) {
         suffixes.push(format!("dtype=rustgrad.{}", dtype.name()));
@@ -83,7 +86,7 @@ pub fn show(t: &Tensor, class: Option<&str>) -> Result<String> {
         suffixes.push("requires_grad=True".into());
     }
     let mut text = prefix;
-    text.push_str(&elements(t.array(), indent, &o));
+    text.push_str(&elements(&t.on_cpu()?, indent, &o));
     let mut line = text.len() - text.rfind('\n').map_or(0, |i| i + 1) + 2;
     for s in suffixes {
         // Lines break where PyTorch's do, whose name is three letters shorter.

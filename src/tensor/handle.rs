@@ -234,6 +234,16 @@ impl Tensor {
         self.array().dtype
     }
 
+    /// The elements in this machine's memory: the array itself, or a copy of what is on a GPU.
+    pub fn on_cpu(&self) -> Result<Array> {
+        if !self.device().is_gpu() {
+            return Ok(self.array().clone());
+        }
+        let (from, mut read) = (self.array().clone(), None);
+        super::mode::unlocked(usize::MAX, &mut || read = Some(super::data::moved(&from, Device::CPU)));
+        read.unwrap_or_else(|| Err(crate::err!(Runtime, "internal error: nothing was read")))
+    }
+
     #[inline]
     pub fn device(&self) -> Device {
         self.array().device

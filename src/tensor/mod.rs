@@ -2,6 +2,7 @@
 //! Knows no op by name.
 
 pub mod apply;
+pub mod data;
 pub mod def;
 pub mod display;
 pub mod handle;

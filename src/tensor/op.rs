@@ -124,7 +124,24 @@ pub trait Op: Send + Sync + 'static {
         bail!(NotImplemented, "{}: not implemented for the CPU", self.name())
     }
 
-    /// Whether `cpu` may write its output over input 0 (same shape and dtype, read before written). Ops that
+    /// As [`Op::cpu`], on arrays of the GPU: appends kernels to the open batch.
+    fn gpu(&self, x: &[&Array], out: &[Array]) -> Result<()> {
+        let dtype = x.first().map_or_else(|| out[0].dtype, |a| a.dtype);
+        Err(err!(NotImplemented, "{}: not implemented on the GPU (for {})", self.name(), dtype.name())
+            .hint("use x.cpu(), and .to(\"gpu\") on the result"))
+    }
+
+    /// Whether `cpu` does all of its work through [`super::data`], and so runs on any device.
+    fn everywhere(&self) -> bool {
+        false
+    }
+
+    /// Whether inputs and outputs may live on different devices: copies.
+    fn crosses_devices(&self) -> bool {
+        false
+    }
+
+    /// Whether `cpu` (or `gpu`) may write its output over input 0 (same shape and dtype, read before written). Ops that
     /// may not compute aside and copy when used in place.
     fn aliases(&self) -> bool {
         false

@@ -8,13 +8,13 @@
 use std::rc::Rc;
 
 use super::apply::{apply, record};
+use super::data;
 use super::handle::{Tensor, ViewKind};
 use super::mode;
 use super::node::{Edge, Node};
 use super::op::{Context, Cotangents, Grads, Mask, Op, Saves};
 use crate::bail;
 use crate::core::{Layout, Meta};
-use crate::cpu;
 use crate::device::Array;
 use crate::err;
 use crate::error::Result;
@@ -73,7 +73,7 @@ pub fn past(target: &Tensor, copy: bool) -> Result<Tensor> {
     let array = if copy {
         let meta = Meta::new(Layout::contiguous(target.shape().into()), target.dtype(), target.device());
         let fresh = Array::empty(meta)?;
-        cpu::copy::copy(target.array(), &fresh)?;
+        data::copy(target.array(), &fresh)?;
         fresh
     } else {
         target.array().clone()
@@ -151,7 +151,10 @@ impl Op for AsStrided {
     }
     fn cpu(&self, x: &[&Array], out: &[Array]) -> Result<()> {
         let placed = place(x[0], &self.base, &self.base, &self.view)?;
-        cpu::copy::copy(&placed.with_layout(self.view.clone()), &out[0])
+        data::copy(&placed.with_layout(self.view.clone()), &out[0])
+    }
+    fn everywhere(&self) -> bool {
+        true
     }
     fn vjp(&self, _: &Context, g: &Cotangents) -> Result<Grads> {
         Grads::one(apply(AsStridedBackward { base: self.base.clone(), view: self.view.clone() }, &[g.one()?])?)
@@ -173,7 +176,10 @@ impl Op for AsStridedBackward {
     }
     fn cpu(&self, x: &[&Array], out: &[Array]) -> Result<()> {
         let placed = place(x[0], &self.view, &self.base, &self.view)?;
-        cpu::copy::copy(&placed.with_layout(self.base.clone()), &out[0])
+        data::copy(&placed.with_layout(self.base.clone()), &out[0])
+    }
+    fn everywhere(&self) -> bool {
+        true
     }
     fn vjp(&self, _: &Context, g: &Cotangents) -> Result<Grads> {
         Grads::one(apply(AsStrided { base: self.base.clone(), view: self.view.clone() }, &[g.one()?])?)
@@ -199,8 +205,11 @@ impl Op for CopySlices {
     }
     fn cpu(&self, x: &[&Array], out: &[Array]) -> Result<()> {
         let placed = place(x[0], &self.base, &self.base, &self.view)?;
-        cpu::copy::copy(x[1], &placed.with_layout(self.view.clone()))?;
-        cpu::copy::copy(&placed.with_layout(self.base.clone()), &out[0])
+        data::copy(x[1], &placed.with_layout(self.view.clone()))?;
+        data::copy(&placed.with_layout(self.base.clone()), &out[0])
+    }
+    fn everywhere(&self) -> bool {
+        true
     }
     fn vjp(&self, c: &Context, g: &Cotangents) -> Result<Grads> {
         let g = g.one()?;
@@ -225,12 +234,12 @@ fn place(x: &Array, layout: &Layout, root: &Layout, view: &Layout) -> Result<Arr
     let room = Array::zeros(Meta::new(Layout::contiguous([end][..].into()), x.dtype, x.device))?;
     let there = room.with_layout(layout.clone());
     if layout.overlaps_itself() {
-        cpu::overlap::add(x, &there);
+        data::add_overlapping(x, &there)?;
     } else {
-        cpu::copy::copy(x, &there)?;
+        data::copy(x, &there)?;
     }
     if root.overlaps_itself() {
-        cpu::overlap::share(&room, root);
+        data::share(&room, root)?;
     }
     Ok(room)
 }

@@ -41,7 +41,7 @@ impl Lanes {
     #[inline(always)]
     pub fn put_array(&mut self, k: usize, a: &Array, like: &Array) -> Option<()> {
         let alike = std::ptr::eq(a, like);
-        if !alike && (a.dtype != like.dtype || a.layout.shape != like.layout.shape) {
+        if !alike && (a.dtype != like.dtype || a.device != like.device || a.layout.shape != like.layout.shape) {
             return None;
         }
         if alike || a.layout.strides == like.layout.strides {

@@ -55,13 +55,12 @@ fn check(shape: &[usize], transposed: bool) {
     let plan = Plan::new(&graph, DType::F32).unwrap();
     for code in [Code::Loop(MIXED.f32.unwrap(), None), Code::Program(&plan)] {
         let call = call(code, DType::F32, &params);
-        for (k, operand) in
-            [Operand::Array(&b), Operand::Array(&half), Operand::Array(&row), Operand::Number(Number::Int(3))]
-                .into_iter()
-                .enumerate()
+        for (k, operand) in [Value::Array(&b), Value::Array(&half), Value::Array(&row), Value::Number(Number::Int(3))]
+            .into_iter()
+            .enumerate()
         {
             let bs: Vec<f32> = match operand {
-                Operand::Array(x) => {
+                Value::Array(x) => {
                     let l = x.layout.broadcast_to(&shape);
                     plain(&x.with_layout(l))
                 }
@@ -73,18 +72,18 @@ fn check(shape: &[usize], transposed: bool) {
                 .zip(bs)
                 .map(|((c, a), b)| if *c != 0.0 { a } else { crate::expr::math::f32::tanh(a * b) + 0.5 })
                 .collect();
-            run(&call, &[Operand::Array(&c), Operand::Array(&a), operand], &out);
+            run(&call, &[Value::Array(&c), Value::Array(&a), operand], &out);
             assert_eq!(out.to_vec::<f32>(), want, "{shape:?} {transposed} {k}");
             // In place, into another dtype, and into a strided output.
             let same = to(&a, DType::F32);
-            run(&call, &[Operand::Array(&c), Operand::Array(&same), operand], &same);
+            run(&call, &[Value::Array(&c), Value::Array(&same), operand], &same);
             assert_eq!(same.to_vec::<f32>(), want, "in place: {shape:?} {transposed} {k}");
             let wide = to(&out, DType::F64);
-            run(&call, &[Operand::Array(&c), Operand::Array(&a), operand], &wide);
+            run(&call, &[Value::Array(&c), Value::Array(&a), operand], &wide);
             assert!(wide.to_vec::<f64>().iter().zip(&want).all(|(x, y)| *x == *y as f64));
             let back = flip(array(&shape.iter().rev().copied().collect::<Vec<_>>(), |_| 0.0));
             if back.shape() == shape {
-                run(&call, &[Operand::Array(&c), Operand::Array(&a), operand], &back);
+                run(&call, &[Value::Array(&c), Value::Array(&a), operand], &back);
                 assert_eq!(plain(&back), want);
             }
         }
@@ -140,7 +139,7 @@ fn what_is_written_may_be_read() {
                 a.to_vec::<f32>()
             };
             let all = |f: &dyn Fn(usize) -> f32| (0..n).map(f).collect::<Vec<_>>();
-            use Operand::{Array as A, Number as N};
+            use Value::{Array as A, Number as N};
             assert_eq!(after(&|a, b| run(&call, &[A(a), A(b)], a)), all(&|i| x(i) + y(i)), "over operand 0: {n}");
             assert_eq!(after(&|a, b| run(&call, &[A(b), A(a)], a)), all(&|i| x(i) + y(i)), "over operand 1: {n}");
             assert_eq!(after(&|a, _| run(&call, &[A(a), A(a)], a)), all(&|i| 2.0 * x(i)), "over both: {n}");
@@ -163,20 +162,20 @@ fn what_is_written_may_be_read() {
 
 #[test]
 fn operands_are_cast_to_the_compute_dtype_first() {
-    let add = |compute, x: &[Operand], out: &Array| {
+    let add = |compute, x: &[Value], out: &Array| {
         let code = Code::Loop(Loops::all::<Add>().of(lane(compute)).unwrap(), None);
         run(&Call { masks: 0, ..call(code, compute, &[]) }, x, out);
     };
     let bytes = Array::from_slice::<u8>(&[3], &[1, 200, 255]).unwrap();
     let zero_d = Array::from_slice::<i64>(&[], &[300]).unwrap();
     let out = Array::from_slice::<u8>(&[3], &[0; 3]).unwrap();
-    add(DType::U8, &[Operand::Array(&bytes), Operand::Array(&zero_d)], &out);
+    add(DType::U8, &[Value::Array(&bytes), Value::Array(&zero_d)], &out);
     assert_eq!(out.to_vec::<u8>(), [45, 244, 43]);
     let out = Array::from_slice::<i64>(&[3], &[0; 3]).unwrap();
-    add(DType::U8, &[Operand::Array(&bytes), Operand::Array(&bytes)], &out);
+    add(DType::U8, &[Value::Array(&bytes), Value::Array(&bytes)], &out);
     assert_eq!(out.to_vec::<i64>(), [2, 144, 254]);
     let h = |v: &[f32]| to(&Array::from_slice(&[v.len()], v).unwrap(), DType::BF16);
     let out = to(&h(&[0.0, 0.0]), DType::F32);
-    add(DType::BF16, &[Operand::Array(&h(&[1.0, 256.0])), Operand::Array(&h(&[0.00390625, 1.0]))], &out);
+    add(DType::BF16, &[Value::Array(&h(&[1.0, 256.0])), Value::Array(&h(&[0.00390625, 1.0]))], &out);
     assert_eq!(out.to_vec::<f32>(), [1.0, 256.0]);
 }

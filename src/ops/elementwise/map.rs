@@ -10,10 +10,11 @@ use super::formula::{Formula, Source};
 use crate::core::promote::Promotion;
 use crate::core::shape::broadcast;
 use crate::core::{DType, Layout, Meta, Number, Shape};
-use crate::cpu::map::{Call as Loop, Operand as Value, any_zero, run};
-use crate::device::Array;
+use crate::cpu::map::{Call as Loop, any_zero, run};
+use crate::device::{Array, Value};
 use crate::error::Result;
 use crate::expr::MAX_INPUTS;
+use crate::gpu;
 use crate::tensor::op::{Mask, Saves, backward_class};
 use crate::tensor::{Context, Cotangents, Grads, Op, Operand, Tensor, mode};
 use crate::{bail, err};
@@ -215,6 +216,32 @@ impl Map {
         Ok(())
     }
 
+    /// The operands of a kernel that computes `compute`; and, as bits, which of them are not rounded to it.
+    fn values<'a>(&self, x: &[&'a Array], out: &Array, compute: DType) -> ([Value<'a>; MAX_INPUTS], u32) {
+        let uses = self.formula.facts().uses;
+        let mut values = [Value::Unused; MAX_INPUTS];
+        let mut wide = 0;
+        let mut tensors = x.iter();
+        for (k, slot) in self.slots().iter().enumerate() {
+            let needed = uses >> k & 1 == 1;
+            values[k] = match (slot, self.number_at(k)) {
+                (Slot::Tensor, _) => match tensors.next() {
+                    Some(a) if needed => {
+                        // A 0-d tensor stands for a number, beside halves as well.
+                        if self.row.wide && a.ndim() == 0 && out.ndim() > 0 {
+                            wide |= 1 << k;
+                        }
+                        Value::Array(a)
+                    }
+                    _ => Value::Unused,
+                },
+                (_, Some(n)) if needed => Value::Number(if self.row.wide { n } else { n.cast(compute) }),
+                _ => Value::Unused,
+            };
+        }
+        (values, wide)
+    }
+
     /// The position among the tensors of operand `k`.
     fn tensor_index(&self, k: usize) -> usize {
         self.slots[..k].iter().filter(|s| matches!(s, Slot::Tensor)).count()
@@ -300,36 +327,35 @@ impl Op for Map {
     fn cpu(&self, x: &[&Array], out: &[Array]) -> Result<()> {
         let out = &out[0];
         let compute = if self.out_mask() { self.compute(x.iter().map(|a| &a.meta)) } else { out.dtype };
-        let facts = self.formula.facts();
         let Some(code) = self.formula.code(compute) else { return Err(compute.lacks(self.row.kernel)) };
-        let mut values = [Value::Unused; MAX_INPUTS];
-        let mut wide = 0;
-        let mut tensors = x.iter();
-        for (k, slot) in self.slots().iter().enumerate() {
-            let needed = facts.uses >> k & 1 == 1;
-            values[k] = match (slot, self.number_at(k)) {
-                (Slot::Tensor, _) => match tensors.next() {
-                    Some(a) if needed => {
-                        // A 0-d tensor stands for a number, beside halves as well.
-                        if self.row.wide && a.ndim() == 0 && out.ndim() > 0 {
-                            wide |= 1 << k;
-                        }
-                        Value::Array(a)
-                    }
-                    _ => Value::Unused,
-                },
-                (_, Some(n)) if needed => Value::Number(if self.row.wide { n } else { n.cast(compute) }),
-                _ => Value::Unused,
-            };
-        }
+        let (values, wide) = self.values(x, out, compute);
         if self.row.divides && compute.is_integral() && self.row.is_value(&self.formula) {
             check_divisor(values[1])?;
         }
-        let cost = if compute == DType::F64 { 2.0 * facts.cost } else { facts.cost };
+        let cost = self.formula.facts().cost;
+        let cost = if compute == DType::F64 { 2.0 * cost } else { cost };
         let call =
             Loop { code, compute, masks: self.masks(), wide, out_mask: self.out_mask(), params: &self.params, cost };
         run(&call, &values[..self.slots().len()], out);
         Ok(())
+    }
+
+    /// The row's own expression, printed. (An integer division by zero gives 0 there: a device cannot raise.)
+    fn gpu(&self, x: &[&Array], out: &[Array]) -> Result<()> {
+        let out = &out[0];
+        let compute = if self.out_mask() { self.compute(x.iter().map(|a| &a.meta)) } else { out.dtype };
+        let (values, wide) = self.values(x, out, compute);
+        if self.row.divides
+            && compute.is_integral()
+            && self.row.is_value(&self.formula)
+            && matches!(values[1], Value::Number(_))
+        {
+            check_divisor(values[1])?;
+        }
+        let (graph, masks, out_mask) = (&self.formula.facts().graph, self.masks(), self.out_mask());
+        let params = &self.params[..self.row.params];
+        let call = gpu::map::Call { op: self.row.name, graph, compute, masks, wide, out_mask, params };
+        gpu::map::run(&call, &values[..self.slots().len()], out)
     }
 
     fn aliases(&self) -> bool {

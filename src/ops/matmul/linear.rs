@@ -2,10 +2,12 @@
 
 use super::check;
 use super::product::{cost, product, turned};
-use crate::core::{Meta, Shape};
+use crate::core::{Layout, Meta, Number, Shape};
 use crate::cpu::gemm::{Fused, matmul};
 use crate::device::Array;
 use crate::error::Result;
+use crate::gpu;
+use crate::tensor::data::fill;
 use crate::tensor::{Context, Cotangents, Grads, Mask, Op, Saves, Tensor, apply};
 use crate::{bail, err};
 
@@ -94,6 +96,14 @@ impl Op for Linear {
         let add = x.get(2).map(|b| b.with_layout(b.layout.broadcast_to(y.shape())));
         let fused = Fused { add: add.as_ref(), ..Fused::NONE };
         matmul(&a, &self.weight(x[1], a.ndim()), &y, &fused)
+    }
+
+    fn gpu(&self, x: &[&Array], out: &[Array]) -> Result<()> {
+        let matrix = |x: &Array| if x.ndim() == 1 { x.with_layout(x.layout.unsqueezed(0)) } else { x.clone() };
+        let (a, y) = (matrix(x[0]), matrix(&out[0]));
+        let add = x.get(2).map(|b| b.with_layout(b.layout.broadcast_to(y.shape())));
+        let fused = gpu::matmul::Fused { add: add.as_ref(), ..gpu::matmul::Fused::NONE };
+        gpu::matmul::matmul(self.name, &a, &self.weight(x[1], a.ndim()), &y, &fused)
     }
 
     fn cost(&self, x: &[&Array], out: &[Array]) -> usize {
@@ -197,6 +207,13 @@ impl Op for Addmm {
         matmul(x[1], x[2], &out[0], &Fused { alpha: self.alpha, beta: self.beta, add, relu: false })
     }
 
+    fn gpu(&self, x: &[&Array], out: &[Array]) -> Result<()> {
+        let input = x[0].with_layout(x[0].layout.broadcast_to(out[0].shape()));
+        let add = if self.beta == 0.0 { None } else { Some(&input) };
+        let fused = gpu::matmul::Fused { alpha: self.alpha, beta: self.beta, add };
+        gpu::matmul::matmul(self.name, x[1], x[2], &out[0], &fused)
+    }
+
     fn cost(&self, x: &[&Array], out: &[Array]) -> usize {
         cost(out[0].numel(), 1, x[1].shape()[x[1].ndim() - 1])
     }
@@ -228,6 +245,8 @@ fn scaled(g: &Tensor, beta: f64) -> Result<Tensor> {
     if beta == 1.0 {
         return Ok(g.clone());
     }
-    let one = Tensor::new(Array::from_slice(&[1, 1], &[1.0])?).to_dtype(g.dtype())?;
+    let one = Array::empty(Meta::new(Layout::contiguous([1, 1][..].into()), g.dtype(), g.device()))?;
+    fill(&one, Number::Int(1))?;
+    let one = Tensor::new(one);
     product(&g.reshape(&[g.numel(), 1])?, false, &one, false, beta)?.view_to(g.shape())
 }

@@ -6,6 +6,7 @@ use crate::core::{Layout, Meta};
 use crate::cpu::gemm::{Fused, matmul};
 use crate::device::Array;
 use crate::error::Result;
+use crate::gpu;
 use crate::tensor::{Context, Cotangents, Grads, Mask, Op, Saves, Tensor, apply};
 
 /// Elements of elementwise work that m x n x k products are worth.
@@ -88,6 +89,12 @@ impl Op for Product {
         matmul(&a, &b, &out[0], &Fused { alpha: self.alpha, ..Fused::NONE })
     }
 
+    fn gpu(&self, x: &[&Array], out: &[Array]) -> Result<()> {
+        let (a, b) = (turned_array(x[0], self.ta), turned_array(x[1], self.tb));
+        let fused = gpu::matmul::Fused { alpha: self.alpha, ..gpu::matmul::Fused::NONE };
+        gpu::matmul::matmul(self.name, &a, &b, &out[0], &fused)
+    }
+
     fn cost(&self, x: &[&Array], out: &[Array]) -> usize {
         let k = x[0].shape()[x[0].ndim() - if self.ta { 2 } else { 1 }];
         cost(out[0].numel(), 1, k)
@@ -147,6 +154,11 @@ impl Op for Mv {
         let column = |v: &Array| v.with_layout(v.layout.unsqueezed(1));
         matmul(&turned_array(x[0], self.t), &column(x[1]), &column(&out[0]), &Fused::NONE)
     }
+    fn gpu(&self, x: &[&Array], out: &[Array]) -> Result<()> {
+        let column = |v: &Array| v.with_layout(v.layout.unsqueezed(1));
+        let (a, b, y) = (turned_array(x[0], self.t), column(x[1]), column(&out[0]));
+        gpu::matmul::matmul("mv", &a, &b, &y, &gpu::matmul::Fused::NONE)
+    }
     fn cost(&self, x: &[&Array], _: &[Array]) -> usize {
         x[0].numel()
     }
@@ -188,6 +200,12 @@ impl Op for Dot {
         let column = x[1].with_layout(x[1].layout.unsqueezed(1));
         let one = out[0].with_layout(Layout::contiguous([1, 1][..].into()));
         matmul(&row, &column, &one, &Fused::NONE)
+    }
+    fn gpu(&self, x: &[&Array], out: &[Array]) -> Result<()> {
+        let row = x[0].with_layout(x[0].layout.unsqueezed(0));
+        let column = x[1].with_layout(x[1].layout.unsqueezed(1));
+        let one = out[0].with_layout(out[0].layout.unsqueezed(0).unsqueezed(0));
+        gpu::matmul::matmul("dot", &row, &column, &one, &gpu::matmul::Fused::NONE)
     }
     fn saves(&self, needs: Mask) -> Saves {
         both(needs)

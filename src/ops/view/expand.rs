@@ -1,13 +1,12 @@
 //! Elements repeated without a copy (stride 0), and the sum that is its derivative.
 
-use crate::bail;
 use crate::core::shape::broadcast;
 use crate::core::{Layout, Meta, Shape};
-use crate::cpu;
 use crate::device::Array;
 use crate::error::Result;
 use crate::tensor::def::Twins;
 use crate::tensor::{Args, Context, Cotangents, Grads, Op, OpDef, Outs, Tensor, apply};
+use crate::{bail, cpu, gpu};
 
 pub const EXPAND: OpDef = OpDef {
     schema: &["method.expand(Tensor self, int[] size, *, bool implicit=False) -> Tensor"],
@@ -100,6 +99,13 @@ pub struct SumTo {
     from: Shape,
 }
 
+impl SumTo {
+    fn repeated(&self) -> Shape {
+        let lead = self.from.len() - self.to.len();
+        (0..self.from.len()).filter(|&d| d < lead || (self.to[d - lead] == 1 && self.from[d] != 1)).collect()
+    }
+}
+
 impl Op for SumTo {
     fn name(&self) -> &'static str {
         "sum_to"
@@ -114,11 +120,11 @@ impl Op for SumTo {
         Ok(x[0].contiguous(self.to.clone()))
     }
     fn cpu(&self, x: &[&Array], out: &[Array]) -> Result<()> {
-        let lead = self.from.len() - self.to.len();
-        let repeated: Shape =
-            (0..self.from.len()).filter(|&d| d < lead || (self.to[d - lead] == 1 && self.from[d] != 1)).collect();
-        cpu::reduce::sum(x[0], &repeated, &out[0]);
+        cpu::reduce::sum(x[0], &self.repeated(), &out[0]);
         Ok(())
+    }
+    fn gpu(&self, x: &[&Array], out: &[Array]) -> Result<()> {
+        gpu::reduce::sum("sum", x[0], &self.repeated(), &out[0])
     }
     fn vjp(&self, _: &Context, g: &Cotangents) -> Result<Grads> {
         Grads::one(g.one()?.expand_to(&self.from)?)

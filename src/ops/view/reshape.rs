@@ -3,12 +3,11 @@
 use super::run;
 use crate::core::shape::{infer_sizes, list, normalize_dim, normalize_dims, numel};
 use crate::core::{DType, Layout, Meta, Shape};
-use crate::cpu;
 use crate::device::Array;
 use crate::error::Result;
 use crate::tensor::apply::{alias, mark_view, recorded, remember};
 use crate::tensor::def::Twins;
-use crate::tensor::{Context, Cotangents, Grads, Op, OpDef, Outs, Tensor, apply, mode};
+use crate::tensor::{Context, Cotangents, Grads, Op, OpDef, Outs, Tensor, apply, data, mode};
 use crate::{bail, err};
 
 pub const VIEW: OpDef = OpDef {
@@ -258,6 +257,9 @@ impl Tensor {
         if old == new {
             return view_as(self, &self.layout().shape);
         }
+        if new == DType::F64 && self.device().is_gpu() {
+            return Err(new.lacks_on_gpu("view"));
+        }
         let mut layout = self.layout().clone();
         if old.size() != new.size() {
             rescale(&mut layout, old, new)?;
@@ -365,7 +367,10 @@ impl Op for Reshaped {
         Ok(x[0].contiguous(self.shape.clone()))
     }
     fn cpu(&self, x: &[&Array], out: &[Array]) -> Result<()> {
-        cpu::copy::copy(x[0], &out[0].with_layout(Layout::contiguous(self.from.clone())))
+        data::copy(x[0], &out[0].with_layout(Layout::contiguous(self.from.clone())))
+    }
+    fn everywhere(&self) -> bool {
+        true
     }
     fn vjp(&self, _: &Context, g: &Cotangents) -> Result<Grads> {
         Grads::one(g.one()?.reshape(&self.from)?)

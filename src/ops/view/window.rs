@@ -4,12 +4,11 @@
 use super::{as_many, run};
 use crate::core::shape::{list, normalize_dim};
 use crate::core::{DType, Layout, Meta, Number, Shape, Strides};
-use crate::cpu;
 use crate::device::Array;
 use crate::error::Result;
 use crate::tensor::def::Twins;
 use crate::tensor::views::AsStrided;
-use crate::tensor::{Arg, Args, Context, Cotangents, Grads, Op, OpDef, Outs, Tensor, apply};
+use crate::tensor::{Arg, Args, Context, Cotangents, Grads, Op, OpDef, Outs, Tensor, apply, data};
 use crate::{bail, err};
 
 pub const SELECT: OpDef = OpDef {
@@ -254,7 +253,7 @@ fn integral_item(t: &Tensor) -> Result<i64> {
     if t.ndim() != 0 || t.dtype().is_float() || t.dtype() == DType::Bool {
         bail!(Runtime, "start must be an 0-dim integral Tensor.");
     }
-    Ok(t.array().element(&[]).to_i64())
+    Ok(t.on_cpu()?.element(&[]).to_i64())
 }
 
 impl Tensor {
@@ -350,9 +349,12 @@ impl Op for Place {
     fn cpu(&self, x: &[&Array], out: &[Array]) -> Result<()> {
         let window = out[0].with_layout(self.part.of(&out[0].layout));
         if window.numel() != out[0].numel() {
-            cpu::copy::fill(&out[0], Number::Int(0));
+            data::fill(&out[0], Number::Int(0))?;
         }
-        cpu::copy::copy(x[0], &window)
+        data::copy(x[0], &window)
+    }
+    fn everywhere(&self) -> bool {
+        true
     }
     fn vjp(&self, _: &Context, g: &Cotangents) -> Result<Grads> {
         Grads::one(g.one()?.window(self.part, "slice")?)

@@ -2,7 +2,7 @@
 //! or a node that remembers the call.
 
 use super::{Map, PARAMS, Row};
-use crate::core::{DType, Number};
+use crate::core::{DType, Device, Number};
 use crate::error::Result;
 use crate::ops::elementwise::formula::Source;
 use crate::tensor::apply::{apply_inplace, apply_out, overwrite, recorded, remember};
@@ -44,8 +44,10 @@ impl<'a> Call<'a> {
 
     pub(super) fn run(&self) -> Result<Tensor> {
         let Some(out) = self.short() else {
-            let (m, x) = Map::new(self, false);
-            return apply(m, x.tensors(self.row.name)?);
+            return self.together(0, |call| {
+                let (m, x) = Map::new(call, false);
+                apply(m, x.tensors(self.row.name)?)
+            });
         };
         if recorded(self.tensors()) {
             let (m, x) = Map::new(self, true);
@@ -62,13 +64,45 @@ impl<'a> Call<'a> {
         {
             return Ok(());
         }
-        let (m, x) = Map::new(self, false);
-        apply_inplace(m, x.tensors(self.row.name)?)
+        self.together(1, |call| {
+            let (m, x) = Map::new(call, false);
+            apply_inplace(m, x.tensors(self.row.name)?)
+        })
     }
 
     fn run_into(&self, out: &Tensor) -> Result<()> {
-        let (m, x) = Map::new(self, false);
-        apply_out(m, x.tensors(self.row.name)?, out)
+        self.together(0, |call| {
+            let (m, x) = Map::new(call, false);
+            apply_out(m, x.tensors(self.row.name)?, out)
+        })
+    }
+
+    /// Calls `f` with the 0-d tensors of the CPU, from operand `from` on, brought to the GPU if another operand is there: as in
+    /// PyTorch they stand for numbers.
+    fn together<R>(&self, from: usize, f: impl FnOnce(&Call) -> Result<R>) -> Result<R> {
+        let stays = |t: &Tensor| t.device().is_gpu() || t.ndim() > 0;
+        if !self.tensors().any(|t| t.device().is_gpu()) || self.tensors().skip(from).all(stays) {
+            return f(self);
+        }
+        let moves = |k: usize, t: &Tensor| (k >= from && !stays(t)).then(|| t.to_device(Device::GPU)).transpose();
+        let moved = self.operands.iter().enumerate().map(|(k, o)| match *o {
+            Some(Operand::Tensor(t)) => moves(k, t),
+            _ => Ok(None),
+        });
+        let moved: Vec<Option<Tensor>> = moved.collect::<Result<_>>()?;
+        let operands: Vec<Option<Operand>> = self
+            .operands
+            .iter()
+            .zip(&moved)
+            .map(|(o, m)| m.as_ref().map_or(*o, |t| Some(Operand::Tensor(t))))
+            .collect();
+        f(&Call {
+            row: self.row,
+            formula: self.formula.clone(),
+            operands: &operands,
+            params: self.params,
+            fixed: self.fixed,
+        })
     }
 
     /// As a user's call asks: fresh, over the first operand, or into `out=`.

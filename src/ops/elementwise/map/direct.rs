@@ -17,7 +17,8 @@ impl<'a> Call<'a> {
         let (Source::Row(formula), 0) = (&self.formula, self.row.masks) else { return None };
         let (like, n) = self.tensors().find_map(|t| t.layout().packed_numel().map(|n| (t.array(), n)))?;
         let dtype = like.dtype;
-        if !matches!(dtype, DType::F32 | DType::F64) || n == 0 || !fits(n, formula.facts().cost) {
+        if !matches!(dtype, DType::F32 | DType::F64) || n == 0 || like.device.is_gpu() || !fits(n, formula.facts().cost)
+        {
             return None;
         }
         let taken = match self.fixed {

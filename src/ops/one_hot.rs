@@ -1,0 +1,86 @@
+//! one_hot: classes as rows of zeros and a one.
+
+use crate::core::{DType, Meta, Shape};
+use crate::device::Array;
+use crate::error::Result;
+use crate::tensor::def::Twins;
+use crate::tensor::{Op, OpDef, Outs, Tensor, apply};
+use crate::{bail, cpu, gpu};
+
+pub const ONE_HOT: OpDef = OpDef {
+    schema: &["nn.one_hot(Tensor input, int num_classes=-1) -> Tensor"],
+    aliases: &[],
+    doc: "int64 ones at the classes `input` of a new last dim of `num_classes` (one more than the largest class if -1), zeros \
+          elsewhere.",
+    twins: Twins::NONE,
+    call: |a| {
+        let (x, n) = (a.t(0)?, a.opt_int(1).unwrap_or(-1));
+        if x.dtype() != DType::I64 {
+            bail!(Runtime, "one_hot is only applicable to index tensor of type LongTensor.");
+        }
+        if x.numel() == 0 && n <= 0 {
+            bail!(Runtime, "Can not infer total number of classes from empty tensor.");
+        }
+        let classes = if x.numel() == 0 { n as usize } else { classes(x, n)? };
+        Outs::one(apply(OneHot { classes }, &[x]))
+    },
+    samples: &[
+        "ix(3, n=4)",
+        "ix(2, 3, n=4), 6",
+        "ix(n=4), 4",
+        "ix(0, n=4), 3",
+        "ix(3, n=4).t(), -1",
+        "ix(0, n=4)",
+        "ix(3, n=4) - 4",
+        "ix(3, n=4), 0",
+        "u(3)",
+    ],
+};
+
+fn classes(x: &Tensor, n: i64) -> Result<usize> {
+    // They decide on the shape, so a GPU is waited for.
+    let values = x.on_cpu()?;
+    let mut bounds = [0i64; 2];
+    for (to, run) in bounds.iter_mut().zip([cpu::reduce::amin as fn(&Array, &[usize], &Array), cpu::reduce::amax]) {
+        let out = Array::from_slice(&[], &[0i64])?;
+        let dims: Shape = (0..x.ndim()).collect();
+        run(&values, &dims, &out);
+        *to = out.to_vec::<i64>()[0];
+    }
+    if bounds[0] < 0 {
+        bail!(Runtime, "Class values must be non-negative.");
+    }
+    if n == -1 {
+        return Ok(bounds[1] as usize + 1);
+    }
+    if bounds[1] >= n {
+        bail!(Runtime, "Class values must be smaller than num_classes.");
+    }
+    Ok(n as usize)
+}
+
+struct OneHot {
+    classes: usize,
+}
+
+impl Op for OneHot {
+    fn name(&self) -> &'static str {
+        "one_hot"
+    }
+    fn infer(&self, x: &[&Meta]) -> Result<Meta> {
+        let mut shape: Shape = x[0].shape().into();
+        shape.push(self.classes);
+        Ok(x[0].contiguous(shape))
+    }
+    fn cpu(&self, x: &[&Array], out: &[Array]) -> Result<()> {
+        cpu::copy::fill(&out[0], 0i64.into());
+        cpu::gather::one_hot(x[0], self.classes, &out[0]);
+        Ok(())
+    }
+    fn gpu(&self, x: &[&Array], out: &[Array]) -> Result<()> {
+        gpu::gather::one_hot(x[0], self.classes, &out[0])
+    }
+    fn differentiable(&self) -> bool {
+        false
+    }
+}
