@@ -4,6 +4,7 @@ Prints what it does, writes a picture and the weights, and ends with the accurac
 """
 
 import argparse
+import os
 import sys
 import time
 from pathlib import Path
@@ -111,6 +112,17 @@ def picture(path, losses, images, labels, guesses, accuracy):
     return True
 
 
+def choose_adapter():
+    """Allow a software adapter where there is no other, and say so."""
+    if "RUSTGRAD_GPU" in os.environ or torch.gpu.is_available():
+        return
+    os.environ["RUSTGRAD_GPU"] = "software"
+    if torch.gpu.is_available():
+        print(f"no hardware GPU here: RUSTGRAD_GPU=software is set, {torch.gpu.device_name()} computes")
+    else:
+        del os.environ["RUSTGRAD_GPU"]
+
+
 def main(argv=None) -> int:
     """Run the demo with command line arguments; returns the exit status."""
     parser = argparse.ArgumentParser(prog="python -m rustgrad.demo", description=(__doc__ or "").split("\n")[0])
@@ -123,6 +135,8 @@ def main(argv=None) -> int:
         parser.error("--epochs must be at least 1")
     try:
         device = torch.device(options.device)
+        if device.type == "gpu":
+            choose_adapter()
         torch.zeros(1, device=device)
     except RuntimeError as error:
         print(f"error: {error}", file=sys.stderr)
