@@ -6,7 +6,7 @@ OUT     ?= out
 TESTS   ?= tests
 PY      := .venv/bin/python
 RUST    := sh scripts/with-rust.sh
-SOURCES := Cargo.toml Cargo.lock pyproject.toml $(shell find src python -name '*.rs' -o -name '*.py' -o -name '*.pyi' -o -name '*.npz')
+SOURCES := Cargo.toml Cargo.lock pyproject.toml $(shell find src python shaders -name '*.rs' -o -name '*.wgsl' -o -name '*.py' -o -name '*.pyi' -o -name '*.npz')
 
 .PHONY: help demo wheel dev test test-rust test-python lint format docs bench clean
 
@@ -61,6 +61,7 @@ test-rust: .venv/.tools-build
 	$(RUST) cargo test --locked --no-default-features
 
 test-python: .venv/.dev
+	@sh scripts/vulkan.sh
 	$(PY) -m pytest $(TESTS)
 
 lint: .venv/.tools-build .venv/.tools-lint

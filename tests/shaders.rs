@@ -1,51 +1,27 @@
-//! The WGSL of every elementwise row, checked without a device: naga parses and validates it with no optional capability,
-//! translates it to SPIR-V, MSL and HLSL, and a lint of our own reads the text. This proves translation, not that
-//! another maker's compiler accepts the result.
+//! The WGSL of every kernel, checked without a device. wgpu's backend that runs nothing stands in for the GPU, each op of the
+//! registry is called on it with its own samples, and the texts that it compiles are recorded: naga parses and validates them
+//! with no optional capability, translates them to SPIR-V, MSL and HLSL, and a lint of our own reads them. This proves
+//! translation, not that another maker's compiler accepts the result.
 
+#[path = "shaders/lint.rs"]
+mod lint;
+#[path = "shaders/samples.rs"]
+mod samples;
+
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::path::Path;
+use std::sync::OnceLock;
+
+use _rustgrad::core::DType;
 use _rustgrad::expr::Graph;
-use _rustgrad::expr::graph::Node;
-use _rustgrad::expr::wgsl::{Lane, function, library};
-use _rustgrad::ops::elementwise::map::{Row, Rule};
-use _rustgrad::ops::elementwise::rows;
+use _rustgrad::expr::wgsl::{Lane, function};
+use _rustgrad::gpu::{kernel, library};
+use _rustgrad::ops::FAMILIES;
 use naga::back::{hlsl, msl, spv};
 use naga::valid::{Capabilities, ModuleInfo, ValidationFlags, Validator};
+use samples::{Making, Trouble};
 
-/// A compute shader of one element an invocation around a formula. Bool operands are bytes in words; a bool result takes
-/// a word of its own here, since packing is the business of the real kernel.
-fn kernel(graph: &Graph, lane: Lane) -> Option<String> {
-    let formula = function("formula", graph, lane)?;
-    let mut inputs: Vec<(u8, bool)> = graph
-        .nodes
-        .iter()
-        .filter_map(|n| match n {
-            Node::Input(k) => Some((*k, false)),
-            Node::MaskInput(k) => Some((*k, true)),
-            _ => None,
-        })
-        .collect();
-    inputs.sort_unstable();
-    let mut text = format!("{}{formula}", library(lane));
-    let mut arguments = vec![];
-    for (at, (k, mask)) in inputs.iter().enumerate() {
-        let ty = if *mask { "u32" } else { lane.name() };
-        text += &format!("@group(0) @binding({}) var<storage, read> in{k}: array<{ty}>;\n", at + 1);
-        arguments.push(if *mask {
-            format!("((in{k}[i / 4u] >> (8u * (i % 4u))) & 0xffu) > 0u")
-        } else {
-            format!("in{k}[i]")
-        });
-    }
-    let (ty, result) = if graph.is_mask() { ("u32", "select(0u, 1u, y)") } else { (lane.name(), "y") };
-    text += &format!("@group(0) @binding({}) var<storage, read_write> res: array<{ty}>;\n", inputs.len() + 1);
-    text += &format!(
-        "@compute @workgroup_size(64)\nfn main(@builtin(global_invocation_id) id: vec3<u32>) {{\n    let i = id.x;\n    if (i < \
-         arrayLength(&res)) {{\n        let y = formula({});\n        res[i] = {result};\n    }}\n}}\n",
-        arguments.join(", ")
-    );
-    Some(text)
-}
-
-/// Parses, validates with empty capabilities, and translates to all three languages with explicit bindings.
+/// Parses, validates with empty capabilities, translates to all three languages with explicit bindings, and lints.
 fn check(name: &str, source: &str) {
     let module =
         naga::front::wgsl::parse_str(source).unwrap_or_else(|e| panic!("{name}: {}", e.emit_to_string(source)));
@@ -53,11 +29,7 @@ fn check(name: &str, source: &str) {
         .validate(&module)
         .unwrap_or_else(|e| panic!("{name}: {}", e.emit_to_string(source)));
     let bindings: Vec<naga::ResourceBinding> = module.global_variables.iter().filter_map(|(_, v)| v.binding).collect();
-    let storage = module.global_variables.iter().filter(|(_, v)| matches!(v.space, naga::AddressSpace::Storage { .. }));
-    assert!(storage.count() <= 8, "{name}: more than 8 storage buffers");
-    for e in &module.entry_points {
-        assert!(e.workgroup_size.iter().product::<u32>() <= 256, "{name}: a workgroup above 256");
-    }
+    lint::check(name, source, &module, &info);
     to_spirv(name, &module, &info, &bindings);
     to_msl(name, &module, &info, &bindings);
     to_hlsl(name, &module, &info, &bindings);
@@ -118,70 +90,229 @@ fn to_hlsl(name: &str, module: &naga::Module, info: &ModuleInfo, bindings: &[nag
     }
 }
 
-/// What the text of a formula must not have: builtins of our own table, comparisons of floats that a driver may fold, the
-/// float remainder, extensions.
-fn lint(name: &str, formula: &str, lane: Lane) {
-    const BUILTINS: [&str; 18] = [
-        "exp",
-        "exp2",
-        "log",
-        "log2",
-        "tanh",
-        "sin",
-        "cos",
-        "tan",
-        "asin",
-        "acos",
-        "atan",
-        "atan2",
-        "sinh",
-        "cosh",
-        "pow",
-        "inverseSqrt",
-        "min",
-        "max",
-    ];
-    if lane == Lane::F32 {
-        for b in BUILTINS {
-            for (at, _) in formula.match_indices(&format!("{b}(")) {
-                let before = formula[..at].chars().last().unwrap_or(' ');
-                assert!(before.is_alphanumeric() || before == '_', "{name}: builtin {b} in\n{formula}");
-            }
-        }
-        for sign in ["!=", "==", " % ", "inf,", "NaN"] {
-            assert!(!formula.contains(sign), "{name}: {sign} in\n{formula}");
-        }
-    }
-    assert!(!formula.contains("enable "), "{name}: an extension");
+/// What running all samples gave.
+struct Record {
+    /// The distinct texts, each with the op that compiled it first.
+    texts: Vec<(String, String)>,
+    /// Families and dtypes that the GPU lacks a kernel for, with an example.
+    missing: BTreeMap<String, String>,
 }
 
-/// The lanes that the row's dtype rule lets onto the GPU: bool and the narrow integers compute in i32.
-fn lanes(row: &Row, partial: bool) -> &'static [Lane] {
-    match row.rule {
-        _ if partial => &[Lane::F32],
-        Rule::Float | Rule::FloatOnly => &[Lane::F32],
-        Rule::Numeric | Rule::All => &[Lane::F32, Lane::I32, Lane::I64],
-        Rule::Bits => &[Lane::I32, Lane::I64],
+/// Calls whose sizes ask for other kernels than the registry's samples do: rows and arguments.
+const LARGE: &[(&str, &str)] = &[
+    ("mm", "u(130, 70), u(70, 100)"),
+    ("mm", "u(70, 130).t(), u(100, 70).t()"),
+    ("mm", "u(8, 70000), u(70000, 8)"),
+    ("mm", "u(128, 9000), u(9000, 128)"),
+    ("addmm", "u(100), u(130, 70), u(70, 100)"),
+    ("mv", "u(300, 400), u(400)"),
+    ("bmm", "u(3, 70, 80), u(3, 80, 90)"),
+    ("conv2d", "u(2, 16, 20, 20), u(32, 16, 3, 3), u(32)"),
+    ("conv2d", "u(2, 3, 9, 9), u(4, 3, 3, 3), stride=2"),
+    ("sum", "u(3, 5000)"),
+    ("sum", "u(70000)"),
+    ("sum", "u(5000, 3), 0"),
+    ("sum", "u(20000, 64), 0"),
+    ("amax", "u(70000)"),
+    ("cumprod", "u(3, 70000), 1"),
+    ("softmax", "u(3, 5000), 1"),
+    ("softmax", "u(64, 300), 0"),
+    ("log_softmax", "u(3, 5000), 1"),
+    ("layer_norm", "u(3, 5000), [5000], u(5000), u(5000)"),
+    ("layer_norm", "u(3000, 64), [64], u(64), u(64)"),
+    ("cross_entropy", "u(3000, 10), ix(3000, n=10)"),
+    ("gather", "u(300, 4), 0, ix(5000, 4, n=300)"),
+    ("index_select", "u(300, 4), 0, ix(5000, n=300)"),
+    ("index_select", "u(300), 0, ix(600, n=300)"),
+    ("index_select", "u(300), 0, ix(70000, n=300)"),
+    ("embedding", "u(300, 4), ix(5000, n=300)"),
+    ("scatter_add", "u(300), 0, ix(600, n=300), u(600)"),
+    ("scatter_add", "u(300), 0, ix(70000, n=300), u(70000)"),
+];
+
+/// Every dtype that the GPU has, contiguous and not, with gradients and without.
+fn makings() -> Vec<Making> {
+    let dtypes = DType::ALL.into_iter().filter(|d| *d != DType::F64);
+    let makings = dtypes.flat_map(|dtype| {
+        let forms = [(false, false), (true, false), (false, true), (true, true)];
+        let forms = forms.into_iter().filter(move |(_, grad)| !grad || dtype.is_float());
+        forms.map(move |(strided, grad)| Making { dtype, strided, grad })
+    });
+    makings.collect()
+}
+
+/// The kernels that the registry's samples compile, in every dtype that the GPU has, forward and backward.
+fn record() -> &'static Record {
+    static RECORD: OnceLock<Record> = OnceLock::new();
+    RECORD.get_or_init(|| {
+        use _rustgrad::device::gpu;
+        gpu::pretend();
+        gpu::gpu("tests").map(|_| ()).expect("wgpu's backend that runs nothing");
+        kernel::texts();
+        let (mut beyond, mut missing) = (BTreeSet::new(), BTreeMap::new());
+        let makings = makings();
+        let own = FAMILIES.iter().flat_map(|(family, rows)| rows.iter().map(move |def| (*family, *def)));
+        let own = own.flat_map(|(family, def)| def.samples.iter().map(move |s| (family, def, *s)));
+        let large = LARGE.iter().map(|&(name, text)| ("large", samples::row(name), text));
+        let calls = own.chain(large).flat_map(|call| makings.iter().map(move |&m| (call, m)));
+        for ((family, def, text), making) in calls {
+            let what = || format!("{}: {text}", def.schema[0]);
+            match samples::run(def, text, making) {
+                Ok(()) => {}
+                Err(Trouble::Text(why)) => {
+                    beyond.insert(format!("{}: {why}", what()));
+                }
+                Err(Trouble::Refused(e)) if samples::is_missing(&e) => {
+                    let key = format!("{family} {}", making.dtype.name());
+                    missing.entry(key).or_insert_with(|| format!("{}: {}", what(), e.message));
+                }
+                Err(Trouble::Panicked(why)) => panic!("{}: {why}", what()),
+                Err(Trouble::Refused(e)) => {
+                    let expected = !(family == "large" && making.dtype == DType::F32);
+                    let internal = ["internal error", "shader"].iter().any(|w| e.message.contains(w));
+                    assert!(expected && !internal, "{}: {}", what(), e.message);
+                }
+            }
+        }
+        optimizers();
+        let beyond: Vec<String> = beyond.into_iter().collect();
+        assert!(beyond.len() <= 5, "{} samples are not understood:\n{}", beyond.len(), beyond.join("\n"));
+        let mut seen = HashSet::new();
+        let texts = kernel::texts().into_iter().filter(|(_, text)| seen.insert(text.clone())).collect();
+        Record { texts, missing }
+    })
+}
+
+/// The steps of the optimizers, which are no rows.
+fn optimizers() {
+    use _rustgrad::core::optim::{Adam, Sgd};
+    use _rustgrad::core::{Device, Layout, Meta};
+    use _rustgrad::device::Array;
+    for dtype in [DType::F32, DType::F16, DType::BF16] {
+        for strides in [[8, 1], [1, 8], [16, 2]] {
+            let array = || {
+                let flat = Meta::new(Layout::contiguous([256][..].into()), dtype, Device::GPU);
+                let layout = Layout { shape: [8, 8][..].into(), strides: strides[..].into(), offset: 0 };
+                Array::zeros(flat).expect("an array").with_layout(layout)
+            };
+            let [x, g, m, v, top] = std::array::from_fn(|_| array());
+            let sgd = Sgd {
+                lr: 0.1,
+                momentum: 0.9,
+                dampening: 0.0,
+                weight_decay: 0.1,
+                nesterov: true,
+                maximize: false,
+                first: false,
+            };
+            let adam = Adam {
+                lr: 0.1,
+                beta1: 0.9,
+                beta2: 0.99,
+                eps: 1e-8,
+                weight_decay: 0.1,
+                decoupled: true,
+                maximize: false,
+                step: 1.0,
+            };
+            for momentum in [None, Some(&m)] {
+                _rustgrad::gpu::optim::sgd(&x, &g, momentum, &sgd).expect("a step");
+            }
+            for largest in [None, Some(&top)] {
+                _rustgrad::gpu::optim::adam(&x, &g, &m, &v, largest, &adam).expect("a step");
+            }
+        }
     }
 }
 
 #[test]
-fn every_row_translates() {
-    let mut count = 0;
-    for row in rows() {
-        let formulas = std::iter::once(&row.value).chain(row.grads.iter().flatten());
-        for (i, f) in formulas.enumerate() {
-            for &lane in lanes(row, i > 0) {
-                let name = format!("{} {} {lane:?}", row.name, if i == 0 { "value" } else { "partial" });
-                let graph = &f.facts().graph;
-                let formula = function("formula", graph, lane).unwrap_or_else(|| panic!("{name}: no WGSL"));
-                lint(&name, &formula, lane);
-                check(&name, &kernel(graph, lane).unwrap_or_default());
-                count += 1;
-            }
+fn every_kernel_translates() {
+    let texts = &record().texts;
+    assert!(texts.len() > 500, "only {} kernels", texts.len());
+    let threads = std::thread::available_parallelism().map_or(1, |n| n.get());
+    std::thread::scope(|s| {
+        for part in texts.chunks(texts.len().div_ceil(threads)) {
+            s.spawn(move || part.iter().for_each(|(op, text)| check(op, text)));
+        }
+    });
+}
+
+/// Names of the functions that a WGSL text declares.
+fn functions(text: &str) -> impl Iterator<Item = &str> {
+    text.lines().filter_map(|line| {
+        let rest = line.trim_start().strip_prefix("fn ").or_else(|| line.split_once(" fn ").map(|(_, rest)| rest))?;
+        rest.split_once('(').map(|(name, _)| name.trim())
+    })
+}
+
+/// The functions that kernels share, those included that no kernel names yet.
+#[test]
+fn every_shared_function_translates() {
+    let report = "@group(0) @binding(1) var<storage, read_write> rg_report: array<atomic<u32>>;\n";
+    let main = "@compute @workgroup_size(1)\nfn main() {}\n";
+    check("the library", &format!("{}{report}{main}", library::FILES.concat()));
+}
+
+/// Every file of `shaders/` is checked above: one of shared functions as a whole, the body of a kernel in some kernel that
+/// has most of its lines, its functions each in some kernel.
+#[test]
+fn no_shader_is_forgotten() {
+    let texts = &record().texts;
+    let declared: HashSet<&str> = texts.iter().flat_map(|(_, text)| functions(text)).collect();
+    let mut wrong = vec![];
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("shaders");
+    let mut files: Vec<_> = std::fs::read_dir(folder).expect("shaders/").map(|e| e.expect("a file").path()).collect();
+    files.sort();
+    for path in files {
+        let text = std::fs::read_to_string(&path).expect("a readable file");
+        let name = path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
+        if library::FILES.contains(&text.as_str()) {
+            continue;
+        }
+        for f in functions(&text).filter(|f| !declared.contains(f)) {
+            wrong.push(format!("{name}: no kernel that is tested has its function {f}"));
+        }
+        if !functions(&text).any(|f| f == "main") {
+            continue;
+        }
+        let lines: Vec<&str> = text.lines().map(str::trim).filter(|l| l.len() > 3 && !l.starts_with("//")).collect();
+        let shared = |kernel: &str| lines.iter().filter(|l| kernel.contains(*l)).count();
+        if !texts.iter().any(|(_, kernel)| 2 * shared(kernel) > lines.len()) {
+            wrong.push(format!("{name}: no kernel that is tested has its body"));
         }
     }
-    assert!(count > 100, "only {count} kernels");
+    assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
+}
+
+/// Families and dtypes that have no kernel: products of 64-bit integers, which have 32 bits of hardware to stand on.
+const MISSING: &[&str] = &["conv int64", "large int64", "matmul int64"];
+
+#[test]
+fn nothing_else_lacks_a_kernel() {
+    let missing: Vec<String> = record().missing.iter().map(|(f, why)| format!("{f}: {why}")).collect();
+    let found: Vec<&str> = record().missing.keys().map(String::as_str).collect();
+    assert_eq!(found, MISSING, "\n{}", missing.join("\n"));
+}
+
+/// A text that is no WGSL is an error of its launch, and nothing more.
+#[test]
+fn a_shader_that_fails_to_compile() {
+    record();
+    let launch = |text: &'static str| {
+        let body = || Ok(text.to_string());
+        let id = text.as_ptr().addr();
+        let kernel = kernel::Kernel { op: "broken", id, variant: 0, consts: &[], reads: &[], writes: &[], body: &body };
+        kernel.run(&[], &[], [1, 1, 1])
+    };
+    let main = "@compute @workgroup_size(1) fn main() {}";
+    for broken in
+        ["fn main(", "@compute @workgroup_size(1) fn main() { let x = 1 + 1.0f; let y: i32 = x; }", "fn f() {}"]
+    {
+        let error = launch(broken).expect_err("a refusal");
+        assert!(error.message.starts_with("broken: a shader failed to compile: "), "{}", error.message);
+        assert_eq!(error.hint.as_deref(), Some("this is a mistake in rustgrad; please report it"));
+        launch(main).expect("the next kernel runs");
+    }
 }
 
 /// Every intrinsic prints in some lane, so that a row to come needs no new text.
@@ -203,8 +334,9 @@ fn every_intrinsic_translates() {
     for (name, graph) in all {
         let mut lanes = 0;
         for lane in [Lane::F32, Lane::I32, Lane::I64] {
-            if let Some(text) = kernel(&graph, lane) {
-                check(&format!("{name} {lane:?}"), &text);
+            if let Some(formula) = function("formula", &graph, lane) {
+                let main = "@compute @workgroup_size(64)\nfn main() {}\n";
+                check(&format!("{name} {lane:?}"), &library::link(&format!("{formula}{main}"), None));
                 lanes += 1;
             }
         }

@@ -1,5 +1,6 @@
 """The demo, shortened: what it prints, writes and refuses."""
 
+import os
 import re
 import subprocess
 import sys
@@ -40,8 +41,34 @@ def test_optional_packages_may_be_missing(tmp_path, capsys, monkeypatch, missing
 
 
 def test_a_device_that_is_not_there(capsys):
-    assert demo.main(["--device", "gpu"]) == 1
-    assert capsys.readouterr().err.startswith("error: ")
+    assert demo.main(["--device", "cuda"]) == 1
+    assert capsys.readouterr().err.startswith("error: zeros: rustgrad has no cuda device")
+
+
+def run(*arguments, **env):
+    """The demo as a program of its own, whose GPU `env` chooses (None: no word of it)."""
+    env = {k: v for k, v in (os.environ | env).items() if v is not None}
+    return subprocess.run([sys.executable, "-m", "rustgrad.demo", *arguments], capture_output=True, text=True, env=env)
+
+
+def test_no_gpu():
+    done = run("--device", "gpu", RUSTGRAD_GPU="off")
+    assert done.returncode == 1 and done.stdout == ""
+    assert done.stderr.startswith("error: zeros: the GPU is switched off by RUSTGRAD_GPU=off\nhint: ")
+
+
+@pytest.mark.gpu
+def test_one_epoch_on_the_gpu(tmp_path):
+    """A software adapter is taken where there is no other, and said to be; the network learns what it learns here."""
+    there = run("--device", "gpu", "--epochs", "1", "--out", str(tmp_path), RUSTGRAD_GPU=None)
+    here = run("--epochs", "1", "--out", str(tmp_path))
+    assert there.returncode == here.returncode == 0, there.stderr
+    if torch.gpu.is_software():
+        first = there.stdout.splitlines()[0]
+        assert first.startswith("no hardware GPU here: RUSTGRAD_GPU=software is set, ") and first.endswith(" computes")
+    assert "parameters on gpu, rustgrad" in there.stdout
+    a, b = (float(re.search(r"test accuracy ([\d.]+) %", done.stdout)[1]) for done in (here, there))
+    assert abs(a - b) < 1.5
 
 
 def test_help_names_every_option():

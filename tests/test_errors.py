@@ -85,7 +85,8 @@ CASES = [
     ("a string", lambda: torch.add(t(2), "x"), TypeError, r"add\(\)"),
     ("operator with a string", lambda: t(2) + "x", TypeError, r"."),
     # devices and memory
-    ("gpu", lambda: t(2, device="gpu"), RuntimeError, r".*no GPU backend is built into this version of rustgrad"),
+    ("cuda", lambda: t(2, device="cuda"), RuntimeError, r"ones: rustgrad has no cuda device"),
+    ("another gpu", lambda: t(2, device="gpu:1"), RuntimeError, r"ones: there is no GPU with index 1; one GPU is used at a time"),
     ("device name", lambda: torch.device("gnu"), RuntimeError, r"Expected one of cpu, .* device type at start of device string: gnu"),
     ("memory", lambda: torch.empty(2**50), RuntimeError, r".*not enough memory: you tried to allocate"),
     ("bytes that no address counts", lambda: torch.empty(2**62, 16), RuntimeError, r"."),
@@ -105,7 +106,7 @@ def test_bad_input(call, error, sentence):
         (lambda: t(3, 4) @ t(5, 4), r"dim 1 of mat1 \(4\) must equal dim 0 of mat2 \(5\)\nhint: mat2.T has shape \(4, 5\)"),
         (lambda: torch.ones(2, requires_grad=True).mul(2).backward(), r"\nhint: .*mean\(\)"),
         (lambda: torch.ones(1).backward(), r"\nhint: "),
-        (lambda: t(2, device="gpu"), r'\nhint: use device="cpu"'),
+        (lambda: t(2, device="cuda"), r'\nhint: tensors live on "cpu"; the GPU of any maker is called "gpu"'),
     ],
 )
 def test_hints(call, hint):

@@ -90,6 +90,21 @@ _memory_format = memory_format
 
 '''
 
+# What `rustgrad.gpu` and the tests call.
+GPU = """
+def gpu_is_available() -> _bool: ...
+def gpu_adapter() -> tuple[_str, _bool]: ...
+def gpu_synchronize() -> None: ...
+def gpu_empty_cache() -> None: ...
+def gpu_memory() -> dict[_str, _int]: ...
+def gpu_start_profile() -> _bool: ...
+def gpu_stop_profile() -> list[tuple[_str, _int, _float]]: ...
+def _gpu_destroy() -> None: ...
+def _gpu_texts() -> list[tuple[_str, _str]]: ...
+def _gpu_trace(on: _bool) -> list[tuple[Any, ...]]: ...
+def _gpu_buffer(t: Tensor) -> _int | None: ...
+""".strip()
+
 BINARY = "add sub mul truediv floordiv mod pow and or xor".split()
 COMPARE = "lt le gt ge".split()
 
@@ -181,7 +196,7 @@ def render(description: dict) -> dict[str, str]:
         if kind in ("dtype", "layout", "memory_format", "Generator"):
             constants.append(f"{name}: Final[{'_' * (kind != 'Generator')}{kind}]")
     top += ["", *tensor_class(description), "", *functions(description, "torch", native=True), ""]
-    top += [*constants, "__version__: Final[_str]", "def _describe() -> dict[_str, Any]: ..."]
+    top += [*constants, "__version__: Final[_str]", "def _describe() -> dict[_str, Any]: ...", GPU]
     files = {"__init__.pyi": "\n".join(top) + "\n"}
     names = "Generator, Number, Size, Tensor, _device, _dtype, _layout, _memory_format"
     for place in ("torch", "nn", "linalg", "special", "fft"):
@@ -198,6 +213,13 @@ def test_stubs_equal_the_registry():
         path = FOLDER / name
         assert path.exists(), f"{path} is missing: {hint}"
         assert path.read_text() == text, f"{path} is out of date: {hint}"
+
+
+def test_the_gpu_functions_are_all_there():
+    from rustgrad import _rustgrad
+
+    written = {line.split("(")[0].removeprefix("def ") for line in GPU.splitlines()}
+    assert written == {name for name in dir(_rustgrad) if name.lstrip("_").startswith("gpu_")}
 
 
 def test_stubs_are_python():

@@ -22,6 +22,8 @@ class Row:
     def __init__(self, data):
         self.family = data["family"]
         self.samples = data["samples"]
+        # Whether it makes tensors, on a device that is asked for.
+        self.makes = any("device" in line.lower() for line in data["schema"]) and self.family != "cast"
         self.inplace, self.out = data["inplace"], data["out"]
         self.forms = []
         for line in data["schema"]:
@@ -103,7 +105,8 @@ def dtype_name(t):
 
 
 def cotangent(lib, sample, index, t):
-    return samples.tensor(lib, samples.weights(sample.text, index, tuple(t.shape)), dtype_name(t))
+    values = samples.weights(sample.text, index, tuple(t.shape))
+    return samples.tensor(lib, values, dtype_name(t), t.device.type)
 
 
 def gradients(lib, sample, result):

@@ -19,8 +19,8 @@ SEED = 7
 class Sample:
     """One evaluation of a sample's text: `args`, `kwargs`, and the `leaves` that may require gradients."""
 
-    def __init__(self, lib, text, dtype, *, grad=False, strided=False, shift=0.0):
-        self.lib, self.text, self.dtype = lib, text, dtype
+    def __init__(self, lib, text, dtype, *, grad=False, strided=False, shift=0.0, device="cpu"):
+        self.lib, self.text, self.dtype, self.device = lib, text, dtype, device
         self.grad, self.strided, self.shift = grad, strided, shift
         self.leaves = []
         self.typed = False
@@ -104,10 +104,10 @@ class Sample:
         """The values as a tensor: contiguous, or spread over memory in another order."""
         values = np.asarray(values, np.int64 if dtype in ("int64", "int32", "uint8", "bool") else np.float64)
         if not self.strided:
-            return tensor(self.lib, values, dtype)
+            return tensor(self.lib, values, dtype, self.device)
         spread = np.full((*reversed(values.shape), 2), 1, values.dtype)
         spread[..., 0] = values.transpose()
-        t = tensor(self.lib, spread, dtype).select(-1, 0)
+        t = tensor(self.lib, spread, dtype, self.device).select(-1, 0)
         return t.permute(tuple(reversed(range(values.ndim)))).detach()
 
 
@@ -117,8 +117,9 @@ def grid(values, limit):
     return np.round(values / step) * step
 
 
-def tensor(lib, values, dtype):
-    return lib.from_numpy(np.ascontiguousarray(values)).reshape(values.shape).to(getattr(lib, dtype))
+def tensor(lib, values, dtype, device="cpu"):
+    t = lib.from_numpy(np.ascontiguousarray(values)).reshape(values.shape).to(getattr(lib, dtype))
+    return t if device == "cpu" else t.to(device)
 
 
 def weights(text, index, shape):

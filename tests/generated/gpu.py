@@ -1,0 +1,33 @@
+"""What the generated tests know of the GPU beside its name: the dtypes that run there, what may still lack, and how
+refusals differ from PyTorch's on the CPU.
+"""
+
+# float64 does not exist there: `tests/gpu/test_device.py` reads the refusals.
+GPU_DTYPES = ("float32", "float16", "bfloat16", "int64", "int32", "uint8", "bool")
+
+# The words by which an op says that it has no kernel.
+MISSING = "not implemented on the GPU"
+
+# Rows that lack some kernel. A name that works fails its test: delete it then.
+NOT_YET = """
+""".split()
+
+# Families and dtypes that are refused for good: products of 64-bit integers, which nothing but emulation could give.
+REFUSED = {("matmul", "int64"), ("conv", "int64")}
+
+
+def accepts(why, row, dtype, text, record, device):
+    """Whether the GPU may refuse what PyTorch does on the CPU: float64, and what is refused for good."""
+    if device == "cpu":
+        return False
+    if (row.family, dtype) in REFUSED and f"{dtype} is {MISSING}" in why:
+        return True
+    if "float64 is not available on the GPU" not in why:
+        return False
+    made = any(dtype == "float64" for dtype, *_ in record.get("o", []))
+    return made or "float64" in text or "double" in text
+
+
+def reads_late(error):
+    """Whether this is the report of a bad index, which is an IndexError whatever PyTorch raises on the CPU."""
+    return isinstance(error, IndexError) and "the GPU reports a bad index when a result is read" in str(error)
