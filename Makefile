@@ -8,18 +8,19 @@ PY      := .venv/bin/python
 RUST    := sh scripts/with-rust.sh
 SOURCES := Cargo.toml Cargo.lock pyproject.toml $(shell find src python shaders -name '*.rs' -o -name '*.wgsl' -o -name '*.py' -o -name '*.pyi' -o -name '*.npz')
 
-.PHONY: help demo wheel dev test test-rust test-python lint format docs bench clean
+.PHONY: help demo wheel dev test test-rust test-python test-wheel lint format docs bench clean
 
 help:
-	@echo 'make demo     build the wheel, train a small network on real digits, write a picture [DEVICE= EPOCHS= SEED= OUT=]'
-	@echo 'make test     Rust and Python tests [TESTS=tests/nn]'
-	@echo 'make lint     formatting, clippy (the portable form too), ruff, types'
-	@echo 'make format   format Rust and Python'
-	@echo 'make bench    timings of what users feel [TORCH=/path/to/python with torch]'
-	@echo 'make docs     API pages in site/'
-	@echo 'make wheel    the release wheel in dist/'
-	@echo 'make dev      quick development build, installed in .venv'
-	@echo 'make clean    remove what the targets made'
+	@echo 'make demo        build the wheel, train a small network on real digits, write a picture [DEVICE= EPOCHS= SEED= OUT=]'
+	@echo 'make test        Rust and Python tests [TESTS=tests/nn]'
+	@echo 'make test-wheel  the Python tests on the release wheel, in a venv of its own [TESTS=tests/nn]'
+	@echo 'make lint        formatting, clippy (the portable form too), ruff, types'
+	@echo 'make format      format Rust and Python'
+	@echo 'make bench       timings of what users feel [TORCH=/path/to/python with torch]'
+	@echo 'make docs        API pages in site/'
+	@echo 'make wheel       the release wheel in dist/'
+	@echo 'make dev         quick development build, installed in .venv'
+	@echo 'make clean       remove what the targets made'
 
 # --- tools: a stamp per group, made again when pyproject.toml changes
 
@@ -63,6 +64,12 @@ test-rust: .venv/.tools-build
 test-python: .venv/.dev
 	@sh scripts/vulkan.sh
 	$(PY) -m pytest $(TESTS)
+
+# -P: nothing of the checkout is imported but the tests.
+test-wheel: dist/.wheel
+	$(PY) -m venv --clear --without-pip .venv/wheel
+	$(PY) -m pip --python .venv/wheel/bin/python install --quiet --disable-pip-version-check --group test dist/*.whl
+	.venv/wheel/bin/python -P -m pytest $(TESTS)
 
 lint: .venv/.tools-build .venv/.tools-lint
 	@$(RUST) sh -c 'cargo fmt --version && cargo clippy --version' >/dev/null 2>&1 || { \
