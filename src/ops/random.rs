@@ -149,8 +149,11 @@ impl Op for Overwrite {
         Ok(())
     }
     fn gpu(&self, x: &[&Array], out: &[Array]) -> Result<()> {
-        let layout = Format::Preserve.layout(&out[0].layout)?;
-        let drawn = Array::empty(Meta::new(layout, out[0].dtype, Device::CPU))?;
+        // Drawn under the same strides: PyTorch draws normal numbers in another way where they are not contiguous.
+        let layout = &out[0].layout;
+        let room = Layout::contiguous([layout.end() - layout.offset][..].into());
+        let room = Array::empty(Meta::new(room, out[0].dtype, Device::CPU))?;
+        let drawn = room.with_layout(Layout { offset: 0, ..layout.clone() });
         self.cpu(x, std::slice::from_ref(&drawn))?;
         data::copy(&drawn, &out[0])
     }

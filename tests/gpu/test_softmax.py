@@ -287,6 +287,7 @@ DRAWS = {
     "randint_like": lambda d: torch.randint_like(torch.ones(5, device=d), 9),
     "uniform_": lambda d: torch.ones(6, 4, device=d)[:, ::2].uniform_(-1, 3),
     "normal_": lambda d: torch.ones(5, 4, device=d).t().normal_(1, 2),
+    "normal_ strided": lambda d: torch.ones(80, device=d)[::2].normal_(1, 2),
     "exponential_": lambda d: torch.ones(20, device=d).exponential_(2.0),
     "random_": lambda d: torch.ones(20, dtype=torch.uint8, device=d).random_(),
     "bernoulli_": lambda d: torch.ones(20, device=d).bernoulli_(0.3),
