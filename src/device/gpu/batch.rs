@@ -159,8 +159,12 @@ impl Gpu {
             return self.timed(op, &mut state, d);
         }
         self.guarded(op, || {
-            let State { batch, transfer, .. } = &mut *state;
+            let State { batch, transfer, buffers, .. } = &mut *state;
+            let number = batch.number();
             batch.dispatch(self, d, d.reports.then(|| transfer.report(op)), None);
+            if batch.number() != number {
+                buffers.submitted();
+            }
         })?;
         drop(state);
         if self.checks_each() { self.synchronize(op) } else { Ok(()) }

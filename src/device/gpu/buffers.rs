@@ -1,7 +1,7 @@
 //! GPU memory: whole buffers by size class, kept when they are freed and handed out again. A freed buffer may be written by a
 //! later kernel at once, since the queue is in order. Every kernel writes all of its output, so old contents never show.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::mem::ManuallyDrop;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
@@ -11,6 +11,9 @@ use crate::error::{Error, Result};
 
 /// Every buffer's size is a multiple of this, and so is every offset that is bound.
 pub const ALIGN: u64 = 256;
+
+/// Submissions after which a cache of more than half of the peak is given back.
+const PATIENCE: u32 = 100;
 
 const USAGE: wgpu::BufferUsages =
     wgpu::BufferUsages::STORAGE.union(wgpu::BufferUsages::COPY_SRC).union(wgpu::BufferUsages::COPY_DST);
@@ -78,10 +81,12 @@ pub struct Statistics {
 }
 
 pub struct Buffers {
-    free: HashMap<u64, Vec<(wgpu::Buffer, u64)>>,
+    free: HashMap<u64, VecDeque<(wgpu::Buffer, u64)>>,
     /// How many buffers of each size tensors use.
     used: BTreeMap<u64, u64>,
     statistics: Statistics,
+    /// Submissions since more than half of the peak lies in the cache.
+    idle: u32,
 }
 
 impl Buffers {
@@ -91,7 +96,12 @@ impl Buffers {
         let shares = matches!(kind, wgpu::DeviceType::Cpu | wgpu::DeviceType::IntegratedGpu);
         let half = (super::super::cpu::total_memory() / 2) as u64;
         let limit = asked.unwrap_or(if shares { half } else { u64::MAX });
-        Buffers { free: HashMap::new(), used: BTreeMap::new(), statistics: Statistics { limit, ..Default::default() } }
+        Buffers {
+            free: HashMap::new(),
+            used: BTreeMap::new(),
+            statistics: Statistics { limit, ..Default::default() },
+            idle: 0,
+        }
     }
 
     fn give(&mut self, buffer: wgpu::Buffer, used: u64) {
@@ -102,18 +112,23 @@ impl Buffers {
         if let Some(n) = self.used.get_mut(&size) {
             *n -= 1;
         }
-        self.free.entry(size).or_default().push((buffer, used));
+        self.free.entry(size).or_default().push_back((buffer, used));
     }
 
     /// A cached buffer, the oldest first: it is the likeliest to be free of the open batch.
     fn take(&mut self, size: u64) -> Option<(wgpu::Buffer, u64)> {
-        let list = self.free.get_mut(&size)?;
-        if list.is_empty() {
-            return None;
-        }
-        let found = list.remove(0);
+        let found = self.free.get_mut(&size)?.pop_front()?;
         self.statistics.cached -= size;
         Some(found)
+    }
+
+    /// After each submission: what lay unused for long goes back to the driver.
+    pub fn submitted(&mut self) {
+        let s = &self.statistics;
+        self.idle = if s.cached > s.peak / 2 { self.idle + 1 } else { 0 };
+        if self.idle == PATIENCE {
+            self.release();
+        }
     }
 
     fn count(&mut self, size: u64) {
@@ -133,6 +148,7 @@ impl Buffers {
     fn release(&mut self) {
         self.free.clear();
         self.statistics.cached = 0;
+        self.idle = 0;
     }
 }
 
