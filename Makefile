@@ -94,6 +94,7 @@ bench: .venv/.release .venv/.tools-test
 	$(PY) benches/footprint.py
 	for name in overhead ops layers train; do \
 	    $(PY) benches/$$name.py $(if $(TORCH),--beside $(TORCH)) || exit 1; done
+	$(PY) benches/gpu.py
 
 clean:
 	rm -rf dist out site target .venv python/rustgrad/*.so
