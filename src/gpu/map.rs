@@ -49,7 +49,7 @@ pub fn run(call: &Call, operands: &[Value], out: &Array) -> Result<()> {
     let mut numbers: Vec<Number> = call.params.to_vec();
     let mut arrays: Vec<(&Array, Type)> = vec![];
     let mut arguments: Vec<Argument> = vec![];
-    for (k, v) in operands.iter().enumerate().filter(|(k, _)| call.graph.uses() >> k & 1 == 1) {
+    for (k, v) in operands.iter().enumerate() {
         let mask = call.masks >> k & 1 == 1;
         match v {
             Value::Array(a) => {

@@ -242,6 +242,21 @@ impl Map {
         (values, wide)
     }
 
+    /// PyTorch's error where an integer divisor is zero, before anything is written. A tensor of the GPU is not asked: a device
+    /// cannot raise.
+    fn check_divisor(&self, v: Value, compute: DType) -> Result<()> {
+        let zero = match v {
+            _ if !(self.row.divides && compute.is_integral() && self.row.is_value(&self.formula)) => false,
+            Value::Number(n) => n.is_zero(),
+            Value::Array(a) => !a.device.is_gpu() && any_zero(a),
+            Value::Unused => false,
+        };
+        if !zero {
+            return Ok(());
+        }
+        Err(err!(Runtime, "ZeroDivisionError").hint("an integer tensor was divided by zero"))
+    }
+
     /// The position among the tensors of operand `k`.
     fn tensor_index(&self, k: usize) -> usize {
         self.slots[..k].iter().filter(|s| matches!(s, Slot::Tensor)).count()
@@ -329,9 +344,7 @@ impl Op for Map {
         let compute = if self.out_mask() { self.compute(x.iter().map(|a| &a.meta)) } else { out.dtype };
         let Some(code) = self.formula.code(compute) else { return Err(compute.lacks(self.row.kernel)) };
         let (values, wide) = self.values(x, out, compute);
-        if self.row.divides && compute.is_integral() && self.row.is_value(&self.formula) {
-            check_divisor(values[1])?;
-        }
+        self.check_divisor(values[1], compute)?;
         let cost = self.formula.facts().cost;
         let cost = if compute == DType::F64 { 2.0 * cost } else { cost };
         let call =
@@ -340,18 +353,12 @@ impl Op for Map {
         Ok(())
     }
 
-    /// The row's own expression, printed. (An integer division by zero gives 0 there: a device cannot raise.)
+    /// The row's own expression, printed. (An integer division by a tensor's zero gives 0.)
     fn gpu(&self, x: &[&Array], out: &[Array]) -> Result<()> {
         let out = &out[0];
         let compute = if self.out_mask() { self.compute(x.iter().map(|a| &a.meta)) } else { out.dtype };
         let (values, wide) = self.values(x, out, compute);
-        if self.row.divides
-            && compute.is_integral()
-            && self.row.is_value(&self.formula)
-            && matches!(values[1], Value::Number(_))
-        {
-            check_divisor(values[1])?;
-        }
+        self.check_divisor(values[1], compute)?;
         let (graph, masks, out_mask) = (&self.formula.facts().graph, self.masks(), self.out_mask());
         let params = &self.params[..self.row.params];
         let call = gpu::map::Call { op: self.row.name, graph, compute, masks, wide, out_mask, params };
@@ -410,14 +417,4 @@ fn elementwise_of_one(x: &Layout) -> Layout {
         return Layout::contiguous(x.shape.clone());
     }
     crate::core::layout::elementwise(x.shape.clone(), &[x])
-}
-
-/// PyTorch's error where an integer divisor is zero, before anything is written.
-fn check_divisor(v: Value) -> Result<()> {
-    let zero = match v {
-        Value::Number(n) => n.is_zero(),
-        Value::Array(a) => any_zero(a),
-        Value::Unused => false,
-    };
-    if zero { Err(err!(Runtime, "ZeroDivisionError").hint("an integer tensor was divided by zero")) } else { Ok(()) }
 }
