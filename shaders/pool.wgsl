@@ -3,9 +3,6 @@
 // Words: 0 count, 1 grid row, 2 channels, 3 and 4 height and width of the output; two each of 5 kernel, 7 stride, 9 pad,
 // 11 dilation, 13 size of the image; (first, four strides) of 15 image, 20 maxima, 25 places.
 // Before it: Num, beats(a, b), lowest(). Bindings: image, maxima, places.
-fn place(at: u32, b: u32, c: u32, y: u32, x: u32) -> u32 {
-    return rg_word(at) + b * rg_word(at + 1u) + c * rg_word(at + 2u) + y * rg_word(at + 3u) + x * rg_word(at + 4u);
-}
 @compute @workgroup_size(64)
 fn main(@builtin(workgroup_id) w: vec3<u32>, @builtin(local_invocation_index) l: u32) {
     let i = rg_group(w) * 64u + l;

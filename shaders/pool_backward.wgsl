@@ -5,9 +5,6 @@
 // 31 and 32 windows that cover such pixels at most, down and across.
 // Before it: put(at, n, v) stores n of four neighbours, or all.
 // Bindings: gradients, places, result.
-fn place(at: u32, b: u32, c: u32, y: u32, x: u32) -> u32 {
-    return rg_word(at) + b * rg_word(at + 1u) + c * rg_word(at + 2u) + y * rg_word(at + 3u) + x * rg_word(at + 4u);
-}
 @compute @workgroup_size(64)
 fn main(@builtin(workgroup_id) w: vec3<u32>, @builtin(local_invocation_index) l: u32) {
     let i = rg_group(w) * 64u + l;

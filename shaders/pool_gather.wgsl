@@ -1,9 +1,6 @@
 // What stands at places of planes: an invocation an output.
 // Words: 0 count, 1 grid row, 2 channels, 3 and 4 height and width of the output, 5 and 6 of a plane; (first, four strides) of
 // 7 planes, 12 places, 17 output. Bindings: planes, places, output.
-fn place(at: u32, b: u32, c: u32, y: u32, x: u32) -> u32 {
-    return rg_word(at) + b * rg_word(at + 1u) + c * rg_word(at + 2u) + y * rg_word(at + 3u) + x * rg_word(at + 4u);
-}
 @compute @workgroup_size(64)
 fn main(@builtin(workgroup_id) w: vec3<u32>, @builtin(local_invocation_index) l: u32) {
     let i = rg_group(w) * 64u + l;

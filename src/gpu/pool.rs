@@ -4,12 +4,14 @@
 use super::access::{Type, Way};
 use super::kernel::{Kernel, Operand};
 use crate::device::Array;
-use crate::device::gpu::gpu;
+use crate::device::gpu::{Gpu, gpu};
 use crate::error::Result;
 
 const FORWARD: &str = include_str!("../../shaders/pool.wgsl");
 const BACKWARD: &str = include_str!("../../shaders/pool_backward.wgsl");
 const GATHER: &str = include_str!("../../shaders/pool_gather.wgsl");
+/// Stands before each of them.
+const PLACE: &str = include_str!("../../shaders/pool_place.wgsl");
 
 const GROUP: usize = 64;
 
@@ -28,8 +30,9 @@ impl Windows {
     }
 }
 
-fn strides(x: &Array) -> impl Iterator<Item = u32> {
-    x.strides().iter().map(|&s| s as u32)
+/// The first element of an operand, and its strides.
+fn layout(g: &Gpu, o: &Operand) -> impl Iterator<Item = u32> {
+    std::iter::once(o.first(g)).chain(o.array.strides().iter().map(|&s| s as u32))
 }
 
 fn sizes(x: &Array) -> impl Iterator<Item = u32> {
@@ -44,12 +47,9 @@ pub fn max_pool2d(op: &str, x: &Array, out: &Array, places: &Array, windows: Win
     let (reads, writes) = ([Operand::new(x, kind)], [Operand::new(out, kind), Operand::new(places, Type::I64)]);
     let mut words: Vec<u32> = sizes(out).chain(windows.words()).collect();
     words.extend(&[x.shape()[2] as u32, x.shape()[3] as u32]);
-    words.push(reads[0].first(g));
-    words.extend(strides(x));
-    words.push(writes[0].first(g));
-    words.extend(strides(out));
-    words.push(writes[1].first(g));
-    words.extend(strides(places));
+    for o in reads.iter().chain(&writes) {
+        words.extend(layout(g, o));
+    }
     let body = || {
         let (beats, lowest) = match kind {
             Type::F32 => ("rg_isnan(a) || rg_lt(b, a)", "-rg_inf()"),
@@ -58,7 +58,7 @@ pub fn max_pool2d(op: &str, x: &Array, out: &Array, places: &Array, windows: Win
         };
         let t = kind.name();
         Ok(format!(
-            "alias Num = {t};\nfn beats(a: Num, b: Num) -> bool {{ return {beats}; }}\nfn lowest() -> Num {{ return {lowest}; }}\n{FORWARD}"
+            "alias Num = {t};\nfn beats(a: Num, b: Num) -> bool {{ return {beats}; }}\nfn lowest() -> Num {{ return {lowest}; }}\n{PLACE}{FORWARD}"
         ))
     };
     Kernel { op, id: FORWARD.as_ptr().addr(), variant: 0, consts: &[], reads: &reads, writes: &writes, body: &body }
@@ -73,9 +73,8 @@ pub fn scatter(op: &str, g: &Array, places: &Array, out: &Array, windows: Window
     let writes = [Operand::new(out, Type::F32).way(if whole { Way::Fours } else { Way::Each })];
     let mut words: Vec<u32> = sizes(out).chain(windows.words()).collect();
     words.extend(&[g.shape()[2] as u32, g.shape()[3] as u32]);
-    for (x, o) in [(g, &reads[0]), (places, &reads[1]), (out, &writes[0])] {
-        words.push(o.first(dev));
-        words.extend(strides(x));
+    for o in reads.iter().chain(&writes) {
+        words.extend(layout(dev, o));
     }
     let fours = out.shape()[3].div_ceil(4);
     let most = |d: usize, more: usize| ((windows.kernel[d] - 1) * windows.dilation[d] + more) / windows.stride[d] + 1;
@@ -85,7 +84,7 @@ pub fn scatter(op: &str, g: &Array, places: &Array, out: &Array, windows: Window
             true => "store0(at / 4u, v);",
             false => "for (var i = 0u; i < min(n, 4u); i++) { store0(at + i * rg_word(29u), v[i]); }",
         };
-        Ok(format!("fn put(at: u32, n: u32, v: vec4<f32>) {{ {put} }}\n{BACKWARD}"))
+        Ok(format!("fn put(at: u32, n: u32, v: vec4<f32>) {{ {put} }}\n{PLACE}{BACKWARD}"))
     };
     Kernel { op, id: BACKWARD.as_ptr().addr(), variant: 0, consts: &[], reads: &reads, writes: &writes, body: &body }
         .run_linear(out.numel() / out.shape()[3].max(1) * fours, GROUP, &words, &[])
@@ -98,11 +97,10 @@ pub fn gather(op: &str, x: &Array, places: &Array, out: &Array) -> Result<()> {
     let writes = [Operand::new(out, Type::F32)];
     let mut words: Vec<u32> = sizes(out).collect();
     words.extend(&[x.shape()[2] as u32, x.shape()[3] as u32]);
-    for (x, o) in [(x, &reads[0]), (places, &reads[1]), (out, &writes[0])] {
-        words.push(o.first(dev));
-        words.extend(strides(x));
+    for o in reads.iter().chain(&writes) {
+        words.extend(layout(dev, o));
     }
-    let body = || Ok(GATHER.to_string());
+    let body = || Ok([PLACE, GATHER].concat());
     Kernel { op, id: GATHER.as_ptr().addr(), variant: 0, consts: &[], reads: &reads, writes: &writes, body: &body }
         .run_linear(out.numel(), GROUP, &words, &[])
 }
