@@ -91,7 +91,8 @@ def memory_summary(device=None, abbreviated: bool = False) -> str:
 class profile:
     """Times every kernel that runs inside a `with` block; printed, a table by op.
 
-    Kernels run one by one meanwhile, each waited for. Times are the device's own where it has a clock, else
+    Kernels run one by one meanwhile, each waited for. A chain of elementwise ops is one kernel and one entry, such as
+    `mul+add`. Times are the device's own where it has a clock, else
     this machine's (with some tens of microseconds of the call in them).
     """
 

@@ -12,7 +12,7 @@ pub fn sum(have: Tensor, more: &Tensor) -> Result<Tensor> {
     let private = !mode::grad_enabled()
         && have.count() == 1
         && have.object().is_null()
-        && have.array().storage.is_unique()
+        && data::is_private(have.array())
         && have.shape() == more.shape()
         && have.dtype() == more.dtype();
     if private {
@@ -53,7 +53,7 @@ pub fn into_grad(leaf: &Tensor, g: Tensor) -> Result<()> {
 fn own(leaf: &Tensor, g: Tensor) -> Result<Tensor> {
     let layout = leaf.layout();
     let fits = if layout.is_dense() { g.layout().strides == layout.strides } else { g.is_contiguous() };
-    if fits && g.count() == 1 && g.object().is_null() && g.array().storage.is_unique() {
+    if fits && g.count() == 1 && g.object().is_null() && data::is_private(g.array()) {
         return Ok(if g.is_leaf() && !g.is_view() { g } else { g.detach() });
     }
     let mut wanted = layout.clone();

@@ -8,6 +8,7 @@ use super::object::as_tensor;
 use crate::device::gpu::trace::Event;
 use crate::device::gpu::{self, gpu};
 use crate::error::Result;
+use crate::gpu::map::settle;
 
 fn told<T>(py: Python<'_>, r: Result<T>) -> PyResult<T> {
     r.map_err(|e| to_python(py, e))
@@ -29,13 +30,15 @@ fn gpu_adapter(py: Python<'_>) -> PyResult<(String, bool)> {
 /// Wait until all that was asked of the GPU is done.
 #[pyfunction]
 fn gpu_synchronize(py: Python<'_>) -> PyResult<()> {
-    told(py, py.detach(|| gpu("synchronize").and_then(|g| g.synchronize("synchronize"))))
+    told(py, py.detach(|| gpu("synchronize").and_then(|g| settle().and_then(|()| g.synchronize("synchronize")))))
 }
 
 /// Give cached buffers back to the driver.
 #[pyfunction]
 fn gpu_empty_cache() {
     if let Some(g) = gpu::started() {
+        // What fails here is raised by the next call.
+        let _ = settle();
         g.empty_cache();
     }
 }
@@ -43,6 +46,7 @@ fn gpu_empty_cache() {
 /// Bytes of the GPU's memory by use.
 #[pyfunction]
 fn gpu_memory(py: Python<'_>) -> PyResult<Bound<'_, PyDict>> {
+    told(py, settle())?;
     let s = gpu::started().map(|g| g.statistics()).unwrap_or_default();
     let d = PyDict::new(py);
     for (name, n) in
@@ -56,14 +60,16 @@ fn gpu_memory(py: Python<'_>) -> PyResult<Bound<'_, PyDict>> {
 /// Time kernels from now on; whether by the device's own clock.
 #[pyfunction]
 fn gpu_start_profile(py: Python<'_>) -> PyResult<bool> {
-    told(py, gpu("gpu.profile").and_then(|g| g.start_profile()))
+    told(py, settle().and_then(|()| gpu("gpu.profile")?.start_profile()))
 }
 
 /// End the profile: (op, calls, seconds), the longest first.
 #[pyfunction]
-fn gpu_stop_profile() -> Vec<(String, u64, f64)> {
+fn gpu_stop_profile(py: Python<'_>) -> PyResult<Vec<(String, u64, f64)>> {
+    let settled = settle();
     let entries = gpu::started().map_or(vec![], |g| g.stop_profile());
-    entries.into_iter().map(|e| (e.op, e.calls, e.nanoseconds * 1e-9)).collect()
+    told(py, settled)?;
+    Ok(entries.into_iter().map(|e| (e.op, e.calls, e.nanoseconds * 1e-9)).collect())
 }
 
 /// Destroy the device, to test what follows.
@@ -74,8 +80,9 @@ fn _gpu_destroy(py: Python<'_>) -> PyResult<()> {
 
 /// The op and the WGSL text of every kernel that was compiled, from the first call on: for tests.
 #[pyfunction]
-fn _gpu_texts() -> Vec<(String, String)> {
-    crate::gpu::kernel::texts()
+fn _gpu_texts(py: Python<'_>) -> PyResult<Vec<(String, String)>> {
+    told(py, settle())?;
+    Ok(crate::gpu::kernel::texts())
 }
 
 /// Begin or end to listen to what the device is asked, and what was heard since: for tests.
@@ -88,6 +95,7 @@ fn _gpu_trace<'py>(py: Python<'py>, on: bool) -> PyResult<Vec<Bound<'py, PyTuple
             ("launch", op, text, PyBytes::new(py, &meta), groups, bindings).into_pyobject(py)
         }
     };
+    told(py, settle())?;
     gpu::trace::listen(on).into_iter().map(tuple).collect()
 }
 

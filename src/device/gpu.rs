@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 pub use self::batch::{Dispatch, SLOT};
-pub use self::buffers::{Block, Statistics};
+pub use self::buffers::{Block, Statistics, relieve_by};
 pub use self::profile::Entry;
 use super::os;
 use crate::error::{Error, Result};
@@ -62,6 +62,11 @@ static FORKED: AtomicBool = AtomicBool::new(false);
 
 extern "C" fn forked() {
     FORKED.store(true, Relaxed);
+}
+
+/// Whether this is a forked child of the process that started the GPU.
+pub fn is_forked() -> bool {
+    FORKED.load(Relaxed)
 }
 
 static GPU: OnceLock<Gpu> = OnceLock::new();

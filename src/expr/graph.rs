@@ -351,6 +351,12 @@ impl Graph {
         })
     }
 
+    /// How many numbers it may ask for: one more than the last it does.
+    pub fn params(&self) -> usize {
+        let used = self.nodes.iter().map(|n| if let Node::Param(j) = n { *j as usize + 1 } else { 0 });
+        used.max().unwrap_or(0)
+    }
+
     /// The input that the result simply is.
     pub fn is_input(&self) -> Option<usize> {
         match self.root() {

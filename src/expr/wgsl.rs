@@ -24,8 +24,9 @@ impl Lane {
     }
 }
 
-/// A WGSL function that computes the graph, with one argument per used input, `x0`, `x1` ... by its number. None where the
-/// lane has no such function: rows of floats promote before they get here.
+/// A WGSL function that computes the graph: its arguments are the inputs that are used, `x0`, `x1` ... by their number, then
+/// the first [`Graph::params`] numbers, `n0` ... None where the lane has no such function: rows of floats promote before they
+/// get here.
 pub fn function(name: &str, graph: &Graph, lane: Lane) -> Option<String> {
     let mut head = Vec::new();
     let mut body = String::new();
@@ -40,7 +41,7 @@ pub fn function(name: &str, graph: &Graph, lane: Lane) -> Option<String> {
                 continue;
             }
             Node::Param(j) => {
-                values.push(parameter(j, lane));
+                values.push(format!("n{j}"));
                 continue;
             }
             Node::Lit(bits) => {
@@ -69,12 +70,13 @@ pub fn function(name: &str, graph: &Graph, lane: Lane) -> Option<String> {
     for (k, mask) in arguments {
         head.push(format!("x{k}: {}", if mask { "bool" } else { lane.name() }));
     }
+    head.extend((0..graph.params()).map(|j| format!("n{j}: {}", lane.name())));
     let result = if graph.is_mask() { "bool" } else { lane.name() };
     let last = values.last()?;
     Some(format!("fn {name}({}) -> {result} {{\n{body}    return {last};\n}}\n", head.join(", ")))
 }
 
-/// Number `j` of a formula, in the metadata.
+/// Number `j` of a call, in the metadata.
 pub fn parameter(j: u8, lane: Lane) -> String {
     let part = ["x", "y", "z", "w"][j as usize % 4];
     match lane {
@@ -183,7 +185,7 @@ mod tests {
             let x = Graph::leaf(1);
             Unary::tanh.apply(x) * 0.5 + Graph::leaf_param(0)
         });
-        let want = "fn f(x1: f32) -> f32 {\n    let t1 = rg_tanh(x1);\n    let t3 = t1 * 0.5f;\n    let t5 = t3 + rg_meta.f32s.x;\n    return t5;\n}\n";
+        let want = "fn f(x1: f32, n0: f32) -> f32 {\n    let t1 = rg_tanh(x1);\n    let t3 = t1 * 0.5f;\n    let t5 = t3 + n0;\n    return t5;\n}\n";
         assert_eq!(function("f", &g, Lane::F32).unwrap(), want);
         assert!(function("f", &g, Lane::I64).is_none());
         assert_eq!(literal(-3.0, Lane::I64), "vec2<u32>(4294967293u, 4294967295u)");

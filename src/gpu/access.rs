@@ -161,6 +161,11 @@ fn packed(dtype: DType, v: &str, kind: Type) -> String {
     }
 }
 
+/// `v` as if it had been written to memory of this dtype and read again, as type `to`; `v` is a name.
+pub fn through(dtype: DType, v: &str, from: Type, to: Type) -> String {
+    cast(&unpacked(dtype, &packed(dtype, v, from)), Type::of(dtype), to)
+}
+
 /// The declaration of input `k` at a binding, and its `load{k}`.
 pub fn read(k: usize, binding: usize, a: Access) -> String {
     let (dtype, kind) = (a.dtype, a.kind.name());

@@ -1,7 +1,7 @@
 //! Copies and casts between arrays of the GPU, fills, and transfers from and to the CPU.
 
 use super::access::Type;
-use super::map::launch;
+use super::map::{self, launch};
 use crate::core::Number;
 use crate::device::Array;
 use crate::device::gpu::{Block, gpu};
@@ -31,7 +31,7 @@ pub fn copy(from: &Array, to: &Array) -> Result<()> {
 /// `to[i] = value`, cast to the dtype of `to`.
 pub fn fill(to: &Array, value: Number) -> Result<()> {
     let kind = Type::of(to.dtype);
-    let lane = super::map::lane(to.dtype).ok_or_else(|| to.dtype.lacks_on_gpu("fill"))?;
+    let lane = map::lane(to.dtype).ok_or_else(|| to.dtype.lacks_on_gpu("fill"))?;
     launch("fill", key(kind, true), &[], &[value.cast(to.dtype)], kind, to, &|| {
         let (t, value) = (kind.name(), crate::expr::wgsl::parameter(0, lane));
         Ok((format!("fn formula() -> {t} {{ return {value}; }}\n"), vec![]))
@@ -50,6 +50,7 @@ pub fn upload(from: &Array, to: &Array) -> Result<()> {
     // SAFETY: a dense layout spans as many elements as it has, from its offset on; only a thread of the user's that races with
     // this copy could write them meanwhile.
     let bytes = unsafe { std::slice::from_raw_parts(from.bytes_ptr(), from.numel() * from.dtype.size()) };
+    map::settle()?;
     gpu("copy")?.upload("copy", block(to)?, bytes)
 }
 
@@ -58,6 +59,7 @@ pub fn download(from: &Array, to: &Array) -> Result<()> {
     let size = from.dtype.size();
     // SAFETY: as above; `to` is being written, so nobody else may read it.
     let bytes = unsafe { std::slice::from_raw_parts_mut(to.bytes_ptr(), to.numel() * size) };
+    map::settle()?;
     gpu("copy")?.download("copy", block(from)?, from.layout.offset * size, bytes)
 }
 

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::sync::{Mutex, OnceLock, PoisonError};
 
 use super::access::{self, Access, Type, Way};
-use super::library;
+use super::{library, map};
 use crate::core::Number;
 use crate::device::Array;
 use crate::device::gpu::{Block, Dispatch, Gpu, SLOT, gpu, trace};
@@ -201,6 +201,11 @@ impl Kernel<'_> {
     /// As [`Kernel::run`], for a kernel that computes more than it moves: so many operations, which bring the end of the
     /// open batch nearer.
     pub fn run_worth(&self, words: &[u32], numbers: &[Number], groups: [u32; 3], operations: usize) -> Result<()> {
+        map::settle()?;
+        self.launch(words, numbers, groups, operations)
+    }
+
+    fn launch(&self, words: &[u32], numbers: &[Number], groups: [u32; 3], operations: usize) -> Result<()> {
         let g = gpu(self.op)?;
         if groups.contains(&0) {
             return Ok(());
@@ -236,12 +241,18 @@ impl Kernel<'_> {
 
     /// Launches one invocation for each of `n`, in groups of `size`; words 0 and 1 are `n` and the groups of a row of the grid.
     pub fn run_linear(&self, n: usize, size: usize, words: &[u32], numbers: &[Number]) -> Result<()> {
+        map::settle()?;
+        self.launch_linear(n, size, words, numbers)
+    }
+
+    /// As [`Kernel::run_linear`], ahead of what waits in [`map`].
+    pub(super) fn launch_linear(&self, n: usize, size: usize, words: &[u32], numbers: &[Number]) -> Result<()> {
         let (n, groups) = (count(self.op, n)?, n.div_ceil(size) as u32);
         let x = groups.min(ROW);
         let mut all = Vec::with_capacity(words.len() + 2);
         all.extend([n, x]);
         all.extend(words);
-        self.run(&all, numbers, [x, groups.div_ceil(x.max(1)), 1])
+        self.launch(&all, numbers, [x, groups.div_ceil(x.max(1)), 1], 0)
     }
 }
 

@@ -47,6 +47,11 @@ pub fn share(room: &Array, layout: &Layout) -> Result<()> {
     Ok(())
 }
 
+/// Whether nobody else holds this memory. Work that was put off holds what it reads: it is launched first.
+pub fn is_private(a: &Array) -> bool {
+    a.storage.is_unique() || a.device.is_gpu() && gpu::map::settle().is_ok() && a.storage.is_unique()
+}
+
 /// The array on `device`: itself where it is there, else a copy, with the same strides where they are dense.
 pub fn moved(from: &Array, device: Device) -> Result<Array> {
     if from.device == device {

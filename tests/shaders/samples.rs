@@ -9,6 +9,7 @@ use _rustgrad::autograd::grad;
 use _rustgrad::core::{DType, Device, Layout, Meta, Number, Shape};
 use _rustgrad::device::Array;
 use _rustgrad::error::{Error, Kind};
+use _rustgrad::gpu::map::settle;
 use _rustgrad::ops::registry;
 use _rustgrad::ops::schema::{Param, Schema, Type};
 use _rustgrad::tensor::{Arg, Args, OpDef, Outs, Tensor};
@@ -79,6 +80,7 @@ fn called(def: &'static OpDef, text: &str, making: Making) -> Read<()> {
     };
     let (arguments, leaves) = fresh()?;
     let outs = tensors(call(def, &arguments, false, &[])?);
+    settle()?;
     if making.grad && !leaves.is_empty() {
         return gradients(&outs, &leaves);
     }
@@ -86,11 +88,19 @@ fn called(def: &'static OpDef, text: &str, making: Making) -> Read<()> {
     if def.twins.out() && !room.is_empty() {
         // What only `out=` refuses is no matter here.
         let _ = call(def, &fresh()?.0, false, &room.iter().collect::<Vec<_>>());
+        settle()?;
     }
     if def.twins.inplace() {
         let _ = call(def, &fresh()?.0, true, &[]);
     }
-    Ok(())
+    if !making.strided {
+        // With another call in one kernel.
+        let again = tensors(call(def, &fresh()?.0, false, &[])?);
+        let _sums: Vec<_> = again.iter().map(|t| t.add(t)).collect();
+        drop(again);
+        settle()?;
+    }
+    Ok(settle()?)
 }
 
 fn gradients(outs: &[Tensor], leaves: &[Tensor]) -> Read<()> {
@@ -103,13 +113,17 @@ fn gradients(outs: &[Tensor], leaves: &[Tensor]) -> Read<()> {
         return Ok(());
     }
     // Kernels of their own, and the ops that can be differentiated again.
-    grad(&roots, leaves, true, false, true)?;
+    let plain = grad(&roots, leaves, true, false, true)?;
+    settle()?;
+    drop(plain);
     let first: Vec<Tensor> = grad(&roots, leaves, true, true, true)?.into_iter().flatten().collect();
     let roots = with_grad(&first)?;
     if !roots.is_empty() {
-        grad(&roots, leaves, true, false, true)?;
+        let second = grad(&roots, leaves, true, false, true)?;
+        settle()?;
+        drop(second);
     }
-    Ok(())
+    Ok(settle()?)
 }
 
 fn tensors(outs: Outs) -> Vec<Tensor> {

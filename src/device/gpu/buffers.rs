@@ -3,11 +3,12 @@
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::mem::ManuallyDrop;
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use super::{FORKED, Gpu, started, too_large};
 use crate::err;
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 
 /// Every buffer's size is a multiple of this, and so is every offset that is bound.
 pub const ALIGN: u64 = 256;
@@ -165,12 +166,30 @@ fn class(bytes: usize) -> u64 {
     bytes.next_multiple_of(bytes.next_power_of_two() / 8)
 }
 
+/// What frees memory that is held for work that was put off.
+static RELIEF: OnceLock<fn()> = OnceLock::new();
+
+/// Has `relief` called before memory is said to be used up.
+pub fn relieve_by(relief: fn()) {
+    RELIEF.get_or_init(|| relief);
+}
+
 impl Gpu {
     /// A buffer of at least `bytes`, of any content.
     ///
     /// # Errors
     /// RuntimeError above the adapter's limit for a buffer; OutOfMemoryError where the limit of all is reached.
     pub fn allocate(&self, bytes: usize) -> Result<Block> {
+        match (self.buffer(bytes), RELIEF.get()) {
+            (Err(e), Some(relief)) if e.kind == Kind::OutOfMemory => {
+                relief();
+                self.buffer(bytes)
+            }
+            (made, _) => made,
+        }
+    }
+
+    fn buffer(&self, bytes: usize) -> Result<Block> {
         let size = class(bytes);
         too_large("allocate: a tensor of the GPU", size, self.limits.max_buffer_size)?;
         let mut state = self.state();

@@ -8,6 +8,7 @@ use crate::cpu::map::program::Plan;
 use crate::cpu::map::{Code, Loops, lane};
 use crate::expr::graph::{Binary, Node, Unary};
 use crate::expr::{Body, Graph, MAX_INPUTS, diff};
+use crate::gpu;
 
 /// What a recorded expression tells.
 pub struct Facts {
@@ -19,12 +20,19 @@ pub struct Facts {
     pub is_zero: bool,
     /// Nanoseconds an element on one thread, roughly, in float32.
     pub cost: f32,
+    on_gpu: OnceLock<Arc<gpu::map::Formula>>,
 }
 
 impl Facts {
     fn of(graph: Graph) -> Facts {
         let cost = graph.nodes.iter().map(|n| weight(*n)).sum::<f32>() + 0.1;
-        Facts { uses: graph.uses(), is_input: graph.is_input(), is_zero: graph.is_zero(), cost, graph }
+        let (is_input, is_zero, on_gpu) = (graph.is_input(), graph.is_zero(), OnceLock::new());
+        Facts { uses: graph.uses(), is_input, is_zero, cost, graph, on_gpu }
+    }
+
+    /// The formula printed for the GPU, once.
+    pub fn on_gpu(&self) -> &Arc<gpu::map::Formula> {
+        self.on_gpu.get_or_init(|| Arc::new(gpu::map::Formula::of(&self.graph)))
     }
 }
 

@@ -359,9 +359,9 @@ impl Op for Map {
         let compute = if self.out_mask() { self.compute(x.iter().map(|a| &a.meta)) } else { out.dtype };
         let (values, wide) = self.values(x, out, compute);
         self.check_divisor(values[1], compute)?;
-        let (graph, masks, out_mask) = (&self.formula.facts().graph, self.masks(), self.out_mask());
+        let (formula, masks, out_mask) = (self.formula.facts().on_gpu(), self.masks(), self.out_mask());
         let params = &self.params[..self.row.params];
-        let call = gpu::map::Call { op: self.row.name, graph, compute, masks, wide, out_mask, params };
+        let call = gpu::map::Call { op: self.row.name, formula, compute, masks, wide, out_mask, params };
         gpu::map::run(&call, &values[..self.slots().len()], out)
     }
 
