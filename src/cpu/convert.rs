@@ -218,31 +218,39 @@ unsafe fn shift<T: Plain>(x: *const u8, y: *mut u8, p: Piece) {
     }
 }
 
-/// Rows of the result are columns of the source: squares of 8 by 8, read along the source's runs.
+/// The side of the squares that transposed pieces go by.
+const SIDE: usize = 8;
+
+/// Rows of the result are columns of the source: squares of 8 by 8, read along the source's runs. (Arrays are filled by loops
+/// here: a closure of `from_fn` is a call each where the caller has instructions that the standard library lacks.)
 #[inline(always)]
 unsafe fn transpose<T: Plain>(x: *const T, y: *mut T, p: Piece) {
-    const N: usize = 8;
     let (mut c, s, t) = (0, p.from[1], p.to[0]);
     #[cfg(target_arch = "x86_64")]
-    if size_of::<T>() == 4 && p.rows.is_multiple_of(N) && p.cols.is_multiple_of(N) && level() >= Level::Avx2 {
-        // SAFETY: whole squares lie inside the piece, and the level was asked.
+    if size_of::<T>() == 4 && p.rows >= SIDE && p.cols >= SIDE && level() >= Level::Avx2 {
+        // SAFETY: a square fits the piece, and the level was asked.
         return unsafe { transpose_words(x.cast(), y.cast(), p) };
     }
     while c < p.cols {
-        let w = N.min(p.cols - c);
+        let w = SIDE.min(p.cols - c);
         let mut r = 0;
         while r < p.rows {
-            let h = N.min(p.rows - r);
+            let h = SIDE.min(p.rows - r);
             let x = x.wrapping_offset(r as isize + c as isize * s);
             let y = y.wrapping_offset(r as isize * t + c as isize);
             // SAFETY: the square lies inside the piece.
             unsafe {
-                if w == N && h == N {
-                    let a: [[T; N]; N] =
-                        std::array::from_fn(|j| x.wrapping_offset(j as isize * s).cast::<[T; N]>().read_unaligned());
-                    for i in 0..N {
-                        let row: [T; N] = std::array::from_fn(|j| a[j][i]);
-                        y.wrapping_offset(i as isize * t).cast::<[T; N]>().write_unaligned(row);
+                if w == SIDE && h == SIDE {
+                    let mut a = [x.cast::<[T; SIDE]>().read_unaligned(); SIDE];
+                    for j in 1..SIDE {
+                        a[j] = x.wrapping_offset(j as isize * s).cast::<[T; SIDE]>().read_unaligned();
+                    }
+                    for i in 0..SIDE {
+                        let mut row = a[0];
+                        for j in 0..SIDE {
+                            row[j] = a[j][i];
+                        }
+                        y.wrapping_offset(i as isize * t).cast::<[T; SIDE]>().write_unaligned(row);
                     }
                 } else {
                     for i in 0..h as isize {
@@ -258,19 +266,25 @@ unsafe fn transpose<T: Plain>(x: *const T, y: *mut T, p: Piece) {
     }
 }
 
-/// Squares of 8 by 8 words in registers: pairs of rows interleave by words, then by pairs, then by halves.
+/// Squares of 8 by 8 words in registers: pairs of rows interleave by words, then by pairs, then by halves. There is at least
+/// one each way; the last ones go back over what is done rather than past the end.
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2")]
 unsafe fn transpose_words(x: *const f32, y: *mut f32, p: Piece) {
     use std::arch::x86_64::*;
-    for c in (0..p.cols as isize).step_by(8) {
-        for r in (0..p.rows as isize).step_by(8) {
-            let from = x.wrapping_offset(r + c * p.from[1]);
-            let to = y.wrapping_offset(r * p.to[0] + c);
+    let (s, t) = (p.from[1], p.to[0]);
+    for c in (0..p.cols).step_by(SIDE) {
+        let c = c.min(p.cols - SIDE) as isize;
+        for r in (0..p.rows).step_by(SIDE) {
+            let r = r.min(p.rows - SIDE) as isize;
+            let from = x.wrapping_offset(r + c * s);
+            let to = y.wrapping_offset(r * t + c);
             // SAFETY: the square lies inside the piece.
             unsafe {
-                let a: [__m256; 8] =
-                    std::array::from_fn(|j| _mm256_loadu_ps(from.wrapping_offset(j as isize * p.from[1])));
+                let mut a = [_mm256_setzero_ps(); SIDE];
+                for j in 0..SIDE {
+                    a[j] = _mm256_loadu_ps(from.wrapping_offset(j as isize * s));
+                }
                 let mut b = a;
                 for i in 0..4 {
                     b[2 * i] = _mm256_unpacklo_ps(a[2 * i], a[2 * i + 1]);
@@ -286,8 +300,8 @@ unsafe fn transpose_words(x: *const f32, y: *mut f32, p: Piece) {
                 for i in 0..4 {
                     let low = _mm256_permute2f128_ps::<0x20>(d[i], d[i + 4]);
                     let high = _mm256_permute2f128_ps::<0x31>(d[i], d[i + 4]);
-                    _mm256_storeu_ps(to.wrapping_offset(i as isize * p.to[0]), low);
-                    _mm256_storeu_ps(to.wrapping_offset((i as isize + 4) * p.to[0]), high);
+                    _mm256_storeu_ps(to.wrapping_offset(i as isize * t), low);
+                    _mm256_storeu_ps(to.wrapping_offset((i as isize + 4) * t), high);
                 }
             }
         }
@@ -388,7 +402,7 @@ mod tests {
 
     #[test]
     fn transposed_pieces() {
-        for (rows, cols) in [(19, 21), (16, 24)] {
+        for (rows, cols) in [(19, 21), (16, 24), (8, 9), (7, 30), (32, 26), (1, 9)] {
             let x: Vec<u32> = (0..rows * cols).map(|i| i as u32).collect();
             let mut y = vec![0u32; rows * cols];
             let p = Piece { rows, cols, from: [1, rows as isize], to: [cols as isize, 1] };
