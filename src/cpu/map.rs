@@ -1,25 +1,27 @@
 //! Elementwise loops. A formula is compiled into loops over contiguous elements ([`looped`]); [`run`] feeds them from any
-//! arrays: contiguous ones directly, all others (strided, broadcast, numbers, other dtypes) through tiles of 1024 elements
-//! in L1. Each element depends on its own operands only, so threads and tiles never change bits.
+//! arrays: contiguous ones directly, all others (strided, broadcast, numbers, other dtypes) by rows where those are lanes
+//! ([`rows`]), else through tiles of 1024 elements in L1 ([`tiled`]). Each element depends on its own operands only, so threads and tiles never change bits.
 
 pub mod grid;
 pub mod looped;
 pub mod program;
+mod rows;
 pub mod small;
 pub mod stream;
+mod tiled;
 
 use std::mem::MaybeUninit;
 
-use self::grid::{Grid, TILE};
+use self::grid::TILE;
 pub use self::looped::{Kernel, Loops, Params};
 use self::program::Plan;
-use super::convert::{Mover, Piece, element_bits, mover};
+use super::convert::{Piece, element_bits, mover};
 use super::strided::{Raw, Walk};
 use super::threads;
-use crate::core::{DType, Element, Number, Strides};
+use crate::core::{DType, Element, Number};
 use crate::device::{Array, Value};
-use crate::dispatch;
 use crate::expr::MAX_INPUTS;
+use crate::{dispatch, simd};
 
 /// The lane that computes a dtype.
 #[inline]
@@ -54,7 +56,7 @@ pub struct Call<'a> {
 }
 
 /// Work below this stays on one thread.
-const PARALLEL_NS: f32 = 20_000.0;
+const PARALLEL_NS: f32 = 15_000.0;
 /// A chunk of a parallel loop takes at least this.
 const GRAIN_NS: f32 = 5_000.0;
 
@@ -87,6 +89,11 @@ impl Call<'_> {
     #[inline]
     fn expects(&self, k: usize) -> DType {
         if self.masks >> k & 1 == 1 { DType::Bool } else { lane(self.compute) }
+    }
+
+    /// Whether an operand of this dtype is what the kernel reads, as it lies in memory.
+    fn is_lanes(&self, k: usize, dtype: DType) -> bool {
+        dtype == self.expects(k) && !self.narrows(k, dtype)
     }
 
     #[inline]
@@ -158,17 +165,27 @@ impl Call<'_> {
     }
 }
 
-/// `n` times the element of `size` bytes that `bits` begins with.
-#[inline]
-unsafe fn repeat(bits: [u8; 8], size: usize, to: *mut u8, n: usize) {
+simd! {
+    /// `n` times the element of `size` bytes that `bits` begins with.
+    unsafe fn repeat(bits: [u8; 8], size: usize, to: *mut u8, n: usize) = repeat_body;
+}
+
+#[inline(always)]
+unsafe fn repeat_body(bits: [u8; 8], size: usize, to: *mut u8, n: usize) {
     let word = u64::from_ne_bytes(bits);
     let half = u32::from_ne_bytes([bits[0], bits[1], bits[2], bits[3]]);
     // SAFETY: room for n elements, says the caller.
     unsafe {
-        match size {
-            8 => (0..n).for_each(|i| to.cast::<u64>().add(i).write(word)),
-            4 => (0..n).for_each(|i| to.cast::<u32>().add(i).write(half)),
-            _ => std::ptr::write_bytes(to, bits[0], n),
+        if size == 8 {
+            for i in 0..n {
+                to.cast::<u64>().add(i).write(word);
+            }
+        } else if size == 4 {
+            for i in 0..n {
+                to.cast::<u32>().add(i).write(half);
+            }
+        } else {
+            std::ptr::write_bytes(to, bits[0], n);
         }
     }
 }
@@ -188,7 +205,7 @@ pub fn run(call: &Call, x: &[Value], out: &Array) {
     {
         return flat.run();
     }
-    general(call, x, out);
+    tiled::general(call, x, out);
 }
 
 /// Whether integers or bools have a zero among them.
@@ -374,146 +391,6 @@ impl<'a> Flat<'a> {
         }
         if streams {
             stream::fence();
-        }
-    }
-}
-
-const K: usize = MAX_INPUTS + 1;
-
-/// Any strides, any dtypes.
-#[inline(never)]
-fn general(call: &Call, x: &[Value], out: &Array) {
-    let x = &x[..x.len().min(MAX_INPUTS)];
-    let count = x.len() + 1;
-    let shape = out.shape();
-    let zero = || Strides::filled(0, shape.len());
-    let mut strides: [Strides; K] = std::array::from_fn(|_| Strides::new());
-    for (k, operand) in x.iter().enumerate() {
-        strides[k] = match operand {
-            Value::Array(a) => a.layout.broadcast_to(shape).strides,
-            _ => zero(),
-        };
-    }
-    strides[x.len()] = out.layout.strides.clone();
-    let grid = Grid::<K>::new(shape, &strides[..count], TILE);
-    let shares = x.iter().any(|o| matches!(o, Value::Array(a) if a.storage.same(&out.storage)));
-    let mut pointers = [out.bytes_ptr().cast_const(); MAX_INPUTS];
-    for (k, operand) in x.iter().enumerate() {
-        if let Value::Array(a) = operand {
-            pointers[k] = a.bytes_ptr();
-        }
-    }
-    let job = Tiled { call, x, grid: &grid, out, to: Raw::new(out.bytes_ptr()), pointers: Shared(pointers), shares };
-    // A tile that is gathered or converted costs more than the formula says.
-    let cost = (call.cost + 0.5) * grid.tile_len() as f32;
-    if cost * (grid.tiles() as f32) < PARALLEL_NS {
-        job.tiles(0, grid.tiles());
-    } else {
-        threads::split(grid.tiles(), (GRAIN_NS / cost) as usize, &|r| job.tiles(r.start, r.end));
-    }
-}
-
-struct Tiled<'a> {
-    call: &'a Call<'a>,
-    x: &'a [Value<'a>],
-    grid: &'a Grid<K>,
-    out: &'a Array,
-    to: Raw<u8>,
-    pointers: Shared,
-    /// Whether an input may be the output: then a tile's result is written after all its operands are read.
-    shares: bool,
-}
-
-/// How an operand becomes lanes.
-struct Moved {
-    size: isize,
-    /// Its memory is lanes already, where it lies straight.
-    as_it_is: bool,
-    narrows: bool,
-    mover: Mover,
-}
-
-impl Tiled<'_> {
-    fn tiles(&self, start: usize, end: usize) {
-        let (call, count) = (self.call, self.x.len() + 1);
-        let params = call.pack();
-        let mut tiles: [MaybeUninit<Tile>; K] = [const { MaybeUninit::uninit() }; K];
-        let mut x = *self.pointers.get();
-        let len = self.grid.tile_len();
-        let mut fixed = 0u32;
-        // SAFETY: tiles hold TILE lanes of 8 bytes, and a tile of the grid has at most as many elements; the grid's
-        // places lie inside the layouts of the operands; so to the end.
-        unsafe {
-            for (k, &operand) in self.x.iter().enumerate() {
-                if matches!(operand, Value::Unused) {
-                    std::ptr::write_bytes(tiles[k].as_mut_ptr(), 0, 1);
-                } else if self.grid.is_constant(k) {
-                    call.fill(k, operand, tiles[k].as_mut_ptr().cast(), len);
-                } else {
-                    continue;
-                }
-                x[k] = tiles[k].as_ptr().cast();
-                fixed |= 1 << k;
-            }
-            let movers: [_; MAX_INPUTS] = std::array::from_fn(|k| match self.x.get(k) {
-                Some(Value::Array(a)) if fixed >> k & 1 == 0 => Some(Moved {
-                    size: a.dtype.size() as isize,
-                    as_it_is: a.dtype == call.expects(k) && !call.narrows(k, a.dtype),
-                    narrows: call.narrows(k, a.dtype),
-                    mover: mover(a.dtype, call.expects(k)),
-                }),
-                _ => None,
-            });
-            // What each tile holds: an operand that repeats from row to row is brought once.
-            let mut there = [(std::ptr::null(), 0, 0); MAX_INPUTS];
-            for t in start..end {
-                let place = self.grid.place(t, count);
-                let (rows, cols) = (place.rows, place.cols);
-                for (k, moved) in movers[..self.x.len()].iter().enumerate() {
-                    let Some(m) = moved else { continue };
-                    let from = self.pointers.get()[k].wrapping_offset(place.at[k] * m.size);
-                    let [s1, s0] = self.grid.steps(k);
-                    let straight = s0 == 1 && (rows == 1 || s1 == cols as isize);
-                    if straight && m.as_it_is {
-                        x[k] = from;
-                        continue;
-                    }
-                    let to: *mut u8 = tiles[k].as_mut_ptr().cast();
-                    x[k] = to;
-                    if there[k] == (from, rows, cols) && !self.shares {
-                        continue;
-                    }
-                    there[k] = (from, rows, cols);
-                    (m.mover)(from, to, Piece { rows, cols, from: [s1, s0], to: [cols as isize, 1] });
-                    if m.narrows {
-                        call.narrow(to, rows * cols);
-                    }
-                }
-                self.finish(&x, &params, &place, tiles[K - 1].as_mut_ptr().cast());
-            }
-        }
-    }
-
-    /// Computes one tile and brings it to the output.
-    #[inline(always)]
-    unsafe fn finish(&self, x: &Pointers, params: &Params, place: &grid::Place<K>, aside: *mut u8) {
-        let (call, rows, cols) = (self.call, place.rows, place.cols);
-        let k = self.x.len();
-        let dtype = self.out.dtype;
-        let to = self.to.at(place.at[k] * dtype.size() as isize);
-        let [s1, s0] = self.grid.steps(k);
-        let straight = s0 == 1 && (rows == 1 || s1 == cols as isize);
-        // SAFETY: as in `tiles`.
-        unsafe {
-            if straight && dtype == call.gives() && !call.rounds(dtype) && !self.shares {
-                return call.kernel(x, params, to, rows * cols);
-            }
-            call.kernel(x, params, aside, rows * cols);
-            if call.rounds(dtype) {
-                call.narrow(aside, rows * cols);
-            }
-            let piece = Piece { rows, cols, from: [cols as isize, 1], to: [s1, s0] };
-            mover(call.gives(), dtype)(aside, to, piece);
         }
     }
 }

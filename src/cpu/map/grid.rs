@@ -68,9 +68,16 @@ impl<const K: usize> Grid<K> {
             _ if n0 < TILE => [(TILE / n0.max(1)).clamp(1, n1.max(1)), n0],
             _ => [1, n0.min(wide)],
         };
-        grid.counts = [n0.div_ceil(grid.tile[1].max(1)), n1.div_ceil(grid.tile[0])];
-        grid.tiles = grid.counts[0] * grid.counts[1] * grid.shape[2..].iter().product::<usize>();
+        grid.counts[0] = n0.div_ceil(grid.tile[1].max(1));
+        grid.heighten(1);
         grid
+    }
+
+    /// Makes tiles `by` times as high.
+    pub fn heighten(&mut self, by: usize) {
+        self.tile[0] = (self.tile[0] * by).min(self.shape[1]);
+        self.counts[1] = self.shape[1].div_ceil(self.tile[0]);
+        self.tiles = self.counts[0] * self.counts[1] * self.shape[2..].iter().product::<usize>();
     }
 
     /// Makes dim 1 the one along which the first transposed operand runs; whether there is one.
@@ -102,6 +109,11 @@ impl<const K: usize> Grid<K> {
     #[inline]
     pub fn tiles(&self) -> usize {
         self.tiles
+    }
+
+    /// Rows and columns of a tile that is not cut off.
+    pub fn tile(&self) -> [usize; 2] {
+        self.tile
     }
 
     /// The most elements a tile has.

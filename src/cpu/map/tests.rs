@@ -160,6 +160,61 @@ fn what_is_written_may_be_read() {
     }
 }
 
+/// Every kind of row: whole, apart from the next, the same for all, one element each, transposed, and of another dtype; the
+/// result contiguous, with rows apart, transposed, and in place.
+#[test]
+fn rows_of_every_kind() {
+    const ADD: Loops = Loops::all::<Add>().and_over::<Add>();
+    let call = Call { masks: 0, ..call(Code::Loop(ADD.f32.unwrap(), ADD.f32_over), DType::F32, &[]) };
+    for level in [Level::Portable, Level::Avx2, Level::Avx512] {
+        set_level(level);
+        for [r, c] in
+            [[1, 40], [2, 31], [3, 32], [40, 26], [65, 90], [250, 400], [5, 1023], [3, 1024], [2, 1025], [1030, 33]]
+        {
+            let whole = |k: usize| array(&[r, c], |i| (i * k % 97) as f32 - 40.5);
+            let apart = |a: &Array| {
+                let wide = array(&[r, c + 5], |_| -1.0);
+                let part = wide.with_layout(wide.layout.sliced(1, 2, c, 1));
+                crate::cpu::copy::copy(a, &part).unwrap();
+                part
+            };
+            let turned = |a: &Array| {
+                let back = array(&[c, r], |_| 0.0);
+                let turned = back.with_layout(back.layout.transposed(0, 1));
+                crate::cpu::copy::copy(a, &turned).unwrap();
+                turned
+            };
+            let plain = |x: &Array| to(&x.with_layout(x.layout.broadcast_to(&[r, c])), DType::F32).to_vec::<f32>();
+            let b = whole(7);
+            let operands = [
+                apart(&b),
+                turned(&b),
+                array(&[c], |i| i as f32),
+                array(&[r, 1], |i| i as f32 * 0.5),
+                array(&[1, 1], |_| 3.25),
+                to(&b, DType::F64),
+            ];
+            for (i, y) in operands.iter().enumerate() {
+                for (j, make) in
+                    [&(|a: &Array| a.clone()) as &dyn Fn(&Array) -> Array, &apart, &turned].iter().enumerate()
+                {
+                    let x = make(&whole(5));
+                    let want: Vec<f32> = plain(&x).iter().zip(plain(y)).map(|(a, b)| a + b).collect();
+                    let what = format!("{level:?} {r} {c}: {i}, {j}");
+                    for out in [whole(3), apart(&b), turned(&b)] {
+                        run(&call, &[Value::Array(&x), Value::Array(y)], &out);
+                        assert_eq!(plain(&out), want, "{what}");
+                        run(&call, &[Value::Array(y), Value::Array(&x)], &out);
+                        assert_eq!(plain(&out), want, "{what}");
+                    }
+                    run(&call, &[Value::Array(&x), Value::Array(y)], &x);
+                    assert_eq!(plain(&x), want, "in place: {what}");
+                }
+            }
+        }
+    }
+}
+
 #[test]
 fn operands_are_cast_to_the_compute_dtype_first() {
     let add = |compute, x: &[Value], out: &Array| {
