@@ -3,8 +3,9 @@
 
 use std::f32::consts::{FRAC_PI_2, FRAC_PI_4, LN_2, LOG2_E, PI};
 
-/// 1.5 * 2^23: adding it rounds to the nearest integer.
-const MAGIC: f32 = 12_582_912.0;
+/// 1.5 * 2^23, whose sum with a number is rounded to an integer, which then stands in the low bits; and with it 254, twice
+/// the bias of exponents.
+const MAGIC: f32 = 12_582_912.0 + 254.0;
 /// ln 2 in two parts; the first has 16 bits, so that its multiples are exact.
 const LN2_HI: f32 = 0.693_145_75;
 const LN2_LO: f32 = 1.428_606_8e-6;
@@ -25,13 +26,19 @@ fn expm1_core(r: f32) -> f32 {
     (r * r).mul_add(q, r)
 }
 
-/// x = n ln 2 + r; (e^r - 1, n).
+/// x = n ln 2 + r; e^r - 1, and the bits of n + MAGIC.
 #[inline(always)]
-fn expm1_reduced(x: f32) -> (f32, i32) {
+fn expm1_reduced(x: f32) -> (f32, u32) {
     let t = x.mul_add(LOG2_E, MAGIC);
     let n = t - MAGIC;
     let r = n.mul_add(-LN2_LO, n.mul_add(-LN2_HI, x));
-    (expm1_core(r), (t.to_bits() as i32).wrapping_sub(MAGIC.to_bits() as i32))
+    (expm1_core(r), t.to_bits())
+}
+
+/// n of the bits of n + MAGIC.
+#[inline(always)]
+fn whole(t: u32) -> i32 {
+    t.wrapping_sub(MAGIC.to_bits()) as i32
 }
 
 /// 2^n for -126 <= n <= 127.
@@ -40,11 +47,14 @@ fn pow2(n: i32) -> f32 {
     f32::from_bits((n.wrapping_add(127) << 23) as u32)
 }
 
-/// y 2^n in two factors: right for subnormal results (one rounding) and for overflow.
+/// (1 + y) 2^n of the bits of n + MAGIC, in two factors: right for subnormal results (one rounding) and for overflow. The
+/// first, which loses nothing, joins the sum. Half of the low bits, n + 254, is the one's biased exponent, the rest the
+/// other's; what else is in them is shifted out.
 #[inline(always)]
-fn scale(y: f32, n: i32) -> f32 {
-    let h = n >> 1;
-    y * pow2(h) * pow2(n - h)
+fn scale(y: f32, t: u32) -> f32 {
+    let half = t >> 1;
+    let s = f32::from_bits(half << 23);
+    y.mul_add(s, s) * f32::from_bits(t.wrapping_sub(half) << 23)
 }
 
 #[inline(always)]
@@ -55,8 +65,8 @@ fn clamp(x: f32, low: f32, high: f32) -> f32 {
 
 #[inline(always)]
 pub fn exp(x: f32) -> f32 {
-    let (y, n) = expm1_reduced(clamp(x, -104.5, 91.0));
-    scale(y + 1.0, n)
+    let (y, t) = expm1_reduced(clamp(x, -104.5, 91.0));
+    scale(y, t)
 }
 
 #[inline(always)]
@@ -64,12 +74,13 @@ pub fn exp2(x: f32) -> f32 {
     let x = clamp(x, -151.0, 129.0);
     let t = x + MAGIC;
     let y = expm1_core((x - (t - MAGIC)) * LN_2);
-    scale(y + 1.0, (t.to_bits() as i32).wrapping_sub(MAGIC.to_bits() as i32))
+    scale(y, t.to_bits())
 }
 
 #[inline(always)]
 pub fn expm1(x: f32) -> f32 {
-    let (p, n) = expm1_reduced(clamp(x, -30.0, 91.0));
+    let (p, t) = expm1_reduced(clamp(x, -30.0, 91.0));
+    let n = whole(t);
     // Half of 2^n stays finite at n = 128.
     let s = pow2(if n > 128 { 127 } else { n - 1 });
     let y = 2.0 * s.mul_add(p, s - 0.5);
@@ -168,15 +179,15 @@ pub fn sinh(x: f32) -> f32 {
     let a = x.abs();
     let e = expm1(if a > 20.0 { 20.0 } else { a });
     let small = 0.5 * (e + e / (e + 1.0));
-    let (y, n) = expm1_reduced(clamp(a, 0.0, 91.0));
-    let y = if a > 9.0 { scale(y + 1.0, n - 1) } else { small };
+    let (y, t) = expm1_reduced(clamp(a, 0.0, 91.0));
+    let y = if a > 9.0 { scale(y, t.wrapping_sub(1)) } else { small };
     if a < 1e-4 { x } else { y.copysign(x) }
 }
 
 #[inline(always)]
 pub fn cosh(x: f32) -> f32 {
-    let (y, n) = expm1_reduced(clamp(x.abs(), 0.0, 91.0));
-    let half = scale(y + 1.0, n - 1);
+    let (y, t) = expm1_reduced(clamp(x.abs(), 0.0, 91.0));
+    let half = scale(y, t.wrapping_sub(1));
     half + 0.25 / half
 }
 
@@ -191,8 +202,8 @@ pub fn erf(x: f32) -> f32 {
     let b = if a > 4.0 { 4.0 } else { a };
     let q = horner!(b; 2.083_092_3e-5, -0.000_431_321_2, 0.004_156_383, -0.025_080_915, 0.108_220_75, 0.633_400_6,
         1.129_488_5, -0.000_169_206_77);
-    let (y, n) = expm1_reduced(-q);
-    let s = pow2(n);
+    let (y, t) = expm1_reduced(-q);
+    let s = pow2(whole(t));
     let big = (1.0 - s.mul_add(y, s)).copysign(x);
     if (a < 0.93) | (x.is_nan()) { small } else { big }
 }
