@@ -69,13 +69,13 @@ impl<const K: usize> Grid<K> {
             _ => [1, n0.min(wide)],
         };
         grid.counts[0] = n0.div_ceil(grid.tile[1].max(1));
-        grid.heighten(1);
+        grid.set_rows(grid.tile[0]);
         grid
     }
 
-    /// Makes tiles `by` times as high.
-    pub fn heighten(&mut self, by: usize) {
-        self.tile[0] = (self.tile[0] * by).min(self.shape[1]);
+    /// Gives tiles so many rows, if there are as many.
+    pub fn set_rows(&mut self, rows: usize) {
+        self.tile[0] = rows.min(self.shape[1]);
         self.counts[1] = self.shape[1].div_ceil(self.tile[0]);
         self.tiles = self.counts[0] * self.counts[1] * self.shape[2..].iter().product::<usize>();
     }

@@ -1,78 +1,106 @@
 //! Broadcast operands where all rows are lanes already: a row or a column added to a matrix, a slice times another. Rows are
-//! computed one by one where they lie; only what is one element a row is spread out, over one row.
+//! computed where they lie, several at once where they follow each other; only what repeats is copied, into a tile.
 
 use std::mem::MaybeUninit;
 
 use super::grid::Grid;
 use super::tiled::{K, Tiled};
-use super::{Call, Code, Tile, repeat};
+use super::{Call, Code, Tile, lane, repeat};
 use crate::device::{Array, Value};
 use crate::expr::MAX_INPUTS;
 
 /// Shorter rows are cheaper by tiles of many, into which a row that repeats is brought once.
 const LONG: usize = 128;
 
-/// Whether the loop can read all operands and write the result so.
-pub fn fits(call: &Call, x: &[Value], grid: &Grid<K>, out: &Array) -> bool {
+/// Where the loop can read all operands and write the result row by row: how many rows are computed together. More than one
+/// where the result's rows follow each other, as do those of each operand that does not repeat.
+pub fn together(call: &Call, x: &[Value], grid: &Grid<K>, out: &Array) -> Option<usize> {
+    let width = grid.tile()[1];
     let lanes = |k: usize, operand: &Value| match operand {
         Value::Array(a) => grid.is_constant(k) || call.is_lanes(k, a.dtype) && grid.steps(k)[1] & !1 == 0,
         _ => true,
     };
     // A program plans each of its calls.
-    matches!(call.code, Code::Loop(..))
+    let fits = matches!(call.code, Code::Loop(..))
         && grid.tile()[0] > 1
-        && grid.tile()[1] >= LONG
+        && width >= LONG
         && grid.steps(x.len())[1] == 1
         && out.dtype == call.gives()
         && !call.rounds(out.dtype)
-        && x.iter().enumerate().all(|(k, operand)| lanes(k, operand))
+        && x.iter().enumerate().all(|(k, operand)| lanes(k, operand));
+    if !fits {
+        return None;
+    }
+    let follow = |k: usize| match grid.steps(k) {
+        [down, 1] => down == width as isize || down == 0,
+        _ => true,
+    };
+    let follows = grid.steps(x.len())[0] == width as isize && (0..x.len()).all(follow);
+    let widest = x.iter().fold(lane(call.compute).size(), |w, operand| match operand {
+        Value::Array(a) => w.max(a.dtype.size()),
+        _ => w,
+    });
+    Some(if follows { (size_of::<Tile>() / widest / width).max(1) } else { 1 })
 }
 
 impl Tiled<'_> {
-    /// The tiles `start..end` of a grid that [`fits`], none of whose operands is the output.
-    pub(super) fn rows(&self, start: usize, end: usize) {
+    /// The tiles `start..end`, so many rows [`together`]; none of the operands is the output.
+    pub(super) fn rows(&self, start: usize, end: usize, high: usize) {
         let (call, n, width) = (self.call, self.x.len(), self.grid.tile()[1]);
         let params = call.pack();
         let mut tiles: [MaybeUninit<Tile>; MAX_INPUTS] = [const { MaybeUninit::uninit() }; MAX_INPUTS];
         let mut x = *self.pointers.get();
-        // Bytes of an element of each, and bit k: operand k is one element a row, or the same everywhere.
-        let (mut sizes, mut columns, mut fixed) = ([0usize; MAX_INPUTS], 0u32, 0u32);
-        let size = self.out.dtype.size() as isize;
-        // SAFETY: tiles hold TILE lanes of 8 bytes, and no row of the grid's tiles is longer; the grid's places lie inside the
-        // layouts of the operands.
+        // Bytes of an element of each, and as bits, the operands that are the same everywhere.
+        let (mut sizes, mut fixed) = ([0usize; MAX_INPUTS], 0u32);
+        let size = self.out.dtype.size();
+        // SAFETY: tiles have room for `high` rows of the grid's tiles; the grid's places lie inside the layouts of the operands.
         unsafe {
             for (k, &operand) in self.x.iter().enumerate() {
                 let tile: *mut u8 = tiles[k].as_mut_ptr().cast();
                 match operand {
                     Value::Array(a) if !self.grid.is_constant(k) => {
                         sizes[k] = a.dtype.size();
-                        if self.grid.steps(k)[1] == 1 {
-                            continue;
-                        }
-                        columns |= 1 << k;
+                        continue;
                     }
                     Value::Unused => std::ptr::write_bytes(tile, 0, size_of::<Tile>()),
-                    _ => call.fill(k, operand, tile, width),
+                    _ => call.fill(k, operand, tile, high * width),
                 }
                 x[k] = tile;
                 fixed |= 1 << k;
             }
+            // The row that a tile repeats, and how often.
+            let mut there = [(std::ptr::null(), 0); MAX_INPUTS];
             for t in start..end {
                 let place = self.grid.place(t, n + 1);
-                let step = |k: usize| self.grid.steps(k)[0];
-                for r in 0..place.rows as isize {
-                    for k in 0..n {
-                        let at = (place.at[k] + r * step(k)) * sizes[k] as isize;
-                        let from = self.pointers.get()[k].wrapping_offset(at);
-                        if columns >> k & 1 == 1 {
-                            let mut bits = [0; 8];
-                            std::ptr::copy_nonoverlapping(from, bits.as_mut_ptr(), sizes[k]);
-                            repeat(bits, sizes[k], tiles[k].as_mut_ptr().cast(), place.cols);
-                        } else if fixed >> k & 1 == 0 {
+                let cols = place.cols;
+                for r in (0..place.rows).step_by(high) {
+                    let rows = high.min(place.rows - r);
+                    for k in (0..n).filter(|k| fixed >> k & 1 == 0) {
+                        let [down, along] = self.grid.steps(k).map(|s| s * sizes[k] as isize);
+                        let from =
+                            self.pointers.get()[k].wrapping_offset(place.at[k] * sizes[k] as isize + r as isize * down);
+                        let tile: *mut u8 = tiles[k].as_mut_ptr().cast();
+                        let row = |i: usize| tile.add(i * cols * sizes[k]);
+                        if along == 0 {
+                            for i in 0..rows {
+                                let mut bits = [0; 8];
+                                let one = from.wrapping_offset(i as isize * down);
+                                std::ptr::copy_nonoverlapping(one, bits.as_mut_ptr(), sizes[k]);
+                                repeat(bits, sizes[k], row(i), cols);
+                            }
+                            x[k] = tile;
+                        } else if down == 0 && high > 1 {
+                            if there[k].0 != from || there[k].1 < rows {
+                                (0..rows).for_each(|i| std::ptr::copy_nonoverlapping(from, row(i), cols * sizes[k]));
+                                there[k] = (from, rows);
+                            }
+                            x[k] = tile;
+                        } else {
                             x[k] = from;
                         }
                     }
-                    call.kernel(&x, &params, self.to.at((place.at[n] + r * step(n)) * size), place.cols);
+                    let at = place.at[n] + r as isize * self.grid.steps(n)[0];
+                    call.kernel(&x, &params, self.to.at(at * size as isize), rows * cols);
                 }
             }
         }

@@ -32,10 +32,10 @@ pub(super) fn general(call: &Call, x: &[Value], out: &Array) {
     strides[x.len()] = out.layout.strides.clone();
     let mut grid = Grid::<K>::new(shape, &strides[..count], TILE);
     let shares = x.iter().any(|o| matches!(o, Value::Array(a) if a.storage.same(&out.storage)));
-    let rows = !shares && rows::fits(call, x, &grid, out);
-    if rows {
+    let high = if shares { None } else { rows::together(call, x, &grid, out) };
+    if let Some(high) = high {
         // Nothing is gathered: a tile's size is bounded by what threads share out.
-        grid.heighten(4);
+        grid.set_rows(4 * high.max(grid.tile()[0]));
     }
     let mut pointers = [out.bytes_ptr().cast_const(); MAX_INPUTS];
     for (k, operand) in x.iter().enumerate() {
@@ -47,8 +47,11 @@ pub(super) fn general(call: &Call, x: &[Value], out: &Array) {
     let job =
         Tiled { call, x, grid: &grid, out, to: Raw::new(out.bytes_ptr()), pointers: Shared(pointers), shares, by_rows };
     // A tile that is gathered or converted costs more than the formula says.
-    let cost = (call.cost + if rows { 0.0 } else { 0.5 }) * grid.tile_len() as f32;
-    let part = |start, end| if rows { job.rows(start, end) } else { job.tiles(start, end) };
+    let cost = (call.cost + if high.is_some() { 0.0 } else { 0.5 }) * grid.tile_len() as f32;
+    let part = |start, end| match high {
+        Some(high) => job.rows(start, end, high),
+        None => job.tiles(start, end),
+    };
     if cost * (grid.tiles() as f32) < PARALLEL_NS {
         part(0, grid.tiles());
     } else {
