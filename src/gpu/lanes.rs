@@ -4,7 +4,7 @@
 use super::access::{Type, Way};
 use super::copy::packed;
 use super::kernel::{Kernel, Operand, count};
-use super::walk::Walk;
+use super::walk::{Walk, index};
 use crate::core::{Number, Shape, Strides};
 use crate::device::Array;
 use crate::device::gpu::gpu;
@@ -291,14 +291,8 @@ impl Rows<'_> {
         let dims = places.walk.ndim();
         for d in 0..dims {
             let word = HEAD + 2 * names.len() + d * (names.len() + 1);
-            let index = if d + 1 < dims {
-                out += &format!(
-                    "    let t{d} = r / rg_word({word}u);\n    let c{d} = r - t{d} * rg_word({word}u);\n    r = t{d};\n"
-                );
-                format!("c{d}")
-            } else {
-                "r".to_string()
-            };
+            let (text, index) = index(d, dims, word);
+            out += &text;
             for (k, name) in names.iter().enumerate() {
                 out += &format!("    {name} += {index} * rg_word({}u);\n", word + 1 + k);
             }

@@ -5,7 +5,7 @@ use super::access::{Type, Way};
 use super::copy::packed;
 use super::kernel::{Kernel, Operand, count};
 use super::lanes::vector;
-use super::walk::Walk;
+use super::walk::{Walk, index};
 use crate::core::optim::{Adam, Sgd};
 use crate::core::{DType, Strides};
 use crate::device::Array;
@@ -200,14 +200,8 @@ impl Step<'_> {
                 (0..operands).for_each(|k| out += &(start(k) + ";\n"));
                 for d in 0..walk.ndim() {
                     let word = PLACES + operands + d * (operands + 1);
-                    let index = if d + 1 < walk.ndim() {
-                        out += &format!(
-                            "    let t{d} = r / rg_word({word}u);\n    let c{d} = r - t{d} * rg_word({word}u);\n    r = t{d};\n"
-                        );
-                        format!("c{d}")
-                    } else {
-                        "r".to_string()
-                    };
+                    let (text, index) = index(d, walk.ndim(), word);
+                    out += &text;
                     for k in 0..operands {
                         out += &format!("    p{k} += {index} * rg_word({}u);\n", word + 1 + k);
                     }

@@ -9,6 +9,17 @@ pub struct Walk {
     pub strides: Vec<Vec<isize>>,
 }
 
+/// The WGSL that takes the index along dim `d` of `dims` off `r`, and the name that it has then; word `size` is the dim's size.
+/// The last dim needs no division.
+pub fn index(d: usize, dims: usize, size: usize) -> (String, String) {
+    if d + 1 == dims {
+        return (String::new(), "r".to_string());
+    }
+    let text =
+        format!("    let t{d} = r / rg_word({size}u);\n    let c{d} = r - t{d} * rg_word({size}u);\n    r = t{d};\n");
+    (text, format!("c{d}"))
+}
+
 impl Walk {
     /// In the order of the first operand's memory. Operands have as many strides as `shape` has dims.
     pub fn new(shape: &[usize], operands: &[&Strides]) -> Walk {
@@ -79,21 +90,15 @@ impl Walk {
     }
 
     /// The WGSL of `name(i, start)`: where element `i` of each operand stands, from the words of [`Walk::words`], which begin
-    /// at `word`. One operand has a u32, several a vector. The last dim needs no division.
+    /// at `word`. One operand has a u32, several a vector.
     pub fn text(&self, name: &str, word: usize) -> String {
         let (dims, count) = (self.ndim(), self.strides.len());
         let t = if count == 1 { "u32".to_string() } else { format!("vec{count}<u32>") };
         let mut out = format!("fn {name}(i: u32, start: {t}) -> {t} {{\n    var r = i;\n    var p = start;\n");
         for d in 0..dims {
             let at = word + d * (count + 1);
-            let index = if d + 1 < dims {
-                out += &format!(
-                    "    let q{d} = r / rg_word({at}u);\n    let c{d} = r - q{d} * rg_word({at}u);\n    r = q{d};\n"
-                );
-                format!("c{d}")
-            } else {
-                "r".to_string()
-            };
+            let (text, index) = index(d, dims, at);
+            out += &text;
             let strides: Vec<String> = (1..=count).map(|k| format!("rg_word({}u)", at + k)).collect();
             out += &format!("    p += {index} * {t}({});\n", strides.join(", "));
         }

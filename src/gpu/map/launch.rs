@@ -1,16 +1,16 @@
 //! One kernel around a formula: four neighbours an invocation where all operands lie alike, else one element (or one word of
 //! narrow elements) that walks each operand's strides.
 
-use super::super::access::{Type, Way, per_word};
-use super::super::copy;
-use super::super::kernel::{Kernel, Operand, count};
-use super::super::walk::Walk;
 use super::pending;
 use crate::core::{Number, Strides};
 use crate::device::Array;
 use crate::device::gpu::gpu;
 use crate::err;
 use crate::error::Result;
+use crate::gpu::access::{Type, Way, per_word};
+use crate::gpu::copy;
+use crate::gpu::kernel::{Kernel, Operand, count};
+use crate::gpu::walk::{Walk, index};
 
 const GROUP: usize = 256;
 /// Operands that are arrays, at most: eight buffers less the result.
@@ -224,7 +224,7 @@ impl Job<'_> {
 }
 
 /// From the element's number `i` to its place in the result (`place`) and in each of `count` operands (`p0` ..), whose first
-/// elements are words from `at` on, the dims after them. The last dim needs no division.
+/// elements are words from `at` on, the dims after them.
 fn steps(dims: usize, count: usize, at: usize) -> String {
     let mut out = "    var r = i;\n    place = rg_word(2u);\n".to_string();
     for k in 0..count {
@@ -232,14 +232,8 @@ fn steps(dims: usize, count: usize, at: usize) -> String {
     }
     for d in 0..dims {
         let word = at + count + d * (count + 2);
-        let index = if d + 1 < dims {
-            out += &format!(
-                "    let q{d} = r / rg_word({word}u);\n    let c{d} = r - q{d} * rg_word({word}u);\n    r = q{d};\n"
-            );
-            format!("c{d}")
-        } else {
-            "r".to_string()
-        };
+        let (text, index) = index(d, dims, word);
+        out += &text;
         out += &format!("    place += {index} * rg_word({}u);\n", word + 1);
         for k in 0..count {
             out += &format!("    p{k} += {index} * rg_word({}u);\n", word + 2 + k);
