@@ -50,24 +50,12 @@ impl Tiled<'_> {
         let params = call.pack();
         let mut tiles: [MaybeUninit<Tile>; MAX_INPUTS] = [const { MaybeUninit::uninit() }; MAX_INPUTS];
         let mut x = *self.pointers.get();
-        // Bytes of an element of each, and as bits, the operands that are the same everywhere.
-        let (mut sizes, mut fixed) = ([0usize; MAX_INPUTS], 0u32);
+        let bytes = |k: usize| if let Value::Array(a) = self.x[k] { a.dtype.size() } else { 0 };
+        let sizes: [usize; MAX_INPUTS] = std::array::from_fn(|k| if k < n { bytes(k) } else { 0 });
         let size = self.out.dtype.size();
         // SAFETY: tiles have room for `high` rows of the grid's tiles; the grid's places lie inside the layouts of the operands.
         unsafe {
-            for (k, &operand) in self.x.iter().enumerate() {
-                let tile: *mut u8 = tiles[k].as_mut_ptr().cast();
-                match operand {
-                    Value::Array(a) if !self.grid.is_constant(k) => {
-                        sizes[k] = a.dtype.size();
-                        continue;
-                    }
-                    Value::Unused => std::ptr::write_bytes(tile, 0, size_of::<Tile>()),
-                    _ => call.fill(k, operand, tile, high * width),
-                }
-                x[k] = tile;
-                fixed |= 1 << k;
-            }
+            let fixed = self.spread(&mut tiles, &mut x, high * width);
             // The row that a tile repeats, and how often.
             let mut there = [(std::ptr::null(), 0); MAX_INPUTS];
             for t in start..end {

@@ -43,7 +43,7 @@ pub(super) fn general(call: &Call, x: &[Value], out: &Array) {
             pointers[k] = a.bytes_ptr();
         }
     }
-    let by_rows = Tiled::by_rows(call, x, &grid, out);
+    let by_rows = high.is_none() && Tiled::by_rows(call, x, &grid, out);
     let job =
         Tiled { call, x, grid: &grid, out, to: Raw::new(out.bytes_ptr()), pointers: Shared(pointers), shares, by_rows };
     // A tile that is gathered or converted costs more than the formula says.
@@ -100,6 +100,30 @@ impl Tiled<'_> {
                 || (0..x.len()).any(|k| apart(k) && matches!(x[k], Value::Array(a) if call.is_lanes(k, a.dtype))))
     }
 
+    /// Spreads operands that are the same everywhere over `len` lanes of their tiles, where `x` then points. As bits, which
+    /// operands those are.
+    ///
+    /// # Safety
+    /// A tile holds as many lanes.
+    pub(super) unsafe fn spread(&self, tiles: &mut [MaybeUninit<Tile>], x: &mut Pointers, len: usize) -> u32 {
+        let mut fixed = 0;
+        for (k, (&operand, tile)) in self.x.iter().zip(tiles).enumerate() {
+            // SAFETY: says the caller.
+            unsafe {
+                if matches!(operand, Value::Unused) {
+                    std::ptr::write_bytes(tile.as_mut_ptr(), 0, 1);
+                } else if self.grid.is_constant(k) {
+                    self.call.fill(k, operand, tile.as_mut_ptr().cast(), len);
+                } else {
+                    continue;
+                }
+            }
+            x[k] = tile.as_ptr().cast();
+            fixed |= 1 << k;
+        }
+        fixed
+    }
+
     fn tiles(&self, start: usize, end: usize) {
         let (call, count) = (self.call, self.x.len() + 1);
         let params = call.pack();
@@ -107,22 +131,10 @@ impl Tiled<'_> {
         let mut x = *self.pointers.get();
         // Bytes from row to row of each, where rows are computed one by one.
         let mut steps = [0isize; MAX_INPUTS];
-        let len = self.grid.tile_len();
-        let mut fixed = 0u32;
         // SAFETY: tiles hold TILE lanes of 8 bytes, and a tile of the grid has at most as many elements; the grid's
         // places lie inside the layouts of the operands; so to the end.
         unsafe {
-            for (k, &operand) in self.x.iter().enumerate() {
-                if matches!(operand, Value::Unused) {
-                    std::ptr::write_bytes(tiles[k].as_mut_ptr(), 0, 1);
-                } else if self.grid.is_constant(k) {
-                    call.fill(k, operand, tiles[k].as_mut_ptr().cast(), len);
-                } else {
-                    continue;
-                }
-                x[k] = tiles[k].as_ptr().cast();
-                fixed |= 1 << k;
-            }
+            let fixed = self.spread(&mut tiles, &mut x, self.grid.tile_len());
             let movers: [_; MAX_INPUTS] = std::array::from_fn(|k| match self.x.get(k) {
                 Some(Value::Array(a)) if fixed >> k & 1 == 0 => Some(Moved {
                     size: a.dtype.size() as isize,
