@@ -202,7 +202,7 @@ impl Gpu {
     }
 
     fn usable(&self, op: &str) -> Result<()> {
-        if FORKED.load(Relaxed) {
+        if is_forked() {
             return Err(err!(Runtime, "{op}: the GPU cannot be used in a forked child of the process that started it")
                 .hint("start processes by spawn: multiprocessing.set_start_method(\"spawn\")"));
         }

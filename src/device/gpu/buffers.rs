@@ -6,7 +6,7 @@ use std::mem::ManuallyDrop;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-use super::{FORKED, Gpu, started, too_large};
+use super::{Gpu, is_forked, started, too_large};
 use crate::err;
 use crate::error::{Error, Kind, Result};
 
@@ -60,7 +60,7 @@ impl Block {
 impl Drop for Block {
     fn drop(&mut self) {
         // In a forked child the driver must not be touched: the buffer is the parent's.
-        if FORKED.load(Relaxed) {
+        if is_forked() {
             return;
         }
         // SAFETY: taken once, here.

@@ -44,16 +44,10 @@ struct Node {
 }
 
 /// All that a kernel computes which computes a call from memory.
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Copy)]
 struct Cone {
     nodes: u64,
     leaves: u128,
-}
-
-impl Cone {
-    fn and(self, other: Cone) -> Cone {
-        Cone { nodes: self.nodes | other.nodes, leaves: self.leaves | other.leaves }
-    }
 }
 
 #[derive(Default)]
@@ -74,8 +68,7 @@ pub fn settle() -> Result<()> {
     if gpu::is_forked() {
         return Ok(());
     }
-    let mut queue = queue();
-    if queue.nodes.is_empty() { Ok(()) } else { std::mem::take(&mut *queue).launch() }
+    queue().flush()
 }
 
 /// Lets a call wait; gives it back where it must run at once: where it writes over a tensor, or where an operand does not lie
@@ -103,6 +96,11 @@ fn alike(a: &Array, out: &Array) -> bool {
 }
 
 impl Queue {
+    /// Launches what waits, and begins anew.
+    fn flush(&mut self) -> Result<()> {
+        if self.nodes.is_empty() { Ok(()) } else { std::mem::take(self).launch() }
+    }
+
     /// Gives up the memory of results that nobody else holds. One that several calls read may yet be needed.
     fn let_go(&mut self) {
         for node in &mut self.nodes {
@@ -114,23 +112,26 @@ impl Queue {
 
     fn add(&mut self, step: Step, arrays: &[(&Array, Type)], out: &Array) -> Result<()> {
         if self.nodes.len() == MOST || self.leaves.len() + arrays.len() > LEAVES {
-            std::mem::take(self).launch()?;
+            self.flush()?;
         }
         let Some(operands) = arrays.iter().map(|&(a, t)| Some((self.origin(a, t, out)?, t))).collect() else {
-            std::mem::take(self).launch()?;
+            self.flush()?;
             return self.add(step, arrays, out);
         };
         let operands: Vec<(Origin, Type)> = operands;
         let own = Cone { nodes: 1 << self.nodes.len(), leaves: 0 };
-        let cone = operands.iter().fold(own, |cone, (o, _)| match *o {
-            Origin::Leaf(k) => Cone { leaves: cone.leaves | 1 << k, ..cone },
-            Origin::Node(j) => cone.and(self.nodes[j].cone),
+        let cone = operands.iter().fold(own, |Cone { nodes, leaves }, (origin, _)| match *origin {
+            Origin::Leaf(k) => Cone { nodes, leaves: leaves | 1 << k },
+            Origin::Node(j) => {
+                Cone { nodes: nodes | self.nodes[j].cone.nodes, leaves: leaves | self.nodes[j].cone.leaves }
+            }
         });
         let count = cone.nodes.count_ones() as usize;
-        let words: usize = self.members(cone.nodes).map(|n| fused::words(&n.step)).sum::<usize>() + fused::words(&step);
+        let members = self.nodes.iter().enumerate().filter(|(j, _)| cone.nodes >> j & 1 == 1).map(|(_, n)| &n.step);
+        let words: usize = members.chain([&step]).map(fused::words).sum();
         let fits = cone.leaves.count_ones() as usize <= READS && words <= fused::WORDS && count * out.numel() <= WORK;
         if count > 1 && !fits {
-            std::mem::take(self).launch()?;
+            self.flush()?;
             return self.add(step, arrays, out);
         }
         for (origin, _) in &operands {
@@ -140,10 +141,6 @@ impl Queue {
         }
         self.nodes.push(Node { step, dtype: out.dtype, operands, out: Some(out.clone()), uses: 0, cone });
         Ok(())
-    }
-
-    fn members(&self, set: u64) -> impl Iterator<Item = &Node> {
-        self.nodes.iter().enumerate().filter(move |(j, _)| set >> j & 1 == 1).map(|(_, n)| n)
     }
 
     /// Where an operand comes from; None where it is a waiting result that is not read as it was written.
