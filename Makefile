@@ -4,6 +4,8 @@
 
 OUT     ?= out
 TESTS   ?= tests
+# Python tests run in as many processes as there are cores, at most 4, file by file.
+PYTEST  := -m pytest -n auto --maxprocesses 4 --dist loadfile
 PY      := .venv/bin/python
 RUST    := sh scripts/with-rust.sh
 SOURCES := Cargo.toml Cargo.lock pyproject.toml $(shell find src python shaders -name '*.rs' -o -name '*.wgsl' -o -name '*.py' -o -name '*.pyi' -o -name '*.npz')
@@ -63,13 +65,13 @@ test-rust: .venv/.tools-build
 
 test-python: .venv/.dev
 	@sh scripts/vulkan.sh
-	$(PY) -m pytest $(TESTS)
+	$(PY) $(PYTEST) $(TESTS)
 
 # -P: nothing of the checkout is imported but the tests.
 test-wheel: dist/.wheel
 	$(PY) -m venv --clear --without-pip .venv/wheel
 	$(PY) -m pip --python .venv/wheel/bin/python install --quiet --disable-pip-version-check --group test dist/*.whl
-	.venv/wheel/bin/python -P -m pytest $(TESTS)
+	.venv/wheel/bin/python -P $(PYTEST) $(TESTS)
 
 lint: .venv/.tools-build .venv/.tools-lint
 	@$(RUST) sh -c 'cargo fmt --version && cargo clippy --version' >/dev/null 2>&1 || { \

@@ -16,6 +16,7 @@ if os.environ["RUSTGRAD_GPU"] == "software" and LAVAPIPE:
 NOT_RUN = pytest.StashKey()
 
 
+
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config, items):
     marked = [item for item in items if item.get_closest_marker("gpu")]
@@ -36,6 +37,18 @@ def pytest_collection_modifyitems(config, items):
 
 def pytest_report_header(config):
     return f"RUSTGRAD_GPU={os.environ['RUSTGRAD_GPU']}"
+
+
+# With pytest-xdist each worker collects all tests, and the process that prints the summary none.
+def pytest_sessionfinish(session):
+    if NOT_RUN in session.config.stash and hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["not_run"] = session.config.stash[NOT_RUN]
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node):
+    if not_run := getattr(node, "workeroutput", {}).get("not_run"):
+        node.config.stash[NOT_RUN] = not_run
 
 
 def pytest_terminal_summary(terminalreporter, config):
