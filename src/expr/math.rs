@@ -71,7 +71,7 @@ mod tests {
         worst("log", 0.9, 1e-44, 3e38, m::log, f64::ln);
         worst("log2", 1.5, 1e-44, 3e38, m::log2, f64::log2);
         worst("log1p", 2.5, 1e-12, 3e38, m::log1p, f64::ln_1p);
-        worst("tanh", 0.501, 1e-9, 20.0, m::tanh, f64::tanh);
+        worst("tanh", 0.500_001, 1e-9, 20.0, m::tanh, f64::tanh);
         worst("sinh", 3.0, 1e-9, 95.0, m::sinh, f64::sinh);
         worst("cosh", 2.0, 1e-9, 95.0, m::cosh, f64::cosh);
         worst("sin", 2.0, 1e-9, 3e5, m::sin, f64::sin);
