@@ -126,14 +126,20 @@ impl Layout {
     /// The shape seen as `shape`, strides 0 where it repeats. The caller has checked that it broadcasts.
     #[inline]
     pub fn broadcast_to(&self, shape: &[usize]) -> Layout {
+        Layout { shape: Dims::from_slice(shape), strides: self.broadcast_strides(shape), offset: self.offset }
+    }
+
+    /// The strides of [`broadcast_to`](Self::broadcast_to).
+    #[inline]
+    pub fn broadcast_strides(&self, shape: &[usize]) -> Strides {
         let lead = shape.len() - self.ndim();
-        let mut strides = Strides::filled(0, shape.len());
+        let mut strides = Strides::zeros(shape.len());
         for i in 0..self.ndim() {
             if self.shape[i] == shape[lead + i] {
                 strides[lead + i] = self.strides[i];
             }
         }
-        Layout { shape: Dims::from_slice(shape), strides, offset: self.offset }
+        strides
     }
 
     /// `x.expand(sizes)`; -1 keeps a size.
@@ -269,15 +275,15 @@ impl Layout {
     }
 }
 
-/// Dims from fastest to slowest, as PyTorch's TensorIterator orders them for these operands (already
-/// broadcast to one shape): by stride of the first operand that tells, else by position.
-pub fn memory_order(shape: &[usize], operands: &[&Strides]) -> Shape {
+/// Dims from fastest to slowest, as PyTorch's TensorIterator orders them for `count` operands broadcast to one shape: by
+/// stride of the first operand that tells, else by position. `stride(k, d)` is that of operand `k` along dim `d`.
+pub fn memory_order(shape: &[usize], count: usize, stride: impl Fn(usize, usize) -> isize) -> Shape {
     let n = shape.len();
     let mut perm: Shape = (0..n).rev().collect();
     // 1: `a` is slower than `b` and must come after it; -1: the order is right; 0: no operand can tell.
     let compare = |a: usize, b: usize| -> i32 {
-        for s in operands {
-            let (x, y) = (s[a], s[b]);
+        for k in 0..count {
+            let (x, y) = (stride(k, a), stride(k, b));
             if x == 0 || y == 0 {
                 continue;
             }
@@ -330,23 +336,14 @@ pub fn elementwise(shape: Shape, inputs: &[&Layout]) -> Layout {
     {
         return Layout { shape, strides: first.strides.clone(), offset: 0 };
     }
-    let broadcast: Vec<Strides> = inputs.iter().map(|l| iterator_strides(l, &shape)).collect();
-    let refs: Vec<&Strides> = broadcast.iter().collect();
-    let order = memory_order(&shape, &refs);
+    // 0 only where a size of 1 really repeats, so that order among dims of size 1 survives as it does in PyTorch.
+    let stride = |k: usize, d: usize| {
+        let l = inputs[k];
+        let Some(i) = (d + l.ndim()).checked_sub(shape.len()) else { return 0 };
+        if l.shape[i] == 1 && shape[d] != 1 { 0 } else { l.strides[i] }
+    };
+    let order = memory_order(&shape, inputs.len(), stride);
     Layout { strides: strides_in_order(&shape, &order), shape, offset: 0 }
-}
-
-/// `l.strides` over `shape`: 0 only where a size of 1 really repeats, so that order among size-1 dims
-/// survives as it does in PyTorch.
-fn iterator_strides(l: &Layout, shape: &[usize]) -> Strides {
-    let lead = shape.len() - l.ndim();
-    let mut out = Strides::filled(0, shape.len());
-    for i in 0..l.ndim() {
-        if !(l.shape[i] == 1 && shape[lead + i] != 1) {
-            out[lead + i] = l.strides[i];
-        }
-    }
-    out
 }
 
 #[cfg(test)]

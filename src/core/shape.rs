@@ -21,6 +21,11 @@ pub type Shape = Dims<usize>;
 /// In elements, not bytes.
 pub type Strides = Dims<isize>;
 
+impl Strides {
+    /// No dims: what arrays of lists begin as.
+    pub const NONE: Strides = Dims { len: 0, inline: [0; INLINE], spill: None };
+}
+
 impl<T: Copy + Default> Dims<T> {
     #[inline]
     pub fn new() -> Dims<T> {

@@ -49,9 +49,7 @@ impl<const N: usize> Walk<N> {
 
     /// Walks in the order of memory, the first operand's before the others'.
     pub fn in_memory_order(shape: &[usize], strides: [&[isize]; N]) -> Walk<N> {
-        let owned: [Strides; N] = strides.map(Strides::from_slice);
-        let operands: [&Strides; N] = std::array::from_fn(|i| &owned[i]);
-        let mut order = memory_order(shape, &operands);
+        let mut order = memory_order(shape, N, |k, d| strides[k][d]);
         order.reverse();
         Walk::ordered(shape, strides, &order)
     }

@@ -23,7 +23,7 @@ pub fn index(d: usize, dims: usize, size: usize) -> (String, String) {
 impl Walk {
     /// In the order of the first operand's memory. Operands have as many strides as `shape` has dims.
     pub fn new(shape: &[usize], operands: &[&Strides]) -> Walk {
-        Walk::along(shape, operands, &memory_order(shape, operands))
+        Walk::along(shape, operands, &memory_order(shape, operands.len(), |k, d| operands[k][d]))
     }
 
     /// In the order of the indices, the last dim fastest.

@@ -40,7 +40,7 @@ impl<const K: usize> Grid<K> {
         order.sort_by_key(|&d| out[d]);
         let mut grid = Grid {
             shape: Shape::new(),
-            strides: std::array::from_fn(|_| Strides::new()),
+            strides: [const { Strides::NONE }; K],
             tile: [1, 1],
             counts: [1, 1],
             tiles: 1,

@@ -21,12 +21,11 @@ pub(super) fn general(call: &Call, x: &[Value], out: &Array) {
     let x = &x[..x.len().min(MAX_INPUTS)];
     let count = x.len() + 1;
     let shape = out.shape();
-    let zero = || Strides::filled(0, shape.len());
-    let mut strides: [Strides; K] = std::array::from_fn(|_| Strides::new());
+    let mut strides = [const { Strides::NONE }; K];
     for (k, operand) in x.iter().enumerate() {
         strides[k] = match operand {
-            Value::Array(a) => a.layout.broadcast_to(shape).strides,
-            _ => zero(),
+            Value::Array(a) => a.layout.broadcast_strides(shape),
+            _ => Strides::zeros(shape.len()),
         };
     }
     strides[x.len()] = out.layout.strides.clone();

@@ -321,7 +321,7 @@ impl Op for Map {
             self.refuse(dtype, x)?;
         }
         let dtype = if self.out_mask() { DType::Bool } else { compute };
-        let Some(first) = x.first() else { bail!(Runtime, "internal error: {} without inputs", self.row.name) };
+        let Some(&first) = x.first() else { bail!(Runtime, "internal error: {} without inputs", self.row.name) };
         let layout = match x {
             [a] => elementwise_of_one(&a.layout),
             [a, b] if a.layout.shape == b.layout.shape => {
@@ -332,8 +332,9 @@ impl Op for Map {
                 for m in &x[1..] {
                     shape = broadcast(&shape, m.shape())?;
                 }
-                let layouts: Vec<&Layout> = x.iter().map(|m| &m.layout).collect();
-                crate::core::layout::elementwise(shape, &layouts)
+                let mut layouts = [&first.layout; SLOTS];
+                layouts.iter_mut().zip(x).for_each(|(l, m)| *l = &m.layout);
+                crate::core::layout::elementwise(shape, &layouts[..x.len().min(SLOTS)])
             }
         };
         Ok(Meta::new(layout, dtype, first.device))
