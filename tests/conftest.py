@@ -16,7 +16,6 @@ if os.environ["RUSTGRAD_GPU"] == "software" and LAVAPIPE:
 NOT_RUN = pytest.StashKey()
 
 
-
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config, items):
     marked = [item for item in items if item.get_closest_marker("gpu")]

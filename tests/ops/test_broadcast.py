@@ -69,3 +69,57 @@ def test_squares_with_themselves(n):
     assert (x[1:].add_(x[0]).numpy() == a[1:] + a[0]).all()
     b = np.vstack([a[:1], a[1:] + a[0]])
     assert (x[:, 1:].mul_(x[:, :1]).numpy() == b[:, 1:] * b[:, :1]).all()
+
+
+def test_small_operands_that_repeat():
+    """The short way of small floats, beside numpy and, for the strides, the long way of integers."""
+    rng = np.random.default_rng(5)
+    for _ in range(600):
+        shape = tuple(rng.choice([1, 2, 3, 8, 40], rng.integers(1, 5)))
+        if np.prod(shape) > 20000:
+            continue
+
+        def smaller(shape=shape):
+            kept = tuple(1 if rng.random() < 0.4 else s for s in shape)
+            return kept[rng.integers(0, len(kept) + 1) :] if rng.random() < 0.4 else kept
+
+        kind = rng.choice(["float32", "float64"])
+        a, b, c = (numbers(*s, dtype=kind) for s in (shape, smaller(), smaller()))
+        x, y, z = (torch.from_numpy(v.copy()) for v in (a, b, c))
+        for p, q, m, n in ((x, y, a, b), (y, x, b, a), (y, z, b, c)):
+            got = p - q
+            assert (got.numpy() == m - n).all(), (m.shape, n.shape)
+            assert got.stride() == (p.int() - q.int()).stride(), (m.shape, n.shape)
+            assert ((p < q).numpy() == (m < n)).all(), (m.shape, n.shape)
+        assert (torch.clamp(x, y, z).numpy() == np.minimum(np.maximum(a, b), c)).all(), (b.shape, c.shape)
+        assert (torch.clamp(y, x, z).numpy() == np.minimum(np.maximum(b, a), c)).all(), (b.shape, c.shape)
+        x.mul_(y).sub_(z)
+        assert (x.numpy() == a * b - c).all(), (b.shape, c.shape)
+
+
+def test_small_operands_that_repeat_have_gradients():
+    for shape, other in (((2, 3), (3,)), ((2, 3), (2, 1)), ((4, 2, 3), (2, 1)), ((2, 3), ()), ((5,), (1, 1))):
+        x = torch.from_numpy(numbers(*shape)).requires_grad_()
+        y = torch.from_numpy(numbers(*other)).requires_grad_()
+        (x * y).sum().backward()
+        a, b = np.broadcast_arrays(x.detach().numpy(), y.detach().numpy())
+        for t, wide in ((x, b), (y, a)):
+            axes = tuple(range(wide.ndim - t.ndim))
+            want = wide.sum(axes) if axes else wide
+            kept = tuple(d for d, s in enumerate(t.shape) if s == 1)
+            assert t.grad.shape == t.shape and (t.grad.numpy() == want.sum(kept, keepdims=True)).all(), (shape, other)
+
+
+def test_small_operands_that_repeat_are_refused_as_large_ones():
+    x = torch.ones(3, 3)
+    two, three = torch.ones(2, 3), torch.ones(3)
+    for bad in (lambda: x.add_(x[0]), lambda: x[0].add_(x), lambda: x + two, lambda: three.add_(x)):
+        with pytest.raises(RuntimeError):
+            bad()
+    assert (x == 1).all()
+    assert (torch.ones(0, 3) + torch.ones(3)).shape == (0, 3)
+    assert (torch.ones(1) + torch.ones(0)).shape == (0,)
+    # A dtype, or an order of dims, that is not the result's.
+    assert (torch.ones(2, 3) + torch.ones(3, dtype=torch.float64)).dtype == torch.float64
+    assert (torch.ones(2, 3) + torch.tensor(1.0, dtype=torch.float64)).dtype == torch.float32
+    assert (torch.ones(3, 2).t() + torch.ones(3)).stride() == (1, 2)

@@ -1,5 +1,5 @@
-//! The shortest way to a compiled loop: a few contiguous lanes, with numbers beside them. Nothing is planned, converted or
-//! shared out; what is larger or less plain goes through [`super::run`].
+//! The shortest way to a compiled loop: a few contiguous lanes, with numbers and operands that repeat beside them. Nothing is
+//! planned, converted or shared out; what is larger or less plain goes through [`super::run`].
 
 use std::mem::MaybeUninit;
 
@@ -11,8 +11,12 @@ use crate::expr::{MAX_INPUTS, MAX_PARAMS};
 /// The operands of one call.
 pub struct Lanes {
     each: Pointers,
-    /// Bit k: operand k is `same[k]` for all elements.
+    /// Bit k: operand k is `same[k]` for all elements, or repeats.
     spread: u32,
+    /// Bit k: operand k is what lies at `each[k]`, repeated as `same[k]` says: how many elements, and how often each in a row.
+    repeats: u32,
+    /// The elements after which all that repeats begins anew.
+    period: usize,
     same: [[u8; 8]; MAX_INPUTS],
 }
 
@@ -20,7 +24,7 @@ impl Lanes {
     /// Operands that all read the elements at `each`, until they are put.
     #[inline(always)]
     pub fn new(each: *const u8) -> Lanes {
-        Lanes { each: [each; MAX_INPUTS], spread: 0, same: [[0; 8]; MAX_INPUTS] }
+        Lanes { each: [each; MAX_INPUTS], spread: 0, repeats: 0, period: 1, same: [[0; 8]; MAX_INPUTS] }
     }
 
     #[inline(always)]
@@ -51,12 +55,64 @@ impl Lanes {
         if a.strides().iter().any(|&s| s != 0) {
             return None;
         }
+        self.put_element(k, a);
+        Some(())
+    }
+
+    /// Operand `k` is `a`, an element for all.
+    fn put_element(&mut self, k: usize, a: &Array) {
         let mut bits = [0; 8];
         // SAFETY: the array has an element, of at most 8 bytes.
         unsafe { std::ptr::copy_nonoverlapping(a.bytes_ptr(), bits.as_mut_ptr(), a.dtype.size().min(8)) };
         self.put_same(k, bits);
+    }
+
+    /// As [`put_array`](Self::put_array), or `a` is broadcast to `like`, a packed array: an element, rows over
+    /// and over, or each element several times, as far as a tile has room for it.
+    pub fn put_broadcast(&mut self, k: usize, a: &Array, like: &Array) -> Option<()> {
+        if a.layout.shape == like.layout.shape {
+            return self.put_array(k, a, like);
+        }
+        if a.dtype != like.dtype || a.device != like.device || a.ndim() > like.ndim() {
+            return None;
+        }
+        if a.layout.packed_numel()? == 1 {
+            self.put_element(k, a);
+            return Some(());
+        }
+        let (count, often) = repeats(a.shape(), like.shape())?;
+        let (period, both) = (count * often, self.period.max(count * often));
+        if period > capacity::<TILE>(a.dtype.size()) || both % period != 0 || both % self.period != 0 {
+            return None;
+        }
+        self.period = both;
+        *self.each.get_mut(k)? = a.bytes_ptr();
+        // A tile has no more elements than 32 bits count.
+        self.put_same(k, ((often as u64) << 32 | count as u64).to_ne_bytes());
+        self.repeats |= 1 << k;
         Some(())
     }
+}
+
+/// How a packed array of shape `a` is broadcast to a packed one of `shape`: so many elements, each of them so often in a row,
+/// over and over. None where it is no such pattern, or no broadcast.
+fn repeats(a: &[usize], shape: &[usize]) -> Option<(usize, usize)> {
+    let shape = shape.get(shape.len().checked_sub(a.len())?..)?;
+    let (mut count, mut often, mut d) = (1, 1, a.len());
+    while d > 0 && a[d - 1] == 1 {
+        d -= 1;
+        often *= shape[d];
+    }
+    while d > 0 && a[d - 1] == shape[d - 1] {
+        d -= 1;
+        count *= a[d];
+    }
+    a[..d].iter().all(|&size| size == 1).then_some((count, often))
+}
+
+/// The lanes of `size` bytes that a tile of `N` lanes of 8 has room for.
+const fn capacity<const N: usize>(size: usize) -> usize {
+    N * 8 / size
 }
 
 #[inline]
@@ -143,22 +199,78 @@ unsafe fn tiled<const N: usize>(
 ) {
     let mut tiles = [const { MaybeUninit::<[u64; N]>::uninit() }; MAX_INPUTS];
     let mut steps = [lane; MAX_INPUTS];
-    // SAFETY: tiles hold N lanes of at most 8 bytes; pointers move with the tiles, inside n elements.
+    // What repeats begins anew with each tile.
+    let most = (capacity::<N>(lane) / x.period * x.period).min(n);
+    // SAFETY: tiles have room for so many lanes; pointers move with the tiles, inside n elements.
     unsafe {
         let mut left = x.spread;
         while left != 0 {
             let k = left.trailing_zeros() as usize;
             left &= left - 1;
             let tile: *mut u8 = tiles[k].as_mut_ptr().cast();
-            repeat(x.same[k], lane, tile, n.min(N));
+            if x.repeats >> k & 1 == 1 {
+                repeat_each(x.each[k], u64::from_ne_bytes(x.same[k]), lane, tile, most);
+            } else {
+                repeat(x.same[k], lane, tile, most);
+            }
             (x.each[k], steps[k]) = (tile, 0);
         }
-        for start in (0..n).step_by(N) {
-            let len = N.min(n - start);
+        for start in (0..n).step_by(most) {
+            let len = most.min(n - start);
             kernel(&x.each, params, out.wrapping_add(start * size), len);
             for (p, s) in x.each.iter_mut().zip(steps) {
                 *p = p.wrapping_add(len * s);
             }
         }
+    }
+}
+
+/// `len` lanes at `to`: those at `from`, as many as the low half of `how` says, each as often as the high half, over and over.
+unsafe fn repeat_each(from: *const u8, how: u64, lane: usize, to: *mut u8, len: usize) {
+    let (count, often) = (how as u32 as usize, (how >> 32) as usize);
+    // SAFETY: room for `len` lanes, a multiple of `count * often`, says the caller.
+    unsafe {
+        if often == 1 {
+            std::ptr::copy_nonoverlapping(from, to, count * lane);
+        } else if lane == 8 {
+            each_often(from.cast::<u64>(), to.cast(), count, often);
+        } else {
+            each_often(from.cast::<u32>(), to.cast(), count, often);
+        }
+        let mut done = count * often;
+        while done < len {
+            let more = done.min(len - done);
+            std::ptr::copy_nonoverlapping(to, to.add(done * lane), more * lane);
+            done += more;
+        }
+    }
+}
+
+#[inline(always)]
+unsafe fn each_often<T: Copy>(from: *const T, to: *mut T, count: usize, often: usize) {
+    for i in 0..count {
+        // SAFETY: the caller's.
+        unsafe {
+            let one = from.add(i).read();
+            for j in 0..often {
+                to.add(i * often + j).write(one);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::repeats;
+
+    #[test]
+    fn patterns_of_broadcasts() {
+        assert_eq!(repeats(&[10], &[2, 10]), Some((10, 1)));
+        assert_eq!(repeats(&[2, 1], &[2, 10]), Some((2, 10)));
+        assert_eq!(repeats(&[1, 3, 1, 1], &[4, 3, 5, 6]), Some((3, 30)));
+        assert_eq!(repeats(&[4, 1, 6], &[4, 5, 6]), None);
+        assert_eq!(repeats(&[1, 10], &[10]), None);
+        assert_eq!(repeats(&[3], &[2, 10]), None);
+        assert_eq!(repeats(&[3, 1], &[2, 10]), None);
     }
 }

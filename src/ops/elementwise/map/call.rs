@@ -43,14 +43,16 @@ impl<'a> Call<'a> {
     }
 
     pub(super) fn run(&self) -> Result<Tensor> {
-        let Some(out) = self.short() else {
+        let plain = self.short();
+        let alike = plain.is_some();
+        let Some(out) = plain.or_else(|| self.short_broadcast()) else {
             return self.together(0, |call| {
                 let (m, x) = Map::new(call, false);
                 apply(m, x.tensors(self.row.name)?)
             });
         };
         if recorded(self.tensors()) {
-            let (m, x) = Map::new(self, true);
+            let (m, x) = Map::new(self, alike);
             remember(m, x.tensors(self.row.name)?, &out)?;
         }
         Ok(out)
