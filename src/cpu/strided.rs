@@ -56,11 +56,8 @@ impl<const N: usize> Walk<N> {
 
     /// `order`: the dims, slowest first.
     fn ordered(shape: &[usize], strides: [&[isize]; N], order: &[usize]) -> Walk<N> {
-        let mut out = Walk {
-            shape: Shape::new(),
-            strides: std::array::from_fn(|_| Strides::new()),
-            numel: shape.iter().product(),
-        };
+        let mut out =
+            Walk { shape: Shape::new(), strides: [const { Strides::NONE }; N], numel: shape.iter().product() };
         for &d in order {
             if shape[d] == 1 {
                 continue;
