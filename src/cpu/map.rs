@@ -13,7 +13,7 @@ mod tiled;
 use std::mem::MaybeUninit;
 
 use self::grid::TILE;
-pub use self::looped::{Kernel, Loops, Params};
+pub use self::looped::{Kernel, Loops, Params, Ways};
 use self::program::Plan;
 use super::convert::{Piece, element_bits, mover};
 use super::strided::{Raw, Walk};
@@ -35,8 +35,7 @@ pub const fn lane(dtype: DType) -> DType {
 
 #[derive(Clone, Copy)]
 pub enum Code<'a> {
-    /// A loop, and the one over operand 0 if there is one.
-    Loop(Kernel, Option<Kernel>),
+    Loop(Ways),
     Program(&'a Plan),
 }
 
@@ -126,7 +125,7 @@ impl Call<'_> {
         // SAFETY: the caller's.
         unsafe {
             match self.code {
-                Code::Loop(f, _) => f(x, p, out, n),
+                Code::Loop(ways) => (ways.each)(x, p, out, n),
                 Code::Program(plan) => plan.run(x, p, out, n),
             }
         }
@@ -277,7 +276,7 @@ impl<'a> Flat<'a> {
         }
         if first {
             match call.code {
-                Code::Loop(_, over @ Some(_)) if !f.overlaps => f.over = over,
+                Code::Loop(Ways { over: over @ Some(_), .. }) if !f.overlaps => f.over = over,
                 _ => f.overlaps = true,
             }
         }

@@ -3,7 +3,8 @@
 //! LLVM turns a loop into vector code where its loads and stores cannot meet, which it asks at run time, once a call: where
 //! they do, the loop runs element by element. So a result that may overlap an operand is computed aside. The common case
 //! that it lies exactly over operand 0, as in `x.add_(y)`, has a loop of its own: it reads that operand through the
-//! result's pointer, and no question is left to ask.
+//! result's pointer, and no question is left to ask. So has the case that one of two operands is the same for all
+//! elements, as each row of a matrix sees a column: it stays in a register.
 
 use crate::core::DType;
 use crate::expr::{Body, Lane, MAX_INPUTS, MAX_PARAMS, Native, Place};
@@ -23,29 +24,55 @@ pub struct Loops {
     pub i64: Option<Kernel>,
     /// As `f32`, over operand 0: the output's elements are its.
     pub f32_over: Option<Kernel>,
+    /// As `f32`, where operand 0 or 1 is one element for all.
+    pub f32_one: [Option<Kernel>; 2],
 }
 
+/// The loops of one lane.
+#[derive(Clone, Copy)]
+pub struct Ways {
+    /// Over operands that have an element each.
+    pub each: Kernel,
+    /// The loop over operand 0, if there is one.
+    pub over: Option<Kernel>,
+    /// The loops where operand 0 or 1 is one element, if there are such.
+    pub one: [Option<Kernel>; 2],
+}
+
+/// No operand is one element for all.
+const NONE: usize = MAX_INPUTS;
+
 impl Loops {
+    const NONE: Loops = Loops { f32: None, f64: None, i64: None, f32_over: None, f32_one: [None; 2] };
+
     pub const fn float<B: Body>() -> Loops {
-        Loops { f32: Some(looped::<B, f32, false>), f64: Some(looped::<B, f64, false>), i64: None, f32_over: None }
+        Loops { f32: Some(looped::<B, f32, false, NONE>), f64: Some(looped::<B, f64, false, NONE>), ..Loops::NONE }
     }
     pub const fn all<B: Body>() -> Loops {
-        Loops { i64: Some(looped::<B, i64, false>), ..Loops::float::<B>() }
+        Loops { i64: Some(looped::<B, i64, false, NONE>), ..Loops::float::<B>() }
     }
     pub const fn int<B: Body>() -> Loops {
-        Loops { f32: None, f64: None, i64: Some(looped::<B, i64, false>), f32_over: None }
+        Loops { i64: Some(looped::<B, i64, false, NONE>), ..Loops::NONE }
     }
 
     /// For formulas of truth values only.
     pub const fn bytes<B: Body>() -> Loops {
-        let k = Some(looped::<B, i64, false> as Kernel);
-        Loops { f32: k, f64: k, i64: k, f32_over: None }
+        let k = Some(looped::<B, i64, false, NONE> as Kernel);
+        Loops { f32: k, f64: k, i64: k, ..Loops::NONE }
     }
 
     /// With the loop over operand 0, for formulas that are often asked to be: each costs some kilobytes.
     pub const fn and_over<B: Body>(self) -> Loops {
         match self.f32 {
-            Some(_) => Loops { f32_over: Some(looped::<B, f32, true>), ..self },
+            Some(_) => Loops { f32_over: Some(looped::<B, f32, true, NONE>), ..self },
+            None => self,
+        }
+    }
+
+    /// With the loops where one of two operands is one element.
+    pub const fn and_one<B: Body>(self) -> Loops {
+        match self.f32 {
+            Some(_) => Loops { f32_one: [Some(looped::<B, f32, false, 0>), Some(looped::<B, f32, false, 1>)], ..self },
             None => self,
         }
     }
@@ -64,23 +91,37 @@ impl Loops {
     pub fn over(&self, lane: DType) -> Option<Kernel> {
         if lane == DType::F32 { self.f32_over } else { None }
     }
+
+    /// All loops of a lane, if it was compiled.
+    #[inline]
+    pub fn ways(&self, lane: DType) -> Option<Ways> {
+        let one = if lane == DType::F32 { self.f32_one } else { [None; 2] };
+        self.of(lane).map(|each| Ways { each, over: self.over(lane), one })
+    }
 }
 
 simd! {
-    unsafe fn looped[B: Body, T: Native, const OVER: bool][B, T, OVER]
+    unsafe fn looped[B: Body, T: Native, const OVER: bool, const ONE: usize][B, T, OVER, ONE]
         (x: &[*const u8; MAX_INPUTS], p: &Params, out: *mut u8, n: usize) = body;
 }
 
 #[inline(always)]
-unsafe fn body<B: Body, T: Native, const OVER: bool>(x: &[*const u8; MAX_INPUTS], p: &Params, out: *mut u8, n: usize) {
+unsafe fn body<B: Body, T: Native, const OVER: bool, const ONE: usize>(
+    x: &[*const u8; MAX_INPUTS],
+    p: &Params,
+    out: *mut u8,
+    n: usize,
+) {
     // Not by `from_fn`, whose closure may become a call each.
     let p: [T; MAX_PARAMS] = [param(&p[0]), param(&p[1]), param(&p[2]), param(&p[3])];
     let mut x = *x;
     if OVER {
         x[0] = out;
     }
+    // SAFETY: each operand has an element, says the caller.
+    let one = if ONE < MAX_INPUTS { unsafe { x[ONE].cast::<T>().read() } } else { p[0] };
     for i in 0..n {
-        B::eval::<Lane<T>, _>(At { x, p, out, i });
+        B::eval::<Lane<T>, _>(At::<T, ONE> { x, p, one, out, i });
     }
 }
 
@@ -92,17 +133,22 @@ fn param<T: Native>(bits: &[u8; 8]) -> T {
 
 /// Element `i` of a loop.
 #[derive(Clone, Copy)]
-struct At<T> {
+struct At<T, const ONE: usize> {
     x: [*const u8; MAX_INPUTS],
     p: [T; MAX_PARAMS],
+    /// Operand `ONE`.
+    one: T,
     out: *mut u8,
     i: usize,
 }
 
-impl<T: Native> Place<Lane<T>> for At<T> {
+impl<T: Native, const ONE: usize> Place<Lane<T>> for At<T, ONE> {
     type Done = ();
     #[inline(always)]
     fn num(self, k: usize) -> Lane<T> {
+        if k == ONE {
+            return Lane(self.one);
+        }
         // SAFETY: i is below the n for which the caller of the kernel vouches; so below.
         Lane(unsafe { self.x[k].cast::<T>().add(self.i).read() })
     }

@@ -5,7 +5,7 @@ use std::mem::MaybeUninit;
 
 use super::grid::Grid;
 use super::tiled::{K, Tiled};
-use super::{Call, Code, Tile, lane, repeat};
+use super::{Call, Code, Kernel, Tile, lane, repeat};
 use crate::device::{Array, Value};
 use crate::expr::MAX_INPUTS;
 
@@ -44,6 +44,17 @@ pub fn together(call: &Call, x: &[Value], grid: &Grid<K>, out: &Array) -> Option
 }
 
 impl Tiled<'_> {
+    /// The loop that takes one element of an operand for each row: a column beside a matrix.
+    fn one_a_row(&self) -> Option<Kernel> {
+        let Code::Loop(ways) = self.call.code else { return None };
+        let column = |k: usize| matches!(self.x[k], Value::Array(_)) && self.grid.steps(k)[1] == 0;
+        match [0, 1].map(|k| self.x.len() == 2 && column(k)) {
+            [true, false] => ways.one[0],
+            [false, true] => ways.one[1],
+            _ => None,
+        }
+    }
+
     /// The tiles `start..end`, so many rows [`together`]; none of the operands is the output.
     pub(super) fn rows(&self, start: usize, end: usize, high: usize) {
         let (call, n, width) = (self.call, self.x.len(), self.grid.tile()[1]);
@@ -56,6 +67,19 @@ impl Tiled<'_> {
         // SAFETY: tiles have room for `high` rows of the grid's tiles; the grid's places lie inside the layouts of the operands.
         unsafe {
             let fixed = self.spread(&mut tiles, &mut x, high * width);
+            if let Some(kernel) = self.one_a_row() {
+                for t in start..end {
+                    let place = self.grid.place(t, n + 1);
+                    for r in 0..place.rows as isize {
+                        let at = |k: usize| place.at[k] + r * self.grid.steps(k)[0];
+                        for k in (0..n).filter(|k| fixed >> k & 1 == 0) {
+                            x[k] = self.pointers.get()[k].wrapping_offset(at(k) * sizes[k] as isize);
+                        }
+                        kernel(&x, &params, self.to.at(at(n) * size as isize), place.cols);
+                    }
+                }
+                return;
+            }
             // The row that a tile repeats, and how often.
             let mut there = [(std::ptr::null(), 0); MAX_INPUTS];
             for t in start..end {

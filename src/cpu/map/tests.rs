@@ -53,7 +53,7 @@ fn check(shape: &[usize], transposed: bool) {
     let plain = |x: &Array| to(x, DType::F32).to_vec::<f32>();
     let graph = Graph::of::<Mixed>();
     let plan = Plan::new(&graph, DType::F32).unwrap();
-    for code in [Code::Loop(MIXED.f32.unwrap(), None), Code::Program(&plan)] {
+    for code in [Code::Loop(MIXED.ways(DType::F32).unwrap()), Code::Program(&plan)] {
         let call = call(code, DType::F32, &params);
         for (k, operand) in [Value::Array(&b), Value::Array(&half), Value::Array(&row), Value::Number(Number::Int(3))]
             .into_iter()
@@ -126,8 +126,8 @@ impl Body for Add {
 
 #[test]
 fn what_is_written_may_be_read() {
-    const ADD: Loops = Loops::all::<Add>().and_over::<Add>();
-    let call = Call { masks: 0, ..call(Code::Loop(ADD.f32.unwrap(), ADD.f32_over), DType::F32, &[]) };
+    const ADD: Loops = Loops::all::<Add>().and_over::<Add>().and_one::<Add>();
+    let call = Call { masks: 0, ..call(Code::Loop(ADD.ways(DType::F32).unwrap()), DType::F32, &[]) };
     for level in [Level::Portable, Level::Avx2, Level::Avx512] {
         set_level(level);
         for n in [1, 7, 64, 65, 1000, 3000, 200_003] {
@@ -164,8 +164,8 @@ fn what_is_written_may_be_read() {
 /// result contiguous, with rows apart, transposed, and in place.
 #[test]
 fn rows_of_every_kind() {
-    const ADD: Loops = Loops::all::<Add>().and_over::<Add>();
-    let call = Call { masks: 0, ..call(Code::Loop(ADD.f32.unwrap(), ADD.f32_over), DType::F32, &[]) };
+    const ADD: Loops = Loops::all::<Add>().and_over::<Add>().and_one::<Add>();
+    let call = Call { masks: 0, ..call(Code::Loop(ADD.ways(DType::F32).unwrap()), DType::F32, &[]) };
     for level in [Level::Portable, Level::Avx2, Level::Avx512] {
         set_level(level);
         for [r, c] in
@@ -218,7 +218,7 @@ fn rows_of_every_kind() {
 #[test]
 fn operands_are_cast_to_the_compute_dtype_first() {
     let add = |compute, x: &[Value], out: &Array| {
-        let code = Code::Loop(Loops::all::<Add>().of(lane(compute)).unwrap(), None);
+        let code = Code::Loop(Loops::all::<Add>().ways(lane(compute)).unwrap());
         run(&Call { masks: 0, ..call(code, compute, &[]) }, x, out);
     };
     let bytes = Array::from_slice::<u8>(&[3], &[1, 200, 255]).unwrap();

@@ -126,10 +126,7 @@ impl Source {
     #[inline]
     pub fn code(&self, dtype: DType) -> Option<Code<'_>> {
         match self {
-            Source::Row(f) => {
-                let lane = lane(dtype);
-                f.loops.of(lane).map(|k| Code::Loop(k, f.loops.over(lane)))
-            }
+            Source::Row(f) => f.loops.ways(lane(dtype)).map(Code::Loop),
             Source::Derived(d) => d.plan(lane(dtype)).map(Code::Program),
         }
     }

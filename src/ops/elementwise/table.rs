@@ -6,15 +6,21 @@ use crate::cpu::map::Loops;
 use crate::expr::Body;
 use crate::tensor::def::Twins;
 
-/// The loops of a value: the lanes that the rule may ask for, and the one over the first operand where the op has a twin
-/// that writes there.
-pub const fn loops<B: Body>(rule: Rule, twins: Twins, out_mask: bool) -> Loops {
+/// The loops of a value: the lanes that the rule may ask for; the one over the first operand where the op has a twin that
+/// writes there; and, where that is arithmetic of two operands, those for one element and many.
+pub const fn loops<B: Body>(rule: Rule, twins: Twins, signature: &Signature, out_mask: bool) -> Loops {
     let loops = match rule {
         Rule::Float | Rule::FloatOnly => Loops::float::<B>(),
         Rule::Numeric | Rule::All => Loops::all::<B>(),
         Rule::Bits => Loops::int::<B>(),
     };
-    if twins.inplace() && !out_mask { loops.and_over::<B>() } else { loops }
+    if !twins.inplace() || out_mask {
+        loops
+    } else if signature.inputs == 2 && signature.masks == 0 {
+        loops.and_over::<B>().and_one::<B>()
+    } else {
+        loops.and_over::<B>()
+    }
 }
 
 /// What a row's signature says.
@@ -155,7 +161,7 @@ macro_rules! elementwise {
                     wide: $crate::elementwise!(@flag wide $($flag)*),
                     divides: $crate::elementwise!(@flag divides $($flag)*),
                     out_mask: OUT_MASK,
-                    value: Formula::new::<Value>(table::loops::<Value>(RULE, DEF.twins, OUT_MASK)),
+                    value: Formula::new::<Value>(table::loops::<Value>(RULE, DEF.twins, &SIGNATURE, OUT_MASK)),
                     grads: $crate::elementwise!(@grads $($y)? $sig),
                     half_grad: $crate::elementwise!(@some $($half_grad)?),
                     check: $crate::elementwise!(@or $($check)?; $crate::ops::elementwise::map::anything),

@@ -123,6 +123,9 @@ enum Way {
     Loop,
     /// The loop over operand 0.
     Over,
+    /// The loop, and that where this operand is one element; it is so for both.
+    Each(usize),
+    One(usize),
     Plan,
 }
 
@@ -135,6 +138,11 @@ fn bits<T: crate::expr::Native>(f: &Formula, way: Way, masks: u32, out_mask: boo
     let bools: Vec<Vec<u8>> = cols.iter().map(|c| c.iter().map(|v| (v.to_f64() > 0.0) as u8).collect()).collect();
     let x: [*const u8; MAX_INPUTS] =
         std::array::from_fn(|k| if masks >> k & 1 == 1 { bools[k].as_ptr() } else { cols[k].as_ptr().cast() });
+    let same = vec![T::from_f64(1.75); n];
+    let x = std::array::from_fn(|k| match way {
+        Way::Each(one) | Way::One(one) if one == k => same.as_ptr().cast(),
+        _ => x[k],
+    });
     let mut p = [[0u8; 8]; 4];
     p[0] = crate::cpu::convert::element_bits(crate::core::Number::Int(2), dtype);
     let size = if out_mask { 1 } else { dtype.size() };
@@ -143,7 +151,8 @@ fn bits<T: crate::expr::Native>(f: &Formula, way: Way, masks: u32, out_mask: boo
     unsafe {
         match way {
             Way::Plan => Plan::new(&f.facts().graph, dtype).unwrap().run(&x, &p, out.as_mut_ptr(), n),
-            Way::Loop => f.loops.of(dtype).unwrap()(&x, &p, out.as_mut_ptr(), n),
+            Way::One(k) => f.loops.ways(dtype).unwrap().one[k].unwrap()(&x, &p, out.as_mut_ptr(), n),
+            Way::Loop | Way::Each(_) => f.loops.of(dtype).unwrap()(&x, &p, out.as_mut_ptr(), n),
             Way::Over => {
                 std::ptr::copy_nonoverlapping(x[0], out.as_mut_ptr(), out.len());
                 let elsewhere = std::array::from_fn(|k| if k == 0 { std::ptr::null() } else { x[k] });
@@ -183,6 +192,19 @@ fn loops_over_the_first_operand_give_the_same_bits() {
         count += 1;
     }
     assert!(count > 20, "rows with a twin in place have such a loop");
+}
+
+#[test]
+fn loops_of_one_element_and_many_give_the_same_bits() {
+    let mut count = 0;
+    for row in rows().filter(|r| r.value.loops.f32_one.iter().all(Option::is_some)) {
+        let of = |way| bits::<f32>(&row.value, way, row.masks, false, DType::F32);
+        for k in [0, 1] {
+            assert_eq!(of(Way::One(k)), of(Way::Each(k)), "{} {k}", row.name);
+        }
+        count += 1;
+    }
+    assert!(count > 5, "arithmetic of two operands has such loops");
 }
 
 #[test]
