@@ -1,5 +1,6 @@
 //! Broadcast operands where all rows are lanes already: a row or a column added to a matrix, a slice times another. Rows are
-//! computed where they lie, several at once where they follow each other; only what repeats is copied, into a tile.
+//! computed where they lie, several at once where they follow each other; only what repeats is copied, into a tile. A column
+//! that is one of two operands is not even that, where there is a loop which takes one element of it for a row.
 
 use std::mem::MaybeUninit;
 
@@ -44,7 +45,7 @@ pub fn together(call: &Call, x: &[Value], grid: &Grid<K>, out: &Array) -> Option
 }
 
 impl Tiled<'_> {
-    /// The loop that takes one element of an operand for each row: a column beside a matrix.
+    /// The loop for rows each of which sees one element of an operand.
     fn one_a_row(&self) -> Option<Kernel> {
         let Code::Loop(ways) = self.call.code else { return None };
         let column = |k: usize| matches!(self.x[k], Value::Array(_)) && self.grid.steps(k)[1] == 0;
@@ -68,6 +69,7 @@ impl Tiled<'_> {
         unsafe {
             let fixed = self.spread(&mut tiles, &mut x, high * width);
             if let Some(kernel) = self.one_a_row() {
+                // Nothing to copy, so that nothing is won by several rows at once.
                 for t in start..end {
                     let place = self.grid.place(t, n + 1);
                     for r in 0..place.rows as isize {
