@@ -39,32 +39,32 @@ pub struct Ways {
     pub one: [Option<Kernel>; 2],
 }
 
-/// No operand is one element for all.
-const NONE: usize = MAX_INPUTS;
+/// Which operand is one element for all: none.
+const EACH: usize = MAX_INPUTS;
 
 impl Loops {
     const NONE: Loops = Loops { f32: None, f64: None, i64: None, f32_over: None, f32_one: [None; 2] };
 
     pub const fn float<B: Body>() -> Loops {
-        Loops { f32: Some(looped::<B, f32, false, NONE>), f64: Some(looped::<B, f64, false, NONE>), ..Loops::NONE }
+        Loops { f32: Some(looped::<B, f32, false, EACH>), f64: Some(looped::<B, f64, false, EACH>), ..Loops::NONE }
     }
     pub const fn all<B: Body>() -> Loops {
-        Loops { i64: Some(looped::<B, i64, false, NONE>), ..Loops::float::<B>() }
+        Loops { i64: Some(looped::<B, i64, false, EACH>), ..Loops::float::<B>() }
     }
     pub const fn int<B: Body>() -> Loops {
-        Loops { i64: Some(looped::<B, i64, false, NONE>), ..Loops::NONE }
+        Loops { i64: Some(looped::<B, i64, false, EACH>), ..Loops::NONE }
     }
 
     /// For formulas of truth values only.
     pub const fn bytes<B: Body>() -> Loops {
-        let k = Some(looped::<B, i64, false, NONE> as Kernel);
+        let k = Some(looped::<B, i64, false, EACH> as Kernel);
         Loops { f32: k, f64: k, i64: k, ..Loops::NONE }
     }
 
     /// With the loop over operand 0, for formulas that are often asked to be: each costs some kilobytes.
     pub const fn and_over<B: Body>(self) -> Loops {
         match self.f32 {
-            Some(_) => Loops { f32_over: Some(looped::<B, f32, true, NONE>), ..self },
+            Some(_) => Loops { f32_over: Some(looped::<B, f32, true, EACH>), ..self },
             None => self,
         }
     }
@@ -119,7 +119,7 @@ unsafe fn body<B: Body, T: Native, const OVER: bool, const ONE: usize>(
         x[0] = out;
     }
     // SAFETY: each operand has an element, says the caller.
-    let one = if ONE < MAX_INPUTS { unsafe { x[ONE].cast::<T>().read() } } else { p[0] };
+    let one = if ONE == EACH { p[0] } else { unsafe { x[ONE].cast::<T>().read() } };
     for i in 0..n {
         B::eval::<Lane<T>, _>(At::<T, ONE> { x, p, one, out, i });
     }
@@ -136,7 +136,7 @@ fn param<T: Native>(bits: &[u8; 8]) -> T {
 struct At<T, const ONE: usize> {
     x: [*const u8; MAX_INPUTS],
     p: [T; MAX_PARAMS],
-    /// Operand `ONE`.
+    /// Operand `ONE`; nothing asks for it where that is `EACH`.
     one: T,
     out: *mut u8,
     i: usize,

@@ -69,7 +69,7 @@ impl Tiled<'_> {
         unsafe {
             let fixed = self.spread(&mut tiles, &mut x, high * width);
             if let Some(kernel) = self.one_a_row() {
-                // Nothing to copy, so that nothing is won by several rows at once.
+                // Nothing to copy, so that nothing is won by several rows at once. The loop below could do it, 10 ns a row slower.
                 for t in start..end {
                     let place = self.grid.place(t, n + 1);
                     for r in 0..place.rows as isize {

@@ -124,9 +124,10 @@ impl Body for Add {
     }
 }
 
+const ADD: Loops = Loops::all::<Add>().and_over::<Add>().and_one::<Add>();
+
 #[test]
 fn what_is_written_may_be_read() {
-    const ADD: Loops = Loops::all::<Add>().and_over::<Add>().and_one::<Add>();
     let call = Call { masks: 0, ..call(Code::Loop(ADD.ways(DType::F32).unwrap()), DType::F32, &[]) };
     for level in [Level::Portable, Level::Avx2, Level::Avx512] {
         set_level(level);
@@ -164,7 +165,6 @@ fn what_is_written_may_be_read() {
 /// result contiguous, with rows apart, transposed, and in place.
 #[test]
 fn rows_of_every_kind() {
-    const ADD: Loops = Loops::all::<Add>().and_over::<Add>().and_one::<Add>();
     let call = Call { masks: 0, ..call(Code::Loop(ADD.ways(DType::F32).unwrap()), DType::F32, &[]) };
     for level in [Level::Portable, Level::Avx2, Level::Avx512] {
         set_level(level);
