@@ -156,7 +156,7 @@ impl Layout {
             );
         }
         let lead = sizes.len() - self.ndim();
-        let mut shape = Shape::filled(0, sizes.len());
+        let mut shape = Shape::zeros(sizes.len());
         for (i, &s) in sizes.iter().enumerate() {
             let own = if i >= lead { Some(self.shape[i - lead]) } else { None };
             shape[i] = match (s, own) {

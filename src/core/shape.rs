@@ -292,7 +292,7 @@ mod tests {
         while small.len() > 2 {
             small.pop();
         }
-        assert!(small == Shape::from_slice(&[0, 1]) && small != Shape::filled(0, 2));
+        assert!(small == Shape::from_slice(&[0, 1]) && small != Shape::zeros(2));
     }
 
     #[test]

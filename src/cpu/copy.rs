@@ -38,7 +38,7 @@ pub fn copy(from: &Array, to: &Array) -> Result<()> {
 /// `to[i] = value`, cast to the dtype of `to`.
 pub fn fill(to: &Array, value: Number) {
     let bits = element_bits(value, to.dtype);
-    let strides = Strides::filled(0, to.ndim());
+    let strides = Strides::zeros(to.ndim());
     walk(bits.as_ptr(), strides, to.dtype, to);
 }
 

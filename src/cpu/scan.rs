@@ -18,7 +18,7 @@ pub fn scan(a: &Array, b: Option<&Array>, dim: usize, backwards: bool, first: f6
     // Where lines begin: one place along `dim`.
     let mut begins = a.layout.shape.clone();
     let n = begins.get_mut(dim).map_or(1, |n| std::mem::replace(n, 1));
-    let none = Strides::filled(0, a.ndim());
+    let none = Strides::zeros(a.ndim());
     let lines = Walk::new(&begins, [a.strides(), out.strides(), b.map_or(&none, |b| b.strides())]);
     dispatch!(a.dtype, T => {
         // An operand from the first element of a line on, and the step to the next: the loop has nothing to ask.

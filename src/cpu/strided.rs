@@ -116,7 +116,7 @@ impl<const N: usize> Walk<N> {
         if last == 0 {
             return f(std::array::from_fn(|k| range.start as isize * steps[k]), range.start, range.len());
         }
-        let mut index = Shape::filled(0, last);
+        let mut index = Shape::zeros(last);
         let mut rest = range.start / run;
         let mut at = [0isize; N];
         for d in (0..last).rev() {

@@ -79,7 +79,7 @@ impl Row {
     /// One element a row; the array has the rows' shape, or is one element.
     pub fn one(array: &Array, shape: &[usize]) -> Row {
         let outer = match array.ndim() > shape.len() {
-            true => Strides::filled(0, shape.len()),
+            true => Strides::zeros(shape.len()),
             false => array.layout.broadcast_to(shape).strides,
         };
         Row { array: array.clone(), kind: Type::of(array.dtype), take: Take::One, outer, step: 0 }
@@ -87,7 +87,7 @@ impl Row {
 
     /// The same row for all of `ndim` dims.
     pub fn shared(mut self, ndim: usize) -> Row {
-        self.outer = Strides::filled(0, ndim);
+        self.outer = Strides::zeros(ndim);
         self
     }
 

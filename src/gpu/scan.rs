@@ -69,7 +69,7 @@ impl Job<'_> {
         let others: Shape = (0..self.a.ndim()).filter(|&d| d != self.dim).collect();
         let lines = |x: &Array| -> Strides { others.iter().map(|&d| x.strides()[d]).collect() };
         let shape: Shape = others.iter().map(|&d| self.a.shape()[d]).collect();
-        let none = Strides::filled(0, others.len());
+        let none = Strides::zeros(others.len());
         // Maps of chunks lie by their numbers.
         let result = if mode == SUMMARY { None } else { Some(out[0]) };
         let strides = [lines(self.a), self.b.map_or(none.clone(), lines), result.map_or(none, lines)];

@@ -322,7 +322,7 @@ pub const INDEX_SELECT: OpDef = OpDef {
 
 /// A vector of indices over `shape`: its entries along `dim`, repeated along the others.
 fn along(index: &Layout, shape: &[usize], dim: usize) -> Layout {
-    let mut strides = Strides::filled(0, shape.len());
+    let mut strides = Strides::zeros(shape.len());
     if let Some(s) = strides.get_mut(dim) {
         *s = index.strides.first().copied().unwrap_or(0);
     }

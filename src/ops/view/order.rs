@@ -195,7 +195,7 @@ impl Op for Permute {
         Some(Ok(x.permuted(&self.dims)))
     }
     fn vjp(&self, _: &Context, g: &Cotangents) -> Result<Grads> {
-        let mut inverse = Shape::filled(0, self.dims.len());
+        let mut inverse = Shape::zeros(self.dims.len());
         self.dims.iter().enumerate().for_each(|(i, &d)| inverse[d] = i);
         Grads::one(g.one()?.permute(&inverse)?)
     }
