@@ -16,7 +16,7 @@ use _rustgrad::core::DType;
 use _rustgrad::expr::Graph;
 use _rustgrad::expr::wgsl::{Lane, function};
 use _rustgrad::gpu::{kernel, library};
-use _rustgrad::ops::FAMILIES;
+use _rustgrad::ops::FILES;
 use naga::back::{hlsl, msl, spv};
 use naga::valid::{Capabilities, ModuleInfo, ValidationFlags, Validator};
 use samples::{Making, Trouble};
@@ -151,7 +151,7 @@ fn record() -> &'static Record {
         kernel::texts();
         let (mut beyond, mut missing) = (BTreeSet::new(), BTreeMap::new());
         let makings = makings();
-        let own = FAMILIES.iter().flat_map(|(family, rows)| rows.iter().map(move |def| (*family, *def)));
+        let own = FILES.iter().flat_map(|(family, rows)| rows.iter().map(move |def| (*family, *def)));
         let own = own.flat_map(|(family, def)| def.samples.iter().map(move |s| (family, def, *s)));
         let large = LARGE.iter().map(|&(name, text)| ("large", samples::row(name), text));
         let calls = own.chain(large).flat_map(|call| makings.iter().map(move |&m| (call, m)));

@@ -199,7 +199,7 @@ def render(description: dict) -> dict[str, str]:
     top += [*constants, "__version__: Final[_str]", "def _describe() -> dict[_str, Any]: ...", GPU]
     files = {"__init__.pyi": "\n".join(top) + "\n"}
     names = "Generator, Number, Size, Tensor, _device, _dtype, _layout, _memory_format"
-    for place in ("torch", "nn", "linalg", "special", "fft"):
+    for place in dict.fromkeys(n["place"] for n in description["names"] if n["place"] != "Tensor"):
         text = HEAD + IMPORTS + f"\nfrom . import {names}\n\n"
         files[f"{place}.pyi"] = text + "\n".join(functions(description, place)) + "\n"
     return files

@@ -12,103 +12,102 @@ use super::call::none;
 use super::convert::{is_none, type_name};
 use super::errors::{OrForeign, P, checked, to_python};
 use super::hooks;
-use super::native::Native;
+use super::native::natives;
 use super::object::{as_tensor, track, wrap};
 use crate::autograd;
 use crate::core::shape::list;
 use crate::error::Result;
-use crate::tensor::{Arg, Args, Edge, Node, Tensor, display, mode};
+use crate::tensor::{Edge, Node, Tensor, display, mode};
 use crate::{bail, err};
 
-pub static ROWS: &[Native] = &[
-    Native {
-        schema: &[
-            "method.backward(Tensor self, Tensor? gradient=None, bool? retain_graph=None, bool create_graph=False, Any inputs=None) -> None",
-        ],
-        aliases: &[],
-        doc: "Adds the gradient of `self` to `.grad` of every leaf it was made from.\n\n`gradient` is the gradient of \
-              `self`, 1 for a scalar. `inputs` limits which leaves are written. The graph is freed unless `retain_graph`; \
-              with `create_graph` the gradients are recorded themselves.",
-        call: |a, _| {
-            let root = (a.t(0)?.clone(), a.opt_t(1).cloned());
-            let create = a.flag(3);
-            let inputs = inputs(a.opt_object(4))?;
-            autograd::backward(&[root], a.opt_flag(2).unwrap_or(create), create, inputs.as_deref())?;
+natives! {
+    /// Adds the gradient of `self` to `.grad` of every leaf it was made from.
+    ///
+    /// `gradient` is the gradient of `self`, 1 for a scalar. `inputs` limits which leaves are written. The graph is
+    /// freed unless `retain_graph`; with `create_graph` the gradients are recorded themselves.
+    backward as [
+        "method.backward(Tensor self, Tensor? gradient=None, bool? retain_graph=None, bool create_graph=False, Any inputs=None) -> None",
+    ] {
+        call(
+            x = self: &Tensor,
+            gradient: Option<&Tensor>,
+            retain_graph: Option<bool>,
+            create = create_graph: bool,
+            leaves = inputs: P
+        ) {
+            let root = (x.clone(), gradient.cloned());
+            autograd::backward(&[root], retain_graph.unwrap_or(create), create, inputs(leaves)?.as_deref())?;
             Ok(none())
-        },
-    },
-    Native {
-        schema: &[
-            "function._backward(Any tensors, Any grad_tensors=None, bool? retain_graph=None, bool create_graph=False, Any inputs=None) -> None",
-        ],
-        aliases: &[],
-        doc: "`backward` of several roots at once.",
-        call: |a, _| {
-            let roots = pairs(a.opt_object(0), a.opt_object(1))?;
-            let create = a.flag(3);
-            let inputs = inputs(a.opt_object(4))?;
-            autograd::backward(&roots, a.opt_flag(2).unwrap_or(create), create, inputs.as_deref())?;
+        }
+    }
+    /// `backward` of several roots at once.
+    backward as [
+        "function._backward(Any tensors, Any grad_tensors=None, bool? retain_graph=None, bool create_graph=False, Any inputs=None) -> None",
+    ] {
+        call(
+            tensors: P,
+            grad_tensors: P,
+            retain_graph: Option<bool>,
+            create = create_graph: bool,
+            leaves = inputs: P
+        ) {
+            let roots = pairs(tensors, grad_tensors)?;
+            autograd::backward(&roots, retain_graph.unwrap_or(create), create, inputs(leaves)?.as_deref())?;
             Ok(none())
-        },
-    },
-    Native {
-        schema: &[
-            "function._grad(Any outputs, Any inputs, Any grad_outputs=None, bool? retain_graph=None, bool create_graph=False, bool allow_unused=False) -> tuple",
-        ],
-        aliases: &[],
-        doc: "The gradients of `outputs` with respect to `inputs`, None where unused.",
-        call: |a, _| {
-            let outputs = pairs(a.opt_object(0), a.opt_object(2))?;
-            let inputs = inputs(a.opt_object(1))?.unwrap_or_default();
-            let create = a.flag(4);
-            let grads = autograd::grad(&outputs, &inputs, a.opt_flag(3).unwrap_or(create), create, a.flag(5))?;
+        }
+    }
+    /// The gradients of `outputs` with respect to `inputs`, None where unused.
+    grad as [
+        "function._grad(Any outputs, Any inputs, Any grad_outputs=None, bool? retain_graph=None, bool create_graph=False, bool allow_unused=False) -> tuple",
+    ] {
+        call(
+            outputs: P,
+            leaves = inputs: P,
+            grad_outputs: P,
+            retain_graph: Option<bool>,
+            create = create_graph: bool,
+            allow_unused: bool
+        ) {
+            let outputs = pairs(outputs, grad_outputs)?;
+            let leaves = inputs(leaves)?.unwrap_or_default();
+            let grads = autograd::grad(&outputs, &leaves, retain_graph.unwrap_or(create), create, allow_unused)?;
             // SAFETY: the GIL is held.
             let py = unsafe { Python::assume_attached() };
             let objects: Vec<Bound<'_, PyAny>> =
                 grads.into_iter().map(|g| object(py, g)).collect::<PyResult<_>>().or_foreign()?;
             Ok(PyTuple::new(py, objects).or_foreign()?.into_ptr())
-        },
-    },
-    Native {
-        schema: &["method.requires_grad_(Tensor self, bool requires_grad=True) -> Tensor"],
-        aliases: &[],
-        doc: "Switches recording on or off for this tensor, and returns it.",
-        call: |a, this| {
-            a.t(0)?.set_requires_grad(a.flag(1))?;
+        }
+    }
+    /// Switches recording on or off for this tensor, and returns it.
+    requires_grad_ as ["method.requires_grad_(Tensor self, bool requires_grad=True) -> Tensor"] {
+        call(x = self: &Tensor, requires_grad: bool; _a, this) {
+            x.set_requires_grad(requires_grad)?;
             Ok(again(this))
-        },
-    },
-    Native {
-        schema: &["method.retain_grad(Tensor self) -> None"],
-        aliases: &[],
-        doc: "Makes backward keep the gradient of this non-leaf in `.grad`.",
-        call: |a, this| {
-            autograd::retain_grad(a.t(0)?)?;
+        }
+    }
+    /// Makes backward keep the gradient of this non-leaf in `.grad`.
+    retain_grad as ["method.retain_grad(Tensor self) -> None"] {
+        call(x = self: &Tensor; _a, this) {
+            autograd::retain_grad(x)?;
             // SAFETY: a method's own object.
             unsafe { track(this) };
             Ok(none())
-        },
-    },
-    Native {
-        schema: &["method.register_hook(Tensor self, Any hook) -> Any"],
-        aliases: &[],
-        doc: "Calls `hook(grad)` whenever a gradient of this tensor is computed; what it returns, if not None, goes on \
-              in place of the gradient. The result has a method `remove()`.",
-        call: |a, this| register(a, this, false),
-    },
-    Native {
-        schema: &["method.register_post_accumulate_grad_hook(Tensor self, Any hook) -> Any"],
-        aliases: &[],
-        doc: "Calls `hook(tensor)` after backward has written this leaf's `.grad`.",
-        call: |a, this| register(a, this, true),
-    },
-    Native {
-        schema: &["method._is_view(Tensor self) -> bool"],
-        aliases: &[],
-        doc: "Whether this tensor shares another's memory as a view of it.",
-        call: |a, _| Ok(super::call::number(a.t(0)?.is_view().into())),
-    },
-];
+        }
+    }
+    /// Calls `hook(grad)` whenever a gradient of this tensor is computed; what it returns, if not None, goes on in
+    /// place of the gradient. The result has a method `remove()`.
+    register_hook as ["method.register_hook(Tensor self, Any hook) -> Any"] {
+        call(x = self: &Tensor, hook: P; _a, this) { register(x, hook, this, false) }
+    }
+    /// Calls `hook(tensor)` after backward has written this leaf's `.grad`.
+    register_post_accumulate_grad_hook as ["method.register_post_accumulate_grad_hook(Tensor self, Any hook) -> Any"] {
+        call(x = self: &Tensor, hook: P; _a, this) { register(x, hook, this, true) }
+    }
+    /// Whether this tensor shares another's memory as a view of it.
+    is_view as ["method._is_view(Tensor self) -> bool"] {
+        call(x = self: &Tensor) { Ok(super::call::number(x.is_view().into())) }
+    }
+}
 
 /// A new reference to the same object.
 pub fn again(o: P) -> P {
@@ -125,7 +124,7 @@ fn object(py: Python<'_>, t: Option<Tensor>) -> PyResult<Bound<'_, PyAny>> {
 }
 
 /// A tensor, or a sequence of tensors; None for None.
-fn inputs(o: Option<*mut std::ffi::c_void>) -> Result<Option<Vec<Tensor>>> {
+fn inputs(o: P) -> Result<Option<Vec<Tensor>>> {
     let Some(list) = optional(o)? else { return Ok(None) };
     if list.is_empty() {
         bail!(Runtime, "`inputs` argument to `backward()` cannot be empty.");
@@ -137,8 +136,10 @@ fn inputs(o: Option<*mut std::ffi::c_void>) -> Result<Option<Vec<Tensor>>> {
 }
 
 /// A tensor or None, or a sequence of such.
-fn optional(o: Option<*mut std::ffi::c_void>) -> Result<Option<Vec<Option<Tensor>>>> {
-    let Some(o) = o.map(|o| o.cast::<ffi::PyObject>()).filter(|&o| !is_none(o)) else { return Ok(None) };
+fn optional(o: P) -> Result<Option<Vec<Option<Tensor>>>> {
+    if is_none(o) {
+        return Ok(None);
+    }
     // SAFETY: an argument of the call, alive during it.
     unsafe {
         if let Some(t) = as_tensor(o) {
@@ -160,10 +161,7 @@ fn optional(o: Option<*mut std::ffi::c_void>) -> Result<Option<Vec<Option<Tensor
     }
 }
 
-fn pairs(
-    roots: Option<*mut std::ffi::c_void>,
-    grads: Option<*mut std::ffi::c_void>,
-) -> Result<Vec<(Tensor, Option<Tensor>)>> {
+fn pairs(roots: P, grads: P) -> Result<Vec<(Tensor, Option<Tensor>)>> {
     let roots = inputs(roots)?.unwrap_or_default();
     let grads = optional(grads)?.unwrap_or_else(|| vec![None; roots.len()]);
     if grads.len() != roots.len() {
@@ -238,25 +236,21 @@ pub fn set_grad(t: &Tensor, o: P, v: P) -> Result<()> {
     Ok(())
 }
 
-fn register(a: &Args, this: P, post: bool) -> Result<P> {
-    let t = a.t(0)?;
-    let Arg::Object(callable) = a.values.get(1).copied().unwrap_or(Arg::None) else {
-        bail!(Type, "register_hook: expected a callable");
-    };
+fn register(t: &Tensor, callable: P, this: P, post: bool) -> Result<P> {
     let id = autograd::next_hook_id();
     if post {
         if !t.is_leaf() {
             bail!(Runtime, "post accumulate grad hooks cannot be registered on non-leaf tensors");
         }
         // SAFETY: an argument of the call.
-        let hook = unsafe { hooks::hook(id, callable.cast()) };
+        let hook = unsafe { hooks::hook(id, callable) };
         t.with_extra(|e| e.post_hooks.push((id, hook)));
     } else {
         if !t.requires_grad() {
             bail!(Runtime, "cannot register a hook on a tensor that doesn't require gradient");
         }
         // SAFETY: an argument of the call.
-        let hook = unsafe { hooks::hook(id, callable.cast()) };
+        let hook = unsafe { hooks::hook(id, callable) };
         match t.grad_fn()? {
             Some(node) => node.with_extra(|e| e.hooks.push((t.output_nr(), id, hook))),
             None => t.with_extra(|e| e.hooks.push((id, hook))),

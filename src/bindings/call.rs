@@ -17,10 +17,9 @@ use super::{gil, mismatch};
 use crate::core::Number;
 use crate::error::Result;
 use crate::ops::schema::Type;
-use crate::tensor::apply::{check_apart, copy_to_out};
 use crate::tensor::def::MAX_ARGS;
 use crate::tensor::{Arg, Args, Outs, Tensor};
-use crate::{bail, err};
+use crate::{err, ops};
 
 /// The arguments of a C call with METH_FASTCALL | METH_KEYWORDS.
 #[derive(Clone, Copy)]
@@ -130,6 +129,16 @@ pub unsafe fn bind<'a>(
             };
             seen |= 1 << o.start;
             positional = 0;
+        } else if let Some(at) = o.spread.filter(|&at| given.n + o.start > at)
+            && super::object::as_tensor(given.at(at - o.start)).is_some()
+        {
+            let (first, n) = (at - o.start, given.n - (at - o.start));
+            match scratch.tensors(given.args.add(first), n)? {
+                Some(list) => values[at].write(list),
+                None => return Ok(Some(Mismatch::Wrong(at, given.at(first)))),
+            };
+            seen |= 1 << at;
+            positional = first;
         } else if given.n + o.start > o.positional {
             return Ok(Some(Mismatch::TooMany));
         }
@@ -216,24 +225,17 @@ unsafe fn call(name: &str, o: &Overload, values: &[Arg], this: P) -> Result<P> {
     let args = Args { overload: o.index, values, inplace: o.inplace, out };
     match o.target {
         Target::Native(native) => (native.call)(&args, this),
-        Target::Op(def) => finish(name, o, &args, (def.call)(&args)?),
+        Target::Op(def) => finish(o, &args, ops::call(name, def, &args)?),
     }
 }
 
 /// The results as Python objects.
 #[inline]
-fn finish(name: &str, o: &Overload, args: &Args, outs: Outs) -> Result<P> {
+fn finish(o: &Overload, args: &Args, outs: Outs) -> Result<P> {
     match outs {
-        Outs::Tensor(t) if args.out.is_empty() && !args.inplace => checked(wrap(t)),
-        Outs::Tensor(_) | Outs::This if args.inplace => first(args),
-        Outs::Tensor(t) => {
-            let &[out] = args.out else { bail!(Type, "{name}(): out takes one tensor") };
-            check_out(o, args, &t, out)?;
-            copy_to_out(name, &t, out)?;
-            checked(wrap(out.clone()))
-        }
-        Outs::This => first(args),
-        Outs::Many(list) => many(name, o, args, list),
+        Outs::Tensor(t) => checked(wrap(t)),
+        Outs::Over(_) => checked(wrap(args.this()?.clone())),
+        Outs::Many(list) => many(o, list),
         // SAFETY: the GIL is held; each call gives a new reference.
         Outs::Number(n) => checked(number(n)),
         // SAFETY: as above.
@@ -249,29 +251,6 @@ fn finish(name: &str, o: &Overload, args: &Args, outs: Outs) -> Result<P> {
         }
         Outs::None => Ok(none()),
     }
-}
-
-/// What the row demands of `out=` beyond a shape and a dtype that the result can be cast to.
-fn check_out(o: &Overload, args: &Args, result: &Tensor, out: &Tensor) -> Result<()> {
-    let Target::Op(def) = o.target else { return Ok(()) };
-    if def.twins.out_exact() && result.dtype() != out.dtype() {
-        bail!(
-            Runtime,
-            "Expected out tensor to have dtype {}, but got {} instead",
-            result.dtype().c_words(),
-            out.dtype().c_words()
-        );
-    }
-    if def.twins.out_apart() {
-        for value in args.values {
-            match value {
-                Arg::Tensor(t) => check_apart(out, t)?,
-                Arg::Tensors(list) => list.iter().try_for_each(|t| check_apart(out, t))?,
-                _ => {}
-            }
-        }
-    }
-    Ok(())
 }
 
 pub fn none() -> P {
@@ -294,26 +273,7 @@ pub fn number(n: Number) -> P {
     }
 }
 
-/// The object of the first tensor argument.
-fn first(args: &Args) -> Result<P> {
-    checked(wrap(args.t(0)?.clone()))
-}
-
-fn many(name: &str, o: &Overload, args: &Args, list: Vec<Tensor>) -> Result<P> {
-    let list = if args.out.is_empty() {
-        list
-    } else {
-        if args.out.len() != list.len() {
-            bail!(Type, "{name}(): out must be a tuple of {} tensors, not of {}", list.len(), args.out.len());
-        }
-        for (t, out) in list.iter().zip(args.out) {
-            check_out(o, args, t, out)?;
-        }
-        for (t, out) in list.iter().zip(args.out) {
-            copy_to_out(name, t, out)?;
-        }
-        args.out.iter().map(|&t| t.clone()).collect()
-    };
+fn many(o: &Overload, list: Vec<Tensor>) -> Result<P> {
     let n = list.len();
     // SAFETY: the GIL is held; the fresh sequence takes over each item, and is given up on failure.
     unsafe {

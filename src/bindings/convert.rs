@@ -274,6 +274,8 @@ struct Rare<'a> {
     floats: Vec<Box<[f64]>>,
     bools: Vec<Box<[bool]>>,
     tensors: Vec<Box<[&'a Tensor]>>,
+    optional: Vec<Box<[Option<&'a Tensor>]>>,
+    numbers: Vec<Box<[Number]>>,
     keep: Vec<P>,
 }
 
@@ -324,6 +326,25 @@ impl<'a> Scratch<'a> {
     pub unsafe fn varargs(&mut self, items: *const P, n: usize) -> Result<Option<Arg<'a>>> {
         // SAFETY: says the caller.
         unsafe { self.ints(n, |i| int(*items.add(i))) }
+    }
+
+    /// All of `items` as tensors: `meshgrid(x, y)`; None if one of them is no tensor.
+    ///
+    /// # Safety
+    /// As [`Scratch::ints`]; the objects are alive.
+    pub unsafe fn tensors(&mut self, items: *const P, n: usize) -> Result<Option<Arg<'a>>> {
+        let mut list = Vec::with_capacity(n);
+        for i in 0..n {
+            // SAFETY: says the caller.
+            match unsafe { as_tensor(*items.add(i)) } {
+                Some(t) => list.push(t),
+                None => return Ok(None),
+            }
+        }
+        let lists = &mut self.rare().tensors;
+        lists.push(list.into_boxed_slice());
+        // SAFETY: boxes do not move their content, and live as long as the scratch.
+        Ok(lists.last().map(|b| Arg::Tensors(unsafe { &*(&**b as *const [&Tensor]) })))
     }
 
     /// A tuple with the items of a list or tuple, alive as long as the scratch; None for other objects.
@@ -456,6 +477,33 @@ impl<'a> Scratch<'a> {
                     let lists = &mut self.rare().tensors;
                     lists.push(list.into_boxed_slice());
                     lists.last().map(|b| Arg::Tensors(&*(&**b as *const [&Tensor])))
+                }
+                Type::OptionalTensors => {
+                    let Some((tuple, n)) = self.items(o)? else { return Ok(None) };
+                    let mut list = Vec::with_capacity(n);
+                    for i in 0..n {
+                        let item = ffi::PyTuple_GetItem(tuple, i as ffi::Py_ssize_t);
+                        match as_tensor(item) {
+                            None if !is_none(item) => return Ok(None),
+                            t => list.push(t),
+                        }
+                    }
+                    let lists = &mut self.rare().optional;
+                    lists.push(list.into_boxed_slice());
+                    lists.last().map(|b| Arg::OptionalTensors(&*(&**b as *const [Option<&Tensor>])))
+                }
+                Type::Scalars => {
+                    let Some((tuple, n)) = self.items(o)? else { return Ok(None) };
+                    let mut list = Vec::with_capacity(n);
+                    for i in 0..n {
+                        match number(ffi::PyTuple_GetItem(tuple, i as ffi::Py_ssize_t), true)? {
+                            Some(v) => list.push(v),
+                            None => return Ok(None),
+                        }
+                    }
+                    let lists = &mut self.rare().numbers;
+                    lists.push(list.into_boxed_slice());
+                    lists.last().map(|b| Arg::Numbers(&*(&**b as *const [Number])))
                 }
                 Type::Floats => {
                     let Some((tuple, n)) = self.items(o)? else { return Ok(None) };

@@ -9,30 +9,28 @@ use super::autograd::again;
 use super::call::number;
 use super::convert::{self, is_bool, is_none, type_name};
 use super::errors::{P, checked, fetched};
-use super::native::Native;
+use super::native::natives;
 use super::numpy;
 use super::object::{as_tensor, wrap};
 use crate::core::promote::promote;
 use crate::core::{DType, Device, Element, Layout, Meta, Number, Shape};
 use crate::device::Array;
 use crate::error::Result;
-use crate::tensor::{Args, Tensor, mode};
+use crate::tensor::{Tensor, mode};
 use crate::{bail, dispatch, err};
 
 /// PyTorch's limit on nesting.
 const MAX_DIMS: usize = 128;
 
-pub static ROWS: &[Native] = &[
-    Native {
-        schema: &[
-            "function.tensor(Any data, *, dtype? dtype=None, Device? device=None, bool requires_grad=False, bool pin_memory=False) -> Tensor",
-        ],
-        aliases: &[],
-        doc: "A tensor with a copy of `data`: a number, nested sequences of numbers, a NumPy array, or a tensor.\n\n\
-              Floats have the default dtype, ints int64, bools bool; arrays and NumPy scalars keep theirs.",
-        call: |a, _| {
-            let device = device(a, 2)?;
-            let data = object(a, 0)?;
+natives! {
+    /// A tensor with a copy of `data`: a number, nested sequences of numbers, a NumPy array, or a tensor.
+    ///
+    /// Floats have the default dtype, ints int64, bools bool; arrays and NumPy scalars keep theirs.
+    tensor as [
+        "function.tensor(Any data, *, dtype? dtype=None, device? device=None, bool requires_grad=False, bool pin_memory=False) -> Tensor",
+    ] {
+        call(data: P, dtype: Option<DType>, device: Option<Device>, requires_grad: bool) {
+            let device = device_of(device)?;
             // SAFETY: an argument of the call.
             if unsafe { as_tensor(data) }.is_some() {
                 mode::warn(
@@ -40,40 +38,33 @@ pub static ROWS: &[Native] = &[
                      sourceTensor.detach().clone().requires_grad_(True), rather than torch.tensor(sourceTensor).",
                 )?;
             }
-            finish(from_data(data, a.opt_dtype(1), device, true)?, a.flag(3))
-        },
-    },
-    Native {
-        schema: &["function.as_tensor(Any data, dtype? dtype=None, Device? device=None) -> Tensor"],
-        aliases: &[],
-        doc: "A tensor of `data`, sharing its memory where it is a tensor or a NumPy array of that dtype.",
-        call: |a, _| {
-            let device = device(a, 2)?;
-            let data = object(a, 0)?;
+            finish(from_data(data, dtype, device, true)?, requires_grad)
+        }
+    }
+    /// A tensor of `data`, sharing its memory where it is a tensor or a NumPy array of that dtype.
+    as_tensor as ["function.as_tensor(Any data, dtype? dtype=None, device? device=None) -> Tensor"] {
+        call(data: P, dtype: Option<DType>, device: Option<Device>) {
+            let device = device_of(device)?;
             // SAFETY: an argument of the call.
             if let Some(t) = unsafe { as_tensor(data) } {
-                return match a.opt_dtype(1) {
+                return match dtype {
                     Some(d) if d != t.dtype() => checked(wrap(t.to_dtype(d)?)),
                     _ => Ok(again(data)),
                 };
             }
-            checked(wrap(from_data(data, a.opt_dtype(1), device, false)?))
-        },
-    },
-    Native {
-        schema: &[
-            "function.asarray(Any obj, *, dtype? dtype=None, Device? device=None, bool? copy=None, bool requires_grad=False) -> Tensor",
-        ],
-        aliases: &[],
-        doc: "A tensor of `obj`, sharing its memory where possible unless `copy`; `copy=False` forbids to copy.",
-        call: |a, _| {
-            let device = device(a, 2)?;
-            let data = object(a, 0)?;
-            let copy = a.opt_flag(3);
+            checked(wrap(from_data(data, dtype, device, false)?))
+        }
+    }
+    /// A tensor of `obj`, sharing its memory where possible unless `copy`; `copy=False` forbids to copy.
+    asarray as [
+        "function.asarray(Any obj, *, dtype? dtype=None, device? device=None, bool? copy=None, bool requires_grad=False) -> Tensor",
+    ] {
+        call(data = obj: P, dtype: Option<DType>, device: Option<Device>, copy: Option<bool>, requires_grad: bool) {
+            let device = device_of(device)?;
             // SAFETY: an argument of the call.
             let t = match unsafe { as_tensor(data) } {
                 Some(t) => {
-                    let wanted = a.opt_dtype(1).unwrap_or(t.dtype());
+                    let wanted = dtype.unwrap_or(t.dtype());
                     if copy == Some(false) && wanted != t.dtype() {
                         bail!(
                             Value,
@@ -84,62 +75,50 @@ pub static ROWS: &[Native] = &[
                     }
                     let t = if copy == Some(true) { t.cloned(crate::ops::copy::Format::Preserve)? } else { t.clone() };
                     let t = t.to_dtype(wanted)?;
-                    if a.flag(4) && !t.requires_grad() { t.detach() } else { t }
+                    if requires_grad && !t.requires_grad() { t.detach() } else { t }
                 }
                 None => {
                     if copy == Some(false) && !numpy::is_array(data) {
                         bail!(Value, "can't alias arbitrary sequence into a tensor.");
                     }
-                    from_data(data, a.opt_dtype(1), device, copy == Some(true))?
+                    from_data(data, dtype, device, copy == Some(true))?
                 }
             };
-            finish(t, a.flag(4))
-        },
-    },
-    Native {
-        schema: &[
-            "method.new_tensor(Tensor self, Any data, *, dtype? dtype=None, Device? device=None, bool requires_grad=False, layout? layout=None, bool pin_memory=False) -> Tensor",
-        ],
-        aliases: &[],
-        doc: "A tensor with a copy of `data` and, unless told otherwise, the dtype and device of `self`.",
-        call: |a, _| {
-            let device = if a.given(3) { device(a, 3)? } else { a.t(0)?.device() };
-            let dtype = a.opt_dtype(2).unwrap_or(a.t(0)?.dtype());
-            finish(from_data(object(a, 1)?, Some(dtype), device, true)?, a.flag(4))
-        },
-    },
-    Native {
-        schema: &["method.item(Tensor self) -> Number"],
-        aliases: &[],
-        doc: "The only element, as a Python number.",
-        call: |a, _| {
-            let t = a.t(0)?;
+            finish(t, requires_grad)
+        }
+    }
+    /// A tensor with a copy of `data` and, unless told otherwise, the dtype and device of `self`.
+    new_tensor as [
+        "method.new_tensor(Tensor self, Any data, *, dtype? dtype=None, device? device=None, bool requires_grad=False, layout? layout=None, bool pin_memory=False) -> Tensor",
+    ] {
+        call(x = self: &Tensor, data: P, dtype: Option<DType>, device: Option<Device>, requires_grad: bool) {
+            let device = device_of(Some(device.unwrap_or(x.device())))?;
+            let dtype = dtype.unwrap_or(x.dtype());
+            finish(from_data(data, Some(dtype), device, true)?, requires_grad)
+        }
+    }
+    /// The only element, as a Python number.
+    item as ["method.item(Tensor self) -> Number"] {
+        call(t = self: &Tensor) {
             if t.numel() != 1 {
                 return Err(err!(Runtime, "a Tensor with {} elements cannot be converted to Scalar", t.numel())
                     .hint("use tolist(), or index one element first"));
             }
             checked(number(item(t)?))
-        },
-    },
-    Native {
-        schema: &["method.tolist(Tensor self) -> Any"],
-        aliases: &[],
-        doc: "The elements as nested lists of Python numbers; a number for a 0-d tensor.",
-        call: |a, _| {
-            let x = &a.t(0)?.on_cpu()?;
+        }
+    }
+    /// The elements as nested lists of Python numbers; a number for a 0-d tensor.
+    tolist as ["method.tolist(Tensor self) -> Any"] {
+        call(x = self: &Tensor) {
+            let x = &x.on_cpu()?;
             to_list(x, 0, x.layout.offset)
-        },
-    },
-];
-
-/// Argument `i`, which the schema calls Any.
-fn object(a: &Args, i: usize) -> Result<P> {
-    a.opt_object(i).map(|o| o.cast()).ok_or_else(|| err!(Runtime, "internal error: argument {i} is not an object"))
+        }
+    }
 }
 
-/// The device of argument `i`, which must be one that tensors can be on.
-fn device(a: &Args, i: usize) -> Result<Device> {
-    let device = a.opt_device(i).unwrap_or(Device::CPU);
+/// The device that was given, which must be one that tensors can be on; the CPU if none was.
+fn device_of(given: Option<Device>) -> Result<Device> {
+    let device = given.unwrap_or(Device::CPU);
     device.require("tensor")?;
     Ok(device.plain())
 }

@@ -50,6 +50,8 @@ fn annotation(p: &Param) -> String {
         Type::Generator => "Generator",
         Type::Any => "Any",
         Type::Tensors => "Sequence[Tensor]",
+        Type::OptionalTensors => "Sequence[Tensor | None]",
+        Type::Scalars => "Sequence[Number]",
         Type::Ints => "_int | Sequence[_int | Tensor]",
         Type::Floats => "Sequence[_float]",
         Type::Bools => "Sequence[_bool]",
@@ -109,19 +111,28 @@ fn spread_line(entry: &Entry, o: &Overload) -> Option<String> {
     Some(format!("def {}({}) -> {}: ...", entry.name, parts.join(", "), stub_returns(o)))
 }
 
-/// `_describe()`: rows (the registry's), names (the installed callables), and the attributes of Tensor.
+/// `_describe()`: rows (the registry's), natives (what is declared like them), names (the installed callables), and the attributes of Tensor.
 pub fn describe<'py>(py: Python<'py>, entries: &[Entry]) -> PyResult<Bound<'py, PyDict>> {
     let rows = PyList::empty(py);
-    for (family, def) in ops::FAMILIES.iter().flat_map(|(name, rows)| rows.iter().map(move |def| (name, def))) {
+    let all = ops::FILES.iter().flat_map(|(name, rows)| rows.iter().map(move |def| (name, def)));
+    for (family, def) in all.filter(|(_, def)| !def.schema.is_empty()) {
         let row = PyDict::new(py);
         row.set_item("family", family)?;
         row.set_item("schema", def.schema)?;
         row.set_item("aliases", def.aliases)?;
         row.set_item("doc", def.doc)?;
-        row.set_item("inplace", def.twins.inplace())?;
-        row.set_item("out", def.twins.out())?;
+        row.set_item("inplace", def.variants.has_inplace())?;
+        row.set_item("out", def.variants.has_out())?;
         row.set_item("samples", def.samples)?;
+        row.set_item("reads", def.reads)?;
         rows.append(row)?;
+    }
+    let natives = PyList::empty(py);
+    for native in super::native::rows() {
+        let row = PyDict::new(py);
+        row.set_item("schema", native.schema)?;
+        row.set_item("reads", native.reads)?;
+        natives.append(row)?;
     }
     let names = PyList::empty(py);
     for entry in entries {
@@ -164,6 +175,7 @@ pub fn describe<'py>(py: Python<'py>, entries: &[Entry]) -> PyResult<Bound<'py, 
     let out = PyDict::new(py);
     out.set_item("attributes", attributes)?;
     out.set_item("rows", rows)?;
+    out.set_item("natives", natives)?;
     out.set_item("names", names)?;
     Ok(out)
 }

@@ -14,7 +14,7 @@ use crate::core::Number;
 use crate::error::Result;
 use crate::ops;
 use crate::ops::schema::{Default, Param, Place, Returns, Schema, Type};
-use crate::tensor::def::MAX_ARGS;
+use crate::tensor::def::{MAX_ARGS, Variants};
 use crate::tensor::{Arg, OpDef};
 use crate::{bail, err};
 
@@ -53,6 +53,8 @@ pub struct Overload {
     pub positional: usize,
     /// `view(8, 8)`: the only positional parameter is a list of ints.
     pub varargs: bool,
+    /// The parameter that takes all further positional arguments, which are tensors: `meshgrid(x, y)`.
+    pub spread: Option<usize>,
     /// Whether NumPy's spellings are accepted.
     pub numpy: bool,
     /// The class of a named result.
@@ -103,41 +105,35 @@ impl Entries {
         Ok(all)
     }
 
-    /// A line under its own name and the aliases of its row, with the twins.
+    /// A line under its own name and the aliases of its row, with their variants.
     fn add_names(&mut self, schema: &Schema, index: usize, target: Target) -> Result<()> {
-        self.add_twins(schema.place, schema.name, schema, index, target)?;
+        self.add_variants(schema.place, schema.name, schema, index, target)?;
         let aliases = match target {
             Target::Op(def) => def.aliases,
             Target::Native(n) => n.aliases,
         };
         for alias in aliases {
-            let (place, name) = Place::split(alias);
-            let place = if place == Place::Both { schema.place } else { place };
-            self.add_twins(place, name, schema, index, target)?;
+            let (place, name) = Place::of_alias(alias, schema.place);
+            self.add_variants(place, name, schema, index, target)?;
         }
         Ok(())
     }
 
-    fn add_twins(&mut self, place: Place, name: &str, schema: &Schema, index: usize, target: Target) -> Result<()> {
-        let twins = match target {
-            Target::Op(def) => def.twins,
-            Target::Native(_) => crate::tensor::def::Twins::NONE,
+    fn add_variants(&mut self, place: Place, name: &str, schema: &Schema, index: usize, target: Target) -> Result<()> {
+        let variants = match target {
+            Target::Op(def) => def.variants,
+            Target::Native(_) => Variants::NONE,
         };
-        let inplace = twins.inplace() && schema.has_self();
+        let inplace = variants.has_inplace() && schema.has_self();
         // Functions of nn.functional have no `out=`, but for those that are PyTorch's own kernels.
-        let out = twins.out() && schema.out.unwrap_or(place != Place::Nn);
-        let dunder = name.starts_with("__");
-        if dunder && matches!(target, Target::Op(_)) {
-            // Operators are slots; a method of that name would hide the slot behind a slower one.
-            return Ok(());
-        }
-        if place.is_method() || dunder {
+        let out = variants.has_out() && schema.out.unwrap_or(place.module != Some("nn"));
+        if place.method {
             self.add(METHODS, name, schema, index, target, false, false)?;
             if inplace {
                 self.add(METHODS, &format!("{name}_"), schema, index, target, true, false)?;
             }
         }
-        if let Some(module) = place.module().filter(|_| !dunder) {
+        if let Some(module) = place.module {
             self.add(module, name, schema, index, target, false, out)?;
             if inplace && module == "torch" {
                 self.add(module, &format!("{name}_"), schema, index, target, true, false)?;
@@ -197,6 +193,7 @@ impl Overload {
         let positional = schema.positional();
         let start = method as usize;
         let varargs = positional == start + 1 && schema.params.get(start).is_some_and(|p| p.ty == Type::Ints);
+        let spread = schema.params.iter().position(|p| p.spread);
         let mut template = template;
         let out_at = out.then_some(schema.params.len());
         if out {
@@ -208,6 +205,7 @@ impl Overload {
                 len: None,
                 default: Some(Default::None),
                 keyword_only: true,
+                spread: false,
             });
             template.push(Arg::None);
         }
@@ -225,7 +223,7 @@ impl Overload {
             Returns::Named(fields) => named_class(name, fields)?,
             _ => std::ptr::null_mut(),
         };
-        let numpy = schema.place != Place::Nn && matches!(target, Target::Op(_));
+        let numpy = schema.place.module != Some("nn") && matches!(target, Target::Op(_));
         let out = out_at;
         Ok(Overload {
             schema,
@@ -239,6 +237,7 @@ impl Overload {
             start,
             positional,
             varargs,
+            spread,
             numpy,
             class,
         })
@@ -246,7 +245,7 @@ impl Overload {
 }
 
 /// The value of a default; lists live for ever. `int[2] stride=1` is a list of one.
-fn default_arg(p: &Param) -> Arg<'static> {
+pub fn default_arg(p: &Param) -> Arg<'static> {
     match p.default.as_ref() {
         None | Some(Default::None) => Arg::None,
         Some(Default::Int(i)) if p.ty == Type::Ints => Arg::Ints(Box::leak(Box::new([*i]))),

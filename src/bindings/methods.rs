@@ -1,14 +1,12 @@
 //! Methods of Tensor that are no ops: what it is (sizes, strides, flags), subclasses, copying and pickling.
 
-use std::ptr::null_mut;
-
 use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyTuple, PyType};
 
 use super::call::number;
 use super::errors::{OrForeign, P, checked, to_python};
-use super::native::Native;
+use super::native::natives;
 use super::object::{as_tensor, tensor_type, wrap, wrap_as};
 use super::{size, types};
 use crate::bail;
@@ -17,7 +15,7 @@ use crate::core::{DType, Device, Layout, Meta, Number, Shape};
 use crate::device::Array;
 use crate::error::Result;
 use crate::ops::copy::Format;
-use crate::tensor::{Args, Operand, Tensor, data};
+use crate::tensor::{Tensor, data};
 
 fn int(n: usize) -> Result<P> {
     checked(number(Number::Int(n as i64)))
@@ -27,83 +25,57 @@ fn truth(b: bool) -> Result<P> {
     checked(number(Number::Bool(b)))
 }
 
-macro_rules! native {
-    ($schema:literal, $doc:literal, $call:expr) => {
-        Native { schema: &[$schema], aliases: &[], doc: $doc, call: $call }
-    };
-}
-
-pub static ROWS: &[Native] = &[
-    native!(
-        "method.__rdiv__(Tensor self, Operand other) -> Tensor",
-        "`other / self`. Python 3 has no slot for this name, which PyTorch keeps.",
-        |a, _| {
-            let inverse = a.t(0)?.reciprocal()?;
-            let y = match a.operand(1)? {
-                Operand::Tensor(t) => inverse.mul(t)?,
-                Operand::Number(n) => inverse.mul_number(n)?,
-            };
-            checked(wrap(y))
-        }
-    ),
-    Native {
-        schema: &["method.size(Tensor self, int? dim=None) -> Any"],
-        aliases: &[],
-        doc: "All sizes, or that of dim `dim`.",
-        call: |a, _| {
-            let t = a.t(0)?;
-            match a.opt_int(1) {
+natives! {
+    /// All sizes, or that of dim `dim`.
+    size as ["method.size(Tensor self, int? dim=None) -> Any"] {
+        call(t = self: &Tensor, d = dim: Option<i64>) {
+            match d {
                 None => checked(size::new(t.shape())),
                 Some(d) => int(t.shape()[dim(t, d)?]),
             }
-        },
-    },
-    Native {
-        schema: &["method.stride(Tensor self, int? dim=None) -> Any"],
-        aliases: &[],
-        doc: "All strides, in elements, or that of dim `dim`.",
-        call: |a, _| {
-            let t = a.t(0)?;
-            if let Some(d) = a.opt_int(1) {
+        }
+    }
+    /// All strides, in elements, or that of dim `dim`.
+    stride as ["method.stride(Tensor self, int? dim=None) -> Any"] {
+        call(t = self: &Tensor, d = dim: Option<i64>) {
+            if let Some(d) = d {
                 return checked(number(Number::Int(t.layout().strides[dim(t, d)?] as i64)));
             }
             // SAFETY: the GIL is held.
             let py = unsafe { Python::assume_attached() };
             Ok(PyTuple::new(py, t.layout().strides.iter()).or_foreign()?.into_ptr())
-        },
-    },
-    Native {
-        schema: &["numel(Tensor self) -> int"],
-        aliases: &["method.nelement"],
-        doc: "The number of elements.",
-        call: |a, _| int(a.t(0)?.numel()),
-    },
-    Native {
-        schema: &["method.dim(Tensor self) -> int"],
-        aliases: &["method.ndimension"],
-        doc: "The number of dims.",
-        call: |a, _| int(a.t(0)?.ndim()),
-    },
-    native!("method.element_size(Tensor self) -> int", "Bytes per element.", |a, _| int(a.t(0)?.dtype().size())),
-    native!(
-        "method.storage_offset(Tensor self) -> int",
-        "The first element's place in the memory block, in elements.",
-        |a, _| { int(a.t(0)?.layout().offset) }
-    ),
-    native!("method.data_ptr(Tensor self) -> int", "The address of the first element.", |a, _| {
-        let t = a.t(0)?;
-        int(if t.numel() == 0 || t.device().is_gpu() { 0 } else { t.array().bytes_ptr() as usize })
-    }),
-    native!("method.get_device(Tensor self) -> int", "The number of the GPU, -1 for main memory.", |a, _| {
-        checked(number(Number::Int(if a.t(0)?.device().is_gpu() { 0 } else { -1 })))
-    }),
-    Native {
-        schema: &["method.is_contiguous(Tensor self, *, memory_format? memory_format=None) -> bool"],
-        aliases: &[],
-        doc: "Whether the elements lie in C order without gaps (or in the order of `memory_format`).",
-        call: |a, _| {
-            let t = a.t(0)?;
-            match Format::arg(a, 1)? {
+        }
+    }
+    /// The number of elements.
+    numel as ["numel(Tensor self) -> int"] aliases ["method.nelement"] {
+        call(x = self: &Tensor) { int(x.numel()) }
+    }
+    /// The number of dims.
+    dim as ["method.dim(Tensor self) -> int"] aliases ["method.ndimension"] {
+        call(x = self: &Tensor) { int(x.ndim()) }
+    }
+    /// Bytes per element.
+    element_size as ["method.element_size(Tensor self) -> int"] {
+        call(x = self: &Tensor) { int(x.dtype().size()) }
+    }
+    /// The first element's place in the memory block, in elements.
+    storage_offset as ["method.storage_offset(Tensor self) -> int"] {
+        call(x = self: &Tensor) { int(x.layout().offset) }
+    }
+    /// The address of the first element.
+    data_ptr as ["method.data_ptr(Tensor self) -> int"] {
+        call(t = self: &Tensor) {
+            int(if t.numel() == 0 || t.device().is_gpu() { 0 } else { t.array().bytes_ptr() as usize })
+        }
+    }
+    /// The number of the GPU, -1 for main memory.
+    get_device as ["method.get_device(Tensor self) -> int"] {
+        call(x = self: &Tensor) { checked(number(Number::Int(if x.device().is_gpu() { 0 } else { -1 }))) }
+    }
+    /// Whether the elements lie in C order without gaps (or in the order of `memory_format`).
+    is_contiguous as ["method.is_contiguous(Tensor self, *, memory_format? memory_format=None) -> bool"] {
+        call(t = self: &Tensor, memory_format: Option<Format>) {
+            match memory_format {
                 Some(f @ Format::ChannelsLast(rank)) if t.ndim() == rank as usize => {
                     let wanted = f.layout(t.layout())?;
                     truth((0..t.ndim()).all(|d| t.shape()[d] == 1 || t.layout().strides[d] == wanted.strides[d]))
@@ -111,112 +83,104 @@ pub static ROWS: &[Native] = &[
                 Some(Format::ChannelsLast(_)) => truth(false),
                 _ => truth(t.is_contiguous()),
             }
-        },
-    },
-    native!("is_floating_point(Tensor self) -> bool", "Whether the elements are floats.", |a, _| {
-        truth(a.t(0)?.dtype().is_float())
-    }),
-    native!("is_complex(Tensor self) -> bool", "False: no dtype here is complex.", |_, _| truth(false)),
-    native!("is_signed(Tensor self) -> bool", "Whether the elements may be negative.", |a, _| {
-        truth(!matches!(a.t(0)?.dtype(), DType::Bool | DType::U8))
-    }),
-    native!("is_inference(Tensor self) -> bool", "Whether the tensor was made in inference mode.", |_, _| truth(false)),
-    native!("is_same_size(Tensor self, Tensor other) -> bool", "Whether both have the same sizes.", |a, _| {
-        truth(a.t(0)?.shape() == a.t(1)?.shape())
-    }),
-    native!(
-        "method.is_set_to(Tensor self, Tensor tensor) -> bool",
-        "Whether both show the same memory with the same sizes and strides.",
-        |a, _| {
-            let (x, y) = (a.t(0)?.array(), a.t(1)?.array());
+        }
+    }
+    /// Whether the elements are floats.
+    is_floating_point as ["is_floating_point(Tensor self) -> bool"] {
+        call(x = self: &Tensor) { truth(x.dtype().is_float()) }
+    }
+    /// False: no dtype here is complex.
+    is_complex as ["is_complex(Tensor self) -> bool"] {
+        call() { truth(false) }
+    }
+    /// Whether the elements may be negative.
+    is_signed as ["is_signed(Tensor self) -> bool"] {
+        call(x = self: &Tensor) { truth(!matches!(x.dtype(), DType::Bool | DType::U8)) }
+    }
+    /// Whether the tensor was made in inference mode.
+    is_inference as ["is_inference(Tensor self) -> bool"] {
+        call() { truth(false) }
+    }
+    /// Whether both have the same sizes.
+    is_same_size as ["is_same_size(Tensor self, Tensor other) -> bool"] {
+        call(x = self: &Tensor, other: &Tensor) { truth(x.shape() == other.shape()) }
+    }
+    /// Whether both show the same memory with the same sizes and strides.
+    is_set_to as ["method.is_set_to(Tensor self, Tensor tensor) -> bool"] {
+        call(x = self: &Tensor, tensor: &Tensor) {
+            let (x, y) = (x.array(), tensor.array());
             truth(x.storage.same(&y.storage) && x.layout == y.layout)
         }
-    ),
-    native!("method.is_shared(Tensor self) -> bool", "False: memory is not shared between processes.", |_, _| truth(
-        false
-    )),
-    native!("method.is_pinned(Tensor self) -> bool", "False: memory is not pinned.", |_, _| truth(false)),
-    Native {
-        schema: &[
-            "method.type(Tensor self) -> str",
-            "method.type(Tensor self, str dtype, bool non_blocking=False) -> Tensor",
-        ],
-        aliases: &[],
-        doc: "The name of the tensor's type, `rustgrad.FloatTensor`; or the tensor as another.",
-        call: type_name,
-    },
-    Native {
-        schema: &["method.as_subclass(Tensor self, Any cls) -> Any"],
-        aliases: &[],
-        doc: "A view of this tensor that is an instance of `cls`.",
-        call: |a, _| {
-            let class = a.opt_object(1).map_or(null_mut(), |o| o.cast());
-            subclass(class, alias(a.t(0)?))
-        },
-    },
-    Native {
-        schema: &["method.__format__(Tensor self, str format_spec) -> str"],
-        aliases: &[],
-        doc: "A 0-d tensor formats as its number, others as their text.",
-        call: |a, this| {
-            let t = a.t(0)?;
+    }
+    /// False: memory is not shared between processes.
+    is_shared as ["method.is_shared(Tensor self) -> bool"] {
+        call() { truth(false) }
+    }
+    /// False: memory is not pinned.
+    is_pinned as ["method.is_pinned(Tensor self) -> bool"] {
+        call() { truth(false) }
+    }
+    /// The name of the tensor's type, `rustgrad.FloatTensor`; or the tensor as another.
+    type_ as [
+        "method.type(Tensor self) -> str",
+        "method.type(Tensor self, str dtype, bool non_blocking=False) -> Tensor",
+    ] {
+        call(x = self: &Tensor, dtype: Option<&str>) { type_name(x, dtype) }
+    }
+    /// A view of this tensor that is an instance of `cls`.
+    as_subclass as ["method.as_subclass(Tensor self, Any cls) -> Any"] {
+        call(x = self: &Tensor, cls: P) { subclass(cls, alias(x)) }
+    }
+    /// A 0-d tensor formats as its number, others as their text.
+    format as ["method.__format__(Tensor self, str format_spec) -> str"] {
+        call(t = self: &Tensor, format_spec: &str; _a, this) {
             // SAFETY: the GIL is held; each new reference is handed on or given back.
             unsafe {
                 let py = Python::assume_attached();
-                let spec = pyo3::types::PyString::new(py, a.opt_str(1).unwrap_or_default());
+                let spec = pyo3::types::PyString::new(py, format_spec);
                 if t.ndim() == 0 && ffi::Py_TYPE(this) == tensor_type() {
                     let value = checked(number(super::data::item(t)?))?;
                     let text = ffi::PyObject_Format(value, spec.as_ptr());
                     ffi::Py_DECREF(value);
                     return checked(text);
                 }
-                if a.opt_str(1).unwrap_or_default().is_empty() {
+                if format_spec.is_empty() {
                     return checked(ffi::PyObject_Str(this));
                 }
                 bail!(Type, "unsupported format string passed to {}.__format__", super::convert::type_name(this))
             }
-        },
-    },
-    Native {
-        schema: &["method.__complex__(Tensor self) -> complex"],
-        aliases: &[],
-        doc: "The only element as a complex number.",
-        call: |a, _| {
-            let t = a.t(0)?;
+        }
+    }
+    /// The only element as a complex number.
+    complex as ["method.__complex__(Tensor self) -> complex"] {
+        call(t = self: &Tensor) {
             if t.numel() != 1 {
                 bail!(Value, "only one element tensors can be converted to Python scalars");
             }
             // SAFETY: the GIL is held.
             checked(unsafe { ffi::PyComplex_FromDoubles(super::data::item(t)?.to_f64(), 0.0) })
-        },
-    },
-    Native {
-        schema: &["method.__reversed__(Tensor self) -> Any"],
-        aliases: &[],
-        doc: "The entries of dim 0, last first.",
-        call: |a, _| {
-            if a.t(0)?.ndim() == 0 {
+        }
+    }
+    /// The entries of dim 0, last first.
+    reversed as ["method.__reversed__(Tensor self) -> Any"] {
+        call(x = self: &Tensor) {
+            if x.ndim() == 0 {
                 bail!(Type, "iteration over a 0-d tensor");
             }
-            let parts = super::index::unbind(a.t(0)?)?;
+            let parts = super::index::unbind(x)?;
             // SAFETY: the GIL is held, and the reference is new.
             let parts = unsafe { Bound::from_owned_ptr(Python::assume_attached(), parts) };
             let builtins = parts.py().import("builtins").or_foreign()?;
             Ok(builtins.call_method1("reversed", (parts,)).or_foreign()?.into_ptr())
-        },
-    },
-    Native {
-        schema: &["method.__deepcopy__(Tensor self, Any memo) -> Any"],
-        aliases: &[],
-        doc: "For copy.deepcopy: a leaf with its own memory, gradient and attributes.",
-        call: deep_copy,
-    },
-    Native {
-        schema: &["method.__copy__(Tensor self) -> Any"],
-        aliases: &[],
-        doc: "For copy.copy: another tensor over the same memory.",
-        call: |a, this| {
-            let t = a.t(0)?;
+        }
+    }
+    /// For copy.deepcopy: a leaf with its own memory, gradient and attributes.
+    deepcopy as ["method.__deepcopy__(Tensor self, Any memo) -> Any"] {
+        call(x = self: &Tensor, memo: P; _a, this) { deep_copy(x, memo, this) }
+    }
+    /// For copy.copy: another tensor over the same memory.
+    copy as ["method.__copy__(Tensor self) -> Any"] {
+        call(t = self: &Tensor; _a, this) {
             let copy = t.detach();
             if t.requires_grad() {
                 copy.set_requires_grad(true)?;
@@ -225,28 +189,24 @@ pub static ROWS: &[Native] = &[
             let o = subclass(unsafe { ffi::Py_TYPE(this).cast() }, copy)?;
             copy_attributes(this, o, None)?;
             Ok(o)
-        },
-    },
-    Native {
-        schema: &["method.__reduce_ex__(Tensor self, Any protocol) -> tuple"],
-        aliases: &[],
-        doc: "For pickle.",
-        call: reduce,
-    },
-    Native {
-        schema: &["method._to_bytes(Tensor self) -> bytes"],
-        aliases: &[],
-        doc: "The elements in C order, in this machine's byte order.",
-        call: |a, _| {
-            let flat = flat_bytes(a.t(0)?)?;
+        }
+    }
+    /// For pickle.
+    reduce_ex as ["method.__reduce_ex__(Tensor self, Any protocol) -> tuple"] {
+        call(x = self: &Tensor; _a, this) { reduce(x, this) }
+    }
+    /// The elements in C order, in this machine's byte order.
+    to_bytes as ["method._to_bytes(Tensor self) -> bytes"] {
+        call(x = self: &Tensor) {
+            let flat = flat_bytes(x)?;
             // SAFETY: the GIL is held; contiguous memory of that length.
             unsafe {
                 let n = flat.numel() * flat.dtype.size();
                 checked(ffi::PyBytes_FromStringAndSize(flat.bytes_ptr().cast(), n as ffi::Py_ssize_t))
             }
-        },
-    },
-];
+        }
+    }
+}
 
 /// A dim of a tensor that has some, in PyTorch's words.
 fn dim(t: &Tensor, d: i64) -> Result<usize> {
@@ -263,16 +223,14 @@ pub fn alias(t: &Tensor) -> Tensor {
 }
 
 /// `rustgrad.FloatTensor`, and what such names mean.
-fn type_name(a: &Args, _: P) -> Result<P> {
-    let t = a.t(0)?;
-    if a.overload == 0 {
+fn type_name(t: &Tensor, name: Option<&str>) -> Result<P> {
+    let Some(name) = name else {
         let text = format!("rustgrad.{}Tensor", t.dtype().scalar_name());
         // SAFETY: the GIL is held; UTF-8 of that length.
         return checked(unsafe {
             ffi::PyUnicode_FromStringAndSize(text.as_ptr().cast(), text.len() as ffi::Py_ssize_t)
         });
-    }
-    let name = a.opt_str(1).unwrap_or_default();
+    };
     let short = name.strip_prefix("rustgrad.").or(name.strip_prefix("torch.")).and_then(|n| n.strip_suffix("Tensor"));
     match DType::ALL.into_iter().find(|d| Some(d.scalar_name()) == short) {
         Some(d) => checked(wrap(t.to_dtype(d)?)),
@@ -338,8 +296,7 @@ fn copy_attributes(from: P, to: P, memo: Option<&Bound<'_, PyAny>>) -> Result<()
     run().or_foreign()
 }
 
-fn deep_copy(a: &Args, this: P) -> Result<P> {
-    let t = a.t(0)?;
+fn deep_copy(t: &Tensor, memo: P, this: P) -> Result<P> {
     if !t.is_leaf() {
         bail!(
             Runtime,
@@ -351,7 +308,7 @@ fn deep_copy(a: &Args, this: P) -> Result<P> {
     // SAFETY: the GIL is held; arguments are alive.
     let (py, memo) = unsafe {
         let py = Python::assume_attached();
-        (py, Bound::from_borrowed_ptr(py, a.opt_object(1).map_or(ffi::Py_None(), |o| o.cast())))
+        (py, Bound::from_borrowed_ptr(py, memo))
     };
     let key = this as usize;
     if let Ok(dict) = memo.cast::<PyDict>()
@@ -387,8 +344,7 @@ fn flat_bytes(t: &Tensor) -> Result<Array> {
     Ok(flat)
 }
 
-fn reduce(a: &Args, this: P) -> Result<P> {
-    let t = a.t(0)?;
+fn reduce(t: &Tensor, this: P) -> Result<P> {
     // SAFETY: the GIL is held; arguments are alive.
     let (py, this) = unsafe {
         let py = Python::assume_attached();

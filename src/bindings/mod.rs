@@ -35,7 +35,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyModule};
 
 use entry::Entry;
-use errors::to_python;
+use errors::{OrForeign, P, to_python};
 
 static ENTRIES: OnceLock<&'static [Entry]> = OnceLock::new();
 
@@ -45,8 +45,24 @@ fn _describe(py: Python<'_>) -> PyResult<Bound<'_, PyDict>> {
     describe::describe(py, ENTRIES.get().copied().unwrap_or(&[]))
 }
 
-/// The submodules, one per place.
-const PLACES: [&str; 5] = ["torch", "nn", "linalg", "special", "fft"];
+/// Makes the submodule of a dotted place (`signal.windows`), and those on the way to it.
+fn submodule<'py>(m: &Bound<'py, PyModule>, place: &str) -> PyResult<Bound<'py, PyModule>> {
+    let registered = m.py().import("sys")?.getattr("modules")?;
+    let mut at = m.clone();
+    for part in place.split('.') {
+        let full = format!("{}.{part}", at.name()?);
+        at = match registered.get_item(&full) {
+            Ok(found) => found.cast_into::<PyModule>()?,
+            Err(_) => {
+                let fresh = PyModule::new(m.py(), &full)?;
+                at.add(part, &fresh)?;
+                registered.set_item(&full, &fresh)?;
+                fresh
+            }
+        };
+    }
+    Ok(at)
+}
 
 /// Fills the module. There is one Tensor type per process: a second interpreter is refused.
 pub fn init(m: &Bound<'_, PyModule>) -> PyResult<()> {
@@ -83,25 +99,19 @@ pub fn init(m: &Bound<'_, PyModule>) -> PyResult<()> {
     m.add("optim", optim::module(py)?)?;
     m.add("RemovableHandle", py.get_type::<autograd::RemovableHandle>())?;
 
+    // The submodules, one per place that an op names.
     let mut modules: HashMap<&'static str, Bound<'_, PyModule>> = HashMap::new();
-    let registered = py.import("sys")?.getattr("modules")?;
-    for place in PLACES {
-        let full = format!("{}.{place}", m.name()?);
-        let sub = PyModule::new(py, &full)?;
-        m.add(place, &sub)?;
-        registered.set_item(&full, &sub)?;
-        modules.insert(place, sub);
-    }
+    let mut find = |place: &'static str| -> PyResult<P> {
+        if !modules.contains_key(place) {
+            modules.insert(place, submodule(m, place)?);
+        }
+        Ok(modules[place].as_ptr())
+    };
     // SAFETY: once, at import, and the type exists.
-    let entries = unsafe {
-        install::install(tensor.as_ptr(), &mut |place| match modules.get(place) {
-            Some(m) => Ok(m.as_ptr()),
-            None => Err(crate::err!(Runtime, "internal error: no module {place}")),
-        })
-    }
-    .map_err(|e| to_python(py, e))?;
+    let entries = unsafe { install::install(tensor.as_ptr(), &mut |place| find(place).or_foreign()) }
+        .map_err(|e| to_python(py, e))?;
     let _ = ENTRIES.set(entries);
-    operators::connect(entries).map_err(|e| to_python(py, e))?;
+    operators::connect().map_err(|e| to_python(py, e))?;
     let mut lists: HashMap<&str, Vec<&str>> = HashMap::new();
     for e in entries.iter().filter(|e| !e.method) {
         let native = e.overloads.iter().all(|o| matches!(o.target, entry::Target::Native(_)));
@@ -113,9 +123,8 @@ pub fn init(m: &Bound<'_, PyModule>) -> PyResult<()> {
             lists.entry(e.module).or_default().push(&e.name);
         }
     }
-    for place in PLACES {
-        let names = lists.remove(place).unwrap_or_default();
-        modules[place].add("__all__", PyList::new(py, names)?)?;
+    for (place, module) in &modules {
+        module.add("__all__", PyList::new(py, lists.remove(place).unwrap_or_default())?)?;
     }
     m.add("__all__", PyList::new(py, all)?)?;
     Ok(())

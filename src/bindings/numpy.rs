@@ -10,7 +10,7 @@ use pyo3::types::{PyDict, PyTuple};
 use super::convert::type_name;
 use super::errors::{OrForeign, P};
 use super::gil::Owned;
-use super::native::Native;
+use super::native::natives;
 use super::object::wrap;
 use crate::core::{DType, Device, Layout, Meta, Shape, Strides};
 use crate::device::Array;
@@ -19,38 +19,30 @@ use crate::error::Result;
 use crate::tensor::{Tensor, mode};
 use crate::{bail, err};
 
-pub static ROWS: &[Native] = &[
-    Native {
-        schema: &["function.from_numpy(Any ndarray) -> Tensor"],
-        aliases: &[],
-        doc: "A tensor over the memory of a NumPy array, which it keeps alive: writes to either are seen by both.",
-        call: |a, _| {
-            let o = a.opt_object(0).map_or(std::ptr::null_mut(), |o| o.cast());
+natives! {
+    /// A tensor over the memory of a NumPy array, which it keeps alive: writes to either are seen by both.
+    from_numpy as ["function.from_numpy(Any ndarray) -> Tensor"] {
+        call(o = ndarray: P) {
             if !is_array(o) {
                 bail!(Type, "expected np.ndarray (got {})", type_name(o));
             }
             super::errors::checked(wrap(share(o, false)?))
-        },
-    },
-    Native {
-        schema: &["method.numpy(Tensor self, *, bool force=False) -> Any"],
-        aliases: &[],
-        doc: "A NumPy array over this tensor's memory, which it keeps alive: writes to either are seen by both.\n\n\
-              A tensor that requires a gradient is refused unless `force`.",
-        call: |a, this| {
-            let t = a.t(0)?;
-            if t.requires_grad() && !a.flag(1) {
+        }
+    }
+    /// A NumPy array over this tensor's memory, which it keeps alive: writes to either are seen by both.
+    ///
+    /// A tensor that requires a gradient is refused unless `force`.
+    numpy as ["method.numpy(Tensor self, *, bool force=False) -> Any"] {
+        call(t = self: &Tensor, force: bool; _a, this) {
+            if t.requires_grad() && !force {
                 bail!(Runtime, "Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead.");
             }
             to_array(t, this)
-        },
-    },
-    Native {
-        schema: &["method.__array__(Tensor self, Any dtype=None, *, bool? copy=None) -> Any"],
-        aliases: &[],
-        doc: "For NumPy: the elements as an array.",
-        call: |a, this| {
-            let t = a.t(0)?;
+        }
+    }
+    /// For NumPy: the elements as an array.
+    array as ["method.__array__(Tensor self, Any dtype=None, *, bool? copy=None) -> Any"] {
+        call(t = self: &Tensor, dtype: P, copy: Option<bool>; _a, this) {
             if t.requires_grad() {
                 bail!(Runtime, "Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead.");
             }
@@ -59,28 +51,25 @@ pub static ROWS: &[Native] = &[
             unsafe {
                 let py = Python::assume_attached();
                 let array = Bound::from_owned_ptr(py, array);
-                let dtype = a.opt_object(1).map(|o| Bound::from_borrowed_ptr(py, o.cast())).filter(|d| !d.is_none());
+                let dtype = Some(Bound::from_borrowed_ptr(py, dtype)).filter(|d| !d.is_none());
                 let array = match dtype {
                     Some(d) => array.call_method1("astype", (d,)).or_foreign()?,
-                    None if a.opt_flag(2) == Some(true) => array.call_method0("copy").or_foreign()?,
+                    None if copy == Some(true) => array.call_method0("copy").or_foreign()?,
                     None => array,
                 };
                 Ok(array.into_ptr())
             }
-        },
-    },
-    Native {
-        schema: &[
-            "method.__array_wrap__(Tensor self, Any array, Any context=None, bool return_scalar=False) -> Tensor",
-        ],
-        aliases: &[],
-        doc: "For NumPy: the result of a ufunc as a tensor.",
-        call: |a, _| {
-            let o = a.opt_object(1).map_or(std::ptr::null_mut(), |o| o.cast());
-            super::errors::checked(wrap(super::data::from_data(o, None, Device::CPU, false)?))
-        },
-    },
-];
+        }
+    }
+    /// For NumPy: the result of a ufunc as a tensor.
+    array_wrap as [
+        "method.__array_wrap__(Tensor self, Any array, Any context=None, bool return_scalar=False) -> Tensor",
+    ] {
+        call(array: P) {
+            super::errors::checked(wrap(super::data::from_data(array, None, Device::CPU, false)?))
+        }
+    }
+}
 
 /// NumPy, if the program has imported it; nothing is one of its objects otherwise.
 fn loaded(py: Python<'_>) -> Option<Bound<'_, PyAny>> {

@@ -10,108 +10,102 @@ use pyo3::ffi;
 
 use super::call::panicked;
 use super::convert::number;
-use super::entry::{Entry, Target};
+use super::entry::default_arg;
 use super::errors::{P, raise};
 use super::gil;
 use super::install::slot;
 use super::object::{as_tensor, wrap};
 use crate::bail;
 use crate::error::Result;
-use crate::ops::schema::Type;
+use crate::ops;
+use crate::ops::schema::{Schema, Type};
 use crate::tensor::{Arg, Args, OpDef, Outs};
 
-/// Arguments that the row of an operator may have.
+/// Arguments that the schema line of an operator may have.
 const ARGS: usize = 3;
 
+/// Python's operators. An op says in its schema line which of them it is: `__add__`, `__radd__` (a number on the left),
+/// `__iadd__`.
+const NAMES: [&str; 23] = [
+    "add", "sub", "mul", "truediv", "floordiv", "mod", "pow", "matmul", "and", "or", "xor", "lshift", "rshift", "neg",
+    "abs", "pos", "invert", "lt", "le", "eq", "ne", "gt", "ge",
+];
+
+/// The position of an operator among [`NAMES`], found while compiling.
+const fn at(name: &str) -> usize {
+    let mut i = 0;
+    while i < NAMES.len() {
+        let (a, b) = (NAMES[i].as_bytes(), name.as_bytes());
+        let mut same = a.len() == b.len();
+        let mut k = 0;
+        while same && k < a.len() {
+            same = a[k] == b[k];
+            k += 1;
+        }
+        if same {
+            return i;
+        }
+        i += 1;
+    }
+    panic!("no such operator")
+}
+
+/// Which of an operator's methods: the plain one, the one for a number on the left, the one in place.
+const PLAIN: usize = 0;
+const REFLECTED: usize = 1;
+const INPLACE: usize = 2;
+
 struct Operator {
-    name: &'static str,
     def: &'static OpDef,
     overload: usize,
     template: [Arg<'static>; ARGS],
     n: usize,
-    /// Whether the right operand may be a number.
+    /// Whether the operand that is not `self` may be a number.
     numbers: bool,
-    /// What a number on the left asks for.
-    left: Left,
+    /// A reflected call whose line has the tensor first: `2 + x` is `add(x, 2)`.
+    swaps: bool,
 }
 
-/// How an operator takes a number on its left.
-#[derive(Clone, Copy, PartialEq)]
-enum Left {
-    /// Operands may be swapped.
-    Swap,
-    /// The row reads a number there.
-    AsIs,
-    /// Operands are swapped for another operator, as PyTorch does: `2 - x` is `rsub(x, 2)`.
-    Other(usize),
-    /// `2 / x` is `x.reciprocal() * 2`, rounded twice, as in PyTorch.
-    Reciprocal,
+static OPERATORS: [[AtomicPtr<Operator>; 3]; NAMES.len()] =
+    [const { [const { AtomicPtr::new(null_mut()) }; 3] }; NAMES.len()];
+
+/// The operator that `__radd__` names, and which of its methods.
+fn parsed(method: &str) -> Option<(usize, usize)> {
+    let name = method.strip_prefix("__")?.strip_suffix("__")?;
+    let found = |name: &str| NAMES.iter().position(|&n| n == name);
+    if let Some(i) = found(name) {
+        return Some((i, PLAIN));
+    }
+    let (letter, rest) = name.split_at_checked(1)?;
+    match letter {
+        "r" => Some((found(rest)?, REFLECTED)),
+        "i" => Some((found(rest)?, INPLACE)),
+        _ => None,
+    }
 }
 
-/// The operators, each by the first of these names that is a method.
-const NAMES: [(&[&str], Left); COUNT] = [
-    (&["add"], Left::Swap),
-    (&["sub"], Left::Other(RSUB)),
-    (&["mul"], Left::Swap),
-    (&["div"], Left::Reciprocal),
-    (&["floor_divide"], Left::AsIs),
-    (&["remainder"], Left::AsIs),
-    (&["pow"], Left::AsIs),
-    (&["matmul"], Left::AsIs),
-    (&["bitwise_and"], Left::Swap),
-    (&["bitwise_or"], Left::Swap),
-    (&["bitwise_xor"], Left::Swap),
-    (&["bitwise_left_shift"], Left::AsIs),
-    (&["bitwise_right_shift"], Left::AsIs),
-    (&["neg"], Left::AsIs),
-    (&["abs"], Left::AsIs),
-    (&["positive"], Left::AsIs),
-    (&["bitwise_not"], Left::AsIs),
-    (&["reciprocal"], Left::AsIs),
-    (&["lt"], Left::AsIs),
-    (&["le"], Left::AsIs),
-    (&["eq"], Left::Swap),
-    (&["ne"], Left::Swap),
-    (&["gt"], Left::AsIs),
-    (&["ge"], Left::AsIs),
-    (&["rsub"], Left::AsIs),
-];
-const COUNT: usize = 25;
-const MUL: usize = 2;
-const POSITIVE: usize = 15;
-const INVERT: usize = 16;
-const RECIPROCAL: usize = 17;
-/// `Py_LT` is 0, and the six follow in Python's order.
-const COMPARE: usize = 18;
-const RSUB: usize = 24;
-
-static OPERATORS: [AtomicPtr<Operator>; COUNT] = [const { AtomicPtr::new(null_mut()) }; COUNT];
-
-/// Finds the operators' rows among the installed methods; `rsub` is a function only.
-pub fn connect(entries: &'static [Entry]) -> Result<()> {
-    for (i, (names, left)) in NAMES.iter().enumerate() {
-        let unary = (13..COMPARE).contains(&i);
-        let found = names.iter().find_map(|&name| {
-            let entry = entries.iter().find(|e| e.name == name && (e.method || i == RSUB))?;
-            let wanted = if unary { 1 } else { 2 };
-            let overload = entry.overloads.iter().filter(|o| !o.inplace).find(|o| {
-                let p = &o.schema.params;
-                let second = p.get(1).is_some_and(|p| matches!(p.ty, Type::Tensor | Type::Operand));
-                (unary || second) && o.required.count_ones() as usize + entry.method as usize == wanted
-            });
-            overload.map(|o| (name, o))
-        });
-        let Some((name, o)) = found else { continue };
-        let Target::Op(def) = o.target else { continue };
-        let n = o.template.len();
-        if n > ARGS {
-            bail!(Runtime, "internal error: operator {name} has more than {ARGS} arguments");
+/// Notes the schema lines that operators call.
+pub fn connect() -> Result<()> {
+    for def in ops::registry() {
+        for (overload, line) in def.schema.iter().enumerate() {
+            let schema = Schema::parse(line)?;
+            for method in &schema.operators {
+                let Some((i, which)) = parsed(method) else { bail!(Value, "no operator {method}: {line}") };
+                let n = schema.params.len();
+                if n > ARGS {
+                    bail!(Value, "operator {method} has more than {ARGS} arguments: {line}");
+                }
+                let mut template = [Arg::None; ARGS];
+                for (to, p) in template.iter_mut().zip(&schema.params) {
+                    *to = default_arg(p);
+                }
+                let takes_number = |k: usize| schema.params.get(k).is_some_and(|p| p.ty == Type::Operand);
+                let swaps = which == REFLECTED && schema.params[0].ty == Type::Tensor;
+                let numbers = if which == REFLECTED && !swaps { takes_number(0) } else { takes_number(1) };
+                let operator = Operator { def, overload, template, n, numbers, swaps };
+                OPERATORS[i][which].store(Box::into_raw(Box::new(operator)), Relaxed);
+            }
         }
-        let mut template = [Arg::None; ARGS];
-        template[..n].copy_from_slice(&o.template);
-        let numbers = o.schema.params.get(1).is_some_and(|p| p.ty == Type::Operand);
-        let operator = Operator { name, def, overload: o.index, template, n, numbers, left: *left };
-        OPERATORS[i].store(Box::into_raw(Box::new(operator)), Relaxed);
     }
     Ok(())
 }
@@ -147,47 +141,34 @@ unsafe fn operand<'a>(o: P) -> Result<Option<Arg<'a>>> {
 unsafe fn run(which: usize, a: P, b: P, inplace: bool) -> Result<Option<P>> {
     // SAFETY: slot arguments are alive; operators are set at import and live for ever.
     unsafe {
-        let op = OPERATORS[which].load(Relaxed);
+        let Some(left) = operand(a)? else { return Ok(None) };
+        let reflected = matches!(left, Arg::Number(_));
+        let method = if inplace { INPLACE } else { reflected as usize };
+        let op = OPERATORS[which][method].load(Relaxed);
         if op.is_null() {
             return Ok(None);
         }
         let op = &*op;
-        let Some(left) = operand(a)? else { return Ok(None) };
         let mut values = op.template;
         values[0] = left;
         if !b.is_null() {
             let Some(right) = operand(b)? else { return Ok(None) };
-            values[1] = right;
-            let left_number = matches!(left, Arg::Number(_));
-            if !op.numbers && (left_number || matches!(right, Arg::Number(_))) {
+            if !op.numbers && (reflected || matches!(right, Arg::Number(_))) {
                 return Ok(None);
             }
-            if left_number {
-                match op.left {
-                    Left::AsIs => {}
-                    Left::Swap => values.swap(0, 1),
-                    Left::Other(other) => return run(other, b, a, false),
-                    Left::Reciprocal => {
-                        let Some(r) = run(RECIPROCAL, b, null_mut(), false)? else { return Ok(None) };
-                        let product = run(MUL, r, a, false);
-                        ffi::Py_DECREF(r);
-                        return product;
-                    }
-                }
+            values[1] = right;
+            if op.swaps {
+                values.swap(0, 1);
             }
         }
         let args = Args { overload: op.overload, values: &values[..op.n], inplace, out: &[] };
-        match (op.def.call)(&args)? {
+        match ops::call(NAMES[which], op.def, &args)? {
             _ if inplace => {
                 ffi::Py_INCREF(a);
                 Ok(Some(a))
             }
             Outs::Tensor(t) => Ok(Some(wrap(t))),
-            Outs::This => {
-                ffi::Py_INCREF(a);
-                Ok(Some(a))
-            }
-            _ => bail!(Runtime, "internal error: operator {} gives no tensor", op.name),
+            _ => bail!(Runtime, "internal error: operator {} gives no tensor", NAMES[which]),
         }
     }
 }
@@ -206,43 +187,37 @@ pub fn guarded(name: &'static str, f: impl FnOnce() -> Result<Option<P>>) -> P {
 
 unsafe extern "C" fn binary<const OP: usize>(a: P, b: P) -> P {
     // SAFETY: slot arguments.
-    guarded(NAMES[OP].0[0], || unsafe { run(OP, a, b, false) })
+    guarded(NAMES[OP], || unsafe { run(OP, a, b, false) })
 }
 
 unsafe extern "C" fn inplace<const OP: usize>(a: P, b: P) -> P {
     // SAFETY: slot arguments.
-    guarded(NAMES[OP].0[0], || unsafe { run(OP, a, b, true) })
+    guarded(NAMES[OP], || unsafe { run(OP, a, b, true) })
 }
 
 unsafe extern "C" fn unary<const OP: usize>(a: P) -> P {
     // SAFETY: slot arguments.
-    guarded(NAMES[OP].0[0], || unsafe {
-        if OP == POSITIVE && OPERATORS[OP].load(Relaxed).is_null() {
-            ffi::Py_INCREF(a);
-            return Ok(Some(a));
-        }
-        if OP == INVERT && as_tensor(a).is_some_and(|t| t.dtype().is_float()) {
+    guarded(NAMES[OP], || unsafe {
+        if OP == at("invert") && as_tensor(a).is_some_and(|t| t.dtype().is_float()) {
             bail!(Type, "~ (operator.invert) is only implemented on integer and Boolean-type tensors");
         }
         run(OP, a, null_mut(), false)
     })
 }
 
-const POW: usize = 6;
-
 unsafe extern "C" fn power(a: P, b: P, modulus: P) -> P {
     // SAFETY: slot arguments; the third is None outside `pow(a, b, c)`.
-    guarded("pow", || unsafe { if modulus == ffi::Py_None() { run(POW, a, b, false) } else { Ok(None) } })
+    guarded("pow", || unsafe { if modulus == ffi::Py_None() { run(at("pow"), a, b, false) } else { Ok(None) } })
 }
 
 unsafe extern "C" fn inplace_power(a: P, b: P, _: P) -> P {
     // SAFETY: slot arguments.
-    guarded("pow", || unsafe { run(POW, a, b, true) })
+    guarded("pow", || unsafe { run(at("pow"), a, b, true) })
 }
 
 unsafe extern "C" fn compare(a: P, b: P, op: c_int) -> P {
-    // SAFETY: slot arguments; `op` is one of six.
-    guarded("compare", || unsafe { run(COMPARE + op as usize, a, b, false) })
+    // SAFETY: slot arguments; `op` is one of six, in Python's order, which is that of the names.
+    guarded("compare", || unsafe { run(at("lt") + op as usize, a, b, false) })
 }
 
 /// Tensors hash by identity, since `==` compares elements.
@@ -252,39 +227,44 @@ unsafe extern "C" fn hash(o: P) -> ffi::Py_hash_t {
 
 /// All slots of this room.
 pub fn slots() -> Vec<ffi::PyType_Slot> {
-    let two = |id: c_int, f: ffi::binaryfunc| slot(id, f as *mut c_void);
-    let one = |id: c_int, f: ffi::unaryfunc| slot(id, f as *mut c_void);
-    vec![
-        two(ffi::Py_nb_add, binary::<0>),
-        two(ffi::Py_nb_subtract, binary::<1>),
-        two(ffi::Py_nb_multiply, binary::<2>),
-        two(ffi::Py_nb_true_divide, binary::<3>),
-        two(ffi::Py_nb_floor_divide, binary::<4>),
-        two(ffi::Py_nb_remainder, binary::<5>),
-        slot(ffi::Py_nb_power, power as *mut c_void),
-        two(ffi::Py_nb_matrix_multiply, binary::<7>),
-        two(ffi::Py_nb_and, binary::<8>),
-        two(ffi::Py_nb_or, binary::<9>),
-        two(ffi::Py_nb_xor, binary::<10>),
-        two(ffi::Py_nb_lshift, binary::<11>),
-        two(ffi::Py_nb_rshift, binary::<12>),
-        one(ffi::Py_nb_negative, unary::<13>),
-        one(ffi::Py_nb_absolute, unary::<14>),
-        one(ffi::Py_nb_positive, unary::<POSITIVE>),
-        one(ffi::Py_nb_invert, unary::<INVERT>),
-        two(ffi::Py_nb_inplace_add, inplace::<0>),
-        two(ffi::Py_nb_inplace_subtract, inplace::<1>),
-        two(ffi::Py_nb_inplace_multiply, inplace::<2>),
-        two(ffi::Py_nb_inplace_true_divide, inplace::<3>),
-        two(ffi::Py_nb_inplace_floor_divide, inplace::<4>),
-        two(ffi::Py_nb_inplace_remainder, inplace::<5>),
-        slot(ffi::Py_nb_inplace_power, inplace_power as *mut c_void),
-        two(ffi::Py_nb_inplace_lshift, inplace::<11>),
-        two(ffi::Py_nb_inplace_rshift, inplace::<12>),
-        two(ffi::Py_nb_inplace_and, inplace::<8>),
-        two(ffi::Py_nb_inplace_or, inplace::<9>),
-        two(ffi::Py_nb_inplace_xor, inplace::<10>),
-        slot(ffi::Py_tp_richcompare, compare as *mut c_void),
-        slot(ffi::Py_tp_hash, hash as *mut c_void),
+    macro_rules! table {
+        ($($kind:ident $name:literal $slot:ident,)*) => {
+            vec![
+                $(slot(ffi::$slot, $kind::<{ at($name) }> as *mut c_void),)*
+                slot(ffi::Py_nb_power, power as *mut c_void),
+                slot(ffi::Py_nb_inplace_power, inplace_power as *mut c_void),
+                slot(ffi::Py_tp_richcompare, compare as *mut c_void),
+                slot(ffi::Py_tp_hash, hash as *mut c_void),
+            ]
+        };
+    }
+    table![
+        binary "add" Py_nb_add,
+        binary "sub" Py_nb_subtract,
+        binary "mul" Py_nb_multiply,
+        binary "truediv" Py_nb_true_divide,
+        binary "floordiv" Py_nb_floor_divide,
+        binary "mod" Py_nb_remainder,
+        binary "matmul" Py_nb_matrix_multiply,
+        binary "and" Py_nb_and,
+        binary "or" Py_nb_or,
+        binary "xor" Py_nb_xor,
+        binary "lshift" Py_nb_lshift,
+        binary "rshift" Py_nb_rshift,
+        unary "neg" Py_nb_negative,
+        unary "abs" Py_nb_absolute,
+        unary "pos" Py_nb_positive,
+        unary "invert" Py_nb_invert,
+        inplace "add" Py_nb_inplace_add,
+        inplace "sub" Py_nb_inplace_subtract,
+        inplace "mul" Py_nb_inplace_multiply,
+        inplace "truediv" Py_nb_inplace_true_divide,
+        inplace "floordiv" Py_nb_inplace_floor_divide,
+        inplace "mod" Py_nb_inplace_remainder,
+        inplace "lshift" Py_nb_inplace_lshift,
+        inplace "rshift" Py_nb_inplace_rshift,
+        inplace "and" Py_nb_inplace_and,
+        inplace "or" Py_nb_inplace_or,
+        inplace "xor" Py_nb_inplace_xor,
     ]
 }

@@ -4,123 +4,119 @@ use super::copy::Format;
 use crate::core::{DType, Device, Meta};
 use crate::device::Array;
 use crate::error::Result;
-use crate::tensor::def::Twins;
-use crate::tensor::{Context, Cotangents, Grads, Op, OpDef, Outs, Tensor, apply, data};
+use crate::ops;
+use crate::tensor::{Context, Cotangents, Grads, Op, Tensor, apply, data};
 
-/// The rows of this family.
-pub const ROWS: &[&OpDef] = &[&TO, &TYPE, &TYPE_AS, &CPU, &FLOAT, &DOUBLE, &HALF, &BFLOAT16, &INT, &LONG, &BYTE, &BOOL];
-
-pub const TO: OpDef = OpDef {
-    schema: &[
-        "method.to(Tensor self, Device? device=None, dtype? dtype=None, bool non_blocking=False, bool copy=False, *, \
-         memory_format? memory_format=None) -> Tensor",
-        "method.to(Tensor self, dtype dtype, bool non_blocking=False, bool copy=False, *, memory_format? \
-         memory_format=None) -> Tensor",
-        "method.to(Tensor self, Tensor other, bool non_blocking=False, bool copy=False, *, memory_format? \
-         memory_format=None) -> Tensor",
-    ],
-    aliases: &[],
-    doc: "`self` as another dtype or on another device; `self` itself where nothing changes and `copy` is False.\n\nFloats \
-          become integers by cutting towards zero, anything becomes bool by `!= 0`.",
-    twins: Twins::NONE,
-    call: |a| {
-        let x = a.t(0)?;
-        match a.overload {
-            0 => to(x, a.opt_device(1), a.opt_dtype(2).unwrap_or(x.dtype()), a.flag(4), Format::arg(a, 5)?),
-            1 => to(x, None, a.opt_dtype(1).unwrap_or(x.dtype()), a.flag(3), Format::arg(a, 4)?),
-            _ => to(x, Some(a.t(1)?.device()), a.t(1)?.dtype(), a.flag(3), Format::arg(a, 4)?),
-        }
-    },
-    samples: &[
-        "u(2, 3), float64",
-        "u(3, 2).t(), float16",
-        "u(6)[::2], bfloat16",
-        "u(2, 3) * 100, int32",
-        "u(2, 3) * 300, uint8",
-        "edges(0.0, 0.5, -1.0, INF, NAN), bool",
-        "edges(0.0, -0.5, 3.7, -300.0), int64",
-        "u(2, 3), 'cpu', float32",
-        "u(2, 3), u(1).double()",
-        "u(2, 3), float32, copy=True",
-        "u(2, 3), dtype=float64, memory_format=channels_last",
-    ],
-};
-
-pub const TYPE: OpDef = OpDef {
-    schema: &["method.type(Tensor self, dtype dtype, bool non_blocking=False) -> Tensor"],
-    aliases: &[],
-    doc: "`self.to(dtype)`.",
-    twins: Twins::NONE,
-    call: |a| {
-        let x = a.t(0)?;
-        to(x, None, a.opt_dtype(1).unwrap_or(x.dtype()), false, None)
-    },
-    samples: &["u(2, 3), float64", "u(2, 3), int32"],
-};
-
-pub const TYPE_AS: OpDef = OpDef {
-    schema: &["method.type_as(Tensor self, Tensor other) -> Tensor"],
-    aliases: &[],
-    doc: "`self` with the dtype and device of `other`.",
-    twins: Twins::NONE,
-    call: |a| to(a.t(0)?, Some(a.t(1)?.device()), a.t(1)?.dtype(), false, None),
-    samples: &["u(2, 3), u(1).double()", "u(2, 3), ix(1, n=2)"],
-};
-
-pub const CPU: OpDef = OpDef {
-    schema: &["method.cpu(Tensor self, *, memory_format? memory_format=None) -> Tensor"],
-    aliases: &[],
-    doc: "`self.to(\"cpu\")`.",
-    twins: Twins::NONE,
-    call: |a| to(a.t(0)?, Some(Device::CPU), a.t(0)?.dtype(), false, Format::arg(a, 1)?),
-    samples: &["u(2, 3)"],
-};
-
-/// A row that casts to one dtype.
-macro_rules! cast {
-    ($row:ident, $schema:literal, $dtype:ident, $doc:literal) => {
-        pub const $row: OpDef = OpDef {
-            schema: &[$schema],
-            aliases: &[],
-            doc: $doc,
-            twins: Twins::NONE,
-            call: |a| to(a.t(0)?, None, DType::$dtype, false, Format::arg(a, 1)?),
-            samples: &["u(2, 3) * 3", "u(3, 2).t()", "edges(0.0, 0.5, -1.0, 300.0, 1e10, INF, NAN)"],
-        };
-    };
+ops! {
+    /// `self` as another dtype or on another device; `self` itself where nothing changes and `copy` is False.
+    ///
+    /// Floats become integers by cutting towards zero, anything becomes bool by `!= 0`.
+    to as [
+        "method.to(Tensor self, device? device=None, dtype? dtype=None, bool non_blocking=False, bool copy=False, *, memory_format? memory_format=None) -> Tensor",
+        "method.to(Tensor self, dtype dtype, bool non_blocking=False, bool copy=False, *, memory_format? memory_format=None) -> Tensor",
+        "method.to(Tensor self, Tensor other, bool non_blocking=False, bool copy=False, *, memory_format? memory_format=None) -> Tensor",
+    ] {
+        call(
+            x = self: &Tensor,
+            device: Option<Device>,
+            dtype: Option<DType>,
+            other: Option<&Tensor>,
+            copy: bool,
+            memory_format: Option<Format>
+        ) {
+            let device = device.or(other.map(|t| t.device()));
+            to(x, device, dtype.or(other.map(|t| t.dtype())).unwrap_or(x.dtype()), copy, memory_format)
+        },
+        samples: [
+            "u(2, 3), float64",
+            "u(3, 2).t(), float16",
+            "u(6)[::2], bfloat16",
+            "u(2, 3) * 100, int32",
+            "u(2, 3) * 300, uint8",
+            "edges(0.0, 0.5, -1.0, INF, NAN), bool",
+            "edges(0.0, -0.5, 3.7, -300.0), int64",
+            "u(2, 3), 'cpu', float32",
+            "u(2, 3), u(1).double()",
+            "u(2, 3), float32, copy=True",
+            "u(2, 3), dtype=float64, memory_format=channels_last",
+        ],
+    }
+    /// `self.to(dtype)`.
+    type_ as ["method.type(Tensor self, dtype dtype, bool non_blocking=False) -> Tensor"] {
+        call(x = self: &Tensor, dtype: Option<DType>) { to(x, None, dtype.unwrap_or(x.dtype()), false, None) },
+        samples: ["u(2, 3), float64", "u(2, 3), int32"],
+    }
+    /// `self` with the dtype and device of `other`.
+    type_as as ["method.type_as(Tensor self, Tensor other) -> Tensor"] {
+        call(x = self: &Tensor, other: &Tensor) { to(x, Some(other.device()), other.dtype(), false, None) },
+        samples: ["u(2, 3), u(1).double()", "u(2, 3), ix(1, n=2)"],
+    }
+    /// `self.to("cpu")`.
+    cpu as ["method.cpu(Tensor self, *, memory_format? memory_format=None) -> Tensor"] {
+        call(x = self: &Tensor, memory_format: Option<Format>) { to(x, Some(Device::CPU), x.dtype(), false, memory_format) },
+        samples: ["u(2, 3)"],
+    }
+    /// `self.to(float32)`.
+    float as ["method.float(Tensor self, *, memory_format? memory_format=None) -> Tensor"] {
+        call(x = self: &Tensor, memory_format: Option<Format>) { to(x, None, DType::F32, false, memory_format) },
+        samples: CASTS,
+    }
+    /// `self.to(float64)`.
+    double as ["method.double(Tensor self, *, memory_format? memory_format=None) -> Tensor"] {
+        call(x = self: &Tensor, memory_format: Option<Format>) { to(x, None, DType::F64, false, memory_format) },
+        samples: CASTS,
+    }
+    /// `self.to(float16)`.
+    half as ["method.half(Tensor self, *, memory_format? memory_format=None) -> Tensor"] {
+        call(x = self: &Tensor, memory_format: Option<Format>) { to(x, None, DType::F16, false, memory_format) },
+        samples: CASTS,
+    }
+    /// `self.to(bfloat16)`.
+    bfloat16 as ["method.bfloat16(Tensor self, *, memory_format? memory_format=None) -> Tensor"] {
+        call(x = self: &Tensor, memory_format: Option<Format>) { to(x, None, DType::BF16, false, memory_format) },
+        samples: CASTS,
+    }
+    /// `self.to(int32)`.
+    int as ["method.int(Tensor self, *, memory_format? memory_format=None) -> Tensor"] {
+        call(x = self: &Tensor, memory_format: Option<Format>) { to(x, None, DType::I32, false, memory_format) },
+        samples: CASTS,
+    }
+    /// `self.to(int64)`.
+    long as ["method.long(Tensor self, *, memory_format? memory_format=None) -> Tensor"] {
+        call(x = self: &Tensor, memory_format: Option<Format>) { to(x, None, DType::I64, false, memory_format) },
+        samples: CASTS,
+    }
+    /// `self.to(uint8)`.
+    byte as ["method.byte(Tensor self, *, memory_format? memory_format=None) -> Tensor"] {
+        call(x = self: &Tensor, memory_format: Option<Format>) { to(x, None, DType::U8, false, memory_format) },
+        samples: CASTS,
+    }
+    /// `self.to(bool)`.
+    bool_ as ["method.bool(Tensor self, *, memory_format? memory_format=None) -> Tensor"] {
+        call(x = self: &Tensor, memory_format: Option<Format>) { to(x, None, DType::Bool, false, memory_format) },
+        samples: CASTS,
+    }
 }
 
-cast!(FLOAT, "method.float(Tensor self, *, memory_format? memory_format=None) -> Tensor", F32, "`self.to(float32)`.");
-cast!(DOUBLE, "method.double(Tensor self, *, memory_format? memory_format=None) -> Tensor", F64, "`self.to(float64)`.");
-cast!(HALF, "method.half(Tensor self, *, memory_format? memory_format=None) -> Tensor", F16, "`self.to(float16)`.");
-cast!(
-    BFLOAT16,
-    "method.bfloat16(Tensor self, *, memory_format? memory_format=None) -> Tensor",
-    BF16,
-    "`self.to(bfloat16)`."
-);
-cast!(INT, "method.int(Tensor self, *, memory_format? memory_format=None) -> Tensor", I32, "`self.to(int32)`.");
-cast!(LONG, "method.long(Tensor self, *, memory_format? memory_format=None) -> Tensor", I64, "`self.to(int64)`.");
-cast!(BYTE, "method.byte(Tensor self, *, memory_format? memory_format=None) -> Tensor", U8, "`self.to(uint8)`.");
-cast!(BOOL, "method.bool(Tensor self, *, memory_format? memory_format=None) -> Tensor", Bool, "`self.to(bool)`.");
+const CASTS: &[&str] = &["u(2, 3) * 3", "u(3, 2).t()", "edges(0.0, 0.5, -1.0, 300.0, 1e10, INF, NAN)"];
 
-fn to(x: &Tensor, device: Option<Device>, dtype: DType, copy: bool, format: Option<Format>) -> Result<Outs> {
+fn to(x: &Tensor, device: Option<Device>, dtype: DType, copy: bool, format: Option<Format>) -> Result<Tensor> {
     if let Some(device) = device {
         device.require("to")?;
     }
     let device = device.map_or(x.device(), Device::plain);
     if device != x.device() {
         let format = format.unwrap_or(Format::Preserve);
-        return Outs::one(apply(Cast::new(x, device, dtype, format), &[x]));
+        return apply(Cast::new(x, device, dtype, format), &[x]);
     }
     if dtype == x.dtype() && !copy && format.is_none_or(|f| f == Format::Preserve) {
-        return Ok(x.clone().into());
+        return Ok(x.clone());
     }
     let format = format.unwrap_or(Format::Preserve);
     if dtype == x.dtype() && !copy && format.layout(x.layout())?.strides == x.layout().strides {
-        return Ok(x.clone().into());
+        return Ok(x.clone());
     }
-    Outs::one(apply(Cast::new(x, device, dtype, format), &[x]))
+    apply(Cast::new(x, device, dtype, format), &[x])
 }
 
 impl Tensor {

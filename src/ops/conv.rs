@@ -8,48 +8,81 @@ use crate::cpu::conv::Window;
 use crate::device::Array;
 use crate::error::Result;
 use crate::gpu;
-use crate::tensor::def::Twins;
-use crate::tensor::{Args, Context, Cotangents, Grads, Mask, Op, OpDef, Outs, Saves, Tensor, apply};
+use crate::ops;
+use crate::tensor::{Context, Cotangents, Grads, Mask, Op, Saves, Tensor, apply};
 use crate::{bail, err};
 
-/// The rows of this family.
-pub const ROWS: &[&OpDef] = &[&CONV2D];
+/// The forms that `conv2d` has in a place.
+macro_rules! lines {
+    ($place:literal) => {
+        [
+            concat!(
+                $place,
+                ".conv2d(Tensor input, Tensor weight, Tensor? bias=None, int[2] stride=1, int[2] padding=0, int[2] \
+                 dilation=1, int groups=1) -> Tensor"
+            ),
+            concat!(
+                $place,
+                ".conv2d(Tensor input, Tensor weight, Tensor? bias=None, int[2] stride=1, str padding='valid', int[2] \
+                 dilation=1, int groups=1) -> Tensor"
+            ),
+        ]
+    };
+}
 
-pub const CONV2D: OpDef = OpDef {
-    schema: &[
-        "function.conv2d(Tensor input, Tensor weight, Tensor? bias=None, int[2] stride=1, int[2] padding=0, int[2] \
-         dilation=1, int groups=1) -> Tensor",
-        "function.conv2d(Tensor input, Tensor weight, Tensor? bias=None, int[2] stride=1, str padding=\"valid\", int[2] \
-         dilation=1, int groups=1) -> Tensor",
-        "nn.conv2d(Tensor input, Tensor weight, Tensor? bias=None, int[2] stride=1, int[2] padding=0, int[2] dilation=1, \
-         int groups=1) -> Tensor",
-        "nn.conv2d(Tensor input, Tensor weight, Tensor? bias=None, int[2] stride=1, str padding=\"valid\", int[2] \
-         dilation=1, int groups=1) -> Tensor",
-    ],
-    aliases: &[],
-    doc: "Cross-correlation of images with kernels.\n\ninput: (N, C, H, W) or (C, H, W); weight: (O, C / groups, kH, kW); \
-          bias: (O,). Returns (N, O, H', W') with H' = (H + 2 padding - dilation (kH - 1) - 1) / stride + 1, rounded down. \
-          `padding` may be \"valid\" (none) or \"same\" (the output has the size of the input; stride 1 only).\n\n\
-          Raises RuntimeError where sizes, groups or dtypes do not fit.",
-    twins: Twins::NONE,
-    call: |a| Outs::one(call(a)),
-    samples: &[
-        "u(2, 3, 5, 6), u(4, 3, 3, 3)",
-        "u(2, 3, 5, 6), u(4, 3, 3, 2), u(4), stride=2, padding=1",
-        "u(2, 4, 7, 5), u(6, 2, 3, 3), u(6), stride=(2, 1), padding=(1, 2), dilation=(2, 1), groups=2",
-        "u(1, 3, 4, 4), u(3, 1, 3, 3), None, 1, 1, 1, 3",
-        "u(3, 5, 6), u(4, 3, 1, 1), u(4)",
-        "u(2, 3, 5, 6), u(4, 3, 2, 3), padding='same', dilation=(1, 2)",
-        "u(2, 3, 5, 6), u(4, 3, 2, 3), padding='valid'",
-        "u(2, 5, 6, 3).permute(0, 3, 1, 2), u(4, 3, 3, 3)",
-        "u(0, 3, 5, 6), u(4, 3, 3, 3), u(4)",
-        "u(2, 3, 5, 6), u(4, 2, 3, 3)",
-        "u(2, 3, 2, 2), u(4, 3, 3, 3)",
-        "u(2, 3, 5, 6), u(4, 3, 3, 3), u(5)",
-        "u(2, 3, 5, 6), u(4, 3, 3, 3), stride=0",
-        "u(2, 3, 5, 6), u(4, 3, 3, 3), padding='same', stride=2",
-    ],
-};
+ops! {
+    /// Cross-correlation of images with kernels.
+    ///
+    /// input: (N, C, H, W) or (C, H, W); weight: (O, C / groups, kH, kW); bias: (O,). Returns (N, O, H', W') with H' = (H + 2
+    /// padding - dilation (kH - 1) - 1) / stride + 1, rounded down. `padding` may be "valid" (none) or "same" (the output
+    /// has the size of the input; stride 1 only).
+    ///
+    /// Raises RuntimeError where sizes, groups or dtypes do not fit.
+    conv2d as [
+        lines!("function")[0],
+        lines!("function")[1],
+        lines!("nn")[0],
+        lines!("nn")[1],
+    ] {
+        call(
+            x = input: &Tensor,
+            weight: &Tensor,
+            bias: Option<&Tensor>,
+            stride: &[i64],
+            padding: Option<&[i64]>,
+            named = padding: Option<&str>,
+            dilation: &[i64],
+            groups: i64
+        ) {
+            let padding = match named {
+                Some(name) => Padding::Named(name),
+                None => Padding::Rows(pair("padding", padding.unwrap_or(&[0]))?),
+            };
+            conv2d(x, weight, bias, pair("stride", stride)?, padding, pair("dilation", dilation)?, groups)
+        },
+        samples: [
+            "u(2, 3, 5, 6), u(4, 3, 3, 3)",
+            "u(2, 3, 5, 6), u(4, 3, 3, 2), u(4), stride=2, padding=1",
+            "u(2, 4, 7, 5), u(6, 2, 3, 3), u(6), stride=(2, 1), padding=(1, 2), dilation=(2, 1), groups=2",
+            "u(1, 3, 4, 4), u(3, 1, 3, 3), None, 1, 1, 1, 3",
+            "u(3, 5, 6), u(4, 3, 1, 1), u(4)",
+            "u(2, 3, 5, 6), u(4, 3, 2, 3), padding='same', dilation=(1, 2)",
+            "u(2, 3, 5, 6), u(4, 3, 2, 3), padding='valid'",
+            "u(2, 5, 6, 3).permute(0, 3, 1, 2), u(4, 3, 3, 3)",
+            "u(0, 3, 5, 6), u(4, 3, 3, 3), u(4)",
+            "u(2, 3, 5, 6), u(4, 2, 3, 3)",
+            "u(2, 3, 2, 2), u(4, 3, 3, 3)",
+            "u(2, 3, 5, 6), u(4, 3, 3, 3), u(5)",
+            "u(2, 3, 5, 6), u(4, 3, 3, 3), stride=0",
+            "u(2, 3, 5, 6), u(4, 3, 3, 3), padding='same', stride=2",
+        ],
+    }
+}
+
+enum Padding<'a> {
+    Rows([i64; 2]),
+    Named(&'a str),
+}
 
 /// One number for both dims, or two.
 fn pair(name: &str, v: &[i64]) -> Result<[i64; 2]> {
@@ -65,10 +98,15 @@ fn pair(name: &str, v: &[i64]) -> Result<[i64; 2]> {
     }
 }
 
-fn call(a: &Args) -> Result<Tensor> {
-    let (x, w, bias) = (a.t(0)?, a.t(1)?, a.opt_t(2));
-    let (stride, dilation) = (pair("stride", a.ints(3)?)?, pair("dilation", a.ints(5)?)?);
-    let groups = a.int(6)?;
+fn conv2d(
+    x: &Tensor,
+    w: &Tensor,
+    bias: Option<&Tensor>,
+    stride: [i64; 2],
+    padding: Padding,
+    dilation: [i64; 2],
+    groups: i64,
+) -> Result<Tensor> {
     if x.ndim() != 3 && x.ndim() != 4 {
         bail!(
             Runtime,
@@ -88,17 +126,14 @@ fn call(a: &Args) -> Result<Tensor> {
     }
     let spans = [0, 1].map(|d| dilation[d] * (w.shape()[2 + d] as i64 - 1));
     // Rows added in front, and in all.
-    let (front, total) = match (a.opt_str(4), a.opt_ints(4)) {
-        (Some("valid"), _) => ([0, 0], [0, 0]),
-        (Some("same"), _) if stride != [1, 1] => {
+    let (front, total) = match padding {
+        Padding::Named("valid") => ([0, 0], [0, 0]),
+        Padding::Named("same") if stride != [1, 1] => {
             bail!(Runtime, "padding='same' is not supported for strided convolutions")
         }
-        (Some("same"), _) => (spans.map(|s| s / 2), spans),
-        (Some(other), _) => bail!(Runtime, "Invalid padding string: '{other}'"),
-        (None, p) => {
-            let p = pair("padding", p.unwrap_or(&[0]))?;
-            (p, p.map(|p| 2 * p))
-        }
+        Padding::Named("same") => (spans.map(|s| s / 2), spans),
+        Padding::Named(other) => bail!(Runtime, "Invalid padding string: '{other}'"),
+        Padding::Rows(p) => (p, p.map(|p| 2 * p)),
     };
     if front.iter().any(|&p| p < 0) {
         bail!(Runtime, "negative padding is not supported");

@@ -6,13 +6,11 @@ use crate::core::shape::{broadcast, list};
 use crate::core::{Layout, Meta};
 use crate::device::Array;
 use crate::error::Result;
+use crate::ops;
 use crate::tensor::apply::apply_inplace;
-use crate::tensor::def::Twins;
-use crate::tensor::{Args, Context, Cotangents, Grads, Op, OpDef, Operand, Outs, Tensor, apply, data};
+use crate::tensor::declare::FromArg;
+use crate::tensor::{Args, Context, Cotangents, Grads, Op, Operand, Tensor, apply, data};
 use crate::{bail, err};
-
-/// The rows of this family.
-pub const ROWS: &[&OpDef] = &[&CLONE, &CONTIGUOUS, &COPY_, &DETACH, &DETACH_];
 
 /// What a `memory_format` asks of the strides of a fresh tensor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,10 +21,12 @@ pub enum Format {
     ChannelsLast(u8),
 }
 
-impl Format {
-    /// Argument `i`, a `memory_format`: its name as text, or None.
-    pub fn arg(a: &Args, i: usize) -> Result<Option<Format>> {
-        Ok(match a.opt_str(i) {
+impl<'a> FromArg<'a> for Option<Format> {
+    const TYPES: &'static [&'static str] = &["memory_format"];
+    const MAY_LACK: bool = true;
+
+    fn read(op: &'static str, a: &Args<'a>, at: usize) -> Result<Self> {
+        Ok(match <Option<&str>>::read(op, a, at)? {
             None => None,
             Some(name) => Some(match name.rsplit('.').next().unwrap_or(name) {
                 "preserve_format" => Format::Preserve,
@@ -37,7 +37,9 @@ impl Format {
             }),
         })
     }
+}
 
+impl Format {
     /// The layout of a fresh tensor with the shape of `x`.
     pub fn layout(self, x: &Layout) -> Result<Layout> {
         Ok(match self {
@@ -58,95 +60,76 @@ impl Format {
     }
 }
 
-pub const CLONE: OpDef = OpDef {
-    schema: &["clone(Tensor self, *, memory_format? memory_format=None) -> Tensor"],
-    aliases: &[],
-    doc: "A copy with its own memory, recorded: gradients flow to `self`.\n\nKeeps the strides of a dense `self` unless \
-          `memory_format` says otherwise.",
-    twins: Twins::NONE,
-    call: |a| Outs::one(a.t(0)?.cloned(Format::arg(a, 1)?.unwrap_or(Format::Preserve))),
-    samples: &[
-        "u(2, 3)",
-        "u(3, 2).t()",
-        "u(6)[::2]",
-        "u(1, 3).expand(2, 3)",
-        "u()",
-        "u(0, 2)",
-        "edges(0.0, -0.0, INF, NAN)",
-    ],
-};
-
-pub const CONTIGUOUS: OpDef = OpDef {
-    schema: &["method.contiguous(Tensor self, *, memory_format? memory_format=None) -> Tensor"],
-    aliases: &[],
-    doc: "`self` if it is C-contiguous, else a copy that is.",
-    twins: Twins::NONE,
-    call: |a| {
-        let x = a.t(0)?;
-        match Format::arg(a, 1)? {
-            Some(Format::Preserve) => {
-                bail!(Runtime, "preserve memory format is unsupported by the contiguous operator")
+ops! {
+    /// A copy with its own memory, recorded: gradients flow to `self`.
+    ///
+    /// Keeps the strides of a dense `self` unless `memory_format` says otherwise.
+    clone as ["clone(Tensor self, *, memory_format? memory_format=None) -> Tensor"] {
+        call(x = self: &Tensor, memory_format: Option<Format>) { x.cloned(memory_format.unwrap_or(Format::Preserve)) },
+        samples: [
+            "u(2, 3)",
+            "u(3, 2).t()",
+            "u(6)[::2]",
+            "u(1, 3).expand(2, 3)",
+            "u()",
+            "u(0, 2)",
+            "edges(0.0, -0.0, INF, NAN)",
+        ],
+    }
+    /// `self` if it is C-contiguous, else a copy that is.
+    contiguous as ["method.contiguous(Tensor self, *, memory_format? memory_format=None) -> Tensor"] {
+        call(x = self: &Tensor, memory_format: Option<Format>) {
+            match memory_format {
+                Some(Format::Preserve) => {
+                    bail!(Runtime, "preserve memory format is unsupported by the contiguous operator")
+                }
+                None | Some(Format::Contiguous) => x.contiguous(),
+                Some(format) => {
+                    let wanted = format.layout(x.layout())?;
+                    let same = (0..x.ndim()).all(|d| x.shape()[d] == 1 || x.layout().strides[d] == wanted.strides[d]);
+                    if same { Ok(x.clone()) } else { x.cloned(format) }
+                }
             }
-            None | Some(Format::Contiguous) => Outs::one(x.contiguous()),
-            Some(format) => {
-                let wanted = format.layout(x.layout())?;
-                let same = (0..x.ndim()).all(|d| x.shape()[d] == 1 || x.layout().strides[d] == wanted.strides[d]);
-                if same { Ok(x.clone().into()) } else { Outs::one(x.cloned(format)) }
+        },
+        samples: ["u(2, 3)", "u(3, 2).t()", "u(6)[::2]", "u(1, 3).expand(2, 3)", "u()"],
+    }
+    /// Overwrites `self` with `src`, broadcast to its shape and cast to its dtype. Gradients flow to `src`.
+    copy_ as ["method.copy_(Tensor self, Operand src, bool non_blocking=False) -> Tensor"] {
+        call(target = self: &Tensor, src: Operand) {
+            match src {
+                Operand::Tensor(src) => target.copy_from(src)?,
+                Operand::Number(n) => target.copy_from(&Tensor::new(Array::from_slice(&[], &[n.to_f64()])?))?,
             }
-        }
-    },
-    samples: &["u(2, 3)", "u(3, 2).t()", "u(6)[::2]", "u(1, 3).expand(2, 3)", "u()"],
-};
-
-pub const COPY_: OpDef = OpDef {
-    schema: &["method.copy_(Tensor self, Operand src, bool non_blocking=False) -> Tensor"],
-    aliases: &[],
-    doc: "Overwrites `self` with `src`, broadcast to its shape and cast to its dtype. Gradients flow to `src`.",
-    twins: Twins::NONE,
-    call: |a| {
-        let target = a.t(0)?;
-        match a.operand(1)? {
-            Operand::Tensor(src) => target.copy_from(src)?,
-            Operand::Number(n) => target.copy_from(&Tensor::new(Array::from_slice(&[], &[n.to_f64()])?))?,
-        }
-        Ok(Outs::This)
-    },
-    samples: &[
-        "u(2, 3), u(2, 3)",
-        "u(2, 3), u(3)",
-        "u(3, 2).t(), u(2, 3)",
-        "u(2, 3), u(2, 1).double()",
-        "u(2, 3), 2",
-        "u(3), u(4)",
-        "u(3), u(2, 3)",
-    ],
-};
-
-pub const DETACH: OpDef = OpDef {
-    schema: &["detach(Tensor self) -> Tensor"],
-    aliases: &[],
-    doc: "A tensor over the same memory that is outside the graph. Writes to either are seen by both.",
-    twins: Twins::NONE,
-    call: |a| Ok(a.t(0)?.detach().into()),
-    samples: &["u(2, 3)", "u(3, 2).t()"],
-};
-
-pub const DETACH_: OpDef = OpDef {
-    schema: &["detach_(Tensor self) -> Tensor"],
-    aliases: &[],
-    doc: "Cuts `self` off the graph that made it. Refused for views.",
-    twins: Twins::NONE,
-    call: |a| {
-        let x = a.t(0)?;
-        if x.is_view() {
-            return Err(err!(Runtime, "Can't detach views in-place. Use detach() instead.")
-                .hint("detach_: this tensor is a view of another, whose graph it would leave in pieces"));
-        }
-        x.clear_history();
-        Ok(Outs::This)
-    },
-    samples: &["u(2, 3)"],
-};
+            Ok(target.clone())
+        },
+        samples: [
+            "u(2, 3), u(2, 3)",
+            "u(2, 3), u(3)",
+            "u(3, 2).t(), u(2, 3)",
+            "u(2, 3), u(2, 1).double()",
+            "u(2, 3), 2",
+            "u(3), u(4)",
+            "u(3), u(2, 3)",
+        ],
+    }
+    /// A tensor over the same memory that is outside the graph. Writes to either are seen by both.
+    detach as ["detach(Tensor self) -> Tensor"] {
+        call(x = self: &Tensor) { Ok(x.detach()) },
+        samples: ["u(2, 3)", "u(3, 2).t()"],
+    }
+    /// Cuts `self` off the graph that made it. Refused for views.
+    detach_ as ["detach_(Tensor self) -> Tensor"] {
+        call(x = self: &Tensor) {
+            if x.is_view() {
+                return Err(err!(Runtime, "Can't detach views in-place. Use detach() instead.")
+                    .hint("detach_: this tensor is a view of another, whose graph it would leave in pieces"));
+            }
+            x.clear_history();
+            Ok(x.clone())
+        },
+        samples: ["u(2, 3)"],
+    }
+}
 
 impl Tensor {
     /// A recorded copy in the given format.
@@ -168,10 +151,11 @@ impl Tensor {
         let op = CopyFrom { src: src.meta().clone() };
         // An integer tensor has no history, whatever is written to it.
         if self.dtype().is_float() {
-            apply_inplace(op, &[self, src])
+            apply_inplace(op, &[self, src])?;
         } else {
-            apply_inplace(op, &[self, &src.detach()])
+            apply_inplace(op, &[self, &src.detach()])?;
         }
+        Ok(())
     }
 }
 

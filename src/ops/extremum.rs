@@ -6,12 +6,9 @@ use crate::core::shape::normalize_dim;
 use crate::core::{DType, Meta};
 use crate::device::Array;
 use crate::error::Result;
-use crate::tensor::def::Twins;
-use crate::tensor::{Args, Context, Cotangents, Grads, Mask, Op, OpDef, Outs, Saves, Tensor, apply, apply_many};
+use crate::ops;
+use crate::tensor::{Context, Cotangents, Grads, Mask, Op, Outs, Saves, Tensor, apply, apply_many};
 use crate::{bail, cpu, gpu};
-
-/// The rows of this family.
-pub const ROWS: &[&OpDef] = &[&AMAX, &AMIN, &MAX, &MIN, &ARGMAX, &ARGMIN];
 
 const OVER_DIMS: &[&str] = &[
     "u(2, 3)",
@@ -27,26 +24,97 @@ const OVER_DIMS: &[&str] = &[
     "mask(2, 3)",
 ];
 
-/// A row of `amax` or `amin`.
-macro_rules! over_dims {
-    ($row:ident, $name:literal, $largest:literal, $doc:literal) => {
-        pub const $row: OpDef = OpDef {
-            schema: &[concat!($name, "(Tensor self, int[1]? dim=[], bool keepdim=False) -> Tensor")],
-            aliases: &[],
-            doc: $doc,
-            twins: Twins::OUT.exact(),
-            call: |a| {
-                let x = a.t(0)?;
-                let over = Over::new(x, a.opt_ints(1), a.flag(2))?;
-                refuse_empty($name, x, &over, a.opt_ints(1).is_none_or(|d| d.is_empty()))?;
-                Outs::one(apply(Amax { over, largest: $largest, all: false }, &[x]))
-            },
-            samples: OVER_DIMS,
-        };
-    };
+const THREE_FORMS: &[&str] = &[
+    "u(2, 3)",
+    "uniq(2, 3), 1",
+    "uniq(2, 3, 4), 0, keepdim=True",
+    "uniq(3, 2).t(), 0",
+    "uniq(20, 12), 0",
+    "edges(1.0, NAN, 3.0, NAN), 0",
+    "u(), 0",
+    "u(2, 3), u(3)",
+    "u(0, 3), 1",
+    "u(0, 3), 0",
+    "u(0, 3)",
+    "mask(2, 3), 0",
+];
+
+const PLACES: &[&str] = &[
+    "uniq(2, 3)",
+    "uniq(2, 3), 1",
+    "uniq(2, 3, 4), 0, keepdim=True",
+    "uniq(3, 2).t()",
+    "uniq(20, 12), 0",
+    "uniq(2, 3), keepdim=True",
+    "edges(1.0, NAN, 3.0, NAN)",
+    "u(3, 4) > 5.0, 0",
+    "u(0, 3), 0",
+    "u(0, 3)",
+    "u()",
+];
+
+ops! {
+    /// Largest element over `dim` (all dims if empty). Ties share the gradient evenly.
+    amax + out + exact as ["amax(Tensor self, int[1]? dim=[], bool keepdim=False) -> Tensor"] {
+        call(x = self: &Tensor, dim: Option<&[i64]>, keepdim: bool) {
+            let over = Over::new(x, dim, keepdim)?;
+            refuse_empty("amax", x, &over, dim.is_none_or(|d| d.is_empty()))?;
+            apply(Amax { over, largest: true, all: false }, &[x])
+        },
+        samples: OVER_DIMS,
+    }
+    /// Smallest element over `dim` (all dims if empty). Ties share the gradient evenly.
+    amin + out + exact as ["amin(Tensor self, int[1]? dim=[], bool keepdim=False) -> Tensor"] {
+        call(x = self: &Tensor, dim: Option<&[i64]>, keepdim: bool) {
+            let over = Over::new(x, dim, keepdim)?;
+            refuse_empty("amin", x, &over, dim.is_none_or(|d| d.is_empty()))?;
+            apply(Amax { over, largest: false, all: false }, &[x])
+        },
+        samples: OVER_DIMS,
+    }
+    /// The largest element; or along `dim`, with the index of its first occurrence; or of `self` and `other`, element by
+    /// element.
+    max + out + exact as [
+        "max(Tensor self) -> Tensor",
+        "max(Tensor self, Tensor other) -> Tensor",
+        "max(Tensor self, int dim, bool keepdim=False) -> (Tensor values, Tensor indices)",
+    ] {
+        call(x = self: &Tensor, other: Option<&Tensor>, dim: Option<i64>, keepdim: bool) {
+            match (other, dim) {
+                (Some(other), _) => x.maximum(other).map(Outs::Tensor),
+                (None, Some(dim)) => along("max", x, dim, keepdim, true),
+                (None, None) => of_all("max", x, true),
+            }
+        },
+        samples: THREE_FORMS,
+    }
+    /// The smallest element; or along `dim`, with the index of its first occurrence; or of `self` and `other`, element by
+    /// element.
+    min + out + exact as [
+        "min(Tensor self) -> Tensor",
+        "min(Tensor self, Tensor other) -> Tensor",
+        "min(Tensor self, int dim, bool keepdim=False) -> (Tensor values, Tensor indices)",
+    ] {
+        call(x = self: &Tensor, other: Option<&Tensor>, dim: Option<i64>, keepdim: bool) {
+            match (other, dim) {
+                (Some(other), _) => x.minimum(other).map(Outs::Tensor),
+                (None, Some(dim)) => along("min", x, dim, keepdim, false),
+                (None, None) => of_all("min", x, false),
+            }
+        },
+        samples: THREE_FORMS,
+    }
+    /// The index of the largest element, its first occurrence, along `dim` or in the flattened tensor.
+    argmax + out + exact as ["argmax(Tensor self, int? dim=None, bool keepdim=False) -> Tensor"] {
+        call(x = self: &Tensor, dim: Option<i64>, keepdim: bool) { place("argmax", x, dim, keepdim, true) },
+        samples: PLACES,
+    }
+    /// The index of the smallest element, its first occurrence, along `dim` or in the flattened tensor.
+    argmin + out + exact as ["argmin(Tensor self, int? dim=None, bool keepdim=False) -> Tensor"] {
+        call(x = self: &Tensor, dim: Option<i64>, keepdim: bool) { place("argmin", x, dim, keepdim, false) },
+        samples: PLACES,
+    }
 }
-over_dims!(AMAX, "amax", true, "Largest element over `dim` (all dims if empty). Ties share the gradient evenly.");
-over_dims!(AMIN, "amin", false, "Smallest element over `dim` (all dims if empty). Ties share the gradient evenly.");
 
 fn refuse_empty(name: &str, x: &Tensor, over: &Over, all: bool) -> Result<()> {
     if x.numel() != 0 {
@@ -113,69 +181,18 @@ impl Op for Amax {
     }
 }
 
-/// A row of `max` or `min`.
-macro_rules! three_forms {
-    ($row:ident, $name:literal, $largest:literal, $other:ident, $doc:literal) => {
-        pub const $row: OpDef = OpDef {
-            schema: &[
-                concat!($name, "(Tensor self) -> Tensor"),
-                concat!($name, "(Tensor self, Tensor other) -> Tensor"),
-                concat!($name, "(Tensor self, int dim, bool keepdim=False) -> (Tensor values, Tensor indices)"),
-            ],
-            aliases: &[],
-            doc: $doc,
-            twins: Twins::OUT.exact(),
-            call: |a| {
-                let x = a.t(0)?;
-                match a.overload {
-                    0 => {
-                        let over = Over::new(x, None, false)?;
-                        refuse_empty($name, x, &over, true)?;
-                        Outs::one(apply(Amax { over, largest: $largest, all: true }, &[x]))
-                    }
-                    1 => Outs::one(x.$other(a.t(1)?)),
-                    _ => along($name, x, a.int(1)?, a.flag(2), $largest).map(Outs::Many),
-                }
-            },
-            samples: &[
-                "u(2, 3)",
-                "uniq(2, 3), 1",
-                "uniq(2, 3, 4), 0, keepdim=True",
-                "uniq(3, 2).t(), 0",
-                "uniq(20, 12), 0",
-                "edges(1.0, NAN, 3.0, NAN), 0",
-                "u(), 0",
-                "u(2, 3), u(3)",
-                "u(0, 3), 1",
-                "u(0, 3), 0",
-                "u(0, 3)",
-                "mask(2, 3), 0",
-            ],
-        };
-    };
+/// `max` or `min` of all elements.
+fn of_all(name: &str, x: &Tensor, largest: bool) -> Result<Outs> {
+    let over = Over::new(x, None, false)?;
+    refuse_empty(name, x, &over, true)?;
+    apply(Amax { over, largest, all: true }, &[x]).map(Outs::Tensor)
 }
-three_forms!(
-    MAX,
-    "max",
-    true,
-    maximum,
-    "The largest element; or along `dim`, with the index of its first occurrence; or of `self` and `other`, element by \
-     element."
-);
-three_forms!(
-    MIN,
-    "min",
-    false,
-    minimum,
-    "The smallest element; or along `dim`, with the index of its first occurrence; or of `self` and `other`, element by \
-     element."
-);
 
-fn along(name: &str, x: &Tensor, dim: i64, keepdim: bool, largest: bool) -> Result<Vec<Tensor>> {
+fn along(name: &str, x: &Tensor, dim: i64, keepdim: bool, largest: bool) -> Result<Outs> {
     let over = Over::new(x, Some(&[dim]), keepdim)?;
     let dim = normalize_dim(dim, x.ndim())?;
     refuse_empty(name, x, &over, false)?;
-    apply_many(Extremum { over, dim, largest }, &[x])
+    apply_many(Extremum { over, dim, largest }, &[x]).map(Outs::Many)
 }
 
 /// The extremum along one dim, and its place.
@@ -217,52 +234,12 @@ impl Op for Extremum {
     }
 }
 
-/// A row of `argmax` or `argmin`.
-macro_rules! places {
-    ($row:ident, $name:literal, $largest:literal, $doc:literal) => {
-        pub const $row: OpDef = OpDef {
-            schema: &[concat!($name, "(Tensor self, int? dim=None, bool keepdim=False) -> Tensor")],
-            aliases: &[],
-            doc: $doc,
-            twins: Twins::OUT.exact(),
-            call: |a| Outs::one(place($name, a, $largest)),
-            samples: &[
-                "uniq(2, 3)",
-                "uniq(2, 3), 1",
-                "uniq(2, 3, 4), 0, keepdim=True",
-                "uniq(3, 2).t()",
-                "uniq(20, 12), 0",
-                "uniq(2, 3), keepdim=True",
-                "edges(1.0, NAN, 3.0, NAN)",
-                "u(3, 4) > 5.0, 0",
-                "u(0, 3), 0",
-                "u(0, 3)",
-                "u()",
-            ],
-        };
-    };
-}
-places!(
-    ARGMAX,
-    "argmax",
-    true,
-    "The index of the largest element, its first occurrence, along `dim` or in the flattened tensor."
-);
-places!(
-    ARGMIN,
-    "argmin",
-    false,
-    "The index of the smallest element, its first occurrence, along `dim` or in the flattened tensor."
-);
-
-fn place(name: &'static str, a: &Args, largest: bool) -> Result<Tensor> {
-    let x = a.t(0)?;
-    let dim = a.opt_int(1);
+fn place(name: &'static str, x: &Tensor, dim: Option<i64>, keepdim: bool, largest: bool) -> Result<Tensor> {
     let one = dim.map(|d| [d]);
     if x.dtype() == DType::Bool {
         bail!(Runtime, "{name}(): does not support bool input");
     }
-    let over = Over::new(x, one.as_ref().map(|d| &d[..]), a.flag(2))?;
+    let over = Over::new(x, one.as_ref().map(|d| &d[..]), keepdim)?;
     if x.numel() == 0 && dim.is_none() {
         bail!(Index, "{name}(): Expected reduction dim to be specified for input.numel() == 0.");
     }

@@ -1,44 +1,163 @@
 //! Elements at given indices along a dim: gather, index_select, embedding; and scatter_add, which is their transpose.
 
 use super::create::zeros_like;
-use super::one_hot::ONE_HOT;
 use crate::core::shape::{list, normalize_dim};
 use crate::core::{DType, Layout, Meta, Shape, Strides};
 use crate::cpu;
 use crate::cpu::gather::out_of_range;
 use crate::device::Array;
 use crate::error::Result;
+use crate::ops;
 use crate::tensor::apply::apply_inplace;
-use crate::tensor::def::Twins;
-use crate::tensor::{Context, Cotangents, Grads, Mask, Op, OpDef, Outs, Saves, Tensor, apply, data};
+use crate::tensor::{Context, Cotangents, Grads, Mask, Op, Outs, Saves, Tensor, apply, data};
 use crate::{bail, err, gpu};
 
-/// The rows of this family.
-pub const ROWS: &[&OpDef] = &[&GATHER, &SCATTER_ADD, &INDEX_SELECT, &EMBEDDING, &NN_EMBEDDING, &ONE_HOT];
-
-pub const GATHER: OpDef = OpDef {
-    schema: &["gather(Tensor self, int dim, Tensor index, *, bool sparse_grad=False) -> Tensor"],
-    aliases: &[],
-    doc: "`out[i][j] = self[index[i][j]][j]` for dim 0, and likewise for others; shaped like `index` (int32 or int64), which is \
-          no larger than `self` in the other dims.",
-    twins: Twins::OUT.exact().apart(),
-    call: |a| Outs::one(a.t(0)?.gather(a.int(1)?, a.t(2)?)),
-    samples: &[
-        "u(3, 4), 0, ix(2, 4, n=3)",
-        "u(3, 4), 1, ix(3, 6, n=4)",
-        "u(3, 4), -1, ix(2, 2, n=4)",
-        "u(4, 3).t(), 0, ix(2, 3, n=3)",
-        "u(3, 4), 0, ix(3, 2, n=3).t()",
-        "u(), 0, ix(n=1)",
-        "u(), 0, ix(1, n=1)",
-        "u(3, 4), 0, ix(0, 4, n=3)",
-        "u(3, 4), 0, ix(2, n=3)",
-        "u(3, 4), 0, ix(1, 5, n=3)",
-        "u(3, 4), 0, ix(2, 4, n=3) + 3",
-        "u(3, 4), 2, ix(2, 4, n=3)",
-        "u(3, 4), 0, u(2, 4)",
-    ],
-};
+ops! {
+    /// `out[i][j] = self[index[i][j]][j]` for dim 0, and likewise for others; shaped like `index` (int32 or int64),
+    /// which is no larger than `self` in the other dims.
+    gather + out + exact + apart as [
+        "gather(Tensor self, int dim, Tensor index, *, bool sparse_grad=False) -> Tensor",
+    ] {
+        call(x = self: &Tensor, dim: i64, index: &Tensor) { x.gather(dim, index) },
+        samples: [
+            "u(3, 4), 0, ix(2, 4, n=3)",
+            "u(3, 4), 1, ix(3, 6, n=4)",
+            "u(3, 4), -1, ix(2, 2, n=4)",
+            "u(4, 3).t(), 0, ix(2, 3, n=3)",
+            "u(3, 4), 0, ix(3, 2, n=3).t()",
+            "u(), 0, ix(n=1)",
+            "u(), 0, ix(1, n=1)",
+            "u(3, 4), 0, ix(0, 4, n=3)",
+            "u(3, 4), 0, ix(2, n=3)",
+            "u(3, 4), 0, ix(1, 5, n=3)",
+            "u(3, 4), 0, ix(2, 4, n=3) + 3",
+            "u(3, 4), 2, ix(2, 4, n=3)",
+            "u(3, 4), 0, u(2, 4)",
+        ],
+    }
+    /// `self` with `src[i][j]` added to element `[index[i][j]][j]` for dim 0, and likewise for others. Indices may
+    /// repeat; they are added in order, so the result does not depend on threads.
+    scatter_add + out + overwrites + exact + apart as [
+        "scatter_add(Tensor self, int dim, Tensor index, Tensor src) -> Tensor",
+    ] {
+        call(x = self: &Tensor, dim: i64, index: &Tensor, src: &Tensor; a) {
+            let dim = normalize_dim(dim, x.ndim())?;
+            let index = indices("scatter_add", index)?;
+            if x.dtype() != src.dtype() {
+                bail!(Runtime, "scatter(): Expected self.dtype to be equal to src.dtype");
+            }
+            if index.numel() > 0 {
+                same_ndim(x, &index, "self")?;
+                same_ndim(src, &index, "src")?;
+                let size = |t: &Tensor, d: usize| t.shape().get(d).copied().unwrap_or(1);
+                for d in 0..index.ndim() {
+                    let n = index.shape()[d];
+                    if (d != dim && n > size(x, d)) || n > size(src, d) {
+                        bail!(
+                            Runtime,
+                            "Expected index {} to be no larger than self {} apart from dimension {dim} and to be no larger \
+                             size than src {}",
+                            list(index.shape()),
+                            list(x.shape()),
+                            list(src.shape())
+                        );
+                    }
+                }
+            }
+            if a.inplace {
+                return apply_inplace(ScatterAdd { dim }, &[x, &index, src]).map(Outs::Over);
+            }
+            x.scatter_add(dim, &index, src).map(Outs::Tensor)
+        },
+        samples: [
+            "u(3, 4), 0, ix(2, 4, n=3), u(2, 4)",
+            "u(3, 4), 1, ix(3, 6, n=4), u(3, 6)",
+            "u(4, 3).t(), 0, ix(2, 3, n=3), u(2, 3)",
+            "u(3, 4), 0, ix(3, 4, n=1), u(3, 4)",
+            "u(), 0, ix(n=1), u()",
+            "u(3, 4), 0, ix(0, 4, n=3), u(2, 4)",
+            "u(3, 4), 0, ix(2, n=3), u(2, 4)",
+            "u(3, 4), 0, ix(2, 5, n=3), u(2, 5)",
+            "u(3, 4), 0, ix(2, 4, n=3) + 3, u(2, 4)",
+        ],
+    }
+    /// The entries of `dim` at `index`, a vector of int32 or int64.
+    index_select + out + exact + apart as ["index_select(Tensor self, int dim, Tensor index) -> Tensor"] {
+        call(x = self: &Tensor, dim: i64, index: &Tensor) {
+            let dim = normalize_dim(dim, x.ndim())?;
+            if index.ndim() > 1 {
+                bail!(Index, "index_select(): Index is supposed to be a vector");
+            }
+            if !matches!(index.dtype(), DType::I32 | DType::I64) {
+                bail!(Runtime, "index_select(): Expected dtype int32 or int64 for index");
+            }
+            if x.ndim() == 0 && index.numel() != 1 {
+                bail!(Runtime, "index_select(): Index to scalar can have only 1 value, got {} value(s)", index.numel());
+            }
+            x.index_select(dim, &index.detach().to_dtype(DType::I64)?)
+        },
+        samples: [
+            "u(3, 4), 0, ix(5, n=3)",
+            "u(3, 4), 1, ix(2, n=4)",
+            "u(4, 3).t(), -1, ix(3, n=4)",
+            "u(3, 4), 0, ix(n=3)",
+            "u(), 0, ix(1, n=1)",
+            "u(3, 4), 0, ix(0, n=3)",
+            "u(3, 4), 0, ix(2, n=3) + 3",
+            "u(3, 4), 0, ix(1, 1, n=3)",
+            "u(3, 4), 0, u(2)",
+        ],
+    }
+    /// Rows of `weight` at `indices`. See `nn.functional.embedding`.
+    embedding as [
+        "function.embedding(Tensor weight, Tensor indices, int padding_idx=-1, bool scale_grad_by_freq=False, bool sparse=False) -> Tensor",
+    ] {
+        call(weight: &Tensor, indices: &Tensor, padding_idx: i64, scale_grad_by_freq: bool) { embedding(weight, indices, padding_idx, scale_grad_by_freq) },
+        samples: ["u(5, 3), ix(2, 4, n=5)", "u(5, 3), ix(4, n=5), 2"],
+    }
+    /// Rows of `weight` (num_embeddings, dim) at the indices `input`: shape `input.shape + (dim,)`.
+    ///
+    /// The row `padding_idx` gets no gradient; `scale_grad_by_freq` divides each row's by how often it was used.
+    /// Gradients are dense, also with `sparse`. Raises IndexError for an index out of range.
+    nn_embedding as [
+        "nn.embedding(Tensor input, Tensor weight, int? padding_idx=None, float? max_norm=None, float norm_type=2.0, bool scale_grad_by_freq=False, bool sparse=False) -> Tensor",
+    ] {
+        call(
+            index = input: &Tensor,
+            weight: &Tensor,
+            padding_idx: Option<i64>,
+            max_norm: Option<f64>,
+            scale_grad_by_freq: bool
+        ) {
+            if max_norm.is_some() {
+                return Err(err!(NotImplemented, "embedding: max_norm is not supported yet")
+                    .hint("renormalise the weight under torch.no_grad() before the call"));
+            }
+            let padding = match padding_idx {
+                None => -1,
+                Some(p) => {
+                    let rows = weight.shape().first().copied().unwrap_or(0) as i64;
+                    if p >= rows || p < -rows {
+                        bail!(Assertion, "Padding_idx must be within num_embeddings");
+                    }
+                    if p < 0 { p + rows } else { p }
+                }
+            };
+            embedding(weight, index, padding, scale_grad_by_freq)
+        },
+        samples: [
+            "ix(2, 4, n=5), u(5, 3)",
+            "ix(4, n=5), u(5, 3), 2",
+            "ix(4, n=5), u(5, 3), -1",
+            "ix(6, n=3), u(5, 3), scale_grad_by_freq=True",
+            "ix(n=5), u(5, 3)",
+            "ix(0, n=5), u(5, 3)",
+            "ix(3, n=5) + 5, u(5, 3)",
+            "u(3), u(5, 3)",
+            "ix(3, n=5), u(5)",
+        ],
+    }
+}
 
 /// `index` as int64.
 fn indices(name: &str, index: &Tensor) -> Result<Tensor> {
@@ -179,56 +298,6 @@ impl Op for Place {
     }
 }
 
-pub const SCATTER_ADD: OpDef = OpDef {
-    schema: &["scatter_add(Tensor self, int dim, Tensor index, Tensor src) -> Tensor"],
-    aliases: &[],
-    doc: "`self` with `src[i][j]` added to element `[index[i][j]][j]` for dim 0, and likewise for others. Indices may repeat; \
-          they are added in order, so the result does not depend on threads.",
-    twins: Twins::BOTH.exact().apart(),
-    call: |a| {
-        let (x, index, src) = (a.t(0)?, a.t(2)?, a.t(3)?);
-        let dim = normalize_dim(a.int(1)?, x.ndim())?;
-        let index = indices("scatter_add", index)?;
-        if x.dtype() != src.dtype() {
-            bail!(Runtime, "scatter(): Expected self.dtype to be equal to src.dtype");
-        }
-        if index.numel() > 0 {
-            same_ndim(x, &index, "self")?;
-            same_ndim(src, &index, "src")?;
-            let size = |t: &Tensor, d: usize| t.shape().get(d).copied().unwrap_or(1);
-            for d in 0..index.ndim() {
-                let n = index.shape()[d];
-                if (d != dim && n > size(x, d)) || n > size(src, d) {
-                    bail!(
-                        Runtime,
-                        "Expected index {} to be no larger than self {} apart from dimension {dim} and to be no larger \
-                         size than src {}",
-                        list(index.shape()),
-                        list(x.shape()),
-                        list(src.shape())
-                    );
-                }
-            }
-        }
-        if a.inplace {
-            apply_inplace(ScatterAdd { dim }, &[x, &index, src])?;
-            return Ok(Outs::This);
-        }
-        Outs::one(x.scatter_add(dim, &index, src))
-    },
-    samples: &[
-        "u(3, 4), 0, ix(2, 4, n=3), u(2, 4)",
-        "u(3, 4), 1, ix(3, 6, n=4), u(3, 6)",
-        "u(4, 3).t(), 0, ix(2, 3, n=3), u(2, 3)",
-        "u(3, 4), 0, ix(3, 4, n=1), u(3, 4)",
-        "u(), 0, ix(n=1), u()",
-        "u(3, 4), 0, ix(0, 4, n=3), u(2, 4)",
-        "u(3, 4), 0, ix(2, n=3), u(2, 4)",
-        "u(3, 4), 0, ix(2, 5, n=3), u(2, 5)",
-        "u(3, 4), 0, ix(2, 4, n=3) + 3, u(2, 4)",
-    ],
-};
-
 struct ScatterAdd {
     dim: usize,
 }
@@ -288,38 +357,6 @@ impl Op for ScatterAdd {
     }
 }
 
-pub const INDEX_SELECT: OpDef = OpDef {
-    schema: &["index_select(Tensor self, int dim, Tensor index) -> Tensor"],
-    aliases: &[],
-    doc: "The entries of `dim` at `index`, a vector of int32 or int64.",
-    twins: Twins::OUT.exact().apart(),
-    call: |a| {
-        let (x, index) = (a.t(0)?, a.t(2)?);
-        let dim = normalize_dim(a.int(1)?, x.ndim())?;
-        if index.ndim() > 1 {
-            bail!(Index, "index_select(): Index is supposed to be a vector");
-        }
-        if !matches!(index.dtype(), DType::I32 | DType::I64) {
-            bail!(Runtime, "index_select(): Expected dtype int32 or int64 for index");
-        }
-        if x.ndim() == 0 && index.numel() != 1 {
-            bail!(Runtime, "index_select(): Index to scalar can have only 1 value, got {} value(s)", index.numel());
-        }
-        Outs::one(x.index_select(dim, &index.detach().to_dtype(DType::I64)?))
-    },
-    samples: &[
-        "u(3, 4), 0, ix(5, n=3)",
-        "u(3, 4), 1, ix(2, n=4)",
-        "u(4, 3).t(), -1, ix(3, n=4)",
-        "u(3, 4), 0, ix(n=3)",
-        "u(), 0, ix(1, n=1)",
-        "u(3, 4), 0, ix(0, n=3)",
-        "u(3, 4), 0, ix(2, n=3) + 3",
-        "u(3, 4), 0, ix(1, 1, n=3)",
-        "u(3, 4), 0, u(2)",
-    ],
-};
-
 /// A vector of indices over `shape`: its entries along `dim`, repeated along the others.
 fn along(index: &Layout, shape: &[usize], dim: usize) -> Layout {
     let mut strides = Strides::zeros(shape.len());
@@ -377,59 +414,6 @@ impl Op for IndexSelect {
         Grads::one(place(&self.from, self.dim, &Tensor::new(over), g)?)
     }
 }
-
-pub const EMBEDDING: OpDef = OpDef {
-    schema: &[
-        "function.embedding(Tensor weight, Tensor indices, int padding_idx=-1, bool scale_grad_by_freq=False, bool \
-               sparse=False) -> Tensor",
-    ],
-    aliases: &[],
-    doc: "Rows of `weight` at `indices`. See `nn.functional.embedding`.",
-    twins: Twins::NONE,
-    call: |a| Outs::one(embedding(a.t(0)?, a.t(1)?, a.opt_int(2).unwrap_or(-1), a.flag(3))),
-    samples: &["u(5, 3), ix(2, 4, n=5)", "u(5, 3), ix(4, n=5), 2"],
-};
-
-pub const NN_EMBEDDING: OpDef = OpDef {
-    schema: &[
-        "nn.embedding(Tensor input, Tensor weight, int? padding_idx=None, float? max_norm=None, float norm_type=2.0, \
-               bool scale_grad_by_freq=False, bool sparse=False) -> Tensor",
-    ],
-    aliases: &[],
-    doc: "Rows of `weight` (num_embeddings, dim) at the indices `input`: shape `input.shape + (dim,)`.\n\nThe row `padding_idx` \
-          gets no gradient; `scale_grad_by_freq` divides each row's by how often it was used. Gradients are dense, also with \
-          `sparse`. Raises IndexError for an index out of range.",
-    twins: Twins::NONE,
-    call: |a| {
-        let (index, weight) = (a.t(0)?, a.t(1)?);
-        if a.opt_float(3).is_some() {
-            return Err(err!(NotImplemented, "embedding: max_norm is not supported yet")
-                .hint("renormalise the weight under torch.no_grad() before the call"));
-        }
-        let padding = match a.opt_int(2) {
-            None => -1,
-            Some(p) => {
-                let rows = weight.shape().first().copied().unwrap_or(0) as i64;
-                if p >= rows || p < -rows {
-                    bail!(Assertion, "Padding_idx must be within num_embeddings");
-                }
-                if p < 0 { p + rows } else { p }
-            }
-        };
-        Outs::one(embedding(weight, index, padding, a.flag(5)))
-    },
-    samples: &[
-        "ix(2, 4, n=5), u(5, 3)",
-        "ix(4, n=5), u(5, 3), 2",
-        "ix(4, n=5), u(5, 3), -1",
-        "ix(6, n=3), u(5, 3), scale_grad_by_freq=True",
-        "ix(n=5), u(5, 3)",
-        "ix(0, n=5), u(5, 3)",
-        "ix(3, n=5) + 5, u(5, 3)",
-        "u(3), u(5, 3)",
-        "ix(3, n=5), u(5)",
-    ],
-};
 
 fn embedding(weight: &Tensor, index: &Tensor, padding: i64, by_frequency: bool) -> Result<Tensor> {
     if weight.ndim() != 2 {

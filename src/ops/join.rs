@@ -6,97 +6,80 @@ use crate::core::shape::{list, normalize_dim};
 use crate::core::{DType, Layout, Meta, Shape};
 use crate::device::Array;
 use crate::error::Result;
+use crate::ops;
 use crate::tensor::apply::check_castable;
-use crate::tensor::def::Twins;
-use crate::tensor::{Args, Context, Cotangents, Grads, Op, OpDef, Outs, Tensor, apply, data};
+use crate::tensor::{Args, Context, Cotangents, Grads, Op, Tensor, apply, data};
 use crate::{bail, err};
 
-/// The rows of this family.
-pub const ROWS: &[&OpDef] = &[&CAT, &STACK, &HSTACK, &VSTACK];
-
-pub const CAT: OpDef = OpDef {
-    schema: &["function.cat(Tensor[] tensors, int dim=0) -> Tensor"],
-    aliases: &["concat", "concatenate"],
-    doc: "Tensors one after the other along `dim`; they agree in all other dims, and dtypes promote.\n\nA 1-d tensor without \
-          elements is skipped.",
-    twins: Twins::OUT.apart(),
-    call: |a| {
-        let x = a.tensors(0)?;
-        let Some(first) = x.iter().find(|t| !skipped(t.meta())).or(x.first()) else {
-            bail!(Value, "torch.cat(): expected a non-empty list of Tensors")
-        };
-        if let Some(at) = x.iter().position(|t| t.ndim() == 0) {
-            bail!(Runtime, "zero-dimensional tensor (at position {at}) cannot be concatenated");
-        }
-        check_out(a)?;
-        Outs::one(cat(x, normalize_dim(a.opt_int(1).unwrap_or(0), first.ndim())?))
-    },
-    samples: &[
-        "[u(2, 3), u(2, 3)]",
-        "[u(2, 3), u(2, 1), u(2, 2)], 1",
-        "[u(3, 2).t(), u(2, 3)], -1",
-        "[u(2, 3), u(0)]",
-        "[u(2), ix(3, n=4)]",
-        "[u(0, 3), u(2, 3)]",
-        "[]",
-        "[u(2, 3), u(3, 2)]",
-        "[u(2, 3), u(2, 3, 1)]",
-        "[u(), u()]",
-        "[u(2, 3)], 2",
-    ],
-};
-
-pub const STACK: OpDef = OpDef {
-    schema: &["function.stack(Tensor[] tensors, int dim=0) -> Tensor"],
-    aliases: &[],
-    doc: "Tensors of one shape side by side along a new dim.",
-    twins: Twins::OUT.apart(),
-    call: |a| {
-        let x = a.tensors(0)?;
-        let Some(first) = x.first() else { bail!(Runtime, "stack expects a non-empty TensorList") };
-        let dim = normalize_dim(a.opt_int(1).unwrap_or(0), first.ndim() + 1)?;
-        for (i, t) in x.iter().enumerate() {
-            if t.shape() != first.shape() {
-                bail!(
-                    Runtime,
-                    "stack expects each tensor to be equal size, but got {} at entry 0 and {} at entry {i}",
-                    list(first.shape()),
-                    list(t.shape())
-                );
+ops! {
+    /// Tensors one after the other along `dim`; they agree in all other dims, and dtypes promote.
+    ///
+    /// A 1-d tensor without elements is skipped.
+    cat + out + apart as ["function.cat(Tensor[] tensors, int dim=0) -> Tensor"] aliases ["concat", "concatenate"] {
+        call(x = tensors: &[&Tensor], dim: i64; a) {
+            let Some(first) = x.iter().find(|t| !skipped(t.meta())).or(x.first()) else {
+                bail!(Value, "torch.cat(): expected a non-empty list of Tensors")
+            };
+            if let Some(at) = x.iter().position(|t| t.ndim() == 0) {
+                bail!(Runtime, "zero-dimensional tensor (at position {at}) cannot be concatenated");
             }
-        }
-        check_out(a)?;
-        Outs::one(apply(Join { dim, new: true, parts: parts(x) }, x))
-    },
-    samples: &[
-        "[u(2, 3), u(2, 3)]",
-        "[u(2, 3), u(2, 3)], 2",
-        "[u(3, 2).t(), u(2, 3)], -2",
-        "[u(), u()]",
-        "[u(2), ix(2, n=4)]",
-        "[]",
-        "[u(2, 3), u(3, 2)]",
-        "[u(2)], 2",
-    ],
-};
-
-pub const HSTACK: OpDef = OpDef {
-    schema: &["function.hstack(Tensor[] tensors) -> Tensor"],
-    aliases: &[],
-    doc: "`cat` along dim 1, or along dim 0 for 1-d tensors; 0-d tensors count as 1-d.",
-    twins: Twins::OUT.apart(),
-    call: |a| Outs::one(stacked("hstack", a.tensors(0)?, 1)),
-    samples: &["[u(2), u(3)]", "[u(2, 1), u(2, 3)]", "[u(), u(2)]", "[]"],
-};
-
-pub const VSTACK: OpDef = OpDef {
-    schema: &["function.vstack(Tensor[] tensors) -> Tensor"],
-    aliases: &["row_stack"],
-    doc: "`cat` along dim 0, where 1-d tensors count as rows.",
-    twins: Twins::OUT.apart(),
-    call: |a| Outs::one(stacked("vstack", a.tensors(0)?, 2)),
-    samples: &["[u(3), u(3)]", "[u(2, 3), u(3)]", "[u(), u()]", "[]"],
-};
+            check_out(x, a)?;
+            cat(x, normalize_dim(dim, first.ndim())?)
+        },
+        samples: [
+            "[u(2, 3), u(2, 3)]",
+            "[u(2, 3), u(2, 1), u(2, 2)], 1",
+            "[u(3, 2).t(), u(2, 3)], -1",
+            "[u(2, 3), u(0)]",
+            "[u(2), ix(3, n=4)]",
+            "[u(0, 3), u(2, 3)]",
+            "[]",
+            "[u(2, 3), u(3, 2)]",
+            "[u(2, 3), u(2, 3, 1)]",
+            "[u(), u()]",
+            "[u(2, 3)], 2",
+        ],
+    }
+    /// Tensors of one shape side by side along a new dim.
+    stack + out + apart as ["function.stack(Tensor[] tensors, int dim=0) -> Tensor"] {
+        call(x = tensors: &[&Tensor], dim: i64; a) {
+            let Some(first) = x.first() else { bail!(Runtime, "stack expects a non-empty TensorList") };
+            let dim = normalize_dim(dim, first.ndim() + 1)?;
+            for (i, t) in x.iter().enumerate() {
+                if t.shape() != first.shape() {
+                    bail!(
+                        Runtime,
+                        "stack expects each tensor to be equal size, but got {} at entry 0 and {} at entry {i}",
+                        list(first.shape()),
+                        list(t.shape())
+                    );
+                }
+            }
+            check_out(x, a)?;
+            apply(Join { dim, new: true, parts: parts(x) }, x)
+        },
+        samples: [
+            "[u(2, 3), u(2, 3)]",
+            "[u(2, 3), u(2, 3)], 2",
+            "[u(3, 2).t(), u(2, 3)], -2",
+            "[u(), u()]",
+            "[u(2), ix(2, n=4)]",
+            "[]",
+            "[u(2, 3), u(3, 2)]",
+            "[u(2)], 2",
+        ],
+    }
+    /// `cat` along dim 1, or along dim 0 for 1-d tensors; 0-d tensors count as 1-d.
+    hstack + out + apart as ["function.hstack(Tensor[] tensors) -> Tensor"] {
+        call(tensors: &[&Tensor]) { stacked("hstack", tensors, 1) },
+        samples: ["[u(2), u(3)]", "[u(2, 1), u(2, 3)]", "[u(), u(2)]", "[]"],
+    }
+    /// `cat` along dim 0, where 1-d tensors count as rows.
+    vstack + out + apart as ["function.vstack(Tensor[] tensors) -> Tensor"] aliases ["row_stack"] {
+        call(tensors: &[&Tensor]) { stacked("vstack", tensors, 2) },
+        samples: ["[u(3), u(3)]", "[u(2, 3), u(3)]", "[u(), u()]", "[]"],
+    }
+}
 
 /// `cat` of tensors raised to at least `least` dims.
 fn stacked(name: &str, x: &[&Tensor], least: usize) -> Result<Tensor> {
@@ -115,8 +98,8 @@ fn stacked(name: &str, x: &[&Tensor], least: usize) -> Result<Tensor> {
 }
 
 /// PyTorch's class of error where the parts do not fit the dtype of `out=`.
-fn check_out(a: &Args) -> Result<()> {
-    let dtype = a.tensors(0)?.iter().map(|t| t.dtype()).reduce(promote);
+fn check_out(x: &[&Tensor], a: &Args) -> Result<()> {
+    let dtype = x.iter().map(|t| t.dtype()).reduce(promote);
     match (dtype, a.out_dtype()) {
         (Some(from), Some(to)) if check_castable(from, to).is_err() => {
             bail!(Type, "torch.cat(): input types can't be cast to the desired output type {}", to.scalar_name())

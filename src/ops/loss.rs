@@ -6,24 +6,18 @@ use crate::core::{DType, Meta, Shape};
 use crate::cpu::loss::{Reduction, Sizes};
 use crate::device::Array;
 use crate::error::Result;
+use crate::ops;
 use crate::ops::create::zeros_like;
 use crate::ops::elementwise::binary::squared_distance;
 use crate::ops::elementwise::compare::eq;
 use crate::ops::elementwise::map;
-use crate::tensor::def::Twins;
-use crate::tensor::{
-    Args, Context, Cotangents, Grads, Mask, Op, OpDef, Operand, Outs, Saves, Tensor, apply, apply_many, mode,
-};
+use crate::tensor::{Context, Cotangents, Grads, Mask, Op, Operand, Saves, Tensor, apply, apply_many, mode};
 use crate::{bail, cpu, err, gpu};
 
-/// The rows of this family.
-pub const ROWS: &[&OpDef] = &[&NLL_LOSS, &CROSS_ENTROPY, &MSE_LOSS];
-
 /// `reduction`, or what the old flags `size_average` and `reduce` say.
-fn reduction(a: &Args, average: usize, reduce: usize, text: usize) -> Result<Reduction> {
-    if a.given(average) || a.given(reduce) {
-        let (average, reduce) = (a.opt_flag(average).unwrap_or(true), a.opt_flag(reduce).unwrap_or(true));
-        let (name, kind) = match (average, reduce) {
+fn reduction(size_average: Option<bool>, reduce: Option<bool>, reduction: &str) -> Result<Reduction> {
+    if size_average.is_some() || reduce.is_some() {
+        let (name, kind) = match (size_average.unwrap_or(true), reduce.unwrap_or(true)) {
             (true, true) => ("mean", Reduction::Mean),
             (false, true) => ("sum", Reduction::Sum),
             (_, false) => ("none", Reduction::None),
@@ -33,7 +27,7 @@ fn reduction(a: &Args, average: usize, reduce: usize, text: usize) -> Result<Red
         ))?;
         return Ok(kind);
     }
-    match a.opt_str(text).unwrap_or("mean") {
+    match reduction {
         "none" => Ok(Reduction::None),
         "mean" => Ok(Reduction::Mean),
         "sum" => Ok(Reduction::Sum),
@@ -41,68 +35,142 @@ fn reduction(a: &Args, average: usize, reduce: usize, text: usize) -> Result<Red
     }
 }
 
-pub const NLL_LOSS: OpDef = OpDef {
-    schema: &[
-        "nn.nll_loss(Tensor input, Tensor target, Tensor? weight=None, bool? size_average=None, int ignore_index=-100, bool? \
-               reduce=None, str reduction='mean') -> Tensor",
-    ],
-    aliases: &[],
-    doc: "Minus the input at each target class: input (C,), (N, C) or (N, C, d1, ...) of log-probabilities, target (), (N,) or (N, \
-          d1, ...) of classes.\n\n`weight` (C,) weighs classes, also in the mean's divisor; targets equal to `ignore_index` do not \
-          count. Raises IndexError for a target that is no class.",
-    twins: Twins::NONE,
-    call: |a| {
-        let how = How { weight: a.opt_t(2), ignore: a.opt_int(4).unwrap_or(-100), reduction: reduction(a, 3, 5, 6)? };
-        Outs::one(how.nll(a.t(0)?, a.t(1)?).map(|(loss, _)| loss))
-    },
-    samples: &[
-        "u(4, 5), ix(4, n=5)",
-        "u(4, 5), ix(4, n=5), pos(5)",
-        "u(4, 5), ix(4, n=5), reduction='sum'",
-        "u(4, 5), ix(4, n=5), pos(5), reduction='none'",
-        "u(4, 5), ix(4, n=5), ignore_index=1",
-        "u(5), ix(n=5)",
-        "u(2, 5, 3), ix(2, 3, n=5), pos(5)",
-        "u(2, 3, 2, 4), ix(2, 2, 4, n=3), reduction='none'",
-        "u(5, 4).t(), ix(4, n=5)",
-        "u(4, 5), ix(3, n=5)",
-        "u(4, 5), ix(4, n=5) + 5",
-        "u(4, 5), ix(4, n=5), pos(4)",
-        "u(4, 5), ix(4, n=5), reduction='x'",
-    ],
-};
-
-pub const CROSS_ENTROPY: OpDef = OpDef {
-    schema: &["nn.cross_entropy(Tensor input, Tensor target, Tensor? weight=None, bool? size_average=None, int \
-               ignore_index=-100, bool? reduce=None, str reduction='mean', float label_smoothing=0.0) -> Tensor"],
-    aliases: &[],
-    doc: "Cross entropy between logits and class indices (or probabilities), in nats.\n\ninput: (C,), (N, C) or (N, C, d1, ...) \
-          logits; target: (), (N,) or (N, d1, ...) int64 in [0, C), or probabilities shaped like input. A scalar, or target's \
-          shape for 'none'. Raises IndexError for a target outside [0, C) other than ignore_index. Label smoothing after Szegedy \
-          et al. 2016, eq. 7.",
-    twins: Twins::NONE,
-    call: |a| {
-        let how = How { weight: a.opt_t(2), ignore: a.opt_int(4).unwrap_or(-100), reduction: reduction(a, 3, 5, 6)? };
-        Outs::one(how.cross_entropy(a.t(0)?, a.t(1)?, a.opt_float(7).unwrap_or(0.0)))
-    },
-    samples: &[
-        "u(4, 5), ix(4, n=5)",
-        "u(4, 5), ix(4, n=5), pos(5)",
-        "u(4, 5), ix(4, n=5), reduction='sum'",
-        "u(4, 5), ix(4, n=5), pos(5), reduction='none'",
-        "u(4, 5), ix(4, n=5), ignore_index=1, label_smoothing=0.2",
-        "u(4, 5), ix(4, n=5), pos(5), label_smoothing=0.1",
-        "u(5), ix(n=5)",
-        "u(2, 5, 3), ix(2, 3, n=5), pos(5)",
-        "u(4, 5), pos(4, 5)",
-        "u(4, 5), pos(4, 5), pos(5), reduction='sum', label_smoothing=0.1",
-        "u(2, 5, 3), pos(2, 5, 3), reduction='none'",
-        "u(4, 5), ix(3, n=5)",
-        "u(4, 5), ix(4, n=5) + 5",
-        "u(4, 5), ix(4, n=5), label_smoothing=1.5",
-        "u(4, 5), pos(4, 5), ignore_index=1",
-    ],
-};
+ops! {
+    /// Minus the input at each target class: input (C,), (N, C) or (N, C, d1, ...) of log-probabilities, target (),
+    /// (N,) or (N, d1, ...) of classes.
+    ///
+    /// `weight` (C,) weighs classes, also in the mean's divisor; targets equal to `ignore_index` do not count. Raises
+    /// IndexError for a target that is no class.
+    nll_loss as [
+        "nn.nll_loss(Tensor input, Tensor target, Tensor? weight=None, bool? size_average=None, int ignore_index=-100, bool? reduce=None, str reduction='mean') -> Tensor",
+    ] {
+        call(
+            x = input: &Tensor,
+            target: &Tensor,
+            weight: Option<&Tensor>,
+            size_average: Option<bool>,
+            ignore = ignore_index: i64,
+            reduce: Option<bool>,
+            reduced = reduction: &str
+        ) {
+            let how = How { weight, ignore, reduction: reduction(size_average, reduce, reduced)? };
+            how.nll(x, target).map(|(loss, _)| loss)
+        },
+        samples: [
+            "u(4, 5), ix(4, n=5)",
+            "u(4, 5), ix(4, n=5), pos(5)",
+            "u(4, 5), ix(4, n=5), reduction='sum'",
+            "u(4, 5), ix(4, n=5), pos(5), reduction='none'",
+            "u(4, 5), ix(4, n=5), ignore_index=1",
+            "u(5), ix(n=5)",
+            "u(2, 5, 3), ix(2, 3, n=5), pos(5)",
+            "u(2, 3, 2, 4), ix(2, 2, 4, n=3), reduction='none'",
+            "u(5, 4).t(), ix(4, n=5)",
+            "u(4, 5), ix(3, n=5)",
+            "u(4, 5), ix(4, n=5) + 5",
+            "u(4, 5), ix(4, n=5), pos(4)",
+            "u(4, 5), ix(4, n=5), reduction='x'",
+        ],
+    }
+    /// Cross entropy between logits and class indices (or probabilities), in nats.
+    ///
+    /// input: (C,), (N, C) or (N, C, d1, ...) logits; target: (), (N,) or (N, d1, ...) int64 in [0, C), or
+    /// probabilities shaped like input. A scalar, or target's shape for 'none'. Raises IndexError for a target outside
+    /// [0, C) other than ignore_index. Label smoothing after Szegedy et al. 2016, eq. 7.
+    cross_entropy as [
+        "nn.cross_entropy(Tensor input, Tensor target, Tensor? weight=None, bool? size_average=None, int ignore_index=-100, bool? reduce=None, str reduction='mean', float label_smoothing=0.0) -> Tensor",
+    ] {
+        call(
+            x = input: &Tensor,
+            target: &Tensor,
+            weight: Option<&Tensor>,
+            size_average: Option<bool>,
+            ignore = ignore_index: i64,
+            reduce: Option<bool>,
+            reduced = reduction: &str,
+            label_smoothing: f64
+        ) {
+            let how = How { weight, ignore, reduction: reduction(size_average, reduce, reduced)? };
+            how.cross_entropy(x, target, label_smoothing)
+        },
+        samples: [
+            "u(4, 5), ix(4, n=5)",
+            "u(4, 5), ix(4, n=5), pos(5)",
+            "u(4, 5), ix(4, n=5), reduction='sum'",
+            "u(4, 5), ix(4, n=5), pos(5), reduction='none'",
+            "u(4, 5), ix(4, n=5), ignore_index=1, label_smoothing=0.2",
+            "u(4, 5), ix(4, n=5), pos(5), label_smoothing=0.1",
+            "u(5), ix(n=5)",
+            "u(2, 5, 3), ix(2, 3, n=5), pos(5)",
+            "u(4, 5), pos(4, 5)",
+            "u(4, 5), pos(4, 5), pos(5), reduction='sum', label_smoothing=0.1",
+            "u(2, 5, 3), pos(2, 5, 3), reduction='none'",
+            "u(4, 5), ix(3, n=5)",
+            "u(4, 5), ix(4, n=5) + 5",
+            "u(4, 5), ix(4, n=5), label_smoothing=1.5",
+            "u(4, 5), pos(4, 5), ignore_index=1",
+        ],
+    }
+    /// The squared distance of `input` and `target`, its mean, or its sum; with `weight`, a weighted mean.
+    mse_loss as [
+        "nn.mse_loss(Tensor input, Tensor target, bool? size_average=None, bool? reduce=None, str reduction='mean', Tensor? weight=None) -> Tensor",
+    ] {
+        call(
+            x = input: &Tensor,
+            t = target: &Tensor,
+            size_average: Option<bool>,
+            reduce: Option<bool>,
+            reduced = reduction: &str,
+            weight: Option<&Tensor>
+        ) {
+            let reduction = reduction(size_average, reduce, reduced)?;
+            if x.shape() != t.shape() {
+                let size = |t: &Tensor| format!("torch.Size({})", list(t.shape()));
+                mode::warn(&format!(
+                    "Using a target size ({}) that is different to the input size ({}). This will likely lead to incorrect \
+                     results due to broadcasting. Please ensure they have the same size.",
+                    size(t),
+                    size(x)
+                ))?;
+            }
+            if x.dtype().is_integral() && t.dtype().is_integral() && weight.is_none() {
+                return Err(x.dtype().lacks("mse_cpu"));
+            }
+            broadcast(x.shape(), t.shape())?;
+            if x.dtype() == DType::Bool || t.dtype() == DType::Bool {
+                bail!(Runtime, "Subtraction, the `-` operator, with a bool tensor is not supported.");
+            }
+            if let Some(w) = weight {
+                let terms = x.sub(t)?.square()?;
+                if w.shape() != x.shape() {
+                    bail!(Value, "Weights and input must have the same size.");
+                }
+                let terms = terms.mul(w)?;
+                return match reduction {
+                    Reduction::None => Ok(terms),
+                    Reduction::Sum => terms.sum_all(),
+                    Reduction::Mean => terms.sum_all()?.div(&w.sum_all()?),
+                };
+            }
+            let dtype = promoted(x, t);
+            let shape = broadcast(x.shape(), t.shape())?;
+            let (x, t) = (x.to_dtype(dtype)?.expand_to(&shape)?, t.to_dtype(dtype)?.expand_to(&shape)?);
+            match reduction {
+                Reduction::None => map::on(&squared_distance::ROW, [Operand::Tensor(&x), Operand::Tensor(&t)]),
+                _ => apply(MseLoss { mean: reduction == Reduction::Mean }, &[&x, &t]),
+            }
+        },
+        samples: [
+            "u(2, 3), u(2, 3)",
+            "u(2, 3), u(2, 3), reduction='sum'",
+            "u(3, 2).t(), u(2, 3), reduction='none'",
+            "u(2, 3), u(2, 3), weight=pos(2, 3)",
+            "u(), u()",
+            "u(2, 3), u(2, 4)",
+            "ix(3, n=4), ix(3, n=4)",
+        ],
+    }
+}
 
 /// The options that nll_loss and cross_entropy share.
 struct How<'a> {
@@ -377,64 +445,6 @@ impl Op for Backward {
         Grads::many(vec![first, None, None, second])
     }
 }
-
-pub const MSE_LOSS: OpDef = OpDef {
-    schema: &[
-        "nn.mse_loss(Tensor input, Tensor target, bool? size_average=None, bool? reduce=None, str reduction='mean', Tensor? \
-               weight=None) -> Tensor",
-    ],
-    aliases: &[],
-    doc: "The squared distance of `input` and `target`, its mean, or its sum; with `weight`, a weighted mean.",
-    twins: Twins::NONE,
-    call: |a| {
-        let (x, t) = (a.t(0)?, a.t(1)?);
-        let reduction = reduction(a, 2, 3, 4)?;
-        if x.shape() != t.shape() {
-            let size = |t: &Tensor| format!("torch.Size({})", list(t.shape()));
-            mode::warn(&format!(
-                "Using a target size ({}) that is different to the input size ({}). This will likely lead to incorrect \
-                 results due to broadcasting. Please ensure they have the same size.",
-                size(t),
-                size(x)
-            ))?;
-        }
-        if x.dtype().is_integral() && t.dtype().is_integral() && !a.given(5) {
-            return Err(x.dtype().lacks("mse_cpu"));
-        }
-        broadcast(x.shape(), t.shape())?;
-        if x.dtype() == DType::Bool || t.dtype() == DType::Bool {
-            bail!(Runtime, "Subtraction, the `-` operator, with a bool tensor is not supported.");
-        }
-        if let Some(w) = a.opt_t(5) {
-            let terms = x.sub(t)?.square()?;
-            if w.shape() != x.shape() {
-                bail!(Value, "Weights and input must have the same size.");
-            }
-            let terms = terms.mul(w)?;
-            return Outs::one(match reduction {
-                Reduction::None => Ok(terms),
-                Reduction::Sum => terms.sum_all(),
-                Reduction::Mean => terms.sum_all()?.div(&w.sum_all()?),
-            });
-        }
-        let dtype = promoted(x, t);
-        let shape = broadcast(x.shape(), t.shape())?;
-        let (x, t) = (x.to_dtype(dtype)?.expand_to(&shape)?, t.to_dtype(dtype)?.expand_to(&shape)?);
-        Outs::one(match reduction {
-            Reduction::None => map::on(&squared_distance::ROW, [Operand::Tensor(&x), Operand::Tensor(&t)]),
-            _ => apply(MseLoss { mean: reduction == Reduction::Mean }, &[&x, &t]),
-        })
-    },
-    samples: &[
-        "u(2, 3), u(2, 3)",
-        "u(2, 3), u(2, 3), reduction='sum'",
-        "u(3, 2).t(), u(2, 3), reduction='none'",
-        "u(2, 3), u(2, 3), weight=pos(2, 3)",
-        "u(), u()",
-        "u(2, 3), u(2, 4)",
-        "ix(3, n=4), ix(3, n=4)",
-    ],
-};
 
 /// The dtype that two tensors have together.
 fn promoted(x: &Tensor, t: &Tensor) -> DType {

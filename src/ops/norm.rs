@@ -4,41 +4,43 @@ use crate::core::shape::list;
 use crate::core::{DType, Meta, Shape};
 use crate::device::Array;
 use crate::error::Result;
-use crate::tensor::def::Twins;
-use crate::tensor::{Context, Cotangents, Grads, Mask, Op, OpDef, Outs, Saves, Tensor, apply_many, mode};
+use crate::ops;
+use crate::tensor::{Context, Cotangents, Grads, Mask, Op, Saves, Tensor, apply_many, mode};
 use crate::{bail, cpu, gpu};
 
-/// The rows of this family.
-pub const ROWS: &[&OpDef] = &[&LAYER_NORM];
-
-pub const LAYER_NORM: OpDef = OpDef {
-    schema: &[
-        "function.layer_norm(Tensor input, int[] normalized_shape, Tensor? weight=None, Tensor? bias=None, float eps=1e-05, \
-         bool cudnn_enable=True) -> Tensor",
+ops! {
+    /// Each slice over the last dims, which are `normalized_shape`, less its mean and divided by sqrt(variance + eps);
+    /// then times `weight`, plus `bias`.
+    ///
+    /// As Ba, Kiros and Hinton 2016, eq. 4, with the biased variance.
+    layer_norm as [
+        "function.layer_norm(Tensor input, int[] normalized_shape, Tensor? weight=None, Tensor? bias=None, float eps=1e-05, bool cudnn_enable=True) -> Tensor",
         "nn.layer_norm(Tensor input, int[] normalized_shape, Tensor? weight=None, Tensor? bias=None, float eps=1e-05) -> Tensor",
-    ],
-    aliases: &[],
-    doc: "Each slice over the last dims, which are `normalized_shape`, less its mean and divided by sqrt(variance + eps); then \
-          times `weight`, plus `bias`.\n\nAs Ba, Kiros and Hinton 2016, eq. 4, with the biased variance.",
-    twins: Twins::NONE,
-    call: |a| {
-        let eps = a.opt_float(4).unwrap_or(1e-5);
-        Outs::one(layer_norm(a.t(0)?, a.ints(1)?, a.opt_t(2), a.opt_t(3), eps))
-    },
-    samples: &[
-        "u(4, 6), (6,)",
-        "u(4, 6), (6,), u(6)",
-        "u(4, 6), (6,), u(6), u(6)",
-        "u(4, 6), (6,), None, u(6)",
-        "u(2, 3, 4), (3, 4), u(3, 4), u(3, 4)",
-        "u(6, 4).t(), (6,), u(6), u(6), 1e-2",
-        "u(2, 70), [70], u(70), u(70)",
-        "u(0, 3), (3,)",
-        "u(4, 6), (5,)",
-        "u(4, 6), (6,), u(5)",
-        "ix(2, 3, n=4), (3,)",
-    ],
-};
+    ] {
+        call(
+            x = input: &Tensor,
+            normalized_shape: &[i64],
+            weight: Option<&Tensor>,
+            bias: Option<&Tensor>,
+            eps: f64
+        ) {
+            layer_norm(x, normalized_shape, weight, bias, eps)
+        },
+        samples: [
+            "u(4, 6), (6,)",
+            "u(4, 6), (6,), u(6)",
+            "u(4, 6), (6,), u(6), u(6)",
+            "u(4, 6), (6,), None, u(6)",
+            "u(2, 3, 4), (3, 4), u(3, 4), u(3, 4)",
+            "u(6, 4).t(), (6,), u(6), u(6), 1e-2",
+            "u(2, 70), [70], u(70), u(70)",
+            "u(0, 3), (3,)",
+            "u(4, 6), (5,)",
+            "u(4, 6), (6,), u(5)",
+            "ix(2, 3, n=4), (3,)",
+        ],
+    }
+}
 
 pub fn layer_norm(
     x: &Tensor,

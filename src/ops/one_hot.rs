@@ -3,39 +3,37 @@
 use crate::core::{DType, Meta, Shape};
 use crate::device::Array;
 use crate::error::Result;
-use crate::tensor::def::Twins;
-use crate::tensor::{Op, OpDef, Outs, Tensor, apply};
+use crate::ops;
+use crate::tensor::{Op, Tensor, apply};
 use crate::{bail, cpu, gpu};
 
-pub const ONE_HOT: OpDef = OpDef {
-    schema: &["nn.one_hot(Tensor input, int num_classes=-1) -> Tensor"],
-    aliases: &[],
-    doc: "int64 ones at the classes `input` of a new last dim of `num_classes` (one more than the largest class if -1), zeros \
-          elsewhere.",
-    twins: Twins::NONE,
-    call: |a| {
-        let (x, n) = (a.t(0)?, a.opt_int(1).unwrap_or(-1));
-        if x.dtype() != DType::I64 {
-            bail!(Runtime, "one_hot is only applicable to index tensor of type LongTensor.");
-        }
-        if x.numel() == 0 && n <= 0 {
-            bail!(Runtime, "Can not infer total number of classes from empty tensor.");
-        }
-        let classes = if x.numel() == 0 { n as usize } else { classes(x, n)? };
-        Outs::one(apply(OneHot { classes }, &[x]))
-    },
-    samples: &[
-        "ix(3, n=4)",
-        "ix(2, 3, n=4), 6",
-        "ix(n=4), 4",
-        "ix(0, n=4), 3",
-        "ix(3, n=4).t(), -1",
-        "ix(0, n=4)",
-        "ix(3, n=4) - 4",
-        "ix(3, n=4), 0",
-        "u(3)",
-    ],
-};
+ops! {
+    /// int64 ones at the classes `input` of a new last dim of `num_classes` (one more than the largest class if -1),
+    /// zeros elsewhere.
+    one_hot as ["nn.one_hot(Tensor input, int num_classes=-1) -> Tensor"] {
+        call(x = input: &Tensor, n = num_classes: i64) {
+            if x.dtype() != DType::I64 {
+                bail!(Runtime, "one_hot is only applicable to index tensor of type LongTensor.");
+            }
+            if x.numel() == 0 && n <= 0 {
+                bail!(Runtime, "Can not infer total number of classes from empty tensor.");
+            }
+            let classes = if x.numel() == 0 { n as usize } else { classes(x, n)? };
+            apply(OneHot { classes }, &[x])
+        },
+        samples: [
+            "ix(3, n=4)",
+            "ix(2, 3, n=4), 6",
+            "ix(n=4), 4",
+            "ix(0, n=4), 3",
+            "ix(3, n=4).t(), -1",
+            "ix(0, n=4)",
+            "ix(3, n=4) - 4",
+            "ix(3, n=4), 0",
+            "u(3)",
+        ],
+    }
+}
 
 fn classes(x: &Tensor, n: i64) -> Result<usize> {
     // They decide on the shape, so a GPU is waited for.

@@ -9,16 +9,9 @@ use crate::cpu::pool::Windows;
 use crate::device::Array;
 use crate::error::Result;
 use crate::gpu;
-use crate::tensor::def::Twins;
-use crate::tensor::{Args, Context, Cotangents, Grads, Mask, Op, OpDef, Outs, Saves, Tensor, apply, apply_many};
+use crate::ops;
+use crate::tensor::{Context, Cotangents, Grads, Mask, Op, Outs, Saves, Tensor, apply, apply_many};
 use crate::{bail, err};
-
-/// The rows of this family.
-pub const ROWS: &[&OpDef] = &[&MAX_POOL2D, &MAX_POOL2D_WITH_INDICES];
-
-const DOC: &str = "The largest element of each window of an image; NaN wins.\n\ninput: (N, C, H, W) or (C, H, W). `stride` \
-                   is `kernel_size` where not given; `padding` adds elements that never win, at most half a window; `ceil_mode` \
-                   keeps a last window that starts inside the image but reaches beyond it.";
 
 const SAMPLES: &[&str] = &[
     "uniq(2, 3, 6, 5), 2",
@@ -35,37 +28,47 @@ const SAMPLES: &[&str] = &[
     "u(1, 1, 4, 4), 2, 0",
 ];
 
-pub const MAX_POOL2D: OpDef = OpDef {
-    schema: &[
-        "function.max_pool2d(Tensor input, int[2] kernel_size, int[2] stride=[], int[2] padding=0, int[2] dilation=1, bool \
-         ceil_mode=False) -> Tensor",
-        "nn.max_pool2d(Tensor input, int[2] kernel_size, int[2]? stride=None, int[2] padding=0, int[2] dilation=1, bool \
-         ceil_mode=False, bool return_indices=False) -> Tensor",
-    ],
-    aliases: &[],
-    doc: DOC,
-    twins: Twins::NONE,
-    call: |a| {
-        let (y, places) = call(a)?;
-        Ok(if a.flag(6) { Outs::Many(vec![y, places]) } else { Outs::Tensor(y) })
-    },
-    samples: SAMPLES,
-};
-
-pub const MAX_POOL2D_WITH_INDICES: OpDef = OpDef {
-    schema: &[
-        "nn.max_pool2d_with_indices(Tensor input, int[2] kernel_size, int[2]? stride=None, int[2] padding=0, int[2] \
-               dilation=1, bool ceil_mode=False, bool return_indices=False) -> Tensor[]",
-    ],
-    aliases: &[],
-    doc: "`max_pool2d` and, as int64, the place of each maximum in its plane, row by row.",
-    twins: Twins::NONE,
-    call: |a| {
-        let (y, places) = call(a)?;
-        Ok(Outs::Many(vec![y, places]))
-    },
-    samples: SAMPLES,
-};
+ops! {
+    /// The largest element of each window of an image; NaN wins.
+    ///
+    /// input: (N, C, H, W) or (C, H, W). `stride` is `kernel_size` where not given; `padding` adds elements that never win, at
+    /// most half a window; `ceil_mode` keeps a last window that starts inside the image but reaches beyond it.
+    max_pool2d as [
+        "function.max_pool2d(Tensor input, int[2] kernel_size, int[2] stride=[], int[2] padding=0, int[2] dilation=1, bool ceil_mode=False) -> Tensor",
+        "nn.max_pool2d(Tensor input, int[2] kernel_size, int[2]? stride=None, int[2] padding=0, int[2] dilation=1, bool ceil_mode=False, bool return_indices=False) -> Tensor",
+    ] {
+        call(
+            x = input: &Tensor,
+            kernel_size: &[i64],
+            stride: Option<&[i64]>,
+            padding: &[i64],
+            dilation: &[i64],
+            ceil_mode: bool,
+            return_indices: bool
+        ) {
+            let (y, places) = pooled(x, kernel_size, stride, padding, dilation, ceil_mode)?;
+            Ok(if return_indices { Outs::Many(vec![y, places]) } else { Outs::Tensor(y) })
+        },
+        samples: SAMPLES,
+    }
+    /// `max_pool2d` and, as int64, the place of each maximum in its plane, row by row.
+    max_pool2d_with_indices as [
+        "nn.max_pool2d_with_indices(Tensor input, int[2] kernel_size, int[2]? stride=None, int[2] padding=0, int[2] dilation=1, bool ceil_mode=False, bool return_indices=False) -> Tensor[]",
+    ] {
+        call(
+            x = input: &Tensor,
+            kernel_size: &[i64],
+            stride: Option<&[i64]>,
+            padding: &[i64],
+            dilation: &[i64],
+            ceil_mode: bool
+        ) {
+            let (y, places) = pooled(x, kernel_size, stride, padding, dilation, ceil_mode)?;
+            Ok(vec![y, places])
+        },
+        samples: SAMPLES,
+    }
+}
 
 fn pair(name: &str, v: &[i64]) -> Result<[i64; 2]> {
     match *v {
@@ -82,14 +85,21 @@ fn outputs(size: usize, kernel: i64, stride: i64, pad: i64, dilation: i64, ceil:
     if ceil && (n - 1) * stride >= size as i64 + pad { n - 1 } else { n }
 }
 
-fn call(a: &Args) -> Result<(Tensor, Tensor)> {
-    let x = a.t(0)?;
-    let kernel = pair("kernel_size", a.ints(1)?)?;
-    let stride = match a.opt_ints(2) {
+/// The largest elements, and their places.
+fn pooled(
+    x: &Tensor,
+    kernel: &[i64],
+    stride: Option<&[i64]>,
+    pad: &[i64],
+    dilation: &[i64],
+    ceil: bool,
+) -> Result<(Tensor, Tensor)> {
+    let kernel = pair("kernel_size", kernel)?;
+    let stride = match stride {
         None | Some([]) => kernel,
         Some(s) => pair("stride", s)?,
     };
-    let (pad, dilation) = (pair("padding", a.ints(3)?)?, pair("dilation", a.ints(4)?)?);
+    let (pad, dilation) = (pair("padding", pad)?, pair("dilation", dilation)?);
     if stride.contains(&0) {
         bail!(Runtime, "stride should not be zero");
     }
@@ -129,7 +139,7 @@ fn call(a: &Args) -> Result<(Tensor, Tensor)> {
                 dilation[d]
             );
         }
-        size[d] = outputs(inner[1 + d], kernel[d], stride[d], pad[d], dilation[d], a.flag(5));
+        size[d] = outputs(inner[1 + d], kernel[d], stride[d], pad[d], dilation[d], ceil);
     }
     if size.iter().any(|&n| n < 1) {
         return Err(err!(

@@ -3,32 +3,16 @@
 //! Draws are serial and hold the generator's lock, so two threads cannot mix their streams within a tensor.
 
 use super::copy::Format;
-use super::create::{Made, fresh, sizes, zeros_like};
-use crate::core::{DType, Device, Layout, Meta};
+use super::create::{check_fits, fresh, like, sizes, zeros_like};
+use super::options::Options;
+use crate::core::{DType, Device, Layout, Meta, Number};
 use crate::cpu::random;
 use crate::device::{Array, SharedGenerator};
 use crate::error::Result;
+use crate::ops;
 use crate::tensor::apply::apply_inplace;
-use crate::tensor::def::Twins;
-use crate::tensor::{Context, Cotangents, Grads, Mask, Op, OpDef, Outs, Saves, Tensor, apply, data, mode};
+use crate::tensor::{Context, Cotangents, Grads, Mask, Op, Outs, Saves, Tensor, Written, apply, data, mode};
 use crate::{bail, err};
-
-/// The rows of this family.
-pub const ROWS: &[&OpDef] = &[
-    &RAND,
-    &RANDN,
-    &RANDINT,
-    &RANDPERM,
-    &RAND_LIKE,
-    &RANDN_LIKE,
-    &RANDINT_LIKE,
-    &UNIFORM_,
-    &NORMAL_,
-    &EXPONENTIAL_,
-    &RANDOM_,
-    &BERNOULLI,
-    &BERNOULLI_,
-];
 
 /// What is drawn for each element.
 #[derive(Debug, Clone, Copy)]
@@ -118,10 +102,9 @@ impl Draw {
     }
 
     /// Overwrites `t` with draws.
-    pub fn over(self, t: &Tensor, generator: &SharedGenerator) -> Result<Outs> {
+    pub fn over(self, t: &Tensor, generator: &SharedGenerator) -> Result<Written> {
         self.check(t.dtype())?;
-        apply_inplace(Overwrite { draw: self, generator: generator.clone() }, &[t])?;
-        Ok(Outs::This)
+        apply_inplace(Overwrite { draw: self, generator: generator.clone() }, &[t])
     }
 }
 
@@ -203,198 +186,192 @@ impl Op for Drawn {
     }
 }
 
-/// Rows `name(int[] size)` and `name_like(Tensor self)` of one draw.
-macro_rules! drawn {
-    ($row:ident, $name:literal, $like:ident, $like_name:literal, $doc:literal, $draw:expr) => {
-        pub const $row: OpDef = OpDef {
-            schema: &[concat!(
-                "function.",
-                $name,
-                "(int[] size, *, Generator? generator=None, dtype? dtype=None, layout? layout=None, device? device=None, \
-                 bool pin_memory=False, bool requires_grad=False) -> Tensor"
-            )],
-            aliases: &[],
-            doc: $doc,
-            twins: Twins::OUT,
-            call: |a| {
-                let made = Made::parse($name, a, 2)?;
-                let layout = Layout::contiguous(sizes(a.ints(0)?)?);
-                made.finish($draw.make($name, layout, made.float(), a.generator(1))?)
-            },
-            samples: &["(2, 3)", "2, 3", "(20,), dtype=float64", "(33,), dtype=bfloat16", "()", "(2,), dtype=int64"],
-        };
-        pub const $like: OpDef = OpDef {
-            schema: &[concat!(
-                "function.",
-                $like_name,
-                "(Tensor self, *, Generator? generator=None, dtype? dtype=None, layout? layout=None, device? device=None, \
-                 bool pin_memory=False, bool requires_grad=False, memory_format? memory_format=None) -> Tensor"
-            )],
-            aliases: &[],
-            doc: concat!("`", $name, "` with the shape, strides and dtype of `self`."),
-            twins: Twins::NONE,
-            call: |a| {
-                let x = a.t(0)?;
-                let made = Made::parse($like_name, a, 2)?.like(x);
-                let layout = Format::arg(a, 7)?.unwrap_or(Format::Preserve).layout(x.layout())?;
-                made.finish($draw.make($like_name, layout, made.or(x.dtype()), a.generator(1))?)
-            },
-            samples: &["u(2, 3)", "u(5, 4).t()", "ix(3, n=4), dtype=float32", "ix(3, n=4)"],
-        };
-    };
-}
-drawn!(RAND, "rand", RAND_LIKE, "rand_like", "Uniform in [0, 1).", Draw::Uniform { from: 0.0, to: 1.0 });
-drawn!(
-    RANDN,
-    "randn",
-    RANDN_LIKE,
-    "randn_like",
-    "Normal, with mean 0 and deviation 1.",
-    Draw::Normal { mean: 0.0, std: 1.0 }
-);
+const UNIT: Draw = Draw::Uniform { from: 0.0, to: 1.0 };
+const STANDARD: Draw = Draw::Normal { mean: 0.0, std: 1.0 };
+const DRAWN: &[&str] = &["(2, 3)", "2, 3", "(20,), dtype=float64", "(33,), dtype=bfloat16", "()", "(2,), dtype=int64"];
+const DRAWN_LIKE: &[&str] = &["u(2, 3)", "u(5, 4).t()", "ix(3, n=4), dtype=float32", "ix(3, n=4)"];
 
-pub const RANDINT: OpDef = OpDef {
-    schema: &[
-        "function.randint(int high, int[] size, *, Generator? generator=None, dtype? dtype=None, layout? layout=None, \
-         device? device=None, bool pin_memory=False, bool requires_grad=False) -> Tensor",
-        "function.randint(int low, int high, int[] size, *, Generator? generator=None, dtype? dtype=None, layout? \
-         layout=None, device? device=None, bool pin_memory=False, bool requires_grad=False) -> Tensor",
-    ],
-    aliases: &[],
-    doc: "Integers in [low, high), int64 unless `dtype` says otherwise.",
-    twins: Twins::OUT,
-    call: |a| {
-        let o = a.overload;
-        let made = Made::parse("randint", a, 3 + o)?;
-        let (low, high) = if o == 0 { (0, a.int(0)?) } else { (a.int(0)?, a.int(1)?) };
-        let dtype = made.or(DType::I64);
-        let draw = between(low, high, dtype)?;
-        made.finish(draw.make("randint", Layout::contiguous(sizes(a.ints(1 + o)?)?), dtype, a.generator(2 + o))?)
-    },
-    samples: &[
-        "10, (5,)",
-        "-5, 5, (3, 4)",
-        "0, 2**40, (4,)",
-        "7, (3,), dtype=float32",
-        "5, 2, (2,)",
-        "300, (2,), dtype=uint8",
-    ],
-};
-
-pub const RANDINT_LIKE: OpDef = OpDef {
-    schema: &[
-        "function.randint_like(Tensor self, int high, *, Generator? generator=None, dtype? dtype=None, layout? layout=None, \
-         device? device=None, bool pin_memory=False, bool requires_grad=False, memory_format? memory_format=None) -> Tensor",
-        "function.randint_like(Tensor self, int low, int high, *, Generator? generator=None, dtype? dtype=None, layout? \
-         layout=None, device? device=None, bool pin_memory=False, bool requires_grad=False, memory_format? \
-         memory_format=None) -> Tensor",
-    ],
-    aliases: &[],
-    doc: "Integers in [low, high) with the shape, strides and dtype of `self`.",
-    twins: Twins::NONE,
-    call: |a| {
-        let (x, o) = (a.t(0)?, a.overload);
-        let made = Made::parse("randint_like", a, 3 + o)?.like(x);
-        let (low, high) = if o == 0 { (0, a.int(1)?) } else { (a.int(1)?, a.int(2)?) };
-        let layout = Format::arg(a, 8 + o)?.unwrap_or(Format::Preserve).layout(x.layout())?;
-        let dtype = made.or(x.dtype());
-        made.finish(between(low, high, dtype)?.make("randint_like", layout, dtype, a.generator(2 + o))?)
-    },
-    samples: &["u(2, 3), 5", "u(2, 3), 2, 5", "u(5, 4).t(), 9"],
-};
-
-pub const RANDPERM: OpDef = OpDef {
-    schema: &[
-        "function.randperm(int n, *, Generator? generator=None, dtype? dtype=None, layout? layout=None, device? \
-               device=None, bool pin_memory=False, bool requires_grad=False) -> Tensor",
-    ],
-    aliases: &[],
-    doc: "A random permutation of 0 to n - 1, int64 unless `dtype` says otherwise.",
-    twins: Twins::OUT,
-    call: |a| {
-        let made = Made::parse("randperm", a, 2)?;
-        let n = a.int(0)?;
-        let layout = Layout::contiguous(sizes(&[n])?);
-        let dtype = made.or(DType::I64);
-        if let Some(digits) = digits(dtype) {
-            if n > (1 << digits) + 1 {
-                bail!(Runtime, "n cannot be greater than {} for {} type.", (1i64 << digits) + 1, dtype.scalar_name());
+ops! {
+    /// Uniform in [0, 1).
+    rand + out as ["function.rand(int[] size, *, Generator? generator=None, {options}) -> Tensor"] {
+        call(size: &[i64], generator: &SharedGenerator, options: Options) {
+            let layout = Layout::contiguous(sizes(size)?);
+            options.finish(UNIT.make("rand", layout, options.float(), generator)?)
+        },
+        samples: DRAWN,
+    }
+    /// `rand` with the shape, strides and dtype of `self`.
+    rand_like as [
+        "function.rand_like(Tensor self, *, Generator? generator=None, {options}, memory_format? memory_format=None) -> Tensor",
+    ] {
+        call(x = self: &Tensor, generator: &SharedGenerator, options: Options, memory_format: Option<Format>) {
+            like(x, options, memory_format, |layout, dtype, _| UNIT.make("rand_like", layout, dtype, generator))
+        },
+        samples: DRAWN_LIKE,
+    }
+    /// Normal, with mean 0 and deviation 1.
+    randn + out as ["function.randn(int[] size, *, Generator? generator=None, {options}) -> Tensor"] {
+        call(size: &[i64], generator: &SharedGenerator, options: Options) {
+            let layout = Layout::contiguous(sizes(size)?);
+            options.finish(STANDARD.make("randn", layout, options.float(), generator)?)
+        },
+        samples: DRAWN,
+    }
+    /// `randn` with the shape, strides and dtype of `self`.
+    randn_like as [
+        "function.randn_like(Tensor self, *, Generator? generator=None, {options}, memory_format? memory_format=None) -> Tensor",
+    ] {
+        call(x = self: &Tensor, generator: &SharedGenerator, options: Options, memory_format: Option<Format>) {
+            like(x, options, memory_format, |layout, dtype, _| STANDARD.make("randn_like", layout, dtype, generator))
+        },
+        samples: DRAWN_LIKE,
+    }
+    /// Integers in [low, high), int64 unless `dtype` says otherwise.
+    randint + out as [
+        "function.randint(int high, int[] size, *, Generator? generator=None, {options}) -> Tensor",
+        "function.randint(int low, int high, int[] size, *, Generator? generator=None, {options}) -> Tensor",
+    ] {
+        call(low: Option<i64>, high: i64, size: &[i64], generator: &SharedGenerator, options: Options) {
+            let dtype = options.or(DType::I64);
+            let draw = between(low.unwrap_or(0), high, dtype)?;
+            options.finish(draw.make("randint", Layout::contiguous(sizes(size)?), dtype, generator)?)
+        },
+        samples: [
+            "10, (5,)",
+            "-5, 5, (3, 4)",
+            "0, 2**40, (4,)",
+            "7, (3,), dtype=float32",
+            "5, 2, (2,)",
+            "300, (2,), dtype=uint8",
+        ],
+    }
+    /// Integers in [low, high) with the shape, strides and dtype of `self`.
+    randint_like as [
+        "function.randint_like(Tensor self, int high, *, Generator? generator=None, {options}, memory_format? memory_format=None) -> Tensor",
+        "function.randint_like(Tensor self, int low, int high, *, Generator? generator=None, {options}, memory_format? memory_format=None) -> Tensor",
+    ] {
+        call(
+            x = self: &Tensor,
+            low: Option<i64>,
+            high: i64,
+            generator: &SharedGenerator,
+            options: Options,
+            memory_format: Option<Format>
+        ) {
+            like(x, options, memory_format, |layout, dtype, _| {
+                between(low.unwrap_or(0), high, dtype)?.make("randint_like", layout, dtype, generator)
+            })
+        },
+        samples: ["u(2, 3), 5", "u(2, 3), 2, 5", "u(5, 4).t(), 9"],
+    }
+    /// A random permutation of 0 to n - 1, int64 unless `dtype` says otherwise.
+    randperm + out as ["function.randperm(int n, *, Generator? generator=None, {options}) -> Tensor"] {
+        call(n: i64, generator: &SharedGenerator, options: Options) {
+            let layout = Layout::contiguous(sizes(&[n])?);
+            let dtype = options.or(DType::I64);
+            if let Some(digits) = digits(dtype) {
+                if n > (1 << digits) + 1 {
+                    bail!(Runtime, "n cannot be greater than {} for {} type.", (1i64 << digits) + 1, dtype.scalar_name());
+                }
+            } else {
+                check_fits(Number::Int(n), dtype)?;
             }
-        } else if !crate::core::Number::Int(n).fits(dtype) {
-            super::create::check_fits(crate::core::Number::Int(n), dtype)?;
-        }
-        let t = fresh("randperm", layout, dtype)?;
-        let (array, generator) = (t.array().clone(), a.generator(1).clone());
-        mode::unlocked(array.numel(), &mut || random::permutation(&array, &mut generator.lock()));
-        made.finish(t)
-    },
-    samples: &["10", "17, dtype=int32", "5, dtype=float16", "0", "1", "-1", "3000, dtype=float16"],
-};
-
-pub const UNIFORM_: OpDef = OpDef {
-    schema: &["method.uniform_(Tensor self, float from=0, float to=1, *, Generator? generator=None) -> Tensor"],
-    aliases: &[],
-    doc: "Overwrites `self` with uniform numbers in [from, to).",
-    twins: Twins::NONE,
-    call: |a| {
-        let draw = Draw::Uniform { from: a.opt_float(1).unwrap_or(0.0), to: a.opt_float(2).unwrap_or(1.0) };
-        draw.over(a.t(0)?, a.generator(3))
-    },
-    samples: &["u(2, 3)", "u(20), -3, 11.5", "u(5, 4).t()", "u(6)[::2], 1, 2", "u(2), 2, 1"],
-};
-
-pub const NORMAL_: OpDef = OpDef {
-    schema: &["method.normal_(Tensor self, float mean=0, float std=1, *, Generator? generator=None) -> Tensor"],
-    aliases: &[],
-    doc: "Overwrites `self` with normal numbers.",
-    twins: Twins::NONE,
-    call: |a| {
-        let draw = Draw::Normal { mean: a.opt_float(1).unwrap_or(0.0), std: a.opt_float(2).unwrap_or(1.0) };
-        draw.over(a.t(0)?, a.generator(3))
-    },
-    samples: &["u(2, 3)", "u(40), 0.5, 2.25", "u(5, 4).t()", "u(34)[::2]", "u(3), 0, -1"],
-};
-
-pub const EXPONENTIAL_: OpDef = OpDef {
-    schema: &["method.exponential_(Tensor self, float lambd=1, *, Generator? generator=None) -> Tensor"],
-    aliases: &[],
-    doc: "Overwrites `self` with exponential numbers of rate `lambd`.",
-    twins: Twins::NONE,
-    call: |a| Draw::Exponential { lambda: a.opt_float(1).unwrap_or(1.0) }.over(a.t(0)?, a.generator(2)),
-    samples: &["u(20)", "u(5), 2.5", "u(5), -1"],
-};
-
-pub const RANDOM_: OpDef = OpDef {
-    schema: &[
+            let t = fresh("randperm", layout, dtype)?;
+            let (array, generator) = (t.array().clone(), generator.clone());
+            mode::unlocked(array.numel(), &mut || random::permutation(&array, &mut generator.lock()));
+            options.finish(t)
+        },
+        samples: ["10", "17, dtype=int32", "5, dtype=float16", "0", "1", "-1", "3000, dtype=float16"],
+    }
+    /// Overwrites `self` with uniform numbers in [from, to).
+    uniform_ as ["method.uniform_(Tensor self, float from=0, float to=1, *, Generator? generator=None) -> Tensor"] {
+        call(x = self: &Tensor, from: f64, to: f64, generator: &SharedGenerator) {
+            Draw::Uniform { from, to }.over(x, generator)
+        },
+        samples: ["u(2, 3)", "u(20), -3, 11.5", "u(5, 4).t()", "u(6)[::2], 1, 2", "u(2), 2, 1"],
+    }
+    /// Overwrites `self` with normal numbers.
+    normal_ as ["method.normal_(Tensor self, float mean=0, float std=1, *, Generator? generator=None) -> Tensor"] {
+        call(x = self: &Tensor, mean: f64, std: f64, generator: &SharedGenerator) {
+            Draw::Normal { mean, std }.over(x, generator)
+        },
+        samples: ["u(2, 3)", "u(40), 0.5, 2.25", "u(5, 4).t()", "u(34)[::2]", "u(3), 0, -1"],
+    }
+    /// Overwrites `self` with exponential numbers of rate `lambd`.
+    exponential_ as ["method.exponential_(Tensor self, float lambd=1, *, Generator? generator=None) -> Tensor"] {
+        call(x = self: &Tensor, lambd: f64, generator: &SharedGenerator) {
+            Draw::Exponential { lambda: lambd }.over(x, generator)
+        },
+        samples: ["u(20)", "u(5), 2.5", "u(5), -1"],
+    }
+    /// Overwrites `self` with integers in [from, to): from 0, and up to the largest that the dtype holds exactly, where
+    /// a bound is not given.
+    random_ as [
         "method.random_(Tensor self, *, Generator? generator=None) -> Tensor",
         "method.random_(Tensor self, int to, *, Generator? generator=None) -> Tensor",
         "method.random_(Tensor self, int from, int? to, *, Generator? generator=None) -> Tensor",
-    ],
-    aliases: &[],
-    doc: "Overwrites `self` with integers in [from, to): from 0, and up to the largest that the dtype holds exactly, \
-          where a bound is not given.",
-    twins: Twins::NONE,
-    call: |a| {
-        let x = a.t(0)?;
-        match a.overload {
-            0 => Draw::AnyIntegers.over(x, a.generator(1)),
-            1 => between(0, a.int(1)?, x.dtype())?.over(x, a.generator(2)),
-            _ => match a.opt_int(2) {
-                Some(to) => between(a.int(1)?, to, x.dtype())?.over(x, a.generator(3)),
-                None => upwards(a.int(1)?, x.dtype())?.over(x, a.generator(3)),
-            },
-        }
-    },
-    samples: &[
-        "u(6)",
-        "u(6), 5",
-        "u(6), -3, 9",
-        "u(3), 5, 5",
-        "ix(6, n=3)",
-        "ix(6, n=3), 2**40",
-        "ix(4, n=3), 7, None",
-    ],
-};
+    ] {
+        call(x = self: &Tensor, from: Option<i64>, to: Option<i64>, generator: &SharedGenerator) {
+            match (from, to) {
+                (None, None) => Draw::AnyIntegers,
+                (from, Some(to)) => between(from.unwrap_or(0), to, x.dtype())?,
+                (Some(from), None) => upwards(from, x.dtype())?,
+            }
+            .over(x, generator)
+        },
+        samples: [
+            "u(6)",
+            "u(6), 5",
+            "u(6), -3, 9",
+            "u(3), 5, 5",
+            "ix(6, n=3)",
+            "ix(6, n=3), 2**40",
+            "ix(4, n=3), 7, None",
+        ],
+    }
+    /// Ones with probability `p` (each element of `self` where it is not given), else zeros.
+    bernoulli + out as [
+        "bernoulli(Tensor self, *, Generator? generator=None) -> Tensor",
+        "bernoulli(Tensor self, float p, *, Generator? generator=None) -> Tensor; no out",
+    ] {
+        call(x = self: &Tensor, p: Option<f64>, generator: &SharedGenerator) {
+            let layout = Layout::contiguous(x.shape().into());
+            let out = match p {
+                Some(p) => Draw::Coins { p }.make("bernoulli", layout, x.dtype(), generator)?,
+                None => {
+                    let out = fresh("bernoulli", layout, x.dtype())?;
+                    coins_by(out.array(), x, generator)?;
+                    out
+                }
+            };
+            drawn_from("bernoulli", &out.to_device(x.device())?, &[x])
+        },
+        samples: ["pos(20) * 0.1", "pos(5, 4).t() * 0.1", "u(20), 0.3", "pos(3) * 100"],
+    }
+    /// Overwrites `self` with ones with probability `p`, else zeros.
+    bernoulli_ as [
+        "method.bernoulli_(Tensor self, Tensor p, *, Generator? generator=None) -> Tensor",
+        "method.bernoulli_(Tensor self, float p=0.5, *, Generator? generator=None) -> Tensor",
+    ] {
+        call(x = self: &Tensor, p: Option<f64>, by = p: Option<&Tensor>, generator: &SharedGenerator) {
+            let Some(p) = by else { return Draw::Coins { p: p.unwrap_or(0.5) }.over(x, generator).map(Outs::Over) };
+            crate::tensor::views::check_writable("bernoulli", x)?;
+            if crate::core::shape::broadcast(x.shape(), p.shape())?[..] != *x.shape() {
+                bail!(
+                    Runtime,
+                    "output with shape {} doesn't match the broadcast shape of p {}",
+                    crate::core::shape::list(x.shape()),
+                    crate::core::shape::list(p.shape())
+                );
+            }
+            let aside = fresh("bernoulli", Format::Preserve.layout(x.layout())?, x.dtype())?;
+            coins_by(aside.array(), p, generator)?;
+            x.copy_from(&aside)?;
+            Ok(Outs::Tensor(x.clone()))
+        },
+        samples: ["u(20)", "u(20), 0.3", "ix(5, n=3), 0.5", "u(3), pos(3) * 0.1", "u(3), 2.0"],
+    }
+}
 
 /// Bits of a float dtype's significand.
 const fn digits(dtype: DType) -> Option<u32> {
@@ -464,62 +441,6 @@ fn upwards(low: i64, dtype: DType) -> Result<Draw> {
     }
     Ok(Draw::Integers { low, range: (most.wrapping_sub(low) as u64).wrapping_add(1) })
 }
-
-pub const BERNOULLI: OpDef = OpDef {
-    schema: &[
-        "bernoulli(Tensor self, *, Generator? generator=None) -> Tensor",
-        "bernoulli(Tensor self, float p, *, Generator? generator=None) -> Tensor; no out",
-    ],
-    aliases: &[],
-    doc: "Ones with probability `p` (each element of `self` where it is not given), else zeros.",
-    twins: Twins::OUT,
-    call: |a| {
-        let x = a.t(0)?;
-        let layout = Layout::contiguous(x.shape().into());
-        let out = if a.overload == 1 {
-            Draw::Coins { p: a.float(1)? }
-                .make("bernoulli", layout, x.dtype(), a.generator(2))?
-                .to_device(x.device())?
-        } else {
-            let out = fresh("bernoulli", layout, x.dtype())?;
-            coins_by(out.array(), x, a.generator(1))?;
-            out.to_device(x.device())?
-        };
-        Outs::one(drawn_from("bernoulli", &out, &[x]))
-    },
-    samples: &["pos(20) * 0.1", "pos(5, 4).t() * 0.1", "u(20), 0.3", "pos(3) * 100"],
-};
-
-pub const BERNOULLI_: OpDef = OpDef {
-    schema: &[
-        "method.bernoulli_(Tensor self, Tensor p, *, Generator? generator=None) -> Tensor",
-        "method.bernoulli_(Tensor self, float p=0.5, *, Generator? generator=None) -> Tensor",
-    ],
-    aliases: &[],
-    doc: "Overwrites `self` with ones with probability `p`, else zeros.",
-    twins: Twins::NONE,
-    call: |a| {
-        let x = a.t(0)?;
-        if a.overload == 1 {
-            return Draw::Coins { p: a.opt_float(1).unwrap_or(0.5) }.over(x, a.generator(2));
-        }
-        let p = a.t(1)?;
-        crate::tensor::views::check_writable("bernoulli", x)?;
-        if crate::core::shape::broadcast(x.shape(), p.shape())?[..] != *x.shape() {
-            bail!(
-                Runtime,
-                "output with shape {} doesn't match the broadcast shape of p {}",
-                crate::core::shape::list(x.shape()),
-                crate::core::shape::list(p.shape())
-            );
-        }
-        let aside = fresh("bernoulli", Format::Preserve.layout(x.layout())?, x.dtype())?;
-        coins_by(aside.array(), p, a.generator(2))?;
-        x.copy_from(&aside)?;
-        Ok(Outs::This)
-    },
-    samples: &["u(20)", "u(20), 0.3", "ix(5, n=3), 0.5", "u(3), pos(3) * 0.1", "u(3), 2.0"],
-};
 
 fn coins_by(out: &Array, p: &Tensor, generator: &SharedGenerator) -> Result<()> {
     if !p.dtype().is_float() {

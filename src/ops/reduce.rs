@@ -5,16 +5,10 @@ use crate::core::shape::{normalize_dim, normalize_dims};
 use crate::core::{DType, Meta, Shape};
 use crate::device::Array;
 use crate::error::Result;
-use crate::ops::copy::Format;
+use crate::ops;
 use crate::ops::join::cat;
-use crate::tensor::def::Twins;
-use crate::tensor::{
-    Args, Context, Cotangents, Grads, Mask, Op, OpDef, Operand, Outs, Saves, Tensor, apply, data, mode,
-};
+use crate::tensor::{Args, Context, Cotangents, Grads, Mask, Op, Operand, Saves, Tensor, apply, data, mode};
 use crate::{bail, cpu, err, gpu};
-
-/// The rows of this family.
-pub const ROWS: &[&OpDef] = &[&SUM, &MEAN, &ANY, &ALL, &VAR, &STD, &CUMPROD];
 
 /// What a reduction runs over.
 #[derive(Debug, Clone)]
@@ -74,39 +68,158 @@ impl Over {
     }
 }
 
-pub const SUM: OpDef = OpDef {
-    schema: &[
+ops! {
+    /// Sum over `dim` (all dims if it is None or empty).
+    ///
+    /// Integers and bool give int64 unless `dtype` says otherwise; `dtype` casts before adding. float16 and bfloat16
+    /// add in float32.
+    sum + out + exact as [
         "sum(Tensor self, *, dtype? dtype=None) -> Tensor; no out",
         "sum(Tensor self, int[1]? dim, bool keepdim=False, *, dtype? dtype=None) -> Tensor",
-    ],
-    aliases: &[],
-    doc: "Sum over `dim` (all dims if it is None or empty).\n\nIntegers and bool give int64 unless `dtype` says otherwise; \
-          `dtype` casts before adding. float16 and bfloat16 add in float32.",
-    twins: Twins::OUT.exact(),
-    call: |a| {
-        let x = a.t(0)?;
-        if a.overload == 0 {
-            return Outs::one(sum(x, Over::new(x, None, false)?, a.opt_dtype(1), 0));
-        }
-        Outs::one(sum(x, Over::new(x, a.opt_ints(1), a.flag(2))?, a.opt_dtype(3).or(a.out_dtype()), 1))
-    },
-    samples: &[
-        "u(2, 3)",
-        "u(2, 3), 1",
-        "u(2, 3, 4), (0, 2), keepdim=True",
-        "u(3, 2).t(), 0",
-        "u(4, 6)[:, ::2], -1",
-        "u(1, 3).expand(4, 3), 0",
-        "u(2, 3), dim=None, keepdim=True",
-        "u()",
-        "u(), 0",
-        "u(0, 3), 0",
-        "u(2, 3), 1, dtype=float64",
-        "u(12, 40), 0",
-        "u(2, 3), 2",
-        "u(2, 3), (0, 0)",
-    ],
-};
+    ] {
+        call(x = self: &Tensor, dim: Option<&[i64]>, keepdim: bool, dtype: Option<DType>; a) {
+            sum(x, Over::new(x, dim, keepdim)?, dtype.or(a.out_dtype()), a.overload as u8)
+        },
+        samples: [
+            "u(2, 3)",
+            "u(2, 3), 1",
+            "u(2, 3, 4), (0, 2), keepdim=True",
+            "u(3, 2).t(), 0",
+            "u(4, 6)[:, ::2], -1",
+            "u(1, 3).expand(4, 3), 0",
+            "u(2, 3), dim=None, keepdim=True",
+            "u()",
+            "u(), 0",
+            "u(0, 3), 0",
+            "u(2, 3), 1, dtype=float64",
+            "u(12, 40), 0",
+            "u(2, 3), 2",
+            "u(2, 3), (0, 0)",
+        ],
+    }
+    /// Mean over `dim` (all dims if it is None or empty) of a float tensor; `dtype` casts first.
+    mean + out as [
+        "mean(Tensor self, *, dtype? dtype=None) -> Tensor",
+        "mean(Tensor self, int[1]? dim, bool keepdim=False, *, dtype? dtype=None) -> Tensor",
+    ] {
+        call(x = self: &Tensor, dim: Option<&[i64]>, keepdim: bool, dtype: Option<DType>; a) {
+            let over = Over::new(x, dim, keepdim)?;
+            let (which, asked) = if dtype.is_some() { ("Optional", dtype) } else { ("Input", None) };
+            let asked = asked.unwrap_or(x.dtype());
+            if !asked.is_float() {
+                return Err(err!(
+                    Runtime,
+                    "mean(): could not infer output dtype. {which} dtype must be either a floating point or complex dtype. \
+                     Got: {}",
+                    asked.scalar_name()
+                )
+                .hint("x.float().mean(), or mean(dtype=float32)"));
+            }
+            apply(Mean { over, form: a.overload as u8 }, &[&x.to_dtype(asked)?])
+        },
+        samples: [
+            "u(2, 3)",
+            "u(2, 3), 1",
+            "u(2, 3, 4), (0, 2), keepdim=True",
+            "u(3, 2).t(), 0",
+            "u(2, 3), None",
+            "u(0, 3)",
+            "ix(3, n=5), dtype=float32",
+            "ix(3, n=5)",
+            "u(2, 3), dtype=int64",
+        ],
+    }
+    /// Whether any element is not zero, over `dim` (all dims if None).
+    ///
+    /// uint8 gives uint8, others bool.
+    any + out as [
+        "any(Tensor self) -> Tensor",
+        "any(Tensor self, int dim, bool keepdim=False) -> Tensor",
+        "any(Tensor self, int[]? dim=None, bool keepdim=False) -> Tensor",
+    ] {
+        call(x = self: &Tensor, dim: Option<i64>, dims = dim: Option<&[i64]>, keepdim: bool; a) {
+            truth(x, dim, dims, keepdim, true, a)
+        },
+        samples: TRUTHS,
+    }
+    /// Whether no element is zero, over `dim` (all dims if None).
+    ///
+    /// uint8 gives uint8, others bool.
+    all + out as [
+        "all(Tensor self) -> Tensor",
+        "all(Tensor self, int dim, bool keepdim=False) -> Tensor",
+        "all(Tensor self, int[]? dim=None, bool keepdim=False) -> Tensor",
+    ] {
+        call(x = self: &Tensor, dim: Option<i64>, dims = dim: Option<&[i64]>, keepdim: bool; a) {
+            truth(x, dim, dims, keepdim, false, a)
+        },
+        samples: TRUTHS,
+    }
+    /// Variance over `dim` (all dims if it is None or empty): the mean square distance from the mean, with the number
+    /// of elements less `correction` (1, or 0 if not `unbiased`) as divisor.
+    var + out as [
+        "var(Tensor self, bool unbiased=True) -> Tensor; no out",
+        "var(Tensor self, int[1]? dim, bool unbiased=True, bool keepdim=False) -> Tensor",
+        "var(Tensor self, int[1]? dim=None, *, Scalar? correction=None, bool keepdim=False) -> Tensor",
+    ] {
+        call(
+            x = self: &Tensor,
+            dim: Option<&[i64]>,
+            unbiased: Option<bool>,
+            correction: Option<f64>,
+            keepdim: bool
+        ) {
+            var(x, dim, correction.unwrap_or(divisor(unbiased)), keepdim, false)
+        },
+        samples: SPREADS,
+    }
+    /// Standard deviation: the root of `var`.
+    std_ + out as [
+        "std(Tensor self, bool unbiased=True) -> Tensor; no out",
+        "std(Tensor self, int[1]? dim, bool unbiased=True, bool keepdim=False) -> Tensor",
+        "std(Tensor self, int[1]? dim=None, *, Scalar? correction=None, bool keepdim=False) -> Tensor",
+    ] {
+        call(
+            x = self: &Tensor,
+            dim: Option<&[i64]>,
+            unbiased: Option<bool>,
+            correction: Option<f64>,
+            keepdim: bool
+        ) {
+            var(x, dim, correction.unwrap_or(divisor(unbiased)), keepdim, true)
+        },
+        samples: SPREADS,
+    }
+    /// The product of each element along `dim` with all before it.
+    ///
+    /// Integers and bool give int64 unless `dtype` says otherwise; `dtype` casts first. The gradient is exact where
+    /// elements are 0.
+    cumprod + out + inplace + exact as ["cumprod(Tensor self, int dim, *, dtype? dtype=None) -> Tensor"] {
+        call(x = self: &Tensor, dim: i64, dtype: Option<DType>; a) {
+            let dim = normalize_dim(dim, x.ndim())?;
+            if a.inplace && dtype.is_some_and(|d| d != x.dtype()) {
+                bail!(Runtime, "Bad in-place call: input tensor dtype and output tensor dtype should match");
+            }
+            if a.inplace && x.dtype() == DType::Bool && x.ndim() > 0 && x.numel() > 0 {
+                return Err(DType::Bool.lacks("cumprod_out_cpu"));
+            }
+            let default = if x.dtype().is_float() || a.inplace { x.dtype() } else { DType::I64 };
+            let dtype = dtype.or(a.out_dtype()).unwrap_or(default);
+            apply(Scan { dim, backwards: false, first: 1.0 }, &[&x.to_dtype(dtype)?])
+        },
+        samples: [
+            "u(4), 0",
+            "u(2, 3), 1",
+            "u(2, 3, 4), -2",
+            "u(3, 2).t(), 0",
+            "u(), 0",
+            "u(0, 3), 0",
+            "edges(2.0, 0.0, 3.0, 0.0, 4.0), 0",
+            "u(2, 3), 0, dtype=float64",
+            "u(2, 3), 2",
+        ],
+    }
+}
 
 fn sum(x: &Tensor, over: Over, dtype: Option<DType>, form: u8) -> Result<Tensor> {
     let default = if x.dtype().is_float() { x.dtype() } else { DType::I64 };
@@ -175,46 +288,6 @@ impl Op for Sum {
     }
 }
 
-pub const MEAN: OpDef = OpDef {
-    schema: &[
-        "mean(Tensor self, *, dtype? dtype=None) -> Tensor",
-        "mean(Tensor self, int[1]? dim, bool keepdim=False, *, dtype? dtype=None) -> Tensor",
-    ],
-    aliases: &[],
-    doc: "Mean over `dim` (all dims if it is None or empty) of a float tensor; `dtype` casts first.",
-    twins: Twins::OUT,
-    call: |a| {
-        let x = a.t(0)?;
-        let (over, dtype) = match a.overload {
-            0 => (Over::new(x, None, false)?, a.opt_dtype(1)),
-            _ => (Over::new(x, a.opt_ints(1), a.flag(2))?, a.opt_dtype(3)),
-        };
-        let (which, asked) = if dtype.is_some() { ("Optional", dtype) } else { ("Input", None) };
-        let asked = asked.unwrap_or(x.dtype());
-        if !asked.is_float() {
-            return Err(err!(
-                Runtime,
-                "mean(): could not infer output dtype. {which} dtype must be either a floating point or complex dtype. \
-                 Got: {}",
-                asked.scalar_name()
-            )
-            .hint("x.float().mean(), or mean(dtype=float32)"));
-        }
-        Outs::one(apply(Mean { over, form: a.overload as u8 }, &[&x.to_dtype(asked)?]))
-    },
-    samples: &[
-        "u(2, 3)",
-        "u(2, 3), 1",
-        "u(2, 3, 4), (0, 2), keepdim=True",
-        "u(3, 2).t(), 0",
-        "u(2, 3), None",
-        "u(0, 3)",
-        "ix(3, n=5), dtype=float32",
-        "ix(3, n=5)",
-        "u(2, 3), dtype=int64",
-    ],
-};
-
 struct Mean {
     over: Over,
     form: u8,
@@ -243,57 +316,19 @@ impl Op for Mean {
     }
 }
 
-/// A row of `any` or `all`.
-macro_rules! truth {
-    ($row:ident, $name:literal, $any:literal, $doc:literal) => {
-        pub const $row: OpDef = OpDef {
-            schema: &[
-                concat!($name, "(Tensor self) -> Tensor"),
-                concat!($name, "(Tensor self, int dim, bool keepdim=False) -> Tensor"),
-                concat!($name, "(Tensor self, int[]? dim=None, bool keepdim=False) -> Tensor"),
-            ],
-            aliases: &[],
-            doc: $doc,
-            twins: Twins::OUT,
-            call: |a| {
-                let x = a.t(0)?;
-                let over = match a.overload {
-                    0 => Over::new(x, None, false)?,
-                    1 => Over::new(x, Some(&[a.int(1)?]), a.flag(2))?,
-                    // An empty list reduces nothing here.
-                    _ if a.opt_ints(1).is_some_and(|d| d.is_empty()) => Over::of(x, &[], a.flag(2)),
-                    _ => Over::new(x, a.opt_ints(1), a.flag(2))?,
-                };
-                if let Some(d) = a.out_dtype().filter(|d| !matches!(d, DType::Bool | DType::U8)) {
-                    bail!(Runtime, "{} only supports bool tensor for result, got: {}", $name, d.scalar_name());
-                }
-                Outs::one(apply(Truth { over, any: $any }, &[x]))
-            },
-            samples: &[
-                "mask(2, 3)",
-                "mask(2, 3), 1",
-                "u(2, 3), 0, True",
-                "u(2, 3, 4), (0, 2)",
-                "u(2, 3), ()",
-                "u(0, 3), 0",
-                "edges(0.0, NAN)",
-                "u()",
-            ],
-        };
+/// `any` or `all`, over all dims, one dim, or the dims listed, of which none reduces nothing.
+fn truth(x: &Tensor, one: Option<i64>, dims: Option<&[i64]>, keepdim: bool, any: bool, a: &Args) -> Result<Tensor> {
+    let over = match (one, dims) {
+        (Some(dim), _) => Over::new(x, Some(&[dim]), keepdim)?,
+        (None, Some([])) => Over::of(x, &[], keepdim),
+        (None, dims) => Over::new(x, dims, keepdim)?,
     };
+    let op = Truth { over, any };
+    if let Some(d) = a.out_dtype().filter(|d| !matches!(d, DType::Bool | DType::U8)) {
+        bail!(Runtime, "{} only supports bool tensor for result, got: {}", op.name(), d.scalar_name());
+    }
+    apply(op, &[x])
 }
-truth!(
-    ANY,
-    "any",
-    true,
-    "Whether any element is not zero, over `dim` (all dims if None).\n\nuint8 gives uint8, others bool."
-);
-truth!(
-    ALL,
-    "all",
-    false,
-    "Whether no element is zero, over `dim` (all dims if None).\n\nuint8 gives uint8, others bool."
-);
 
 struct Truth {
     over: Over,
@@ -321,6 +356,17 @@ impl Op for Truth {
     }
 }
 
+const TRUTHS: &[&str] = &[
+    "mask(2, 3)",
+    "mask(2, 3), 1",
+    "u(2, 3), 0, True",
+    "u(2, 3, 4), (0, 2)",
+    "u(2, 3), ()",
+    "u(0, 3), 0",
+    "edges(0.0, NAN)",
+    "u()",
+];
+
 const SPREADS: &[&str] = &[
     "u(2, 3)",
     "u(2, 3), 1",
@@ -333,44 +379,17 @@ const SPREADS: &[&str] = &[
     "ix(3, n=5)",
 ];
 
-pub const VAR: OpDef = OpDef {
-    schema: &[
-        "var(Tensor self, bool unbiased=True) -> Tensor; no out",
-        "var(Tensor self, int[1]? dim, bool unbiased=True, bool keepdim=False) -> Tensor",
-        "var(Tensor self, int[1]? dim=None, *, Scalar? correction=None, bool keepdim=False) -> Tensor",
-    ],
-    aliases: &[],
-    doc: "Variance over `dim` (all dims if it is None or empty): the mean square distance from the mean, with the number of \
-          elements less `correction` (1, or 0 if not `unbiased`) as divisor.",
-    twins: Twins::OUT,
-    call: |a| Outs::one(var(a, "var", false)),
-    samples: SPREADS,
-};
+/// What is taken from the number of elements before dividing: 1, or 0 where not `unbiased`.
+fn divisor(unbiased: Option<bool>) -> f64 {
+    if unbiased.unwrap_or(true) { 1.0 } else { 0.0 }
+}
 
-pub const STD: OpDef = OpDef {
-    schema: &[
-        "std(Tensor self, bool unbiased=True) -> Tensor; no out",
-        "std(Tensor self, int[1]? dim, bool unbiased=True, bool keepdim=False) -> Tensor",
-        "std(Tensor self, int[1]? dim=None, *, Scalar? correction=None, bool keepdim=False) -> Tensor",
-    ],
-    aliases: &[],
-    doc: "Standard deviation: the root of `var`.",
-    twins: Twins::OUT,
-    call: |a| Outs::one(var(a, "std", true)),
-    samples: SPREADS,
-};
-
-fn var(a: &Args, name: &str, root: bool) -> Result<Tensor> {
-    let x = a.t(0)?;
-    let unbiased = |i: usize| if a.opt_flag(i).unwrap_or(true) { 1.0 } else { 0.0 };
+fn var(x: &Tensor, dim: Option<&[i64]>, correction: f64, keepdim: bool, root: bool) -> Result<Tensor> {
+    let name = if root { "std" } else { "var" };
     if !x.dtype().is_float() {
         bail!(Runtime, "std and var only support floating point and complex dtypes");
     }
-    let (over, correction) = match a.overload {
-        0 => (Over::new(x, None, false)?, unbiased(1)),
-        1 => (Over::new(x, a.opt_ints(1), a.flag(3))?, unbiased(2)),
-        _ => (Over::new(x, a.opt_ints(1), a.flag(3))?, a.opt_float(2).unwrap_or(1.0)),
-    };
+    let over = Over::new(x, dim, keepdim)?;
     if over.count() as f64 <= correction && over.shape().iter().all(|&n| n > 0) {
         mode::warn(&format!(
             "{name}(): degrees of freedom is <= 0. Correction should be strictly less than the reduction factor (input \
@@ -417,45 +436,6 @@ impl Op for Var {
         Grads::one(self.over.kept(&g)?.mul_number(by)?.mul(&apart)?)
     }
 }
-
-pub const CUMPROD: OpDef = OpDef {
-    schema: &["cumprod(Tensor self, int dim, *, dtype? dtype=None) -> Tensor"],
-    aliases: &[],
-    doc: "The product of each element along `dim` with all before it.\n\nIntegers and bool give int64 unless `dtype` says \
-          otherwise; `dtype` casts first. The gradient is exact where elements are 0.",
-    twins: Twins::BOTH.exact(),
-    call: |a| {
-        let x = a.t(0)?;
-        let dim = normalize_dim(a.int(1)?, x.ndim())?;
-        if a.inplace && a.opt_dtype(2).is_some_and(|d| d != x.dtype()) {
-            bail!(Runtime, "Bad in-place call: input tensor dtype and output tensor dtype should match");
-        }
-        if a.inplace && x.dtype() == DType::Bool && x.ndim() > 0 && x.numel() > 0 {
-            return Err(DType::Bool.lacks("cumprod_out_cpu"));
-        }
-        let default = if x.dtype().is_float() || a.inplace { x.dtype() } else { DType::I64 };
-        let dtype = a.opt_dtype(2).or(a.out_dtype()).unwrap_or(default);
-        // In place, backward reads a copy of what is overwritten.
-        let from = if a.inplace && x.requires_grad() { x.cloned(Format::Preserve)? } else { x.to_dtype(dtype)? };
-        let y = apply(Scan { dim, backwards: false, first: 1.0 }, &[&from])?;
-        if a.inplace {
-            x.copy_from(&y)?;
-            return Ok(Outs::This);
-        }
-        Ok(y.into())
-    },
-    samples: &[
-        "u(4), 0",
-        "u(2, 3), 1",
-        "u(2, 3, 4), -2",
-        "u(3, 2).t(), 0",
-        "u(), 0",
-        "u(0, 3), 0",
-        "edges(2.0, 0.0, 3.0, 0.0, 4.0), 0",
-        "u(2, 3), 0, dtype=float64",
-        "u(2, 3), 2",
-    ],
-};
 
 /// `y[i] = a[i] y[i - 1] + b[i]` along a dim, from `first` on. Inputs: a, and b if it is not 0. Its gradient is such a
 /// recurrence the other way, so that derivatives of any order are.

@@ -4,53 +4,36 @@
 
 use crate::bail;
 use crate::error::Result;
+use crate::tensor::declare::OPTIONS;
 
 /// Where a name lives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Place {
-    /// No prefix: a method, and a function.
-    Both,
-    Method,
-    Function,
-    Nn,
-    Linalg,
-    Special,
-    Fft,
+pub struct Place {
+    /// On Tensor.
+    pub method: bool,
+    /// The submodule of the function: `torch` for the top of the package, else its dotted name there (`nn`, `fft`).
+    pub module: Option<&'static str>,
 }
 
 impl Place {
+    /// No prefix: a method, and a function.
+    const BOTH: Place = Place { method: true, module: Some("torch") };
+
     /// The place that a dotted prefix names, and the rest.
     pub fn split(text: &'static str) -> (Place, &'static str) {
-        const PREFIXES: [(&str, Place); 6] = [
-            ("method.", Place::Method),
-            ("function.", Place::Function),
-            ("nn.", Place::Nn),
-            ("linalg.", Place::Linalg),
-            ("special.", Place::Special),
-            ("fft.", Place::Fft),
-        ];
-        for (prefix, place) in PREFIXES {
-            if let Some(rest) = text.strip_prefix(prefix) {
-                return (place, rest);
-            }
-        }
-        (Place::Both, text)
+        let name = &text[..text.find('(').unwrap_or(text.len())];
+        let Some(dot) = name.rfind('.') else { return (Place::BOTH, text) };
+        let place = match &text[..dot] {
+            "method" => Place { method: true, module: None },
+            "function" => Place { method: false, module: Some("torch") },
+            module => Place { method: false, module: Some(module) },
+        };
+        (place, &text[dot + 1..])
     }
 
-    pub const fn is_method(self) -> bool {
-        matches!(self, Place::Both | Place::Method)
-    }
-
-    /// The submodule of its functions: `torch` for the top of the package.
-    pub const fn module(self) -> Option<&'static str> {
-        match self {
-            Place::Both | Place::Function => Some("torch"),
-            Place::Method => None,
-            Place::Nn => Some("nn"),
-            Place::Linalg => Some("linalg"),
-            Place::Special => Some("special"),
-            Place::Fft => Some("fft"),
-        }
+    /// The place of an alias: its own, or where it has no prefix that of the line it is another name of.
+    pub fn of_alias(alias: &'static str, line: Place) -> (Place, &'static str) {
+        if alias.contains('.') { Place::split(alias) } else { (line, alias) }
     }
 }
 
@@ -73,6 +56,9 @@ pub enum Type {
     /// Any Python object, handed on as it is.
     Any,
     Tensors,
+    /// Tensors, some of which may be None.
+    OptionalTensors,
+    Scalars,
     Ints,
     Floats,
     Bools,
@@ -84,6 +70,8 @@ impl Type {
         Some(match (base, list) {
             ("Tensor", false) => Type::Tensor,
             ("Tensor", true) => Type::Tensors,
+            ("Tensor?", true) => Type::OptionalTensors,
+            ("Scalar", true) => Type::Scalars,
             ("Operand", false) => Type::Operand,
             ("Scalar" | "Number", false) => Type::Scalar,
             ("int" | "SymInt", false) => Type::Int,
@@ -118,7 +106,8 @@ impl Type {
             Type::MemoryFormat => "rustgrad.memory_format",
             Type::Generator => "rustgrad.Generator",
             Type::Any => "object",
-            Type::Tensors => "tuple of Tensors",
+            Type::Tensors | Type::OptionalTensors => "tuple of Tensors",
+            Type::Scalars => "tuple of Scalars",
             Type::Ints => "tuple of ints",
             Type::Floats => "tuple of floats",
             Type::Bools => "tuple of bools",
@@ -147,6 +136,8 @@ pub struct Param {
     pub len: Option<usize>,
     pub default: Option<Default>,
     pub keyword_only: bool,
+    /// `*Tensor[] tensors`: the positional arguments themselves are the list.
+    pub spread: bool,
 }
 
 /// What a call gives back.
@@ -170,6 +161,8 @@ pub struct Schema {
     pub returns: Returns,
     /// What the line's end says of `out=` where it differs from its row and place: `; no out` or `; out`.
     pub out: Option<bool>,
+    /// Python's operators that call this line: `; __add__ __radd__ __iadd__`.
+    pub operators: Vec<&'static str>,
 }
 
 impl Schema {
@@ -177,13 +170,18 @@ impl Schema {
         let (place, rest) = Place::split(line.trim());
         let Some((name, rest)) = rest.split_once('(') else { bail!(Value, "schema without arguments: {line}") };
         let Some(end) = closing(rest) else { bail!(Value, "schema with an open bracket: {line}") };
-        let (inside, after) = (&rest[..end], rest[end + 1..].trim());
-        let (after, out) = match after.split_once(';') {
-            Some((before, " out")) => (before, Some(true)),
-            Some((before, " no out")) => (before, Some(false)),
-            Some(_) => bail!(Value, "schema with text after its arguments: {line}"),
-            None => (after, None),
-        };
+        let (inside, after) = (expanded(&rest[..end]), rest[end + 1..].trim());
+        let (after, notes) = after.split_once(';').unwrap_or((after, ""));
+        let (mut out, mut operators) = (None, Vec::new());
+        let mut words = notes.split_whitespace();
+        while let Some(word) = words.next() {
+            match word {
+                "out" => out = Some(true),
+                "no" if words.next() == Some("out") => out = Some(false),
+                _ if word.starts_with("__") && word.ends_with("__") => operators.push(word),
+                _ => bail!(Value, "schema with text after its arguments: {line}"),
+            }
+        }
         let mut params = Vec::new();
         let mut keyword_only = false;
         for part in split(inside) {
@@ -199,9 +197,9 @@ impl Schema {
         let returns = match after.strip_prefix("->").map(str::trim) {
             None if after.is_empty() => Returns::Tensor,
             None => bail!(Value, "schema with text after its arguments: {line}"),
-            Some(text) => returns(text),
+            Some(text) => returns(text.trim()),
         };
-        Ok(Schema { place, name: name.trim(), params, returns, out })
+        Ok(Schema { place, name: name.trim(), params, returns, out, operators })
     }
 
     /// Parameters that may be given by position.
@@ -213,6 +211,11 @@ impl Schema {
     pub fn has_self(&self) -> bool {
         self.params.first().is_some_and(|p| p.name == "self" && p.ty == Type::Tensor)
     }
+}
+
+/// `{options}` written out. Lines are parsed once, at import, and live for ever.
+fn expanded(text: &'static str) -> &'static str {
+    if text.contains("{options}") { text.replace("{options}", OPTIONS).leak() } else { text }
 }
 
 /// Where the bracket that was opened before `text` closes.
@@ -256,6 +259,7 @@ fn param(text: &'static str, keyword_only: bool) -> Option<Param> {
     };
     let (kind, name) = declared.rsplit_once(' ')?;
     let kind = kind.trim();
+    let (kind, spread) = kind.strip_prefix('*').map_or((kind, false), |kind| (kind, true));
     let optional = kind.ends_with('?');
     let kind = kind.trim_end_matches('?');
     let (base, len, list) = match kind.split_once('[') {
@@ -265,9 +269,10 @@ fn param(text: &'static str, keyword_only: bool) -> Option<Param> {
         }
         None => (kind, None, false),
     };
-    let base = base.split_once('(').map_or(base, |(b, _)| b).trim_end_matches('?');
+    let base = base.split_once('(').map_or(base, |(b, _)| b);
+    let base = if list { base } else { base.trim_end_matches('?') };
     let ty = Type::parse(base, list)?;
-    Some(Param { name, ty, optional: optional || default == Some(Default::None), len, default, keyword_only })
+    Some(Param { name, ty, optional: optional || default == Some(Default::None), len, default, keyword_only, spread })
 }
 
 fn value_of(text: &'static str) -> Option<Default> {
@@ -327,7 +332,10 @@ mod tests {
             "nn.f(Tensor self, int[2]? dim=None, float p=0.5, *, Scalar alpha=1, str reduction='mean', int[] k=[1, -2]) -> (Tensor values, Tensor indices)",
         )
         .unwrap();
-        assert_eq!((s.place, s.name, s.positional(), s.has_self()), (Place::Nn, "f", 3, true));
+        assert_eq!(
+            (s.place, s.name, s.positional(), s.has_self()),
+            (Place { method: false, module: Some("nn") }, "f", 3, true)
+        );
         assert_eq!((s.params[1].ty, s.params[1].len, s.params[1].optional), (Type::Ints, Some(2), true));
         assert_eq!(s.params[2].default, Some(Default::Float(0.5)));
         assert!(s.params[3].keyword_only && !s.params[2].keyword_only);
@@ -342,7 +350,13 @@ mod tests {
         assert_eq!((s.params[0].ty, s.params[1].ty, s.returns), (Type::Tensor, Type::Ints, Returns::Tensor));
         let s = Schema::parse("split(Tensor self, int n, ScalarType? dtype=None) -> Tensor[]").unwrap();
         assert_eq!((s.params[2].ty, s.returns), (Type::DType, Returns::Tensors));
-        assert_eq!(Schema::parse("method.f(Tensor self)").unwrap().place, Place::Method);
+        assert_eq!(Schema::parse("method.f(Tensor self)").unwrap().place, Place { method: true, module: None });
+        let s = Schema::parse("signal.windows.f(int n, *, {options}) -> Tensor; no out").unwrap();
+        assert_eq!((s.place.module, s.params.len(), s.out), (Some("signal.windows"), 6, Some(false)));
+        let s = Schema::parse("f(*Tensor[] tensors, Tensor?[] indices, Scalar[] values) -> Tensor; __add__ __radd__")
+            .unwrap();
+        assert_eq!((s.params[0].ty, s.params[0].spread, s.operators.len()), (Type::Tensors, true, 2));
+        assert_eq!((s.params[1].ty, s.params[2].ty), (Type::OptionalTensors, Type::Scalars));
         assert_eq!(Schema::parse("function.seed() -> int").unwrap().returns, Returns::Other("int"));
         assert!(Schema::parse("f(Tensor self").is_err());
         assert!(Schema::parse("f(Thing self)").is_err());

@@ -1,16 +1,13 @@
 //! Softmax and log_softmax along a dim.
 
 use super::reduce::Over;
-use crate::core::Meta;
 use crate::core::shape::normalize_dim;
+use crate::core::{DType, Meta};
 use crate::device::Array;
 use crate::error::Result;
-use crate::tensor::def::Twins;
-use crate::tensor::{Args, Context, Cotangents, Grads, Mask, Op, OpDef, Outs, Saves, Tensor, apply, mode};
+use crate::ops;
+use crate::tensor::{Context, Cotangents, Grads, Mask, Op, Saves, Tensor, apply, mode};
 use crate::{cpu, gpu};
-
-/// The rows of this family.
-pub const ROWS: &[&OpDef] = &[&SOFTMAX, &LOG_SOFTMAX];
 
 const SAMPLES: &[&str] = &[
     "u(2, 3), 1",
@@ -26,37 +23,31 @@ const SAMPLES: &[&str] = &[
     "u(2, 3), 2",
 ];
 
-pub const SOFTMAX: OpDef = OpDef {
-    schema: &[
+ops! {
+    /// exp(x) divided by its sum along `dim`; `dtype` casts first.
+    ///
+    /// The largest element is subtracted before the exponential, so nothing overflows. A row of -inf gives NaN.
+    softmax + out + exact as [
         "softmax(Tensor self, int dim, dtype? dtype=None) -> Tensor",
         "nn.softmax(Tensor input, int? dim=None, int _stacklevel=3, dtype? dtype=None) -> Tensor",
         "special.softmax(Tensor input, int dim, dtype? dtype=None) -> Tensor",
-    ],
-    aliases: &[],
-    doc: "exp(x) divided by its sum along `dim`; `dtype` casts first.\n\nThe largest element is subtracted before the \
-          exponential, so nothing overflows. A row of -inf gives NaN.",
-    twins: Twins::OUT.exact(),
-    call: |a| Outs::one(call(a, false)),
-    samples: SAMPLES,
-};
-
-pub const LOG_SOFTMAX: OpDef = OpDef {
-    schema: &[
+    ] {
+        call(x = self: &Tensor, dim: Option<i64>, dtype: Option<DType>) { called(x, dim, dtype, false) },
+        samples: SAMPLES,
+    }
+    /// The logarithm of softmax along `dim`, without its rounding; `dtype` casts first.
+    log_softmax + out + exact as [
         "log_softmax(Tensor self, int dim, dtype? dtype=None) -> Tensor",
         "nn.log_softmax(Tensor input, int? dim=None, int _stacklevel=3, dtype? dtype=None) -> Tensor",
         "special.log_softmax(Tensor input, int dim, *, dtype? dtype=None) -> Tensor",
-    ],
-    aliases: &[],
-    doc: "The logarithm of softmax along `dim`, without its rounding; `dtype` casts first.",
-    twins: Twins::OUT.exact(),
-    call: |a| Outs::one(call(a, true)),
-    samples: SAMPLES,
-};
+    ] {
+        call(x = self: &Tensor, dim: Option<i64>, dtype: Option<DType>) { called(x, dim, dtype, true) },
+        samples: SAMPLES,
+    }
+}
 
-fn call(a: &Args, log: bool) -> Result<Tensor> {
-    let x = a.t(0)?;
-    let dtype = if a.overload == 1 { a.opt_dtype(3) } else { a.opt_dtype(2) };
-    let dim = match a.opt_int(1) {
+fn called(x: &Tensor, dim: Option<i64>, dtype: Option<DType>, log: bool) -> Result<Tensor> {
+    let dim = match dim {
         Some(d) => d,
         None => {
             let name = if log { "log_softmax" } else { "softmax" };

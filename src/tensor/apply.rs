@@ -5,6 +5,7 @@
 use std::rc::Rc;
 
 use super::data;
+use super::def::Written;
 use super::handle::{Tensor, ViewKind};
 use super::mode;
 use super::node::Node;
@@ -44,15 +45,15 @@ pub fn remember<O: Op>(op: O, x: &[&Tensor], out: &Tensor) -> Result<()> {
     Ok(())
 }
 
-/// Lets `short` write over `target` what nobody records; whether it did.
+/// Lets `short` write over `target` what nobody records, if it can.
 #[inline]
-pub fn overwrite(name: &str, target: &Tensor, short: impl FnOnce() -> bool) -> Result<bool> {
+pub fn overwrite(name: &str, target: &Tensor, short: impl FnOnce() -> bool) -> Result<Option<Written>> {
     views::check_writable(name, target)?;
-    let done = short();
-    if done {
-        target.bump_version();
+    if !short() {
+        return Ok(None);
     }
-    Ok(done)
+    target.bump_version();
+    Ok(Some(Written(())))
 }
 
 /// Runs an op with several outputs.
@@ -70,7 +71,7 @@ pub fn apply_many<O: Op>(op: O, x: &[&Tensor]) -> Result<Vec<Tensor>> {
 
 /// Runs an op over its first input. The result's shape must be the input's, its dtype castable to it;
 /// history, views and versions follow.
-pub fn apply_inplace<O: Op>(op: O, x: &[&Tensor]) -> Result<()> {
+pub fn apply_inplace<O: Op>(op: O, x: &[&Tensor]) -> Result<Written> {
     let Some((&target, others)) = x.split_first() else {
         bail!(Runtime, "internal error: {} without inputs", op.name())
     };
@@ -98,7 +99,8 @@ pub fn apply_inplace<O: Op>(op: O, x: &[&Tensor]) -> Result<()> {
         };
         target.bump_version();
         node.map_or(Ok(()), |node| views::rebase(target, node, 0))
-    })
+    })?;
+    Ok(Written(()))
 }
 
 /// Calls `f` with `first` and then `others`, without allocating for up to three.

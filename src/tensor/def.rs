@@ -5,24 +5,27 @@ use std::ffi::c_void;
 
 use super::handle::Tensor;
 use crate::core::{DType, Device, Number};
-use crate::device::rng::{SharedGenerator, default_generator};
+use crate::device::rng::SharedGenerator;
 use crate::error::Result;
 
-/// A row of the registry.
+/// A row of the registry, written by [`ops!`](crate::ops!) or [`elementwise!`](crate::elementwise!).
 pub struct OpDef {
     /// One line per overload and place, in PyTorch's schema language: `sum(Tensor self, *, dtype? dtype=None) -> Tensor`.
     ///
-    /// A prefix says where the name lives: `nn.` (nn.functional), `linalg.`, `special.`, `fft.`, `method.`, `function.`; none
-    /// is function and method. The first argument is `self`, spelled `input` in functions. `Tensor other` also takes a
-    /// number where the op reads it with [`Args::operand`]: write `Operand other`.
-    /// A name that starts with `__` is an operator method (`__matmul__`).
+    /// A prefix says where the name lives: `nn.` (nn.functional), `linalg.` or another module, `method.`, `function.`; none
+    /// is function and method. The first argument is `self`, spelled `input` in functions. `Operand other` takes a tensor
+    /// or a number. `{options}` stands for dtype, layout, device, pin_memory and requires_grad. After a semicolon: `out` or `no
+    /// out` where the line differs from its row, and Python's operators that call it: `; __add__ __radd__ __iadd__`.
     pub schema: &'static [&'static str],
     /// Other names of the whole row (`absolute`, `special.expit`).
     pub aliases: &'static [&'static str],
     /// First paragraph, blank line, more. Shapes, dtypes, errors, source.
     pub doc: &'static str,
     /// Derived forms beside the schema lines.
-    pub twins: Twins,
+    pub variants: Variants,
+    /// The names of the arguments that the call reads.
+    pub reads: &'static [&'static str],
+    /// The call as declared. Users' calls go through [`ops::call`](crate::ops::call), which adds the variants.
     pub call: fn(&Args) -> Result<Outs>,
     /// Argument lists for golden values and generated tests, as Python text evaluated by `tests/generated/samples.py`:
     /// `u(2, 3)` is a tensor of the dtype under test with values in [-2, 2] (`lo=`, `hi=`), `pos(..)` positive, `nz(..)` away from
@@ -33,31 +36,43 @@ pub struct OpDef {
 
 /// Forms that follow from the row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Twins(pub u8);
+pub struct Variants(u8);
 
-impl Twins {
-    pub const NONE: Twins = Twins(0);
-    /// `name_`: writes the result over `self`. Method and function.
-    pub const INPLACE: Twins = Twins(1);
+impl Variants {
+    pub const NONE: Variants = Variants(0);
+
+    /// `name_`, method and function: computed aside, then written over `self`.
+    #[must_use]
+    pub const fn inplace(self) -> Variants {
+        Variants(self.0 | 1)
+    }
     /// `out=` in functions.
-    pub const OUT: Twins = Twins(2);
-    pub const BOTH: Twins = Twins(3);
-
+    #[must_use]
+    pub const fn out(self) -> Variants {
+        Variants(self.0 | 2)
+    }
     /// `out=` must have the dtype of the result.
-    pub const fn exact(self) -> Twins {
-        Twins(self.0 | 4)
+    #[must_use]
+    pub const fn exact(self) -> Variants {
+        Variants(self.0 | 4)
     }
     /// `out=` must share no memory with a tensor argument.
-    pub const fn apart(self) -> Twins {
-        Twins(self.0 | 8)
+    #[must_use]
+    pub const fn apart(self) -> Variants {
+        Variants(self.0 | 8)
+    }
+    /// `name_`, where the call itself writes over `self`.
+    #[must_use]
+    pub const fn overwrites(self) -> Variants {
+        Variants(self.0 | 1 | 16)
     }
 
     #[inline]
-    pub const fn inplace(self) -> bool {
+    pub const fn has_inplace(self) -> bool {
         self.0 & 1 != 0
     }
     #[inline]
-    pub const fn out(self) -> bool {
+    pub const fn has_out(self) -> bool {
         self.0 & 2 != 0
     }
     pub const fn out_exact(self) -> bool {
@@ -65,6 +80,10 @@ impl Twins {
     }
     pub const fn out_apart(self) -> bool {
         self.0 & 8 != 0
+    }
+    #[inline]
+    pub const fn writes_itself(self) -> bool {
+        self.0 & 16 != 0
     }
 }
 
@@ -91,6 +110,9 @@ pub enum Arg<'a> {
     Device(Device),
     /// A list of tensors.
     Tensors(&'a [&'a Tensor]),
+    /// A list of tensors, some of which are None.
+    OptionalTensors(&'a [Option<&'a Tensor>]),
+    Numbers(&'a [Number]),
     Generator(&'a SharedGenerator),
     /// A Python object the schema calls `Any`; floor 8 knows what it is.
     Object(*mut c_void),
@@ -99,93 +121,23 @@ pub enum Arg<'a> {
 /// Most arguments a schema may have.
 pub const MAX_ARGS: usize = 24;
 
-/// The arguments of a call, in schema order whatever their type. Every accessor counts in schema positions.
+/// The arguments of a call, in schema order whatever their type. A call reads them by name ([`super::declare`]).
 pub struct Args<'a> {
     /// Which of the row's schema lines matched.
     pub overload: usize,
     pub values: &'a [Arg<'a>],
     /// Write the result over `self` (the `name_` form).
     pub inplace: bool,
-    /// Where the user wants the results (`out=`). Ops that cannot write there directly ignore it, and the
-    /// dispatcher copies.
+    /// Where the user wants the results (`out=`). A call that cannot write there directly ignores it, and
+    /// [`ops::call`](crate::ops::call) copies.
     pub out: &'a [&'a Tensor],
 }
 
-#[cold]
-fn mismatch(i: usize, wanted: &str) -> Box<crate::error::Error> {
-    crate::err!(Runtime, "internal error: argument {i} is not {wanted}")
-}
-
 impl<'a> Args<'a> {
-    #[inline]
-    fn at(&self, i: usize) -> Arg<'a> {
+    /// The argument at a position; None beyond the last.
+    #[inline(always)]
+    pub(super) fn at(&self, i: usize) -> Arg<'a> {
         self.values.get(i).copied().unwrap_or(Arg::None)
-    }
-
-    #[inline]
-    pub fn given(&self, i: usize) -> bool {
-        !matches!(self.at(i), Arg::None)
-    }
-
-    #[inline]
-    pub fn t(&self, i: usize) -> Result<&'a Tensor> {
-        match self.at(i) {
-            Arg::Tensor(t) => Ok(t),
-            _ => Err(mismatch(i, "a tensor")),
-        }
-    }
-
-    pub fn opt_t(&self, i: usize) -> Option<&'a Tensor> {
-        match self.at(i) {
-            Arg::Tensor(t) => Some(t),
-            _ => None,
-        }
-    }
-
-    pub fn tensors(&self, i: usize) -> Result<&'a [&'a Tensor]> {
-        match self.at(i) {
-            Arg::Tensors(t) => Ok(t),
-            _ => Err(mismatch(i, "a list of tensors")),
-        }
-    }
-
-    #[inline]
-    pub fn operand(&self, i: usize) -> Result<Operand<'a>> {
-        match self.at(i) {
-            Arg::Tensor(t) => Ok(Operand::Tensor(t)),
-            Arg::Number(n) => Ok(Operand::Number(n)),
-            Arg::Bool(b) => Ok(Operand::Number(Number::Bool(b))),
-            _ => Err(mismatch(i, "a tensor or number")),
-        }
-    }
-
-    #[inline]
-    pub fn opt_number(&self, i: usize) -> Option<Number> {
-        match self.at(i) {
-            Arg::Number(n) => Some(n),
-            Arg::Bool(b) => Some(Number::Bool(b)),
-            _ => None,
-        }
-    }
-
-    pub fn number(&self, i: usize) -> Result<Number> {
-        self.opt_number(i).ok_or_else(|| mismatch(i, "a number"))
-    }
-
-    pub fn opt_int(&self, i: usize) -> Option<i64> {
-        self.opt_number(i).map(Number::to_i64)
-    }
-
-    pub fn int(&self, i: usize) -> Result<i64> {
-        self.opt_int(i).ok_or_else(|| mismatch(i, "an int"))
-    }
-
-    pub fn opt_float(&self, i: usize) -> Option<f64> {
-        self.opt_number(i).map(Number::to_f64)
-    }
-
-    pub fn float(&self, i: usize) -> Result<f64> {
-        self.opt_float(i).ok_or_else(|| mismatch(i, "a float"))
     }
 
     /// The dtype of the user's `out=`, which decides where the op takes a `dtype` and none is given.
@@ -193,64 +145,35 @@ impl<'a> Args<'a> {
         self.out.first().map(|t| t.dtype())
     }
 
-    /// False where not given.
+    /// The first argument of a method or of what is written in place.
+    pub fn this(&self) -> Result<&'a Tensor> {
+        match self.at(0) {
+            Arg::Tensor(t) => Ok(t),
+            _ => Err(crate::err!(Runtime, "internal error: a method without self")),
+        }
+    }
+
+    /// The leading `N` arguments, tensors or numbers.
     #[inline]
-    pub fn flag(&self, i: usize) -> bool {
-        self.opt_flag(i).unwrap_or(false)
+    pub fn operands<const N: usize>(&self) -> Result<[Operand<'a>; N]> {
+        let mut out = [Operand::Number(Number::Int(0)); N];
+        for (i, o) in out.iter_mut().enumerate() {
+            *o = match self.at(i) {
+                Arg::Tensor(t) => Operand::Tensor(t),
+                Arg::Number(n) => Operand::Number(n),
+                Arg::Bool(b) => Operand::Number(Number::Bool(b)),
+                _ => return Err(crate::err!(Runtime, "internal error: argument {i} is no tensor or number")),
+            };
+        }
+        Ok(out)
     }
 
+    /// The number at a position, if there is one.
     #[inline]
-    pub fn opt_flag(&self, i: usize) -> Option<bool> {
+    pub fn number_at(&self, i: usize) -> Option<Number> {
         match self.at(i) {
-            Arg::Bool(b) => Some(b),
-            Arg::Number(n) => Some(!n.is_zero()),
-            _ => None,
-        }
-    }
-
-    pub fn opt_ints(&self, i: usize) -> Option<&'a [i64]> {
-        match self.at(i) {
-            Arg::Ints(v) => Some(v),
-            _ => None,
-        }
-    }
-
-    pub fn ints(&self, i: usize) -> Result<&'a [i64]> {
-        self.opt_ints(i).ok_or_else(|| mismatch(i, "a list of ints"))
-    }
-
-    pub fn opt_str(&self, i: usize) -> Option<&'a str> {
-        match self.at(i) {
-            Arg::Str(s) => Some(s),
-            _ => None,
-        }
-    }
-
-    pub fn opt_dtype(&self, i: usize) -> Option<DType> {
-        match self.at(i) {
-            Arg::DType(d) => Some(d),
-            _ => None,
-        }
-    }
-
-    pub fn opt_device(&self, i: usize) -> Option<Device> {
-        match self.at(i) {
-            Arg::Device(d) => Some(d),
-            _ => None,
-        }
-    }
-
-    /// The generator given, else the default one.
-    pub fn generator(&self, i: usize) -> &'a SharedGenerator {
-        match self.at(i) {
-            Arg::Generator(g) => g,
-            _ => default_generator(),
-        }
-    }
-
-    pub fn opt_object(&self, i: usize) -> Option<*mut c_void> {
-        match self.at(i) {
-            Arg::Object(o) => Some(o),
+            Arg::Number(n) => Some(n),
+            Arg::Bool(b) => Some(Number::Bool(b)),
             _ => None,
         }
     }
@@ -264,22 +187,28 @@ pub enum Outs {
     Number(Number),
     Bool(bool),
     Ints(Vec<i64>),
-    /// `self`, for methods that change it in place and return it.
-    This,
+    /// `self`, which was written over.
+    Over(Written),
     None,
 }
 
-impl From<Tensor> for Outs {
-    #[inline]
-    fn from(t: Tensor) -> Outs {
-        Outs::Tensor(t)
-    }
-}
+/// Proof that an op wrote over its first argument: only what writes in place hands one out.
+pub struct Written(pub(super) ());
 
-impl Outs {
-    /// For `call: |a| Outs::one(apply(..))`.
-    #[inline]
-    pub fn one(r: Result<Tensor>) -> Result<Outs> {
-        r.map(Outs::Tensor)
+macro_rules! outs_from {
+    ($($variant:ident: $ty:ty),*) => {$(
+        impl From<$ty> for Outs {
+            #[inline]
+            fn from(value: $ty) -> Outs {
+                Outs::$variant(value)
+            }
+        }
+    )*};
+}
+outs_from!(Tensor: Tensor, Many: Vec<Tensor>, Number: Number, Bool: bool, Ints: Vec<i64>, Over: Written);
+
+impl From<()> for Outs {
+    fn from((): ()) -> Outs {
+        Outs::None
     }
 }

@@ -3,6 +3,7 @@
 
 pub mod apply;
 pub mod data;
+pub mod declare;
 pub mod def;
 pub mod display;
 pub mod handle;
@@ -12,7 +13,7 @@ pub mod op;
 pub mod views;
 
 pub use apply::{apply, apply_inplace, apply_many};
-pub use def::{Arg, Args, OpDef, Operand, Outs};
+pub use def::{Arg, Args, OpDef, Operand, Outs, Written};
 pub use handle::Tensor;
 pub use node::{Edge, Node};
 pub use op::{Context, Cotangents, Grads, Mask, Op, Saves};

@@ -9,10 +9,11 @@ use std::rc::Rc;
 
 use super::apply::{apply, record};
 use super::data;
+use super::def::Written;
 use super::handle::{Tensor, ViewKind};
 use super::mode;
 use super::node::{Edge, Node};
-use super::op::{Context, Cotangents, Grads, Mask, Op, Saves};
+use super::op::{Context, Cotangents, Grads, Mask, Op};
 use crate::bail;
 use crate::core::{Layout, Meta};
 use crate::device::Array;
@@ -103,18 +104,41 @@ pub fn rebase(target: &Tensor, node: Rc<Node>, nr: u32) -> Result<()> {
     rebuild(target)
 }
 
-/// Overwrites `target` with what `f` writes, which depends on no tensor (random numbers, a constant).
-pub fn overwrite(op: &'static str, target: &Tensor, f: impl FnOnce(&Array) -> Result<()>) -> Result<()> {
-    check_writable(op, target)?;
-    f(target.array())?;
+/// Writes the finished `y` over `target`, which takes over its history.
+pub fn replace(target: &Tensor, y: &Tensor) -> Result<Written> {
+    data::copy(y.array(), target.array())?;
     target.bump_version();
-    if mode::grad_enabled() && target.requires_grad() {
-        let old = past(target, false)?;
-        if let Some(node) = record(Forget { name: op }, &[&old], target)? {
-            rebase(target, node, 0)?;
+    if let Edge::Node(node, nr) = y.edge()? {
+        rebase(target, node, nr)?;
+    }
+    Ok(Written(()))
+}
+
+/// Gives `x` the layout and the history that its view by `op` would have (`x.squeeze_()`).
+pub fn become_view<O: Op>(x: &Tensor, op: O) -> Result<Written> {
+    let Some(layout) = op.view(x.layout()) else { return Ok(Written(())) };
+    let array = x.array().with_layout(layout?);
+    let record = mode::grad_enabled() && x.requires_grad();
+    if record {
+        let viewed = x.base().is_some_and(|b| b.is_leaf());
+        if x.is_leaf() || viewed {
+            let what = if viewed { "a view of a leaf" } else { "a leaf" };
+            return Err(err!(Runtime, "{what} Variable that requires grad is being used in an in-place operation.")
+                .hint(format!("{0}_: use {0}, which makes a new tensor", op.name())));
         }
     }
-    Ok(())
+    let old = if record { Some(past(x, false)?) } else { None };
+    x.set_array(array);
+    x.bump_version();
+    if let Some(old) = old {
+        if x.is_view() {
+            // The history of a view is that of its root, seen through the new layout.
+            rebuild(x)?;
+        } else {
+            x.set_history(Node::record(op, &[&old], std::slice::from_ref(x), Mask(1), 0)?, 0);
+        }
+    }
+    Ok(Written(()))
 }
 
 /// A stale view becomes an `AsStrided` of its root.
@@ -242,24 +266,4 @@ fn place(x: &Array, layout: &Layout, root: &Layout, view: &Layout) -> Result<Arr
         data::share(&room, root)?;
     }
     Ok(room)
-}
-
-/// The past of a tensor that was filled with numbers: no gradient goes there.
-struct Forget {
-    name: &'static str,
-}
-
-impl Op for Forget {
-    fn name(&self) -> &'static str {
-        self.name
-    }
-    fn infer(&self, x: &[&Meta]) -> Result<Meta> {
-        Ok(x[0].clone())
-    }
-    fn saves(&self, _: Mask) -> Saves {
-        Saves::NONE
-    }
-    fn vjp(&self, _: &Context, _: &Cotangents) -> Result<Grads> {
-        Grads::many(Vec::new())
-    }
 }

@@ -13,8 +13,6 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from generated import samples
 
-PLACES = ("method", "function", "nn", "linalg", "special", "fft")
-
 
 class Row:
     """One row: its key, and its forms as (place, name) pairs, the primary one first."""
@@ -23,7 +21,7 @@ class Row:
         self.family = data["family"]
         self.samples = data["samples"]
         # Whether it makes tensors, on a device that is asked for.
-        self.makes = any("device" in line.lower() for line in data["schema"]) and self.family != "cast"
+        self.makes = any("{options}" in line for line in data["schema"])
         self.inplace, self.out = data["inplace"], data["out"]
         self.forms = []
         for line in data["schema"]:
@@ -49,8 +47,8 @@ class Row:
 
 
 def split(text):
-    prefix, _, name = text.partition(".")
-    return (prefix, name) if prefix in PLACES else ("both", text)
+    prefix, _, name = text.rpartition(".")
+    return (prefix or "both", name)
 
 
 def rows(described):
@@ -69,7 +67,9 @@ def resolve(lib, form):
     place, name = form
     if place == "method":
         return (lambda x, *a, **k: getattr(x, name)(*a, **k)) if hasattr(lib.Tensor, name) else None
-    home = {"function": lib, "nn": getattr(lib.nn, "functional", None)}.get(place) or getattr(lib, place, None)
+    home = lib
+    for part in {"function": [], "nn": ["nn", "functional"]}.get(place, place.split(".")):
+        home = getattr(home, part, None)
     return getattr(home, name, None)
 
 

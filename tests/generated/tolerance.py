@@ -8,7 +8,7 @@ error of the size of the terms) and 1e-30 for the rest.
 ULP = {"float16": 2.0**-10, "bfloat16": 2.0**-7, "float32": 2.0**-23, "float64": 2.0**-52}
 
 # Families that only move or round elements: bit for bit.
-EXACT = {"view", "copy", "cast", "create", "random", "join", "index"}
+EXACT = {"reshape", "order", "window", "expand", "copy", "cast", "create", "random", "join", "index"}
 
 # Elementwise: our functions are within 3 ulp in float32 (on the GPU within 4, pow 4.5, as tests/gpu/test_wgpu_py.py
 # bounds them, and an ulp more where a driver contracts or divides inexactly) and a few in float64, PyTorch's (SLEEF,
@@ -33,4 +33,4 @@ def tolerance(family, dtype, kind="value"):
 
 
 # The families of Map rows.
-MAPS = {"unary", "binary", "compare", "bits", "activation", "elementwise"}
+MAPS = {"unary", "binary", "compare", "bits", "activation", "power", "select", "composite"}

@@ -85,12 +85,12 @@ fn called(def: &'static OpDef, text: &str, making: Making) -> Read<()> {
         return gradients(&outs, &leaves);
     }
     let room: Vec<Tensor> = outs.iter().map(|t| empty(&[0], t.dtype())).collect::<Read<_>>()?;
-    if def.twins.out() && !room.is_empty() {
+    if def.variants.has_out() && !room.is_empty() {
         // What only `out=` refuses is no matter here.
         let _ = call(def, &fresh()?.0, false, &room.iter().collect::<Vec<_>>());
         settle()?;
     }
-    if def.twins.inplace() {
+    if def.variants.has_inplace() {
         let _ = call(def, &fresh()?.0, true, &[]);
     }
     if !making.strided {
@@ -145,7 +145,7 @@ fn methods() -> &'static HashMap<&'static str, &'static OpDef> {
     METHODS.get_or_init(|| {
         let lines = registry().flat_map(|d| d.schema.iter().map(move |line| (*line, d)));
         let parsed = lines.filter_map(|(line, d)| Some((Schema::parse(line).ok()?, d)));
-        parsed.filter(|(s, _)| s.place.is_method()).map(|(s, d)| (s.name, d)).collect()
+        parsed.filter(|(s, _)| s.place.method).map(|(s, d)| (s.name, d)).collect()
     })
 }
 
@@ -156,7 +156,7 @@ fn call(def: &'static OpDef, (positional, named): &Arguments, inplace: bool, out
     for (overload, line) in def.schema.iter().enumerate() {
         let schema = Schema::parse(line)?;
         if let Some(values) = bound(&schema, positional, named) {
-            return Ok((def.call)(&Args { overload, values: &values, inplace, out })?);
+            return Ok(_rustgrad::ops::call(schema.name, def, &Args { overload, values: &values, inplace, out })?);
         }
     }
     beyond("no overload takes the arguments")

@@ -305,21 +305,6 @@ class Tensor:
         """The dims `source` put at the places `destination`; the others keep their order."""
     @overload
     def moveaxis(self, source: _int | Sequence[_int | Tensor], destination: _int | Sequence[_int | Tensor]) -> Tensor: ...
-    @overload
-    def expand(self, *size: _int | Tensor, implicit: _bool = False) -> Tensor:
-        """Dims of size 1 repeated to `size`, without a copy; -1 keeps a size, and new dims may be put in front.
-
-        Several elements of the result are one in memory: clone before writing to it.
-        """
-    @overload
-    def expand(self, size: _int | Sequence[_int | Tensor], implicit: _bool = False) -> Tensor: ...
-    def expand_as(self, other: Tensor) -> Tensor:
-        """`self.expand(other.size())`."""
-    @overload
-    def broadcast_to(self, *size: _int | Tensor) -> Tensor:
-        """`self.expand(size)`."""
-    @overload
-    def broadcast_to(self, size: _int | Sequence[_int | Tensor]) -> Tensor: ...
     def select(self, dim: _int | Tensor, index: _int | Tensor) -> Tensor:
         """Entry `index` of dim `dim`, which goes away."""
     @overload
@@ -348,6 +333,21 @@ class Tensor:
 
         Raises RuntimeError where they reach beyond it.
         """
+    @overload
+    def expand(self, *size: _int | Tensor, implicit: _bool = False) -> Tensor:
+        """Dims of size 1 repeated to `size`, without a copy; -1 keeps a size, and new dims may be put in front.
+
+        Several elements of the result are one in memory: clone before writing to it.
+        """
+    @overload
+    def expand(self, size: _int | Sequence[_int | Tensor], implicit: _bool = False) -> Tensor: ...
+    def expand_as(self, other: Tensor) -> Tensor:
+        """`self.expand(other.size())`."""
+    @overload
+    def broadcast_to(self, *size: _int | Tensor) -> Tensor:
+        """`self.expand(size)`."""
+    @overload
+    def broadcast_to(self, size: _int | Sequence[_int | Tensor]) -> Tensor: ...
     def clone(self, *, memory_format: _memory_format | None = None) -> Tensor:
         """A copy with its own memory, recorded: gradients flow to `self`.
 
@@ -577,6 +577,166 @@ class Tensor:
         """Whether each element is zero."""
     def logical_not_(self) -> Tensor:
         """Whether each element is zero."""
+    def pow(self, exponent: Tensor | Number) -> Tensor:
+        """`self` to the power of `exponent`, element by element; either may be a number.
+
+        Gradients: g b a^(b-1) and g y log a, 0 where b is 0 or a is 0. Integers to negative powers are refused.
+        """
+    def pow_(self, exponent: Tensor | Number) -> Tensor:
+        """`self` to the power of `exponent`, element by element; either may be a number.
+
+        Gradients: g b a^(b-1) and g y log a, 0 where b is 0 or a is 0. Integers to negative powers are refused.
+        """
+    def where(self, condition: Tensor, other: Tensor | Number) -> Tensor:
+        """Elements of `self` where `condition` is true, else of `other`."""
+    @overload
+    def clamp(self, min: Tensor | None = None, max: Tensor | None = None) -> Tensor:
+        """Elements below `min` become `min`, those above `max` become `max`; either may be left out. NaN stays.
+
+        The gradient passes where the element is within the bounds.
+        """
+    @overload
+    def clamp(self, min: Number | Tensor | None = None, max: Number | Tensor | None = None) -> Tensor: ...
+    @overload
+    def clamp_(self, min: Tensor | None = None, max: Tensor | None = None) -> Tensor:
+        """Elements below `min` become `min`, those above `max` become `max`; either may be left out. NaN stays.
+
+        The gradient passes where the element is within the bounds.
+        """
+    @overload
+    def clamp_(self, min: Number | Tensor | None = None, max: Number | Tensor | None = None) -> Tensor: ...
+    @overload
+    def clip(self, min: Tensor | None = None, max: Tensor | None = None) -> Tensor:
+        """Elements below `min` become `min`, those above `max` become `max`; either may be left out. NaN stays.
+
+        The gradient passes where the element is within the bounds.
+        """
+    @overload
+    def clip(self, min: Number | Tensor | None = None, max: Number | Tensor | None = None) -> Tensor: ...
+    @overload
+    def clip_(self, min: Tensor | None = None, max: Tensor | None = None) -> Tensor:
+        """Elements below `min` become `min`, those above `max` become `max`; either may be left out. NaN stays.
+
+        The gradient passes where the element is within the bounds.
+        """
+    @overload
+    def clip_(self, min: Number | Tensor | None = None, max: Number | Tensor | None = None) -> Tensor: ...
+    @overload
+    def clamp_min(self, min: Tensor) -> Tensor:
+        """Elements below `min` become `min`."""
+    @overload
+    def clamp_min(self, min: Number | Tensor) -> Tensor: ...
+    @overload
+    def clamp_min_(self, min: Tensor) -> Tensor:
+        """Elements below `min` become `min`."""
+    @overload
+    def clamp_min_(self, min: Number | Tensor) -> Tensor: ...
+    @overload
+    def clamp_max(self, max: Tensor) -> Tensor:
+        """Elements above `max` become `max`."""
+    @overload
+    def clamp_max(self, max: Number | Tensor) -> Tensor: ...
+    @overload
+    def clamp_max_(self, max: Tensor) -> Tensor:
+        """Elements above `max` become `max`."""
+    @overload
+    def clamp_max_(self, max: Number | Tensor) -> Tensor: ...
+    def lerp(self, end: Tensor, weight: Tensor | Number) -> Tensor:
+        """`self + weight * (end - self)`.
+
+        From whichever end is nearer, so that both ends are met exactly.
+        """
+    def lerp_(self, end: Tensor, weight: Tensor | Number) -> Tensor:
+        """`self + weight * (end - self)`.
+
+        From whichever end is nearer, so that both ends are met exactly.
+        """
+    def addcmul(self, tensor1: Tensor, tensor2: Tensor, *, value: Number | Tensor = 1) -> Tensor:
+        """`self + value * tensor1 * tensor2`."""
+    def addcmul_(self, tensor1: Tensor, tensor2: Tensor, *, value: Number | Tensor = 1) -> Tensor:
+        """`self + value * tensor1 * tensor2`."""
+    def addcdiv(self, tensor1: Tensor, tensor2: Tensor, *, value: Number | Tensor = 1) -> Tensor:
+        """`self + value * tensor1 / tensor2`."""
+    def addcdiv_(self, tensor1: Tensor, tensor2: Tensor, *, value: Number | Tensor = 1) -> Tensor:
+        """`self + value * tensor1 / tensor2`."""
+    def neg(self) -> Tensor:
+        """The negative of each element."""
+    def neg_(self) -> Tensor:
+        """The negative of each element."""
+    def negative(self) -> Tensor:
+        """The negative of each element."""
+    def negative_(self) -> Tensor:
+        """The negative of each element."""
+    def abs(self) -> Tensor:
+        """The absolute value of each element.
+
+        Gradient: g sign(x), 0 at 0.
+        """
+    def abs_(self) -> Tensor:
+        """The absolute value of each element.
+
+        Gradient: g sign(x), 0 at 0.
+        """
+    def absolute(self) -> Tensor:
+        """The absolute value of each element.
+
+        Gradient: g sign(x), 0 at 0.
+        """
+    def absolute_(self) -> Tensor:
+        """The absolute value of each element.
+
+        Gradient: g sign(x), 0 at 0.
+        """
+    def exp(self) -> Tensor:
+        """e to the power of each element."""
+    def exp_(self) -> Tensor:
+        """e to the power of each element."""
+    def expm1(self) -> Tensor:
+        """e to the power of each element, less 1; exact near 0."""
+    def expm1_(self) -> Tensor:
+        """e to the power of each element, less 1; exact near 0."""
+    def log(self) -> Tensor:
+        """The natural logarithm of each element; negative elements give NaN."""
+    def log_(self) -> Tensor:
+        """The natural logarithm of each element; negative elements give NaN."""
+    def sqrt(self) -> Tensor:
+        """The square root of each element; negative elements give NaN."""
+    def sqrt_(self) -> Tensor:
+        """The square root of each element; negative elements give NaN."""
+    def rsqrt(self) -> Tensor:
+        """One over the square root of each element."""
+    def rsqrt_(self) -> Tensor:
+        """One over the square root of each element."""
+    def sin(self) -> Tensor:
+        """The sine of each element, in radians."""
+    def sin_(self) -> Tensor:
+        """The sine of each element, in radians."""
+    def cos(self) -> Tensor:
+        """The cosine of each element, in radians."""
+    def cos_(self) -> Tensor:
+        """The cosine of each element, in radians."""
+    def tanh(self) -> Tensor:
+        """The hyperbolic tangent of each element.
+
+        Gradient: g (1 - y^2), from the output, so that the input is not saved.
+        """
+    def tanh_(self) -> Tensor:
+        """The hyperbolic tangent of each element.
+
+        Gradient: g (1 - y^2), from the output, so that the input is not saved.
+        """
+    def square(self) -> Tensor:
+        """Each element times itself; bool becomes int64, as with any power."""
+    def square_(self) -> Tensor:
+        """Each element times itself; bool becomes int64, as with any power."""
+    def reciprocal(self) -> Tensor:
+        """One over each element."""
+    def reciprocal_(self) -> Tensor:
+        """One over each element."""
+    def __rdiv__(self, other: Tensor | Number) -> Tensor:
+        """`other / self`: `self.reciprocal() * other`, rounded twice, as PyTorch does."""
+    def positive(self) -> Tensor:
+        """`self` itself; bool is refused."""
     @overload
     def new_zeros(self, *size: _int | Tensor, dtype: _dtype | type[_float | _bool] | None = None, layout: _layout | None = None, device: _device | _str | _int | None = None, pin_memory: _bool = False, requires_grad: _bool = False) -> Tensor:
         """Zeros of the dtype of `self`."""
@@ -682,16 +842,6 @@ class Tensor:
         """`beta * self + alpha * torch.bmm(batch1, batch2)`; `self` broadcasts."""
     def baddbmm_(self, batch1: Tensor, batch2: Tensor, *, beta: Number | Tensor = 1, alpha: Number | Tensor = 1) -> Tensor:
         """`beta * self + alpha * torch.bmm(batch1, batch2)`; `self` broadcasts."""
-    def pow(self, exponent: Tensor | Number) -> Tensor:
-        """`self` to the power of `exponent`, element by element; either may be a number.
-
-        Gradients: g b a^(b-1) and g y log a, 0 where b is 0 or a is 0. Integers to negative powers are refused.
-        """
-    def pow_(self, exponent: Tensor | Number) -> Tensor:
-        """`self` to the power of `exponent`, element by element; either may be a number.
-
-        Gradients: g b a^(b-1) and g y log a, 0 where b is 0 or a is 0. Integers to negative powers are refused.
-        """
     def uniform_(self, from_: _float | Tensor = 0, to: _float | Tensor = 1, *, generator: Generator | None = None) -> Tensor:
         """Overwrites `self` with uniform numbers in [from, to)."""
     def normal_(self, mean: _float | Tensor = 0, std: _float | Tensor = 1, *, generator: Generator | None = None) -> Tensor:
@@ -783,78 +933,6 @@ class Tensor:
         Integers and bool give int64 unless `dtype` says otherwise; `dtype` casts first. The gradient is exact where
         elements are 0.
         """
-    def where(self, condition: Tensor, other: Tensor | Number) -> Tensor:
-        """Elements of `self` where `condition` is true, else of `other`."""
-    @overload
-    def clamp(self, min: Tensor | None = None, max: Tensor | None = None) -> Tensor:
-        """Elements below `min` become `min`, those above `max` become `max`; either may be left out. NaN stays.
-
-        The gradient passes where the element is within the bounds.
-        """
-    @overload
-    def clamp(self, min: Number | Tensor | None = None, max: Number | Tensor | None = None) -> Tensor: ...
-    @overload
-    def clamp_(self, min: Tensor | None = None, max: Tensor | None = None) -> Tensor:
-        """Elements below `min` become `min`, those above `max` become `max`; either may be left out. NaN stays.
-
-        The gradient passes where the element is within the bounds.
-        """
-    @overload
-    def clamp_(self, min: Number | Tensor | None = None, max: Number | Tensor | None = None) -> Tensor: ...
-    @overload
-    def clip(self, min: Tensor | None = None, max: Tensor | None = None) -> Tensor:
-        """Elements below `min` become `min`, those above `max` become `max`; either may be left out. NaN stays.
-
-        The gradient passes where the element is within the bounds.
-        """
-    @overload
-    def clip(self, min: Number | Tensor | None = None, max: Number | Tensor | None = None) -> Tensor: ...
-    @overload
-    def clip_(self, min: Tensor | None = None, max: Tensor | None = None) -> Tensor:
-        """Elements below `min` become `min`, those above `max` become `max`; either may be left out. NaN stays.
-
-        The gradient passes where the element is within the bounds.
-        """
-    @overload
-    def clip_(self, min: Number | Tensor | None = None, max: Number | Tensor | None = None) -> Tensor: ...
-    @overload
-    def clamp_min(self, min: Tensor) -> Tensor:
-        """Elements below `min` become `min`."""
-    @overload
-    def clamp_min(self, min: Number | Tensor) -> Tensor: ...
-    @overload
-    def clamp_min_(self, min: Tensor) -> Tensor:
-        """Elements below `min` become `min`."""
-    @overload
-    def clamp_min_(self, min: Number | Tensor) -> Tensor: ...
-    @overload
-    def clamp_max(self, max: Tensor) -> Tensor:
-        """Elements above `max` become `max`."""
-    @overload
-    def clamp_max(self, max: Number | Tensor) -> Tensor: ...
-    @overload
-    def clamp_max_(self, max: Tensor) -> Tensor:
-        """Elements above `max` become `max`."""
-    @overload
-    def clamp_max_(self, max: Number | Tensor) -> Tensor: ...
-    def lerp(self, end: Tensor, weight: Tensor | Number) -> Tensor:
-        """`self + weight * (end - self)`.
-
-        From whichever end is nearer, so that both ends are met exactly.
-        """
-    def lerp_(self, end: Tensor, weight: Tensor | Number) -> Tensor:
-        """`self + weight * (end - self)`.
-
-        From whichever end is nearer, so that both ends are met exactly.
-        """
-    def addcmul(self, tensor1: Tensor, tensor2: Tensor, *, value: Number | Tensor = 1) -> Tensor:
-        """`self + value * tensor1 * tensor2`."""
-    def addcmul_(self, tensor1: Tensor, tensor2: Tensor, *, value: Number | Tensor = 1) -> Tensor:
-        """`self + value * tensor1 * tensor2`."""
-    def addcdiv(self, tensor1: Tensor, tensor2: Tensor, *, value: Number | Tensor = 1) -> Tensor:
-        """`self + value * tensor1 / tensor2`."""
-    def addcdiv_(self, tensor1: Tensor, tensor2: Tensor, *, value: Number | Tensor = 1) -> Tensor:
-        """`self + value * tensor1 / tensor2`."""
     def softmax(self, dim: _int | Tensor, dtype: _dtype | type[_float | _bool] | None = None) -> Tensor:
         """exp(x) divided by its sum along `dim`; `dtype` casts first.
 
@@ -862,82 +940,6 @@ class Tensor:
         """
     def log_softmax(self, dim: _int | Tensor, dtype: _dtype | type[_float | _bool] | None = None) -> Tensor:
         """The logarithm of softmax along `dim`, without its rounding; `dtype` casts first."""
-    def neg(self) -> Tensor:
-        """The negative of each element."""
-    def neg_(self) -> Tensor:
-        """The negative of each element."""
-    def negative(self) -> Tensor:
-        """The negative of each element."""
-    def negative_(self) -> Tensor:
-        """The negative of each element."""
-    def abs(self) -> Tensor:
-        """The absolute value of each element.
-
-        Gradient: g sign(x), 0 at 0.
-        """
-    def abs_(self) -> Tensor:
-        """The absolute value of each element.
-
-        Gradient: g sign(x), 0 at 0.
-        """
-    def absolute(self) -> Tensor:
-        """The absolute value of each element.
-
-        Gradient: g sign(x), 0 at 0.
-        """
-    def absolute_(self) -> Tensor:
-        """The absolute value of each element.
-
-        Gradient: g sign(x), 0 at 0.
-        """
-    def exp(self) -> Tensor:
-        """e to the power of each element."""
-    def exp_(self) -> Tensor:
-        """e to the power of each element."""
-    def expm1(self) -> Tensor:
-        """e to the power of each element, less 1; exact near 0."""
-    def expm1_(self) -> Tensor:
-        """e to the power of each element, less 1; exact near 0."""
-    def log(self) -> Tensor:
-        """The natural logarithm of each element; negative elements give NaN."""
-    def log_(self) -> Tensor:
-        """The natural logarithm of each element; negative elements give NaN."""
-    def sqrt(self) -> Tensor:
-        """The square root of each element; negative elements give NaN."""
-    def sqrt_(self) -> Tensor:
-        """The square root of each element; negative elements give NaN."""
-    def rsqrt(self) -> Tensor:
-        """One over the square root of each element."""
-    def rsqrt_(self) -> Tensor:
-        """One over the square root of each element."""
-    def sin(self) -> Tensor:
-        """The sine of each element, in radians."""
-    def sin_(self) -> Tensor:
-        """The sine of each element, in radians."""
-    def cos(self) -> Tensor:
-        """The cosine of each element, in radians."""
-    def cos_(self) -> Tensor:
-        """The cosine of each element, in radians."""
-    def tanh(self) -> Tensor:
-        """The hyperbolic tangent of each element.
-
-        Gradient: g (1 - y^2), from the output, so that the input is not saved.
-        """
-    def tanh_(self) -> Tensor:
-        """The hyperbolic tangent of each element.
-
-        Gradient: g (1 - y^2), from the output, so that the input is not saved.
-        """
-    def square(self) -> Tensor:
-        """Each element times itself; bool becomes int64, as with any power."""
-    def square_(self) -> Tensor:
-        """Each element times itself; bool becomes int64, as with any power."""
-    def reciprocal(self) -> Tensor:
-        """One over each element."""
-    def reciprocal_(self) -> Tensor:
-        """One over each element."""
-    def __rdiv__(self, other: Tensor | Number) -> Tensor:
-        """`other / self`. Python 3 has no slot for this name, which PyTorch keeps."""
     def size(self, dim: _int | Tensor | None = None) -> Any:
         """All sizes, or that of dim `dim`."""
     def stride(self, dim: _int | Tensor | None = None) -> Any:

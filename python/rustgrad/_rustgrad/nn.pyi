@@ -23,6 +23,11 @@ def gelu(input: Tensor, *, approximate: _str = 'none') -> Tensor:
 
     Hendrycks and Gimpel, 2016.
     """
+def tanh(input: Tensor) -> Tensor:
+    """The hyperbolic tangent of each element.
+
+    Gradient: g (1 - y^2), from the output, so that the input is not saved.
+    """
 @overload
 def conv2d(input: Tensor, weight: Tensor, bias: Tensor | None = None, stride: _int | Sequence[_int | Tensor] = 1, padding: _int | Sequence[_int | Tensor] = 0, dilation: _int | Sequence[_int | Tensor] = 1, groups: _int | Tensor = 1) -> Tensor:
     """Cross-correlation of images with kernels.
@@ -45,10 +50,6 @@ def embedding(input: Tensor, weight: Tensor, padding_idx: _int | Tensor | None =
 
     The row `padding_idx` gets no gradient; `scale_grad_by_freq` divides each row's by how often it was used. Gradients
     are dense, also with `sparse`. Raises IndexError for an index out of range.
-    """
-def one_hot(input: Tensor, num_classes: _int | Tensor = -1) -> Tensor:
-    """int64 ones at the classes `input` of a new last dim of `num_classes` (one more than the largest class if -1), zeros
-    elsewhere.
     """
 def nll_loss(input: Tensor, target: Tensor, weight: Tensor | None = None, size_average: _bool | None = None, ignore_index: _int | Tensor = -100, reduce: _bool | None = None, reduction: _str = 'mean') -> Tensor:
     """Minus the input at each target class: input (C,), (N, C) or (N, C, d1, ...) of log-probabilities, target (), (N,) or
@@ -78,6 +79,10 @@ def layer_norm(input: Tensor, normalized_shape: _int | Sequence[_int | Tensor], 
 
     As Ba, Kiros and Hinton 2016, eq. 4, with the biased variance.
     """
+def one_hot(input: Tensor, num_classes: _int | Tensor = -1) -> Tensor:
+    """int64 ones at the classes `input` of a new last dim of `num_classes` (one more than the largest class if -1), zeros
+    elsewhere.
+    """
 def max_pool2d(input: Tensor, kernel_size: _int | Sequence[_int | Tensor], stride: _int | Sequence[_int | Tensor] | None = None, padding: _int | Sequence[_int | Tensor] = 0, dilation: _int | Sequence[_int | Tensor] = 1, ceil_mode: _bool = False, return_indices: _bool = False) -> Tensor:
     """The largest element of each window of an image; NaN wins.
 
@@ -93,8 +98,3 @@ def softmax(input: Tensor, dim: _int | Tensor | None = None, _stacklevel: _int |
     """
 def log_softmax(input: Tensor, dim: _int | Tensor | None = None, _stacklevel: _int | Tensor = 3, dtype: _dtype | type[_float | _bool] | None = None) -> Tensor:
     """The logarithm of softmax along `dim`, without its rounding; `dtype` casts first."""
-def tanh(input: Tensor) -> Tensor:
-    """The hyperbolic tangent of each element.
-
-    Gradient: g (1 - y^2), from the output, so that the input is not saved.
-    """

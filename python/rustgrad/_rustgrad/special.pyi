@@ -11,6 +11,8 @@ def expit(input: Tensor, *, out: Tensor | None = None) -> Tensor:
 
     Gradient: g y (1 - y), from the output.
     """
+def expm1(input: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """e to the power of each element, less 1; exact near 0."""
 def softmax(input: Tensor, dim: _int | Tensor, dtype: _dtype | type[_float | _bool] | None = None, *, out: Tensor | None = None) -> Tensor:
     """exp(x) divided by its sum along `dim`; `dtype` casts first.
 
@@ -18,5 +20,3 @@ def softmax(input: Tensor, dim: _int | Tensor, dtype: _dtype | type[_float | _bo
     """
 def log_softmax(input: Tensor, dim: _int | Tensor, *, dtype: _dtype | type[_float | _bool] | None = None, out: Tensor | None = None) -> Tensor:
     """The logarithm of softmax along `dim`, without its rounding; `dtype` casts first."""
-def expm1(input: Tensor, *, out: Tensor | None = None) -> Tensor:
-    """e to the power of each element, less 1; exact near 0."""

@@ -68,8 +68,6 @@ def moveaxis(input: Tensor, source: _int | Tensor, destination: _int | Tensor) -
     """The dims `source` put at the places `destination`; the others keep their order."""
 @overload
 def moveaxis(input: Tensor, source: _int | Sequence[_int | Tensor], destination: _int | Sequence[_int | Tensor]) -> Tensor: ...
-def broadcast_to(input: Tensor, size: _int | Sequence[_int | Tensor]) -> Tensor:
-    """`self.expand(size)`."""
 def select(input: Tensor, dim: _int | Tensor, index: _int | Tensor) -> Tensor:
     """Entry `index` of dim `dim`, which goes away."""
 @overload
@@ -98,6 +96,8 @@ def as_strided_(input: Tensor, size: _int | Sequence[_int | Tensor], stride: _in
 
     Raises RuntimeError where they reach beyond it.
     """
+def broadcast_to(input: Tensor, size: _int | Sequence[_int | Tensor]) -> Tensor:
+    """`self.expand(size)`."""
 def clone(input: Tensor, *, memory_format: _memory_format | None = None) -> Tensor:
     """A copy with its own memory, recorded: gradients flow to `self`.
 
@@ -273,6 +273,170 @@ def logical_not(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """Whether each element is zero."""
 def logical_not_(input: Tensor) -> Tensor:
     """Whether each element is zero."""
+@overload
+def pow(input: Tensor, exponent: Tensor | Number, *, out: Tensor | None = None) -> Tensor:
+    """`self` to the power of `exponent`, element by element; either may be a number.
+
+    Gradients: g b a^(b-1) and g y log a, 0 where b is 0 or a is 0. Integers to negative powers are refused.
+    """
+@overload
+def pow(input: Tensor | Number, exponent: Tensor, *, out: Tensor | None = None) -> Tensor: ...
+def pow_(input: Tensor, exponent: Tensor | Number) -> Tensor:
+    """`self` to the power of `exponent`, element by element; either may be a number.
+
+    Gradients: g b a^(b-1) and g y log a, 0 where b is 0 or a is 0. Integers to negative powers are refused.
+    """
+@overload
+def where(condition: Tensor, self: Tensor, other: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """Elements of `self` where `condition` is true, else of `other`."""
+@overload
+def where(condition: Tensor, self: Tensor | Number, other: Tensor | Number) -> Tensor: ...
+@overload
+def clamp(input: Tensor, min: Tensor | None = None, max: Tensor | None = None, *, out: Tensor | None = None) -> Tensor:
+    """Elements below `min` become `min`, those above `max` become `max`; either may be left out. NaN stays.
+
+    The gradient passes where the element is within the bounds.
+    """
+@overload
+def clamp(input: Tensor, min: Number | Tensor | None = None, max: Number | Tensor | None = None, *, out: Tensor | None = None) -> Tensor: ...
+@overload
+def clamp_(input: Tensor, min: Tensor | None = None, max: Tensor | None = None) -> Tensor:
+    """Elements below `min` become `min`, those above `max` become `max`; either may be left out. NaN stays.
+
+    The gradient passes where the element is within the bounds.
+    """
+@overload
+def clamp_(input: Tensor, min: Number | Tensor | None = None, max: Number | Tensor | None = None) -> Tensor: ...
+@overload
+def clip(input: Tensor, min: Tensor | None = None, max: Tensor | None = None, *, out: Tensor | None = None) -> Tensor:
+    """Elements below `min` become `min`, those above `max` become `max`; either may be left out. NaN stays.
+
+    The gradient passes where the element is within the bounds.
+    """
+@overload
+def clip(input: Tensor, min: Number | Tensor | None = None, max: Number | Tensor | None = None, *, out: Tensor | None = None) -> Tensor: ...
+@overload
+def clip_(input: Tensor, min: Tensor | None = None, max: Tensor | None = None) -> Tensor:
+    """Elements below `min` become `min`, those above `max` become `max`; either may be left out. NaN stays.
+
+    The gradient passes where the element is within the bounds.
+    """
+@overload
+def clip_(input: Tensor, min: Number | Tensor | None = None, max: Number | Tensor | None = None) -> Tensor: ...
+@overload
+def clamp_min(input: Tensor, min: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """Elements below `min` become `min`."""
+@overload
+def clamp_min(input: Tensor, min: Number | Tensor, *, out: Tensor | None = None) -> Tensor: ...
+@overload
+def clamp_min_(input: Tensor, min: Tensor) -> Tensor:
+    """Elements below `min` become `min`."""
+@overload
+def clamp_min_(input: Tensor, min: Number | Tensor) -> Tensor: ...
+@overload
+def clamp_max(input: Tensor, max: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """Elements above `max` become `max`."""
+@overload
+def clamp_max(input: Tensor, max: Number | Tensor, *, out: Tensor | None = None) -> Tensor: ...
+@overload
+def clamp_max_(input: Tensor, max: Tensor) -> Tensor:
+    """Elements above `max` become `max`."""
+@overload
+def clamp_max_(input: Tensor, max: Number | Tensor) -> Tensor: ...
+def lerp(input: Tensor, end: Tensor, weight: Tensor | Number, *, out: Tensor | None = None) -> Tensor:
+    """`self + weight * (end - self)`.
+
+    From whichever end is nearer, so that both ends are met exactly.
+    """
+def lerp_(input: Tensor, end: Tensor, weight: Tensor | Number) -> Tensor:
+    """`self + weight * (end - self)`.
+
+    From whichever end is nearer, so that both ends are met exactly.
+    """
+def addcmul(input: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: Number | Tensor = 1, out: Tensor | None = None) -> Tensor:
+    """`self + value * tensor1 * tensor2`."""
+def addcmul_(input: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: Number | Tensor = 1) -> Tensor:
+    """`self + value * tensor1 * tensor2`."""
+def addcdiv(input: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: Number | Tensor = 1, out: Tensor | None = None) -> Tensor:
+    """`self + value * tensor1 / tensor2`."""
+def addcdiv_(input: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: Number | Tensor = 1) -> Tensor:
+    """`self + value * tensor1 / tensor2`."""
+def neg(input: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """The negative of each element."""
+def neg_(input: Tensor) -> Tensor:
+    """The negative of each element."""
+def negative(input: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """The negative of each element."""
+def negative_(input: Tensor) -> Tensor:
+    """The negative of each element."""
+def abs(input: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """The absolute value of each element.
+
+    Gradient: g sign(x), 0 at 0.
+    """
+def abs_(input: Tensor) -> Tensor:
+    """The absolute value of each element.
+
+    Gradient: g sign(x), 0 at 0.
+    """
+def absolute(input: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """The absolute value of each element.
+
+    Gradient: g sign(x), 0 at 0.
+    """
+def absolute_(input: Tensor) -> Tensor:
+    """The absolute value of each element.
+
+    Gradient: g sign(x), 0 at 0.
+    """
+def exp(input: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """e to the power of each element."""
+def exp_(input: Tensor) -> Tensor:
+    """e to the power of each element."""
+def expm1(input: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """e to the power of each element, less 1; exact near 0."""
+def expm1_(input: Tensor) -> Tensor:
+    """e to the power of each element, less 1; exact near 0."""
+def log(input: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """The natural logarithm of each element; negative elements give NaN."""
+def log_(input: Tensor) -> Tensor:
+    """The natural logarithm of each element; negative elements give NaN."""
+def sqrt(input: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """The square root of each element; negative elements give NaN."""
+def sqrt_(input: Tensor) -> Tensor:
+    """The square root of each element; negative elements give NaN."""
+def rsqrt(input: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """One over the square root of each element."""
+def rsqrt_(input: Tensor) -> Tensor:
+    """One over the square root of each element."""
+def sin(input: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """The sine of each element, in radians."""
+def sin_(input: Tensor) -> Tensor:
+    """The sine of each element, in radians."""
+def cos(input: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """The cosine of each element, in radians."""
+def cos_(input: Tensor) -> Tensor:
+    """The cosine of each element, in radians."""
+def tanh(input: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """The hyperbolic tangent of each element.
+
+    Gradient: g (1 - y^2), from the output, so that the input is not saved.
+    """
+def tanh_(input: Tensor) -> Tensor:
+    """The hyperbolic tangent of each element.
+
+    Gradient: g (1 - y^2), from the output, so that the input is not saved.
+    """
+def square(input: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """Each element times itself; bool becomes int64, as with any power."""
+def square_(input: Tensor) -> Tensor:
+    """Each element times itself; bool becomes int64, as with any power."""
+def reciprocal(input: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """One over each element."""
+def reciprocal_(input: Tensor) -> Tensor:
+    """One over each element."""
+def positive(input: Tensor) -> Tensor:
+    """`self` itself; bool is refused."""
 @overload
 def conv2d(input: Tensor, weight: Tensor, bias: Tensor | None = None, stride: _int | Sequence[_int | Tensor] = 1, padding: _int | Sequence[_int | Tensor] = 0, dilation: _int | Sequence[_int | Tensor] = 1, groups: _int | Tensor = 1) -> Tensor:
     """Cross-correlation of images with kernels.
@@ -461,44 +625,31 @@ def max_pool2d(input: Tensor, kernel_size: _int | Sequence[_int | Tensor], strid
     at most half a window; `ceil_mode` keeps a last window that starts inside the image but reaches beyond it.
     """
 @overload
-def pow(input: Tensor, exponent: Tensor | Number, *, out: Tensor | None = None) -> Tensor:
-    """`self` to the power of `exponent`, element by element; either may be a number.
-
-    Gradients: g b a^(b-1) and g y log a, 0 where b is 0 or a is 0. Integers to negative powers are refused.
-    """
-@overload
-def pow(input: Tensor | Number, exponent: Tensor, *, out: Tensor | None = None) -> Tensor: ...
-def pow_(input: Tensor, exponent: Tensor | Number) -> Tensor:
-    """`self` to the power of `exponent`, element by element; either may be a number.
-
-    Gradients: g b a^(b-1) and g y log a, 0 where b is 0 or a is 0. Integers to negative powers are refused.
-    """
-@overload
 def rand(*size: _int | Tensor, generator: Generator | None = None, dtype: _dtype | type[_float | _bool] | None = None, layout: _layout | None = None, device: _device | _str | _int | None = None, pin_memory: _bool = False, requires_grad: _bool = False, out: Tensor | None = None) -> Tensor:
     """Uniform in [0, 1)."""
 @overload
 def rand(size: _int | Sequence[_int | Tensor], generator: Generator | None = None, dtype: _dtype | type[_float | _bool] | None = None, layout: _layout | None = None, device: _device | _str | _int | None = None, pin_memory: _bool = False, requires_grad: _bool = False, out: Tensor | None = None) -> Tensor: ...
+def rand_like(input: Tensor, *, generator: Generator | None = None, dtype: _dtype | type[_float | _bool] | None = None, layout: _layout | None = None, device: _device | _str | _int | None = None, pin_memory: _bool = False, requires_grad: _bool = False, memory_format: _memory_format | None = None) -> Tensor:
+    """`rand` with the shape, strides and dtype of `self`."""
 @overload
 def randn(*size: _int | Tensor, generator: Generator | None = None, dtype: _dtype | type[_float | _bool] | None = None, layout: _layout | None = None, device: _device | _str | _int | None = None, pin_memory: _bool = False, requires_grad: _bool = False, out: Tensor | None = None) -> Tensor:
     """Normal, with mean 0 and deviation 1."""
 @overload
 def randn(size: _int | Sequence[_int | Tensor], generator: Generator | None = None, dtype: _dtype | type[_float | _bool] | None = None, layout: _layout | None = None, device: _device | _str | _int | None = None, pin_memory: _bool = False, requires_grad: _bool = False, out: Tensor | None = None) -> Tensor: ...
+def randn_like(input: Tensor, *, generator: Generator | None = None, dtype: _dtype | type[_float | _bool] | None = None, layout: _layout | None = None, device: _device | _str | _int | None = None, pin_memory: _bool = False, requires_grad: _bool = False, memory_format: _memory_format | None = None) -> Tensor:
+    """`randn` with the shape, strides and dtype of `self`."""
 @overload
 def randint(high: _int | Tensor, size: _int | Sequence[_int | Tensor], *, generator: Generator | None = None, dtype: _dtype | type[_float | _bool] | None = None, layout: _layout | None = None, device: _device | _str | _int | None = None, pin_memory: _bool = False, requires_grad: _bool = False, out: Tensor | None = None) -> Tensor:
     """Integers in [low, high), int64 unless `dtype` says otherwise."""
 @overload
 def randint(low: _int | Tensor, high: _int | Tensor, size: _int | Sequence[_int | Tensor], *, generator: Generator | None = None, dtype: _dtype | type[_float | _bool] | None = None, layout: _layout | None = None, device: _device | _str | _int | None = None, pin_memory: _bool = False, requires_grad: _bool = False, out: Tensor | None = None) -> Tensor: ...
-def randperm(n: _int | Tensor, *, generator: Generator | None = None, dtype: _dtype | type[_float | _bool] | None = None, layout: _layout | None = None, device: _device | _str | _int | None = None, pin_memory: _bool = False, requires_grad: _bool = False, out: Tensor | None = None) -> Tensor:
-    """A random permutation of 0 to n - 1, int64 unless `dtype` says otherwise."""
-def rand_like(input: Tensor, *, generator: Generator | None = None, dtype: _dtype | type[_float | _bool] | None = None, layout: _layout | None = None, device: _device | _str | _int | None = None, pin_memory: _bool = False, requires_grad: _bool = False, memory_format: _memory_format | None = None) -> Tensor:
-    """`rand` with the shape, strides and dtype of `self`."""
-def randn_like(input: Tensor, *, generator: Generator | None = None, dtype: _dtype | type[_float | _bool] | None = None, layout: _layout | None = None, device: _device | _str | _int | None = None, pin_memory: _bool = False, requires_grad: _bool = False, memory_format: _memory_format | None = None) -> Tensor:
-    """`randn` with the shape, strides and dtype of `self`."""
 @overload
 def randint_like(input: Tensor, high: _int | Tensor, *, generator: Generator | None = None, dtype: _dtype | type[_float | _bool] | None = None, layout: _layout | None = None, device: _device | _str | _int | None = None, pin_memory: _bool = False, requires_grad: _bool = False, memory_format: _memory_format | None = None) -> Tensor:
     """Integers in [low, high) with the shape, strides and dtype of `self`."""
 @overload
 def randint_like(input: Tensor, low: _int | Tensor, high: _int | Tensor, *, generator: Generator | None = None, dtype: _dtype | type[_float | _bool] | None = None, layout: _layout | None = None, device: _device | _str | _int | None = None, pin_memory: _bool = False, requires_grad: _bool = False, memory_format: _memory_format | None = None) -> Tensor: ...
+def randperm(n: _int | Tensor, *, generator: Generator | None = None, dtype: _dtype | type[_float | _bool] | None = None, layout: _layout | None = None, device: _device | _str | _int | None = None, pin_memory: _bool = False, requires_grad: _bool = False, out: Tensor | None = None) -> Tensor:
+    """A random permutation of 0 to n - 1, int64 unless `dtype` says otherwise."""
 @overload
 def bernoulli(input: Tensor, *, generator: Generator | None = None, out: Tensor | None = None) -> Tensor:
     """Ones with probability `p` (each element of `self` where it is not given), else zeros."""
@@ -566,81 +717,6 @@ def cumprod_(input: Tensor, dim: _int | Tensor, *, dtype: _dtype | type[_float |
     Integers and bool give int64 unless `dtype` says otherwise; `dtype` casts first. The gradient is exact where
     elements are 0.
     """
-@overload
-def where(condition: Tensor, self: Tensor, other: Tensor, *, out: Tensor | None = None) -> Tensor:
-    """Elements of `self` where `condition` is true, else of `other`."""
-@overload
-def where(condition: Tensor, self: Tensor | Number, other: Tensor | Number) -> Tensor: ...
-@overload
-def clamp(input: Tensor, min: Tensor | None = None, max: Tensor | None = None, *, out: Tensor | None = None) -> Tensor:
-    """Elements below `min` become `min`, those above `max` become `max`; either may be left out. NaN stays.
-
-    The gradient passes where the element is within the bounds.
-    """
-@overload
-def clamp(input: Tensor, min: Number | Tensor | None = None, max: Number | Tensor | None = None, *, out: Tensor | None = None) -> Tensor: ...
-@overload
-def clamp_(input: Tensor, min: Tensor | None = None, max: Tensor | None = None) -> Tensor:
-    """Elements below `min` become `min`, those above `max` become `max`; either may be left out. NaN stays.
-
-    The gradient passes where the element is within the bounds.
-    """
-@overload
-def clamp_(input: Tensor, min: Number | Tensor | None = None, max: Number | Tensor | None = None) -> Tensor: ...
-@overload
-def clip(input: Tensor, min: Tensor | None = None, max: Tensor | None = None, *, out: Tensor | None = None) -> Tensor:
-    """Elements below `min` become `min`, those above `max` become `max`; either may be left out. NaN stays.
-
-    The gradient passes where the element is within the bounds.
-    """
-@overload
-def clip(input: Tensor, min: Number | Tensor | None = None, max: Number | Tensor | None = None, *, out: Tensor | None = None) -> Tensor: ...
-@overload
-def clip_(input: Tensor, min: Tensor | None = None, max: Tensor | None = None) -> Tensor:
-    """Elements below `min` become `min`, those above `max` become `max`; either may be left out. NaN stays.
-
-    The gradient passes where the element is within the bounds.
-    """
-@overload
-def clip_(input: Tensor, min: Number | Tensor | None = None, max: Number | Tensor | None = None) -> Tensor: ...
-@overload
-def clamp_min(input: Tensor, min: Tensor, *, out: Tensor | None = None) -> Tensor:
-    """Elements below `min` become `min`."""
-@overload
-def clamp_min(input: Tensor, min: Number | Tensor, *, out: Tensor | None = None) -> Tensor: ...
-@overload
-def clamp_min_(input: Tensor, min: Tensor) -> Tensor:
-    """Elements below `min` become `min`."""
-@overload
-def clamp_min_(input: Tensor, min: Number | Tensor) -> Tensor: ...
-@overload
-def clamp_max(input: Tensor, max: Tensor, *, out: Tensor | None = None) -> Tensor:
-    """Elements above `max` become `max`."""
-@overload
-def clamp_max(input: Tensor, max: Number | Tensor, *, out: Tensor | None = None) -> Tensor: ...
-@overload
-def clamp_max_(input: Tensor, max: Tensor) -> Tensor:
-    """Elements above `max` become `max`."""
-@overload
-def clamp_max_(input: Tensor, max: Number | Tensor) -> Tensor: ...
-def lerp(input: Tensor, end: Tensor, weight: Tensor | Number, *, out: Tensor | None = None) -> Tensor:
-    """`self + weight * (end - self)`.
-
-    From whichever end is nearer, so that both ends are met exactly.
-    """
-def lerp_(input: Tensor, end: Tensor, weight: Tensor | Number) -> Tensor:
-    """`self + weight * (end - self)`.
-
-    From whichever end is nearer, so that both ends are met exactly.
-    """
-def addcmul(input: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: Number | Tensor = 1, out: Tensor | None = None) -> Tensor:
-    """`self + value * tensor1 * tensor2`."""
-def addcmul_(input: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: Number | Tensor = 1) -> Tensor:
-    """`self + value * tensor1 * tensor2`."""
-def addcdiv(input: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: Number | Tensor = 1, out: Tensor | None = None) -> Tensor:
-    """`self + value * tensor1 / tensor2`."""
-def addcdiv_(input: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: Number | Tensor = 1) -> Tensor:
-    """`self + value * tensor1 / tensor2`."""
 def softmax(input: Tensor, dim: _int | Tensor, dtype: _dtype | type[_float | _bool] | None = None, *, out: Tensor | None = None) -> Tensor:
     """exp(x) divided by its sum along `dim`; `dtype` casts first.
 
@@ -648,80 +724,6 @@ def softmax(input: Tensor, dim: _int | Tensor, dtype: _dtype | type[_float | _bo
     """
 def log_softmax(input: Tensor, dim: _int | Tensor, dtype: _dtype | type[_float | _bool] | None = None, *, out: Tensor | None = None) -> Tensor:
     """The logarithm of softmax along `dim`, without its rounding; `dtype` casts first."""
-def neg(input: Tensor, *, out: Tensor | None = None) -> Tensor:
-    """The negative of each element."""
-def neg_(input: Tensor) -> Tensor:
-    """The negative of each element."""
-def negative(input: Tensor, *, out: Tensor | None = None) -> Tensor:
-    """The negative of each element."""
-def negative_(input: Tensor) -> Tensor:
-    """The negative of each element."""
-def abs(input: Tensor, *, out: Tensor | None = None) -> Tensor:
-    """The absolute value of each element.
-
-    Gradient: g sign(x), 0 at 0.
-    """
-def abs_(input: Tensor) -> Tensor:
-    """The absolute value of each element.
-
-    Gradient: g sign(x), 0 at 0.
-    """
-def absolute(input: Tensor, *, out: Tensor | None = None) -> Tensor:
-    """The absolute value of each element.
-
-    Gradient: g sign(x), 0 at 0.
-    """
-def absolute_(input: Tensor) -> Tensor:
-    """The absolute value of each element.
-
-    Gradient: g sign(x), 0 at 0.
-    """
-def exp(input: Tensor, *, out: Tensor | None = None) -> Tensor:
-    """e to the power of each element."""
-def exp_(input: Tensor) -> Tensor:
-    """e to the power of each element."""
-def expm1(input: Tensor, *, out: Tensor | None = None) -> Tensor:
-    """e to the power of each element, less 1; exact near 0."""
-def expm1_(input: Tensor) -> Tensor:
-    """e to the power of each element, less 1; exact near 0."""
-def log(input: Tensor, *, out: Tensor | None = None) -> Tensor:
-    """The natural logarithm of each element; negative elements give NaN."""
-def log_(input: Tensor) -> Tensor:
-    """The natural logarithm of each element; negative elements give NaN."""
-def sqrt(input: Tensor, *, out: Tensor | None = None) -> Tensor:
-    """The square root of each element; negative elements give NaN."""
-def sqrt_(input: Tensor) -> Tensor:
-    """The square root of each element; negative elements give NaN."""
-def rsqrt(input: Tensor, *, out: Tensor | None = None) -> Tensor:
-    """One over the square root of each element."""
-def rsqrt_(input: Tensor) -> Tensor:
-    """One over the square root of each element."""
-def sin(input: Tensor, *, out: Tensor | None = None) -> Tensor:
-    """The sine of each element, in radians."""
-def sin_(input: Tensor) -> Tensor:
-    """The sine of each element, in radians."""
-def cos(input: Tensor, *, out: Tensor | None = None) -> Tensor:
-    """The cosine of each element, in radians."""
-def cos_(input: Tensor) -> Tensor:
-    """The cosine of each element, in radians."""
-def tanh(input: Tensor, *, out: Tensor | None = None) -> Tensor:
-    """The hyperbolic tangent of each element.
-
-    Gradient: g (1 - y^2), from the output, so that the input is not saved.
-    """
-def tanh_(input: Tensor) -> Tensor:
-    """The hyperbolic tangent of each element.
-
-    Gradient: g (1 - y^2), from the output, so that the input is not saved.
-    """
-def square(input: Tensor, *, out: Tensor | None = None) -> Tensor:
-    """Each element times itself; bool becomes int64, as with any power."""
-def square_(input: Tensor) -> Tensor:
-    """Each element times itself; bool becomes int64, as with any power."""
-def reciprocal(input: Tensor, *, out: Tensor | None = None) -> Tensor:
-    """One over each element."""
-def reciprocal_(input: Tensor) -> Tensor:
-    """One over each element."""
 def numel(input: Tensor) -> _int:
     """The number of elements."""
 def is_floating_point(input: Tensor) -> _bool:

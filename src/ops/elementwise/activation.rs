@@ -5,7 +5,7 @@ use crate::core::DType;
 use crate::elementwise;
 use crate::error::Result;
 use crate::ops::elementwise::map::{self, Call};
-use crate::tensor::Operand;
+use crate::tensor::{Args, Operand, Outs, Tensor};
 
 fn no_bool(_: &Call, dtype: DType) -> Result<()> {
     if dtype == DType::Bool {
@@ -14,23 +14,12 @@ fn no_bool(_: &Call, dtype: DType) -> Result<()> {
     Ok(())
 }
 
-/// `f(x, inplace=..)` of nn.functional: overload 1 has the flag.
-fn maybe_in_place(row: &'static map::Row, a: &crate::tensor::Args) -> Result<crate::tensor::Outs> {
-    let x = a.t(0)?;
-    if a.overload == 1 && a.flag(1) {
-        map::over(row, [Operand::Tensor(x)])?;
-        return Ok(crate::tensor::Outs::Tensor(x.clone()));
+/// `f(x, inplace=..)` of nn.functional.
+fn maybe_in_place(row: &'static map::Row, x: &Tensor, inplace: bool, a: &Args) -> Result<Outs> {
+    if inplace {
+        return map::over(row, [Operand::Tensor(x)]).map(Outs::Over);
     }
     map::call_on(row, [Operand::Tensor(x)], a)
-}
-
-/// `gelu`'s two forms by their names.
-fn gelu_form(a: &crate::tensor::Args) -> Result<&'static map::Row> {
-    match a.opt_str(1) {
-        None | Some("none") => Ok(&gelu::ROW),
-        Some("tanh") => Ok(&gelu_tanh::ROW),
-        Some(_) => bail!(Runtime, "approximate argument must be either none or tanh."),
-    }
 }
 
 const SQRT_HALF: f64 = std::f64::consts::FRAC_1_SQRT_2;
@@ -41,7 +30,7 @@ const BETA: f64 = 0.797_884_560_802_865_4;
 const KAPPA: f64 = 0.044_715;
 const KAPPA_3: f64 = 0.134_145;
 
-elementwise! { DEFS, ROWS;
+elementwise! {
     /// 1 / (1 + exp(-x)) of each element.
     ///
     /// Gradient: g y (1 - y), from the output.
@@ -57,42 +46,37 @@ elementwise! { DEFS, ROWS;
         value: S::select(x.le(0.0), S::lit(0.0), x),
         grad(y, g): [S::select(y.le(0.0), S::lit(0.0), g)],
         check: no_bool,
-        call: |a| maybe_in_place(&ROW, a),
+        call(x = self: &Tensor, inplace: bool; a) { maybe_in_place(&ROW, x, inplace, a) },
         samples: ["u(2, 3)", "u(3, 2).t()", "u(6)[::2]", "edges(0.0, -0.0, INF, -INF, NAN)"],
     }
     /// x sigmoid(x) of each element (also called swish).
-    silu(x) float_only + no_twins as ["nn.silu(Tensor input, bool inplace=False) -> Tensor"] {
+    silu(x) float_only + no_variants as ["nn.silu(Tensor input, bool inplace=False) -> Tensor"] {
         value: x / (1.0 + (-x).exp()),
         grad(y, g): [{
             let s = 1.0 / (1.0 + (-x).exp());
             g * (s * (1.0 + x * (1.0 - s)))
         }],
-        call: |a| {
-            let x = a.t(0)?;
-            if a.flag(1) {
-                map::over(&ROW, [Operand::Tensor(x)])?;
-                return Ok(Outs::Tensor(x.clone()));
-            }
-            map::call_on(&ROW, [Operand::Tensor(x)], a)
-        },
+        call(x = input: &Tensor, inplace: bool; a) { maybe_in_place(&ROW, x, inplace, a) },
         samples: ["u(2, 3)", "u(3, 2).t()", "edges(0.0, 100.0, -100.0, NAN)"],
     }
     /// x times the standard normal distribution function of x; with `approximate="tanh"` by its usual estimate.
     ///
     /// Hendrycks and Gimpel, 2016.
-    gelu(x) float_only + no_twins as ["nn.gelu(Tensor input, *, str approximate='none') -> Tensor"] kernel "GeluKernelImpl" {
+    gelu(x) float_only + no_variants as ["nn.gelu(Tensor input, *, str approximate='none') -> Tensor"] kernel "GeluKernelImpl" {
         value: x * 0.5 * (1.0 + (x * SQRT_HALF).erf()),
         grad(y, g): [g * (0.5 * (1.0 + (x * SQRT_HALF).erf()) + x * DENSITY * (x * x * -0.5).exp())],
-        call: |a| {
-            map::call_on(gelu_form(a)?, [Operand::Tensor(a.t(0)?)], a)
+        call(x = input: &Tensor, approximate: &str; a) {
+            let row = match approximate {
+                "none" => &ROW,
+                "tanh" => &gelu_tanh::ROW,
+                _ => bail!(Runtime, "approximate argument must be either none or tanh."),
+            };
+            map::call_on(row, [Operand::Tensor(x)], a)
         },
         samples: ["u(2, 3)", "u(3, 2).t()", "u(2, 3), approximate='tanh'", "edges(0.0, 10.0, -10.0, INF, NAN)"],
     }
-}
-
-elementwise! { FORM_DEFS, FORMS;
     /// `gelu` with `approximate="tanh"`.
-    gelu_tanh(x) float_only + no_twins as [] named "GeluBackward" kernel "GeluKernelImpl" {
+    gelu_tanh(x) float_only + no_variants as [] named "GeluBackward" kernel "GeluKernelImpl" {
         value: 0.5 * x * (1.0 + (BETA * (x + KAPPA * (x * x * x))).tanh()),
         grad(y, g): [{
             let t = (BETA * (x + KAPPA * (x * x * x))).tanh();

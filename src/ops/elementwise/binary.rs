@@ -21,11 +21,10 @@ fn alpha_fits(c: &Call, dtype: DType) -> Result<()> {
 }
 
 /// No operand of a difference is bool, tensor or number.
-fn subtract(row: &'static map::Row, a: &Args) -> Result<Outs> {
-    let bools = [0, 1].map(|i| match a.operand(i) {
-        Ok(Operand::Tensor(t)) => t.dtype() == DType::Bool,
-        Ok(Operand::Number(n)) => n.category() == Category::Bool,
-        Err(_) => false,
+fn subtract(row: &'static map::Row, operands: [Operand; 2], a: &Args) -> Result<Outs> {
+    let bools = operands.map(|o| match o {
+        Operand::Tensor(t) => t.dtype() == DType::Bool,
+        Operand::Number(n) => n.category() == Category::Bool,
     });
     match bools {
         [false, false] => map::call::<2, 1>(row, a),
@@ -70,10 +69,10 @@ fn rounding(mode: Option<&str>) -> Result<&'static map::Row> {
     }
 }
 
-elementwise! { DEFS, ROWS;
+elementwise! {
     /// `self + alpha * other`.
     add(a, b; alpha = Number::Int(1)) all as [
-        "method.add(Tensor self, Operand other, *, Scalar alpha=1) -> Tensor",
+        "method.add(Tensor self, Operand other, *, Scalar alpha=1) -> Tensor; __add__ __radd__ __iadd__",
         "function.add(Operand self, Operand other, *, Scalar alpha=1) -> Tensor",
     ] {
         value: a + alpha * b,
@@ -84,27 +83,28 @@ elementwise! { DEFS, ROWS;
     }
     /// `self - alpha * other`.
     sub(a, b; alpha = Number::Int(1)) all as [
-        "method.sub(Tensor self, Operand other, *, Scalar alpha=1) -> Tensor",
+        "method.sub(Tensor self, Operand other, *, Scalar alpha=1) -> Tensor; __sub__ __isub__",
         "function.sub(Operand self, Operand other, *, Scalar alpha=1) -> Tensor",
     ] aliases ["subtract"] {
         value: a - alpha * b,
         grad(y, g): [g, -(g * alpha)],
         check: alpha_fits,
-        call: |a| subtract(&ROW, a),
+        call(x = self: Operand, other: Operand, _alpha = alpha: Number; a) { subtract(&ROW, [x, other], a) },
         samples: ["u(2, 3), u(2, 3)", "u(2, 3), u(3)", "u(3, 1), u(4)", "u(2, 3), 2", "u(3, 2).t(), u(2, 3), alpha=3"],
     }
     /// `other - alpha * self`.
-    rsub(a, b; alpha = Number::Int(1)) all + no_twins as ["function.rsub(Tensor self, Operand other, *, Scalar alpha=1) -> Tensor"]
-        named "RsubBackward0|RsubBackward1" {
+    rsub(a, b; alpha = Number::Int(1)) all + no_variants as [
+        "function.rsub(Tensor self, Operand other, *, Scalar alpha=1) -> Tensor; __rsub__",
+    ] named "RsubBackward0|RsubBackward1" {
         value: b - alpha * a,
         grad(y, g): [-(g * alpha), g],
         check: alpha_fits,
-        call: |a| subtract(&ROW, a),
+        call(x = self: Operand, other: Operand, _alpha = alpha: Number; a) { subtract(&ROW, [x, other], a) },
         samples: ["u(2, 3), u(2, 3)", "u(2, 3), 2", "u(2, 3), 0.5"],
     }
     /// `self * other`.
     mul(a, b) all + wide as [
-        "method.mul(Tensor self, Operand other) -> Tensor",
+        "method.mul(Tensor self, Operand other) -> Tensor; __mul__ __rmul__ __imul__",
         "function.mul(Operand self, Operand other) -> Tensor",
     ] aliases ["multiply"] {
         value: a * b,
@@ -115,7 +115,7 @@ elementwise! { DEFS, ROWS;
     /// `self / other`; integers become floats. With `rounding_mode="trunc"` cut towards zero, with `"floor"` rounded down, and
     /// then integers stay integers.
     div(a, b) float + wide as [
-        "method.div(Tensor self, Operand other) -> Tensor",
+        "method.div(Tensor self, Operand other) -> Tensor; __truediv__ __itruediv__",
         "method.div(Tensor self, Operand other, *, str? rounding_mode) -> Tensor",
         "function.div(Operand self, Operand other) -> Tensor",
         "function.div(Operand self, Operand other, *, str? rounding_mode) -> Tensor",
@@ -124,9 +124,8 @@ elementwise! { DEFS, ROWS;
     ] aliases ["divide"] {
         value: a / b,
         grad(y, g): [g / b, -(g * (a / b / b))],
-        call: |a| {
-            let mode = if matches!(a.overload, 1 | 3) { a.opt_str(2) } else { None };
-            map::call_on(rounding(mode)?, [a.operand(0)?, a.operand(1)?], a)
+        call(x = self: Operand, other: Operand, rounding_mode: Option<&str>; a) {
+            map::call_on(rounding(rounding_mode)?, [x, other], a)
         },
         samples: ["u(2, 3), nz(2, 3)", "u(2, 3), nz(3)", "u(2, 3), 2", "u(3, 2).t(), nz(2, 3)",
             "u(2, 3), nz(2, 3), rounding_mode='trunc'", "u(2, 3), nz(2, 3), rounding_mode='floor'",
@@ -134,16 +133,16 @@ elementwise! { DEFS, ROWS;
     }
     /// `self // other`: the quotient rounded down, as Python's.
     floor_divide(a, b) numeric + divides as [
-        "method.floor_divide(Tensor self, Operand other) -> Tensor",
-        "function.floor_divide(Operand self, Operand other) -> Tensor",
+        "method.floor_divide(Tensor self, Operand other) -> Tensor; __floordiv__ __ifloordiv__",
+        "function.floor_divide(Operand self, Operand other) -> Tensor; __rfloordiv__",
     ] kernel "div_floor_cpu" {
         value: floor_quotient(a, b),
         samples: ["u(2, 3), nz(2, 3)", "u(2, 3), nz(3)", "u(2, 3), 2"],
     }
     /// `self % other`, with the sign of `other`, as Python's.
     remainder(a, b) numeric + divides as [
-        "remainder(Tensor self, Operand other) -> Tensor",
-        "function.remainder(Operand self, Tensor other) -> Tensor",
+        "remainder(Tensor self, Operand other) -> Tensor; __mod__ __imod__",
+        "function.remainder(Operand self, Tensor other) -> Tensor; __rmod__",
     ] named "RemainderBackward1|RemainderBackward0" {
         value: {
             let r = a.rem(b);
@@ -177,9 +176,6 @@ elementwise! { DEFS, ROWS;
         ],
         samples: ["u(2, 3), u(2, 3)", "u(2, 3), u(3)", "u(3, 2).t(), u(2, 3)", "edges(0.0, NAN, INF), edges(NAN, 1.0, -INF)"],
     }
-}
-
-elementwise! { FORM_DEFS, FORMS;
     /// `(a - b)^2`, each term of a mean squared error.
     squared_distance(a, b) float_only as [] named "MseLossBackward" {
         value: (a - b) * (a - b),

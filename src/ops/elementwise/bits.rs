@@ -4,6 +4,7 @@ use crate::core::DType;
 use crate::elementwise;
 use crate::error::Result;
 use crate::ops::elementwise::map::{self, Call};
+use crate::tensor::{Operand, Tensor};
 
 /// Shifts take no bool.
 fn shifts(c: &Call, dtype: DType) -> Result<()> {
@@ -13,20 +14,20 @@ fn shifts(c: &Call, dtype: DType) -> Result<()> {
     Ok(())
 }
 
-elementwise! { DEFS, ROWS;
+elementwise! {
     /// Each bit turned; on bool, not.
-    bitwise_not(x) bits {
+    bitwise_not(x) bits as ["bitwise_not(Tensor self) -> Tensor; __invert__"] {
         value: x.bit_not(),
-        call: |a| {
+        call(x = self: &Tensor; a) {
             // A bool's byte has one bit that counts.
-            let row = if a.t(0)?.dtype() == DType::Bool { &super::super::compare::logical_not::ROW } else { &ROW };
-            map::call::<1, 0>(row, a)
+            let row = if x.dtype() == DType::Bool { &super::super::compare::logical_not::ROW } else { &ROW };
+            map::call_on(row, [Operand::Tensor(x)], a)
         },
         samples: ["ix(2, 3, n=5)", "mask(2, 3)"],
     }
     /// Bits that are set in both; on bool, and.
     bitwise_and(a, b) bits as [
-        "bitwise_and(Tensor self, Operand other) -> Tensor",
+        "bitwise_and(Tensor self, Operand other) -> Tensor; __and__ __rand__ __iand__",
         "function.bitwise_and(Operand self, Tensor other) -> Tensor",
     ] {
         value: a.bit_and(b),
@@ -34,7 +35,7 @@ elementwise! { DEFS, ROWS;
     }
     /// Bits that are set in either; on bool, or.
     bitwise_or(a, b) bits as [
-        "bitwise_or(Tensor self, Operand other) -> Tensor",
+        "bitwise_or(Tensor self, Operand other) -> Tensor; __or__ __ror__ __ior__",
         "function.bitwise_or(Operand self, Tensor other) -> Tensor",
     ] {
         value: a.bit_or(b),
@@ -42,7 +43,7 @@ elementwise! { DEFS, ROWS;
     }
     /// Bits that are set in exactly one; on bool, unequal.
     bitwise_xor(a, b) bits as [
-        "bitwise_xor(Tensor self, Operand other) -> Tensor",
+        "bitwise_xor(Tensor self, Operand other) -> Tensor; __xor__ __rxor__ __ixor__",
         "function.bitwise_xor(Operand self, Tensor other) -> Tensor",
     ] {
         value: a.bit_xor(b),
@@ -50,8 +51,8 @@ elementwise! { DEFS, ROWS;
     }
     /// Bits moved up by `other` places; what leaves is lost.
     bitwise_left_shift(a, b) bits as [
-        "bitwise_left_shift(Tensor self, Operand other) -> Tensor",
-        "function.bitwise_left_shift(Operand self, Tensor other) -> Tensor",
+        "bitwise_left_shift(Tensor self, Operand other) -> Tensor; __lshift__ __ilshift__",
+        "function.bitwise_left_shift(Operand self, Tensor other) -> Tensor; __rlshift__",
     ] kernel "lshift_cpu" {
         value: a.shl(b),
         check: shifts,
@@ -59,8 +60,8 @@ elementwise! { DEFS, ROWS;
     }
     /// Bits moved down by `other` places, copies of the sign following.
     bitwise_right_shift(a, b) bits as [
-        "bitwise_right_shift(Tensor self, Operand other) -> Tensor",
-        "function.bitwise_right_shift(Operand self, Tensor other) -> Tensor",
+        "bitwise_right_shift(Tensor self, Operand other) -> Tensor; __rshift__ __irshift__",
+        "function.bitwise_right_shift(Operand self, Tensor other) -> Tensor; __rrshift__",
     ] kernel "rshift_cpu" {
         value: a.shr(b),
         check: shifts,

@@ -2,34 +2,34 @@
 
 use crate::elementwise;
 
-elementwise! { DEFS, ROWS;
+elementwise! {
     /// Whether `self` equals `other`, element by element.
-    eq(a, b) -> bool all as ["eq(Tensor self, Operand other) -> Tensor"] {
+    eq(a, b) -> bool all as ["eq(Tensor self, Operand other) -> Tensor; __eq__"] {
         value: a.eq(b),
         samples: ["ix(2, 3, n=3), ix(2, 3, n=3)", "u(2, 3), 1", "ix(2, 3, n=3), ix(3, n=3)", "edges(0.0, NAN), edges(-0.0, NAN)"],
     }
     /// Whether `self` differs from `other`, element by element.
-    ne(a, b) -> bool all as ["ne(Tensor self, Operand other) -> Tensor"] aliases ["not_equal"] {
+    ne(a, b) -> bool all as ["ne(Tensor self, Operand other) -> Tensor; __ne__"] aliases ["not_equal"] {
         value: a.ne(b),
         samples: ["ix(2, 3, n=3), ix(2, 3, n=3)", "u(2, 3), 1", "edges(0.0, NAN), edges(-0.0, NAN)"],
     }
     /// Whether `self` is less than `other`, element by element.
-    lt(a, b) -> bool all as ["lt(Tensor self, Operand other) -> Tensor"] aliases ["less"] {
+    lt(a, b) -> bool all as ["lt(Tensor self, Operand other) -> Tensor; __lt__"] aliases ["less"] {
         value: a.lt(b),
         samples: ["u(2, 3), u(2, 3)", "u(2, 3), 1", "u(3, 1), u(4)", "edges(0.0, NAN, -INF), edges(-0.0, NAN, INF)"],
     }
     /// Whether `self` is at most `other`, element by element.
-    le(a, b) -> bool all as ["le(Tensor self, Operand other) -> Tensor"] aliases ["less_equal"] {
+    le(a, b) -> bool all as ["le(Tensor self, Operand other) -> Tensor; __le__"] aliases ["less_equal"] {
         value: a.le(b),
         samples: ["u(2, 3), u(2, 3)", "u(2, 3), 1", "edges(0.0, NAN, -INF), edges(-0.0, NAN, INF)"],
     }
     /// Whether `self` is greater than `other`, element by element.
-    gt(a, b) -> bool all as ["gt(Tensor self, Operand other) -> Tensor"] aliases ["greater"] {
+    gt(a, b) -> bool all as ["gt(Tensor self, Operand other) -> Tensor; __gt__"] aliases ["greater"] {
         value: a.gt(b),
         samples: ["u(2, 3), u(2, 3)", "u(2, 3), 1", "edges(0.0, NAN, -INF), edges(-0.0, NAN, INF)"],
     }
     /// Whether `self` is at least `other`, element by element.
-    ge(a, b) -> bool all as ["ge(Tensor self, Operand other) -> Tensor"] aliases ["greater_equal"] {
+    ge(a, b) -> bool all as ["ge(Tensor self, Operand other) -> Tensor; __ge__"] aliases ["greater_equal"] {
         value: a.ge(b),
         samples: ["u(2, 3), u(2, 3)", "u(2, 3), 1", "edges(0.0, NAN, -INF), edges(-0.0, NAN, INF)"],
     }

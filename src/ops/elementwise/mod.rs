@@ -11,52 +11,24 @@ pub mod select;
 pub mod table;
 pub mod unary;
 
-use crate::tensor::{Operand, Tensor};
+use crate::tensor::{Operand, Tensor, Written};
 
-/// All rows, those without a name of their own included (for tests of their formulas).
-pub fn rows() -> impl Iterator<Item = &'static map::Row> {
-    [
-        unary::ROWS,
-        activation::ROWS,
-        activation::FORMS,
-        binary::ROWS,
-        binary::FORMS,
-        power::ROWS,
-        power::CASES,
-        compare::ROWS,
-        bits::ROWS,
-        select::ROWS,
-        select::FORMS,
-    ]
-    .into_iter()
-    .flat_map(|rows| rows.iter().copied())
-}
-
-/// Ops as methods, for derivatives and composites.
-macro_rules! methods {
-    ($($module:ident: $($name:ident)*;)*; $($module2:ident: $($name2:ident)*;)*) => {
-        impl Tensor {
-            $($(pub fn $name(&self) -> crate::error::Result<Tensor> {
-                map::on(&$module::$name::ROW, [Operand::Tensor(self)])
-            })*)*
-            $($(pub fn $name2(&self, other: &Tensor) -> crate::error::Result<Tensor> {
-                map::on(&$module2::$name2::ROW, [Operand::Tensor(self), Operand::Tensor(other)])
-            })*)*
+/// Lists the rows of tables.
+#[cfg(test)]
+macro_rules! tables {
+    ($($table:ident),*) => {
+        /// All rows, those without a name of their own included (for tests of their formulas).
+        pub fn rows() -> impl Iterator<Item = &'static map::Row> {
+            [$($table::ROWS),*].into_iter().flat_map(|rows| rows.iter().copied())
         }
     };
 }
-methods! {
-    unary: neg abs exp log sqrt rsqrt sin cos tanh square reciprocal;
-    activation: sigmoid relu silu;
-    compare: logical_not;
-    ;
-    binary: add sub mul div maximum minimum;
-    compare: eq ne lt le gt ge;
-}
+#[cfg(test)]
+tables!(unary, activation, binary, power, compare, bits, select);
 
 impl Tensor {
     /// `self += other`.
-    pub fn add_inplace(&self, other: &Tensor) -> crate::error::Result<()> {
+    pub fn add_inplace(&self, other: &Tensor) -> crate::error::Result<Written> {
         map::over(&binary::add::ROW, [Operand::Tensor(self), Operand::Tensor(other)])
     }
 

@@ -87,13 +87,13 @@ fn half_grad([a, b]: [Operand; 2], y: Option<&Tensor>, g: &Tensor, k: usize) -> 
     mul(g, Operand::Tensor(&log))
 }
 
-elementwise! { DEFS, ROWS;
+elementwise! {
     /// `self` to the power of `exponent`, element by element; either may be a number.
     ///
     /// Gradients: g b a^(b-1) and g y log a, 0 where b is 0 or a is 0. Integers to negative powers are refused.
     pow(a, b) numeric as [
-        "pow(Tensor self, Operand exponent) -> Tensor",
-        "function.pow(Operand self, Tensor exponent) -> Tensor",
+        "pow(Tensor self, Operand exponent) -> Tensor; __pow__ __ipow__",
+        "function.pow(Operand self, Tensor exponent) -> Tensor; __rpow__",
     ] named "PowBackward1|PowBackward0|PowBackward2" kernel "pow" {
         value: a.pow(b),
         grad(y, g): [
@@ -102,19 +102,15 @@ elementwise! { DEFS, ROWS;
         ],
         half_grad: half_grad,
         check: no_negative_integers,
-        call: |a| {
-            let (x, n) = (a.operand(0)?, a.operand(1)?);
-            match case(x, n) {
+        call(x = self: Operand, exponent: Operand; a) {
+            match case(x, exponent) {
                 Some(row) => map::call_on(row, [x], a),
-                None => map::call_on(&ROW, [x, n], a),
+                None => map::call_on(&ROW, [x, exponent], a),
             }
         },
         samples: ["pos(2, 3), u(2, 3)", "pos(2, 3), u(3)", "u(2, 3), 2", "u(2, 3), 3", "pos(2, 3), 0.5", "nz(2, 3), -1.0",
             "pos(2, 3), -0.5", "nz(2, 3), -2.0", "pos(2, 3), 2.5", "u(2, 3), 0", "u(3, 2).t(), 2"],
     }
-}
-
-elementwise! { CASE_DEFS, CASES;
     /// x^3.
     cube(x) all as [] named "PowBackward" {
         value: x * x * x,

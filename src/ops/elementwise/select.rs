@@ -5,22 +5,7 @@ use crate::core::{DType, Number};
 use crate::elementwise;
 use crate::error::Result;
 use crate::ops::elementwise::map::{self, Call, Row, numbers_fit};
-use crate::tensor::{Args, Operand, Outs, mode};
-
-/// An optional bound, a number or a tensor.
-fn bound<'a>(a: &Args<'a>, i: usize) -> Option<Operand<'a>> {
-    if a.given(i) { a.operand(i).ok() } else { None }
-}
-
-fn clamped(a: &Args) -> Result<Outs> {
-    let x = Operand::Tensor(a.t(0)?);
-    match (bound(a, 1), bound(a, 2)) {
-        (Some(low), Some(high)) => map::call_on(&clamp::ROW, [x, low, high], a),
-        (Some(low), None) => map::call_on(&at_least::ROW, [x, low], a),
-        (None, Some(high)) => map::call_on(&at_most::ROW, [x, high], a),
-        (None, None) => bail!(Runtime, "torch.clamp: At least one of 'min' or 'max' must not be None"),
-    }
-}
+use crate::tensor::{Operand, Tensor, mode};
 
 /// Numbers fit, and bool has no kernel for them; for tensors it is `maximum` or `minimum`.
 fn bounds_fit(c: &Call, dtype: DType) -> Result<()> {
@@ -30,33 +15,30 @@ fn bounds_fit(c: &Call, dtype: DType) -> Result<()> {
     numbers_fit(c, dtype)
 }
 
-fn chosen(a: &Args) -> Result<Outs> {
-    let (c, x, y) = if a.overload == 2 { (1, 0, 2) } else { (0, 1, 2) };
-    let c = a.t(c)?;
-    match c.dtype() {
-        DType::Bool => {}
+/// Conditions are bool, or as they were in old programs uint8.
+fn check_condition(dtype: DType) -> Result<()> {
+    match dtype {
+        DType::Bool => Ok(()),
         DType::U8 => mode::warn(
             "where received a uint8 condition tensor. This behavior is deprecated and will be removed in a future \
              version of PyTorch. Use a boolean condition instead.",
-        )?,
+        ),
         other => bail!(
             Runtime,
             "where expected condition to be a boolean tensor, but got a tensor with dtype {}",
             other.scalar_name()
         ),
     }
-    map::call_on(&where_::ROW, [Operand::Tensor(c), a.operand(x)?, a.operand(y)?], a)
 }
 
-fn same_dtypes(row: &'static Row, a: &Args) -> Result<Outs> {
-    let (x, end) = (a.t(0)?, a.t(1)?);
+fn same_dtypes(row: &'static Row, x: &Tensor, end: &Tensor) -> Result<()> {
     if x.dtype() != end.dtype() {
         bail!(Runtime, "expected dtype {} for `end` but got dtype {}", x.dtype().c_words(), end.dtype().c_words());
     }
     if !x.dtype().is_float() {
         return Err(x.dtype().lacks(row.kernel));
     }
-    map::call_on(row, [Operand::Tensor(x), Operand::Tensor(end), a.operand(2)?], a)
+    Ok(())
 }
 
 fn no_integer_quotients(_: &Call, dtype: DType) -> Result<()> {
@@ -73,7 +55,7 @@ fn no_integer_quotients(_: &Call, dtype: DType) -> Result<()> {
     Ok(())
 }
 
-elementwise! { DEFS, ROWS;
+elementwise! {
     /// Elements of `self` where `condition` is true, else of `other`.
     where_(c: bool, a, b) all + out_only as [
         "function.where(Tensor condition, Tensor self, Tensor other) -> Tensor",
@@ -83,7 +65,10 @@ elementwise! { DEFS, ROWS;
         value: S::select(c, a, b),
         grad(y, g): [S::lit(0.0), S::select(c, g, S::lit(0.0)), S::select(c, S::lit(0.0), g)],
         check: numbers_fit,
-        call: chosen,
+        call(condition: &Tensor, x = self: Operand, other: Operand; a) {
+            check_condition(condition.dtype())?;
+            map::call_on(&ROW, [Operand::Tensor(condition), x, other], a)
+        },
         samples: ["mask(2, 3), u(2, 3), u(2, 3)", "mask(3), u(2, 3), u(2, 1)", "mask(2, 3), u(2, 3), 1.5", "mask(2, 3), 0, u(3)",
             "mask(3, 2).t(), u(2, 3), u(2, 3)"],
     }
@@ -101,7 +86,15 @@ elementwise! { DEFS, ROWS;
             S::select(x.gt(high) | high.lt(low), g, S::lit(0.0)),
         ],
         check: bounds_fit,
-        call: clamped,
+        call(x = self: &Tensor, min: Option<Operand>, max: Option<Operand>; a) {
+            let x = Operand::Tensor(x);
+            match (min, max) {
+                (Some(low), Some(high)) => map::call_on(&ROW, [x, low, high], a),
+                (Some(low), None) => map::call_on(&at_least::ROW, [x, low], a),
+                (None, Some(high)) => map::call_on(&at_most::ROW, [x, high], a),
+                (None, None) => bail!(Runtime, "torch.clamp: At least one of 'min' or 'max' must not be None"),
+            }
+        },
         samples: ["u(2, 3), -1, 1", "u(2, 3), min=0", "u(2, 3), max=0.5", "u(2, 3), u(3), u(3)", "u(3, 2).t(), 0, 1",
             "edges(NAN, INF, 0.0), 0, 1", "u(2, 3), None, u(3)"],
     }
@@ -132,7 +125,10 @@ elementwise! { DEFS, ROWS;
         named "LerpBackward1|LerpBackward0" kernel "lerp_kernel_scalar" {
         value: S::select(w.lt(0.5) & w.gt(-0.5), a + w * (b - a), b - (b - a) * (1.0 - w)),
         grad(y, g): [g * (1.0 - w), g * w, g * (b - a)],
-        call: |a| same_dtypes(&ROW, a),
+        call(x = self: &Tensor, end: &Tensor, weight: Operand; a) {
+            same_dtypes(&ROW, x, end)?;
+            map::call_on(&ROW, [Operand::Tensor(x), Operand::Tensor(end), weight], a)
+        },
         samples: ["u(2, 3), u(2, 3), 0.3", "u(2, 3), u(3), u(2, 3)", "u(2, 3), u(2, 3), 0.9"],
     }
     /// `self + value * tensor1 * tensor2`.
@@ -152,9 +148,6 @@ elementwise! { DEFS, ROWS;
         check: no_integer_quotients,
         samples: ["u(2, 3), u(2, 3), nz(2, 3)", "u(2, 3), u(3), nz(2, 1), value=2"],
     }
-}
-
-elementwise! { FORM_DEFS, FORMS;
     /// `clamp` without `max`.
     at_least(x, low) all as [] named "ClampBackward0|ClampBackward1" kernel "clamp_min_scalar_cpu" {
         value: x.max(low),

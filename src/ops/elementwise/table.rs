@@ -4,17 +4,18 @@ use super::map::{PARAMS, Rule};
 use crate::core::Number;
 use crate::cpu::map::Loops;
 use crate::expr::Body;
-use crate::tensor::def::Twins;
+use crate::tensor::declare;
+use crate::tensor::def::Variants;
 
 /// The loops of a value: the lanes that the rule may ask for; the one over the first operand where the op has a twin that
 /// writes there; and, where that is arithmetic of two operands, those for one element and many.
-pub const fn loops<B: Body>(rule: Rule, twins: Twins, signature: &Signature, out_mask: bool) -> Loops {
+pub const fn loops<B: Body>(rule: Rule, variants: Variants, signature: &Signature, out_mask: bool) -> Loops {
     let loops = match rule {
         Rule::Float | Rule::FloatOnly => Loops::float::<B>(),
         Rule::Numeric | Rule::All => Loops::all::<B>(),
         Rule::Bits => Loops::int::<B>(),
     };
-    if !twins.inplace() || out_mask {
+    if !variants.has_inplace() || out_mask {
         loops
     } else if signature.inputs == 2 && signature.masks == 0 {
         loops.and_over::<B>().and_one::<B>()
@@ -43,31 +44,20 @@ impl Signature {
     }
 }
 
-/// `text` without the space that follows `///` on each line, and without the last line's end.
-pub const fn doc_len(text: &str) -> usize {
-    let b = text.as_bytes();
-    let (mut i, mut n) = (0, 0);
-    while i + 1 < b.len() {
-        if !(b[i] == b' ' && (i == 0 || b[i - 1] == b'\n')) {
-            n += 1;
-        }
-        i += 1;
+/// Whether schema lines give a row's `inputs` first, then its `params` by name: what the call that is not written out reads.
+pub const fn lines_fit<const P: usize>(lines: &[&str], inputs: usize, params: [&str; P]) -> bool {
+    if lines.is_empty() {
+        return true;
     }
-    n
-}
-
-pub const fn doc_text<const N: usize>(text: &str) -> [u8; N] {
-    let b = text.as_bytes();
-    let mut out = [0; N];
-    let (mut i, mut n) = (0, 0);
-    while i + 1 < b.len() {
-        if !(b[i] == b' ' && (i == 0 || b[i - 1] == b'\n')) {
-            out[n] = b[i];
-            n += 1;
+    let mut k = 0;
+    while k < P {
+        match declare::place_of(lines, params[k]) {
+            Some(at) if at == inputs + k => {}
+            _ => return false,
         }
-        i += 1;
+        k += 1;
     }
-    out
+    declare::leading_operands(lines) >= inputs
 }
 
 /// A name without the underscore that keeps it from being a word of Rust.
@@ -91,7 +81,7 @@ pub const fn plain_name(name: &'static str) -> &'static str {
 ///     value: a + alpha * b,
 ///     grad(y, g): [g, g * alpha],
 ///     check: refuse_float_alpha,
-///     call: |a| ..,
+///     call(x = self: Operand, other: Operand; a) { .. },
 ///     samples: ["u(2, 3), u(3)"],
 /// }
 /// ```
@@ -99,10 +89,10 @@ pub const fn plain_name(name: &'static str) -> &'static str {
 /// rule is `float`, `float_only`, `numeric`, `all` or `bits`; `wide` and `divides` are flags of `Row`. Whatever is not said has a
 /// default; without `as` the schema is `name(Tensor self) -> Tensor`. An input without a gradient has `S::lit(0.0)`.
 ///
-/// The head of the block names the lists it makes: the `OpDef`s for the registry, and the rows.
+/// A row that other ops call, but no user, has `as []` and no samples.
 #[macro_export]
 macro_rules! elementwise {
-    ($defs:ident, $rows:ident; $(
+    ($(
         $(#[doc = $doc:literal])*
         $name:ident $sig:tt $(-> $out:ident)?
         $rule:ident $(+ $flag:ident)* $(as [$($schema:expr),* $(,)?])? $(aliases [$($alias:literal),* $(,)?])?
@@ -111,14 +101,16 @@ macro_rules! elementwise {
             $(grad($y:ident, $g:ident): $grads:tt,)?
             $(half_grad: $half_grad:expr,)?
             $(check: $check:expr,)?
-            $(call: $call:expr,)?
+            $(call $args:tt $body:block,)?
             samples: [$($sample:literal),* $(,)?] $(,)?
         }
     )*) => {
-        /// The ops of this table.
-        pub const $defs: &[&$crate::tensor::OpDef] = &[$(&$name::DEF),*];
+        /// The ops of this table; those that others call have no schema lines.
+        pub(crate) const OPS: &[&$crate::tensor::OpDef] = &[$(&$name::DEF),*];
         /// Their formulas.
-        pub static $rows: &[&$crate::ops::elementwise::map::Row] = &[$(&$name::ROW),*];
+        #[cfg(test)]
+        pub(crate) static ROWS: &[&$crate::ops::elementwise::map::Row] = &[$(&$name::ROW),*];
+        $($crate::elementwise!(@method $name $sig $([$($schema),*])? ; $(#[doc = $doc])*);)*
         $(
             pub mod $name {
                 #[allow(unused_imports, reason = "not every row uses its table's helpers")]
@@ -127,7 +119,7 @@ macro_rules! elementwise {
                 use $crate::ops::elementwise::formula::Formula;
                 use $crate::ops::elementwise::map::{Row, Rule};
                 use $crate::ops::elementwise::table;
-                use $crate::tensor::{Args, OpDef, Outs};
+                use $crate::tensor::OpDef;
 
                 const RULE: Rule = $crate::elementwise!(@rule $rule);
                 const NAME: &str = table::plain_name(stringify!($name));
@@ -161,33 +153,50 @@ macro_rules! elementwise {
                     wide: $crate::elementwise!(@flag wide $($flag)*),
                     divides: $crate::elementwise!(@flag divides $($flag)*),
                     out_mask: OUT_MASK,
-                    value: Formula::new::<Value>(table::loops::<Value>(RULE, DEF.twins, &SIGNATURE, OUT_MASK)),
+                    value: Formula::new::<Value>(table::loops::<Value>(RULE, DEF.variants, &SIGNATURE, OUT_MASK)),
                     grads: $crate::elementwise!(@grads $($y)? $sig),
                     half_grad: $crate::elementwise!(@some $($half_grad)?),
                     check: $crate::elementwise!(@or $($check)?; $crate::ops::elementwise::map::anything),
                 };
 
-                fn run(a: &Args) -> $crate::error::Result<Outs> {
-                    $crate::elementwise!(@call a; $($call)?)
-                }
-
-                const RAW: &str = concat!($($doc, "\n"),*);
-                const BYTES: [u8; table::doc_len(RAW)] = table::doc_text(RAW);
+                const LINES: &[&str] = $crate::elementwise!(@schema $name $([$($schema),*])?);
+                $crate::declare!(@doc $($doc)*);
+                $crate::elementwise!(@call $name $sig $($args $body)?);
 
                 pub const DEF: OpDef = OpDef {
-                    schema: $crate::elementwise!(@schema $name $([$($schema),*])?),
+                    schema: LINES,
                     aliases: &[$($($alias),*)?],
-                    doc: match std::str::from_utf8(&BYTES) {
-                        Ok(s) => s,
-                        Err(_) => RAW,
-                    },
-                    twins: $crate::elementwise!(@twins $($flag)*),
-                    call: run,
+                    doc: DOC,
+                    variants: $crate::elementwise!(@variants $($flag)*),
+                    reads: $crate::elementwise!(@reads $sig $($args)?),
+                    call: from_args,
                     samples: &[$($sample),*],
                 };
             }
         )*
     };
+
+    // A row of one or two tensors is a method too, for derivatives and composites.
+    (@method $name:ident $sig:tt []; $(#[doc = $doc:literal])*) => {};
+    (@method $name:ident ($x:ident) $([$($schema:expr),+])?; $(#[doc = $doc:literal])*) => {
+        impl $crate::tensor::Tensor {
+            $(#[doc = $doc])*
+            pub fn $name(&self) -> $crate::error::Result<$crate::tensor::Tensor> {
+                $crate::ops::elementwise::map::on(&$name::ROW, [$crate::tensor::Operand::Tensor(self)])
+            }
+        }
+    };
+    (@method $name:ident ($x:ident, $z:ident $(; $($p:ident = $default:expr),+)?) $([$($schema:expr),+])?;
+        $(#[doc = $doc:literal])*) => {
+        impl $crate::tensor::Tensor {
+            $(#[doc = $doc])*
+            pub fn $name(&self, other: &$crate::tensor::Tensor) -> $crate::error::Result<$crate::tensor::Tensor> {
+                use $crate::tensor::Operand::Tensor as T;
+                $crate::ops::elementwise::map::on(&$name::ROW, [T(self), T(other)])
+            }
+        }
+    };
+    (@method $name:ident $sig:tt $([$($schema:expr),+])?; $(#[doc = $doc:literal])*) => {};
 
     (@rule float) => { Rule::Float };
     (@rule float_only) => { Rule::FloatOnly };
@@ -258,11 +267,11 @@ macro_rules! elementwise {
     (@flag divides divides $($rest:ident)*) => { true };
     (@flag $wanted:ident $other:ident $($rest:ident)*) => { $crate::elementwise!(@flag $wanted $($rest)*) };
 
-    (@twins) => { $crate::tensor::def::Twins::BOTH };
-    (@twins out_only $($rest:ident)*) => { $crate::tensor::def::Twins::OUT };
-    (@twins inplace_only $($rest:ident)*) => { $crate::tensor::def::Twins::INPLACE };
-    (@twins no_twins $($rest:ident)*) => { $crate::tensor::def::Twins::NONE };
-    (@twins $other:ident $($rest:ident)*) => { $crate::elementwise!(@twins $($rest)*) };
+    (@variants) => { $crate::tensor::def::Variants::NONE.overwrites().out() };
+    (@variants out_only $($rest:ident)*) => { $crate::tensor::def::Variants::NONE.out() };
+    (@variants inplace_only $($rest:ident)*) => { $crate::tensor::def::Variants::NONE.overwrites() };
+    (@variants no_variants $($rest:ident)*) => { $crate::tensor::def::Variants::NONE };
+    (@variants $other:ident $($rest:ident)*) => { $crate::elementwise!(@variants $($rest)*) };
 
     (@grads $sig:tt) => { [None, None, None] };
     (@grads $y:ident ($($x:ident $(: $kind:ident)?),+ $(; $($p:ident = $default:expr),+)?)) => {
@@ -275,13 +284,20 @@ macro_rules! elementwise {
     };
     (@grad $k:literal) => { Some(Formula::new::<Grad<$k>>($crate::cpu::map::Loops::float::<Grad<$k>>())) };
 
-    (@call $a:ident; ) => {
-        $crate::ops::elementwise::map::call::<{ SIGNATURE.inputs }, { SIGNATURE.params }>(&ROW, $a)
+    (@call $name:ident ($($x:ident $(: $kind:ident)?),+ $(; $($p:ident = $default:expr),+)?)) => {
+        const _: () = assert!(
+            table::lines_fit(LINES, SIGNATURE.inputs, [$($(stringify!($p)),+)?]),
+            concat!(stringify!($name), ": the schema lines are not the inputs and then the params by name"),
+        );
+        fn from_args(a: &$crate::tensor::Args) -> $crate::error::Result<$crate::tensor::Outs> {
+            $crate::ops::elementwise::map::call::<{ SIGNATURE.inputs }, { SIGNATURE.params }>(&ROW, a)
+        }
     };
-    (@call $a:ident; $call:expr) => {{
-        let f: fn(&Args) -> $crate::error::Result<Outs> = $call;
-        f($a)
-    }};
+    (@call $name:ident $sig:tt $args:tt $body:block) => { $crate::declare!(@call $name $args $body); };
+
+    // A row without a call of its own reads all that its lines hold.
+    (@reads $sig:tt) => { &["*"] };
+    (@reads $sig:tt $args:tt) => { $crate::declare!(@reads $args) };
 
     (@schema $name:ident) => { &[concat!(stringify!($name), "(Tensor self) -> Tensor")] };
     (@schema $name:ident [$($schema:expr),*]) => { &[$($schema),*] };

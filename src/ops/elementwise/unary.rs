@@ -4,7 +4,8 @@ use crate::bail;
 use crate::core::DType;
 use crate::elementwise;
 use crate::error::Result;
-use crate::ops::elementwise::map::Call;
+use crate::ops::elementwise::map::{self, Call};
+use crate::tensor::{Operand, Tensor};
 
 fn no_bool_negation(_: &Call, dtype: DType) -> Result<()> {
     if dtype == DType::Bool {
@@ -17,9 +18,9 @@ fn no_bool_negation(_: &Call, dtype: DType) -> Result<()> {
     Ok(())
 }
 
-elementwise! { DEFS, ROWS;
+elementwise! {
     /// The negative of each element.
-    neg(x) numeric aliases ["negative"] {
+    neg(x) numeric as ["neg(Tensor self) -> Tensor; __neg__"] aliases ["negative"] {
         value: -x,
         grad(y, g): [-g],
         check: no_bool_negation,
@@ -28,7 +29,7 @@ elementwise! { DEFS, ROWS;
     /// The absolute value of each element.
     ///
     /// Gradient: g sign(x), 0 at 0.
-    abs(x) numeric aliases ["absolute"] {
+    abs(x) numeric as ["abs(Tensor self) -> Tensor; __abs__"] aliases ["absolute"] {
         value: x.abs(),
         grad(y, g): [g * x.sign()],
         samples: ["u(2, 3)", "u(3, 2).t()", "edges(0.0, -0.0, -INF, NAN)"],
@@ -87,16 +88,14 @@ elementwise! { DEFS, ROWS;
     square(x) all named "PowBackward" {
         value: x * x,
         grad(y, g): [g * (2.0 * x)],
-        call: |a| {
-            let x = a.t(0)?;
+        call(x = self: &Tensor; a) {
             if x.dtype() != DType::Bool {
-                return crate::ops::elementwise::map::call::<1, 0>(&ROW, a);
+                return map::call_on(&ROW, [Operand::Tensor(x)], a);
             }
             if a.inplace {
                 bail!(Runtime, "result type Long can't be cast to the desired output type Bool");
             }
-            let wide = x.to_dtype(DType::I64)?;
-            crate::ops::elementwise::map::call_on(&ROW, [crate::tensor::Operand::Tensor(&wide)], a)
+            map::call_on(&ROW, [Operand::Tensor(&x.to_dtype(DType::I64)?)], a)
         },
         samples: ["u(2, 3)", "u(3, 2).t()"],
     }

@@ -10,262 +10,208 @@ mod product;
 use crate::core::shape::{broadcast, list};
 use crate::core::{DType, Shape};
 use crate::error::Result;
+use crate::ops;
 use crate::ops::copy::Format;
-use crate::tensor::def::Twins;
-use crate::tensor::{Args, OpDef, Outs, Tensor, apply};
+use crate::tensor::{Args, Outs, Tensor, apply, apply_inplace};
 use crate::{bail, err};
 
 use linear::{Addmm, Linear};
 use product::{Dot, Mv, Product};
 
-/// The rows of this family.
-pub const ROWS: &[&OpDef] = &[&MATMUL, &MM, &BMM, &MV, &DOT, &VDOT, &INNER, &OUTER, &ADDMM, &ADDMV, &BADDBMM, &LINEAR];
-
-pub const MATMUL: OpDef = OpDef {
-    schema: &["matmul(Tensor self, Tensor other) -> Tensor", "__matmul__(Tensor self, Tensor other) -> Tensor"],
-    aliases: &["linalg.matmul"],
-    doc: "The matrix product of two tensors.\n\nTwo vectors give their dot product; a matrix and a vector, the matrix-vector \
-          product (a vector on the left is a row, on the right a column, and the dim it adds is dropped again). Of more dims the \
-          last two are matrices and those before broadcast.\n\nBoth have one dtype. float16 and bfloat16 accumulate in \
-          float32 and round once; integers wrap.",
-    twins: Twins::OUT.exact(),
-    call: |a| Outs::one(a.t(0)?.matmul(a.t(1)?)),
-    samples: &[
-        "u(3, 4), u(4, 5)",
-        "u(4, 3).t(), u(5, 4).t()",
-        "u(4), u(4)",
-        "u(3, 4), u(4)",
-        "u(4), u(4, 5)",
-        "u(2, 3, 4), u(4, 5)",
-        "u(3, 2, 4).transpose(0, 1), u(4, 5)",
-        "u(2, 3, 4), u(4)",
-        "u(3, 4), u(2, 4, 5)",
-        "u(4), u(2, 4, 5)",
-        "u(2, 3, 4), u(2, 4, 5)",
-        "u(5, 1, 3, 4), u(2, 4, 2)",
-        "u(3, 300), u(300, 2)",
-        "u(3, 0), u(0, 2)",
-        "u(0, 3), u(3, 2)",
-        "u(3, 4), u(5, 4)",
-        "u(2, 3, 4), u(5, 4)",
-        "u(2, 3, 4), u(2, 5, 4)",
-        "u(2, 3, 4), u(3, 4, 4)",
-        "u(3), u(4)",
-        "u(2, 3), u(4)",
-        "u(), u(4)",
-        "u(3, 4), u(4, 5).double()",
-    ],
-};
-
-pub const MM: OpDef = OpDef {
-    schema: &["mm(Tensor self, Tensor mat2) -> Tensor"],
-    aliases: &[],
-    doc: "The product of two matrices. `matmul` takes other ranks too.",
-    twins: Twins::OUT.exact(),
-    call: |a| Outs::one(a.t(0)?.mm(a.t(1)?)),
-    samples: &[
-        "u(3, 4), u(4, 5)",
-        "u(4, 3).t(), u(4, 5)",
-        "u(3, 4), u(5, 4).t()",
-        "u(3, 4)[:, ::2], u(2, 5)",
-        "u(3, 4), u(5, 4)",
-        "u(3, 4), u(4)",
-        "u(2, 3, 4), u(4, 5)",
-        "mask(3, 4), mask(4, 2)",
-    ],
-};
-
-pub const BMM: OpDef = OpDef {
-    schema: &["bmm(Tensor self, Tensor mat2) -> Tensor"],
-    aliases: &[],
-    doc: "The products of two batches of matrices, (b, m, k) times (b, k, n). Does not broadcast.",
-    twins: Twins::OUT.exact(),
-    call: |a| {
-        let (x, y) = (a.t(0)?, a.t(1)?);
-        for (t, name) in [(x, "batch1"), (y, "batch2")] {
-            if t.ndim() != 3 {
-                bail!(Runtime, "{name} must be a 3D tensor");
+ops! {
+    /// The matrix product of two tensors.
+    ///
+    /// Two vectors give their dot product; a matrix and a vector, the matrix-vector product (a vector on the left is a
+    /// row, on the right a column, and the dim it adds is dropped again). Of more dims the last two are matrices and
+    /// those before broadcast.
+    ///
+    /// Both have one dtype. float16 and bfloat16 accumulate in float32 and round once; integers wrap.
+    matmul + out + exact as [
+        "matmul(Tensor self, Tensor other) -> Tensor; __matmul__",
+    ] aliases ["linalg.matmul"] {
+        call(x = self: &Tensor, other: &Tensor) { x.matmul(other) },
+        samples: [
+            "u(3, 4), u(4, 5)",
+            "u(4, 3).t(), u(5, 4).t()",
+            "u(4), u(4)",
+            "u(3, 4), u(4)",
+            "u(4), u(4, 5)",
+            "u(2, 3, 4), u(4, 5)",
+            "u(3, 2, 4).transpose(0, 1), u(4, 5)",
+            "u(2, 3, 4), u(4)",
+            "u(3, 4), u(2, 4, 5)",
+            "u(4), u(2, 4, 5)",
+            "u(2, 3, 4), u(2, 4, 5)",
+            "u(5, 1, 3, 4), u(2, 4, 2)",
+            "u(3, 300), u(300, 2)",
+            "u(3, 0), u(0, 2)",
+            "u(0, 3), u(3, 2)",
+            "u(3, 4), u(5, 4)",
+            "u(2, 3, 4), u(5, 4)",
+            "u(2, 3, 4), u(2, 5, 4)",
+            "u(2, 3, 4), u(3, 4, 4)",
+            "u(3), u(4)",
+            "u(2, 3), u(4)",
+            "u(), u(4)",
+            "u(3, 4), u(4, 5).double()",
+        ],
+    }
+    /// The product of two matrices. `matmul` takes other ranks too.
+    mm + out + exact as ["mm(Tensor self, Tensor mat2) -> Tensor"] {
+        call(x = self: &Tensor, mat2: &Tensor) { x.mm(mat2) },
+        samples: [
+            "u(3, 4), u(4, 5)",
+            "u(4, 3).t(), u(4, 5)",
+            "u(3, 4), u(5, 4).t()",
+            "u(3, 4)[:, ::2], u(2, 5)",
+            "u(3, 4), u(5, 4)",
+            "u(3, 4), u(4)",
+            "u(2, 3, 4), u(4, 5)",
+            "mask(3, 4), mask(4, 2)",
+        ],
+    }
+    /// The products of two batches of matrices, (b, m, k) times (b, k, n). Does not broadcast.
+    bmm + out + exact as ["bmm(Tensor self, Tensor mat2) -> Tensor"] {
+        call(x = self: &Tensor, y = mat2: &Tensor) {
+            for (t, name) in [(x, "batch1"), (y, "batch2")] {
+                if t.ndim() != 3 {
+                    bail!(Runtime, "{name} must be a 3D tensor");
+                }
             }
-        }
-        Outs::one(apply(Product::plain("bmm"), &[x, y]))
-    },
-    samples: &[
-        "u(2, 3, 4), u(2, 4, 5)",
-        "u(2, 4, 3).transpose(1, 2), u(2, 4, 5)",
-        "u(0, 3, 4), u(0, 4, 5)",
-        "u(2, 3, 4), u(2, 5, 4)",
-        "u(2, 3, 4), u(3, 4, 4)",
-        "u(3, 4), u(2, 4, 5)",
-    ],
-};
+            apply(Product::plain("bmm"), &[x, y])
+        },
+        samples: [
+            "u(2, 3, 4), u(2, 4, 5)",
+            "u(2, 4, 3).transpose(1, 2), u(2, 4, 5)",
+            "u(0, 3, 4), u(0, 4, 5)",
+            "u(2, 3, 4), u(2, 5, 4)",
+            "u(2, 3, 4), u(3, 4, 4)",
+            "u(3, 4), u(2, 4, 5)",
+        ],
+    }
+    /// A matrix times a vector.
+    mv + out + exact as ["mv(Tensor self, Tensor vec) -> Tensor"] {
+        call(x = self: &Tensor, vec: &Tensor) { apply(Mv { t: false }, &[x, vec]) },
+        samples: ["u(3, 4), u(4)", "u(4, 3).t(), u(8)[::2]", "u(3, 0), u(0)", "u(2, 3), u(4)", "u(2, 3), u(3, 1)"],
+    }
+    /// The sum of the products of two vectors. Both are 1-D; `inner` takes other ranks.
+    dot + out + exact as ["dot(Tensor self, Tensor tensor) -> Tensor"] {
+        call(x = self: &Tensor, tensor: &Tensor) { apply(Dot, &[x, tensor]) },
+        samples: DOT_SAMPLES,
+    }
+    /// The sum of the products of two vectors. Both are 1-D; `inner` takes other ranks.
+    vdot + out + exact as ["vdot(Tensor self, Tensor other) -> Tensor"] {
+        call(x = self: &Tensor, other: &Tensor) { apply(Dot, &[x, other]) },
+        samples: DOT_SAMPLES,
+    }
+    /// Sums of products over the last dim of both; the other dims of `self`, then those of `other`, are the result's.
+    ///
+    /// A scalar multiplies.
+    inner + out + exact as ["inner(Tensor self, Tensor other) -> Tensor"] {
+        call(x = self: &Tensor, other: &Tensor) { inner(x, other) },
+        samples: ["u(4), u(4)", "u(2, 3), u(4, 3)", "u(2, 2, 3), u(3)", "u(), u(3)", "u(2, 3), u(4, 4)"],
+    }
+    /// All products of an element of `self` and one of `vec2`: (n) and (m) give (n, m).
+    outer + out + exact as ["outer(Tensor self, Tensor vec2) -> Tensor"] aliases ["ger"] {
+        call(x = self: &Tensor, y = vec2: &Tensor) {
+            for (t, name) in [(x, "self"), (y, "vec2")] {
+                if t.ndim() != 1 {
+                    bail!(Runtime, "outer: Expected 1-D argument {name}, but got {}-D", t.ndim());
+                }
+            }
+            product::outer(x, y)
+        },
+        samples: ["u(3), u(4)", "u(6)[::2], u(2)", "u(0), u(3)", "u(3, 1), u(3)"],
+    }
+    /// `beta * self + alpha * (mat1 @ mat2)`; `self` broadcasts. With `beta=0` NaN and infinity in `self` do not count.
+    addmm + out + overwrites + exact as [
+        "addmm(Tensor self, Tensor mat1, Tensor mat2, *, Scalar beta=1, Scalar alpha=1) -> Tensor",
+    ] {
+        call(x = self: &Tensor, mat1: &Tensor, mat2: &Tensor, beta: f64, alpha: f64; a) {
+            addmm(Addmm { beta, alpha, name: "addmm" }, [x, mat1, mat2], a)
+        },
+        samples: [
+            "u(3, 5), u(3, 4), u(4, 5)",
+            "u(5), u(3, 4), u(4, 5), beta=0.5, alpha=2",
+            "u(3, 1), u(4, 3).t(), u(5, 4).t(), beta=2",
+            "u(), u(3, 4), u(4, 5)",
+            "edges(NAN, INF), u(3, 4), u(4, 2), beta=0",
+            "u(3, 5), u(3, 0), u(0, 5)",
+            "u(3, 3), u(3, 4), u(5, 4)",
+            "u(7), u(3, 4), u(4, 4)",
+            "u(1, 3, 4), u(3, 4), u(4, 4)",
+            "u(4), u(3), u(4, 4)",
+        ],
+    }
+    /// `beta * self + alpha * (mat @ vec)`; `self` broadcasts.
+    addmv + out + inplace + exact as [
+        "addmv(Tensor self, Tensor mat, Tensor vec, *, Scalar beta=1, Scalar alpha=1) -> Tensor",
+    ] {
+        call(x = self: &Tensor, m = mat: &Tensor, v = vec: &Tensor, beta: f64, alpha: f64) {
+            check::matrix_vector(m.meta(), v.meta())?;
+            check::addend(x.shape(), &m.shape()[..1])?;
+            let column = x.unsqueeze_dims(&[x.ndim()])?;
+            if [x, m, v].iter().all(|t| t.dtype() == DType::Bool) && m.shape()[1] == 0 && beta != 0.0 {
+                // No products: PyTorch gives the vector itself, of bool too.
+                x.expand_to(&m.shape()[..1])?.cloned(Format::Contiguous)
+            } else {
+                let op = Addmm { beta, alpha, name: "addmm" };
+                apply(op, &[&column, m, &v.unsqueeze_dims(&[1])?])?.squeeze_dims(&[1])
+            }
+        },
+        samples: [
+            "u(3), u(3, 4), u(4)",
+            "u(1), u(3, 4), u(4), beta=0.5, alpha=-1",
+            "u(3), u(3, 4), u(3)",
+            "u(3), u(3, 0), u(0)",
+        ],
+    }
+    /// `beta * self + alpha * torch.bmm(batch1, batch2)`; `self` broadcasts.
+    baddbmm + out + overwrites + exact as [
+        "baddbmm(Tensor self, Tensor batch1, Tensor batch2, *, Scalar beta=1, Scalar alpha=1) -> Tensor",
+    ] {
+        call(x = self: &Tensor, batch1: &Tensor, batch2: &Tensor, beta: f64, alpha: f64; a) {
+            addmm(Addmm { beta, alpha, name: "baddbmm" }, [x, batch1, batch2], a)
+        },
+        samples: [
+            "u(2, 3, 5), u(2, 3, 4), u(2, 4, 5)",
+            "u(5), u(2, 3, 4), u(2, 4, 5), beta=0.5, alpha=2",
+            "u(2, 3, 1), u(2, 4, 3).transpose(1, 2), u(2, 4, 5)",
+            "u(4), u(2, 3, 4), u(2, 5, 4)",
+            "u(5), u(2, 3, 4), u(2, 4, 4)",
+            "u(2, 3, 5), u(2, 3, 0), u(2, 0, 5)",
+        ],
+    }
+    /// `input @ weight.T + bias` over the last dim of `input`.
+    ///
+    /// input: (.., in_features); weight: (out_features, in_features), or (in_features) for one output without its dim;
+    /// bias: (out_features).
+    linear_ + out + exact as ["nn.linear(Tensor input, Tensor weight, Tensor? bias=None) -> Tensor; out"] {
+        call(x = input: &Tensor, weight: &Tensor, bias: Option<&Tensor>) { x.linear(weight, bias) },
+        samples: [
+            "u(3, 4), u(5, 4), u(5)",
+            "u(3, 4), u(5, 4)",
+            "u(2, 3, 4), u(5, 4), u(5)",
+            "u(3, 2, 4).transpose(0, 1), u(4, 5).t(), u(5)",
+            "u(4), u(5, 4), u(5)",
+            "u(4), u(5, 4)",
+            "u(3, 4), u(4)",
+            "u(0, 4), u(5, 4), u(5)",
+            "u(3, 0), u(5, 0), u(5)",
+            "u(3, 4), u(5, 6)",
+            "u(2, 3, 4), u(5, 6), u(5)",
+            "u(3, 4), u(5, 4), u(6)",
+            "u(), u(5, 4), u(5)",
+            "u(3, 4), u(5, 4).double(), u(5)",
+        ],
+    }
+}
 
-pub const MV: OpDef = OpDef {
-    schema: &["mv(Tensor self, Tensor vec) -> Tensor"],
-    aliases: &[],
-    doc: "A matrix times a vector.",
-    twins: Twins::OUT.exact(),
-    call: |a| Outs::one(apply(Mv { t: false }, &[a.t(0)?, a.t(1)?])),
-    samples: &["u(3, 4), u(4)", "u(4, 3).t(), u(8)[::2]", "u(3, 0), u(0)", "u(2, 3), u(4)", "u(2, 3), u(3, 1)"],
-};
-
-const DOT_DOC: &str = "The sum of the products of two vectors. Both are 1-D; `inner` takes other ranks.";
 const DOT_SAMPLES: &[&str] =
     &["u(4), u(4)", "u(8)[::2], u(4)", "u(0), u(0)", "u(300), u(300)", "u(3), u(4)", "u(3, 1), u(3)"];
 
-pub const DOT: OpDef = OpDef {
-    schema: &["dot(Tensor self, Tensor tensor) -> Tensor"],
-    aliases: &[],
-    doc: DOT_DOC,
-    twins: Twins::OUT.exact(),
-    call: |a| Outs::one(apply(Dot, &[a.t(0)?, a.t(1)?])),
-    samples: DOT_SAMPLES,
-};
-
-pub const VDOT: OpDef = OpDef {
-    schema: &["vdot(Tensor self, Tensor other) -> Tensor"],
-    aliases: &[],
-    doc: DOT_DOC,
-    twins: Twins::OUT.exact(),
-    call: |a| Outs::one(apply(Dot, &[a.t(0)?, a.t(1)?])),
-    samples: DOT_SAMPLES,
-};
-
-pub const INNER: OpDef = OpDef {
-    schema: &["inner(Tensor self, Tensor other) -> Tensor"],
-    aliases: &[],
-    doc: "Sums of products over the last dim of both; the other dims of `self`, then those of `other`, are the result's.\n\nA \
-          scalar multiplies.",
-    twins: Twins::OUT.exact(),
-    call: |a| Outs::one(inner(a.t(0)?, a.t(1)?)),
-    samples: &["u(4), u(4)", "u(2, 3), u(4, 3)", "u(2, 2, 3), u(3)", "u(), u(3)", "u(2, 3), u(4, 4)"],
-};
-
-pub const OUTER: OpDef = OpDef {
-    schema: &["outer(Tensor self, Tensor vec2) -> Tensor"],
-    aliases: &["ger"],
-    doc: "All products of an element of `self` and one of `vec2`: (n) and (m) give (n, m).",
-    twins: Twins::OUT.exact(),
-    call: |a| {
-        let (x, y) = (a.t(0)?, a.t(1)?);
-        for (t, name) in [(x, "self"), (y, "vec2")] {
-            if t.ndim() != 1 {
-                bail!(Runtime, "outer: Expected 1-D argument {name}, but got {}-D", t.ndim());
-            }
-        }
-        Outs::one(product::outer(x, y))
-    },
-    samples: &["u(3), u(4)", "u(6)[::2], u(2)", "u(0), u(3)", "u(3, 1), u(3)"],
-};
-
-pub const ADDMM: OpDef = OpDef {
-    schema: &["addmm(Tensor self, Tensor mat1, Tensor mat2, *, Scalar beta=1, Scalar alpha=1) -> Tensor"],
-    aliases: &[],
-    doc: "`beta * self + alpha * (mat1 @ mat2)`; `self` broadcasts. With `beta=0` NaN and infinity in `self` do not count.",
-    twins: Twins::BOTH.exact(),
-    call: |a| addmm(a, "addmm"),
-    samples: &[
-        "u(3, 5), u(3, 4), u(4, 5)",
-        "u(5), u(3, 4), u(4, 5), beta=0.5, alpha=2",
-        "u(3, 1), u(4, 3).t(), u(5, 4).t(), beta=2",
-        "u(), u(3, 4), u(4, 5)",
-        "edges(NAN, INF), u(3, 4), u(4, 2), beta=0",
-        "u(3, 5), u(3, 0), u(0, 5)",
-        "u(3, 3), u(3, 4), u(5, 4)",
-        "u(7), u(3, 4), u(4, 4)",
-        "u(1, 3, 4), u(3, 4), u(4, 4)",
-        "u(4), u(3), u(4, 4)",
-    ],
-};
-
-pub const ADDMV: OpDef = OpDef {
-    schema: &["addmv(Tensor self, Tensor mat, Tensor vec, *, Scalar beta=1, Scalar alpha=1) -> Tensor"],
-    aliases: &[],
-    doc: "`beta * self + alpha * (mat @ vec)`; `self` broadcasts.",
-    twins: Twins::BOTH.exact(),
-    call: |a| {
-        let (x, m, v) = (a.t(0)?, a.t(1)?, a.t(2)?);
-        check::matrix_vector(m.meta(), v.meta())?;
-        check::addend(x.shape(), &m.shape()[..1])?;
-        let column = x.unsqueeze_dims(&[x.ndim()])?;
-        let (beta, alpha) = (a.float(3)?, a.float(4)?);
-        let y = if [x, m, v].iter().all(|t| t.dtype() == DType::Bool) && m.shape()[1] == 0 && beta != 0.0 {
-            // No products: PyTorch gives the vector itself, of bool too.
-            x.expand_to(&m.shape()[..1])?.cloned(Format::Contiguous)?
-        } else {
-            let op = Addmm { beta, alpha, name: "addmm" };
-            apply(op, &[&column, m, &v.unsqueeze_dims(&[1])?])?.squeeze_dims(&[1])?
-        };
-        if !a.inplace {
-            return Ok(y.into());
-        }
-        if y.shape() != x.shape() {
-            bail!(
-                Runtime,
-                "output with shape {} doesn't match the broadcast shape {}",
-                list(x.shape()),
-                list(y.shape())
-            );
-        }
-        x.copy_from(&y)?;
-        Ok(Outs::This)
-    },
-    samples: &[
-        "u(3), u(3, 4), u(4)",
-        "u(1), u(3, 4), u(4), beta=0.5, alpha=-1",
-        "u(3), u(3, 4), u(3)",
-        "u(3), u(3, 0), u(0)",
-    ],
-};
-
-pub const BADDBMM: OpDef = OpDef {
-    schema: &["baddbmm(Tensor self, Tensor batch1, Tensor batch2, *, Scalar beta=1, Scalar alpha=1) -> Tensor"],
-    aliases: &[],
-    doc: "`beta * self + alpha * torch.bmm(batch1, batch2)`; `self` broadcasts.",
-    twins: Twins::BOTH.exact(),
-    call: |a| addmm(a, "baddbmm"),
-    samples: &[
-        "u(2, 3, 5), u(2, 3, 4), u(2, 4, 5)",
-        "u(5), u(2, 3, 4), u(2, 4, 5), beta=0.5, alpha=2",
-        "u(2, 3, 1), u(2, 4, 3).transpose(1, 2), u(2, 4, 5)",
-        "u(4), u(2, 3, 4), u(2, 5, 4)",
-        "u(5), u(2, 3, 4), u(2, 4, 4)",
-        "u(2, 3, 5), u(2, 3, 0), u(2, 0, 5)",
-    ],
-};
-
-pub const LINEAR: OpDef = OpDef {
-    schema: &["nn.linear(Tensor input, Tensor weight, Tensor? bias=None) -> Tensor; out"],
-    aliases: &[],
-    doc: "`input @ weight.T + bias` over the last dim of `input`.\n\ninput: (.., in_features); weight: (out_features, \
-          in_features), or (in_features) for one output without its dim; bias: (out_features).",
-    twins: Twins::OUT.exact(),
-    call: |a| Outs::one(a.t(0)?.linear(a.t(1)?, a.opt_t(2))),
-    samples: &[
-        "u(3, 4), u(5, 4), u(5)",
-        "u(3, 4), u(5, 4)",
-        "u(2, 3, 4), u(5, 4), u(5)",
-        "u(3, 2, 4).transpose(0, 1), u(4, 5).t(), u(5)",
-        "u(4), u(5, 4), u(5)",
-        "u(4), u(5, 4)",
-        "u(3, 4), u(4)",
-        "u(0, 4), u(5, 4), u(5)",
-        "u(3, 0), u(5, 0), u(5)",
-        "u(3, 4), u(5, 6)",
-        "u(2, 3, 4), u(5, 6), u(5)",
-        "u(3, 4), u(5, 4), u(6)",
-        "u(), u(5, 4), u(5)",
-        "u(3, 4), u(5, 4).double(), u(5)",
-    ],
-};
-
-fn addmm(a: &Args, name: &'static str) -> Result<Outs> {
-    let (x, m, n) = (a.t(0)?, a.t(1)?, a.t(2)?);
-    let op = Addmm { beta: a.float(3)?, alpha: a.float(4)?, name };
-    if a.inplace {
-        crate::tensor::apply_inplace(op, &[x, m, n])?;
-        return Ok(Outs::This);
-    }
-    Outs::one(apply(op, &[x, m, n]))
+fn addmm(op: Addmm, x: [&Tensor; 3], a: &Args) -> Result<Outs> {
+    if a.inplace { apply_inplace(op, &x).map(Outs::Over) } else { apply(op, &x).map(Outs::Tensor) }
 }
 
 fn inner(x: &Tensor, y: &Tensor) -> Result<Tensor> {

@@ -4,56 +4,44 @@ use crate::core::shape::broadcast;
 use crate::core::{Layout, Meta, Shape};
 use crate::device::Array;
 use crate::error::Result;
-use crate::tensor::def::Twins;
-use crate::tensor::{Args, Context, Cotangents, Grads, Op, OpDef, Outs, Tensor, apply};
+use crate::ops;
+use crate::tensor::{Context, Cotangents, Grads, Op, Tensor, apply};
 use crate::{bail, cpu, gpu};
 
-pub const EXPAND: OpDef = OpDef {
-    schema: &["method.expand(Tensor self, int[] size, *, bool implicit=False) -> Tensor"],
-    aliases: &[],
-    doc: "Dims of size 1 repeated to `size`, without a copy; -1 keeps a size, and new dims may be put in front.\n\nSeveral \
-          elements of the result are one in memory: clone before writing to it.",
-    twins: Twins::NONE,
-    call: expand_args,
-    samples: &[
-        "u(3, 1), (3, 4)",
-        "u(3, 1), (2, -1, 4)",
-        "u(), (2, 3)",
-        "u(1, 3), 0, 3",
-        "u(3), (2,)",
-        "u(3, 1), (-1, 3, 1)",
-        "u(3, 1), (3,)",
-    ],
-};
-
-pub const EXPAND_AS: OpDef = OpDef {
-    schema: &["method.expand_as(Tensor self, Tensor other) -> Tensor"],
-    aliases: &[],
-    doc: "`self.expand(other.size())`.",
-    twins: Twins::NONE,
-    call: |a| {
-        let sizes: Vec<i64> = a.t(1)?.shape().iter().map(|&n| n as i64).collect();
-        expanded(a.t(0)?, &sizes)
-    },
-    samples: &["u(3, 1), u(2, 3, 4)", "u(3), u(4)"],
-};
-
-pub const BROADCAST_TO: OpDef = OpDef {
-    schema: &["broadcast_to(Tensor self, int[] size) -> Tensor"],
-    aliases: &[],
-    doc: "`self.expand(size)`.",
-    twins: Twins::NONE,
-    call: expand_args,
-    samples: &["u(3, 1), (2, 3, 4)", "u(3), (2,)"],
-};
-
-fn expand_args(a: &Args) -> Result<Outs> {
-    expanded(a.t(0)?, a.ints(1)?)
+ops! {
+    /// Dims of size 1 repeated to `size`, without a copy; -1 keeps a size, and new dims may be put in front.
+    ///
+    /// Several elements of the result are one in memory: clone before writing to it.
+    expand as ["method.expand(Tensor self, int[] size, *, bool implicit=False) -> Tensor"] {
+        call(x = self: &Tensor, size: &[i64]) { expanded(x, size) },
+        samples: [
+            "u(3, 1), (3, 4)",
+            "u(3, 1), (2, -1, 4)",
+            "u(), (2, 3)",
+            "u(1, 3), 0, 3",
+            "u(3), (2,)",
+            "u(3, 1), (-1, 3, 1)",
+            "u(3, 1), (3,)",
+        ],
+    }
+    /// `self.expand(other.size())`.
+    expand_as as ["method.expand_as(Tensor self, Tensor other) -> Tensor"] {
+        call(x = self: &Tensor, other: &Tensor) {
+            let sizes: Vec<i64> = other.shape().iter().map(|&n| n as i64).collect();
+            expanded(x, &sizes)
+        },
+        samples: ["u(3, 1), u(2, 3, 4)", "u(3), u(4)"],
+    }
+    /// `self.expand(size)`.
+    broadcast_to as ["broadcast_to(Tensor self, int[] size) -> Tensor"] {
+        call(x = self: &Tensor, size: &[i64]) { expanded(x, size) },
+        samples: ["u(3, 1), (2, 3, 4)", "u(3), (2,)"],
+    }
 }
 
-fn expanded(x: &Tensor, sizes: &[i64]) -> Result<Outs> {
+fn expanded(x: &Tensor, sizes: &[i64]) -> Result<Tensor> {
     let to = x.layout().expand(sizes)?.shape;
-    Outs::one(apply(Expand { to, from: x.layout().shape.clone() }, &[x]))
+    apply(Expand { to, from: x.layout().shape.clone() }, &[x])
 }
 
 impl Tensor {

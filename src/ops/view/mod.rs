@@ -3,80 +3,24 @@
 //! Each is a change of layout ([`Op::view`]) whose derivative changes the layout back. By subject:
 //! `reshape` (sizes), `order` (dims permuted), `window` (parts), `expand` (repeats).
 
-mod expand;
-mod order;
-mod reshape;
-mod window;
+pub mod expand;
+pub mod order;
+pub mod reshape;
+pub mod window;
 
-use std::slice::from_ref;
-
-use crate::err;
 use crate::error::Result;
 use crate::tensor::handle::ViewKind;
-use crate::tensor::node::Node;
 use crate::tensor::views;
-use crate::tensor::{Args, Mask, Op, OpDef, Outs, Tensor, apply, mode};
+use crate::tensor::{Args, Op, Outs, Tensor, apply, mode};
 
 pub use expand::SumTo;
 
-/// The rows of this family.
-pub const ROWS: &[&OpDef] = &[
-    &reshape::VIEW,
-    &reshape::VIEW_AS,
-    &reshape::RESHAPE,
-    &reshape::RESHAPE_AS,
-    &reshape::FLATTEN,
-    &reshape::UNFLATTEN,
-    &reshape::RAVEL,
-    &reshape::SQUEEZE,
-    &reshape::UNSQUEEZE,
-    &order::PERMUTE,
-    &order::TRANSPOSE,
-    &order::SWAPAXES,
-    &order::T,
-    &order::ADJOINT,
-    &order::MOVEDIM,
-    &expand::EXPAND,
-    &expand::EXPAND_AS,
-    &expand::BROADCAST_TO,
-    &window::SELECT,
-    &window::NARROW,
-    &window::UNBIND,
-    &window::SPLIT,
-    &window::SPLIT_WITH_SIZES,
-    &window::CHUNK,
-    &window::AS_STRIDED,
-];
-
-/// Runs a view op, or in place gives argument 0 the layout and the history that the view would have.
-fn run<O: Op>(a: &Args, op: O) -> Result<Outs> {
-    let x = a.t(0)?;
+/// Runs a view op on `x`, or in place gives `x` the layout and the history that the view would have.
+fn run<O: Op>(x: &Tensor, a: &Args, op: O) -> Result<Outs> {
     if !a.inplace {
-        return Outs::one(apply(op, &[x]));
+        return apply(op, &[x]).map(Outs::Tensor);
     }
-    let Some(layout) = op.view(x.layout()) else { return Ok(Outs::This) };
-    let array = x.array().with_layout(layout?);
-    let record = mode::grad_enabled() && x.requires_grad();
-    if record {
-        let viewed = x.base().is_some_and(|b| b.is_leaf());
-        if x.is_leaf() || viewed {
-            let what = if viewed { "a view of a leaf" } else { "a leaf" };
-            return Err(err!(Runtime, "{what} Variable that requires grad is being used in an in-place operation.")
-                .hint(format!("{0}_: use {0}, which makes a new tensor", op.name())));
-        }
-    }
-    let old = if record { Some(views::past(x, false)?) } else { None };
-    x.set_array(array);
-    x.bump_version();
-    if let Some(old) = old {
-        if x.is_view() {
-            // The history of a view is that of its root, seen through the new layout.
-            views::rebuild(x)?;
-        } else {
-            x.set_history(Node::record(op, &[&old], from_ref(x), Mask(1), 0)?, 0);
-        }
-    }
-    Ok(Outs::This)
+    views::become_view(x, op).map(Outs::Over)
 }
 
 /// Marks `parts` as several views made at once, which PyTorch forbids to write to when recorded.

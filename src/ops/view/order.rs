@@ -5,126 +5,105 @@ use crate::bail;
 use crate::core::shape::{list, normalize_dim};
 use crate::core::{Layout, Shape};
 use crate::error::Result;
-use crate::tensor::def::Twins;
-use crate::tensor::{Args, Context, Cotangents, Grads, Op, OpDef, Outs, Tensor, apply};
+use crate::ops;
+use crate::tensor::{Args, Context, Cotangents, Grads, Op, Outs, Tensor, apply};
 
-pub const PERMUTE: OpDef = OpDef {
-    schema: &["permute(Tensor self, int[] dims) -> Tensor"],
-    aliases: &[],
-    doc: "The dims in the order `dims`, a permutation of all of them.",
-    twins: Twins::NONE,
-    call: |a| {
-        let (x, dims) = (a.t(0)?, a.ints(1)?);
-        if dims.len() != x.ndim() {
-            bail!(
-                Runtime,
-                "permute(sparse_coo): number of dimensions in the tensor input does not match the length of the desired \
-                 ordering of dimensions i.e. input.dim() = {} is not equal to len(dims) = {}",
-                x.ndim(),
-                dims.len()
-            );
-        }
-        let mut order = Shape::new();
-        for &d in dims {
-            let d = normalize_dim(d, x.ndim())?;
-            if order.contains(&d) {
-                bail!(Runtime, "permute(): duplicate dims are not allowed.");
+ops! {
+    /// The dims in the order `dims`, a permutation of all of them.
+    permute as ["permute(Tensor self, int[] dims) -> Tensor"] {
+        call(x = self: &Tensor, dims: &[i64]) {
+            if dims.len() != x.ndim() {
+                bail!(
+                    Runtime,
+                    "permute(sparse_coo): number of dimensions in the tensor input does not match the length of the desired \
+                     ordering of dimensions i.e. input.dim() = {} is not equal to len(dims) = {}",
+                    x.ndim(),
+                    dims.len()
+                );
             }
-            order.push(d);
-        }
-        Outs::one(x.permute(&order))
-    },
-    samples: &[
-        "u(2, 3, 4), (2, 0, 1)",
-        "u(2, 3), (-1, 0)",
-        "u(), ()",
-        "u(2, 3), (0, 0)",
-        "u(2, 3), (0,)",
-        "u(2, 3), (0, 2)",
-    ],
-};
-
-pub const TRANSPOSE: OpDef = OpDef {
-    schema: &["transpose(Tensor self, int dim0, int dim1) -> Tensor"],
-    aliases: &["swapdims"],
-    doc: "Dims `dim0` and `dim1` swapped.",
-    twins: Twins::INPLACE,
-    call: transpose_args,
-    samples: &["u(2, 3, 4), 0, 2", "u(2, 3), -1, dim1=-2", "u(), 0, -1", "u(2, 3), 0, 2"],
-};
-
-pub const SWAPAXES: OpDef = OpDef {
-    schema: &["swapaxes(Tensor self, int axis0, int axis1) -> Tensor"],
-    aliases: &[],
-    doc: "`transpose` under NumPy's name.",
-    twins: Twins::INPLACE,
-    call: transpose_args,
-    samples: &["u(2, 3, 4), 0, 2", "u(2, 3), axis0=-1, axis1=0"],
-};
-
-pub const T: OpDef = OpDef {
-    schema: &["t(Tensor self) -> Tensor"],
-    aliases: &[],
-    doc: "The transpose of a matrix; fewer dims stay as they are.",
-    twins: Twins::INPLACE,
-    call: |a| {
-        let x = a.t(0)?;
-        if x.ndim() > 2 {
-            bail!(Runtime, "t() expects a tensor with <= 2 dimensions, but self is {}D", x.ndim());
-        }
-        run(a, Transpose { a: 0, b: x.ndim().saturating_sub(1), name: "t" })
-    },
-    samples: &["u(2, 3)", "u(3)", "u()", "u(2, 3, 4)"],
-};
-
-pub const ADJOINT: OpDef = OpDef {
-    schema: &["adjoint(Tensor self) -> Tensor"],
-    aliases: &[],
-    doc: "The last two dims swapped (and conjugated, which changes no real number).",
-    twins: Twins::NONE,
-    call: |a| {
-        let x = a.t(0)?;
-        match x.ndim() {
-            0 => Ok(x.clone().into()),
-            1 => {
-                bail!(Runtime, "tensor.adjoint() is only supported on matrices or batches of matrices. Got 1-D tensor.")
+            let mut order = Shape::new();
+            for &d in dims {
+                let d = normalize_dim(d, x.ndim())?;
+                if order.contains(&d) {
+                    bail!(Runtime, "permute(): duplicate dims are not allowed.");
+                }
+                order.push(d);
             }
-            _ => Outs::one(x.mt()),
-        }
-    },
-    samples: &["u(2, 3)", "u(2, 3, 4)", "u(3)"],
-};
-
-pub const MOVEDIM: OpDef = OpDef {
-    schema: &[
+            x.permute(&order)
+        },
+        samples: [
+            "u(2, 3, 4), (2, 0, 1)",
+            "u(2, 3), (-1, 0)",
+            "u(), ()",
+            "u(2, 3), (0, 0)",
+            "u(2, 3), (0,)",
+            "u(2, 3), (0, 2)",
+        ],
+    }
+    /// Dims `dim0` and `dim1` swapped.
+    transpose + overwrites as ["transpose(Tensor self, int dim0, int dim1) -> Tensor"] aliases ["swapdims"] {
+        call(x = self: &Tensor, dim0: i64, dim1: i64; a) { transposed(x, dim0, dim1, a) },
+        samples: ["u(2, 3, 4), 0, 2", "u(2, 3), -1, dim1=-2", "u(), 0, -1", "u(2, 3), 0, 2"],
+    }
+    /// `transpose` under NumPy's name.
+    swapaxes + overwrites as ["swapaxes(Tensor self, int axis0, int axis1) -> Tensor"] {
+        call(x = self: &Tensor, axis0: i64, axis1: i64; a) { transposed(x, axis0, axis1, a) },
+        samples: ["u(2, 3, 4), 0, 2", "u(2, 3), axis0=-1, axis1=0"],
+    }
+    /// The transpose of a matrix; fewer dims stay as they are.
+    t + overwrites as ["t(Tensor self) -> Tensor"] {
+        call(x = self: &Tensor; a) {
+            if x.ndim() > 2 {
+                bail!(Runtime, "t() expects a tensor with <= 2 dimensions, but self is {}D", x.ndim());
+            }
+            run(x, a, Transpose { a: 0, b: x.ndim().saturating_sub(1), name: "t" })
+        },
+        samples: ["u(2, 3)", "u(3)", "u()", "u(2, 3, 4)"],
+    }
+    /// The last two dims swapped (and conjugated, which changes no real number).
+    adjoint as ["adjoint(Tensor self) -> Tensor"] {
+        call(x = self: &Tensor) {
+            match x.ndim() {
+                0 => Ok(x.clone()),
+                1 => {
+                    bail!(Runtime, "tensor.adjoint() is only supported on matrices or batches of matrices. Got 1-D tensor.")
+                }
+                _ => x.mt(),
+            }
+        },
+        samples: ["u(2, 3)", "u(2, 3, 4)", "u(3)"],
+    }
+    /// The dims `source` put at the places `destination`; the others keep their order.
+    movedim as [
         "movedim(Tensor self, int source, int destination) -> Tensor",
         "movedim(Tensor self, int[] source, int[] destination) -> Tensor",
-    ],
-    aliases: &["moveaxis"],
-    doc: "The dims `source` put at the places `destination`; the others keep their order.",
-    twins: Twins::NONE,
-    call: |a| {
-        let x = a.t(0)?;
-        let one = |i| a.int(i).map(|d| [d]);
-        match (a.opt_ints(1), a.opt_ints(2)) {
-            (Some(source), Some(destination)) => Outs::one(movedim(x, source, destination)),
-            _ => Outs::one(movedim(x, &one(1)?, &one(2)?)),
-        }
-    },
-    samples: &[
-        "u(2, 3, 4), 0, 2",
-        "u(2, 3, 4), (0, 1), (2, 0)",
-        "u(), (), ()",
-        "u(2, 3, 4), (0, 1), (0,)",
-        "u(2, 3, 4), (0, 0), (0, 1)",
-        "u(2, 3), 2, 0",
-    ],
-};
+    ] aliases ["moveaxis"] {
+        call(
+            x = self: &Tensor,
+            source: Option<&[i64]>,
+            destination: Option<&[i64]>,
+            one = source: Option<i64>,
+            place = destination: Option<i64>
+        ) {
+            match (source, destination, one, place) {
+                (_, _, Some(one), Some(place)) => movedim(x, &[one], &[place]),
+                (source, destination, ..) => movedim(x, source.unwrap_or(&[]), destination.unwrap_or(&[])),
+            }
+        },
+        samples: [
+            "u(2, 3, 4), 0, 2",
+            "u(2, 3, 4), (0, 1), (2, 0)",
+            "u(), (), ()",
+            "u(2, 3, 4), (0, 1), (0,)",
+            "u(2, 3, 4), (0, 0), (0, 1)",
+            "u(2, 3), 2, 0",
+        ],
+    }
+}
 
-fn transpose_args(a: &Args) -> Result<Outs> {
-    let x = a.t(0)?;
-    let (d, e) = (normalize_dim(a.int(1)?, x.ndim())?, normalize_dim(a.int(2)?, x.ndim())?);
-    run(a, Transpose { a: d, b: e, name: "transpose" })
+fn transposed(x: &Tensor, dim0: i64, dim1: i64, args: &Args) -> Result<Outs> {
+    let (a, b) = (normalize_dim(dim0, x.ndim())?, normalize_dim(dim1, x.ndim())?);
+    run(x, args, Transpose { a, b, name: "transpose" })
 }
 
 fn movedim(x: &Tensor, source: &[i64], destination: &[i64]) -> Result<Tensor> {

@@ -5,175 +5,141 @@ use crate::core::shape::{infer_sizes, list, normalize_dim, normalize_dims, numel
 use crate::core::{DType, Layout, Meta, Shape};
 use crate::device::Array;
 use crate::error::Result;
+use crate::ops;
 use crate::tensor::apply::{alias, mark_view, recorded, remember};
-use crate::tensor::def::Twins;
-use crate::tensor::{Context, Cotangents, Grads, Op, OpDef, Outs, Tensor, apply, data, mode};
+use crate::tensor::{Context, Cotangents, Grads, Op, Tensor, apply, data, mode};
 use crate::{bail, err};
 
-pub const VIEW: OpDef = OpDef {
-    schema: &["method.view(Tensor self, int[] size) -> Tensor", "method.view(Tensor self, dtype dtype) -> Tensor"],
-    aliases: &[],
-    doc: "The same elements under another shape, without a copy.\n\nOne size may be -1 and is deduced. Raises RuntimeError \
-          where `self`'s strides allow no such view (`reshape` copies then). With a dtype, the same bytes read as that \
-          dtype; where its size differs, the last dim shrinks or grows.",
-    twins: Twins::NONE,
-    call: |a| {
-        let x = a.t(0)?;
-        match a.opt_dtype(1) {
-            Some(dtype) => Outs::one(x.view_dtype(dtype)),
-            None => Outs::one(view_sizes(x, a.ints(1)?)),
-        }
-    },
-    samples: &[
-        "u(2, 3, 4), (6, 4)",
-        "u(2, 3, 4), -1",
-        "u(2, 3, 4), 2, -1, 2",
-        "u(4, 6).t(), (2, 3, 4)",
-        "u(6)[::2], (3, 1)",
-        "u(), (1, 1)",
-        "u(1), ()",
-        "u(0, 3), (3, 0, 2)",
-        "u(2, 3), (7,)",
-        "u(2, 3).t(), (6,)",
-    ],
-};
-
-pub const VIEW_AS: OpDef = OpDef {
-    schema: &["method.view_as(Tensor self, Tensor other) -> Tensor"],
-    aliases: &[],
-    doc: "`self.view(other.size())`.",
-    twins: Twins::NONE,
-    call: |a| Outs::one(a.t(0)?.view_to(a.t(1)?.shape())),
-    samples: &["u(2, 3), u(3, 2)", "u(2, 3), u(3)"],
-};
-
-pub const RESHAPE: OpDef = OpDef {
-    schema: &["reshape(Tensor self, int[] shape) -> Tensor"],
-    aliases: &[],
-    doc: "The same elements under another shape: a view where strides allow it, else a copy.\n\nOne size may be -1 and is \
-          deduced. Raises RuntimeError where the number of elements differs.",
-    twins: Twins::NONE,
-    call: |a| Outs::one(reshape_sizes(a.t(0)?, a.ints(1)?)),
-    samples: &[
-        "u(2, 3, 4), (6, 4)",
-        "u(2, 3, 4), (-1,)",
-        "u(4, 6).t(), (4, 6)",
-        "u(1, 3).expand(2, 3), (6,)",
-        "u(), (1,)",
-        "u(0, 3), (3, 0)",
-        "u(2, 3), (4, -1)",
-        "u(2, 3), (-1, -1)",
-    ],
-};
-
-pub const RESHAPE_AS: OpDef = OpDef {
-    schema: &["method.reshape_as(Tensor self, Tensor other) -> Tensor"],
-    aliases: &[],
-    doc: "`self.reshape(other.size())`.",
-    twins: Twins::NONE,
-    call: |a| Outs::one(a.t(0)?.reshape(a.t(1)?.shape())),
-    samples: &["u(2, 3), u(3, 2)", "u(2, 3).t(), u(6)", "u(2, 3), u(4)"],
-};
-
-pub const FLATTEN: OpDef = OpDef {
-    schema: &["flatten(Tensor self, int start_dim=0, int end_dim=-1) -> Tensor"],
-    aliases: &[],
-    doc: "The dims from `start_dim` to `end_dim` made one.\n\nA view where strides allow it; a 0-d tensor becomes 1-d.",
-    twins: Twins::NONE,
-    call: |a| Outs::one(a.t(0)?.flatten(a.opt_int(1).unwrap_or(0), a.opt_int(2).unwrap_or(-1))),
-    samples: &[
-        "u(2, 3, 4)",
-        "u(2, 3, 4), 1",
-        "u(2, 3, 4, 2), 1, 2",
-        "u(3, 2).t()",
-        "u()",
-        "u(3), 0, 0",
-        "u(2, 3), start_dim=1, end_dim=0",
-        "u(2, 3), 2",
-    ],
-};
-
-pub const UNFLATTEN: OpDef = OpDef {
-    schema: &["unflatten(Tensor self, int dim, int[] sizes) -> Tensor"],
-    aliases: &[],
-    doc: "Dim `dim` cut into `sizes`, one of which may be -1.",
-    twins: Twins::NONE,
-    call: |a| {
-        let (x, sizes) = (a.t(0)?, a.ints(2)?);
-        let dim = normalize_dim(a.int(1)?, x.ndim())?;
-        if sizes.is_empty() {
-            bail!(Runtime, "unflatten: sizes must be non-empty");
-        }
-        let n = x.shape().get(dim).copied().unwrap_or(1);
-        let Ok(parts) = infer_sizes(sizes, n) else {
-            bail!(
-                Runtime,
-                "unflatten: Provided sizes {} don't multiply up to the size of dim {dim} ({n}) in the input tensor",
-                list(sizes)
-            )
-        };
-        let mut shape: Shape = x.shape().iter().take(dim).copied().collect();
-        parts.iter().chain(x.shape().iter().skip(dim + 1)).for_each(|&n| shape.push(n));
-        Outs::one(x.view_to(&shape))
-    },
-    samples: &["u(2, 6), 1, (2, 3)", "u(6, 2), 0, (-1, 2)", "u(2, 6), 1, (4, 2)"],
-};
-
-pub const RAVEL: OpDef = OpDef {
-    schema: &["ravel(Tensor self) -> Tensor"],
-    aliases: &[],
-    doc: "All elements in one dim; a copy only where `self` is not contiguous.",
-    twins: Twins::NONE,
-    call: |a| {
-        let x = a.t(0)?;
-        Outs::one(x.contiguous()?.view_to(&[x.numel()]))
-    },
-    samples: &["u(2, 3)", "u(2, 3).t()", "u()"],
-};
-
-pub const SQUEEZE: OpDef = OpDef {
-    schema: &[
+ops! {
+    /// The same elements under another shape, without a copy.
+    ///
+    /// One size may be -1 and is deduced. Raises RuntimeError where `self`'s strides allow no such view (`reshape`
+    /// copies then). With a dtype, the same bytes read as that dtype; where its size differs, the last dim shrinks or
+    /// grows.
+    view as ["method.view(Tensor self, int[] size) -> Tensor", "method.view(Tensor self, dtype dtype) -> Tensor"] {
+        call(x = self: &Tensor, size: Option<&[i64]>, dtype: Option<DType>) {
+            match (size, dtype) {
+                (_, Some(dtype)) => x.view_dtype(dtype),
+                (size, None) => view_sizes(x, size.unwrap_or(&[])),
+            }
+        },
+        samples: [
+            "u(2, 3, 4), (6, 4)",
+            "u(2, 3, 4), -1",
+            "u(2, 3, 4), 2, -1, 2",
+            "u(4, 6).t(), (2, 3, 4)",
+            "u(6)[::2], (3, 1)",
+            "u(), (1, 1)",
+            "u(1), ()",
+            "u(0, 3), (3, 0, 2)",
+            "u(2, 3), (7,)",
+            "u(2, 3).t(), (6,)",
+        ],
+    }
+    /// `self.view(other.size())`.
+    view_as as ["method.view_as(Tensor self, Tensor other) -> Tensor"] {
+        call(x = self: &Tensor, other: &Tensor) { x.view_to(other.shape()) },
+        samples: ["u(2, 3), u(3, 2)", "u(2, 3), u(3)"],
+    }
+    /// The same elements under another shape: a view where strides allow it, else a copy.
+    ///
+    /// One size may be -1 and is deduced. Raises RuntimeError where the number of elements differs.
+    reshape as ["reshape(Tensor self, int[] shape) -> Tensor"] {
+        call(x = self: &Tensor, shape: &[i64]) { reshape_sizes(x, shape) },
+        samples: [
+            "u(2, 3, 4), (6, 4)",
+            "u(2, 3, 4), (-1,)",
+            "u(4, 6).t(), (4, 6)",
+            "u(1, 3).expand(2, 3), (6,)",
+            "u(), (1,)",
+            "u(0, 3), (3, 0)",
+            "u(2, 3), (4, -1)",
+            "u(2, 3), (-1, -1)",
+        ],
+    }
+    /// `self.reshape(other.size())`.
+    reshape_as as ["method.reshape_as(Tensor self, Tensor other) -> Tensor"] {
+        call(x = self: &Tensor, other: &Tensor) { x.reshape(other.shape()) },
+        samples: ["u(2, 3), u(3, 2)", "u(2, 3).t(), u(6)", "u(2, 3), u(4)"],
+    }
+    /// The dims from `start_dim` to `end_dim` made one.
+    ///
+    /// A view where strides allow it; a 0-d tensor becomes 1-d.
+    flatten as ["flatten(Tensor self, int start_dim=0, int end_dim=-1) -> Tensor"] {
+        call(x = self: &Tensor, start_dim: i64, end_dim: i64) { x.flatten(start_dim, end_dim) },
+        samples: [
+            "u(2, 3, 4)",
+            "u(2, 3, 4), 1",
+            "u(2, 3, 4, 2), 1, 2",
+            "u(3, 2).t()",
+            "u()",
+            "u(3), 0, 0",
+            "u(2, 3), start_dim=1, end_dim=0",
+            "u(2, 3), 2",
+        ],
+    }
+    /// Dim `dim` cut into `sizes`, one of which may be -1.
+    unflatten as ["unflatten(Tensor self, int dim, int[] sizes) -> Tensor"] {
+        call(x = self: &Tensor, dim: i64, sizes: &[i64]) {
+            let dim = normalize_dim(dim, x.ndim())?;
+            if sizes.is_empty() {
+                bail!(Runtime, "unflatten: sizes must be non-empty");
+            }
+            let n = x.shape().get(dim).copied().unwrap_or(1);
+            let Ok(parts) = infer_sizes(sizes, n) else {
+                bail!(
+                    Runtime,
+                    "unflatten: Provided sizes {} don't multiply up to the size of dim {dim} ({n}) in the input tensor",
+                    list(sizes)
+                )
+            };
+            let mut shape: Shape = x.shape().iter().take(dim).copied().collect();
+            parts.iter().chain(x.shape().iter().skip(dim + 1)).for_each(|&n| shape.push(n));
+            x.view_to(&shape)
+        },
+        samples: ["u(2, 6), 1, (2, 3)", "u(6, 2), 0, (-1, 2)", "u(2, 6), 1, (4, 2)"],
+    }
+    /// All elements in one dim; a copy only where `self` is not contiguous.
+    ravel as ["ravel(Tensor self) -> Tensor"] {
+        call(x = self: &Tensor) { x.contiguous()?.view_to(&[x.numel()]) },
+        samples: ["u(2, 3)", "u(2, 3).t()", "u()"],
+    }
+    /// Without the dims of size 1, or those among `dim` that have size 1.
+    squeeze + overwrites as [
         "squeeze(Tensor self) -> Tensor",
         "squeeze(Tensor self, int dim) -> Tensor",
         "squeeze(Tensor self, int[] dim) -> Tensor",
-    ],
-    aliases: &[],
-    doc: "Without the dims of size 1, or those among `dim` that have size 1.",
-    twins: Twins::INPLACE,
-    call: |a| {
-        let x = a.t(0)?;
-        let (dims, form): (Shape, u8) = if let Some(list) = a.opt_ints(1) {
-            (normalize_dims(list, x.ndim())?, 2)
-        } else if let Some(dim) = a.opt_int(1) {
-            ([normalize_dim(dim, x.ndim())?][..].into(), 1)
-        } else {
-            ((0..x.ndim()).collect(), 0)
-        };
-        run(a, Squeeze::new(x.shape(), &dims, form))
-    },
-    samples: &[
-        "u(1, 3, 1, 2)",
-        "u(1, 3, 1, 2), 0",
-        "u(1, 3, 1, 2), dim=1",
-        "u(1, 3, 1, 2), (0, 2)",
-        "u()",
-        "u(), -1",
-        "u(2, 1), 2",
-        "u(2, 1), (1, -1)",
-    ],
-};
-
-pub const UNSQUEEZE: OpDef = OpDef {
-    schema: &["unsqueeze(Tensor self, int dim) -> Tensor"],
-    aliases: &[],
-    doc: "A dim of size 1 put before `dim` (at the end for -1).",
-    twins: Twins::INPLACE,
-    call: |a| {
-        let dim = normalize_dim(a.int(1)?, a.t(0)?.ndim() + 1)?;
-        run(a, Unsqueeze { dims: [dim][..].into() })
-    },
-    samples: &["u(2, 3), 0", "u(2, 3), -1", "u(3, 2).t(), 1", "u(), 0", "u(2, 3), 3"],
-};
+    ] {
+        call(x = self: &Tensor, dims = dim: Option<&[i64]>, dim: Option<i64>; a) {
+            let (dims, form): (Shape, u8) = if let Some(list) = dims {
+                (normalize_dims(list, x.ndim())?, 2)
+            } else if let Some(dim) = dim {
+                ([normalize_dim(dim, x.ndim())?][..].into(), 1)
+            } else {
+                ((0..x.ndim()).collect(), 0)
+            };
+            run(x, a, Squeeze::new(x.shape(), &dims, form))
+        },
+        samples: [
+            "u(1, 3, 1, 2)",
+            "u(1, 3, 1, 2), 0",
+            "u(1, 3, 1, 2), dim=1",
+            "u(1, 3, 1, 2), (0, 2)",
+            "u()",
+            "u(), -1",
+            "u(2, 1), 2",
+            "u(2, 1), (1, -1)",
+        ],
+    }
+    /// A dim of size 1 put before `dim` (at the end for -1).
+    unsqueeze + overwrites as ["unsqueeze(Tensor self, int dim) -> Tensor"] {
+        call(x = self: &Tensor, dim: i64; a) {
+            let dim = normalize_dim(dim, x.ndim() + 1)?;
+            run(x, a, Unsqueeze { dims: [dim][..].into() })
+        },
+        samples: ["u(2, 3), 0", "u(2, 3), -1", "u(3, 2).t(), 1", "u(), 0", "u(2, 3), 3"],
+    }
+}
 
 fn view_sizes(x: &Tensor, sizes: &[i64]) -> Result<Tensor> {
     let shape = infer_sizes(sizes, x.numel())?;

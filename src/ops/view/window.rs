@@ -6,163 +6,126 @@ use crate::core::shape::{list, normalize_dim};
 use crate::core::{DType, Layout, Meta, Number, Shape, Strides};
 use crate::device::Array;
 use crate::error::Result;
-use crate::tensor::def::Twins;
+use crate::ops;
 use crate::tensor::views::AsStrided;
-use crate::tensor::{Arg, Args, Context, Cotangents, Grads, Op, OpDef, Outs, Tensor, apply, data};
+use crate::tensor::{Context, Cotangents, Grads, Op, Outs, Tensor, apply, data};
 use crate::{bail, err};
 
-pub const SELECT: OpDef = OpDef {
-    schema: &["select(Tensor self, int dim, int index) -> Tensor"],
-    aliases: &[],
-    doc: "Entry `index` of dim `dim`, which goes away.",
-    twins: Twins::NONE,
-    call: |a| Outs::one(a.t(0)?.select_at(a.int(1)?, a.int(2)?)),
-    samples: &[
-        "u(2, 3, 4), 1, 2",
-        "u(2, 3), -1, -1",
-        "u(3), dim=0, index=1",
-        "u(2, 3), 0, 2",
-        "u(2, 3), 2, 0",
-        "u(), 0, 0",
-    ],
-};
-
-pub const NARROW: OpDef = OpDef {
-    schema: &[
-        // First, since a tensor of one element passes as an int.
+ops! {
+    /// Entry `index` of dim `dim`, which goes away.
+    select as ["select(Tensor self, int dim, int index) -> Tensor"] {
+        call(x = self: &Tensor, dim: i64, index: i64) { x.select_at(dim, index) },
+        samples: [
+            "u(2, 3, 4), 1, 2",
+            "u(2, 3), -1, -1",
+            "u(3), dim=0, index=1",
+            "u(2, 3), 0, 2",
+            "u(2, 3), 2, 0",
+            "u(), 0, 0",
+        ],
+    }
+    /// The `length` entries of dim `dim` from `start`.
+    narrow as [
         "narrow(Tensor self, int dim, Tensor start, int length) -> Tensor",
         "narrow(Tensor self, int dim, int start, int length) -> Tensor",
-    ],
-    aliases: &[],
-    doc: "The `length` entries of dim `dim` from `start`.",
-    twins: Twins::NONE,
-    call: |a| {
-        let start = match a.values[2] {
-            Arg::Tensor(t) => integral_item(t)?,
-            _ => a.int(2)?,
-        };
-        Outs::one(narrow(a.t(0)?, a.int(1)?, start, a.int(3)?))
-    },
-    samples: &[
-        "u(4, 3), 0, 1, 2",
-        "u(4, 3), -1, -2, 1",
-        "u(4, 3), 0, 4, 0",
-        "u(4, 3), 0, 3, 2",
-        "u(4, 3), 0, 0, -1",
-        "u(4, 3), 0, 5, 0",
-        "u(), 0, 0, 0",
-    ],
-};
-
-pub const UNBIND: OpDef = OpDef {
-    schema: &["unbind(Tensor self, int dim=0) -> Tensor[]"],
-    aliases: &[],
-    doc: "The entries of dim `dim`, one tensor each.",
-    twins: Twins::NONE,
-    call: |a| {
-        let x = a.t(0)?;
-        let dim = normalize_dim(a.opt_int(1).unwrap_or(0), x.ndim())?;
-        if x.ndim() == 0 {
-            bail!(Index, "Dimension specified as 0 but tensor has no dimensions");
-        }
-        let parts = (0..x.shape()[dim])
-            .map(|index| x.window(Part::Select { dim, index }, "unbind"))
-            .collect::<Result<Vec<_>>>()?;
-        Ok(as_many(x, parts))
-    },
-    samples: &["u(2, 3)", "u(2, 3), 1", "u(2, 3), 2", "u()"],
-};
-
-pub const SPLIT: OpDef = OpDef {
-    schema: &[
+    ] {
+        call(x = self: &Tensor, dim: i64, start: Option<i64>, at = start: Option<&Tensor>, length: i64) {
+            let start = match at {
+                Some(t) => integral_item(t)?,
+                None => start.unwrap_or(0),
+            };
+            narrow(x, dim, start, length)
+        },
+        samples: [
+            "u(4, 3), 0, 1, 2",
+            "u(4, 3), -1, -2, 1",
+            "u(4, 3), 0, 4, 0",
+            "u(4, 3), 0, 3, 2",
+            "u(4, 3), 0, 0, -1",
+            "u(4, 3), 0, 5, 0",
+            "u(), 0, 0, 0",
+        ],
+    }
+    /// The entries of dim `dim`, one tensor each.
+    unbind as ["unbind(Tensor self, int dim=0) -> Tensor[]"] {
+        call(x = self: &Tensor, dim: i64) {
+            let dim = normalize_dim(dim, x.ndim())?;
+            if x.ndim() == 0 {
+                bail!(Index, "Dimension specified as 0 but tensor has no dimensions");
+            }
+            let parts = (0..x.shape()[dim])
+                .map(|index| x.window(Part::Select { dim, index }, "unbind"))
+                .collect::<Result<Vec<_>>>()?;
+            Ok(as_many(x, parts))
+        },
+        samples: ["u(2, 3)", "u(2, 3), 1", "u(2, 3), 2", "u()"],
+    }
+    /// Dim `dim` cut into parts of `split_size` entries (the last may be smaller), or of the sizes listed.
+    split as [
         "split(Tensor self, int split_size, int dim=0) -> Tensor[]",
         "split(Tensor self, int[] split_size, int dim=0) -> Tensor[]",
-    ],
-    aliases: &[],
-    doc: "Dim `dim` cut into parts of `split_size` entries (the last may be smaller), or of the sizes listed.",
-    twins: Twins::NONE,
-    call: split,
-    samples: &["u(5, 2), 2", "u(2, 5), 3, 1", "u(5, 2), [1, 4]", "u(5), 0", "u(5), [1, 2]", "u(), 1"],
-};
+    ] {
+        call(x = self: &Tensor, split_size: Option<i64>, sizes = split_size: Option<&[i64]>, dim: i64) {
+            match (split_size, sizes) {
+                (Some(size), _) => split(x, size, dim),
+                (None, sizes) => split_sizes(x, sizes.unwrap_or(&[]), dim),
+            }
+        },
+        samples: ["u(5, 2), 2", "u(2, 5), 3, 1", "u(5, 2), [1, 4]", "u(5), 0", "u(5), [1, 2]", "u(), 1"],
+    }
+    /// Dim `dim` cut into parts of the sizes listed.
+    split_with_sizes as ["split_with_sizes(Tensor self, int[] split_sizes, int dim=0) -> Tensor[]"] {
+        call(x = self: &Tensor, split_sizes: &[i64], dim: i64) { super::split_sizes(x, split_sizes, dim) },
+        samples: ["u(5, 2), [1, 4]", "u(2, 5), [0, 2, 3], -1", "u(5), [1, 2]", "u(5), [6, -1]"],
+    }
+    /// Dim `dim` cut into at most `chunks` parts of equal size (the last may be smaller).
+    chunk as ["chunk(Tensor self, int chunks, int dim=0) -> Tensor[]"] {
+        call(x = self: &Tensor, chunks: i64, dim: i64) {
+            if x.ndim() == 0 {
+                bail!(Runtime, "chunk expects at least a 1-dimensional tensor");
+            }
+            if chunks <= 0 {
+                bail!(Runtime, "chunk expects `chunks` to be greater than 0, got: {chunks}");
+            }
+            let dim = normalize_dim(dim, x.ndim())?;
+            let n = x.shape()[dim];
+            if n == 0 {
+                return parts(x, dim, (0..chunks).map(|_| 0), "split");
+            }
+            pieces(x, dim, n.div_ceil(chunks as usize))
+        },
+        samples: ["u(5, 2), 2", "u(2, 6), 4, 1", "u(0, 2), 3", "u(5), 0"],
+    }
+    /// The memory of `self` under any shape, strides and offset.
+    ///
+    /// Raises RuntimeError where they reach beyond it.
+    as_strided + overwrites as ["as_strided(Tensor self, int[] size, int[] stride, int? storage_offset=None) -> Tensor"] {
+        call(x = self: &Tensor, size: &[i64], stride: &[i64], storage_offset: Option<i64>; a) {
+            let view = strided_layout(x, size, stride, storage_offset)?;
+            run(x, a, AsStrided { base: x.layout().clone(), view })
+        },
+        samples: [
+            "u(12), (3, 2), (4, 1)",
+            "u(12), (3, 3), (2, 1), 1",
+            "u(3, 4), (2, 2), (0, 1)",
+            "u(12), (4,), (1, 1)",
+            "u(12), (13,), (1,)",
+            "u(12), (2,), (-1,)",
+        ],
+    }
+}
 
-pub const SPLIT_WITH_SIZES: OpDef = OpDef {
-    schema: &["split_with_sizes(Tensor self, int[] split_sizes, int dim=0) -> Tensor[]"],
-    aliases: &[],
-    doc: "Dim `dim` cut into parts of the sizes listed.",
-    twins: Twins::NONE,
-    call: split,
-    samples: &["u(5, 2), [1, 4]", "u(2, 5), [0, 2, 3], -1", "u(5), [1, 2]", "u(5), [6, -1]"],
-};
-
-pub const CHUNK: OpDef = OpDef {
-    schema: &["chunk(Tensor self, int chunks, int dim=0) -> Tensor[]"],
-    aliases: &[],
-    doc: "Dim `dim` cut into at most `chunks` parts of equal size (the last may be smaller).",
-    twins: Twins::NONE,
-    call: |a| {
-        let (x, chunks) = (a.t(0)?, a.int(1)?);
-        if x.ndim() == 0 {
-            bail!(Runtime, "chunk expects at least a 1-dimensional tensor");
-        }
-        if chunks <= 0 {
-            bail!(Runtime, "chunk expects `chunks` to be greater than 0, got: {chunks}");
-        }
-        let dim = normalize_dim(a.opt_int(2).unwrap_or(0), x.ndim())?;
-        let n = x.shape()[dim];
-        if n == 0 {
-            return parts(x, dim, (0..chunks).map(|_| 0), "split");
-        }
-        pieces(x, dim, n.div_ceil(chunks as usize))
-    },
-    samples: &["u(5, 2), 2", "u(2, 6), 4, 1", "u(0, 2), 3", "u(5), 0"],
-};
-
-pub const AS_STRIDED: OpDef = OpDef {
-    schema: &["as_strided(Tensor self, int[] size, int[] stride, int? storage_offset=None) -> Tensor"],
-    aliases: &[],
-    doc: "The memory of `self` under any shape, strides and offset.\n\nRaises RuntimeError where they reach beyond it.",
-    twins: Twins::INPLACE,
-    call: |a| {
-        let x = a.t(0)?;
-        let view = strided_layout(x, a.ints(1)?, a.ints(2)?, a.opt_int(3))?;
-        run(a, AsStrided { base: x.layout().clone(), view })
-    },
-    samples: &[
-        "u(12), (3, 2), (4, 1)",
-        "u(12), (3, 3), (2, 1), 1",
-        "u(3, 4), (2, 2), (0, 1)",
-        "u(12), (4,), (1, 1)",
-        "u(12), (13,), (1,)",
-        "u(12), (2,), (-1,)",
-    ],
-};
-
-fn split(a: &Args) -> Result<Outs> {
-    let x = a.t(0)?;
+/// `dim` as a number of a dim that can be split.
+fn split_dim(x: &Tensor, dim: i64) -> Result<usize> {
     if x.ndim() == 0 {
         bail!(Runtime, "split expects at least a 1-dimensional tensor");
     }
-    let dim = normalize_dim(a.opt_int(2).unwrap_or(0), x.ndim())?;
+    normalize_dim(dim, x.ndim())
+}
+
+fn split(x: &Tensor, size: i64, dim: i64) -> Result<Outs> {
+    let dim = split_dim(x, dim)?;
     let n = x.shape()[dim];
-    if let Some(sizes) = a.opt_ints(1) {
-        if sizes.iter().any(|&s| s < 0) {
-            bail!(
-                Runtime,
-                "split_with_sizes expects split_sizes have only non-negative entries, but got split_sizes={}",
-                list(sizes)
-            );
-        }
-        if sizes.iter().sum::<i64>() != n as i64 {
-            bail!(
-                Runtime,
-                "split_with_sizes expects split_sizes to sum exactly to {n} (input tensor's size at dimension {dim}), \
-                     but got split_sizes={}",
-                list(sizes)
-            );
-        }
-        return parts(x, dim, sizes.iter().map(|&s| s as usize), "split_with_sizes");
-    }
-    let size = a.int(1)?;
     if size < 0 {
         bail!(Runtime, "split expects split_size be non-negative, but got split_size={size}");
     }
@@ -170,6 +133,27 @@ fn split(a: &Args) -> Result<Outs> {
         bail!(Runtime, "split_size can only be 0 if dimension size is 0, but got dimension size of {n}");
     }
     pieces(x, dim, size as usize)
+}
+
+fn split_sizes(x: &Tensor, sizes: &[i64], dim: i64) -> Result<Outs> {
+    let dim = split_dim(x, dim)?;
+    let n = x.shape()[dim];
+    if sizes.iter().any(|&s| s < 0) {
+        bail!(
+            Runtime,
+            "split_with_sizes expects split_sizes have only non-negative entries, but got split_sizes={}",
+            list(sizes)
+        );
+    }
+    if sizes.iter().sum::<i64>() != n as i64 {
+        bail!(
+            Runtime,
+            "split_with_sizes expects split_sizes to sum exactly to {n} (input tensor's size at dimension {dim}), but got \
+             split_sizes={}",
+            list(sizes)
+        );
+    }
+    parts(x, dim, sizes.iter().map(|&s| s as usize), "split_with_sizes")
 }
 
 fn strided_layout(x: &Tensor, size: &[i64], stride: &[i64], offset: Option<i64>) -> Result<Layout> {

@@ -6,7 +6,7 @@ use crate::core::{DType, Device, Number};
 use crate::error::Result;
 use crate::ops::elementwise::formula::Source;
 use crate::tensor::apply::{apply_inplace, apply_out, overwrite, recorded, remember};
-use crate::tensor::{Args, Operand, Outs, Tensor, apply};
+use crate::tensor::{Args, Operand, Outs, Tensor, Written, apply};
 
 /// A formula and what it is called on.
 pub struct Call<'a> {
@@ -59,12 +59,12 @@ impl<'a> Call<'a> {
     }
 
     /// Writes the result over the first tensor.
-    fn run_over(&self) -> Result<()> {
+    fn run_over(&self) -> Result<Written> {
         if !recorded(self.tensors())
             && let Some(target) = self.tensors().next()
-            && overwrite(self.row.name, target, || self.short_over(target))?
+            && let Some(written) = overwrite(self.row.name, target, || self.short_over(target))?
         {
-            return Ok(());
+            return Ok(written);
         }
         self.together(1, |call| {
             let (m, x) = Map::new(call, false);
@@ -111,27 +111,23 @@ impl<'a> Call<'a> {
     #[inline(always)]
     fn run_as(&self, a: &Args) -> Result<Outs> {
         if a.inplace {
-            self.run_over()?;
-            return Ok(Outs::This);
+            return self.run_over().map(Outs::Over);
         }
         if let &[out] = a.out {
             self.run_into(out)?;
             return Ok(Outs::Tensor(out.clone()));
         }
-        Outs::one(self.run())
+        self.run().map(Outs::Tensor)
     }
 }
 
 /// Runs `row` for a user's call whose schema is its inputs, then its params.
 /// The row has `N` inputs and `P` params.
 pub fn call<const N: usize, const P: usize>(row: &'static Row, a: &Args) -> Result<Outs> {
-    let mut operands = [None; N];
-    for (k, o) in operands.iter_mut().enumerate() {
-        *o = Some(a.operand(k)?);
-    }
+    let operands = a.operands::<N>()?.map(Some);
     let mut params = row.defaults;
     for (j, p) in params.iter_mut().enumerate().take(P) {
-        if let Some(n) = a.opt_number(N + j) {
+        if let Some(n) = a.number_at(N + j) {
             *p = n;
         }
     }
@@ -152,7 +148,7 @@ pub fn on<const N: usize>(row: &'static Row, operands: [Operand; N]) -> Result<T
 
 /// Runs `row` from Rust over the first tensor.
 #[inline]
-pub fn over<const N: usize>(row: &'static Row, operands: [Operand; N]) -> Result<()> {
+pub fn over<const N: usize>(row: &'static Row, operands: [Operand; N]) -> Result<Written> {
     Call::of(row, &operands.map(Some), row.defaults).run_over()
 }
 

@@ -1,0 +1,108 @@
+//! Calls of declared ops as users ask for them: fresh, over `self` (`name_`), or into `out=`.
+//!
+//! An op computes; where the result goes is settled here, for every op that says it has such forms. An op that can write
+//! over `self` or into `out=` by itself does so and says it.
+
+use crate::bail;
+use crate::core::shape::list;
+use crate::err;
+use crate::error::Result;
+use crate::tensor::apply::{check_apart, check_castable, copy_to_out, recorded};
+use crate::tensor::def::MAX_ARGS;
+use crate::tensor::{Arg, Args, OpDef, Outs, Tensor, views};
+
+/// Calls `def`, named `name` by the user.
+#[inline]
+pub fn call(name: &str, def: &OpDef, a: &Args) -> Result<Outs> {
+    if a.inplace {
+        return if def.variants.writes_itself() { written(name, (def.call)(a)?) } else { over(name, def, a) };
+    }
+    let outs = (def.call)(a)?;
+    if a.out.is_empty() { Ok(outs) } else { into(name, def, a, outs) }
+}
+
+/// An op that writes over `self` by itself must have done so.
+fn written(name: &str, outs: Outs) -> Result<Outs> {
+    match outs {
+        Outs::Over(_) => Ok(outs),
+        _ => bail!(Runtime, "internal error: {name} left its tensor as it was"),
+    }
+}
+
+/// Computes aside and writes the result over `self`, whose history becomes the result's.
+#[inline(never)]
+fn over(name: &str, def: &OpDef, a: &Args) -> Result<Outs> {
+    let target = a.this()?;
+    views::check_writable(name, target)?;
+    let tensors = a.values.iter().filter_map(|v| match v {
+        Arg::Tensor(t) => Some(*t),
+        _ => None,
+    });
+    // Backward may read what is about to be overwritten.
+    let old = if recorded(tensors) { views::past(target, true)? } else { target.clone() };
+    let mut values = [Arg::None; MAX_ARGS];
+    let n = a.values.len();
+    values[..n].copy_from_slice(a.values);
+    values[0] = Arg::Tensor(&old);
+    let Outs::Tensor(y) = (def.call)(&Args { values: &values[..n], out: &[], ..*a })? else {
+        bail!(Runtime, "internal error: {name} gives no tensor to write over its first")
+    };
+    if y.shape() != target.shape() {
+        return Err(err!(
+            Runtime,
+            "output with shape {} doesn't match the broadcast shape {}",
+            list(target.shape()),
+            list(y.shape())
+        )
+        .hint(format!("{name} writes over its first tensor and cannot enlarge it; use the out-of-place form")));
+    }
+    check_castable(y.dtype(), target.dtype())?;
+    views::replace(target, &y.to_dtype(target.dtype())?).map(Outs::Over)
+}
+
+/// Hands finished results to the user's `out=`.
+fn into(name: &str, def: &OpDef, a: &Args, outs: Outs) -> Result<Outs> {
+    match outs {
+        Outs::Tensor(t) => {
+            let &[out] = a.out else { bail!(Type, "{name}(): out takes one tensor") };
+            check_out(def, a, &t, out)?;
+            copy_to_out(name, &t, out)?;
+            Ok(out.clone().into())
+        }
+        Outs::Many(list) => {
+            if a.out.len() != list.len() {
+                bail!(Type, "{name}(): out must be a tuple of {} tensors, not of {}", list.len(), a.out.len());
+            }
+            for (t, out) in list.iter().zip(a.out) {
+                check_out(def, a, t, out)?;
+            }
+            for (t, out) in list.iter().zip(a.out) {
+                copy_to_out(name, t, out)?;
+            }
+            Ok(a.out.iter().map(|&t| t.clone()).collect::<Vec<_>>().into())
+        }
+        other => Ok(other),
+    }
+}
+
+/// What the op demands of `out=` beyond a shape and a dtype that the result can be cast to.
+fn check_out(def: &OpDef, a: &Args, result: &Tensor, out: &Tensor) -> Result<()> {
+    if def.variants.out_exact() && result.dtype() != out.dtype() {
+        bail!(
+            Runtime,
+            "Expected out tensor to have dtype {}, but got {} instead",
+            result.dtype().c_words(),
+            out.dtype().c_words()
+        );
+    }
+    if def.variants.out_apart() {
+        for value in a.values {
+            match value {
+                Arg::Tensor(t) => check_apart(out, t)?,
+                Arg::Tensors(list) => list.iter().try_for_each(|t| check_apart(out, t))?,
+                _ => {}
+            }
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,30 @@
+//! Ops written with other ops: no kernel and no derivative of their own. A family that grows beyond some ten gets a file
+//! of its own in `composite/`.
+
+use crate::bail;
+use crate::core::DType;
+use crate::ops;
+use crate::tensor::{Operand, Tensor};
+
+ops! {
+    /// `other / self`: `self.reciprocal() * other`, rounded twice, as PyTorch does.
+    rdiv as ["method.__rdiv__(Tensor self, Operand other) -> Tensor; __rtruediv__"] {
+        call(x = self: &Tensor, other: Operand) {
+            match other {
+                Operand::Tensor(t) => x.reciprocal()?.mul(t),
+                Operand::Number(n) => x.reciprocal()?.mul_number(n),
+            }
+        },
+        samples: ["nz(2, 3), 2", "nz(2, 3), 0.5", "nz(2, 3), u(3)"],
+    }
+    /// `self` itself; bool is refused.
+    positive as ["positive(Tensor self) -> Tensor; __pos__"] {
+        call(x = self: &Tensor) {
+            if x.dtype() == DType::Bool {
+                bail!(Runtime, "The `+` operator, on a bool tensor is not supported.");
+            }
+            Ok(x.clone())
+        },
+        samples: ["u(2, 3)", "u(3, 2).t()", "mask(2)"],
+    }
+}
