@@ -1,11 +1,10 @@
 //! What happens to a gradient when it meets another, and when it reaches a leaf.
 
 use crate::bail;
-use crate::core::Meta;
 use crate::core::shape::list;
-use crate::device::Array;
 use crate::error::Result;
-use crate::tensor::{Tensor, data, mode};
+use crate::tensor::source::Laid;
+use crate::tensor::{Tensor, apply, data, mode};
 
 /// The sum of what has arrived and what arrives. Written over the former where nobody else can see it.
 pub fn sum(have: Tensor, more: &Tensor) -> Result<Tensor> {
@@ -61,7 +60,5 @@ fn own(leaf: &Tensor, g: Tensor) -> Result<Tensor> {
     if !layout.is_dense() {
         wanted = crate::core::Layout::contiguous(layout.shape.clone());
     }
-    let fresh = Array::empty(Meta::new(wanted, g.dtype(), g.device()))?;
-    data::copy(g.array(), &fresh)?;
-    Ok(Tensor::new(fresh))
+    apply(Laid { layout: wanted }, &[&g])
 }

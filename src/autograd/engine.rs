@@ -13,15 +13,13 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use super::accumulate::{into_grad, sum};
 use crate::bail;
 use crate::core::shape::list;
-use crate::core::{Layout, Meta, Number};
-use crate::device::Array;
 use crate::err;
 use crate::error::Result;
 use crate::tensor::handle::Extra;
 use crate::tensor::mode::GradGuard;
 use crate::tensor::node::{Hook, Scratch};
 use crate::tensor::op::{Context, Cotangents};
-use crate::tensor::{Edge, Node, Tensor, data};
+use crate::tensor::{Edge, Node, Tensor};
 
 /// Adds d(roots)/d(leaf) to `.grad` of every leaf, or of `inputs` only.
 ///
@@ -491,9 +489,7 @@ fn seed(i: usize, root: &Tensor, g: Option<&Tensor>) -> Result<Tensor> {
             list(root.shape())
         )));
     }
-    let ones = Array::empty(Meta::new(Layout::contiguous(root.layout().shape.clone()), root.dtype(), root.device()))?;
-    data::fill(&ones, Number::Int(1))?;
-    Ok(Tensor::new(ones))
+    Tensor::constant(root.shape(), root.dtype(), root.device(), 1)
 }
 
 thread_local! {

@@ -16,6 +16,7 @@ use super::operators::guarded;
 use super::{autograd, gil, index, size, types};
 use crate::core::Number;
 use crate::error::Result;
+use crate::tensor::door;
 use crate::tensor::{Tensor, mode};
 use crate::{bail, err};
 
@@ -107,11 +108,7 @@ pub static ATTRIBUTES: &[Attribute] = &[
         c"data",
         "Tensor",
         c"The same memory outside the graph, with versions of its own.",
-        |t, _| {
-            let alias = Tensor::new(t.array().clone());
-            alias.with_extra(|e| e.version = Some(0));
-            checked(wrap(alias))
-        },
+        |t, _| checked(wrap(door::data(t))),
         set_data,
     ),
     read(c"T", "Tensor", c"All dims in reverse order.", |t, _| {
@@ -167,10 +164,7 @@ fn set_data(t: &Tensor, _: P, v: P) -> Result<()> {
     if t.requires_grad() && !new.dtype().is_float() {
         bail!(Runtime, "data set to a tensor that requires gradients must be floating point or complex dtype");
     }
-    let version = t.version();
-    t.set_array(new.array().clone());
-    // The tensor keeps its own version, whatever the memory's.
-    t.with_extra(|e| e.version = Some(version));
+    door::set_data(t, new);
     Ok(())
 }
 

@@ -208,7 +208,7 @@ unsafe fn keyword(o: &Overload, name: P) -> Option<usize> {
     o.schema.params.iter().enumerate().skip(o.start).find(|(_, p)| p.name == wanted).map(|(i, _)| i)
 }
 
-unsafe fn call(name: &str, o: &Overload, values: &[Arg], this: P) -> Result<P> {
+unsafe fn call(name: &'static str, o: &Overload, values: &[Arg], this: P) -> Result<P> {
     let (values, out) = match o.out {
         Some(at) => (&values[..at], Some(values[at])),
         None => (values, None),

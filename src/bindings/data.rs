@@ -16,6 +16,7 @@ use crate::core::promote::promote;
 use crate::core::{DType, Device, Element, Layout, Meta, Number, Shape};
 use crate::device::Array;
 use crate::error::Result;
+use crate::tensor::door::enter;
 use crate::tensor::{Tensor, mode};
 use crate::{bail, dispatch, err};
 
@@ -217,7 +218,7 @@ pub unsafe fn legacy(args: P) -> Result<Tensor> {
         if n == 0 {
             shape.push(0);
         }
-        Ok(Tensor::new(Array::empty(Meta::new(Layout::contiguous(shape), dtype, Device::CPU))?))
+        Ok(enter("Tensor", Array::empty(Meta::new(Layout::contiguous(shape), dtype, Device::CPU))?))
     }
 }
 
@@ -267,7 +268,7 @@ pub fn from_data(data: P, dtype: Option<DType>, device: Device, copy: bool) -> R
             unsafe { p.add(i).write(v) };
         }
     });
-    Tensor::new(out).to_device(device)
+    enter("tensor", out).to_device(device)
 }
 
 /// Whether `o` is a sequence to go into: list, tuple, range, tensor; never str.
@@ -470,5 +471,5 @@ pub fn from_number(n: Number, dtype: DType) -> Result<Tensor> {
         // SAFETY: one element, freshly made.
         unsafe { out.ptr::<T>().write(v) }
     });
-    Ok(Tensor::new(out))
+    Ok(enter("tensor", out))
 }

@@ -1,5 +1,7 @@
 //! Functions of the module that are no ops: modes, defaults, dtypes, threads, printing.
 
+use std::cell::RefCell;
+
 use pyo3::ffi;
 use pyo3::prelude::*;
 
@@ -7,13 +9,13 @@ use super::call::{none, number};
 use super::convert;
 use super::errors::{OrForeign, P, checked};
 use super::native::natives;
-use super::object::{as_tensor, set_parameter_type};
+use super::object::{as_tensor, set_parameter_type, wrap};
 use super::{size, types};
 use crate::core::promote::{Promotion, promote};
 use crate::core::{DType, Number, shape};
 use crate::error::Result;
-use crate::tensor::apply::check_castable;
-use crate::tensor::{Operand, display, mode};
+use crate::tensor::write::check_castable;
+use crate::tensor::{Operand, Tensor, display, door, mode};
 use crate::{bail, cpu};
 
 fn truth(b: bool) -> Result<P> {
@@ -132,6 +134,10 @@ natives! {
             Ok(none())
         }
     }
+    /// Watches the door, for tests: until the next call notes each op's name and its results; that call gives them as a list.
+    watch as ["function._watch(bool on) -> Any"] {
+        call(on: bool) { watch(on) }
+    }
     /// Told once by `nn.Parameter`, whose objects then pass the fast type test.
     set_parameter_type as ["function._set_parameter_type(Any cls) -> None"] {
         call(class = cls: P) {
@@ -148,6 +154,29 @@ natives! {
             Ok(none())
         }
     }
+}
+
+thread_local! {
+    /// The names of ops and their results, as they passed the door.
+    static SEEN: RefCell<Vec<(&'static str, Vec<Tensor>)>> = const { RefCell::new(Vec::new()) };
+}
+
+fn watch(on: bool) -> Result<P> {
+    let note = |name, results: &[&Tensor]| {
+        let results = results.iter().map(|&t| t.clone()).collect();
+        SEEN.with_borrow_mut(|seen| seen.push((name, results)));
+    };
+    door::watch(if on { Some(Box::new(note)) } else { None });
+    let seen = SEEN.take();
+    // SAFETY: the GIL is held; `wrap` gives a new reference, or null with an exception set.
+    let py = unsafe { Python::assume_attached() };
+    let object = |t| unsafe { Bound::from_owned_ptr_or_err(py, wrap(t)) };
+    let rows = seen.into_iter().map(|(name, results)| {
+        let results = results.into_iter().map(object).collect::<PyResult<Vec<_>>>()?;
+        Ok((name, results))
+    });
+    let list = rows.collect::<PyResult<Vec<_>>>().or_foreign()?;
+    Ok(list.into_pyobject(py).or_foreign()?.into_ptr())
 }
 
 fn broadcast_shapes(shapes: P) -> Result<P> {

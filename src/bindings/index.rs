@@ -1,67 +1,19 @@
-//! Indexing by ints, slices, `...` and None, read and written.
-//!
-//! Outside a graph an index is read as one layout; inside one it is the chain of views that PyTorch records.
+//! Python's index objects, read and written: ints, slices, `...` and None become the steps of [`subscript`].
 
 use pyo3::ffi;
 
 use super::convert::{is_bool, is_none, type_name};
 use super::errors::{P, checked, fetched};
 use super::object::{as_tensor, wrap};
-use crate::core::shape::list;
-use crate::core::{DType, Layout};
+use crate::core::DType;
 use crate::error::Result;
-use crate::tensor::apply::alias;
+use crate::ops::subscript::{Step, Steps, view};
 use crate::tensor::handle::ViewKind;
 use crate::tensor::{Tensor, mode};
 use crate::{bail, err};
 
-/// One entry of an index.
-#[derive(Clone, Copy)]
-enum Step {
-    /// An int, and the position in the index, for messages.
-    At(i64),
-    Slice {
-        start: i64,
-        stop: i64,
-        step: i64,
-    },
-    NewDim,
-    Rest,
-}
-
-/// Entries of an index that live inline.
-const INLINE: usize = 8;
-
-struct Steps {
-    inline: [Step; INLINE],
-    len: usize,
-    more: Vec<Step>,
-}
-
-impl Steps {
-    fn push(&mut self, s: Step) {
-        if self.len < INLINE {
-            self.inline[self.len] = s;
-        } else {
-            self.more.push(s);
-        }
-        self.len += 1;
-    }
-
-    /// As PyTorch, which lets an ellipsis after the first stand for nothing.
-    fn push_unless_second_rest(&mut self, s: Step) {
-        if !(matches!(s, Step::Rest) && self.iter().any(|s| matches!(s, Step::Rest))) {
-            self.push(s);
-        }
-    }
-
-    fn iter(&self) -> impl Iterator<Item = Step> + '_ {
-        self.inline[..self.len.min(INLINE)].iter().chain(&self.more).copied()
-    }
-}
-
 fn parse(key: P) -> Result<Steps> {
-    let mut steps = Steps { inline: [Step::NewDim; INLINE], len: 0, more: Vec::new() };
+    let mut steps = Steps::new();
     // SAFETY: a live key; items are borrowed.
     unsafe {
         if ffi::PyTuple_Check(key) != 0 {
@@ -157,104 +109,9 @@ unsafe fn slice(o: P) -> Result<Step> {
     }
 }
 
-/// The part of a dim of `n` entries that a slice shows: start and length.
-fn clip(start: i64, stop: i64, step: i64, n: usize) -> (usize, usize) {
-    let n = n as i64;
-    let place = |v: i64| (if v < 0 { v.saturating_add(n) } else { v }).clamp(0, n);
-    let (start, stop) = (place(start), place(stop));
-    let len = if stop > start { (stop - start - 1) / step + 1 } else { 0 };
-    (start as usize, len as usize)
-}
-
 /// `x[key]`: a view.
 pub fn read(x: &Tensor, key: P) -> Result<Tensor> {
-    let steps = parse(key)?;
-    view(x, &steps)
-}
-
-fn view(x: &Tensor, steps: &Steps) -> Result<Tensor> {
-    let used = steps.iter().filter(|s| matches!(s, Step::At(_) | Step::Slice { .. })).count();
-    if used > x.ndim() {
-        if x.ndim() == 0 && used == 1 && matches!(steps.inline[0], Step::At(_)) && steps.len == 1 {
-            return Err(err!(
-                Index,
-                "invalid index of a 0-dim tensor. Use `tensor.item()` in Python or `tensor.item<T>()` in C++ to convert \
-                 a 0-dim tensor to a number"
-            ));
-        }
-        if x.ndim() == 0 && steps.iter().any(|s| matches!(s, Step::Slice { .. })) && steps.len == 1 {
-            bail!(Index, "slice() cannot be applied to a 0-dim tensor.");
-        }
-        return Err(err!(Index, "too many indices for tensor of dimension {}", x.ndim())
-            .hint(format!("the tensor has shape {}", list(x.shape()))));
-    }
-    let recorded = mode::grad_enabled() && x.requires_grad();
-    let mut layout = x.layout().clone();
-    let mut chain = recorded.then(|| x.clone());
-    let mut dim = 0;
-    // Dims of `x` itself, for messages.
-    let mut original = 0;
-    for s in steps.iter() {
-        match s {
-            Step::At(i) => {
-                let n = layout.shape[dim];
-                if i < -(n as i64) || i >= n as i64 {
-                    return Err(err!(Index, "index {i} is out of bounds for dimension {original} with size {n}").hint(
-                        format!("the tensor has shape {}; negative indices count from the end", list(x.shape())),
-                    ));
-                }
-                let at = (if i < 0 { i + n as i64 } else { i }) as usize;
-                match &mut chain {
-                    Some(t) => {
-                        *t = t.select(dim, at)?;
-                        layout = t.layout().clone();
-                    }
-                    None => layout = layout.selected(dim, at),
-                }
-                original += 1;
-            }
-            Step::Slice { start, stop, step } => {
-                let n = layout.shape[dim];
-                let (start, len) = clip(start, stop, step, n);
-                match &mut chain {
-                    // A whole dim needs no node.
-                    Some(_) if len == n && step == 1 => {}
-                    Some(t) => {
-                        *t = t.slice(dim, start, len, step as usize)?;
-                        layout = t.layout().clone();
-                    }
-                    None => layout = layout.sliced(dim, start, len, step as usize),
-                }
-                dim += 1;
-                original += 1;
-            }
-            Step::NewDim => {
-                match &mut chain {
-                    Some(t) => {
-                        *t = t.unsqueeze_dims(&[dim])?;
-                        layout = t.layout().clone();
-                    }
-                    None => layout = layout.unsqueezed(dim),
-                }
-                dim += 1;
-            }
-            Step::Rest => {
-                let rest = x.ndim() - used;
-                dim += rest;
-                original += rest;
-            }
-        }
-    }
-    Ok(match chain {
-        // `x[...]` is a new tensor, never `x` itself.
-        Some(t) if t.is(x) => super::methods::alias(x),
-        Some(t) => t,
-        None => view_of(x, layout),
-    })
-}
-
-fn view_of(x: &Tensor, layout: Layout) -> Tensor {
-    alias(x, x.array().with_layout(layout))
+    view(x, &parse(key)?)
 }
 
 /// `x[key] = value`: a write through a view.

@@ -10,7 +10,7 @@ use pyo3::types::PyDict;
 use super::errors::to_python;
 use super::object::{as_tensor, wrap};
 use crate::io::safetensors;
-use crate::tensor::Tensor;
+use crate::tensor::door::enter;
 
 /// The submodule `io`.
 pub fn module(py: Python<'_>) -> PyResult<Bound<'_, PyModule>> {
@@ -43,7 +43,7 @@ fn load_safetensors(py: Python<'_>, path: PathBuf) -> PyResult<Bound<'_, PyDict>
     let tensors = PyDict::new(py);
     for (name, array) in arrays {
         // SAFETY: `wrap` gives a new reference, or null with an exception set.
-        let object = unsafe { Bound::from_owned_ptr_or_err(py, wrap(Tensor::new(array)))? };
+        let object = unsafe { Bound::from_owned_ptr_or_err(py, wrap(enter("load", array)))? };
         tensors.set_item(name, object)?;
     }
     Ok(tensors)

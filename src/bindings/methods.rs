@@ -15,6 +15,7 @@ use crate::core::{DType, Device, Layout, Meta, Number, Shape};
 use crate::device::Array;
 use crate::error::Result;
 use crate::ops::copy::Format;
+use crate::tensor::door::enter;
 use crate::tensor::{Tensor, data};
 
 fn int(n: usize) -> Result<P> {
@@ -394,7 +395,7 @@ pub fn _rebuild_tensor<'py>(
         }
         // SAFETY: both have that many bytes, and the array is fresh.
         unsafe { std::ptr::copy_nonoverlapping(data.as_ptr(), out.bytes_ptr(), wanted) };
-        let t = Tensor::new(out).to_device(device.map_or(Device::CPU, |d| d.get().0.plain()))?;
+        let t = enter("pickle", out).to_device(device.map_or(Device::CPU, |d| d.get().0.plain()))?;
         if requires_grad {
             t.set_requires_grad(true)?;
         }

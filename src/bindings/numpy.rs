@@ -16,6 +16,7 @@ use crate::core::{DType, Device, Layout, Meta, Shape, Strides};
 use crate::device::Array;
 use crate::device::storage::Storage;
 use crate::error::Result;
+use crate::tensor::door::enter;
 use crate::tensor::{Tensor, mode};
 use crate::{bail, err};
 
@@ -182,7 +183,10 @@ pub fn share(o: P, copied: bool) -> Result<Tensor> {
     let aligned = (address as isize) % size == 0;
     let Some(ptr) = NonNull::new(address as *mut u8).filter(|_| aligned) else {
         if aligned {
-            return Ok(Tensor::new(Array::empty(Meta::new(Layout::contiguous(layout.shape), dtype, Device::CPU))?));
+            return Ok(enter(
+                "from_numpy",
+                Array::empty(Meta::new(Layout::contiguous(layout.shape), dtype, Device::CPU))?,
+            ));
         }
         bail!(Value, "given numpy array is not aligned to its element size; copy it first");
     };
@@ -191,7 +195,7 @@ pub fn share(o: P, copied: bool) -> Result<Tensor> {
         let owner = Owned::new(a.clone().into_ptr());
         Storage::foreign(ptr, reach, Box::new(owner))
     };
-    Ok(Tensor::new(Array::new(Meta::new(layout, dtype, Device::CPU), storage)))
+    Ok(enter("from_numpy", Array::new(Meta::new(layout, dtype, Device::CPU), storage)))
 }
 
 /// What an array made from a tensor asks for its memory: NumPy reads `__array_interface__` once and keeps this

@@ -12,6 +12,7 @@ use crate::core::optim::{Adam, Sgd};
 use crate::core::{DType, Device, Element, Layout, Meta, Shape, layout, shape};
 use crate::device::Array;
 use crate::error::Result;
+use crate::tensor::door::enter;
 use crate::tensor::{Tensor, mode};
 use crate::{bail, cpu, err, gpu};
 
@@ -186,7 +187,7 @@ fn state_tensor(object: &Bound<'_, PyAny>, key: &Bound<'_, PyString>, param: &Te
 fn new_state(py: Python<'_>, own: &Bound<'_, PyDict>, key: &Bound<'_, PyString>, param: &Tensor) -> PyResult<Tensor> {
     let like = layout::elementwise(Shape::from_slice(param.shape()), &[param.layout()]);
     let zeros = Array::zeros(Meta::new(like, param.dtype(), param.device())).map_err(|e| to_python(py, e))?;
-    keep(py, own, key, Tensor::new(zeros))
+    keep(py, own, key, enter("zeros", zeros))
 }
 
 fn keep(py: Python<'_>, own: &Bound<'_, PyDict>, key: &Bound<'_, PyString>, t: Tensor) -> PyResult<Tensor> {
@@ -208,7 +209,7 @@ fn counter(py: Python<'_>, own: &Bound<'_, PyDict>) -> PyResult<Tensor> {
         None => {
             let dtype = if mode::default_float() == DType::F64 { DType::F64 } else { DType::F32 };
             let meta = Meta::new(Layout::contiguous(Shape::new()), dtype, Device::CPU);
-            keep(py, own, key, Tensor::new(Array::zeros(meta).map_err(|e| to_python(py, e))?))
+            keep(py, own, key, enter("zeros", Array::zeros(meta).map_err(|e| to_python(py, e))?))
         }
     }
 }

@@ -14,7 +14,7 @@ use super::object;
 use crate::core::{self, DeviceKind, Layout, Meta};
 use crate::device::Array;
 use crate::device::rng::{SharedGenerator, default_generator};
-use crate::tensor::Tensor;
+use crate::tensor::door::enter;
 
 /// The element type of a tensor.
 #[pyclass(frozen, name = "dtype", module = "rustgrad")]
@@ -203,7 +203,7 @@ impl Generator {
         let state = self.0.lock().state();
         let array = Array::from_slice(&[state.len()], &state).map_err(|e| to_python(py, e))?;
         // SAFETY: a new reference, or null with an exception set.
-        unsafe { Bound::from_owned_ptr_or_err(py, object::wrap(Tensor::new(array))) }
+        unsafe { Bound::from_owned_ptr_or_err(py, object::wrap(enter("get_state", array))) }
     }
     /// Take over a state that `get_state` returned; returns the generator.
     fn set_state<'py>(slf: Bound<'py, Self>, new_state: &Bound<'py, PyAny>) -> PyResult<Bound<'py, Self>> {

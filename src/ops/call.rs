@@ -7,13 +7,14 @@ use crate::bail;
 use crate::core::shape::list;
 use crate::err;
 use crate::error::Result;
-use crate::tensor::apply::{check_apart, check_castable, copy_to_out, recorded};
+use crate::tensor::apply::recorded;
 use crate::tensor::def::MAX_ARGS;
+use crate::tensor::write::{check_apart, check_castable, copy_to_out};
 use crate::tensor::{Arg, Args, OpDef, Outs, Tensor, views};
 
 /// Calls `def`, named `name` by the user.
 #[inline]
-pub fn call(name: &str, def: &OpDef, a: &Args) -> Result<Outs> {
+pub fn call(name: &'static str, def: &OpDef, a: &Args) -> Result<Outs> {
     if a.inplace {
         return if def.variants.writes_itself() { written(name, (def.call)(a)?) } else { over(name, def, a) };
     }
@@ -31,7 +32,7 @@ fn written(name: &str, outs: Outs) -> Result<Outs> {
 
 /// Computes aside and writes the result over `self`, whose history becomes the result's.
 #[inline(never)]
-fn over(name: &str, def: &OpDef, a: &Args) -> Result<Outs> {
+fn over(name: &'static str, def: &OpDef, a: &Args) -> Result<Outs> {
     let target = a.this()?;
     views::check_writable(name, target)?;
     let tensors = a.values.iter().filter_map(|v| match v {
@@ -57,11 +58,11 @@ fn over(name: &str, def: &OpDef, a: &Args) -> Result<Outs> {
         .hint(format!("{name} writes over its first tensor and cannot enlarge it; use the out-of-place form")));
     }
     check_castable(y.dtype(), target.dtype())?;
-    views::replace(target, &y.to_dtype(target.dtype())?).map(Outs::Over)
+    views::replace(name, target, &y.to_dtype(target.dtype())?).map(Outs::Over)
 }
 
 /// Hands finished results to the user's `out=`.
-fn into(name: &str, def: &OpDef, a: &Args, outs: Outs) -> Result<Outs> {
+fn into(name: &'static str, def: &OpDef, a: &Args, outs: Outs) -> Result<Outs> {
     match outs {
         Outs::Tensor(t) => {
             let &[out] = a.out else { bail!(Type, "{name}(): out takes one tensor") };

@@ -3,11 +3,11 @@
 
 use crate::core::layout::{elementwise, strides_in_order};
 use crate::core::shape::{broadcast, list};
-use crate::core::{Layout, Meta};
+use crate::core::{DType, Device, Layout, Meta};
 use crate::device::Array;
 use crate::error::Result;
 use crate::ops;
-use crate::tensor::apply::apply_inplace;
+use crate::tensor::apply_inplace;
 use crate::tensor::declare::FromArg;
 use crate::tensor::{Args, Context, Cotangents, Grads, Op, Operand, Tensor, apply, data};
 use crate::{bail, err};
@@ -98,7 +98,7 @@ ops! {
         call(target = self: &Tensor, src: Operand) {
             match src {
                 Operand::Tensor(src) => target.copy_from(src)?,
-                Operand::Number(n) => target.copy_from(&Tensor::new(Array::from_slice(&[], &[n.to_f64()])?))?,
+                Operand::Number(n) => target.copy_from(&Tensor::constant(&[], DType::F64, Device::CPU, n.to_f64())?)?,
             }
             Ok(target.clone())
         },
@@ -225,7 +225,7 @@ impl Op for CopyFrom {
         let g = g.one()?;
         Grads::two(
             c,
-            || Ok(Tensor::new(Array::zeros(g.meta().contiguous(g.shape().into()))?)),
+            || g.zeros_of(g.shape()),
             || g.to_dtype(self.src.dtype)?.sum_to(self.src.shape())?.to_device(self.src.device),
         )
     }

@@ -8,7 +8,8 @@ use crate::cpu;
 use crate::device::Array;
 use crate::error::Result;
 use crate::ops;
-use crate::tensor::apply::apply_inplace;
+use crate::tensor::apply_inplace;
+use crate::tensor::source::Constant;
 use crate::tensor::{Context, Cotangents, Grads, Op, Operand, Tensor, apply, data, mode};
 use crate::{bail, err, gpu};
 
@@ -20,28 +21,17 @@ pub fn sizes(size: &[i64]) -> Result<Shape> {
     }
 }
 
-/// A fresh tensor of the CPU, of any content.
-pub fn fresh(op: &str, layout: Layout, dtype: DType) -> Result<Tensor> {
-    empty(op, layout, dtype, Device::CPU)
+fn empty(name: &'static str, layout: Layout, dtype: DType, device: Device) -> Result<Tensor> {
+    apply(Constant { name, meta: Meta::new(layout, dtype, device), value: None }, &[])
 }
 
-fn empty(op: &str, layout: Layout, dtype: DType, device: Device) -> Result<Tensor> {
-    Array::empty(Meta::new(layout, dtype, device)).map(Tensor::new).map_err(|e| e.asked_by(op))
-}
-
-fn zeroed(op: &str, layout: Layout, dtype: DType, device: Device) -> Result<Tensor> {
-    Array::zeros(Meta::new(layout, dtype, device)).map(Tensor::new).map_err(|e| e.asked_by(op))
-}
-
-fn filled(op: &str, layout: Layout, dtype: DType, device: Device, value: Number) -> Result<Tensor> {
+fn filled(name: &'static str, layout: Layout, dtype: DType, device: Device, value: Number) -> Result<Tensor> {
     check_fits(value, dtype)?;
-    if value.is_zero() {
-        return zeroed(op, layout, dtype, device);
-    }
-    let t = empty(op, layout, dtype, device)?;
-    let (array, mut done) = (t.array().clone(), Ok(()));
-    mode::unlocked(array.numel(), &mut || done = data::fill(&array, value));
-    done.map(|()| t)
+    apply(Constant { name, meta: Meta::new(layout, dtype, device), value: Some(value) }, &[])
+}
+
+fn zeroed(name: &'static str, layout: Layout, dtype: DType, device: Device) -> Result<Tensor> {
+    filled(name, layout, dtype, device, Number::Int(0))
 }
 
 /// A number that is written into elements must fit them.
@@ -101,16 +91,11 @@ ops! {
             let float = [start, end, step].iter().any(|n| matches!(n, Number::Float(_)));
             let dtype = if float { options.float() } else { options.or(DType::I64) };
             let n = range_len(start, end, step, dtype)?;
-            let layout = Layout::contiguous([n][..].into());
-            if options.device().is_gpu() && gpu::create::counts(dtype, n, start, step) {
-                let t = empty("arange", layout, dtype, options.device())?;
-                gpu::create::arange(t.array(), start, step)?;
-                return options.finish(t);
-            }
-            let t = fresh("arange", layout, dtype)?;
-            let array = t.array().clone();
-            mode::unlocked(n, &mut || cpu::create::arange(&array, start, step));
-            options.finish(t)
+            // What a GPU's kernel cannot count comes from the CPU.
+            let there = options.device().is_gpu() && gpu::create::counts(dtype, n, start, step);
+            let device = if there { options.device() } else { Device::CPU };
+            let meta = Meta::new(Layout::contiguous([n][..].into()), dtype, device);
+            options.finish(apply(Arange { meta, start, step }, &[])?)
         },
         samples: [
             "5",
@@ -135,10 +120,9 @@ ops! {
             if steps < 0 {
                 bail!(Runtime, "number of steps must be non-negative");
             }
-            let t = fresh("linspace", Layout::contiguous([steps as usize][..].into()), options.float())?;
-            let array = t.array().clone();
-            mode::unlocked(array.numel(), &mut || cpu::create::linspace(&array, start, end));
-            options.finish(t)
+            let layout = Layout::contiguous([steps as usize][..].into());
+            let meta = Meta::new(layout, options.float(), Device::CPU);
+            options.finish(apply(Linspace { meta, start, end }, &[])?)
         },
         samples: [
             "0, 1, 5",
@@ -161,13 +145,8 @@ ops! {
                 bail!(Runtime, "m must be greater or equal to 0, got {m}");
             }
             let layout = Layout::contiguous([n as usize, m as usize][..].into());
-            let t = empty("eye", layout, options.float(), options.device())?;
-            if t.device().is_gpu() {
-                gpu::create::eye(t.array())?;
-            } else {
-                cpu::create::eye(t.array());
-            }
-            options.finish(t)
+            let meta = Meta::new(layout, options.float(), options.device());
+            options.finish(apply(Eye { meta }, &[])?)
         },
         samples: ["3", "2, 3", "3, 2, dtype=int64", "0", "2, dtype=bool", "-1", "2, -1"],
     }
@@ -336,6 +315,68 @@ fn new(
 ) -> Result<Tensor> {
     let options = options.like(x);
     options.finish(make(Layout::contiguous(sizes(size)?), options.or(x.dtype()), options.device())?)
+}
+
+struct Arange {
+    meta: Meta,
+    start: Number,
+    step: Number,
+}
+
+impl Op for Arange {
+    fn name(&self) -> &'static str {
+        "arange"
+    }
+    fn infer(&self, _: &[&Meta]) -> Result<Meta> {
+        Ok(self.meta.clone())
+    }
+    fn cpu(&self, _: &[&Array], out: &[Array]) -> Result<()> {
+        cpu::create::arange(&out[0], self.start, self.step);
+        Ok(())
+    }
+    fn gpu(&self, _: &[&Array], out: &[Array]) -> Result<()> {
+        gpu::create::arange(&out[0], self.start, self.step)
+    }
+}
+
+/// On the CPU only: the numbers are brought where they were asked for.
+struct Linspace {
+    meta: Meta,
+    start: f64,
+    end: f64,
+}
+
+impl Op for Linspace {
+    fn name(&self) -> &'static str {
+        "linspace"
+    }
+    fn infer(&self, _: &[&Meta]) -> Result<Meta> {
+        Ok(self.meta.clone())
+    }
+    fn cpu(&self, _: &[&Array], out: &[Array]) -> Result<()> {
+        cpu::create::linspace(&out[0], self.start, self.end);
+        Ok(())
+    }
+}
+
+struct Eye {
+    meta: Meta,
+}
+
+impl Op for Eye {
+    fn name(&self) -> &'static str {
+        "eye"
+    }
+    fn infer(&self, _: &[&Meta]) -> Result<Meta> {
+        Ok(self.meta.clone())
+    }
+    fn cpu(&self, _: &[&Array], out: &[Array]) -> Result<()> {
+        cpu::create::eye(&out[0]);
+        Ok(())
+    }
+    fn gpu(&self, _: &[&Array], out: &[Array]) -> Result<()> {
+        gpu::create::eye(&out[0])
+    }
 }
 
 fn check_scalar(t: &Tensor) -> Result<()> {

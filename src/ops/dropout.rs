@@ -1,17 +1,18 @@
 //! Dropout, and draws that are made of others: normal with tensors of parameters, multinomial.
 
 use super::copy::Format;
-use super::create::{fresh, sizes};
+use super::create::sizes;
 use super::options::Options;
 use super::random::{Draw, drawn_from};
 use crate::core::{DType, Device, Layout, Meta, Shape};
 use crate::cpu::{multinomial, random};
+use crate::device::rng::default_generator;
 use crate::device::{Array, SharedGenerator};
 use crate::error::Result;
 use crate::ops;
-use crate::tensor::apply::refuse_out_with_grad;
 use crate::tensor::mode::GradGuard;
-use crate::tensor::{Args, Tensor, data, mode};
+use crate::tensor::write::refuse_out_with_grad;
+use crate::tensor::{Args, Op, Tensor, apply, data};
 use crate::{bail, gpu};
 
 ops! {
@@ -101,7 +102,9 @@ fn dropout(x: &Tensor, p: f64, training: bool, inplace: bool) -> Result<Tensor> 
     if !x.dtype().is_float() && p < 1.0 {
         bail!(Runtime, "result type Float can't be cast to the desired output type {}", x.dtype().scalar_name());
     }
-    let noise = Tensor::new(noise(x, p)?);
+    let layout = Format::Preserve.layout(x.layout())?;
+    let generator = default_generator().clone();
+    let noise = apply(Noise { p, meta: Meta::new(layout, x.dtype(), x.device()), generator }, &[])?;
     if inplace {
         x.copy_from(&x.mul(&noise)?)?;
         return Ok(x.clone());
@@ -109,27 +112,45 @@ fn dropout(x: &Tensor, p: f64, training: bool, inplace: bool) -> Result<Tensor> 
     x.mul(&noise)
 }
 
-/// What `x` is multiplied with.
-fn noise(x: &Tensor, p: f64) -> Result<Array> {
-    let meta = Meta::new(Format::Preserve.layout(x.layout())?, x.dtype(), x.device());
-    if p == 1.0 {
-        return Array::zeros(meta);
+/// What dropout multiplies with: 0 with probability `p`, else 1 / (1 - p).
+struct Noise {
+    p: f64,
+    meta: Meta,
+    generator: SharedGenerator,
+}
+
+impl Noise {
+    /// What an element that is kept is multiplied with: divided in the dtype, by way of float32 for halves.
+    fn scale(&self) -> f64 {
+        let keep = 1.0 - self.p;
+        if self.meta.dtype == DType::F64 { 1.0 / keep } else { (1.0 / keep as f32) as f64 }
     }
-    let draw = |meta: Meta, keep: f64, on: f64| -> Result<Array> {
-        let (out, g) = (Array::empty(meta)?, crate::device::rng::default_generator().clone());
-        mode::unlocked(out.numel(), &mut || random::coins(&out, &mut g.lock(), keep, on));
-        Ok(out)
-    };
-    // What is kept is divided in the dtype, by way of float32 for halves.
-    let keep = 1.0 - p;
-    let scale = if x.dtype() == DType::F64 { 1.0 / keep } else { (1.0 / keep as f32) as f64 };
-    if !x.device().is_gpu() {
-        return draw(meta, keep, scale);
+}
+
+impl Op for Noise {
+    fn name(&self) -> &'static str {
+        "dropout"
     }
-    let mask = draw(Meta::new(meta.layout.clone(), DType::Bool, Device::CPU), keep, 1.0)?;
-    let out = Array::empty(meta)?;
-    gpu::dropout::noise(&data::moved(&mask, x.device())?, scale, &out)?;
-    Ok(out)
+    fn infer(&self, _: &[&Meta]) -> Result<Meta> {
+        Ok(self.meta.clone())
+    }
+    fn zeroed(&self) -> bool {
+        self.p == 1.0
+    }
+    fn cpu(&self, _: &[&Array], out: &[Array]) -> Result<()> {
+        if !self.zeroed() {
+            random::coins(&out[0], &mut self.generator.lock(), 1.0 - self.p, self.scale());
+        }
+        Ok(())
+    }
+    fn gpu(&self, _: &[&Array], out: &[Array]) -> Result<()> {
+        if self.zeroed() {
+            return Ok(());
+        }
+        let mask = Array::empty(Meta::new(out[0].layout.clone(), DType::Bool, Device::CPU))?;
+        random::coins(&mask, &mut self.generator.lock(), 1.0 - self.p, 1.0);
+        gpu::dropout::noise(&data::moved(&mask, out[0].device)?, self.scale(), &out[0])
+    }
 }
 
 /// Normals of which at least one parameter is a tensor; `numbers` stand for those that are not.
@@ -199,15 +220,41 @@ fn by_weight(p: &Tensor, n: i64, replacement: bool, generator: &SharedGenerator)
     }
     let mut shape: Shape = p.shape().into();
     shape[p.ndim() - 1] = n as usize;
-    let out = fresh("multinomial", Layout::contiguous(shape), DType::I64)?;
-    let weights = data::moved(p.array(), Device::CPU)?;
-    match multinomial::draw(&weights, replacement, out.array(), &mut generator.lock()) {
-        Ok(()) => out.to_device(p.device()),
-        Err(multinomial::BadWeights::Value) => {
-            bail!(Runtime, "probability tensor contains either `inf`, `nan` or element < 0")
+    let op = Multinomial { shape, replacement, generator: generator.clone() };
+    apply(op, &[p])
+}
+
+/// Indices drawn with the weights that the input holds, on the CPU.
+struct Multinomial {
+    shape: Shape,
+    replacement: bool,
+    generator: SharedGenerator,
+}
+
+impl Op for Multinomial {
+    fn name(&self) -> &'static str {
+        "multinomial"
+    }
+    fn infer(&self, x: &[&Meta]) -> Result<Meta> {
+        Ok(x[0].contiguous(self.shape.clone()).with_dtype(DType::I64))
+    }
+    fn cpu(&self, x: &[&Array], out: &[Array]) -> Result<()> {
+        match multinomial::draw(x[0], self.replacement, &out[0], &mut self.generator.lock()) {
+            Ok(()) => Ok(()),
+            Err(multinomial::BadWeights::Value) => {
+                bail!(Runtime, "probability tensor contains either `inf`, `nan` or element < 0")
+            }
+            Err(multinomial::BadWeights::Sum) => {
+                bail!(Runtime, "invalid multinomial distribution (sum of probabilities <= 0)")
+            }
         }
-        Err(multinomial::BadWeights::Sum) => {
-            bail!(Runtime, "invalid multinomial distribution (sum of probabilities <= 0)")
-        }
+    }
+    fn gpu(&self, x: &[&Array], out: &[Array]) -> Result<()> {
+        let drawn = Array::empty(Meta::new(out[0].layout.clone(), DType::I64, Device::CPU))?;
+        self.cpu(&[&data::moved(x[0], Device::CPU)?], std::slice::from_ref(&drawn))?;
+        data::copy(&drawn, &out[0])
+    }
+    fn differentiable(&self) -> bool {
+        false
     }
 }

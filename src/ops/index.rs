@@ -1,6 +1,5 @@
 //! Elements at given indices along a dim: gather, index_select, embedding; and scatter_add, which is their transpose.
 
-use super::create::zeros_like;
 use crate::core::shape::{list, normalize_dim};
 use crate::core::{DType, Layout, Meta, Shape, Strides};
 use crate::cpu;
@@ -8,7 +7,7 @@ use crate::cpu::gather::out_of_range;
 use crate::device::Array;
 use crate::error::Result;
 use crate::ops;
-use crate::tensor::apply::apply_inplace;
+use crate::tensor::apply_inplace;
 use crate::tensor::{Context, Cotangents, Grads, Mask, Op, Outs, Saves, Tensor, apply, data};
 use crate::{bail, err, gpu};
 
@@ -347,7 +346,7 @@ impl Op for ScatterAdd {
                     if more > 0 {
                         let mut rest = Shape::from_slice(whole.shape());
                         rest[d] = more;
-                        let rest = zeros_like(&Tensor::new(Array::zeros(whole.meta().contiguous(rest))?))?;
+                        let rest = whole.zeros_of(&rest)?;
                         whole = super::join::cat(&[&whole, &rest], d)?;
                     }
                 }
@@ -410,8 +409,11 @@ impl Op for IndexSelect {
         if g.ndim() == 0 {
             return Grads::one(g.clone());
         }
-        let over = index.array().with_layout(along(index.layout(), g.shape(), self.dim));
-        Grads::one(place(&self.from, self.dim, &Tensor::new(over), g)?)
+        let mut row = Shape::zeros(g.ndim());
+        row.iter_mut().for_each(|n| *n = 1);
+        row[self.dim] = index.numel();
+        let over = index.view_to(&row)?.expand_to(g.shape())?;
+        Grads::one(place(&self.from, self.dim, &over, g)?)
     }
 }
 
@@ -468,11 +470,13 @@ impl Op for Embedding {
         let (index, width) = (c.input(1)?, self.from[1]);
         let n = index.numel();
         let g = g.one()?.reshape(&[n, width])?;
-        let dw = place(&self.from, 0, &Tensor::new(Embedding::over(index.array(), &self.from)), &g)?;
+        let dw = place(&self.from, 0, &index.view_to(&[n, 1])?.expand_to(&[n, width])?, &g)?;
         if self.padding < 0 && !self.by_frequency {
             return Grads::one(dw);
         }
-        Grads::one(dw.mul(&self.factors(&index, dw.dtype())?)?)
+        let dtype = if dw.dtype() == DType::F64 { DType::F64 } else { DType::F32 };
+        let op = Factors { padding: self.padding, by_frequency: self.by_frequency, rows: self.from[0], dtype };
+        Grads::one(dw.mul(&apply(op, &[&index])?.to_dtype(dw.dtype())?)?)
     }
 }
 
@@ -490,35 +494,48 @@ impl Embedding {
         over.strides[..2].copy_from_slice(&[1, 0]);
         index.with_layout(over)
     }
+}
 
-    /// What each row's gradient is multiplied by, (rows, 1).
-    fn factors(&self, index: &Tensor, dtype: DType) -> Result<Tensor> {
-        if index.device().is_gpu() {
-            return self.factors_on_gpu(index.array())?.to_dtype(dtype);
-        }
-        let mut counts = vec![0u32; self.from[0]];
-        cpu::gather::count(index.array(), &mut counts);
+/// What each row's gradient in an embedding's weight is multiplied by, (rows, 1) in float32 or float64, given the indices.
+struct Factors {
+    padding: i64,
+    by_frequency: bool,
+    rows: usize,
+    dtype: DType,
+}
+
+impl Op for Factors {
+    fn name(&self) -> &'static str {
+        "embedding"
+    }
+    fn infer(&self, x: &[&Meta]) -> Result<Meta> {
+        Ok(x[0].contiguous([self.rows, 1][..].into()).with_dtype(self.dtype))
+    }
+    fn cpu(&self, x: &[&Array], out: &[Array]) -> Result<()> {
+        let mut counts = vec![0u32; self.rows];
+        cpu::gather::count(x[0], &mut counts);
         let factor = |(row, &n): (usize, &u32)| match row as i64 == self.padding {
             true => 0.0,
             false if self.by_frequency => 1.0 / n.max(1) as f64,
             false => 1.0,
         };
         let factors: Vec<f64> = counts.iter().enumerate().map(factor).collect();
-        Tensor::new(Array::from_slice(&[self.from[0], 1], &factors)?).to_dtype(dtype)
+        data::copy(&Array::from_slice(&[self.rows, 1], &factors)?, &out[0])
     }
-
-    fn factors_on_gpu(&self, index: &Array) -> Result<Tensor> {
-        let layout = Layout::contiguous([self.from[0], 1][..].into());
-        let factors = if self.by_frequency {
-            gpu::scatter::rarity(self.name(), index, self.from[0])?.with_layout(layout)
+    fn gpu(&self, x: &[&Array], out: &[Array]) -> Result<()> {
+        if self.by_frequency {
+            let layout = out[0].layout.clone();
+            data::copy(&gpu::scatter::rarity(self.name(), x[0], self.rows)?.with_layout(layout), &out[0])?;
         } else {
-            let ones = Array::empty(Meta::new(layout, DType::F32, index.device))?;
-            data::fill(&ones, 1i64.into())?;
-            ones
-        };
-        if (0..self.from[0] as i64).contains(&self.padding) {
-            data::fill(&factors.with_layout(factors.layout.selected(0, self.padding as usize)), 0i64.into())?;
+            data::fill(&out[0], 1i64.into())?;
         }
-        Ok(Tensor::new(factors))
+        if (0..self.rows as i64).contains(&self.padding) {
+            let row = out[0].layout.selected(0, self.padding as usize);
+            data::fill(&out[0].with_layout(row), 0i64.into())?;
+        }
+        Ok(())
+    }
+    fn differentiable(&self) -> bool {
+        false
     }
 }

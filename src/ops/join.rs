@@ -7,7 +7,7 @@ use crate::core::{DType, Layout, Meta, Shape};
 use crate::device::Array;
 use crate::error::Result;
 use crate::ops;
-use crate::tensor::apply::check_castable;
+use crate::tensor::write::check_castable;
 use crate::tensor::{Args, Context, Cotangents, Grads, Op, Tensor, apply, data};
 use crate::{bail, err};
 
@@ -205,7 +205,7 @@ impl Op for Join {
             grads.push(if !dtype.is_float() || !c.needs(i.min(63)) {
                 None
             } else if **shape == [0] && !self.new {
-                Some(Tensor::new(Array::empty(g.meta().contiguous(shape.clone()).with_dtype(*dtype))?))
+                Some(Tensor::constant(shape, *dtype, g.device(), 0)?)
             } else if self.new {
                 Some(g.select(self.dim, i)?.to_dtype(*dtype)?)
             } else {

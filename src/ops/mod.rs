@@ -24,6 +24,7 @@ pub mod random;
 pub mod reduce;
 pub mod schema;
 pub mod softmax;
+pub mod subscript;
 pub mod view;
 
 pub use call::call;

@@ -5,7 +5,7 @@ use crate::core::{DType, Meta, Shape};
 use crate::device::Array;
 use crate::error::Result;
 use crate::ops;
-use crate::tensor::{Context, Cotangents, Grads, Mask, Op, Saves, Tensor, apply_many, mode};
+use crate::tensor::{Context, Cotangents, Grads, Mask, Op, Saves, Tensor, apply_many};
 use crate::{bail, cpu, gpu};
 
 ops! {
@@ -153,9 +153,6 @@ impl Op for LayerNorm {
         let Some(g) = g.get(0) else { return Grads::many(vec![]) };
         let x = c.input(0)?;
         let weight = if self.weight { Some(c.input(1)?) } else { None };
-        if mode::grad_enabled() {
-            return self.recorded(c, g, &x, weight.as_ref());
-        }
         let (mean, rstd) = (c.output_at(1)?, c.output_at(2)?);
         let mut inputs = vec![g, &x, &mean, &rstd];
         inputs.extend(&weight);
@@ -172,27 +169,24 @@ impl Op for LayerNorm {
     }
 }
 
-impl LayerNorm {
+impl Backward {
     /// The gradients in ops that can be differentiated again.
-    fn recorded(&self, c: &Context, g: &Tensor, x: &Tensor, weight: Option<&Tensor>) -> Result<Grads> {
-        let lead = x.ndim() - self.dims;
+    fn in_ops(&self, g: &Tensor, x: &Tensor, weight: Option<&Tensor>) -> Result<Vec<Tensor>> {
+        let lead = x.ndim() - self.norm.dims;
         let (outer, inner): (Vec<usize>, Vec<usize>) = ((0..lead).collect(), (lead..x.ndim()).collect());
         let apart = x.sub(&x.mean(&inner, true)?)?;
-        let rstd = apart.square()?.mean(&inner, true)?.add_number(self.eps)?.rsqrt()?;
+        let rstd = apart.square()?.mean(&inner, true)?.add_number(self.norm.eps)?.rsqrt()?;
         let unit = apart.mul(&rstd)?;
-        let mut grads = vec![None];
-        if c.needs(0) {
+        let mut grads = vec![];
+        if self.input {
             let h = weight.map_or(Ok(g.clone()), |w| g.mul(w))?;
             let along = unit.mul(&h.mul(&unit)?.mean(&inner, true)?)?;
-            grads[0] = Some(h.sub(&h.mean(&inner, true)?)?.sub(&along)?.mul(&rstd)?);
+            grads.push(h.sub(&h.mean(&inner, true)?)?.sub(&along)?.mul(&rstd)?);
         }
-        if self.weight {
-            grads.push(if c.needs(1) { Some(g.mul(&unit)?.sum(&outer, false)?) } else { None });
+        if self.parameters {
+            grads.extend([g.mul(&unit)?.sum(&outer, false)?, g.sum(&outer, false)?]);
         }
-        if self.bias {
-            grads.push(if c.needs(self.bias_at()) { Some(g.sum(&outer, false)?) } else { None });
-        }
-        Grads::many(grads)
+        Ok(grads)
     }
 }
 
@@ -221,6 +215,9 @@ impl Op for Backward {
             out.extend([row.clone(), row]);
         }
         Ok(out)
+    }
+    fn composed(&self, x: &[&Tensor]) -> Option<Result<Vec<Tensor>>> {
+        Some(self.in_ops(x[0], x[1], x.get(4).copied()))
     }
     fn cpu(&self, x: &[&Array], out: &[Array]) -> Result<()> {
         let n = self.norm.n;

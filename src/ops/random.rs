@@ -3,14 +3,14 @@
 //! Draws are serial and hold the generator's lock, so two threads cannot mix their streams within a tensor.
 
 use super::copy::Format;
-use super::create::{check_fits, fresh, like, sizes, zeros_like};
+use super::create::{check_fits, like, sizes, zeros_like};
 use super::options::Options;
 use crate::core::{DType, Device, Layout, Meta, Number};
 use crate::cpu::random;
 use crate::device::{Array, SharedGenerator};
 use crate::error::Result;
 use crate::ops;
-use crate::tensor::apply::apply_inplace;
+use crate::tensor::apply_inplace;
 use crate::tensor::{Context, Cotangents, Grads, Mask, Op, Outs, Saves, Tensor, Written, apply, data, mode};
 use crate::{bail, err};
 
@@ -93,18 +93,92 @@ impl Draw {
     }
 
     /// A fresh tensor of draws, on the CPU.
-    pub fn make(self, op: &str, layout: Layout, dtype: DType, generator: &SharedGenerator) -> Result<Tensor> {
+    pub fn make(self, name: &'static str, layout: Layout, dtype: DType, generator: &SharedGenerator) -> Result<Tensor> {
         self.check(dtype)?;
-        let t = fresh(op, layout, dtype)?;
-        let (array, generator) = (t.array().clone(), generator.clone());
-        mode::unlocked(array.numel(), &mut || self.into(&array, &generator));
-        Ok(t)
+        let meta = Meta::new(layout, dtype, Device::CPU);
+        apply(Fresh { name, meta, draw: self, generator: generator.clone() }, &[])
     }
 
     /// Overwrites `t` with draws.
     pub fn over(self, t: &Tensor, generator: &SharedGenerator) -> Result<Written> {
         self.check(t.dtype())?;
         apply_inplace(Overwrite { draw: self, generator: generator.clone() }, &[t])
+    }
+}
+
+/// Draws from nothing, on the CPU: one stream serves all devices.
+struct Fresh {
+    name: &'static str,
+    meta: Meta,
+    draw: Draw,
+    generator: SharedGenerator,
+}
+
+impl Op for Fresh {
+    fn name(&self) -> &'static str {
+        self.name
+    }
+    fn infer(&self, _: &[&Meta]) -> Result<Meta> {
+        Ok(self.meta.clone())
+    }
+    fn cpu(&self, _: &[&Array], out: &[Array]) -> Result<()> {
+        self.draw.into(&out[0], &self.generator);
+        Ok(())
+    }
+}
+
+/// A permutation of the first integers, on the CPU.
+struct Permutation {
+    meta: Meta,
+    generator: SharedGenerator,
+}
+
+impl Op for Permutation {
+    fn name(&self) -> &'static str {
+        "randperm"
+    }
+    fn infer(&self, _: &[&Meta]) -> Result<Meta> {
+        Ok(self.meta.clone())
+    }
+    fn cpu(&self, _: &[&Array], out: &[Array]) -> Result<()> {
+        random::permutation(&out[0], &mut self.generator.lock());
+        Ok(())
+    }
+}
+
+/// Ones with the probabilities that the input holds.
+struct Coins {
+    layout: Layout,
+    dtype: DType,
+    generator: SharedGenerator,
+}
+
+impl Op for Coins {
+    fn name(&self) -> &'static str {
+        "bernoulli"
+    }
+    fn infer(&self, x: &[&Meta]) -> Result<Meta> {
+        if !x[0].dtype.is_float() {
+            return Err(x[0].dtype.lacks("bernoulli_tensor_cpu_p_"));
+        }
+        Ok(Meta::new(self.layout.clone(), self.dtype, x[0].device))
+    }
+    fn cpu(&self, x: &[&Array], out: &[Array]) -> Result<()> {
+        if !random::all_probabilities(x[0]) {
+            return Err(err!(Runtime, "Expected p_in >= 0 && p_in <= 1 to be true, but got false.")
+                .hint("bernoulli: every probability must lie in [0, 1]"));
+        }
+        random::coins_by(&out[0], x[0], &mut self.generator.lock());
+        Ok(())
+    }
+    fn gpu(&self, x: &[&Array], out: &[Array]) -> Result<()> {
+        // Probabilities decide what is drawn, which happens on the CPU.
+        let drawn = Array::empty(Meta::new(out[0].layout.clone(), out[0].dtype, Device::CPU))?;
+        self.cpu(&[&data::moved(x[0], Device::CPU)?], std::slice::from_ref(&drawn))?;
+        data::copy(&drawn, &out[0])
+    }
+    fn vjp(&self, _: &Context, g: &Cotangents) -> Result<Grads> {
+        Grads::one(zeros_like(g.one()?)?)
     }
 }
 
@@ -180,7 +254,7 @@ impl Op for Drawn {
                 return Ok(None);
             }
             let meta = c.meta(i)?;
-            Ok(Some(Tensor::new(Array::zeros(meta.contiguous(meta.layout.shape.clone()))?)))
+            Tensor::constant(meta.shape(), meta.dtype, meta.device, 0).map(Some)
         };
         Grads::many((0..3).map(zeros).collect::<Result<_>>()?)
     }
@@ -276,10 +350,8 @@ ops! {
             } else {
                 check_fits(Number::Int(n), dtype)?;
             }
-            let t = fresh("randperm", layout, dtype)?;
-            let (array, generator) = (t.array().clone(), generator.clone());
-            mode::unlocked(array.numel(), &mut || random::permutation(&array, &mut generator.lock()));
-            options.finish(t)
+            let meta = Meta::new(layout, dtype, Device::CPU);
+            options.finish(apply(Permutation { meta, generator: generator.clone() }, &[])?)
         },
         samples: ["10", "17, dtype=int32", "5, dtype=float16", "0", "1", "-1", "3000, dtype=float16"],
     }
@@ -336,15 +408,13 @@ ops! {
     ] {
         call(x = self: &Tensor, p: Option<f64>, generator: &SharedGenerator) {
             let layout = Layout::contiguous(x.shape().into());
-            let out = match p {
-                Some(p) => Draw::Coins { p }.make("bernoulli", layout, x.dtype(), generator)?,
-                None => {
-                    let out = fresh("bernoulli", layout, x.dtype())?;
-                    coins_by(out.array(), x, generator)?;
-                    out
+            match p {
+                Some(p) => {
+                    let drawn = Draw::Coins { p }.make("bernoulli", layout, x.dtype(), generator)?;
+                    drawn_from("bernoulli", &drawn.to_device(x.device())?, &[x])
                 }
-            };
-            drawn_from("bernoulli", &out.to_device(x.device())?, &[x])
+                None => apply(Coins { layout, dtype: x.dtype(), generator: generator.clone() }, &[x]),
+            }
         },
         samples: ["pos(20) * 0.1", "pos(5, 4).t() * 0.1", "u(20), 0.3", "pos(3) * 100"],
     }
@@ -364,9 +434,9 @@ ops! {
                     crate::core::shape::list(p.shape())
                 );
             }
-            let aside = fresh("bernoulli", Format::Preserve.layout(x.layout())?, x.dtype())?;
-            coins_by(aside.array(), p, generator)?;
-            x.copy_from(&aside)?;
+            let layout = Format::Preserve.layout(x.layout())?;
+            let coins = Coins { layout, dtype: x.dtype(), generator: generator.clone() };
+            x.copy_from(&apply(coins, &[&p.detach()])?)?;
             Ok(Outs::Tensor(x.clone()))
         },
         samples: ["u(20)", "u(20), 0.3", "ix(5, n=3), 0.5", "u(3), pos(3) * 0.1", "u(3), 2.0"],
@@ -440,19 +510,4 @@ fn upwards(low: i64, dtype: DType) -> Result<Draw> {
         bail!(Runtime, "random_ expects 'from' to be less than or equal to 'to', but got from={low} > to={most}");
     }
     Ok(Draw::Integers { low, range: (most.wrapping_sub(low) as u64).wrapping_add(1) })
-}
-
-fn coins_by(out: &Array, p: &Tensor, generator: &SharedGenerator) -> Result<()> {
-    if !p.dtype().is_float() {
-        return Err(p.dtype().lacks("bernoulli_tensor_cpu_p_"));
-    }
-    // They decide what is drawn, which happens on the CPU.
-    let p = data::moved(p.array(), Device::CPU)?;
-    if !random::all_probabilities(&p) {
-        return Err(err!(Runtime, "Expected p_in >= 0 && p_in <= 1 to be true, but got false.")
-            .hint("bernoulli: every probability must lie in [0, 1]"));
-    }
-    let generator = generator.clone();
-    mode::unlocked(out.numel(), &mut || random::coins_by(out, &p, &mut generator.lock()));
-    Ok(())
 }

@@ -7,7 +7,7 @@ use crate::device::Array;
 use crate::error::Result;
 use crate::ops;
 use crate::ops::join::cat;
-use crate::tensor::{Args, Context, Cotangents, Grads, Mask, Op, Operand, Saves, Tensor, apply, data, mode};
+use crate::tensor::{Args, Context, Cotangents, Grads, Mask, Op, Operand, Saves, Tensor, apply, mode};
 use crate::{bail, cpu, err, gpu};
 
 /// What a reduction runs over.
@@ -458,9 +458,7 @@ impl Scan {
         let kept = x.narrow(self.dim, if backwards { 1 } else { 0 }, n - 1)?;
         let mut shape: Shape = x.shape().into();
         shape[self.dim] = 1;
-        let edge = Array::empty(x.meta().contiguous(shape))?;
-        data::fill(&edge, first.into())?;
-        let edge = Tensor::new(edge);
+        let edge = Tensor::constant(&shape, x.dtype(), x.device(), first)?;
         cat(&if backwards { [&kept, &edge] } else { [&edge, &kept] }, self.dim)
     }
 }

@@ -104,17 +104,7 @@ impl Op for Softmax {
         Saves::OUTPUT
     }
     fn vjp(&self, c: &Context, g: &Cotangents) -> Result<Grads> {
-        let (y, g) = (c.output()?, g.one()?);
-        if !mode::grad_enabled() {
-            return Grads::one(apply(Backward { dim: self.dim, log: self.log }, &[g, &y])?);
-        }
-        // The same in ops that can be differentiated again.
-        let dims: &[usize] = if y.ndim() == 0 { &[] } else { &[self.dim] };
-        let sum = |t: &Tensor| -> Result<Tensor> {
-            let over = Over::of(t, dims, true);
-            over.spread(&t.sum(dims, true)?)
-        };
-        Grads::one(if self.log { g.sub(&y.exp()?.mul(&sum(g)?)?)? } else { y.mul(&g.sub(&sum(&g.mul(&y)?)?)?)? })
+        Grads::one(apply(Backward { dim: self.dim, log: self.log }, &[g.one()?, &c.output()?])?)
     }
 }
 
@@ -137,6 +127,18 @@ impl Op for Backward {
     }
     fn gpu(&self, x: &[&Array], out: &[Array]) -> Result<()> {
         gpu::softmax::backward(self.name(), x[0], x[1], self.dim, self.log, &out[0])
+    }
+    fn composed(&self, x: &[&Tensor]) -> Option<Result<Vec<Tensor>>> {
+        let (g, y) = (x[0], x[1]);
+        let dims: &[usize] = if y.ndim() == 0 { &[] } else { &[self.dim] };
+        let sum = |t: &Tensor| -> Result<Tensor> {
+            let over = Over::of(t, dims, true);
+            over.spread(&t.sum(dims, true)?)
+        };
+        let dx = || {
+            if self.log { g.sub(&y.exp()?.mul(&sum(g)?)?) } else { y.mul(&g.sub(&sum(&g.mul(y)?)?)?) }
+        };
+        Some(dx().map(|dx| vec![dx]))
     }
     fn cost(&self, x: &[&Array], _: &[Array]) -> usize {
         if self.log { 8 * x[0].numel() } else { 2 * x[0].numel() }

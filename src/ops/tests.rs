@@ -1,3 +1,5 @@
+//! Every declaration as a whole: its lines, samples and text.
+
 use super::*;
 use crate::ops::schema::Schema;
 

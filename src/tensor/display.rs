@@ -295,7 +295,7 @@ mod tests {
     use crate::core::Element;
 
     fn text<T: Element>(shape: &[usize], v: &[T]) -> String {
-        show(&Tensor::new(Array::from_slice(shape, v).unwrap()), None).unwrap()
+        show(&crate::tensor::door::enter("test", Array::from_slice(shape, v).unwrap()), None).unwrap()
     }
 
     #[test]
@@ -310,7 +310,7 @@ mod tests {
         assert_eq!(text::<i64>(&[0], &[]), "tensor([], dtype=rustgrad.int64)");
         let long: Vec<i64> = (0..1001).collect();
         assert_eq!(text(&[1001], &long), "tensor([   0,    1,    2,  ...,  998,  999, 1000])");
-        let t = Tensor::new(Array::from_slice(&[1], &[1f64]).unwrap());
+        let t = crate::tensor::door::enter("test", Array::from_slice(&[1], &[1f64]).unwrap());
         t.set_requires_grad(true).unwrap();
         assert_eq!(show(&t, None).unwrap(), "tensor([1.], dtype=rustgrad.float64, requires_grad=True)");
     }

@@ -14,6 +14,7 @@ use std::ptr::NonNull;
 use std::rc::Rc;
 use std::sync::OnceLock;
 
+use super::door::{Token, enter};
 use super::node::{Edge, Hook, Node};
 use crate::core::layout::fill_contiguous;
 use crate::core::{DType, Device, Layout, Meta, Shape, Strides};
@@ -113,7 +114,7 @@ thread_local! {
 impl Tensor {
     /// A tensor over `array`, outside any graph.
     #[inline]
-    pub fn new(array: Array) -> Tensor {
+    pub fn new(array: Array, _: Token) -> Tensor {
         let h = Tensor::slot();
         // SAFETY: memory for a handle that is ours; with the array it is whole.
         unsafe {
@@ -125,7 +126,7 @@ impl Tensor {
     /// As `new`, of a packed array made from its parts: each is written where it stays, where an array made first would be
     /// moved, which stalls on what was just written.
     #[inline]
-    pub fn packed(shape: &Shape, offset: usize, dtype: DType, device: Device, storage: Storage) -> Tensor {
+    pub fn packed(shape: &Shape, offset: usize, dtype: DType, device: Device, storage: Storage, _: Token) -> Tensor {
         let h = Tensor::slot();
         // SAFETY: as in `new`.
         unsafe {
@@ -199,7 +200,7 @@ impl Tensor {
     }
 
     /// Replaces the array in place: `p.data = t`, and resizing of `out=`.
-    pub fn set_array(&self, array: Array) {
+    pub fn set_array(&self, array: Array, _: Token) {
         // SAFETY: the GIL is held, and running kernels own their arrays.
         unsafe { *self.handle().array.get() = array };
     }
@@ -435,7 +436,7 @@ impl Tensor {
     /// A tensor over the same memory and version, outside the graph.
     #[inline]
     pub fn detach(&self) -> Tensor {
-        let out = Tensor::new(self.array().clone());
+        let out = enter("detach", self.array().clone());
         if let Some(v) = self.own_version(|v| *v) {
             out.with_extra(|e| e.version = Some(v));
         }

@@ -6,31 +6,51 @@ use std::sync::OnceLock;
 
 use crate::core::DType;
 
+/// Bits of a thread's mode, one byte that the door reads once per call.
+/// Results are recorded for backward.
+pub const GRAD: u8 = 1;
+/// Somebody watches the door: short ways are closed.
+pub const WATCHED: u8 = 2;
+/// Inference mode.
+const INFERENCE: u8 = 4;
+
 thread_local! {
-    static GRAD: Cell<bool> = const { Cell::new(true) };
-    static INFERENCE: Cell<bool> = const { Cell::new(false) };
+    static MODE: Cell<u8> = const { Cell::new(GRAD) };
     static DEFAULT_FLOAT: Cell<DType> = const { Cell::new(DType::F32) };
+}
+
+#[inline(always)]
+pub fn bits() -> u8 {
+    MODE.get()
+}
+
+/// Sets or clears a bit; returns whether it was set.
+#[inline]
+pub fn set_bit(bit: u8, on: bool) -> bool {
+    let before = MODE.get();
+    MODE.set(if on { before | bit } else { before & !bit });
+    before & bit != 0
 }
 
 #[inline]
 pub fn grad_enabled() -> bool {
-    GRAD.get()
+    bits() & GRAD != 0
 }
 
 /// Returns what was set before.
 #[inline]
 pub fn set_grad_enabled(on: bool) -> bool {
-    GRAD.replace(on)
+    set_bit(GRAD, on)
 }
 
 #[inline]
 pub fn inference() -> bool {
-    INFERENCE.get()
+    bits() & INFERENCE != 0
 }
 
 /// Returns what was set before.
 pub fn set_inference(on: bool) -> bool {
-    INFERENCE.replace(on)
+    set_bit(INFERENCE, on)
 }
 
 /// The dtype of Python floats: `torch.get_default_dtype()`.

@@ -9,6 +9,7 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
+use super::door::Token;
 use super::handle::Tensor;
 use super::op::{Mask, Op, Saves};
 use crate::core::{DType, Meta};
@@ -229,7 +230,7 @@ impl<O: Op> Node<O> {
             }
             for (i, t) in outs.iter().enumerate() {
                 if saves.output(i) {
-                    let alias = Tensor::new(t.array().clone());
+                    let alias = Tensor::new(t.array().clone(), Token(()));
                     saved.push(Saved::Output(alias, i as u8, t.array().storage.version() + pending));
                 }
             }

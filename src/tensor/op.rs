@@ -3,6 +3,7 @@
 
 use std::rc::Rc;
 
+use super::door::Token;
 use super::handle::Tensor;
 use super::mode;
 use super::node::{Node, Saved, SavedList};
@@ -131,6 +132,18 @@ pub trait Op: Send + Sync + 'static {
             .hint("use x.cpu(), and .to(\"gpu\") on the result"))
     }
 
+    /// The results in terms of other ops, for an op without a derivative of its own: the door runs these instead where the
+    /// results are recorded.
+    fn composed(&self, x: &[&Tensor]) -> Option<Result<Vec<Tensor>>> {
+        let _ = x;
+        None
+    }
+
+    /// Whether the results are all zero: memory comes zeroed, and nothing is computed.
+    fn zeroed(&self) -> bool {
+        false
+    }
+
     /// Whether `cpu` does all of its work through [`super::data`], and so runs on any device.
     fn everywhere(&self) -> bool {
         false
@@ -223,7 +236,7 @@ impl<'a> Context<'a> {
                     if !mode::grad_enabled() || !array.dtype.is_float() {
                         return Ok(alias.clone());
                     }
-                    let t = Tensor::new(array.clone());
+                    let t = Tensor::new(array.clone(), Token(()));
                     t.set_history(self.node.clone(), i as u32);
                     return Ok(t);
                 }

@@ -10,6 +10,7 @@ use std::rc::Rc;
 use super::apply::{apply, record};
 use super::data;
 use super::def::Written;
+use super::door::{Token, note};
 use super::handle::{Tensor, ViewKind};
 use super::mode;
 use super::node::{Edge, Node};
@@ -79,7 +80,7 @@ pub fn past(target: &Tensor, copy: bool) -> Result<Tensor> {
     } else {
         target.array().clone()
     };
-    let old = Tensor::new(array);
+    let old = Tensor::new(array, Token(()));
     if let Edge::Node(node, nr) = target.edge()? {
         old.set_history(node, nr);
     }
@@ -94,7 +95,7 @@ pub fn rebase(target: &Tensor, node: Rc<Node>, nr: u32) -> Result<()> {
         return Ok(());
     };
     let old = past(&base, false)?;
-    let written = Tensor::new(target.array().clone());
+    let written = Tensor::new(target.array().clone(), Token(()));
     written.set_history(node, nr);
     let op = CopySlices { base: base.layout().clone(), view: target.layout().clone() };
     if let Some(node) = record(op, &[&old, &written], &base)? {
@@ -105,17 +106,19 @@ pub fn rebase(target: &Tensor, node: Rc<Node>, nr: u32) -> Result<()> {
 }
 
 /// Writes the finished `y` over `target`, which takes over its history.
-pub fn replace(target: &Tensor, y: &Tensor) -> Result<Written> {
+pub fn replace(name: &'static str, target: &Tensor, y: &Tensor) -> Result<Written> {
     data::copy(y.array(), target.array())?;
     target.bump_version();
     if let Edge::Node(node, nr) = y.edge()? {
         rebase(target, node, nr)?;
     }
+    note(name, &[target]);
     Ok(Written(()))
 }
 
 /// Gives `x` the layout and the history that its view by `op` would have (`x.squeeze_()`).
 pub fn become_view<O: Op>(x: &Tensor, op: O) -> Result<Written> {
+    let name = op.name();
     let Some(layout) = op.view(x.layout()) else { return Ok(Written(())) };
     let array = x.array().with_layout(layout?);
     let record = mode::grad_enabled() && x.requires_grad();
@@ -128,7 +131,7 @@ pub fn become_view<O: Op>(x: &Tensor, op: O) -> Result<Written> {
         }
     }
     let old = if record { Some(past(x, false)?) } else { None };
-    x.set_array(array);
+    x.set_array(array, Token(()));
     x.bump_version();
     if let Some(old) = old {
         if x.is_view() {
@@ -138,6 +141,7 @@ pub fn become_view<O: Op>(x: &Tensor, op: O) -> Result<Written> {
             x.set_history(Node::record(op, &[&old], std::slice::from_ref(x), Mask(1), 0)?, 0);
         }
     }
+    note(name, &[x]);
     Ok(Written(()))
 }
 
@@ -241,8 +245,7 @@ impl Op for CopySlices {
         Grads::two(
             c,
             || {
-                let zeros = Meta::new(Layout::contiguous(view.shape.clone()), g.dtype(), g.device());
-                let zeros = Tensor::new(Array::zeros(zeros)?);
+                let zeros = g.zeros_of(&view.shape)?;
                 apply(CopySlices { base: base.clone(), view: view.clone() }, &[g, &zeros])
             },
             || apply(AsStrided { base: base.clone(), view: view.clone() }, &[g]),

@@ -136,7 +136,7 @@ fn tensors(outs: Outs) -> Vec<Tensor> {
 
 fn empty(shape: &[usize], dtype: DType) -> Read<Tensor> {
     let meta = Meta::new(Layout::contiguous(Shape::from(shape)), dtype, Device::GPU);
-    Ok(Tensor::new(Array::zeros(meta)?))
+    Ok(_rustgrad::tensor::door::enter("test", Array::zeros(meta)?))
 }
 
 /// Methods by name, for what stands after a dot.

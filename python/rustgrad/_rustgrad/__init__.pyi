@@ -1068,6 +1068,10 @@ def _broadcast_shapes(shapes: Any) -> Size:
     """The shape that all of a sequence of shapes broadcast to."""
 def set_printoptions(precision: _int | Tensor | None = None, threshold: _float | Tensor | None = None, edgeitems: _int | Tensor | None = None, linewidth: _int | Tensor | None = None, profile: _str | None = None, sci_mode: _bool | None = None) -> None:
     """How tensors are printed; `profile` is default, short or full."""
+def _watch(on: _bool) -> Any:
+    """Watches the door, for tests: until the next call notes each op's name and its results; that call gives them as a
+    list.
+    """
 def _set_parameter_type(cls: Any) -> None:
     """Told once by `nn.Parameter`, whose objects then pass the fast type test."""
 def _backward(tensors: Any, grad_tensors: Any = None, retain_graph: _bool | None = None, create_graph: _bool = False, inputs: Any = None) -> None:

@@ -3,7 +3,7 @@
 use crate::core::shape::list;
 use crate::core::{DType, Meta};
 use crate::error::{Error, Result};
-use crate::tensor::apply::check_castable;
+use crate::tensor::write::check_castable;
 use crate::{bail, err};
 
 /// A cast that would make both dtypes one.

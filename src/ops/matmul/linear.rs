@@ -2,12 +2,11 @@
 
 use super::check;
 use super::product::{cost, product, turned};
-use crate::core::{Layout, Meta, Number, Shape};
+use crate::core::{Meta, Shape};
 use crate::cpu::gemm::{Fused, matmul};
 use crate::device::Array;
 use crate::error::Result;
 use crate::gpu;
-use crate::tensor::data::fill;
 use crate::tensor::{Context, Cotangents, Grads, Mask, Op, Saves, Tensor, apply};
 use crate::{bail, err};
 
@@ -245,8 +244,6 @@ fn scaled(g: &Tensor, beta: f64) -> Result<Tensor> {
     if beta == 1.0 {
         return Ok(g.clone());
     }
-    let one = Array::empty(Meta::new(Layout::contiguous([1, 1][..].into()), g.dtype(), g.device()))?;
-    fill(&one, Number::Int(1))?;
-    let one = Tensor::new(one);
+    let one = Tensor::constant(&[1, 1], g.dtype(), g.device(), 1)?;
     product(&g.reshape(&[g.numel(), 1])?, false, &one, false, beta)?.view_to(g.shape())
 }

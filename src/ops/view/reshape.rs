@@ -6,8 +6,9 @@ use crate::core::{DType, Layout, Meta, Shape};
 use crate::device::Array;
 use crate::error::Result;
 use crate::ops;
-use crate::tensor::apply::{alias, mark_view, recorded, remember};
-use crate::tensor::{Context, Cotangents, Grads, Op, Tensor, apply, data, mode};
+use crate::tensor::apply::{apply_view, remember};
+use crate::tensor::door::mark_view;
+use crate::tensor::{Context, Cotangents, Door, Grads, Op, Tensor, apply, data, mode};
 use crate::{bail, err};
 
 ops! {
@@ -149,13 +150,12 @@ fn view_sizes(x: &Tensor, sizes: &[i64]) -> Result<Tensor> {
 /// As `shape`, which has as many elements: shortly where `x` is packed.
 fn view_as(x: &Tensor, shape: &Shape) -> Result<Tensor> {
     let op = || View { shape: shape.clone(), from: x.layout().shape.clone() };
-    if x.layout().packed_numel().is_none() {
-        return apply(op(), &[x]);
-    }
+    let door = Door::here();
+    let (Some(_), Some(token)) = (x.layout().packed_numel(), door.token()) else { return apply(op(), &[x]) };
     let a = x.array();
-    let out = Tensor::packed(shape, a.layout.offset, a.dtype, a.device, a.storage.clone());
+    let out = Tensor::packed(shape, a.layout.offset, a.dtype, a.device, a.storage.clone(), token);
     mark_view(x, &out);
-    if recorded([x].into_iter()) {
+    if door.records([x].into_iter()) {
         remember(op(), &[x], &out)?;
     }
     Ok(out)
@@ -232,7 +232,7 @@ impl Tensor {
         }
         let mut array = self.array().with_layout(layout);
         array.meta.dtype = new;
-        let out = alias(self, array);
+        let out = apply_view("view", self, array);
         if mode::grad_enabled() && self.requires_grad() {
             // The root's history cannot follow a write through another dtype.
             out.clear_base();

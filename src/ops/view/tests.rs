@@ -6,7 +6,7 @@ use crate::tensor::{Context, Cotangents, Tensor};
 
 fn counting(shape: &[usize]) -> Tensor {
     let n = shape.iter().product::<usize>();
-    Tensor::new(Array::from_slice(shape, &(0..n).map(|i| i as f64).collect::<Vec<_>>()).unwrap())
+    crate::tensor::door::enter("test", Array::from_slice(shape, &(0..n).map(|i| i as f64).collect::<Vec<_>>()).unwrap())
 }
 
 /// The gradient of the op that made `y`, for the cotangent `g`.

@@ -5,8 +5,9 @@ use super::{Map, PARAMS, Row};
 use crate::core::{DType, Device, Number};
 use crate::error::Result;
 use crate::ops::elementwise::formula::Source;
-use crate::tensor::apply::{apply_inplace, apply_out, overwrite, recorded, remember};
-use crate::tensor::{Args, Operand, Outs, Tensor, Written, apply};
+use crate::tensor::apply::{recorded, remember};
+use crate::tensor::write::{apply_inplace, apply_out, overwrite};
+use crate::tensor::{Args, Door, Operand, Outs, Tensor, Written, apply};
 
 /// A formula and what it is called on.
 pub struct Call<'a> {
@@ -43,15 +44,16 @@ impl<'a> Call<'a> {
     }
 
     pub(super) fn run(&self) -> Result<Tensor> {
-        let plain = self.short();
+        let door = Door::here();
+        let plain = door.token().and_then(|token| self.short(token));
         let alike = plain.is_some();
-        let Some(out) = plain.or_else(|| self.short_broadcast()) else {
+        let Some(out) = plain.or_else(|| door.token().and_then(|token| self.short_broadcast(token))) else {
             return self.together(0, |call| {
                 let (m, x) = Map::new(call, false);
                 apply(m, x.tensors(self.row.name)?)
             });
         };
-        if recorded(self.tensors()) {
+        if door.records(self.tensors()) {
             let (m, x) = Map::new(self, alike);
             remember(m, x.tensors(self.row.name)?, &out)?;
         }

@@ -6,7 +6,7 @@ use crate::cpu::map::Loops;
 use crate::cpu::map::small::{self, Lanes, fits};
 use crate::device::{Array, Storage};
 use crate::ops::elementwise::formula::Source;
-use crate::tensor::{Operand, Tensor};
+use crate::tensor::{Operand, Tensor, Token};
 
 impl<'a> Call<'a> {
     /// Hands `finish` the loops of small plain floats and their operands: one shape and dtype, each packed or one element
@@ -53,25 +53,25 @@ impl<'a> Call<'a> {
 
     /// The result in a fresh tensor, if all is small and plain.
     #[inline]
-    pub(super) fn short(&self) -> Option<Tensor> {
-        self.fresh(false)
+    pub(super) fn short(&self, token: Token) -> Option<Tensor> {
+        self.fresh(false, token)
     }
 
     /// As [`short`](Self::short), where operands are broadcast to the largest.
     #[inline(never)]
-    pub(super) fn short_broadcast(&self) -> Option<Tensor> {
-        self.fresh(true)
+    pub(super) fn short_broadcast(&self, token: Token) -> Option<Tensor> {
+        self.fresh(true, token)
     }
 
     #[inline(always)]
-    fn fresh(&self, broadcast: bool) -> Option<Tensor> {
+    fn fresh(&self, broadcast: bool, token: Token) -> Option<Tensor> {
         self.plain(broadcast, |loops, lanes, like, n| {
             let kernel = loops.of(like.dtype)?;
             let gives = if self.row.out_mask { DType::Bool } else { like.dtype };
             // An operand has as many elements of at least that size.
             let storage = Storage::new(n * gives.size()).ok()?;
             small::run(kernel, like.dtype, lanes, self.row_params(), &storage, gives, n);
-            Some(Tensor::packed(&like.layout.shape, 0, gives, like.device, storage))
+            Some(Tensor::packed(&like.layout.shape, 0, gives, like.device, storage, token))
         })
     }
 

@@ -3,7 +3,6 @@
 use super::{Call, Map, SLOTS, Slot};
 use crate::bail;
 use crate::core::Number;
-use crate::device::Array;
 use crate::error::Result;
 use crate::ops::elementwise::formula::Source;
 use crate::tensor::{Context, Operand, Tensor};
@@ -66,7 +65,7 @@ impl Map {
         } else if facts.is_zero && self.masks() >> k & 1 == 1 {
             return Ok(None);
         } else if facts.is_zero {
-            Tensor::new(Array::zeros(g.meta().contiguous(g.layout().shape.clone()))?)
+            g.zeros_of(g.shape())?
         } else if facts.is_input.map(source) == Some(p.g) {
             g.clone()
         } else {
