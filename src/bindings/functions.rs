@@ -9,7 +9,7 @@ use super::errors::{OrForeign, P, checked};
 use super::native::Native;
 use super::object::{as_tensor, set_parameter_type};
 use super::{size, types};
-use crate::core::promote::{Promotion, promote};
+use crate::core::promote::{Promotion, promoted};
 use crate::core::{DType, Number, shape};
 use crate::error::Result;
 use crate::tensor::apply::check_castable;
@@ -75,7 +75,7 @@ pub static ROWS: &[Native] = &[
     native!(
         "function.promote_types(dtype type1, dtype type2) -> dtype",
         "The smallest dtype that both convert to.",
-        |a, _| Ok(dtype_object(promote(dtype(a, 0)?, dtype(a, 1)?)))
+        |a, _| Ok(dtype_object(promoted(dtype(a, 0)?, dtype(a, 1)?)?))
     ),
     native!(
         "function.result_type(Operand tensor1, Operand tensor2) -> dtype",
@@ -88,7 +88,7 @@ pub static ROWS: &[Native] = &[
                     Operand::Number(n) => p.number(n, mode::default_float()),
                 }
             }
-            Ok(dtype_object(p.result().unwrap_or(DType::F32)))
+            Ok(dtype_object(p.result()?.unwrap_or(DType::F32)))
         }
     ),
     Native {

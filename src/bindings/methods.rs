@@ -116,9 +116,11 @@ pub static ROWS: &[Native] = &[
     native!("is_floating_point(Tensor self) -> bool", "Whether the elements are floats.", |a, _| {
         truth(a.t(0)?.dtype().is_float())
     }),
-    native!("is_complex(Tensor self) -> bool", "False: no dtype here is complex.", |_, _| truth(false)),
+    native!("is_complex(Tensor self) -> bool", "Whether the elements are complex numbers.", |a, _| {
+        truth(a.t(0)?.dtype().is_complex())
+    }),
     native!("is_signed(Tensor self) -> bool", "Whether the elements may be negative.", |a, _| {
-        truth(!matches!(a.t(0)?.dtype(), DType::Bool | DType::U8))
+        truth(a.t(0)?.dtype().is_signed())
     }),
     native!("is_inference(Tensor self) -> bool", "Whether the tensor was made in inference mode.", |_, _| truth(false)),
     native!("is_same_size(Tensor self, Tensor other) -> bool", "Whether both have the same sizes.", |a, _| {

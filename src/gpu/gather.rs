@@ -19,7 +19,10 @@ static ONE_HOT: &str = include_str!("../../shaders/one_hot.wgsl");
 fn bits(a: &Array) -> Array {
     match a.dtype {
         DType::F32 => a.with_dtype(DType::I32),
-        DType::Bool => a.with_dtype(DType::U8),
+        DType::Bool | DType::I8 => a.with_dtype(DType::U8),
+        DType::U16 => a.with_dtype(DType::I16),
+        DType::U32 => a.with_dtype(DType::I32),
+        DType::U64 => a.with_dtype(DType::I64),
         _ => a.clone(),
     }
 }

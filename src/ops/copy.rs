@@ -3,7 +3,7 @@
 
 use crate::core::layout::{elementwise, strides_in_order};
 use crate::core::shape::{broadcast, list};
-use crate::core::{Layout, Meta};
+use crate::core::{Layout, Meta, Number};
 use crate::device::Array;
 use crate::error::Result;
 use crate::tensor::apply::apply_inplace;
@@ -107,7 +107,8 @@ pub const COPY_: OpDef = OpDef {
         let target = a.t(0)?;
         match a.operand(1)? {
             Operand::Tensor(src) => target.copy_from(src)?,
-            Operand::Number(n) => target.copy_from(&Tensor::new(Array::from_slice(&[], &[n.to_f64()])?))?,
+            Operand::Number(Number::Float(v)) => target.copy_from(&Tensor::new(Array::from_slice(&[], &[v])?))?,
+            Operand::Number(n) => target.copy_from(&Tensor::new(Array::from_slice(&[], &[n.to_i64()])?))?,
         }
         Ok(Outs::This)
     },
@@ -167,7 +168,7 @@ impl Tensor {
         }
         let op = CopyFrom { src: src.meta().clone() };
         // An integer tensor has no history, whatever is written to it.
-        if self.dtype().is_float() {
+        if self.dtype().is_differentiable() {
             apply_inplace(op, &[self, src])
         } else {
             apply_inplace(op, &[self, &src.detach()])

@@ -417,7 +417,7 @@ pub const MSE_LOSS: OpDef = OpDef {
                 Reduction::Mean => terms.sum_all()?.div(&w.sum_all()?),
             });
         }
-        let dtype = promoted(x, t);
+        let dtype = promoted(x, t)?;
         let shape = broadcast(x.shape(), t.shape())?;
         let (x, t) = (x.to_dtype(dtype)?.expand_to(&shape)?, t.to_dtype(dtype)?.expand_to(&shape)?);
         Outs::one(match reduction {
@@ -437,11 +437,11 @@ pub const MSE_LOSS: OpDef = OpDef {
 };
 
 /// The dtype that two tensors have together.
-fn promoted(x: &Tensor, t: &Tensor) -> DType {
+fn promoted(x: &Tensor, t: &Tensor) -> Result<DType> {
     let mut p = Promotion::default();
     p.tensor(x.dtype(), x.ndim());
     p.tensor(t.dtype(), t.ndim());
-    p.result().unwrap_or(x.dtype())
+    Ok(p.result()?.unwrap_or(x.dtype()))
 }
 
 /// The squared distance of two tensors of one shape and float dtype.

@@ -4,6 +4,7 @@ use super::drive::{Gemm, Mat, gemm};
 use super::epilogue::Epilogue;
 use super::integer;
 use super::micro::Real;
+use crate::core::dtype::not_real;
 use crate::core::{DType, Layout, Meta};
 use crate::cpu::copy::copy;
 use crate::cpu::threads;
@@ -35,12 +36,16 @@ pub fn matmul(a: &Array, b: &Array, out: &Array, fused: &Fused) -> Result<()> {
         DType::F16 | DType::BF16 => return halves(a, b, out, fused),
         DType::I64 => integers::<i64>(a, b, out, fused),
         DType::I32 => integers::<i32>(a, b, out, fused),
+        DType::I16 => integers::<i16>(a, b, out, fused),
+        DType::I8 => integers::<i8>(a, b, out, fused),
         DType::U8 => integers::<u8>(a, b, out, fused),
         // Products of bool have no elements to add up: the result is empty or false.
         DType::Bool => {
             let byte = |x: &Array| x.with_dtype(DType::U8);
             integers::<u8>(&byte(a), &byte(b), &byte(out), fused)
         }
+        // The op refuses the others.
+        other => not_real(other),
     }
     Ok(())
 }

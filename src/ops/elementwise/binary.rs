@@ -103,7 +103,7 @@ elementwise! { DEFS, ROWS;
         samples: ["u(2, 3), u(2, 3)", "u(2, 3), 2", "u(2, 3), 0.5"],
     }
     /// `self * other`.
-    mul(a, b) all + wide as [
+    mul(a, b) all + wide + unsigned as [
         "method.mul(Tensor self, Operand other) -> Tensor",
         "function.mul(Operand self, Operand other) -> Tensor",
     ] aliases ["multiply"] {
