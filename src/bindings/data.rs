@@ -443,11 +443,18 @@ impl Reader {
 
     /// Integers that do not fit raise; -1 in an unsigned type wraps, and floats are cut, as in PyTorch.
     fn push(&mut self, n: Number) -> Result<()> {
-        if let Some(d) = self.wanted
-            && d.is_integral()
-            && !n.fits(d)
-        {
-            return Err(n.misfit(d));
+        match self.wanted {
+            Some(DType::U64) if matches!(n, Number::Float(_)) => bail!(Type, "an integer is required"),
+            Some(DType::U64) if n.to_i64() < 0 && !matches!(n, Number::Unsigned(_)) => {
+                bail!(Overflow, "can't convert negative int to unsigned")
+            }
+            Some(d) if d.is_integral() && !n.fits(d) => {
+                if matches!(n, Number::Unsigned(_)) {
+                    bail!(Value, "Overflow when unpacking long long");
+                }
+                return Err(n.misfit_of(d, d.name()));
+            }
+            _ => {}
         }
         self.values.push(n);
         Ok(())

@@ -5,7 +5,7 @@ use half::{bf16, f16};
 
 use super::number::Number;
 use crate::err;
-use crate::error::Error;
+use crate::error::{Error, Result};
 
 /// The type of every element of a tensor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -277,6 +277,12 @@ impl DType {
         }
         err!(NotImplemented, "{op}: {} is not available on the GPU (WGSL has no 64-bit floats)", self.name())
             .hint("use x.float(), or keep this tensor on the CPU")
+    }
+
+    /// Refuses uint16, uint32, uint64 and complex dtypes, which a kernel of this name, PyTorch's, lacks.
+    #[inline]
+    pub fn usual(self, kernel: &str) -> Result<()> {
+        if self.is_limited() || self.is_complex() { Err(self.lacks(kernel)) } else { Ok(()) }
     }
 
     /// The refusal of an op whose kernel, by PyTorch's name, does not compute this dtype.

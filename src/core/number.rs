@@ -65,6 +65,12 @@ impl Number {
     /// The error for a number that a dtype cannot hold.
     #[cold]
     pub fn misfit(self, dtype: DType) -> Box<Error> {
+        self.misfit_of(dtype, dtype.c_name())
+    }
+
+    /// As [`Number::misfit`], where PyTorch calls the dtype `name`.
+    #[cold]
+    pub fn misfit_of(self, dtype: DType, name: &str) -> Box<Error> {
         let range = match (dtype.range(), dtype.to_real()) {
             (Some((low, high)), _) => format!("{low} to {high}"),
             (_, DType::Bool) => "0 to 1".to_string(),
@@ -77,7 +83,7 @@ impl Number {
             Number::Unsigned(v) => v.to_string(),
             n => n.to_i64().to_string(),
         };
-        err!(Runtime, "value cannot be converted to type {} without overflow", dtype.c_name())
+        err!(Runtime, "value cannot be converted to type {name} without overflow")
             .hint(format!("{value} is outside of what {} holds, {range}", dtype.name()))
     }
 

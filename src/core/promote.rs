@@ -66,7 +66,8 @@ fn clash(a: DType, b: DType) -> Box<Error> {
 pub fn number_dtype(n: Number, default_float: DType) -> DType {
     match n {
         Number::Bool(_) => DType::Bool,
-        Number::Int(_) | Number::Unsigned(_) => DType::I64,
+        Number::Int(_) => DType::I64,
+        Number::Unsigned(_) => DType::U64,
         Number::Float(_) => default_float,
     }
 }

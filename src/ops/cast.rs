@@ -8,7 +8,7 @@ use crate::tensor::def::Twins;
 use crate::tensor::{Context, Cotangents, Grads, Op, OpDef, Outs, Tensor, apply, data};
 
 /// The rows of this family.
-pub const ROWS: &[&OpDef] = &[&TO, &TYPE, &TYPE_AS, &CPU, &FLOAT, &DOUBLE, &HALF, &BFLOAT16, &INT, &LONG, &BYTE, &BOOL];
+pub const ROWS: &[&OpDef] = &[&TO, &TYPE, &TYPE_AS, &CPU, &FLOAT, &DOUBLE, &HALF, &BFLOAT16, &INT, &SHORT, &CHAR, &LONG, &BYTE, &BOOL];
 
 pub const TO: OpDef = OpDef {
     schema: &[
@@ -100,6 +100,8 @@ cast!(
     "`self.to(bfloat16)`."
 );
 cast!(INT, "method.int(Tensor self, *, memory_format? memory_format=None) -> Tensor", I32, "`self.to(int32)`.");
+cast!(SHORT, "method.short(Tensor self, *, memory_format? memory_format=None) -> Tensor", I16, "`self.to(int16)`.");
+cast!(CHAR, "method.char(Tensor self, *, memory_format? memory_format=None) -> Tensor", I8, "`self.to(int8)`.");
 cast!(LONG, "method.long(Tensor self, *, memory_format? memory_format=None) -> Tensor", I64, "`self.to(int64)`.");
 cast!(BYTE, "method.byte(Tensor self, *, memory_format? memory_format=None) -> Tensor", U8, "`self.to(uint8)`.");
 cast!(BOOL, "method.bool(Tensor self, *, memory_format? memory_format=None) -> Tensor", Bool, "`self.to(bool)`.");

@@ -257,6 +257,7 @@ fn range_len(start: Number, end: Number, step: Number, dtype: DType) -> Result<u
     if dtype == DType::Bool {
         return Err(DType::Bool.lacks("arange_cpu"));
     }
+    dtype.usual("arange_cpu")?;
     let (from, to, by) = (start.to_f64(), end.to_f64(), step.to_f64());
     if by == 0.0 || by.is_nan() {
         bail!(Runtime, "step must be nonzero");
@@ -297,6 +298,9 @@ pub const LINSPACE: OpDef = OpDef {
         if steps < 0 {
             bail!(Runtime, "number of steps must be non-negative");
         }
+        if steps > 0 {
+            made.float().usual("linspace_cpu")?;
+        }
         let t = fresh("linspace", Layout::contiguous([steps as usize][..].into()), made.float())?;
         let array = t.array().clone();
         mode::unlocked(array.numel(), &mut || cpu::create::linspace(&array, start, end));
@@ -333,6 +337,7 @@ pub const EYE: OpDef = OpDef {
         if m < 0 {
             bail!(Runtime, "m must be greater or equal to 0, got {m}");
         }
+        made.float().usual("eye")?;
         let layout = Layout::contiguous([n as usize, m as usize][..].into());
         let t = empty("eye", layout, made.float(), made.device())?;
         if t.device().is_gpu() {

@@ -92,6 +92,12 @@ impl Op for Amax {
         .into()
     }
     fn infer(&self, x: &[&Meta]) -> Result<Meta> {
+        x[0].dtype.usual(match (self.all, self.largest) {
+            (false, true) => "max_values_cpu",
+            (false, false) => "min_values_cpu",
+            (true, true) => "max_all",
+            (true, false) => "min_all",
+        })?;
         Ok(x[0].contiguous(self.over.shape()))
     }
     fn cpu(&self, x: &[&Array], out: &[Array]) -> Result<()> {
@@ -193,6 +199,7 @@ impl Op for Extremum {
         2
     }
     fn infer_many(&self, x: &[&Meta]) -> Result<Vec<Meta>> {
+        x[0].dtype.usual(if self.largest { "max_cpu" } else { "min_cpu" })?;
         let values = x[0].contiguous(self.over.shape());
         Ok(vec![values.clone(), values.with_dtype(DType::I64)])
     }
@@ -282,6 +289,7 @@ impl Op for Place {
         if self.largest { "argmax" } else { "argmin" }
     }
     fn infer(&self, x: &[&Meta]) -> Result<Meta> {
+        x[0].dtype.usual(if self.largest { "argmax_cpu" } else { "argmin_cpu" })?;
         Ok(x[0].contiguous(self.over.shape()).with_dtype(DType::I64))
     }
     fn cpu(&self, x: &[&Array], out: &[Array]) -> Result<()> {

@@ -125,6 +125,9 @@ impl Op for Gather {
         "gather"
     }
     fn infer(&self, x: &[&Meta]) -> Result<Meta> {
+        if x[1].numel() > 0 {
+            x[0].dtype.usual("scatter_gather_tensor_cpu")?;
+        }
         Ok(x[0].contiguous(x[1].shape().into()))
     }
     fn cpu(&self, x: &[&Array], out: &[Array]) -> Result<()> {
@@ -238,6 +241,9 @@ impl Op for ScatterAdd {
         "scatter_add"
     }
     fn infer(&self, x: &[&Meta]) -> Result<Meta> {
+        if x[1].numel() > 0 {
+            x[0].dtype.usual("scatter_gather_tensor_cpu")?;
+        }
         Ok(x[0].contiguous(x[0].shape().into()))
     }
     fn cpu(&self, x: &[&Array], out: &[Array]) -> Result<()> {

@@ -399,7 +399,7 @@ pub const MSE_LOSS: OpDef = OpDef {
             ))?;
         }
         if x.dtype().is_integral() && t.dtype().is_integral() && !a.given(5) {
-            return Err(x.dtype().lacks("mse_cpu"));
+            return Err(x.dtype().lacks(if x.dtype().is_limited() { "add_stub" } else { "mse_cpu" }));
         }
         broadcast(x.shape(), t.shape())?;
         if x.dtype() == DType::Bool || t.dtype() == DType::Bool {

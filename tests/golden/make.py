@@ -19,7 +19,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from generated import golden, registry, samples
 
-INPLACE = ("float32", "float16", "int64", "uint8", "bool")
+INPLACE = ("float32", "float16", "int64", "int8", "uint8", "uint32", "bool")
 
 
 def numpy(t):

@@ -397,6 +397,10 @@ class Tensor:
         """`self.to(bfloat16)`."""
     def int(self, *, memory_format: _memory_format | None = None) -> Tensor:
         """`self.to(int32)`."""
+    def short(self, *, memory_format: _memory_format | None = None) -> Tensor:
+        """`self.to(int16)`."""
+    def char(self, *, memory_format: _memory_format | None = None) -> Tensor:
+        """`self.to(int8)`."""
     def long(self, *, memory_format: _memory_format | None = None) -> Tensor:
         """`self.to(int64)`."""
     def byte(self, *, memory_format: _memory_format | None = None) -> Tensor:

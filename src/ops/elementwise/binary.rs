@@ -75,7 +75,7 @@ elementwise! { DEFS, ROWS;
     add(a, b; alpha = Number::Int(1)) all as [
         "method.add(Tensor self, Operand other, *, Scalar alpha=1) -> Tensor",
         "function.add(Operand self, Operand other, *, Scalar alpha=1) -> Tensor",
-    ] {
+    ] kernel "add_stub" {
         value: a + alpha * b,
         grad(y, g): [g, g * alpha],
         check: alpha_fits,
@@ -86,7 +86,7 @@ elementwise! { DEFS, ROWS;
     sub(a, b; alpha = Number::Int(1)) all as [
         "method.sub(Tensor self, Operand other, *, Scalar alpha=1) -> Tensor",
         "function.sub(Operand self, Operand other, *, Scalar alpha=1) -> Tensor",
-    ] aliases ["subtract"] {
+    ] aliases ["subtract"] kernel "add_stub" {
         value: a - alpha * b,
         grad(y, g): [g, -(g * alpha)],
         check: alpha_fits,
@@ -95,7 +95,7 @@ elementwise! { DEFS, ROWS;
     }
     /// `other - alpha * self`.
     rsub(a, b; alpha = Number::Int(1)) all + no_twins as ["function.rsub(Tensor self, Operand other, *, Scalar alpha=1) -> Tensor"]
-        named "RsubBackward0|RsubBackward1" {
+        named "RsubBackward0|RsubBackward1" kernel "add_stub" {
         value: b - alpha * a,
         grad(y, g): [-(g * alpha), g],
         check: alpha_fits,

@@ -5,7 +5,8 @@ use crate::core::{DType, Number};
 use crate::elementwise;
 use crate::error::Result;
 use crate::ops::elementwise::map::{self, Call, Row, numbers_fit, on};
-use crate::tensor::{Operand, Tensor};
+use crate::ops::copy::Format;
+use crate::tensor::{Args, Operand, Outs, Tensor};
 
 fn no_negative_integers(c: &Call, dtype: DType) -> Result<()> {
     if let Some(n) = c.number_at(1)
@@ -35,6 +36,17 @@ fn case(x: Operand, exponent: Operand) -> Option<&'static Row> {
         },
         _ => None,
     }
+}
+
+/// `x` to the power of 0 or 1, for which PyTorch needs no kernel.
+fn unchanged(x: &Tensor, n: i64, a: &Args) -> Result<Outs> {
+    let y = if n == 1 { x.cloned(Format::Preserve)? } else { on(&super::compare::eq::ROW, [x, x].map(Operand::Tensor))? };
+    let y = y.to_dtype(x.dtype())?;
+    if a.inplace {
+        x.copy_from(&y)?;
+        return Ok(Outs::This);
+    }
+    Ok(y.into())
 }
 
 fn mul(a: Operand, b: Operand) -> Result<Tensor> {
@@ -104,6 +116,11 @@ elementwise! { DEFS, ROWS;
         check: no_negative_integers,
         call: |a| {
             let (x, n) = (a.operand(0)?, a.operand(1)?);
+            if let (Operand::Tensor(t), Operand::Number(Number::Int(n @ (0 | 1)))) = (x, n)
+                && t.dtype().is_limited()
+            {
+                return unchanged(t, n, a);
+            }
             match case(x, n) {
                 Some(row) => map::call_on(row, [x], a),
                 None => map::call_on(&ROW, [x, n], a),
