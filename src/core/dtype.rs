@@ -219,6 +219,17 @@ impl DType {
         self.row().lane
     }
 
+    /// The signed integers of the size of uint16, uint32 or uint64; other dtypes themselves. Sums, products and tests for zero
+    /// give the same bits.
+    pub const fn signed(self) -> DType {
+        match self {
+            DType::U16 => DType::I16,
+            DType::U32 => DType::I32,
+            DType::U64 => DType::I64,
+            other => other,
+        }
+    }
+
     /// The dtype of the real part: of a complex dtype its half, of others themselves.
     pub const fn to_real(self) -> DType {
         match self {

@@ -236,11 +236,14 @@ pub fn mean(x: &Array, dims: &[usize], out: &Array) {
 
 /// Largest element over `dims`, which are not empty; NaN wins.
 pub fn amax(x: &Array, dims: &[usize], out: &Array) {
+    // Of uint16, uint32 and uint64 only empty arrays come here.
+    let x = &x.with_dtype(x.dtype.signed());
     widened!(x.dtype, S, A => with_results::<A>(out, &mut |y| reduce::<S, A, _>(x, dims, y, Max)));
 }
 
 /// Smallest element over `dims`, which are not empty; NaN wins.
 pub fn amin(x: &Array, dims: &[usize], out: &Array) {
+    let x = &x.with_dtype(x.dtype.signed());
     widened!(x.dtype, S, A => with_results::<A>(out, &mut |y| reduce::<S, A, _>(x, dims, y, Min)));
 }
 
@@ -250,10 +253,7 @@ macro_rules! truths {
     ($x:ident, $s:ident => $body:expr) => {{
         let bits = match $x.dtype {
             DType::I8 => DType::U8,
-            DType::U16 => DType::I16,
-            DType::U32 => DType::I32,
-            DType::U64 => DType::I64,
-            other => other,
+            other => other.signed(),
         };
         let $x = &$x.with_dtype(bits);
         match bits {

@@ -202,9 +202,7 @@ fn check(x: &Tensor, w: &Tensor, bias: Option<&Tensor>, window: &Window, single:
     if x.dtype().is_integral() && !matches!(x.dtype(), DType::Bool | DType::I64) && window.dilation != [1, 1] {
         return Err(x.dtype().lacks("slow_conv_dilated<>"));
     }
-    if x.numel() > 0 {
-        x.dtype().usual("slow_conv2d_cpu")?;
-    }
+    x.dtype().usual("slow_conv2d_cpu")?;
     Ok(())
 }
 

@@ -345,6 +345,9 @@ impl Op for IndexSelect {
         "index_select"
     }
     fn infer(&self, x: &[&Meta]) -> Result<Meta> {
+        if x[0].ndim() == 0 {
+            x[0].dtype.usual("index_select")?;
+        }
         let mut shape: Shape = x[0].shape().into();
         if let Some(n) = shape.get_mut(self.dim) {
             *n = x[1].numel();

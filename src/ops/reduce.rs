@@ -432,6 +432,9 @@ pub const CUMPROD: OpDef = OpDef {
         if a.inplace && x.dtype() == DType::Bool && x.ndim() > 0 && x.numel() > 0 {
             return Err(DType::Bool.lacks("cumprod_out_cpu"));
         }
+        if a.inplace && x.ndim() > 0 && x.numel() > 0 {
+            x.dtype().usual("cumprod_out_cpu")?;
+        }
         let default = if x.dtype().is_integral() && !a.inplace { DType::I64 } else { x.dtype() };
         let dtype = a.opt_dtype(2).or(a.out_dtype()).unwrap_or(default);
         // In place, backward reads a copy of what is overwritten.

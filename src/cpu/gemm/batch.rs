@@ -44,8 +44,14 @@ pub fn matmul(a: &Array, b: &Array, out: &Array, fused: &Fused) -> Result<()> {
             let byte = |x: &Array| x.with_dtype(DType::U8);
             integers::<u8>(&byte(a), &byte(b), &byte(out), fused)
         }
-        // The op refuses the others.
-        other => not_real(other),
+        // The same bits as those of signed integers. (Ops let sums of no products through.)
+        DType::U16 | DType::U32 | DType::U64 => {
+            let signed = a.dtype.signed();
+            let add = fused.add.map(|add| add.with_dtype(signed));
+            let fused = Fused { add: add.as_ref(), ..*fused };
+            return matmul(&a.with_dtype(signed), &b.with_dtype(signed), &out.with_dtype(signed), &fused);
+        }
+        DType::C32 | DType::C64 | DType::C128 => not_real(a.dtype),
     }
     Ok(())
 }
