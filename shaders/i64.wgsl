@@ -79,6 +79,20 @@ fn i64_from_f32(x: f32) -> I64 {                         // truncates; NaN and o
     let v = select(u64_shr(m, u32(-e)), i64_shl(m, u32(max(e, 0))), e >= 0);
     return select(v, i64_neg(v), (b >> 31u) == 1u);
 }
+fn u64_to_f32(a: I64) -> f32 {                           // rounded once, to nearest even
+    if (a.y == 0u) { return f32(a.x); }
+    let z = countLeadingZeros(a.y);
+    let t = i64_shl(a, z);                               // top bit set
+    let v = t.y | select(0u, 1u, t.x != 0u);             // sticky bit
+    return f32(v) * bitcast<f32>((127u + 32u - z) << 23u);
+}
+fn u64_from_f32(x: f32) -> I64 {                         // negative values as i64_from_f32; from 2^64 on 0, NaN gives 2^63
+    let b = bitcast<u32>(x); let e = i32((b >> 23u) & 255u) - 150;
+    if (e < 40) { return i64_from_f32(x); }
+    if (b > 0x7f800000u) { return I64(0u, 0x80000000u); }
+    if (e > 40) { return I64(0u, 0u); }
+    return i64_shl(I64((b & 0x7fffffu) | 0x800000u, 0u), 40u);
+}
 fn i64_or(a: I64, b: I64) -> I64 { return a | b; }
 fn i64_xor(a: I64, b: I64) -> I64 { return a ^ b; }
 fn i64_not(a: I64) -> I64 { return ~a; }

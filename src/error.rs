@@ -18,6 +18,8 @@ pub enum Kind {
     Type,
     /// `ValueError`.
     Value,
+    /// `OverflowError`: an int that an argument's C type cannot hold.
+    Overflow,
     /// `AssertionError`: where PyTorch asserts.
     Assertion,
     /// `NotImplementedError`: a dtype or device that an op lacks.

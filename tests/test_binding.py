@@ -319,7 +319,7 @@ def test_tensor_refuses_like_pytorch():
     assert message(lambda: torch.tensor(["a"]), ValueError) == "too many dimensions 'str'"
     assert message(lambda: torch.tensor(None), RuntimeError) == "Could not infer dtype of NoneType"
     assert message(lambda: torch.tensor([2**70]), ValueError) == "Overflow when unpacking long long"
-    assert "cannot be converted to type uint8_t without overflow" in message(
+    assert "cannot be converted to type uint8 without overflow" in message(
         lambda: torch.tensor([300], dtype=torch.uint8), RuntimeError
     )
     assert message(lambda: torch.tensor(), TypeError) == 'tensor() missing 1 required positional arguments: "data"'

@@ -11,7 +11,9 @@ _FLOATS = {
     "float32": (32, 23, -126, 1e-6),
     "float64": (64, 52, -1022, 1e-15),
 }
-_INTS = {"uint8": (8, False), "int32": (32, True), "int64": (64, True)}
+_INTS = {
+    f"{'u' * (not signed)}int{bits}": (bits, signed) for bits in (8, 16, 32, 64) for signed in (True, False)
+}
 
 
 def _name(what: str, kind) -> str:
@@ -31,10 +33,12 @@ class _Limits:
 
 
 class finfo(_Limits):
-    """Limits of a floating point dtype: bits, eps, max, min, tiny, smallest_normal, resolution, dtype."""
+    """Limits of a floating point dtype, or of the parts of a complex one: bits, eps, max, min, tiny, smallest_normal, resolution, dtype."""
 
     def __init__(self, type=None):
         self.dtype = _name("finfo", get_default_dtype() if type is None else type)
+        if self.dtype.startswith("complex"):  # the limits of its parts
+            self.dtype = f"float{int(self.dtype.removeprefix('complex')) // 2}"
         if self.dtype not in _FLOATS:
             raise TypeError(
                 "rustgrad.finfo() requires a floating point input type. Use rustgrad.iinfo to handle 'rustgrad.finfo'"
@@ -57,7 +61,7 @@ class iinfo(_Limits):
 
     def __init__(self, type):
         self.dtype = _name("iinfo", type)
-        if self.dtype in _FLOATS:
+        if self.dtype in _FLOATS or self.dtype.startswith("complex"):
             raise TypeError(
                 "rustgrad.iinfo() requires an integer input type. Use rustgrad.finfo to handle 'rustgrad.iinfo'"
             )

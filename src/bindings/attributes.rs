@@ -161,7 +161,7 @@ fn set_data(t: &Tensor, _: P, v: P) -> Result<()> {
         }
         bail!(Type, "Variable data has to be a tensor, but got {}", type_name(v));
     };
-    if t.requires_grad() && !new.dtype().is_float() {
+    if t.requires_grad() && !new.dtype().is_differentiable() {
         bail!(Runtime, "data set to a tensor that requires gradients must be floating point or complex dtype");
     }
     door::set_data(t, new);
@@ -362,7 +362,7 @@ unsafe extern "C" fn to_index(o: P) -> P {
     guarded("__index__", || {
         // SAFETY: a slot argument.
         let t = unsafe { this(o)? };
-        if t.numel() != 1 || t.dtype().is_float() {
+        if t.numel() != 1 || !t.dtype().is_integral() {
             bail!(Type, "only integer tensors of a single element can be converted to an index");
         }
         // SAFETY: the GIL is held.

@@ -268,6 +268,7 @@ pub fn number(n: Number) -> P {
         match n {
             Number::Bool(b) => ffi::PyBool_FromLong(b as std::ffi::c_long),
             Number::Int(i) => ffi::PyLong_FromLongLong(i),
+            Number::Unsigned(i) => ffi::PyLong_FromUnsignedLongLong(i),
             Number::Float(f) => ffi::PyFloat_FromDouble(f),
         }
     }

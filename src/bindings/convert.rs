@@ -86,6 +86,31 @@ fn long(o: P) -> Result<i64> {
     }
 }
 
+/// The value of a Python int as a number: below 2^64, as PyTorch takes it.
+#[inline]
+fn long_number(o: P) -> Result<Number> {
+    // SAFETY: the object is alive and the GIL is held.
+    unsafe {
+        let v = ffi::PyLong_AsLongLong(o);
+        if v == -1 && !ffi::PyErr_Occurred().is_null() { large(o) } else { Ok(Number::Int(v)) }
+    }
+}
+
+/// As [`long_number`], where the exception is set that says that the int is no int64.
+#[cold]
+unsafe fn large(o: P) -> Result<Number> {
+    // SAFETY: the object is alive and the GIL is held.
+    unsafe {
+        let first = fetched();
+        let v = ffi::PyLong_AsUnsignedLongLong(o);
+        if !ffi::PyErr_Occurred().is_null() {
+            ffi::PyErr_Clear();
+            return Err(first);
+        }
+        Ok(Number::unsigned(v))
+    }
+}
+
 /// The value of a 0-d tensor that nobody differentiates, as PyTorch lets it stand for a number.
 fn zero_d(t: &Tensor) -> Option<Number> {
     if t.ndim() == 0 && !t.requires_grad() { super::data::item(t).ok() } else { None }
@@ -137,7 +162,7 @@ pub fn number(o: P, tensors: bool) -> Result<Option<Number>> {
             return Ok(Some(Number::Float(ffi::PyFloat_AsDouble(o))));
         }
         if exact(o, addr_of_mut!(ffi::PyLong_Type)) {
-            return long(o).map(|v| Some(Number::Int(v)));
+            return long_number(o).map(Some);
         }
         if is_bool(o) {
             return Ok(Some(Number::Bool(o == ffi::Py_True())));
@@ -160,7 +185,7 @@ unsafe fn number_slowly(o: P, tensors: bool) -> Result<Option<Number>> {
             return Ok(Some(Number::Float(ffi::PyFloat_AsDouble(o))));
         }
         if ffi::PyLong_Check(o) != 0 {
-            return Ok(int_slowly(o)?.map(Number::Int));
+            return long_number(o).map(Some);
         }
         if !is_numpy_scalar(o) {
             return Ok(None);

@@ -12,7 +12,7 @@ use super::errors::{P, checked, fetched};
 use super::native::natives;
 use super::numpy;
 use super::object::{as_tensor, wrap};
-use crate::core::promote::promote;
+use crate::core::promote::promoted;
 use crate::core::{DType, Device, Element, Layout, Meta, Number, Shape};
 use crate::device::Array;
 use crate::error::Result;
@@ -111,6 +111,7 @@ natives! {
     /// The elements as nested lists of Python numbers; a number for a 0-d tensor.
     tolist as ["method.tolist(Tensor self) -> Any"] {
         call(x = self: &Tensor) {
+            real(x)?;
             let x = &x.on_cpu()?;
             to_list(x, 0, x.layout.offset)
         }
@@ -126,7 +127,7 @@ fn device_of(given: Option<Device>) -> Result<Device> {
 
 fn finish(t: Tensor, requires_grad: bool) -> Result<P> {
     if requires_grad {
-        if !t.dtype().is_float() {
+        if !t.dtype().is_differentiable() {
             bail!(Runtime, "Only Tensors of floating point and complex dtype can require gradients");
         }
         t.set_requires_grad(true)?;
@@ -136,23 +137,18 @@ fn finish(t: Tensor, requires_grad: bool) -> Result<P> {
 
 /// The only element, wherever it is.
 pub fn item(t: &Tensor) -> Result<Number> {
+    real(t)?;
     if t.device().is_gpu() { t.on_cpu().map(|x| first(&x)) } else { Ok(first(t.array())) }
+}
+
+/// Refuses complex tensors, whose elements cannot be handed to Python yet.
+fn real(t: &Tensor) -> Result<()> {
+    if t.dtype().is_complex() { Err(t.dtype().lacks("item")) } else { Ok(()) }
 }
 
 fn first(x: &Array) -> Number {
     // SAFETY: the caller has checked that there is an element.
-    dispatch!(x.dtype, T => unsafe { element(x.ptr::<T>().read(), x.dtype) })
-}
-
-#[inline]
-fn element<T: Element>(v: T, dtype: DType) -> Number {
-    if dtype == DType::Bool {
-        Number::Bool(v.to_i64() != 0)
-    } else if dtype.is_float() {
-        Number::Float(v.to_f64())
-    } else {
-        Number::Int(v.to_i64())
-    }
+    dispatch!(x.dtype, T => unsafe { x.ptr::<T>().read() }.number())
 }
 
 /// Dim `dim` and those below it, from element `at` of the storage on.
@@ -160,8 +156,7 @@ fn to_list(x: &Array, dim: usize, at: usize) -> Result<P> {
     if dim == x.ndim() {
         return checked(dispatch!(x.dtype, T => {
             // SAFETY: `at` is an element of the layout.
-            let v = unsafe { x.storage.ptr().cast::<T>().add(at).read() };
-            number(element(v, x.dtype))
+            number(unsafe { x.storage.ptr().cast::<T>().add(at).read() }.number())
         }));
     }
     let n = x.shape()[dim];
@@ -257,17 +252,10 @@ pub fn from_data(data: P, dtype: Option<DType>, device: Device, copy: bool) -> R
     reader.values.reserve(shape.iter().product());
     reader.store(data, &shape, 0)?;
     let out = Array::empty(Meta::new(Layout::contiguous(shape), dtype, Device::CPU))?;
-    dispatch!(dtype, T => {
-        let p = out.ptr::<T>();
-        for (i, v) in reader.values.iter().enumerate() {
-            let v = match v {
-                Number::Float(f) => T::from_f64(*f),
-                n => T::from_i64(n.to_i64()),
-            };
-            // SAFETY: one value per element, checked by `store`; the array is fresh.
-            unsafe { p.add(i).write(v) };
-        }
-    });
+    for (i, v) in reader.values.iter().enumerate() {
+        // SAFETY: one value per element, checked by `store`; the array is fresh.
+        unsafe { put(*v, &out, i) };
+    }
     enter("tensor", out).to_device(device)
 }
 
@@ -331,8 +319,9 @@ struct Reader {
 }
 
 impl Reader {
-    fn see(&mut self, d: DType) {
-        self.found = Some(self.found.map_or(d, |f| promote(f, d)));
+    fn see(&mut self, d: DType) -> Result<()> {
+        self.found = Some(self.found.map_or(Ok(d), |f| promoted(f, d))?);
+        Ok(())
     }
 
     /// The dtype that PyTorch would infer; not asked for where the caller names one.
@@ -344,21 +333,21 @@ impl Reader {
         unsafe {
             let t = ffi::Py_TYPE(o);
             if t == addr_of_mut!(ffi::PyFloat_Type) {
-                self.see(mode::default_float());
+                self.see(mode::default_float())?;
             } else if t == addr_of_mut!(ffi::PyLong_Type) {
-                self.see(DType::I64);
+                self.see(DType::I64)?;
             } else if is_bool(o) {
-                self.see(DType::Bool);
+                self.see(DType::Bool)?;
             } else if let Some(t) = as_tensor(o) {
-                self.see(t.dtype());
+                self.see(t.dtype())?;
             } else if ffi::PyUnicode_Check(o) != 0 {
                 bail!(Type, "new(): invalid data type 'str'");
             } else if let Some(d) = numpy::dtype_of(o) {
-                self.see(d?);
+                self.see(d?)?;
             } else if ffi::PyFloat_Check(o) != 0 {
-                self.see(mode::default_float());
+                self.see(mode::default_float())?;
             } else if ffi::PyLong_Check(o) != 0 {
-                self.see(DType::I64);
+                self.see(DType::I64)?;
             } else if is_sequence(o) {
                 if depth > MAX_DIMS {
                     bail!(Type, "new(): self-referential lists are incompatible");
@@ -368,7 +357,7 @@ impl Reader {
                     return Err(fetched());
                 }
                 if n == 0 {
-                    self.see(mode::default_float());
+                    self.see(mode::default_float())?;
                 }
                 for i in 0..n {
                     let it = checked(ffi::PySequence_GetItem(o, i))?;
@@ -434,12 +423,18 @@ impl Reader {
 
     /// Integers that do not fit raise; -1 in an unsigned type wraps, and floats are cut, as in PyTorch.
     fn push(&mut self, n: Number) -> Result<()> {
-        if let Some(d) = self.wanted
-            && d.is_integral()
-            && !n.fits(d)
-            && !(d == DType::U8 && n.to_i64() < 0 && n.to_i64() >= -255)
-        {
-            return Err(n.misfit(d));
+        match self.wanted {
+            Some(DType::U64) if matches!(n, Number::Float(_)) => bail!(Type, "an integer is required"),
+            Some(DType::U64) if n.to_i64() < 0 && !matches!(n, Number::Unsigned(_)) => {
+                bail!(Overflow, "can't convert negative int to unsigned")
+            }
+            Some(d) if d.is_integral() && !n.fits(d) => {
+                if matches!(n, Number::Unsigned(_)) {
+                    bail!(Value, "Overflow when unpacking long long");
+                }
+                return Err(n.misfit_of(d, d.name()));
+            }
+            _ => {}
         }
         self.values.push(n);
         Ok(())
@@ -459,17 +454,21 @@ fn too_long(e: Box<crate::error::Error>) -> Box<crate::error::Error> {
 
 /// A 0-d tensor with a number, which must fit the dtype.
 pub fn from_number(n: Number, dtype: DType) -> Result<Tensor> {
-    if dtype.is_integral() && !n.fits(dtype) && !(dtype == DType::U8 && n.to_i64() < 0 && n.to_i64() >= -255) {
+    if dtype.is_integral() && !n.fits(dtype) {
         return Err(n.misfit(dtype));
     }
     let out = Array::empty(Meta::new(Layout::contiguous(Shape::new()), dtype, Device::CPU))?;
-    dispatch!(dtype, T => {
-        let v = match n {
-            Number::Float(f) => T::from_f64(f),
-            n => T::from_i64(n.to_i64()),
-        };
-        // SAFETY: one element, freshly made.
-        unsafe { out.ptr::<T>().write(v) }
-    });
+    // SAFETY: one element, freshly made.
+    unsafe { put(n, &out, 0) };
     Ok(enter("tensor", out))
+}
+
+/// Writes element `i` of a contiguous array.
+///
+/// # Safety
+/// The array has that element, and nobody else sees it.
+unsafe fn put(n: Number, out: &Array, i: usize) {
+    let (bits, size) = (n.bits(out.dtype), out.dtype.size());
+    // SAFETY: the caller's promise; an element has at most as many bytes as the bits.
+    unsafe { std::ptr::copy_nonoverlapping(bits.as_ptr(), out.bytes_ptr().add(i * size), size) }
 }

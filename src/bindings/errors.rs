@@ -45,6 +45,7 @@ pub fn to_python(py: Python<'_>, mut e: Box<Error>) -> PyErr {
         Kind::Index => PyIndexError::new_err(text),
         Kind::Type => PyTypeError::new_err(text),
         Kind::Assertion => pyo3::exceptions::PyAssertionError::new_err(text),
+        Kind::Overflow => PyOverflowError::new_err(text),
         Kind::Value => PyValueError::new_err(text),
         Kind::NotImplemented => PyNotImplementedError::new_err(text),
         Kind::OutOfMemory => match out_of_memory_class(py) {

@@ -11,7 +11,7 @@ use super::errors::{OrForeign, P, checked};
 use super::native::natives;
 use super::object::{as_tensor, set_parameter_type, wrap};
 use super::{size, types};
-use crate::core::promote::{Promotion, promote};
+use crate::core::promote::{Promotion, promoted};
 use crate::core::{DType, Number, shape};
 use crate::error::Result;
 use crate::tensor::write::check_castable;
@@ -81,7 +81,7 @@ natives! {
     }
     /// The smallest dtype that both convert to.
     promote_types as ["function.promote_types(dtype type1, dtype type2) -> dtype"] {
-        call(type1: DType, type2: DType) { Ok(dtype_object(promote(type1, type2))) }
+        call(type1: DType, type2: DType) { Ok(dtype_object(promoted(type1, type2)?)) }
     }
     /// The dtype of an operation on both.
     result_type as ["function.result_type(Operand tensor1, Operand tensor2) -> dtype"] {
@@ -93,7 +93,7 @@ natives! {
                     Operand::Number(n) => p.number(n, mode::default_float()),
                 }
             }
-            Ok(dtype_object(p.result().unwrap_or(DType::F32)))
+            Ok(dtype_object(p.result()?.unwrap_or(DType::F32)))
         }
     }
     /// Whether an in-place operation may cast so: floats not to ints, nothing but bool to bool.

@@ -57,7 +57,7 @@ unsafe fn step(o: P) -> Result<Step> {
         if let Some(t) = as_tensor(o) {
             return match t.dtype() {
                 DType::Bool | DType::U8 => Err(advanced("a boolean mask")),
-                d if d.is_float() => {
+                d if !matches!(d, DType::I32 | DType::I64) && t.ndim() > 0 || !d.is_integral() => {
                     bail!(Index, "tensors used as indices must be long, int, byte or bool tensors")
                 }
                 _ if t.ndim() == 0 => Ok(Step::At(super::data::item(t)?.to_i64())),

@@ -90,13 +90,13 @@ natives! {
     is_floating_point as ["is_floating_point(Tensor self) -> bool"] {
         call(x = self: &Tensor) { truth(x.dtype().is_float()) }
     }
-    /// False: no dtype here is complex.
+    /// Whether the elements are complex numbers.
     is_complex as ["is_complex(Tensor self) -> bool"] {
-        call() { truth(false) }
+        call(x = self: &Tensor) { truth(x.dtype().is_complex()) }
     }
     /// Whether the elements may be negative.
     is_signed as ["is_signed(Tensor self) -> bool"] {
-        call(x = self: &Tensor) { truth(!matches!(x.dtype(), DType::Bool | DType::U8)) }
+        call(x = self: &Tensor) { truth(x.dtype().is_signed()) }
     }
     /// Whether the tensor was made in inference mode.
     is_inference as ["is_inference(Tensor self) -> bool"] {

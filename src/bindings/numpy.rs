@@ -122,15 +122,15 @@ pub fn dtype_of(o: P) -> Option<Result<DType>> {
 fn dtype_by_name(o: &Bound<'_, PyAny>) -> Result<DType> {
     let dtype = o.getattr("dtype").or_foreign()?;
     let name: String = dtype.getattr("name").and_then(|n| n.extract()).or_foreign()?;
-    if let Some(d) = DType::ALL.into_iter().find(|d| d.name() == name && *d != DType::BF16) {
+    if let Some(d) = DType::ALL.into_iter().find(|d| d.name() == name && !d.row().numpy.is_empty()) {
         return Ok(d);
     }
     let class: String =
         dtype.getattr("type").and_then(|t| t.getattr("__name__")).and_then(|n| n.extract()).or_foreign()?;
     Err(err!(
         Type,
-        "can't convert np.ndarray of type numpy.{class}. The only supported types are: float64, float32, float16, int64, \
-         int32, uint8, and bool."
+        "can't convert np.ndarray of type numpy.{class}. The only supported types are: float64, float32, float16, \
+         complex64, complex128, int64, int32, int16, int8, uint64, uint32, uint16, uint8, and bool."
     ))
 }
 
@@ -180,7 +180,8 @@ pub fn share(o: P, copied: bool) -> Result<Tensor> {
     }
     let layout = Layout { shape: Shape::from_slice(&shape), strides, offset: 0 };
     let reach = layout.end() * dtype.size();
-    let aligned = (address as isize) % size == 0;
+    // A complex number is aligned as its parts are.
+    let aligned = address.is_multiple_of(dtype.to_real().size());
     let Some(ptr) = NonNull::new(address as *mut u8).filter(|_| aligned) else {
         if aligned {
             return Ok(enter(
@@ -214,28 +215,19 @@ impl Memory {
     fn __array_interface__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
         let x = &self.array;
         let size = x.dtype.size() as isize;
-        let kind = match x.dtype {
-            DType::Bool => "|b1",
-            DType::U8 => "|u1",
-            DType::I32 => "<i4",
-            DType::I64 => "<i8",
-            DType::F16 => "<f2",
-            DType::F32 => "<f4",
-            DType::F64 | DType::BF16 => "<f8",
-        };
         let d = PyDict::new(py);
         d.set_item("version", 3)?;
         d.set_item("shape", PyTuple::new(py, x.shape())?)?;
         d.set_item("strides", PyTuple::new(py, x.strides().iter().map(|s| s * size))?)?;
-        d.set_item("typestr", kind)?;
+        d.set_item("typestr", x.dtype.row().numpy)?;
         d.set_item("data", (x.bytes_ptr() as usize, false))?;
         Ok(d)
     }
 }
 
 fn to_array(t: &Tensor, this: P) -> Result<P> {
-    if t.dtype() == DType::BF16 {
-        bail!(Type, "Got unsupported ScalarType BFloat16");
+    if t.dtype().row().numpy.is_empty() {
+        bail!(Type, "Got unsupported ScalarType {}", t.dtype().scalar_name());
     }
     if t.device().is_gpu() {
         return Err(err!(

@@ -21,12 +21,19 @@ use crate::tensor::door::enter;
 pub struct DType(pub core::DType);
 
 /// The singletons, by `core::DType as usize`.
-static DTYPES: [AtomicPtr<ffi::PyObject>; 8] = [const { AtomicPtr::new(std::ptr::null_mut()) }; 8];
+static DTYPES: [AtomicPtr<ffi::PyObject>; core::DType::ALL.len()] =
+    [const { AtomicPtr::new(std::ptr::null_mut()) }; core::DType::ALL.len()];
 
 /// The object of a dtype, borrowed: it lives for ever.
 #[inline]
 pub fn dtype_object(d: core::DType) -> P {
     DTYPES[d as usize].load(Relaxed)
+}
+
+/// The object of a dtype, as a new reference.
+fn object_of(py: Python<'_>, d: core::DType) -> Bound<'_, PyAny> {
+    // SAFETY: the table is filled before any dtype object can be asked.
+    unsafe { Bound::from_borrowed_ptr(py, dtype_object(d)) }
 }
 
 /// The dtype that `o` is, if it is one.
@@ -54,11 +61,19 @@ impl DType {
     }
     #[getter]
     fn is_complex(&self) -> bool {
-        false
+        self.0.is_complex()
     }
     #[getter]
     fn is_signed(&self) -> bool {
-        !matches!(self.0, core::DType::Bool | core::DType::U8)
+        self.0.is_signed()
+    }
+    /// The dtype of the real part of this one.
+    fn to_real<'py>(&self, py: Python<'py>) -> Bound<'py, PyAny> {
+        object_of(py, self.0.to_real())
+    }
+    /// The complex dtype whose parts hold this one.
+    fn to_complex<'py>(&self, py: Python<'py>) -> Bound<'py, PyAny> {
+        object_of(py, self.0.to_complex())
     }
 }
 

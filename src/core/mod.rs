@@ -10,7 +10,7 @@ pub mod promote;
 pub mod shape;
 
 pub use device::{Device, DeviceKind};
-pub use dtype::{Bool, DType, Element};
+pub use dtype::{Bits, Bool, Complex, DType, Element, Stored};
 pub use layout::Layout;
 pub use meta::Meta;
 pub use number::Number;

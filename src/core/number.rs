@@ -1,6 +1,6 @@
 //! A Python number: what stands beside tensors in `x * 2.0`, and what `item()` gives back.
 
-use super::dtype::{Category, DType, f64_to_i64};
+use super::dtype::{Bits, Category, DType, Element, Kind, Stored, f64_to_i64};
 use crate::err;
 use crate::error::Error;
 
@@ -11,15 +11,23 @@ use crate::error::Error;
 pub enum Number {
     Bool(bool),
     Int(i64),
+    /// From 2^63 on: an element of a uint64 tensor. [`Number::unsigned`] makes it.
+    Unsigned(u64),
     Float(f64),
 }
 
 impl Number {
+    /// A number that is not negative.
+    #[inline]
+    pub fn unsigned(v: u64) -> Number {
+        i64::try_from(v).map_or(Number::Unsigned(v), Number::Int)
+    }
+
     #[inline]
     pub fn category(self) -> Category {
         match self {
             Number::Bool(_) => Category::Bool,
-            Number::Int(_) => Category::Int,
+            Number::Int(_) | Number::Unsigned(_) => Category::Int,
             Number::Float(_) => Category::Float,
         }
     }
@@ -29,15 +37,18 @@ impl Number {
         match self {
             Number::Bool(b) => b as u8 as f64,
             Number::Int(i) => i as f64,
+            Number::Unsigned(i) => i as f64,
             Number::Float(f) => f,
         }
     }
 
+    /// What is beyond an int64 keeps its low bits.
     #[inline]
     pub fn to_i64(self) -> i64 {
         match self {
             Number::Bool(b) => b as i64,
             Number::Int(i) => i,
+            Number::Unsigned(i) => i as i64,
             Number::Float(f) => f64_to_i64(f),
         }
     }
@@ -46,6 +57,7 @@ impl Number {
         match self {
             Number::Bool(b) => !b,
             Number::Int(i) => i == 0,
+            Number::Unsigned(_) => false,
             Number::Float(f) => f == 0.0,
         }
     }
@@ -53,57 +65,59 @@ impl Number {
     /// The error for a number that a dtype cannot hold.
     #[cold]
     pub fn misfit(self, dtype: DType) -> Box<Error> {
-        let range = match dtype {
-            DType::Bool => "0 to 1",
-            DType::U8 => "0 to 255",
-            DType::I32 => "-2147483648 to 2147483647",
-            DType::I64 => "-9223372036854775808 to 9223372036854775807",
-            DType::F16 => "-65504 to 65504",
-            DType::BF16 | DType::F32 => "about -3.4e38 to 3.4e38",
-            DType::F64 => "about -1.8e308 to 1.8e308",
+        self.misfit_of(dtype, dtype.c_name())
+    }
+
+    /// As [`Number::misfit`], where PyTorch calls the dtype `name`.
+    #[cold]
+    pub fn misfit_of(self, dtype: DType, name: &str) -> Box<Error> {
+        let range = match (dtype.range(), dtype.to_real()) {
+            (Some((low, high)), _) => format!("{low} to {high}"),
+            (_, DType::Bool) => "0 to 1".to_string(),
+            (_, DType::F16) => "-65504 to 65504".to_string(),
+            (_, DType::F64) => "about -1.8e308 to 1.8e308".to_string(),
+            _ => "about -3.4e38 to 3.4e38".to_string(),
         };
         let value = match self {
             Number::Float(v) => v.to_string(),
+            Number::Unsigned(v) => v.to_string(),
             n => n.to_i64().to_string(),
         };
-        err!(Runtime, "value cannot be converted to type {} without overflow", dtype.c_name())
+        err!(Runtime, "value cannot be converted to type {name} without overflow")
             .hint(format!("{value} is outside of what {} holds, {range}", dtype.name()))
     }
 
     /// Whether the value survives the cast to `dtype` in PyTorch's sense: integers in range, floats
     /// not beyond the largest finite value (infinities and NaN are representable in float types).
     pub fn fits(self, dtype: DType) -> bool {
-        let (low, high) = match dtype {
-            DType::Bool => return true,
-            // Negative numbers wrap.
-            DType::U8 => (-255.0, 255.0),
-            DType::I32 => (i32::MIN as f64, i32::MAX as f64),
-            DType::I64 => {
+        let (low, high) = match (dtype.to_real(), dtype.range()) {
+            (DType::Bool | DType::F64, _) => return true,
+            (DType::I64, _) => {
                 return match self {
+                    Number::Unsigned(_) => false,
                     Number::Float(f) => (-9_223_372_036_854_775_808.0..9_223_372_036_854_775_808.0).contains(&f),
                     _ => true,
                 };
             }
-            DType::F16 => (-65504.0, 65504.0),
-            DType::BF16 => (-3.3895313892515355e38, 3.3895313892515355e38),
-            DType::F32 => (f32::MIN as f64, f32::MAX as f64),
-            DType::F64 => return true,
+            // Negative numbers wrap.
+            (d, Some((_, high))) if d.kind() == Kind::Unsigned => (-(high as f64), high as f64),
+            (_, Some((low, high))) => (low as f64, high as f64),
+            (DType::F16, _) => (-65504.0, 65504.0),
+            (DType::BF16, _) => (-3.3895313892515355e38, 3.3895313892515355e38),
+            _ => (f32::MIN as f64, f32::MAX as f64),
         };
         let v = self.to_f64();
-        (v >= low && v <= high) || (dtype.is_float() && !v.is_finite())
+        (v >= low && v <= high) || (dtype.is_differentiable() && !v.is_finite())
     }
 
-    /// The number after a cast to `dtype`: integers wrap, halves round.
+    /// The number after a cast to `dtype`: integers wrap, halves round. In a complex dtype a real number stays one.
     pub fn cast(self, dtype: DType) -> Number {
-        use super::Element;
-        crate::dispatch!(dtype, T => match dtype.category() {
-            Category::Bool => Number::Bool(!self.is_zero()),
-            Category::Int => Number::Int(T::from_i64(self.to_i64()).to_i64()),
-            Category::Float => Number::Float(match self {
-                Number::Int(i) => T::from_i64(i).to_f64(),
-                _ => T::from_f64(self.to_f64()).to_f64(),
-            }),
-        })
+        crate::dispatch!(dtype.to_real(), T => T::from_number(self).number())
+    }
+
+    /// The one element of `dtype` that this is; of a complex dtype, its real part.
+    pub fn bits(self, dtype: DType) -> Bits {
+        crate::dispatch!(dtype.to_real(), T => T::from_number(self).bits())
     }
 }
 

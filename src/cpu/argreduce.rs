@@ -178,6 +178,8 @@ fn is<A: PartialEq + Copy>(a: A, b: A) -> bool {
 
 /// Values and int64 indices along `dim`, which is not empty. Both outputs are contiguous.
 pub fn extremum(x: &Array, dim: usize, largest: bool, values: &Array, indices: &Array) {
+    // Of uint16, uint32 and uint64 no more than one element comes here.
+    let x = &x.with_dtype(x.dtype.signed());
     let (p, at) = (Plan::new(&x.layout, dim), Raw::new(indices.ptr::<i64>()));
     widened!(x.dtype, S, A => with_results::<A>(values, &mut |y| {
         let (x, y) = (Raw::new(x.ptr::<S>()), Raw::new(y));

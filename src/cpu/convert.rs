@@ -1,16 +1,18 @@
 //! Elements from one dtype and stride to another, a two-dimensional piece at a time: what copies, casts and the tiles of
 //! Map kernels are made of. Casts are PyTorch's (`core/dtype.rs` states them), written so that loops vectorise.
 
+use std::mem::MaybeUninit;
+
 use half::{bf16, f16};
 
-use crate::core::dtype::f64_to_i64;
-use crate::core::{DType, Element};
+use crate::core::dtype::WIDEST;
+use crate::core::{Complex, DType, Element, Stored};
 #[cfg(target_arch = "x86_64")]
 use crate::cpu::dispatch::{Level, level};
-use crate::{dispatch, simd};
+use crate::simd;
 
 /// A piece of `rows` runs of `cols` elements; strides are in elements, the outer one first.
-#[derive(Clone, Copy)]
+#[derive(Debug, Clone, Copy)]
 pub struct Piece {
     pub rows: usize,
     pub cols: usize,
@@ -18,24 +20,194 @@ pub struct Piece {
     pub to: [isize; 2],
 }
 
-pub type Mover = unsafe fn(*const u8, *mut u8, Piece);
+/// A compiled loop over a piece.
+type Loop = unsafe fn(*const u8, *mut u8, Piece);
 
-/// The function that moves a piece from `from` to `to`.
+/// Loops of a cast at most: int8 to complex32 goes through int64, float32 and complex64.
+const STEPS: usize = 4;
+
+/// What moves a piece from one dtype to another: one loop, or several with tiles of lanes between them.
+#[derive(Clone, Copy)]
+pub struct Mover {
+    /// The loops, and the dtype that each gives.
+    steps: [(Loop, DType); STEPS],
+    count: usize,
+    from: DType,
+}
+
+/// What moves a piece from `from` to `to`. Loops are compiled for the pairs of a dtype and its lane, of lanes, and for those
+/// that need their own ([`direct`]); all other casts go through the lane of either side.
+#[inline]
 pub fn mover(from: DType, to: DType) -> Mover {
-    if from == to {
-        return match from.size() {
-            1 => moved::<u8>,
-            2 => moved::<u16>,
-            4 => moved::<u32>,
-            _ => moved::<u64>,
+    match direct(from, to) {
+        Some(only) => Mover { steps: [(only, to); STEPS], count: 1, from },
+        None => chain(from, to),
+    }
+}
+
+#[cold]
+fn chain(from: DType, to: DType) -> Mover {
+    let mut m = Mover { steps: [(moved::<u8>, from); STEPS], count: 0, from };
+    let mut at = from;
+    for step in &mut m.steps {
+        let next = if direct(at, to).is_some() {
+            to
+        } else if at != to.lane() && direct(at, to.lane()).is_some() {
+            to.lane()
+        } else if at != at.lane() {
+            at.lane()
+        } else if at.is_complex() {
+            at.to_real()
+        } else {
+            to.lane().to_real()
+        };
+        let Some(f) = direct(at, next) else { break };
+        *step = (f, next);
+        (at, m.count) = (next, m.count + 1);
+        if at == to {
+            return m;
+        }
+    }
+    unreachable!("no cast from {} to {}", from.name(), to.name())
+}
+
+/// The compiled loop of a pair, if it has one. Floats to integers have all, since none of these casts is one to int64 and
+/// then another; of the rest those that data sets and masks need.
+fn direct(from: DType, to: DType) -> Option<Loop> {
+    use DType::*;
+    type B = crate::core::Bool;
+    macro_rules! pairs {
+        ($($s:ident $st:ty => $($d:ident $dt:ty),*;)*) => {
+            match (from, to) {
+                $($(($s, $d) => converted::<$st, $dt>,)*)*
+                (C32, C64) => paired::<f16, f32> as Loop,
+                (C64, C32) => paired::<f32, f16>,
+                (C64, C128) => paired::<f32, f64>,
+                (C128, C64) => paired::<f64, f32>,
+                (F32, C64) => completed::<f32>,
+                (F64, C128) => completed::<f64>,
+                (C64, F32) => halved::<f32>,
+                (C128, F64) => halved::<f64>,
+                (U64, I64) | (I64, U64) => moved::<u64>,
+                (a, b) if a == b => match a.size() {
+                    1 => moved::<u8>,
+                    2 => moved::<u16>,
+                    4 => moved::<u32>,
+                    8 => moved::<u64>,
+                    WIDEST => moved::<[u64; 2]>,
+                    _ => return None,
+                },
+                _ => return None,
+            }
         };
     }
-    dispatch!(from, S => dispatch!(to, D => converted::<S, D> as Mover))
+    Some(pairs! {
+        Bool B => I64 i64, F32 f32;
+        U8 u8 => I64 i64, F32 f32;
+        I8 i8 => I64 i64;
+        I16 i16 => I64 i64;
+        I32 i32 => I64 i64, F32 f32;
+        U16 u16 => I64 i64;
+        U32 u32 => I64 i64;
+        U64 u64 => F32 f32, F64 f64;
+        I64 i64 => Bool B, U8 u8, I8 i8, I16 i16, I32 i32, U16 u16, U32 u32, F32 f32, F64 f64;
+        F16 f16 => F32 f32;
+        BF16 bf16 => F32 f32;
+        F32 f32 => Bool B, U8 u8, I8 i8, I16 i16, I32 i32, I64 i64, U16 u16, U32 u32, U64 u64, F16 f16, BF16 bf16, F64 f64;
+        F64 f64 => Bool B, U8 u8, I8 i8, I16 i16, I32 i32, I64 i64, U16 u16, U32 u32, U64 u64, F32 f32;
+    })
+}
+
+/// Bytes of a tile between two loops of a cast.
+const ROOM: usize = 8192;
+
+#[repr(align(64))]
+struct Tile(MaybeUninit<[u8; ROOM]>);
+
+impl Mover {
+    /// Moves a piece.
+    ///
+    /// # Safety
+    /// The elements of the piece at `x` are readable as the dtype moved from, those at `y` writable as the dtype moved to; the
+    /// two do not overlap.
+    #[inline]
+    pub unsafe fn run(&self, x: *const u8, y: *mut u8, p: Piece) {
+        // SAFETY: the caller's promises.
+        unsafe { if self.count == 1 { self.steps[0].0(x, y, p) } else { self.by_tiles(x, y, p) } }
+    }
+
+    /// By parts that fit a tile, through all loops one after the other.
+    #[inline(never)]
+    unsafe fn by_tiles(&self, x: *const u8, y: *mut u8, p: Piece) {
+        let mut tiles = [const { Tile(MaybeUninit::uninit()) }; 2];
+        let [mut here, mut there] = tiles.each_mut().map(|t| t.0.as_mut_ptr().cast::<u8>());
+        let (last, before) = (self.count - 1, self.steps[..self.count - 1].iter().fold(1, |w, s| w.max(s.1.size())));
+        let most = ROOM / before;
+        let cols = p.cols.min(most);
+        let rows = (most / cols.max(1)).max(1);
+        let (size_x, size_y) = (self.from.size() as isize, self.steps[last].1.size() as isize);
+        for r in (0..p.rows).step_by(rows) {
+            for c in (0..p.cols).step_by(cols.max(1)) {
+                let (rows, cols) = (rows.min(p.rows - r), cols.min(p.cols - c));
+                let (r, c) = (r as isize, c as isize);
+                let x = x.wrapping_offset((r * p.from[0] + c * p.from[1]) * size_x);
+                let y = y.wrapping_offset((r * p.to[0] + c * p.to[1]) * size_y);
+                let lanes = [cols as isize, 1];
+                // SAFETY: a part of the piece; a tile has room for so many elements of each dtype between.
+                unsafe {
+                    self.steps[0].0(x, here, Piece { rows, cols, from: p.from, to: lanes });
+                    for (f, _) in &self.steps[1..last] {
+                        f(here, there, Piece { rows: 1, cols: rows * cols, from: [0, 1], to: [0, 1] });
+                        std::mem::swap(&mut here, &mut there);
+                    }
+                    self.steps[last].0(here, y, Piece { rows, cols, from: lanes, to: p.to });
+                }
+            }
+        }
+    }
 }
 
 simd! {
     unsafe fn converted[S: Element, D: Element][S, D](x: *const u8, y: *mut u8, p: Piece) = convert;
     unsafe fn moved[T: Plain][T](x: *const u8, y: *mut u8, p: Piece) = shift;
+    unsafe fn paired[S: Element, D: Element][S, D](x: *const u8, y: *mut u8, p: Piece) = pairs;
+    unsafe fn completed[T: Element][T](x: *const u8, y: *mut u8, p: Piece) = complete;
+    unsafe fn halved[T: Element][T](x: *const u8, y: *mut u8, p: Piece) = halve;
+}
+
+/// Complex numbers of one size to another: part by part.
+#[inline(always)]
+unsafe fn pairs<S: Element, D: Element>(x: *const u8, y: *mut u8, p: Piece) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        each(x, y, p, |v: Complex<S>| Complex::<D> { re: cast(v.re), im: cast(v.im) });
+    }
+}
+
+/// Real numbers to complex ones.
+#[inline(always)]
+unsafe fn complete<T: Element>(x: *const u8, y: *mut u8, p: Piece) {
+    // SAFETY: the caller's promise.
+    unsafe { each(x, y, p, |re: T| Complex { re, im: T::ZERO }) }
+}
+
+/// Complex numbers to their real parts.
+#[inline(always)]
+unsafe fn halve<T: Element>(x: *const u8, y: *mut u8, p: Piece) {
+    // SAFETY: the caller's promise.
+    unsafe { each(x, y, p, |v: Complex<T>| v.re) }
+}
+
+#[inline(always)]
+unsafe fn each<S: Copy, D>(x: *const u8, y: *mut u8, p: Piece, f: impl Fn(S) -> D) {
+    let (x, y): (*const S, *mut D) = (x.cast(), y.cast());
+    for r in 0..p.rows as isize {
+        for c in 0..p.cols as isize {
+            let from = x.wrapping_offset(r * p.from[0] + c * p.from[1]);
+            // SAFETY: elements of the piece, says the caller.
+            unsafe { y.wrapping_offset(r * p.to[0] + c * p.to[1]).write(f(*from)) }
+        }
+    }
 }
 
 /// Bits of one size.
@@ -44,10 +216,11 @@ impl Plain for u8 {}
 impl Plain for u16 {}
 impl Plain for u32 {}
 impl Plain for u64 {}
+impl Plain for [u64; 2] {}
 
 /// Reads the value as the type that its dtype says it is.
 #[inline(always)]
-fn view<S: Element, T: Element>(v: S) -> T {
+fn view<S: Stored, T: Stored>(v: S) -> T {
     debug_assert!(S::DTYPE == T::DTYPE);
     // SAFETY: one dtype is one type.
     unsafe { std::mem::transmute_copy(&v) }
@@ -78,9 +251,9 @@ fn cast_wide<S: Element, D: Element>(v: S) -> D {
 fn cast_native<S: Element, D: Element>(v: S) -> D {
     match (S::DTYPE.is_float(), D::DTYPE) {
         (true, DType::Bool) => D::from_i64((v.to_f64() != 0.0) as i64),
-        (true, d) if d.is_float() => D::from_f64(v.to_f64()),
-        (true, DType::I32) => D::from_f64(v.to_f64()),
-        (true, _) => D::from_i64(f64_to_i64(v.to_f64())),
+        (true, _) => D::from_f64(v.to_f64()),
+        // Its bits are no int64 where it is 2^63 or more.
+        (false, d) if d.is_float() && S::DTYPE == DType::U64 => D::from_f64(v.to_f64()),
         (false, _) => D::from_i64(v.to_i64()),
     }
 }
@@ -122,7 +295,8 @@ const BLOCK: usize = 64;
 /// `y[i] = cast(x[i])` over contiguous runs.
 #[inline(always)]
 unsafe fn convert_run<S: Element, D: Element>(x: *const S, y: *mut D, n: usize) {
-    if matches!(S::DTYPE, DType::F32 | DType::F64) && D::DTYPE == DType::I32 {
+    let narrow = matches!(D::DTYPE, DType::U8 | DType::I8 | DType::I16 | DType::U16 | DType::I32);
+    if matches!(S::DTYPE, DType::F32 | DType::F64) && narrow {
         for i in 0..n {
             // SAFETY: n elements each; only what is an i32 when cut to a whole number is converted.
             unsafe {
@@ -139,7 +313,7 @@ unsafe fn convert_run<S: Element, D: Element>(x: *const S, y: *mut D, n: usize) 
         return;
     }
     let mut i = 0;
-    let to_int = matches!(S::DTYPE, DType::F32 | DType::F64) && matches!(D::DTYPE, DType::U8 | DType::I64);
+    let to_int = matches!(S::DTYPE, DType::F32 | DType::F64) && D::DTYPE == DType::I64;
     while to_int && i + BLOCK <= n {
         // Where all fit 32 bits, one vector instruction converts them; its result is the same.
         let mut fit = true;
@@ -308,24 +482,11 @@ unsafe fn transpose_words(x: *const f32, y: *mut f32, p: Piece) {
     }
 }
 
-/// The one element of `dtype` that `v` is, in the low bytes.
-pub fn element_bits(v: crate::core::Number, dtype: DType) -> [u8; 8] {
-    let mut out = [0u8; 8];
-    dispatch!(dtype, T => {
-        let e: T = match v {
-            crate::core::Number::Float(f) => cast(f),
-            n => cast(n.to_i64()),
-        };
-        // SAFETY: an element has at most 8 bytes.
-        unsafe { out.as_mut_ptr().cast::<T>().write_unaligned(e) };
-    });
-    out
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::cpu::dispatch::{Level, set_level};
+    use crate::dispatch;
 
     #[test]
     fn halves_as_the_half_crate() {
@@ -375,8 +536,8 @@ mod tests {
         ];
         for level in [Level::Portable, Level::Avx2, Level::Avx512] {
             set_level(level);
-            for from in DType::ALL {
-                for to in DType::ALL {
+            for from in DType::ALL.into_iter().filter(|d| !d.is_complex()) {
+                for to in DType::ALL.into_iter().filter(|d| !d.is_complex()) {
                     dispatch!(from, S => dispatch!(to, D => {
                         // Runs of one value first, so that blocks of values that fit are met, then all mixed.
                         let xs: Vec<S> = (0..values.len() * 80)
@@ -385,12 +546,11 @@ mod tests {
                         let mut ys = vec![D::ZERO; xs.len()];
                         let piece = Piece { rows: 1, cols: xs.len(), from: [0, 1], to: [0, 1] };
                         // SAFETY: as many elements each.
-                        unsafe { mover(from, to)(xs.as_ptr().cast(), ys.as_mut_ptr().cast(), piece) };
+                        unsafe { mover(from, to).run(xs.as_ptr().cast(), ys.as_mut_ptr().cast(), piece) };
                         for (x, y) in xs.iter().zip(&ys) {
                             let want = if from == to { y.to_f64() }
-                                else if from.is_float() && to == DType::I32 { D::from_f64(x.to_f64()).to_f64() }
-                                else if S::DTYPE.is_integral() || D::DTYPE.is_integral() && to != DType::Bool { D::from_i64(x.to_i64()).to_f64() }
-                                else { D::from_f64(x.to_f64()).to_f64() };
+                                else if from.is_float() || from == DType::U64 && to.is_float() { D::from_f64(x.to_f64()).to_f64() }
+                                else { D::from_i64(x.to_i64()).to_f64() };
                             assert!(y.to_f64() == want || y.to_f64().is_nan() && want.is_nan(),
                                 "{from:?} {} to {to:?}: {}, not {want}", x.to_f64(), y.to_f64());
                         }
@@ -407,7 +567,7 @@ mod tests {
             let mut y = vec![0u32; rows * cols];
             let p = Piece { rows, cols, from: [1, rows as isize], to: [cols as isize, 1] };
             // SAFETY: rows * cols elements each.
-            unsafe { mover(DType::F32, DType::F32)(x.as_ptr().cast(), y.as_mut_ptr().cast(), p) };
+            unsafe { mover(DType::F32, DType::F32).run(x.as_ptr().cast(), y.as_mut_ptr().cast(), p) };
             for r in 0..rows {
                 (0..cols).for_each(|c| assert_eq!(y[r * cols + c], x[c * rows + r]));
             }

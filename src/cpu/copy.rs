@@ -1,7 +1,7 @@
 //! Copies and casts between any two arrays, and fills. Transposed copies go by square tiles, large results past the
 //! cache.
 
-use super::convert::{Piece, element_bits, mover};
+use super::convert::{Mover, Piece, mover};
 use super::map::grid::{Grid, TILE};
 use super::map::stream;
 use super::strided::Raw;
@@ -37,7 +37,7 @@ pub fn copy(from: &Array, to: &Array) -> Result<()> {
 
 /// `to[i] = value`, cast to the dtype of `to`.
 pub fn fill(to: &Array, value: Number) {
-    let bits = element_bits(value, to.dtype);
+    let bits = value.bits(to.dtype);
     let strides = Strides::zeros(to.ndim());
     walk(bits.as_ptr(), strides, to.dtype, to);
 }
@@ -51,13 +51,13 @@ fn walk(from: *const u8, strides: Strides, dtype: crate::core::DType, to: &Array
     if n == 0 {
         return;
     }
-    let (move_piece, sizes) = (mover(dtype, to.dtype), [dtype.size(), to.dtype.size()]);
+    let (moves, sizes) = (mover(dtype, to.dtype), [dtype.size(), to.dtype.size()]);
     let target = Raw::new(to.bytes_ptr());
     let source = Raw::new(from.cast_mut());
     let all = [strides, to.layout.strides.clone()];
     // A row may be one tile, but where threads or streams want pieces.
     let large = n >= PARALLEL;
-    let grid = Grid::<2>::new(to.shape(), &all, if large { GRAIN } else { usize::MAX });
+    let grid = Grid::<2>::new(to.shape(), &all, TILE, if large { GRAIN } else { usize::MAX });
     let ([f1, f0], [t1, t0]) = (grid.steps(0), grid.steps(1));
     let streams = t0 == 1 && grid.tile_len() >= GRAIN && stream::pays(n * sizes[1], to.bytes_ptr());
     let piece = |t: usize| {
@@ -67,9 +67,9 @@ fn walk(from: *const u8, strides: Strides, dtype: crate::core::DType, to: &Array
         // SAFETY: the grid's places lie inside both layouts, which do not overlap; tiles are disjoint.
         unsafe {
             if streams && (y as usize).is_multiple_of(32) && place.rows == 1 {
-                stream_row(move_piece, sizes, x, f0, y, place.cols, dtype == to.dtype && f0 == 1);
+                stream_row(&moves, sizes, x, f0, y, place.cols, dtype == to.dtype && f0 == 1);
             } else {
-                move_piece(x, y, Piece { rows: place.rows, cols: place.cols, from: [f1, f0], to: [t1, t0] });
+                moves.run(x, y, Piece { rows: place.rows, cols: place.cols, from: [f1, f0], to: [t1, t0] });
             }
         }
     };
@@ -86,7 +86,7 @@ fn walk(from: *const u8, strides: Strides, dtype: crate::core::DType, to: &Array
 
 /// One run past the cache, through tiles in L1 unless its bytes are right already.
 unsafe fn stream_row(
-    move_piece: unsafe fn(*const u8, *mut u8, Piece),
+    moves: &Mover,
     [from, to]: [usize; 2],
     x: *const u8,
     step: isize,
@@ -95,7 +95,7 @@ unsafe fn stream_row(
     as_is: bool,
 ) {
     #[repr(align(64))]
-    struct Tile([std::mem::MaybeUninit<u64>; TILE]);
+    struct Tile([std::mem::MaybeUninit<[u64; 2]>; TILE]);
     // SAFETY: n elements each, says the caller; a tile holds TILE of any dtype.
     unsafe {
         if as_is {
@@ -106,7 +106,7 @@ unsafe fn stream_row(
         for i in (0..n).step_by(TILE) {
             let m = TILE.min(n - i);
             let piece = Piece { rows: 1, cols: m, from: [0, step], to: [0, 1] };
-            move_piece(x.wrapping_offset(i as isize * step * from as isize), aside, piece);
+            moves.run(x.wrapping_offset(i as isize * step * from as isize), aside, piece);
             stream::copy(aside, y.wrapping_add(i * to), m * to);
         }
     }

@@ -2,7 +2,7 @@
 
 use super::strided::{Raw, Walk};
 use super::threads;
-use crate::core::{DType, Element, Number};
+use crate::core::{DType, Element, Number, Stored};
 use crate::device::Array;
 use crate::dispatch;
 

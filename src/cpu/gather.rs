@@ -36,7 +36,9 @@ pub fn gather(x: &Array, dim: usize, index: &Array, out: &Array) {
         1 => gather_in::<u8>(x, dim, index, out),
         2 => gather_in::<u16>(x, dim, index, out),
         4 => gather_in::<u32>(x, dim, index, out),
-        _ => gather_in::<u64>(x, dim, index, out),
+        8 => gather_in::<u64>(x, dim, index, out),
+        // 16 bytes.
+        _ => gather_in::<[u64; 2]>(x, dim, index, out),
     }
 }
 
@@ -100,7 +102,12 @@ plus! {
     f64: |a, b| a + b;
     i64: |a, b| a.wrapping_add(b);
     i32: |a, b| a.wrapping_add(b);
+    i16: |a, b| a.wrapping_add(b);
+    i8: |a, b| a.wrapping_add(b);
     u8: |a, b| a.wrapping_add(b);
+    u16: |a, b| a.wrapping_add(b);
+    u32: |a, b| a.wrapping_add(b);
+    u64: |a, b| a.wrapping_add(b);
     Bool: |a, b| Bool((a.get() | b.get()) as u8);
     half::f16: |a, b| half::f16::from_f32(a.to_f32() + b.to_f32());
     half::bf16: |a, b| half::bf16::from_f32(a.to_f32() + b.to_f32());

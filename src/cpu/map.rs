@@ -15,10 +15,11 @@ use std::mem::MaybeUninit;
 use self::grid::TILE;
 pub use self::looped::{Kernel, Loops, Params, Ways};
 use self::program::Plan;
-use super::convert::{Piece, element_bits, mover};
+use super::convert::{Piece, mover};
 use super::strided::{Raw, Walk};
 use super::threads;
-use crate::core::{DType, Element, Number};
+use crate::core::dtype::WIDEST;
+use crate::core::{Bits, DType, Element, Number};
 use crate::device::{Array, Value};
 use crate::expr::MAX_INPUTS;
 use crate::{dispatch, simd};
@@ -26,11 +27,13 @@ use crate::{dispatch, simd};
 /// The lane that computes a dtype.
 #[inline]
 pub const fn lane(dtype: DType) -> DType {
-    match dtype {
-        DType::F16 | DType::BF16 | DType::F32 => DType::F32,
-        DType::F64 => DType::F64,
-        DType::Bool | DType::U8 | DType::I32 | DType::I64 => DType::I64,
-    }
+    dtype.lane()
+}
+
+/// Lanes of `size` bytes in a tile that has room for `N` of 8: at most `N`.
+#[inline]
+const fn room<const N: usize>(size: usize) -> usize {
+    if size > 8 { N * 8 / size } else { N }
 }
 
 #[derive(Clone, Copy)]
@@ -115,7 +118,7 @@ impl Call<'_> {
     fn pack(&self) -> Params {
         let mut out = Params::default();
         for (slot, &p) in out.iter_mut().zip(self.params) {
-            *slot = element_bits(p, lane(self.compute));
+            *slot = p.bits(lane(self.compute));
         }
         out
     }
@@ -135,13 +138,13 @@ impl Call<'_> {
     unsafe fn fill(&self, k: usize, x: Value, to: *mut u8, n: usize) {
         let expects = self.expects(k);
         let one = Piece { rows: 1, cols: 1, from: [0, 1], to: [0, 1] };
-        let mut bits = [0u8; 8];
+        let mut bits: Bits = [0; WIDEST];
         // SAFETY: `to` has room for n lanes, says the caller; the array has an element.
         unsafe {
             match x {
-                Value::Number(v) => bits = element_bits(v, expects),
+                Value::Number(v) => bits = v.bits(expects),
                 Value::Array(a) => {
-                    mover(a.dtype, expects)(a.bytes_ptr(), bits.as_mut_ptr(), one);
+                    mover(a.dtype, expects).run(a.bytes_ptr(), bits.as_mut_ptr(), one);
                     if self.narrows(k, a.dtype) {
                         self.narrow(bits.as_mut_ptr(), 1);
                     }
@@ -156,35 +159,40 @@ impl Call<'_> {
     unsafe fn narrow(&self, x: *mut u8, n: usize) {
         let mut narrow = MaybeUninit::<Tile>::uninit();
         let (small, piece) = (narrow.as_mut_ptr().cast::<u8>(), Piece { rows: 1, cols: n, from: [0, 1], to: [0, 1] });
-        // SAFETY: both hold n elements of at most 8 bytes.
+        // SAFETY: both hold n elements, of which that of the lane is the wider.
         unsafe {
-            mover(lane(self.compute), self.compute)(x, small, piece);
-            mover(self.compute, lane(self.compute))(small, x, piece);
+            mover(lane(self.compute), self.compute).run(x, small, piece);
+            mover(self.compute, lane(self.compute)).run(small, x, piece);
         }
     }
 }
 
 simd! {
     /// `n` times the element of `size` bytes that `bits` begins with.
-    unsafe fn repeat(bits: [u8; 8], size: usize, to: *mut u8, n: usize) = repeat_body;
+    unsafe fn repeat(bits: Bits, size: usize, to: *mut u8, n: usize) = repeat_body;
 }
 
 #[inline(always)]
-unsafe fn repeat_body(bits: [u8; 8], size: usize, to: *mut u8, n: usize) {
-    let word = u64::from_ne_bytes(bits);
-    let half = u32::from_ne_bytes([bits[0], bits[1], bits[2], bits[3]]);
+unsafe fn repeat_body(bits: Bits, size: usize, to: *mut u8, n: usize) {
     // SAFETY: room for n elements, says the caller.
     unsafe {
-        if size == 8 {
-            for i in 0..n {
-                to.cast::<u64>().add(i).write(word);
-            }
-        } else if size == 4 {
-            for i in 0..n {
-                to.cast::<u32>().add(i).write(half);
-            }
-        } else {
-            std::ptr::write_bytes(to, bits[0], n);
+        match size {
+            WIDEST => fill_run::<[u64; 2]>(&bits, to, n),
+            8 => fill_run::<u64>(&bits, to, n),
+            4 => fill_run::<u32>(&bits, to, n),
+            2 => fill_run::<u16>(&bits, to, n),
+            _ => std::ptr::write_bytes(to, bits[0], n),
+        }
+    }
+}
+
+#[inline(always)]
+unsafe fn fill_run<T: Copy>(bits: &Bits, to: *mut u8, n: usize) {
+    // SAFETY: T is no larger than the bits, and there is room for n of it, says the caller.
+    unsafe {
+        let one = bits.as_ptr().cast::<T>().read_unaligned();
+        for i in 0..n {
+            to.cast::<T>().add(i).write(one);
         }
     }
 }
@@ -317,7 +325,7 @@ impl<'a> Flat<'a> {
             return unsafe {
                 if direct {
                     self.kernel(self.pointers.get(), &params, self.out.at(0), self.n);
-                } else if self.n <= SMALL {
+                } else if self.n <= room::<SMALL>(lane(self.call.compute).size()) {
                     self.tiled::<SMALL>(&params, 0, self.n, false);
                 } else {
                     self.tiled::<TILE>(&params, 0, self.n, false);
@@ -357,9 +365,10 @@ impl<'a> Flat<'a> {
     unsafe fn tiled<const N: usize>(&self, params: &Params, start: usize, end: usize, streams: bool) {
         let mut tiles: [MaybeUninit<Tile<N>>; MAX_INPUTS] = [const { MaybeUninit::uninit() }; MAX_INPUTS];
         let mut aside = MaybeUninit::<Tile<N>>::uninit();
-        let len = N.min(end - start);
+        let most = room::<N>(lane(self.call.compute).size());
+        let len = most.min(end - start);
         let size = self.call.gives().size();
-        // SAFETY: tiles hold N lanes of 8 bytes; the rest as in `run`.
+        // SAFETY: tiles hold `most` lanes; the rest as in `run`.
         unsafe {
             let mut x = self.moved(start);
             for (k, &operand) in self.x.iter().enumerate().filter(|(k, _)| self.constants >> k & 1 == 1) {
@@ -368,7 +377,7 @@ impl<'a> Flat<'a> {
             }
             let mut i = start;
             while i < end {
-                let m = N.min(end - i);
+                let m = most.min(end - i);
                 let out = self.out.at((i * size) as isize);
                 if self.overlaps || streams {
                     let tile: *mut u8 = aside.as_mut_ptr().cast();

@@ -17,12 +17,10 @@ pub enum BadWeights {
 
 /// Whether no element of the float array is negative. NaN passes.
 pub fn none_negative(x: &Array) -> bool {
-    let mut good = true;
     widened!(only float x.dtype, S, A => {
         let flat = contiguous::<S, A>(x);
-        good = !(0..x.numel()).any(|i| value(&flat, i) < 0.0);
-    });
-    good
+        !(0..x.numel()).any(|i| value(&flat, i) < 0.0)
+    })
 }
 
 fn value<A: Element>(x: &Flat<A>, i: usize) -> f64 {
@@ -32,9 +30,7 @@ fn value<A: Element>(x: &Flat<A>, i: usize) -> f64 {
 
 /// The contiguous int64 `out` (n, or rows x n) from the float weights `p` (classes, or rows x classes).
 pub fn draw(p: &Array, replacement: bool, out: &Array, g: &mut Generator) -> Result<(), BadWeights> {
-    let mut result = Ok(());
-    widened!(only float p.dtype, S, A => result = draw_in::<S, A>(p, replacement, out, g));
-    result
+    widened!(only float p.dtype, S, A => draw_in::<S, A>(p, replacement, out, g))
 }
 
 fn draw_in<S: Widen<A> + Element, A: Acc>(

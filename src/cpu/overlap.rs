@@ -2,7 +2,7 @@
 //! on every run.
 
 use super::strided::Walk;
-use crate::core::{Element, Layout};
+use crate::core::{Element, Layout, Stored};
 use crate::device::Array;
 use crate::dispatch;
 

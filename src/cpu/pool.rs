@@ -6,6 +6,7 @@ use half::{bf16, f16};
 
 use super::strided::Raw;
 use super::threads;
+use crate::core::dtype::not_real;
 use crate::core::{DType, Element, Layout};
 use crate::device::Array;
 use crate::error::Result;
@@ -45,6 +46,8 @@ ordered! {
     f16, f16::NEG_INFINITY, |a, b| a > b || a.is_nan();
     bf16, bf16::NEG_INFINITY, |a, b| a > b || a.is_nan();
     u8, u8::MIN, |a, b| a > b;
+    i8, i8::MIN, |a, b| a > b;
+    i16, i16::MIN, |a, b| a > b;
     i32, i32::MIN, |a, b| a > b;
     i64, i64::MIN, |a, b| a > b;
 }
@@ -65,7 +68,7 @@ struct Row<T> {
 /// Maxima of `x`, any strides, into `out` (n, c, oh, ow) and their places in the plane, row-major, into `places`; both
 /// contiguous. All dtypes but bool.
 pub fn max_pool2d(x: &Array, out: &Array, places: &Array, windows: Windows) {
-    dispatch!(number x.dtype, T => forward::<T>(x, out, places, windows); else => ())
+    dispatch!(ordered x.dtype, T => forward::<T>(x, out, places, windows); else => not_real(x.dtype))
 }
 
 fn forward<T: Ordered>(x: &Array, out: &Array, places: &Array, windows: Windows) {

@@ -4,7 +4,8 @@
 //! the shaping loop are both vector code. All draws are serial: a stream has one order.
 
 use super::strided::{Raw, Walk};
-use crate::core::{DType, Element};
+use crate::core::dtype::not_real;
+use crate::core::{DType, Element, Stored};
 use crate::device::Array;
 use crate::device::rng::{Generator, UNIT53};
 use crate::{dispatch, simd};
@@ -355,10 +356,14 @@ pub fn any_integers(out: &Array, g: &mut Generator) {
             }
         }),
         DType::U8 => integers(out, g, 0, 1 << 8),
+        DType::I8 => integers(out, g, 0, 1 << 7),
+        DType::I16 => integers(out, g, 0, 1 << 15),
         DType::Bool => integers(out, g, 0, 2),
         DType::F32 => integers(out, g, 0, (1 << 24) + 1),
         DType::F16 => integers(out, g, 0, (1 << 11) + 1),
         DType::BF16 => integers(out, g, 0, (1 << 8) + 1),
+        // The op refuses the others.
+        other => not_real(other),
     }
 }
 

@@ -9,9 +9,11 @@ use super::columns;
 use super::fold::{self, All, Any, BLOCK, Fold, Max, Min, Pairs, Squares, Sum};
 use super::strided::{Raw, Walk};
 use super::threads;
-use super::widen::{Acc, Real, Widen, load, with_results};
-use crate::core::{Element, Shape, Strides};
+use super::widen::{Acc, Real, Widen, load, wide, with_results};
+use crate::core::dtype::not_real;
+use crate::core::{Bool, DType, Element, Shape, Strides};
 use crate::device::Array;
+use crate::error::Result;
 use crate::{dispatch, simd, widened};
 
 /// Elements that pay for handing work to another thread.
@@ -195,8 +197,10 @@ fn reduce<S: Widen<A>, A: Acc, F: Fold<A>>(x: &Array, dims: &[usize], y: *mut A,
 }
 
 /// Sum over `dims`. Both dtypes are floats, or both are not; integers add in int64.
-pub fn sum(x: &Array, dims: &[usize], out: &Array) {
+pub fn sum(x: &Array, dims: &[usize], out: &Array) -> Result<()> {
+    let x = &wide(x)?;
     widened!(x.dtype, S, A => with_results::<A>(out, &mut |y| reduce::<S, A, _>(x, dims, y, Sum)));
+    Ok(())
 }
 
 simd! {
@@ -232,22 +236,45 @@ pub fn mean(x: &Array, dims: &[usize], out: &Array) {
 
 /// Largest element over `dims`, which are not empty; NaN wins.
 pub fn amax(x: &Array, dims: &[usize], out: &Array) {
+    // Of uint16, uint32 and uint64 only empty arrays come here.
+    let x = &x.with_dtype(x.dtype.signed());
     widened!(x.dtype, S, A => with_results::<A>(out, &mut |y| reduce::<S, A, _>(x, dims, y, Max)));
 }
 
 /// Smallest element over `dims`, which are not empty; NaN wins.
 pub fn amin(x: &Array, dims: &[usize], out: &Array) {
+    let x = &x.with_dtype(x.dtype.signed());
     widened!(x.dtype, S, A => with_results::<A>(out, &mut |y| reduce::<S, A, _>(x, dims, y, Min)));
+}
+
+/// Runs `$body` with `$s` a type whose elements are zero where those of `$x` are, which is shadowed by them: of integers only
+/// the size matters.
+macro_rules! truths {
+    ($x:ident, $s:ident => $body:expr) => {{
+        let bits = match $x.dtype {
+            DType::I8 => DType::U8,
+            other => other.signed(),
+        };
+        let $x = &$x.with_dtype(bits);
+        match bits {
+            DType::Bool => { type $s = Bool; $body }
+            DType::U8 => { type $s = u8; $body }
+            DType::I16 => { type $s = i16; $body }
+            DType::I32 => { type $s = i32; $body }
+            DType::I64 => { type $s = i64; $body }
+            other => dispatch!(float other, $s => $body; else => not_real(other)),
+        }
+    }};
 }
 
 /// Whether any element is not zero. `out` is bool or uint8.
 pub fn any(x: &Array, dims: &[usize], out: &Array) {
-    dispatch!(x.dtype, S => reduce::<S, u8, _>(x, dims, out.bytes_ptr(), Any));
+    truths!(x, S => reduce::<S, u8, _>(x, dims, out.bytes_ptr(), Any));
 }
 
 /// Whether no element is zero. `out` is bool or uint8.
 pub fn all(x: &Array, dims: &[usize], out: &Array) {
-    dispatch!(x.dtype, S => reduce::<S, u8, _>(x, dims, out.bytes_ptr(), All));
+    truths!(x, S => reduce::<S, u8, _>(x, dims, out.bytes_ptr(), All));
 }
 
 /// Variance over `dims` of a float array (its root if `root`): squared distances from the mean, over their number less `correction` (at least 0).
@@ -310,6 +337,10 @@ mod tests {
 
     fn noise(n: usize) -> Vec<f32> {
         (0..n as u64).map(|i| (((i * 2654435761) >> 7) % 65536) as f32 / 32768.0 - 1.0).collect()
+    }
+
+    fn sum(x: &Array, dims: &[usize], out: &Array) {
+        super::sum(x, dims, out).unwrap();
     }
 
     fn result(x: &Array, dims: &[usize], dtype: DType, f: impl Fn(&Array, &[usize], &Array)) -> Array {

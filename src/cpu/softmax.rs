@@ -280,8 +280,11 @@ fn backward_in<S: Widen<A>, A: Float, const LOG: bool>(g: &Array, y: &Array, dim
     );
 }
 
-/// exp(x) over its sum along `dim`, or the logarithm of that. Float arrays of one dtype.
+/// exp(x) over its sum along `dim`, or the logarithm of that. Float arrays of one dtype, or empty ones.
 pub fn forward(x: &Array, dim: usize, log: bool, out: &Array) {
+    if x.numel() == 0 {
+        return;
+    }
     widened!(only float x.dtype, S, A => with_results::<A>(out, &mut |y| {
         if log { forward_in::<S, A, true>(x, dim, y) } else { forward_in::<S, A, false>(x, dim, y) }
     }));

@@ -4,8 +4,9 @@
 use half::{bf16, f16};
 
 use super::strided::{Raw, Walk};
-use crate::core::{Bool, Element};
+use crate::core::{Bool, DType, Element};
 use crate::device::Array;
+use crate::error::Result;
 use crate::expr::math;
 use crate::{dispatch, simd};
 
@@ -35,6 +36,8 @@ widen! {
     f64 => f64, true, |v| v;
     i64 => i64, true, |v| v;
     i32 => i64, false, |v| v as i64;
+    i16 => i64, false, |v| v as i64;
+    i8 => i64, false, |v| v as i64;
     u8 => i64, false, |v| v as i64;
     Bool => i64, false, |v| v.get() as i64;
     f32 => u8, false, |v| (v != 0.0) as u8;
@@ -43,6 +46,7 @@ widen! {
     bf16 => u8, false, |v| (v.to_bits() & 0x7fff != 0) as u8;
     i64 => u8, false, |v| (v != 0) as u8;
     i32 => u8, false, |v| (v != 0) as u8;
+    i16 => u8, false, |v| (v != 0) as u8;
     u8 => u8, false, |v| (v != 0) as u8;
     Bool => u8, false, |v| v.get() as u8;
 }
@@ -190,6 +194,20 @@ pub fn contiguous<S: Widen<A>, A: Acc>(x: &Array) -> Flat<A> {
     Flat { p: y, _own: own }
 }
 
+/// `x`, as int64 where it is uint16, uint32 or uint64 (whose bits it keeps): few kernels have these, and they have no loops of
+/// their own.
+pub fn wide(x: &Array) -> Result<Array> {
+    if !x.dtype.is_limited() {
+        return Ok(x.clone());
+    }
+    if x.dtype == DType::U64 {
+        return Ok(x.with_dtype(DType::I64));
+    }
+    let y = Array::empty(x.contiguous(x.layout.shape.clone()).with_dtype(DType::I64))?;
+    super::copy::copy(x, &y)?;
+    Ok(y)
+}
+
 /// What [`contiguous`] gives.
 pub struct Flat<A> {
     p: Raw<A>,
@@ -204,7 +222,7 @@ impl<A> Flat<A> {
 }
 
 /// Runs `$body` with `$s` the type of the elements of `$dtype` and `$a` the type to compute in; `only float` leaves the
-/// integers out.
+/// integers out. uint16, uint32 and uint64 come as int64 ([`wide`]).
 #[macro_export]
 macro_rules! widened {
     (only float $dtype:expr, $s:ident, $a:ident => $body:expr) => {
@@ -213,13 +231,15 @@ macro_rules! widened {
             $crate::core::DType::BF16 => { type $s = ::half::bf16; type $a = f32; $body }
             $crate::core::DType::F32 => { type $s = f32; type $a = f32; $body }
             $crate::core::DType::F64 => { type $s = f64; type $a = f64; $body }
-            _ => {}
+            other => $crate::core::dtype::not_real(other),
         }
     };
     ($dtype:expr, $s:ident, $a:ident => $body:expr) => {
         match $dtype {
             $crate::core::DType::Bool => { type $s = $crate::core::Bool; type $a = i64; $body }
             $crate::core::DType::U8 => { type $s = u8; type $a = i64; $body }
+            $crate::core::DType::I8 => { type $s = i8; type $a = i64; $body }
+            $crate::core::DType::I16 => { type $s = i16; type $a = i64; $body }
             $crate::core::DType::I32 => { type $s = i32; type $a = i64; $body }
             $crate::core::DType::I64 => { type $s = i64; type $a = i64; $body }
             other => $crate::widened!(only float other, $s, $a => $body),

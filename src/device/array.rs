@@ -5,8 +5,8 @@
 use std::ops::Deref;
 
 use super::storage::Storage;
-use crate::core::dtype::Category;
-use crate::core::{DType, Device, Element, Layout, Meta, Number};
+use crate::core::dtype::OnGpu;
+use crate::core::{DType, Device, Element, Layout, Meta, Number, Stored};
 use crate::dispatch;
 use crate::error::Result;
 
@@ -61,7 +61,7 @@ impl Array {
     }
 
     /// A contiguous CPU array with these elements (for tests and small tables).
-    pub fn from_slice<T: Element>(shape: &[usize], values: &[T]) -> Result<Array> {
+    pub fn from_slice<T: Stored>(shape: &[usize], values: &[T]) -> Result<Array> {
         let meta = Meta::new(Layout::contiguous(shape.into()), T::DTYPE, Device::CPU);
         assert_eq!(meta.numel(), values.len(), "from_slice: shape and values differ in number");
         let out = Array::empty(meta)?;
@@ -71,13 +71,13 @@ impl Array {
     }
 
     /// The elements of a contiguous array.
-    pub fn to_vec<T: Element>(&self) -> Vec<T> {
+    pub fn to_vec<T: Stored>(&self) -> Vec<T> {
         assert!(self.is_contiguous() && self.dtype == T::DTYPE, "to_vec: contiguous arrays of that dtype only");
         // SAFETY: contiguous, so numel elements follow the first.
         (0..self.numel()).map(|i| unsafe { self.ptr::<T>().add(i).read() }).collect()
     }
 
-    /// The element at an index inside the shape.
+    /// The element at an index inside the shape, of a real dtype.
     pub fn element(&self, index: &[usize]) -> Number {
         assert!(
             index.len() == self.ndim() && index.iter().zip(self.shape()).all(|(i, n)| i < n),
@@ -86,18 +86,13 @@ impl Array {
         let at: isize = index.iter().zip(self.strides()).map(|(&i, &s)| i as isize * s).sum();
         dispatch!(self.dtype, T => {
             // SAFETY: the layout covers every index inside the shape.
-            let v = unsafe { self.ptr::<T>().wrapping_offset(at).read() };
-            match T::DTYPE.category() {
-                Category::Bool => Number::Bool(v.to_i64() != 0),
-                Category::Int => Number::Int(v.to_i64()),
-                Category::Float => Number::Float(v.to_f64()),
-            }
+            unsafe { self.ptr::<T>().wrapping_offset(at).read() }.number()
         })
     }
 
     /// The first element (of an array that has one).
     #[inline]
-    pub fn ptr<T: Element>(&self) -> *mut T {
+    pub fn ptr<T: Stored>(&self) -> *mut T {
         debug_assert_eq!(T::DTYPE, self.dtype);
         self.bytes_ptr().cast()
     }
@@ -123,8 +118,8 @@ impl Array {
 
 #[cold]
 fn on_gpu(meta: &Meta, bytes: usize) -> Result<Storage> {
-    match meta.dtype {
-        DType::F64 => Err(meta.dtype.lacks_on_gpu("tensor")),
+    match meta.dtype.row().gpu {
+        OnGpu::Nothing => Err(meta.dtype.lacks_on_gpu("tensor")),
         _ => Storage::on_gpu(bytes),
     }
 }

@@ -3,6 +3,7 @@
 //! a whole word at a time where one invocation owns it.
 
 use crate::core::DType;
+use crate::core::dtype::OnGpu;
 use crate::expr::wgsl::Lane;
 
 /// What a kernel computes with.
@@ -46,10 +47,10 @@ impl Type {
 
     /// What computes elements of this dtype without loss.
     pub const fn of(dtype: DType) -> Type {
-        match dtype {
-            DType::F16 | DType::BF16 | DType::F32 | DType::F64 => Type::F32,
-            DType::I64 => Type::I64,
-            DType::Bool | DType::U8 | DType::I32 => Type::I32,
+        match dtype.row().gpu {
+            OnGpu::F32 | OnGpu::Nothing => Type::F32,
+            OnGpu::I64 => Type::I64,
+            OnGpu::I32 => Type::I32,
         }
     }
 }
@@ -113,19 +114,26 @@ const fn stored(dtype: DType) -> &'static str {
     match dtype {
         DType::F32 => "f32",
         DType::I32 => "i32",
-        DType::I64 => "vec2<u32>",
+        DType::I64 | DType::U64 => "vec2<u32>",
         _ => "u32",
     }
 }
 
-/// `bits` of an element as the type that memory of this dtype means.
-fn unpacked(dtype: DType, bits: &str) -> String {
-    match dtype {
-        DType::F16 => format!("f16_unpack({bits})"),
-        DType::BF16 => format!("bf16_unpack({bits})"),
-        DType::Bool | DType::U8 => format!("bitcast<i32>({bits})"),
+/// `bits` of an element, which is what its memory holds, as a value of type `kind`. The unsigned integers that fill their words
+/// have no type of their own: as `I32` and `I64` values are their bits, and other types get their numbers.
+fn unpacked(dtype: DType, bits: &str, kind: Type) -> String {
+    let own = match (dtype, kind) {
+        (DType::U32, Type::F32) => return format!("f32({bits})"),
+        (DType::U32, Type::I64) => return format!("i64_from_u32({bits})"),
+        (DType::U64, Type::F32) => return format!("u64_to_f32({bits})"),
+        (DType::F16, _) => format!("f16_unpack({bits})"),
+        (DType::BF16, _) => format!("bf16_unpack({bits})"),
+        (DType::I8, _) => format!("(bitcast<i32>(({bits}) << 24u) >> 24u)"),
+        (DType::I16, _) => format!("(bitcast<i32>(({bits}) << 16u) >> 16u)"),
+        (DType::Bool | DType::U8 | DType::U16 | DType::U32, _) => format!("bitcast<i32>({bits})"),
         _ => bits.to_string(),
-    }
+    };
+    cast(&own, Type::of(dtype), kind)
 }
 
 /// A value of one type as another: PyTorch's casts.
@@ -150,20 +158,27 @@ fn cast(v: &str, from: Type, to: Type) -> String {
 
 /// What memory of this dtype holds for a value.
 fn packed(dtype: DType, v: &str, kind: Type) -> String {
+    match (dtype, kind) {
+        (DType::U32, Type::F32) => return format!("i64_from_f32({v}).x"),
+        (DType::U64, Type::F32) => return format!("u64_from_f32({v})"),
+        _ => {}
+    }
     let own = cast(v, kind, Type::of(dtype));
     match dtype {
         DType::F16 => format!("f16_round({own})"),
         DType::BF16 => format!("bf16_round({own})"),
         DType::Bool if kind != Type::Bool => format!("select(0u, 1u, {})", cast(v, kind, Type::Bool)),
         DType::Bool => format!("select(0u, 1u, {v})"),
-        DType::U8 => format!("(bitcast<u32>({own}) & 0xffu)"),
+        DType::U8 | DType::I8 => format!("(bitcast<u32>({own}) & 0xffu)"),
+        DType::U16 | DType::I16 => format!("(bitcast<u32>({own}) & 0xffffu)"),
+        DType::U32 => format!("bitcast<u32>({own})"),
         _ => own,
     }
 }
 
 /// `v` as if it had been written to memory of this dtype and read again, as type `to`; `v` is a name.
 pub fn through(dtype: DType, v: &str, from: Type, to: Type) -> String {
-    cast(&unpacked(dtype, &packed(dtype, v, from)), Type::of(dtype), to)
+    unpacked(dtype, &packed(dtype, v, from), to)
 }
 
 /// The declaration of input `k` at a binding, and its `load{k}`.
@@ -177,7 +192,7 @@ pub fn read(k: usize, binding: usize, a: Access) -> String {
         true => String::new(),
         false => format!("@group(0) @binding({binding}) var<storage, read> {x}: array<{element}>;\n"),
     };
-    let value = |v: &str| cast(&unpacked(dtype, v), Type::of(dtype), a.kind);
+    let value = |v: &str| unpacked(dtype, v, a.kind);
     if a.way != Way::Fours {
         // Words that other invocations write in part.
         let shared = a.over && a.way == Way::Each;
@@ -202,7 +217,11 @@ pub fn read(k: usize, binding: usize, a: Access) -> String {
 }
 
 const fn four_words(dtype: DType) -> &'static str {
-    if matches!(dtype, DType::F32) { "vec4<f32>" } else { "vec4<i32>" }
+    match dtype {
+        DType::F32 => "vec4<f32>",
+        DType::U32 => "vec4<u32>",
+        _ => "vec4<i32>",
+    }
 }
 
 /// The declaration of output `k` at a binding, and its `store{k}`.

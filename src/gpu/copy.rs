@@ -2,7 +2,7 @@
 
 use super::access::Type;
 use super::map::{self, launch};
-use crate::core::Number;
+use crate::core::{DType, Number};
 use crate::device::Array;
 use crate::device::gpu::{Block, gpu};
 use crate::err;
@@ -20,8 +20,12 @@ pub fn copy(from: &Array, to: &Array) -> Result<()> {
     if from.storage.same(&to.storage) && from.dtype == to.dtype && from.layout == to.layout {
         return Ok(());
     }
-    // Truth values are bytes of 0 and 1, which any number but 0 becomes.
-    let kind = Type::of(from.dtype);
+    // Truth values are bytes of 0 and 1, which any number but 0 becomes. Unsigned words are read as the type that goes to
+    // memory, since their own is one of bits.
+    let kind = match (from.dtype, Type::of(to.dtype)) {
+        (DType::U32, to @ (Type::F32 | Type::I64)) | (DType::U64, to @ Type::F32) => to,
+        (from, _) => Type::of(from),
+    };
     launch("copy", key(kind, false), &[(from, kind)], &[], kind, to, &|| {
         let t = kind.name();
         Ok((format!("fn formula(x: {t}) -> {t} {{ return x; }}\n"), vec!["@0".into()]))

@@ -17,11 +17,12 @@ static ONE_HOT: &str = include_str!("../../shaders/one_hot.wgsl");
 
 /// The array as the integers whose bits it has: kernels that only move them are the same then, and change none.
 fn bits(a: &Array) -> Array {
-    match a.dtype {
-        DType::F32 => a.with_dtype(DType::I32),
-        DType::Bool => a.with_dtype(DType::U8),
-        _ => a.clone(),
-    }
+    a.with_dtype(match a.dtype.size() {
+        1 => DType::U8,
+        2 => DType::I16,
+        4 => DType::I32,
+        _ => DType::I64,
+    })
 }
 
 /// Refuses what no index can be right for.
@@ -93,7 +94,7 @@ pub fn gather(op: &str, x: &Array, dim: usize, index: &Array, out: &Array) -> Re
                 "store0(i + rg_word(2u), vec4<i32>(value(4u * i), value(min(4u * i + 1u, last)), value(min(4u * i + 2u, last)), \
                  value(min(4u * i + 3u, last))));"
             }
-            2 if words => "store0(i + rg_word(2u), vec2<f32>(value(2u * i), value(min(2u * i + 1u, last))));",
+            2 if words => "store0(i + rg_word(2u), vec2<i32>(value(2u * i), value(min(2u * i + 1u, last))));",
             _ => "let v = value(i); store0(place, v);",
         };
         Ok(format!(

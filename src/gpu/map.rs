@@ -7,7 +7,8 @@ mod pending;
 
 use std::sync::Arc;
 
-use super::access::Type;
+use super::access::{Type, through};
+use crate::core::dtype::OnGpu;
 use crate::core::{DType, Number};
 use crate::device::{Array, Value};
 use crate::err;
@@ -57,11 +58,11 @@ pub struct Call<'a> {
 
 /// What computes a dtype on the GPU; None: nothing does.
 pub const fn lane(dtype: DType) -> Option<Lane> {
-    match dtype {
-        DType::F16 | DType::BF16 | DType::F32 => Some(Lane::F32),
-        DType::I64 => Some(Lane::I64),
-        DType::Bool | DType::U8 | DType::I32 => Some(Lane::I32),
-        DType::F64 => None,
+    match dtype.row().gpu {
+        OnGpu::F32 => Some(Lane::F32),
+        OnGpu::I64 => Some(Lane::I64),
+        OnGpu::I32 => Some(Lane::I32),
+        OnGpu::Nothing => None,
     }
 }
 
@@ -85,7 +86,8 @@ pub fn run(call: &Call, operands: &[Value], out: &Array) -> Result<()> {
         match v {
             Value::Array(a) => {
                 let exact = a.dtype == call.compute || matches!(a.dtype, DType::Bool | DType::U8);
-                let rounds = call.compute.is_half() && !mask && call.wide >> k & 1 == 0 && !exact;
+                let narrow = call.compute.size() < 4 && call.compute != DType::Bool;
+                let rounds = narrow && !mask && call.wide >> k & 1 == 0 && !exact;
                 step.arguments
                     .push(Argument { source: Source::Array(arrays.len()), rounds: rounds.then_some(call.compute) });
                 arrays.push((a, if mask { Type::Bool } else { lane.into() }));
@@ -122,7 +124,7 @@ struct Step {
 /// What a formula gets in one place.
 struct Argument {
     source: Source,
-    /// The half type that it is rounded to first.
+    /// The dtype of one or two bytes that it is cast to first.
     rounds: Option<DType>,
 }
 
@@ -133,29 +135,33 @@ enum Source {
 }
 
 impl Argument {
-    /// Nine bits that stand for it.
+    /// Six bits of a cache key: five for where the argument comes from, one for whether it is rounded.
     fn code(&self) -> u64 {
         let source = match self.source {
             Source::Array(k) => k,
             Source::Number(j, mask) => 16 + j + 8 * usize::from(mask),
         };
-        (source + 64 * self.rounds.map_or(0, |d| d as usize)) as u64
+        (source + 32 * usize::from(self.rounds.is_some())) as u64
     }
 
     /// Its text, where `source` is that of where it comes from.
     fn rounded(&self, source: String) -> String {
         match self.rounds {
-            Some(DType::F16) => format!("f16_unpack(f16_round({source}))"),
-            Some(_) => format!("bf16_unpack(bf16_round({source}))"),
+            Some(dtype) => {
+                let kind = Type::of(dtype);
+                through(dtype, &source, kind, kind)
+            }
             None => source,
         }
     }
 }
 
 impl Step {
-    /// Stands for what [`Step::alone`] gives.
+    /// Cache key of what [`Step::alone`] gives: the formula, and six bits for each argument behind four for the one dtype that
+    /// arguments are rounded to.
     fn key(&self) -> (usize, u64) {
-        (Arc::as_ptr(&self.formula).addr(), self.arguments.iter().fold(0, |v, a| v << 9 | a.code()))
+        let dtype = self.arguments.iter().find_map(|a| a.rounds).map_or(0, |d| d as u64);
+        (Arc::as_ptr(&self.formula).addr(), self.arguments.iter().fold(dtype, |v, a| v << 6 | a.code()))
     }
 
     /// The formula as a function of this name.

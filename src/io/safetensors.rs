@@ -33,10 +33,11 @@ pub fn save(path: &Path, tensors: &[(String, Array)], text: Option<HashMap<Strin
     for (name, a) in &order {
         let start = end;
         end += a.numel() * a.dtype.size();
-        infos.push((
-            name.clone(),
-            TensorInfo { dtype: to_file(a.dtype), shape: a.shape().to_vec(), data_offsets: (start, end) },
-        ));
+        let Some(dtype) = to_file(a.dtype) else {
+            return Err(err!(Value, "save: tensor '{name}' has dtype {}, which safetensors lacks", a.dtype.name())
+                .hint("save its real and imaginary parts, or convert it to complex64"));
+        };
+        infos.push((name.clone(), TensorInfo { dtype, shape: a.shape().to_vec(), data_offsets: (start, end) }));
     }
     let refuse = |e: &dyn std::fmt::Display| err!(Runtime, "save: cannot write {}: {e}", path.display());
     let metadata = Metadata::new(text, infos).map_err(|e| refuse(&e))?;
@@ -147,21 +148,29 @@ fn io_error(path: &Path, e: &io::Error) -> Box<Error> {
     err!(Runtime, "load: cannot read {}: {e}", path.display())
 }
 
-fn to_file(dtype: DType) -> Dtype {
-    match dtype {
+/// The file format's dtype; it lacks complex32 and complex128.
+fn to_file(dtype: DType) -> Option<Dtype> {
+    Some(match dtype {
         DType::Bool => Dtype::BOOL,
         DType::U8 => Dtype::U8,
+        DType::I8 => Dtype::I8,
+        DType::I16 => Dtype::I16,
+        DType::U16 => Dtype::U16,
+        DType::U32 => Dtype::U32,
+        DType::U64 => Dtype::U64,
         DType::I32 => Dtype::I32,
         DType::I64 => Dtype::I64,
         DType::F16 => Dtype::F16,
         DType::BF16 => Dtype::BF16,
         DType::F32 => Dtype::F32,
         DType::F64 => Dtype::F64,
-    }
+        DType::C64 => Dtype::C64,
+        DType::C32 | DType::C128 => return None,
+    })
 }
 
 fn from_file(dtype: Dtype) -> Option<DType> {
-    DType::ALL.into_iter().find(|&d| to_file(d) == dtype)
+    DType::ALL.into_iter().find(|&d| to_file(d) == Some(dtype))
 }
 
 #[cfg(test)]

@@ -81,6 +81,16 @@ ops! {
         call(x = self: &Tensor, memory_format: Option<Format>) { to(x, None, DType::I32, false, memory_format) },
         samples: CASTS,
     }
+    /// `self.to(int16)`.
+    short_ as ["method.short(Tensor self, *, memory_format? memory_format=None) -> Tensor"] {
+        call(x = self: &Tensor, memory_format: Option<Format>) { to(x, None, DType::I16, false, memory_format) },
+        samples: CASTS,
+    }
+    /// `self.to(int8)`.
+    char_ as ["method.char(Tensor self, *, memory_format? memory_format=None) -> Tensor"] {
+        call(x = self: &Tensor, memory_format: Option<Format>) { to(x, None, DType::I8, false, memory_format) },
+        samples: CASTS,
+    }
     /// `self.to(int64)`.
     long as ["method.long(Tensor self, *, memory_format? memory_format=None) -> Tensor"] {
         call(x = self: &Tensor, memory_format: Option<Format>) { to(x, None, DType::I64, false, memory_format) },

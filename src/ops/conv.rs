@@ -234,9 +234,10 @@ fn check(x: &Tensor, w: &Tensor, bias: Option<&Tensor>, window: &Window, single:
     if x.dtype() == DType::Bool && x.numel() > 0 {
         return Err(DType::Bool.lacks("slow_conv2d_cpu"));
     }
-    if matches!(x.dtype(), DType::U8 | DType::I32) && window.dilation != [1, 1] {
+    if x.dtype().is_integral() && !matches!(x.dtype(), DType::Bool | DType::I64) && window.dilation != [1, 1] {
         return Err(x.dtype().lacks("slow_conv_dilated<>"));
     }
+    x.dtype().usual("slow_conv2d_cpu")?;
     Ok(())
 }
 

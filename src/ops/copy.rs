@@ -3,7 +3,7 @@
 
 use crate::core::layout::{elementwise, strides_in_order};
 use crate::core::shape::{broadcast, list};
-use crate::core::{DType, Device, Layout, Meta};
+use crate::core::{DType, Device, Layout, Meta, Number};
 use crate::device::Array;
 use crate::error::Result;
 use crate::ops;
@@ -98,7 +98,10 @@ ops! {
         call(target = self: &Tensor, src: Operand) {
             match src {
                 Operand::Tensor(src) => target.copy_from(src)?,
-                Operand::Number(n) => target.copy_from(&Tensor::constant(&[], DType::F64, Device::CPU, n.to_f64())?)?,
+                Operand::Number(n) => {
+                    let dtype = if matches!(n, Number::Float(_)) { DType::F64 } else { DType::I64 };
+                    target.copy_from(&Tensor::constant(&[], dtype, Device::CPU, n)?)?;
+                }
             }
             Ok(target.clone())
         },
@@ -150,7 +153,7 @@ impl Tensor {
         }
         let op = CopyFrom { src: src.meta().clone() };
         // An integer tensor has no history, whatever is written to it.
-        if self.dtype().is_float() {
+        if self.dtype().is_differentiable() {
             apply_inplace(op, &[self, src])?;
         } else {
             apply_inplace(op, &[self, &src.detach()])?;

@@ -120,6 +120,9 @@ ops! {
             if steps < 0 {
                 bail!(Runtime, "number of steps must be non-negative");
             }
+            if steps > 0 {
+                options.float().usual("linspace_cpu")?;
+            }
             let layout = Layout::contiguous([steps as usize][..].into());
             let meta = Meta::new(layout, options.float(), Device::CPU);
             options.finish(apply(Linspace { meta, start, end }, &[])?)
@@ -144,6 +147,7 @@ ops! {
             if m < 0 {
                 bail!(Runtime, "m must be greater or equal to 0, got {m}");
             }
+            options.float().usual("eye")?;
             let layout = Layout::contiguous([n as usize, m as usize][..].into());
             let meta = Meta::new(layout, options.float(), options.device());
             options.finish(apply(Eye { meta }, &[])?)
@@ -268,6 +272,8 @@ fn range_len(start: Number, end: Number, step: Number, dtype: DType) -> Result<u
     if dtype == DType::Bool {
         return Err(DType::Bool.lacks("arange_cpu"));
     }
+    dtype.usual("arange_cpu")?;
+    dtype.usual("arange_cpu")?;
     let (from, to, by) = (start.to_f64(), end.to_f64(), step.to_f64());
     if by == 0.0 || by.is_nan() {
         bail!(Runtime, "step must be nonzero");

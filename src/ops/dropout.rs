@@ -99,6 +99,9 @@ fn dropout(x: &Tensor, p: f64, training: bool, inplace: bool) -> Result<Tensor> 
     if !training || p == 0.0 || x.numel() == 0 {
         return Ok(x.clone());
     }
+    if p < 1.0 {
+        x.dtype().usual("bernoulli_scalar_cpu_")?;
+    }
     if !x.dtype().is_float() && p < 1.0 {
         bail!(Runtime, "result type Float can't be cast to the desired output type {}", x.dtype().scalar_name());
     }

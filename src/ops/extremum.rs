@@ -160,6 +160,14 @@ impl Op for Amax {
         .into()
     }
     fn infer(&self, x: &[&Meta]) -> Result<Meta> {
+        if x[0].numel() > 0 {
+            x[0].dtype.usual(match (self.all, self.largest) {
+                (false, true) => "max_values_cpu",
+                (false, false) => "min_values_cpu",
+                (true, true) => "max_all",
+                (true, false) => "min_all",
+            })?;
+        }
         Ok(x[0].contiguous(self.over.shape()))
     }
     fn cpu(&self, x: &[&Array], out: &[Array]) -> Result<()> {
@@ -210,6 +218,9 @@ impl Op for Extremum {
         2
     }
     fn infer_many(&self, x: &[&Meta]) -> Result<Vec<Meta>> {
+        if x[0].numel() > 0 && x[0].ndim() > 0 {
+            x[0].dtype.usual(if self.largest { "max_cpu" } else { "min_cpu" })?;
+        }
         let values = x[0].contiguous(self.over.shape());
         Ok(vec![values.clone(), values.with_dtype(DType::I64)])
     }
@@ -259,6 +270,7 @@ impl Op for Place {
         if self.largest { "argmax" } else { "argmin" }
     }
     fn infer(&self, x: &[&Meta]) -> Result<Meta> {
+        x[0].dtype.usual(if self.largest { "argmax_cpu" } else { "argmin_cpu" })?;
         Ok(x[0].contiguous(self.over.shape()).with_dtype(DType::I64))
     }
     fn cpu(&self, x: &[&Array], out: &[Array]) -> Result<()> {

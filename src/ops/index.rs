@@ -243,6 +243,9 @@ impl Op for Gather {
         "gather"
     }
     fn infer(&self, x: &[&Meta]) -> Result<Meta> {
+        if x[1].numel() > 0 {
+            x[0].dtype.usual("scatter_gather_tensor_cpu")?;
+        }
         Ok(x[0].contiguous(x[1].shape().into()))
     }
     fn cpu(&self, x: &[&Array], out: &[Array]) -> Result<()> {
@@ -306,6 +309,9 @@ impl Op for ScatterAdd {
         "scatter_add"
     }
     fn infer(&self, x: &[&Meta]) -> Result<Meta> {
+        if x[1].numel() > 0 {
+            x[0].dtype.usual("scatter_gather_tensor_cpu")?;
+        }
         Ok(x[0].contiguous(x[0].shape().into()))
     }
     fn cpu(&self, x: &[&Array], out: &[Array]) -> Result<()> {
@@ -375,6 +381,9 @@ impl Op for IndexSelect {
         "index_select"
     }
     fn infer(&self, x: &[&Meta]) -> Result<Meta> {
+        if x[0].ndim() == 0 {
+            x[0].dtype.usual("index_select")?;
+        }
         let mut shape: Shape = x[0].shape().into();
         if let Some(n) = shape.get_mut(self.dim) {
             *n = x[1].numel();

@@ -1,7 +1,7 @@
 //! Tensors put together: cat, stack, hstack, vstack.
 
 use crate::core::layout::strides_in_order;
-use crate::core::promote::promote;
+use crate::core::promote::promoted;
 use crate::core::shape::{list, normalize_dim};
 use crate::core::{DType, Layout, Meta, Shape};
 use crate::device::Array;
@@ -97,9 +97,14 @@ fn stacked(name: &str, x: &[&Tensor], least: usize) -> Result<Tensor> {
     cat(&refs, if least == 1 && raised[0].ndim() > 1 { 1 } else { 0 })
 }
 
+/// The dtype that all convert to; None without any.
+fn common(mut dtypes: impl Iterator<Item = DType>) -> Result<Option<DType>> {
+    dtypes.try_fold(None, |all, d| all.map_or(Ok(d), |a| promoted(a, d)).map(Some))
+}
+
 /// PyTorch's class of error where the parts do not fit the dtype of `out=`.
 fn check_out(x: &[&Tensor], a: &Args) -> Result<()> {
-    let dtype = x.iter().map(|t| t.dtype()).reduce(promote);
+    let dtype = common(x.iter().map(|t| t.dtype()))?;
     match (dtype, a.out_dtype()) {
         (Some(from), Some(to)) if check_castable(from, to).is_err() => {
             bail!(Type, "torch.cat(): input types can't be cast to the desired output type {}", to.scalar_name())
@@ -146,7 +151,7 @@ impl Op for Join {
         if self.new { "stack" } else { "cat" }
     }
     fn infer(&self, x: &[&Meta]) -> Result<Meta> {
-        let dtype = x.iter().map(|m| m.dtype).reduce(promote).unwrap_or(DType::F32);
+        let dtype = common(x.iter().map(|m| m.dtype))?.unwrap_or(DType::F32);
         let real: Vec<(usize, &&Meta)> = x.iter().enumerate().filter(|(_, m)| self.new || !skipped(m)).collect();
         let Some((_, first)) = real.first() else { return Ok(x[0].contiguous(x[0].shape().into()).with_dtype(dtype)) };
         let mut shape: Shape = first.shape().into();
@@ -202,7 +207,7 @@ impl Op for Join {
         for (i, (shape, dtype)) in self.parts.iter().enumerate() {
             let n = if self.new || **shape == [0] { 0 } else { shape[self.dim] };
             // Long lists share the last bit of the mask.
-            grads.push(if !dtype.is_float() || !c.needs(i.min(63)) {
+            grads.push(if !dtype.is_differentiable() || !c.needs(i.min(63)) {
                 None
             } else if **shape == [0] && !self.new {
                 Some(Tensor::constant(shape, *dtype, g.device(), 0)?)

@@ -134,7 +134,7 @@ ops! {
                 ))?;
             }
             if x.dtype().is_integral() && t.dtype().is_integral() && weight.is_none() {
-                return Err(x.dtype().lacks("mse_cpu"));
+                return Err(x.dtype().lacks(if x.dtype().is_limited() { "add_stub" } else { "mse_cpu" }));
             }
             broadcast(x.shape(), t.shape())?;
             if x.dtype() == DType::Bool || t.dtype() == DType::Bool {
@@ -152,7 +152,7 @@ ops! {
                     Reduction::Mean => terms.sum_all()?.div(&w.sum_all()?),
                 };
             }
-            let dtype = promoted(x, t);
+            let dtype = promoted(x, t)?;
             let shape = broadcast(x.shape(), t.shape())?;
             let (x, t) = (x.to_dtype(dtype)?.expand_to(&shape)?, t.to_dtype(dtype)?.expand_to(&shape)?);
             match reduction {
@@ -447,11 +447,11 @@ impl Op for Backward {
 }
 
 /// The dtype that two tensors have together.
-fn promoted(x: &Tensor, t: &Tensor) -> DType {
+fn promoted(x: &Tensor, t: &Tensor) -> Result<DType> {
     let mut p = Promotion::default();
     p.tensor(x.dtype(), x.ndim());
     p.tensor(t.dtype(), t.ndim());
-    p.result().unwrap_or(x.dtype())
+    Ok(p.result()?.unwrap_or(x.dtype()))
 }
 
 /// The squared distance of two tensors of one shape and float dtype.

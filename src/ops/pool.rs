@@ -157,6 +157,7 @@ fn pooled(
     if x.dtype() == DType::Bool {
         return Err(DType::Bool.lacks("max_pool2d"));
     }
+    x.dtype().usual("max_pool2d")?;
     let single = x.ndim() == 3;
     let x = if single { x.unsqueeze_dims(&[0])? } else { x.clone() };
     let windows = Windows {

@@ -76,6 +76,9 @@ impl Draw {
             Draw::Coins { p } if !(0.0..=1.0).contains(&p) => {
                 bail!(Runtime, "bernoulli_ expects p to be in [0, 1], but got p={p}")
             }
+            Draw::Coins { .. } => dtype.usual("bernoulli_scalar_cpu_"),
+            Draw::AnyIntegers => dtype.usual("random_kernel_cpu"),
+            Draw::Integers { .. } if dtype.is_complex() => Err(dtype.lacks("random_from_to")),
             _ => Ok(()),
         }
     }
@@ -161,6 +164,7 @@ impl Op for Coins {
         if !x[0].dtype.is_float() {
             return Err(x[0].dtype.lacks("bernoulli_tensor_cpu_p_"));
         }
+        self.dtype.usual("bernoulli_tensor_cpu_self_")?;
         Ok(Meta::new(self.layout.clone(), self.dtype, x[0].device))
     }
     fn cpu(&self, x: &[&Array], out: &[Array]) -> Result<()> {
@@ -343,6 +347,7 @@ ops! {
         call(n: i64, generator: &SharedGenerator, options: Options) {
             let layout = Layout::contiguous(sizes(&[n])?);
             let dtype = options.or(DType::I64);
+            dtype.usual("randperm")?;
             if let Some(digits) = digits(dtype) {
                 if n > (1 << digits) + 1 {
                     bail!(Runtime, "n cannot be greater than {} for {} type.", (1i64 << digits) + 1, dtype.scalar_name());
@@ -458,9 +463,12 @@ const fn digits(dtype: DType) -> Option<u32> {
 const fn bounds(dtype: DType) -> (i64, i64) {
     match dtype {
         DType::Bool => (0, 1),
-        DType::U8 => (0, u8::MAX as i64),
-        DType::I32 => (i32::MIN as i64, i32::MAX as i64),
-        _ => (i64::MIN, i64::MAX),
+        // A bound is an int64, as PyTorch's.
+        DType::U64 => (0, i64::MAX),
+        _ => match dtype.range() {
+            Some((low, high)) => (low as i64, high as i64),
+            None => (i64::MIN, i64::MAX),
+        },
     }
 }
 
@@ -489,9 +497,8 @@ fn between(low: i64, high: i64, dtype: DType) -> Result<Draw> {
     } else {
         let (least, most) = bounds(dtype);
         let name = match dtype {
-            DType::U8 => "unsigned char",
             DType::I64 => "long",
-            other => other.c_name(),
+            other => other.c_words(),
         };
         if low < least || low > most {
             bail!(Runtime, "from is out of bounds for {name}");

@@ -203,7 +203,10 @@ ops! {
             if a.inplace && x.dtype() == DType::Bool && x.ndim() > 0 && x.numel() > 0 {
                 return Err(DType::Bool.lacks("cumprod_out_cpu"));
             }
-            let default = if x.dtype().is_float() || a.inplace { x.dtype() } else { DType::I64 };
+            if a.inplace && x.ndim() > 0 && x.numel() > 0 {
+                x.dtype().usual("cumprod_out_cpu")?;
+            }
+            let default = if x.dtype().is_integral() && !a.inplace { DType::I64 } else { x.dtype() };
             let dtype = dtype.or(a.out_dtype()).unwrap_or(default);
             apply(Scan { dim, backwards: false, first: 1.0 }, &[&x.to_dtype(dtype)?])
         },
@@ -222,7 +225,7 @@ ops! {
 }
 
 fn sum(x: &Tensor, over: Over, dtype: Option<DType>, form: u8) -> Result<Tensor> {
-    let default = if x.dtype().is_float() { x.dtype() } else { DType::I64 };
+    let default = if x.dtype().is_integral() { DType::I64 } else { x.dtype() };
     let dtype = dtype.unwrap_or(default);
     let direct = match (x.dtype(), dtype) {
         (a, b) if a == b => true,
@@ -277,8 +280,7 @@ impl Op for Sum {
         Ok(x[0].contiguous(self.over.shape()).with_dtype(self.dtype))
     }
     fn cpu(&self, x: &[&Array], out: &[Array]) -> Result<()> {
-        cpu::reduce::sum(x[0], &self.over.dims, &out[0]);
-        Ok(())
+        cpu::reduce::sum(x[0], &self.over.dims, &out[0])
     }
     fn gpu(&self, x: &[&Array], out: &[Array]) -> Result<()> {
         gpu::reduce::sum("sum", x[0], &self.over.dims, &out[0])

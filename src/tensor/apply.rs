@@ -9,7 +9,7 @@ use super::handle::Tensor;
 use super::mode;
 use super::node::Node;
 use super::op::{Mask, Op};
-use crate::core::Meta;
+use crate::core::{DType, Meta};
 use crate::device::Array;
 use crate::err;
 use crate::error::Result;
@@ -39,7 +39,7 @@ pub fn recorded<'a>(x: impl Iterator<Item = &'a Tensor>) -> bool {
 /// Makes `out` the recorded result of `op`, if it can carry a gradient.
 #[inline(never)]
 pub fn remember<O: Op>(op: O, x: &[&Tensor], out: &Tensor) -> Result<()> {
-    if out.dtype().is_float() && op.differentiable() {
+    if out.dtype().is_differentiable() && op.differentiable() {
         let node = Node::record(op, x, std::slice::from_ref(out), needs(x), 0)?;
         out.set_history(node, 0);
     }
@@ -57,7 +57,7 @@ pub fn apply_many<O: Op>(op: O, x: &[&Tensor]) -> Result<Vec<Tensor>> {
     let (name, outs) = (op.name(), run_many(&op, x)?);
     if needs.0 != 0 && op.differentiable() {
         let node = Node::record(op, x, &outs, needs, 0)?;
-        for (i, t) in outs.iter().enumerate().filter(|(_, t)| t.dtype().is_float()) {
+        for (i, t) in outs.iter().enumerate().filter(|(_, t)| t.dtype().is_differentiable()) {
             t.set_history(node.clone(), i as u32);
         }
     }
@@ -125,18 +125,28 @@ pub(super) fn result<O: Op>(op: &O, x: &[&Tensor]) -> Result<Tensor> {
 
 #[inline]
 pub(super) fn inferred(op: &dyn Op, x: &[&Tensor]) -> Result<Meta> {
-    check_devices(op, x)?;
+    check_inputs(op, x)?;
     with_metas(x, |m| op.infer(m))
 }
 
-/// Refuses inputs that do not live together.
+/// Refuses inputs that do not live together, or are complex where the op computes real numbers only.
 #[inline]
-fn check_devices(op: &dyn Op, x: &[&Tensor]) -> Result<()> {
+fn check_inputs(op: &dyn Op, x: &[&Tensor]) -> Result<()> {
     let Some((first, rest)) = x.split_first() else { return Ok(()) };
+    if x.iter().any(|t| t.dtype().is_complex()) && !op.complex() {
+        return Err(no_complex(op, x));
+    }
     match rest.iter().find(|t| t.device() != first.device()) {
         Some(other) if !op.crosses_devices() => Err(apart(op.name(), [first.device(), other.device()])),
         _ => Ok(()),
     }
+}
+
+#[cold]
+fn no_complex(op: &dyn Op, x: &[&Tensor]) -> Box<crate::error::Error> {
+    let dtype = x.iter().map(|t| t.dtype()).find(|d| d.is_complex()).unwrap_or(DType::C64);
+    err!(NotImplemented, "\"{}\" not implemented for '{}'", op.name(), dtype.scalar_name())
+        .hint("rustgrad does not compute this op on complex numbers yet")
 }
 
 #[cold]
@@ -159,7 +169,7 @@ fn run(op: &dyn Op, x: &[&Tensor]) -> Result<Tensor> {
 }
 
 fn run_many(op: &dyn Op, x: &[&Tensor]) -> Result<Vec<Tensor>> {
-    check_devices(op, x)?;
+    check_inputs(op, x)?;
     let metas = with_metas(x, |m| op.infer_many(m))?;
     let outs = metas.into_iter().map(Array::empty).collect::<Result<Vec<_>>>().map_err(|e| e.asked_by(op.name()))?;
     compute(op, x, &outs)?;

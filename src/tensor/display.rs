@@ -64,6 +64,9 @@ pub fn class_name(node: &Node) -> String {
 
 /// `tensor([1., 2.], requires_grad=True)`; `class` replaces the word `tensor`.
 pub fn show(t: &Tensor, class: Option<&str>) -> Result<String> {
+    if t.dtype().is_complex() {
+        return Err(t.dtype().lacks("repr"));
+    }
     let o = options();
     let prefix = format!("{}(", class.unwrap_or("tensor"));
     let indent = prefix.len();
@@ -175,6 +178,7 @@ impl Format {
         let v = match v {
             Number::Bool(b) => return if b { "True".into() } else { "False".into() },
             Number::Int(i) => return i.to_string(),
+            Number::Unsigned(i) => return i.to_string(),
             Number::Float(f) => f,
         };
         if v.is_nan() {

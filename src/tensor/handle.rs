@@ -276,7 +276,7 @@ impl Tensor {
                  var_no_grad = var.detach().",
             ));
         }
-        if on && !self.dtype().is_float() {
+        if on && !self.dtype().is_differentiable() {
             return Err(err!(Runtime, "only Tensors of floating point and complex dtype can require gradients")
                 .hint(format!("this tensor is {}; convert it first, e.g. x.float()", self.dtype().name())));
         }

@@ -154,6 +154,11 @@ pub trait Op: Send + Sync + 'static {
         false
     }
 
+    /// Whether the op takes complex tensors: those that only move elements do.
+    fn complex(&self) -> bool {
+        self.everywhere()
+    }
+
     /// Whether `cpu` (or `gpu`) may write its output over input 0 (same shape and dtype, read before written). Ops that
     /// may not compute aside and copy when used in place.
     fn aliases(&self) -> bool {
@@ -233,7 +238,7 @@ impl<'a> Context<'a> {
                     if array.storage.version() != *version {
                         return Err(self.changed(s, array.storage.version(), *version));
                     }
-                    if !mode::grad_enabled() || !array.dtype.is_float() {
+                    if !mode::grad_enabled() || !array.dtype.is_differentiable() {
                         return Ok(alias.clone());
                     }
                     let t = Tensor::new(array.clone(), Token(()));

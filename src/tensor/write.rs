@@ -161,7 +161,8 @@ pub fn resize_out(out: &Tensor, meta: &Meta) -> Result<()> {
 
 /// PyTorch's `canCast`: floats do not fit integers, nothing but bool fits bool.
 pub fn check_castable(from: DType, to: DType) -> Result<()> {
-    if (from.is_float() && !to.is_float()) || (from != DType::Bool && to == DType::Bool) {
+    let (complex, float) = (from.is_complex() && !to.is_complex(), from.is_float() && to.is_integral());
+    if complex || float || (from != DType::Bool && to == DType::Bool) {
         return Err(err!(
             Runtime,
             "result type {} can't be cast to the desired output type {}",

@@ -10,8 +10,11 @@ import zlib
 
 import numpy as np
 
-DTYPES = ("bool", "uint8", "int32", "int64", "float16", "bfloat16", "float32", "float64")
-FLOATS = DTYPES[4:]
+# Each dtype's samples are one test of a row. (`tests/golden/make.py` asks them in the opposite order.)
+INTS = ("uint8", "int8", "int16", "int32", "int64", "uint16", "uint32", "uint64")
+FLOATS = ("float16", "bfloat16", "float32", "float64")
+DTYPES = ("bool", *INTS, *FLOATS)
+UNSIGNED = ("bool", "uint8", "uint16", "uint32", "uint64")
 NAMES = (*DTYPES, "channels_last", "contiguous_format", "preserve_format", "strided")
 SEED = 7
 
@@ -50,21 +53,19 @@ class Sample:
         if self.dtype in FLOATS:
             return self.leaf(sign * grid(rng.uniform(0.5, 2.0, shape), 2.0))
         size = rng.randint(1, 9, shape)
-        return self.leaf(size if self.dtype in ("bool", "uint8") else sign * size)
+        return self.leaf(size if self.dtype in UNSIGNED else sign * size)
 
     def uniq(self, *shape):
         n = math.prod(shape)
         order = self.rng().permutation(n).reshape(shape)
         if self.dtype in FLOATS:
             return self.leaf((order - n // 2) / 8)
-        return self.leaf(order % 2 if self.dtype == "bool" else order if self.dtype == "uint8" else order - n // 2)
+        return self.leaf(order % 2 if self.dtype == "bool" else order if self.dtype in UNSIGNED else order - n // 2)
 
     def edges(self, *values):
         values = np.array(values, float)
         if self.dtype not in FLOATS:
-            low, high = {"bool": (0, 1), "uint8": (0, 255), "int32": (-(2**31), 2**31 - 1)}.get(
-                self.dtype, (-(2**53), 2**53)
-            )
+            low, high = limits(self.dtype)
             values = np.trunc(values[np.isfinite(values)])
             values = values[(values >= low) & (values <= high)]
         return self.leaf(values)
@@ -85,7 +86,7 @@ class Sample:
         return self.leaf(grid(self.rng().uniform(low, high, shape), max(abs(low), abs(high))))
 
     def integers(self, shape, low, high):
-        low = max(low, 0) if self.dtype in ("bool", "uint8") else low
+        low = max(low, 0) if self.dtype in UNSIGNED else low
         high = max(high, low)
         return self.leaf(self.rng().randint(low, min(high, 1) + 1 if self.dtype == "bool" else high + 1, shape))
 
@@ -102,13 +103,20 @@ class Sample:
 
     def place(self, values, dtype):
         """The values as a tensor: contiguous, or spread over memory in another order."""
-        values = np.asarray(values, np.int64 if dtype in ("int64", "int32", "uint8", "bool") else np.float64)
+        values = np.asarray(values, np.float64 if dtype in FLOATS else np.int64)
         if not self.strided:
             return tensor(self.lib, values, dtype, self.device)
         spread = np.full((*reversed(values.shape), 2), 1, values.dtype)
         spread[..., 0] = values.transpose()
         t = tensor(self.lib, spread, dtype, self.device).select(-1, 0)
         return t.permute(tuple(reversed(range(values.ndim)))).detach()
+
+
+def limits(dtype):
+    """The least and the greatest whole number that float64 and an integer dtype both hold."""
+    if dtype == "bool":
+        return 0, 1
+    return max(np.iinfo(dtype).min, -(2**53)), min(np.iinfo(dtype).max, 2**53)
 
 
 def grid(values, limit):

@@ -17,6 +17,8 @@ class dtype:
     def is_complex(self) -> _bool: ...
     @property
     def is_signed(self) -> _bool: ...
+    def to_real(self) -> dtype: ...
+    def to_complex(self) -> dtype: ...
 
 class device:
     """Where a tensor lives: `device("cpu")`, `device("cuda", 0)`."""
@@ -395,6 +397,10 @@ class Tensor:
         """`self.to(bfloat16)`."""
     def int(self, *, memory_format: _memory_format | None = None) -> Tensor:
         """`self.to(int32)`."""
+    def short(self, *, memory_format: _memory_format | None = None) -> Tensor:
+        """`self.to(int16)`."""
+    def char(self, *, memory_format: _memory_format | None = None) -> Tensor:
+        """`self.to(int8)`."""
     def long(self, *, memory_format: _memory_format | None = None) -> Tensor:
         """`self.to(int64)`."""
     def byte(self, *, memory_format: _memory_format | None = None) -> Tensor:
@@ -965,7 +971,7 @@ class Tensor:
     def is_floating_point(self) -> _bool:
         """Whether the elements are floats."""
     def is_complex(self) -> _bool:
-        """False: no dtype here is complex."""
+        """Whether the elements are complex numbers."""
     def is_signed(self) -> _bool:
         """Whether the elements may be negative."""
     def is_inference(self) -> _bool:
@@ -1033,7 +1039,7 @@ def numel(input: Tensor) -> _int:
 def is_floating_point(input: Tensor) -> _bool:
     """Whether the elements are floats."""
 def is_complex(input: Tensor) -> _bool:
-    """False: no dtype here is complex."""
+    """Whether the elements are complex numbers."""
 def is_signed(input: Tensor) -> _bool:
     """Whether the elements may be negative."""
 def is_inference(input: Tensor) -> _bool:
@@ -1092,10 +1098,16 @@ def from_numpy(ndarray: Any) -> Tensor:
 
 bool: Final[_dtype]
 uint8: Final[_dtype]
+int8: Final[_dtype]
+int16: Final[_dtype]
+short: Final[_dtype]
 int32: Final[_dtype]
 int: Final[_dtype]
 int64: Final[_dtype]
 long: Final[_dtype]
+uint16: Final[_dtype]
+uint32: Final[_dtype]
+uint64: Final[_dtype]
 float16: Final[_dtype]
 half: Final[_dtype]
 bfloat16: Final[_dtype]
@@ -1103,6 +1115,12 @@ float32: Final[_dtype]
 float: Final[_dtype]
 float64: Final[_dtype]
 double: Final[_dtype]
+complex32: Final[_dtype]
+chalf: Final[_dtype]
+complex64: Final[_dtype]
+cfloat: Final[_dtype]
+complex128: Final[_dtype]
+cdouble: Final[_dtype]
 strided: Final[_layout]
 contiguous_format: Final[_memory_format]
 preserve_format: Final[_memory_format]

@@ -729,7 +729,7 @@ def numel(input: Tensor) -> _int:
 def is_floating_point(input: Tensor) -> _bool:
     """Whether the elements are floats."""
 def is_complex(input: Tensor) -> _bool:
-    """False: no dtype here is complex."""
+    """Whether the elements are complex numbers."""
 def is_signed(input: Tensor) -> _bool:
     """Whether the elements may be negative."""
 def is_inference(input: Tensor) -> _bool:

@@ -1,6 +1,7 @@
 //! Convolutions of integers, which wrap as PyTorch's do: the definition itself, since nobody trains on them.
 
 use super::{Window, dims};
+use crate::core::dtype::not_real;
 use crate::core::{DType, Element};
 use crate::cpu::strided::Raw;
 use crate::cpu::threads;
@@ -13,8 +14,11 @@ pub fn forward(x: &Array, w: &Array, bias: Option<&Array>, out: &Array, window: 
     }
     match x.dtype {
         DType::U8 => run::<u8>(x, w, bias, out, window),
+        DType::I8 => run::<i8>(x, w, bias, out, window),
+        DType::I16 => run::<i16>(x, w, bias, out, window),
         DType::I32 => run::<i32>(x, w, bias, out, window),
-        _ => run::<i64>(x, w, bias, out, window),
+        DType::I64 => run::<i64>(x, w, bias, out, window),
+        other => not_real(other),
     }
 }
 

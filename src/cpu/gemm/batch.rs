@@ -4,6 +4,7 @@ use super::drive::{Gemm, Mat, gemm};
 use super::epilogue::Epilogue;
 use super::integer;
 use super::micro::Real;
+use crate::core::dtype::not_real;
 use crate::core::{DType, Layout, Meta};
 use crate::cpu::copy::copy;
 use crate::cpu::threads;
@@ -35,12 +36,22 @@ pub fn matmul(a: &Array, b: &Array, out: &Array, fused: &Fused) -> Result<()> {
         DType::F16 | DType::BF16 => return halves(a, b, out, fused),
         DType::I64 => integers::<i64>(a, b, out, fused),
         DType::I32 => integers::<i32>(a, b, out, fused),
+        DType::I16 => integers::<i16>(a, b, out, fused),
+        DType::I8 => integers::<i8>(a, b, out, fused),
         DType::U8 => integers::<u8>(a, b, out, fused),
         // Products of bool have no elements to add up: the result is empty or false.
         DType::Bool => {
             let byte = |x: &Array| x.with_dtype(DType::U8);
             integers::<u8>(&byte(a), &byte(b), &byte(out), fused)
         }
+        // The same bits as those of signed integers. (Ops let sums of no products through.)
+        DType::U16 | DType::U32 | DType::U64 => {
+            let signed = a.dtype.signed();
+            let add = fused.add.map(|add| add.with_dtype(signed));
+            let fused = Fused { add: add.as_ref(), ..*fused };
+            return matmul(&a.with_dtype(signed), &b.with_dtype(signed), &out.with_dtype(signed), &fused);
+        }
+        DType::C32 | DType::C64 | DType::C128 => not_real(a.dtype),
     }
     Ok(())
 }

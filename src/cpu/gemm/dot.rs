@@ -7,7 +7,7 @@
 #[cfg(target_arch = "x86_64")]
 use super::vector::x86::{F32x8, F64x4};
 use super::vector::{Portable, Vector};
-use crate::core::Element;
+use crate::core::Stored;
 use crate::cpu::dispatch::{Level, level};
 
 /// Steps of k between two additions to the result.

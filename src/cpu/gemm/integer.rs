@@ -23,7 +23,7 @@ macro_rules! int {
         }
     )* };
 }
-int!(u8 i32 i64);
+int!(u8 i8 i16 i32 i64);
 
 /// `c = alpha * a b + beta * add`, m x k times k x n, c contiguous.
 #[derive(Clone, Copy)]

@@ -7,7 +7,7 @@ use super::dot::Dot;
 #[cfg(target_arch = "x86_64")]
 use super::vector::x86::{F32x8, F32x16, F64x4, F64x8};
 use super::vector::{Float, Portable, Vector};
-use crate::core::Element;
+use crate::core::Stored;
 use crate::cpu::dispatch::{Level, level};
 
 /// Steps of k that one call of a kernel takes at most. Part of the result: C is the sum of such partial sums, in order.

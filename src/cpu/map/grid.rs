@@ -4,7 +4,7 @@
 
 use crate::core::{Shape, Strides};
 
-/// Elements of one tile at most: an operand of it is 8 KiB, so that several stay in L1.
+/// Elements of one tile at most, half as many where lanes have 16 bytes: an operand of it is 8 KiB, so that several stay in L1.
 pub const TILE: usize = 1024;
 /// The side of a square tile.
 const SIDE: usize = 32;
@@ -31,9 +31,9 @@ pub struct Place<const K: usize> {
 }
 
 impl<const K: usize> Grid<K> {
-    /// `strides[..count]` are those of the operands over `shape`, the output's last. `wide`: the most elements of a
-    /// row that is one tile.
-    pub fn new(shape: &[usize], strides: &[Strides], wide: usize) -> Grid<K> {
+    /// `strides[..count]` are those of the operands over `shape`, the output's last. `tile`: the most elements of a tile, at
+    /// least `SIDE`; `wide`: those of a row that is one tile.
+    pub fn new(shape: &[usize], strides: &[Strides], tile: usize, wide: usize) -> Grid<K> {
         let count = strides.len().min(K);
         let out = &strides[count - 1];
         let mut order: Shape = (0..shape.len()).rev().filter(|&d| shape[d] != 1).collect();
@@ -64,8 +64,8 @@ impl<const K: usize> Grid<K> {
         grid.square = grid.turn(count);
         let [n0, n1] = [grid.shape[0], grid.shape[1]];
         grid.tile = match () {
-            _ if grid.square => [SIDE.min(n1), SIDE.min(n0)],
-            _ if n0 < TILE => [(TILE / n0.max(1)).clamp(1, n1.max(1)), n0],
+            _ if grid.square => [(tile / SIDE).min(SIDE).min(n1), SIDE.min(n0)],
+            _ if n0 < tile => [(tile / n0.max(1)).clamp(1, n1.max(1)), n0],
             _ => [1, n0.min(wide)],
         };
         grid.counts[0] = n0.div_ceil(grid.tile[1].max(1));

@@ -6,12 +6,12 @@
 //! result's pointer, and no question is left to ask. So has the case that one of two operands is the same for all
 //! elements, as each row of a matrix sees a column: it stays in a register.
 
-use crate::core::DType;
+use crate::core::{Bits, DType};
 use crate::expr::{Body, Lane, MAX_INPUTS, MAX_PARAMS, Native, Place};
 use crate::simd;
 
-/// The numbers of a formula, each as one lane in the low bytes.
-pub type Params = [[u8; 8]; MAX_PARAMS];
+/// The numbers of a formula, each as one lane in the first bytes.
+pub type Params = [Bits; MAX_PARAMS];
 /// A compiled formula over contiguous lanes (bool operands are bytes). The output may not overlap an input, unless the
 /// loop is one that is made to; every pointer is good for as many elements as are asked for.
 pub type Kernel = unsafe fn(&[*const u8; MAX_INPUTS], &Params, *mut u8, usize);
@@ -82,7 +82,9 @@ impl Loops {
         match lane {
             DType::F32 => self.f32,
             DType::F64 => self.f64,
-            _ => self.i64,
+            DType::I64 => self.i64,
+            // Complex lanes have no loops.
+            _ => None,
         }
     }
 
@@ -126,8 +128,8 @@ unsafe fn body<B: Body, T: Native, const OVER: bool, const ONE: usize>(
 }
 
 #[inline(always)]
-fn param<T: Native>(bits: &[u8; 8]) -> T {
-    // SAFETY: a lane has at most 8 bytes, and any of them make one.
+fn param<T: Native>(bits: &Bits) -> T {
+    // SAFETY: a lane has at most as many bytes, and any of them make one.
     unsafe { bits.as_ptr().cast::<T>().read_unaligned() }
 }
 

@@ -5,7 +5,7 @@ use std::cell::RefCell;
 use std::mem::MaybeUninit;
 
 use super::grid::TILE;
-use super::{Kernel, Loops, Params};
+use super::{Kernel, Loops, Params, room};
 use crate::core::DType;
 use crate::expr::graph::{Binary, Compare, Unary};
 use crate::expr::program::{Constant, Op, Program, Source};
@@ -128,14 +128,15 @@ impl Plan {
             }
             let base: *mut Tile = scratch.as_mut_ptr().cast();
             let tile = |i: usize| base.wrapping_add(i).cast::<u8>();
-            let len = n.min(TILE);
+            let most = room::<TILE>(self.lane.size());
+            let len = n.min(most);
             for (i, c) in constants.iter().enumerate() {
-                // SAFETY: tile `i` exists and holds TILE lanes.
+                // SAFETY: tile `i` exists and has room for so many lanes.
                 unsafe { self.fill(*c, p, tile(tiles + i), len) };
             }
             let mut start = 0;
             while start < n {
-                let m = TILE.min(n - start);
+                let m = most.min(n - start);
                 for (step, kernel) in self.program.steps.iter().zip(&self.kernels) {
                     let mut from = [base.cast::<u8>().cast_const(); MAX_INPUTS];
                     for (slot, (k, source)) in from.iter_mut().zip(step.from.iter().enumerate()) {
@@ -163,13 +164,14 @@ impl Plan {
 
     unsafe fn fill(&self, c: Constant, p: &Params, to: *mut u8, n: usize) {
         use crate::core::Number;
-        use crate::cpu::convert::{Piece, element_bits, mover};
+        use crate::core::dtype::WIDEST;
+        use crate::cpu::convert::{Piece, mover};
         let (bits, dtype) = match c {
-            Constant::Lit(v) => (element_bits(Number::Float(v), self.lane), self.lane),
+            Constant::Lit(v) => (Number::Float(v).bits(self.lane), self.lane),
             Constant::Param(j) => (p[j as usize], self.lane),
-            Constant::Truth(v) => ([v as u8; 8], DType::Bool),
+            Constant::Truth(v) => ([v as u8; WIDEST], DType::Bool),
         };
         // SAFETY: room for n lanes, says the caller.
-        unsafe { mover(dtype, dtype)(bits.as_ptr(), to, Piece { rows: 1, cols: n, from: [0, 0], to: [0, 1] }) };
+        unsafe { mover(dtype, dtype).run(bits.as_ptr(), to, Piece { rows: 1, cols: n, from: [0, 0], to: [0, 1] }) };
     }
 }

@@ -7,6 +7,7 @@ use std::mem::MaybeUninit;
 use super::grid::Grid;
 use super::tiled::{K, Tiled};
 use super::{Call, Code, Kernel, Tile, lane, repeat};
+use crate::core::dtype::WIDEST;
 use crate::device::{Array, Value};
 use crate::expr::MAX_INPUTS;
 
@@ -97,7 +98,7 @@ impl Tiled<'_> {
                         let row = |i: usize| tile.add(i * cols * sizes[k]);
                         if along == 0 {
                             for i in 0..rows {
-                                let mut bits = [0; 8];
+                                let mut bits = [0; WIDEST];
                                 let one = from.wrapping_offset(i as isize * down);
                                 std::ptr::copy_nonoverlapping(one, bits.as_mut_ptr(), sizes[k]);
                                 repeat(bits, sizes[k], row(i), cols);

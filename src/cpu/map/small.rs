@@ -3,8 +3,9 @@
 
 use std::mem::MaybeUninit;
 
-use super::{Kernel, Loops, PARALLEL_NS, Params, Pointers, SMALL, TILE, element_bits, repeat};
-use crate::core::{DType, Number};
+use super::{Kernel, Loops, PARALLEL_NS, Params, Pointers, SMALL, TILE, repeat, room};
+use crate::core::dtype::WIDEST;
+use crate::core::{Bits, DType, Number};
 use crate::device::{Array, Storage};
 use crate::expr::{MAX_INPUTS, MAX_PARAMS};
 
@@ -17,18 +18,18 @@ pub struct Lanes {
     repeats: u32,
     /// The elements after which all that repeats begins anew.
     period: usize,
-    same: [[u8; 8]; MAX_INPUTS],
+    same: [Bits; MAX_INPUTS],
 }
 
 impl Lanes {
     /// Operands that all read the elements at `each`, until they are put.
     #[inline(always)]
     pub fn new(each: *const u8) -> Lanes {
-        Lanes { each: [each; MAX_INPUTS], spread: 0, repeats: 0, period: 1, same: [[0; 8]; MAX_INPUTS] }
+        Lanes { each: [each; MAX_INPUTS], spread: 0, repeats: 0, period: 1, same: [[0; WIDEST]; MAX_INPUTS] }
     }
 
     #[inline(always)]
-    fn put_same(&mut self, k: usize, bits: [u8; 8]) {
+    fn put_same(&mut self, k: usize, bits: Bits) {
         if let Some(place) = self.same.get_mut(k) {
             *place = bits;
             self.spread |= 1 << k;
@@ -61,9 +62,9 @@ impl Lanes {
 
     /// Operand `k` is `a`, an element for all.
     fn put_element(&mut self, k: usize, a: &Array) {
-        let mut bits = [0; 8];
-        // SAFETY: the array has an element, of at most 8 bytes.
-        unsafe { std::ptr::copy_nonoverlapping(a.bytes_ptr(), bits.as_mut_ptr(), a.dtype.size().min(8)) };
+        let mut bits = [0; WIDEST];
+        // SAFETY: the array has an element, of at most so many bytes.
+        unsafe { std::ptr::copy_nonoverlapping(a.bytes_ptr(), bits.as_mut_ptr(), a.dtype.size().min(WIDEST)) };
         self.put_same(k, bits);
     }
 
@@ -87,8 +88,7 @@ impl Lanes {
         }
         self.period = both;
         *self.each.get_mut(k)? = a.bytes_ptr();
-        // A tile has no more elements than 32 bits count.
-        self.put_same(k, ((often as u64) << 32 | count as u64).to_ne_bytes());
+        self.put_same(k, ((often as u128) << 64 | count as u128).to_ne_bytes());
         self.repeats |= 1 << k;
         Some(())
     }
@@ -116,18 +116,17 @@ const fn capacity<const N: usize>(size: usize) -> usize {
 }
 
 #[inline]
-fn bits(n: Number, dtype: DType) -> [u8; 8] {
+fn bits(n: Number, dtype: DType) -> Bits {
     match (n, dtype) {
         (Number::Float(v), DType::F32) => float(v as f32),
         (Number::Int(v), DType::F32) => float(v as f32),
-        _ => element_bits(n, dtype),
+        _ => n.bits(dtype),
     }
 }
 
 #[inline]
-fn float(v: f32) -> [u8; 8] {
-    let [a, b, c, d] = v.to_ne_bytes();
-    [a, b, c, d, 0, 0, 0, 0]
+fn float(v: f32) -> Bits {
+    u128::to_le_bytes(v.to_bits().to_le() as u128)
 }
 
 /// Whether `n` elements at `cost` nanoseconds each are computed sooner than handed to other threads.
@@ -154,7 +153,7 @@ pub fn run_over(loops: &Loops, x: &mut Lanes, params: &[Number], out: &Array, n:
         unsafe { run_to(kernel, out.dtype, x, params, out.bytes_ptr(), out.dtype.size(), n) };
         return true;
     }
-    let Some(kernel) = loops.of(out.dtype).filter(|_| n <= SMALL) else { return false };
+    let Some(kernel) = loops.of(out.dtype).filter(|_| n <= room::<SMALL>(out.dtype.size())) else { return false };
     // Another loop may not write what it reads.
     let mut aside = MaybeUninit::<[u64; SMALL]>::uninit();
     let from: *mut u8 = aside.as_mut_ptr().cast();
@@ -169,7 +168,7 @@ pub fn run_over(loops: &Loops, x: &mut Lanes, params: &[Number], out: &Array, n:
 
 #[inline]
 unsafe fn run_to(kernel: Kernel, dtype: DType, x: &mut Lanes, params: &[Number], out: *mut u8, size: usize, n: usize) {
-    let mut packed = [[0; 8]; MAX_PARAMS];
+    let mut packed = [[0; WIDEST]; MAX_PARAMS];
     for (p, &v) in packed.iter_mut().zip(params) {
         *p = bits(v, dtype);
     }
@@ -177,7 +176,7 @@ unsafe fn run_to(kernel: Kernel, dtype: DType, x: &mut Lanes, params: &[Number],
     unsafe {
         if x.spread == 0 {
             kernel(&x.each, &packed, out, n);
-        } else if n <= SMALL {
+        } else if n <= room::<SMALL>(dtype.size()) {
             tiled::<SMALL>(kernel, dtype.size(), x, &packed, out, size, n);
         } else {
             tiled::<TILE>(kernel, dtype.size(), x, &packed, out, size, n);
@@ -209,7 +208,7 @@ unsafe fn tiled<const N: usize>(
             left &= left - 1;
             let tile: *mut u8 = tiles[k].as_mut_ptr().cast();
             if x.repeats >> k & 1 == 1 {
-                repeat_each(x.each[k], u64::from_ne_bytes(x.same[k]), lane, tile, most);
+                repeat_each(x.each[k], u128::from_ne_bytes(x.same[k]), lane, tile, most);
             } else {
                 repeat(x.same[k], lane, tile, most);
             }
@@ -226,16 +225,20 @@ unsafe fn tiled<const N: usize>(
 }
 
 /// `len` lanes at `to`: those at `from`, as many as the low half of `how` says, each as often as the high half, over and over.
-unsafe fn repeat_each(from: *const u8, how: u64, lane: usize, to: *mut u8, len: usize) {
-    let (count, often) = (how as u32 as usize, (how >> 32) as usize);
+unsafe fn repeat_each(from: *const u8, how: u128, lane: usize, to: *mut u8, len: usize) {
+    let (count, often) = (how as usize, (how >> 64) as usize);
     // SAFETY: room for `len` lanes, a multiple of `count * often`, says the caller.
     unsafe {
         if often == 1 {
             std::ptr::copy_nonoverlapping(from, to, count * lane);
-        } else if lane == 8 {
-            each_often(from.cast::<u64>(), to.cast(), count, often);
         } else {
-            each_often(from.cast::<u32>(), to.cast(), count, often);
+            match lane {
+                WIDEST => each_often(from.cast::<[u64; 2]>(), to.cast(), count, often),
+                8 => each_often(from.cast::<u64>(), to.cast(), count, often),
+                4 => each_often(from.cast::<u32>(), to.cast(), count, often),
+                2 => each_often(from.cast::<u16>(), to.cast(), count, often),
+                _ => each_often(from, to, count, often),
+            }
         }
         let mut done = count * often;
         while done < len {

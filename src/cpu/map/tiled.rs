@@ -4,7 +4,7 @@
 use std::mem::MaybeUninit;
 
 use super::grid::{self, Grid, TILE};
-use super::{Call, Code, GRAIN_NS, PARALLEL_NS, Params, Pointers, Shared, Tile, rows};
+use super::{Call, Code, GRAIN_NS, PARALLEL_NS, Params, Pointers, Shared, Tile, lane, room, rows};
 use crate::core::Strides;
 use crate::cpu::convert::{Mover, Piece, mover};
 use crate::cpu::strided::Raw;
@@ -29,7 +29,8 @@ pub(super) fn general(call: &Call, x: &[Value], out: &Array) {
         };
     }
     strides[x.len()] = out.layout.strides.clone();
-    let mut grid = Grid::<K>::new(shape, &strides[..count], TILE);
+    let tile = room::<TILE>(lane(call.compute).size());
+    let mut grid = Grid::<K>::new(shape, &strides[..count], tile, tile);
     let shares = x.iter().any(|o| matches!(o, Value::Array(a) if a.storage.same(&out.storage)));
     let high = if shares { None } else { rows::together(call, x, &grid, out) };
     if let Some(high) = high {
@@ -130,7 +131,7 @@ impl Tiled<'_> {
         let mut x = *self.pointers.get();
         // Bytes from row to row of each, where rows are computed one by one.
         let mut steps = [0isize; MAX_INPUTS];
-        // SAFETY: tiles hold TILE lanes of 8 bytes, and a tile of the grid has at most as many elements; the grid's
+        // SAFETY: a tile of the grid has at most as many elements as tiles have room for lanes; the grid's
         // places lie inside the layouts of the operands; so to the end.
         unsafe {
             let fixed = self.spread(&mut tiles, &mut x, self.grid.tile_len());
@@ -163,7 +164,7 @@ impl Tiled<'_> {
                         continue;
                     }
                     there[k] = (from, rows, cols);
-                    (m.mover)(from, to, Piece { rows, cols, from: [s1, s0], to: [cols as isize, 1] });
+                    m.mover.run(from, to, Piece { rows, cols, from: [s1, s0], to: [cols as isize, 1] });
                     if m.narrows {
                         call.narrow(to, rows * cols);
                     }
@@ -200,7 +201,7 @@ impl Tiled<'_> {
                 call.narrow(aside, rows * cols);
             }
             let piece = Piece { rows, cols, from: [cols as isize, 1], to: [s1, s0] };
-            mover(call.gives(), dtype)(aside, to, piece);
+            mover(call.gives(), dtype).run(aside, to, piece);
         }
     }
 

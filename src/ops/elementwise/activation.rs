@@ -42,7 +42,8 @@ elementwise! {
     /// Negative elements become zero; NaN stays.
     ///
     /// Gradient: g where the output is positive, from the output.
-    relu(x) numeric + inplace_only as ["relu(Tensor self) -> Tensor", "nn.relu(Tensor input, bool inplace=False) -> Tensor"] {
+    relu(x) numeric + inplace_only as ["relu(Tensor self) -> Tensor", "nn.relu(Tensor input, bool inplace=False) -> Tensor"]
+        kernel "clamp_min_scalar_cpu" {
         value: S::select(x.le(0.0), S::lit(0.0), x),
         grad(y, g): [S::select(y.le(0.0), S::lit(0.0), g)],
         check: no_bool,

@@ -74,7 +74,7 @@ elementwise! {
     add(a, b; alpha = Number::Int(1)) all as [
         "method.add(Tensor self, Operand other, *, Scalar alpha=1) -> Tensor; __add__ __radd__ __iadd__",
         "function.add(Operand self, Operand other, *, Scalar alpha=1) -> Tensor",
-    ] {
+    ] kernel "add_stub" {
         value: a + alpha * b,
         grad(y, g): [g, g * alpha],
         check: alpha_fits,
@@ -85,7 +85,7 @@ elementwise! {
     sub(a, b; alpha = Number::Int(1)) all as [
         "method.sub(Tensor self, Operand other, *, Scalar alpha=1) -> Tensor; __sub__ __isub__",
         "function.sub(Operand self, Operand other, *, Scalar alpha=1) -> Tensor",
-    ] aliases ["subtract"] {
+    ] aliases ["subtract"] kernel "add_stub" {
         value: a - alpha * b,
         grad(y, g): [g, -(g * alpha)],
         check: alpha_fits,
@@ -95,7 +95,7 @@ elementwise! {
     /// `other - alpha * self`.
     rsub(a, b; alpha = Number::Int(1)) all + no_variants as [
         "function.rsub(Tensor self, Operand other, *, Scalar alpha=1) -> Tensor; __rsub__",
-    ] named "RsubBackward0|RsubBackward1" {
+    ] named "RsubBackward0|RsubBackward1" kernel "add_stub" {
         value: b - alpha * a,
         grad(y, g): [-(g * alpha), g],
         check: alpha_fits,
@@ -103,7 +103,7 @@ elementwise! {
         samples: ["u(2, 3), u(2, 3)", "u(2, 3), 2", "u(2, 3), 0.5"],
     }
     /// `self * other`.
-    mul(a, b) all + wide as [
+    mul(a, b) all + wide + unsigned as [
         "method.mul(Tensor self, Operand other) -> Tensor; __mul__ __rmul__ __imul__",
         "function.mul(Operand self, Operand other) -> Tensor",
     ] aliases ["multiply"] {

@@ -26,7 +26,7 @@ elementwise! {
         samples: ["ix(2, 3, n=5)", "mask(2, 3)"],
     }
     /// Bits that are set in both; on bool, and.
-    bitwise_and(a, b) bits as [
+    bitwise_and(a, b) bits + unsigned as [
         "bitwise_and(Tensor self, Operand other) -> Tensor; __and__ __rand__ __iand__",
         "function.bitwise_and(Operand self, Tensor other) -> Tensor",
     ] {
@@ -34,7 +34,7 @@ elementwise! {
         samples: ["ix(2, 3, n=9), ix(2, 3, n=9)", "mask(2, 3), mask(3)", "ix(2, 3, n=9), 3"],
     }
     /// Bits that are set in either; on bool, or.
-    bitwise_or(a, b) bits as [
+    bitwise_or(a, b) bits + unsigned as [
         "bitwise_or(Tensor self, Operand other) -> Tensor; __or__ __ror__ __ior__",
         "function.bitwise_or(Operand self, Tensor other) -> Tensor",
     ] {
@@ -42,7 +42,7 @@ elementwise! {
         samples: ["ix(2, 3, n=9), ix(2, 3, n=9)", "mask(2, 3), mask(3)", "ix(2, 3, n=9), 3"],
     }
     /// Bits that are set in exactly one; on bool, unequal.
-    bitwise_xor(a, b) bits as [
+    bitwise_xor(a, b) bits + unsigned as [
         "bitwise_xor(Tensor self, Operand other) -> Tensor; __xor__ __rxor__ __ixor__",
         "function.bitwise_xor(Operand self, Tensor other) -> Tensor",
     ] {

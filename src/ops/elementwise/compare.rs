@@ -4,12 +4,12 @@ use crate::elementwise;
 
 elementwise! {
     /// Whether `self` equals `other`, element by element.
-    eq(a, b) -> bool all as ["eq(Tensor self, Operand other) -> Tensor; __eq__"] {
+    eq(a, b) -> bool all + unsigned as ["eq(Tensor self, Operand other) -> Tensor; __eq__"] {
         value: a.eq(b),
         samples: ["ix(2, 3, n=3), ix(2, 3, n=3)", "u(2, 3), 1", "ix(2, 3, n=3), ix(3, n=3)", "edges(0.0, NAN), edges(-0.0, NAN)"],
     }
     /// Whether `self` differs from `other`, element by element.
-    ne(a, b) -> bool all as ["ne(Tensor self, Operand other) -> Tensor; __ne__"] aliases ["not_equal"] {
+    ne(a, b) -> bool all + unsigned as ["ne(Tensor self, Operand other) -> Tensor; __ne__"] aliases ["not_equal"] {
         value: a.ne(b),
         samples: ["ix(2, 3, n=3), ix(2, 3, n=3)", "u(2, 3), 1", "edges(0.0, NAN), edges(-0.0, NAN)"],
     }

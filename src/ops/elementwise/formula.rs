@@ -100,7 +100,9 @@ impl Derived {
         let slot = match lane {
             DType::F32 => 0,
             DType::F64 => 1,
-            _ => 2,
+            DType::I64 => 2,
+            // Complex lanes have no loops.
+            _ => return None,
         };
         self.plans[slot].get_or_init(|| Plan::new(&self.facts.graph, lane)).as_ref()
     }

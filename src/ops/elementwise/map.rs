@@ -58,6 +58,8 @@ pub struct Row {
     pub wide: bool,
     /// An integer divisor must not be zero.
     pub divides: bool,
+    /// PyTorch has a kernel for uint16, uint32 and uint64. (Where the rule promotes to floats it needs none.)
+    pub unsigned: bool,
     pub out_mask: bool,
     pub value: Formula,
     pub grads: [Option<Formula>; 3],
@@ -168,7 +170,7 @@ impl Map {
 
     /// The dtype of all operands together.
     #[inline]
-    fn promoted<'m>(&self, mut x: impl Iterator<Item = &'m Meta>) -> DType {
+    fn promoted<'m>(&self, mut x: impl Iterator<Item = &'m Meta>) -> Result<DType> {
         let mut p = Promotion::default();
         let masks = self.row.masks;
         for (k, slot) in self.slots().iter().enumerate() {
@@ -181,27 +183,30 @@ impl Map {
                 p.number(n, mode::default_float());
             }
         }
-        p.result().unwrap_or(DType::Bool)
+        Ok(p.result()?.unwrap_or(DType::Bool))
     }
 
     /// The dtype that the kernel computes, by the row's rule.
     #[inline]
-    fn compute<'m>(&self, x: impl Iterator<Item = &'m Meta>) -> DType {
-        match self.fixed {
+    fn compute<'m>(&self, x: impl Iterator<Item = &'m Meta>) -> Result<DType> {
+        Ok(match self.fixed {
             Some(dtype) => dtype,
-            None => match self.promoted(x) {
-                dtype if self.row.rule == Rule::Float && !dtype.is_float() => mode::default_float(),
+            None => match self.promoted(x)? {
+                dtype if self.row.rule == Rule::Float && dtype.is_integral() => mode::default_float(),
                 dtype => dtype,
             },
-        }
+        })
     }
 
     fn refuse(&self, dtype: DType, x: &[&Meta]) -> Result<()> {
         let refused = match self.row.rule {
-            Rule::Float | Rule::All => false,
+            _ if dtype.is_complex() => true,
+            Rule::Float => false,
             Rule::FloatOnly => !dtype.is_float(),
+            _ if dtype.is_limited() => !self.row.unsigned,
+            Rule::All => false,
             Rule::Numeric => dtype == DType::Bool,
-            Rule::Bits => dtype.is_float(),
+            Rule::Bits => !dtype.is_integral(),
         };
         // A check looks at numbers only.
         let numbers: [_; SLOTS] = std::array::from_fn(|k| self.number_at(k).map(Operand::Number));
@@ -315,9 +320,9 @@ impl Op for Map {
     }
 
     fn infer(&self, x: &[&Meta]) -> Result<Meta> {
-        let compute = self.compute(x.iter().copied());
+        let compute = self.compute(x.iter().copied())?;
         if self.fixed.is_none() {
-            let dtype = if self.row.rule == Rule::Float { compute } else { self.promoted(x.iter().copied()) };
+            let dtype = if self.row.rule == Rule::Float { compute } else { self.promoted(x.iter().copied())? };
             self.refuse(dtype, x)?;
         }
         let dtype = if self.out_mask() { DType::Bool } else { compute };
@@ -342,7 +347,7 @@ impl Op for Map {
 
     fn cpu(&self, x: &[&Array], out: &[Array]) -> Result<()> {
         let out = &out[0];
-        let compute = if self.out_mask() { self.compute(x.iter().map(|a| &a.meta)) } else { out.dtype };
+        let compute = if self.out_mask() { self.compute(x.iter().map(|a| &a.meta))? } else { out.dtype };
         let Some(code) = self.formula.code(compute) else { return Err(compute.lacks(self.row.kernel)) };
         let (values, wide) = self.values(x, out, compute);
         self.check_divisor(values[1], compute)?;
@@ -357,7 +362,7 @@ impl Op for Map {
     /// The row's own expression, printed. (An integer division by a tensor's zero gives 0.)
     fn gpu(&self, x: &[&Array], out: &[Array]) -> Result<()> {
         let out = &out[0];
-        let compute = if self.out_mask() { self.compute(x.iter().map(|a| &a.meta)) } else { out.dtype };
+        let compute = if self.out_mask() { self.compute(x.iter().map(|a| &a.meta))? } else { out.dtype };
         let (values, wide) = self.values(x, out, compute);
         self.check_divisor(values[1], compute)?;
         let (formula, masks, out_mask) = (self.formula.facts().on_gpu(), self.masks(), self.out_mask());

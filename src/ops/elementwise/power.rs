@@ -4,8 +4,9 @@ use crate::bail;
 use crate::core::{DType, Number};
 use crate::elementwise;
 use crate::error::Result;
+use crate::ops::copy::Format;
 use crate::ops::elementwise::map::{self, Call, Row, numbers_fit, on};
-use crate::tensor::{Operand, Tensor};
+use crate::tensor::{Args, Operand, Outs, Tensor, views};
 
 fn no_negative_integers(c: &Call, dtype: DType) -> Result<()> {
     if let Some(n) = c.number_at(1)
@@ -35,6 +36,19 @@ fn case(x: Operand, exponent: Operand) -> Option<&'static Row> {
         },
         _ => None,
     }
+}
+
+/// `x` to the power of 0 or 1, for which PyTorch needs no kernel.
+fn unchanged(x: &Tensor, n: i64, a: &Args) -> Result<Outs> {
+    let y = match n {
+        1 => x.cloned(Format::Preserve)?,
+        _ => on(&super::compare::eq::ROW, [x, x].map(Operand::Tensor))?.to_dtype(x.dtype())?,
+    };
+    if !a.inplace {
+        return Ok(y.into());
+    }
+    views::check_writable("pow", x)?;
+    views::replace("pow", x, &y).map(Outs::Over)
 }
 
 fn mul(a: Operand, b: Operand) -> Result<Tensor> {
@@ -103,6 +117,11 @@ elementwise! {
         half_grad: half_grad,
         check: no_negative_integers,
         call(x = self: Operand, exponent: Operand; a) {
+            if let (Operand::Tensor(t), Operand::Number(Number::Int(n @ (0 | 1)))) = (x, exponent)
+                && t.dtype().is_limited()
+            {
+                return unchanged(t, n, a);
+            }
             match case(x, exponent) {
                 Some(row) => map::call_on(row, [x], a),
                 None => map::call_on(&ROW, [x, exponent], a),

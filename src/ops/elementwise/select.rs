@@ -57,7 +57,7 @@ fn no_integer_quotients(_: &Call, dtype: DType) -> Result<()> {
 
 elementwise! {
     /// Elements of `self` where `condition` is true, else of `other`.
-    where_(c: bool, a, b) all + out_only as [
+    where_(c: bool, a, b) all + out_only + unsigned as [
         "function.where(Tensor condition, Tensor self, Tensor other) -> Tensor",
         "function.where(Tensor condition, Operand self, Operand other) -> Tensor; no out",
         "method.where(Tensor self, Tensor condition, Operand other) -> Tensor",

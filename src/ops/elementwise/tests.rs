@@ -143,8 +143,8 @@ fn bits<T: crate::expr::Native>(f: &Formula, way: Way, masks: u32, out_mask: boo
         Way::Each(one) | Way::One(one) if one == k => same.as_ptr().cast(),
         _ => x[k],
     });
-    let mut p = [[0u8; 8]; 4];
-    p[0] = crate::cpu::convert::element_bits(crate::core::Number::Int(2), dtype);
+    let mut p = [[0u8; 16]; 4];
+    p[0] = crate::core::Number::Int(2).bits(dtype);
     let size = if out_mask { 1 } else { dtype.size() };
     let mut out = vec![0u8; n * size];
     // SAFETY: n elements everywhere.

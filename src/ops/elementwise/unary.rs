@@ -85,7 +85,7 @@ elementwise! {
         samples: ["u(2, 3)", "u(3, 2).t()", "u(6)[::2]", "edges(0.0, 20.0, -20.0, INF, NAN)"],
     }
     /// Each element times itself; bool becomes int64, as with any power.
-    square(x) all named "PowBackward" {
+    square(x) all named "PowBackward" kernel "pow" {
         value: x * x,
         grad(y, g): [g * (2.0 * x)],
         call(x = self: &Tensor; a) {

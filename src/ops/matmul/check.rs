@@ -50,6 +50,9 @@ pub fn dtypes(op: &str, kernel: &str, a: DType, b: DType, empty: bool) -> Result
         return Err(err!(NotImplemented, "\"{kernel}\" not implemented for 'Bool'")
             .hint(format!("{op}: products of bool have no dtype of their own; cast with .int() or .float()")));
     }
+    if !empty {
+        a.usual(kernel)?;
+    }
     Ok(())
 }
 

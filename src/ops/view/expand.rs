@@ -108,8 +108,7 @@ impl Op for SumTo {
         Ok(x[0].contiguous(self.to.clone()))
     }
     fn cpu(&self, x: &[&Array], out: &[Array]) -> Result<()> {
-        cpu::reduce::sum(x[0], &self.repeated(), &out[0]);
-        Ok(())
+        cpu::reduce::sum(x[0], &self.repeated(), &out[0])
     }
     fn gpu(&self, x: &[&Array], out: &[Array]) -> Result<()> {
         gpu::reduce::sum("sum", x[0], &self.repeated(), &out[0])
