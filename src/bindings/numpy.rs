@@ -77,7 +77,10 @@ pub static ROWS: &[Native] = &[
         doc: "For NumPy: the result of a ufunc as a tensor.",
         call: |a, _| {
             let o = a.opt_object(1).map_or(std::ptr::null_mut(), |o| o.cast());
-            super::errors::checked(wrap(super::data::from_data(o, None, Device::CPU, false)?))
+            let t = super::data::from_data(o, None, Device::CPU, false)?;
+            // PyTorch makes bytes of bools here, from a time when it had no bool.
+            let t = if t.dtype() == DType::Bool { t.to_dtype(DType::U8)? } else { t };
+            super::errors::checked(wrap(t))
         },
     },
 ];
@@ -92,7 +95,8 @@ fn loaded(py: Python<'_>) -> Option<Bound<'_, PyAny>> {
     }
 }
 
-fn is_instance(o: P, class: &str) -> bool {
+/// Whether `o` is an instance of a class of NumPy's.
+pub fn is_instance(o: P, class: &str) -> bool {
     if o.is_null() {
         return false;
     }
@@ -142,6 +146,34 @@ fn dtype_by_name(o: &Bound<'_, PyAny>) -> Result<DType> {
         "can't convert np.ndarray of type numpy.{class}. The only supported types are: float64, float32, float16, int64, \
          int32, uint8, and bool."
     ))
+}
+
+/// The integers of an array whose integer dtype no tensor has, as int64; None for other arrays.
+pub fn widened(o: P) -> Result<Option<Tensor>> {
+    // SAFETY: a live array; the GIL is held.
+    let a = unsafe { Bound::from_borrowed_ptr(Python::assume_attached(), o) };
+    let kind: String = a.getattr("dtype").and_then(|d| d.getattr("kind")).and_then(|k| k.extract()).or_foreign()?;
+    if dtype_by_name(&a).is_ok() || !matches!(kind.as_str(), "i" | "u") {
+        return Ok(None);
+    }
+    let wide = a.call_method1("astype", ("int64",)).or_foreign()?;
+    share(wide.as_ptr(), true).map(Some)
+}
+
+/// The tensor that `==` compares with: of an array of numbers. None for other objects and for arrays of text or of objects,
+/// which equal no tensor.
+pub fn comparable(o: P) -> Result<Option<Tensor>> {
+    if !is_array(o) {
+        return Ok(None);
+    }
+    if let Some(wide) = widened(o)? {
+        return Ok(Some(wide));
+    }
+    // SAFETY: a live array; the GIL is held.
+    let a = unsafe { Bound::from_borrowed_ptr(Python::assume_attached(), o) };
+    let kind: String = a.getattr("dtype").and_then(|d| d.getattr("kind")).and_then(|k| k.extract()).or_foreign()?;
+    // Bools, integers, floats, complex numbers.
+    if matches!(kind.as_str(), "b" | "i" | "u" | "f" | "c") { share(o, false).map(Some) } else { Ok(None) }
 }
 
 /// A tensor over the memory of an array. Where it is `copied` at once, read-only memory is no matter.

@@ -15,6 +15,7 @@ use super::errors::{P, raise};
 use super::gil;
 use super::install::slot;
 use super::object::{as_tensor, wrap};
+use super::{errors, numpy};
 use crate::bail;
 use crate::error::Result;
 use crate::ops::schema::Type;
@@ -78,11 +79,13 @@ const NAMES: [(&[&str], Left); COUNT] = [
 ];
 const COUNT: usize = 25;
 const MUL: usize = 2;
+const DIV: usize = 3;
 const POSITIVE: usize = 15;
 const INVERT: usize = 16;
 const RECIPROCAL: usize = 17;
 /// `Py_LT` is 0, and the six follow in Python's order.
 const COMPARE: usize = 18;
+const EQ: usize = COMPARE + ffi::Py_EQ as usize;
 const RSUB: usize = 24;
 
 static OPERATORS: [AtomicPtr<Operator>; COUNT] = [const { AtomicPtr::new(null_mut()) }; COUNT];
@@ -152,11 +155,11 @@ unsafe fn run(which: usize, a: P, b: P, inplace: bool) -> Result<Option<P>> {
             return Ok(None);
         }
         let op = &*op;
-        let Some(left) = operand(a)? else { return Ok(None) };
+        let Some(left) = operand(a)? else { return beside_array(which, a, b) };
         let mut values = op.template;
         values[0] = left;
         if !b.is_null() {
-            let Some(right) = operand(b)? else { return Ok(None) };
+            let Some(right) = operand(b)? else { return beside_array(which, a, b) };
             values[1] = right;
             let left_number = matches!(left, Arg::Number(_));
             if !op.numbers && (left_number || matches!(right, Arg::Number(_))) {
@@ -189,6 +192,35 @@ unsafe fn run(which: usize, a: P, b: P, inplace: bool) -> Result<Option<P>> {
             }
             _ => bail!(Runtime, "internal error: operator {} gives no tensor", op.name),
         }
+    }
+}
+
+/// Operators between a tensor and a NumPy array. Most are left to NumPy, whose ufuncs read the tensor through `__array__` and
+/// give the result back through `__array_wrap__`. PyTorch itself computes `==` (but not `!=`, which is then Python's comparison of
+/// identities), and `array / tensor`, which is the tensor's reciprocal times the array.
+#[cold]
+unsafe fn beside_array(which: usize, a: P, b: P) -> Result<Option<P>> {
+    // SAFETY: slot arguments are alive; each new reference is given back.
+    unsafe {
+        if which == DIV && numpy::is_array(a) {
+            let Some(r) = run(RECIPROCAL, b, null_mut(), false)? else { return Ok(None) };
+            let product = ffi::PyNumber_Multiply(r, a);
+            ffi::Py_DECREF(r);
+            if product.is_null() && ffi::PyErr_ExceptionMatches(ffi::PyExc_TypeError) != 0 {
+                ffi::PyErr_Clear();
+                return Ok(None);
+            }
+            return errors::checked(product).map(Some);
+        }
+        if which == EQ {
+            let (array, tensor) = if numpy::is_array(a) { (a, b) } else { (b, a) };
+            let Some(converted) = numpy::comparable(array)? else { return Ok(None) };
+            let converted = errors::checked(wrap(converted))?;
+            let result = run(which, tensor, converted, false);
+            ffi::Py_DECREF(converted);
+            return result;
+        }
+        Ok(None)
     }
 }
 
