@@ -104,11 +104,7 @@ pub static ROWS: &[Native] = &[
         call: |a, _| {
             let t = a.t(0)?;
             match Format::arg(a, 1)? {
-                Some(f @ Format::ChannelsLast(rank)) if t.ndim() == rank as usize => {
-                    let wanted = f.layout(t.layout())?;
-                    truth((0..t.ndim()).all(|d| t.shape()[d] == 1 || t.layout().strides[d] == wanted.strides[d]))
-                }
-                Some(Format::ChannelsLast(_)) => truth(false),
+                Some(Format::ChannelsLast(rank)) => truth(t.ndim() == rank as usize && t.layout().is_channels_last()),
                 _ => truth(t.is_contiguous()),
             }
         },

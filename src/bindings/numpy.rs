@@ -265,6 +265,8 @@ impl Memory {
         let d = PyDict::new(py);
         d.set_item("version", 3)?;
         d.set_item("shape", PyTuple::new(py, x.shape())?)?;
+        // The strides of NumPy's own arrays without elements are 0.
+        let size = if x.numel() > 0 { size } else { 0 };
         d.set_item("strides", PyTuple::new(py, x.strides().iter().map(|s| s * size))?)?;
         d.set_item("typestr", kind)?;
         d.set_item("data", (x.bytes_ptr() as usize, false))?;

@@ -94,7 +94,7 @@ elementwise! { DEFS, ROWS;
         samples: ["u(2, 3), u(2, 3)", "u(2, 3), u(3)", "u(3, 1), u(4)", "u(2, 3), 2", "u(3, 2).t(), u(2, 3), alpha=3"],
     }
     /// `other - alpha * self`.
-    rsub(a, b; alpha = Number::Int(1)) all + no_twins as ["function.rsub(Tensor self, Operand other, *, Scalar alpha=1) -> Tensor"]
+    rsub(a, b; alpha = Number::Int(1)) all + no_twins + reversed as ["function.rsub(Tensor self, Operand other, *, Scalar alpha=1) -> Tensor"]
         named "RsubBackward0|RsubBackward1" {
         value: b - alpha * a,
         grad(y, g): [-(g * alpha), g],

@@ -96,7 +96,7 @@ pub const fn plain_name(name: &'static str) -> &'static str {
 /// }
 /// ```
 /// A body is an expression over `S: Scalar`; `c: bool` is an input that is a truth value, `-> bool` an output that is one. The
-/// rule is `float`, `float_only`, `numeric`, `all` or `bits`; `wide` and `divides` are flags of `Row`. Whatever is not said has a
+/// rule is `float`, `float_only`, `numeric`, `all` or `bits`; `wide`, `divides`, `parametric` and `reversed` are flags of `Row`. Whatever is not said has a
 /// default; without `as` the schema is `name(Tensor self) -> Tensor`. An input without a gradient has `S::lit(0.0)`.
 ///
 /// The head of the block names the lists it makes: the `OpDef`s for the registry, and the rows.
@@ -160,6 +160,8 @@ macro_rules! elementwise {
                     defaults: SIGNATURE.defaults,
                     wide: $crate::elementwise!(@flag wide $($flag)*),
                     divides: $crate::elementwise!(@flag divides $($flag)*),
+                    parametric: $crate::elementwise!(@flag parametric $($flag)*),
+                    reversed: $crate::elementwise!(@flag reversed $($flag)*),
                     out_mask: OUT_MASK,
                     value: Formula::new::<Value>(table::loops::<Value>(RULE, DEF.twins, &SIGNATURE, OUT_MASK)),
                     grads: $crate::elementwise!(@grads $($y)? $sig),
@@ -256,6 +258,8 @@ macro_rules! elementwise {
     (@flag $wanted:ident) => { false };
     (@flag wide wide $($rest:ident)*) => { true };
     (@flag divides divides $($rest:ident)*) => { true };
+    (@flag parametric parametric $($rest:ident)*) => { true };
+    (@flag reversed reversed $($rest:ident)*) => { true };
     (@flag $wanted:ident $other:ident $($rest:ident)*) => { $crate::elementwise!(@flag $wanted $($rest)*) };
 
     (@twins) => { $crate::tensor::def::Twins::BOTH };
