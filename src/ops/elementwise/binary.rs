@@ -76,7 +76,7 @@ elementwise! { DEFS, ROWS;
         "method.add(Tensor self, Operand other, *, Scalar alpha=1) -> Tensor",
         "function.add(Operand self, Operand other, *, Scalar alpha=1) -> Tensor",
     ] {
-        value: a + alpha * b,
+        value: alpha.mul_add(b, a),
         grad(y, g): [g, g * alpha],
         check: alpha_fits,
         samples: ["u(2, 3), u(2, 3)", "u(2, 3), u(3)", "u(3, 1), u(2, 1, 4)", "u(2, 3), 2", "u(2, 3), 0.5", "u(2, 3), u()",
@@ -87,7 +87,7 @@ elementwise! { DEFS, ROWS;
         "method.sub(Tensor self, Operand other, *, Scalar alpha=1) -> Tensor",
         "function.sub(Operand self, Operand other, *, Scalar alpha=1) -> Tensor",
     ] aliases ["subtract"] {
-        value: a - alpha * b,
+        value: (-alpha).mul_add(b, a),
         grad(y, g): [g, -(g * alpha)],
         check: alpha_fits,
         call: |a| subtract(&ROW, a),
@@ -96,7 +96,7 @@ elementwise! { DEFS, ROWS;
     /// `other - alpha * self`.
     rsub(a, b; alpha = Number::Int(1)) all + no_twins + reversed as ["function.rsub(Tensor self, Operand other, *, Scalar alpha=1) -> Tensor"]
         named "RsubBackward0|RsubBackward1" {
-        value: b - alpha * a,
+        value: (-alpha).mul_add(a, b),
         grad(y, g): [-(g * alpha), g],
         check: alpha_fits,
         call: |a| subtract(&ROW, a),

@@ -131,7 +131,10 @@ elementwise! { DEFS, ROWS;
     /// From whichever end is nearer, so that both ends are met exactly.
     lerp(a, b, w) float_only + wide + parametric as ["lerp(Tensor self, Tensor end, Operand weight) -> Tensor"]
         named "LerpBackward1|LerpBackward0" kernel "lerp_kernel_scalar" {
-        value: S::select(w.lt(0.5) & w.gt(-0.5), a + w * (b - a), b - (b - a) * (1.0 - w)),
+        value: {
+            let near = w.lt(0.5) & w.gt(-0.5);
+            S::select(near, w, w - 1.0).mul_add(b - a, S::select(near, a, b))
+        },
         grad(y, g): [g * (1.0 - w), g * w, g * (b - a)],
         call: |a| same_dtypes(&ROW, a),
         samples: ["u(2, 3), u(2, 3), 0.3", "u(2, 3), u(3), u(2, 3)", "u(2, 3), u(2, 3), 0.9"],
@@ -140,7 +143,7 @@ elementwise! { DEFS, ROWS;
     addcmul(a, b, c; value = Number::Int(1)) numeric + wide as [
         "addcmul(Tensor self, Tensor tensor1, Tensor tensor2, *, Scalar value=1) -> Tensor",
     ] kernel "addcmul_cpu_out" {
-        value: a + value * b * c,
+        value: (value * b).mul_add(c, a),
         grad(y, g): [g, g * (value * c), g * (value * b)],
         samples: ["u(2, 3), u(2, 3), u(2, 3)", "u(2, 3), u(3), u(2, 1), value=2"],
     }
