@@ -11,9 +11,10 @@ fn rg_copysign(m: f32, s: f32) -> f32 {
 // `a != b` is false for NaN on Mesa; these are not.
 fn rg_eq(a: f32, b: f32) -> bool { return a == b && !rg_isnan(a) && !rg_isnan(b); }
 fn rg_ne(a: f32, b: f32) -> bool { return !rg_eq(a, b); }
-// torch.maximum / minimum and max / min reductions: NaN wins.
-fn rg_max(a: f32, b: f32) -> f32 { return select(select(max(a, b), b, rg_isnan(b)), a, rg_isnan(a)); }
-fn rg_min(a: f32, b: f32) -> f32 { return select(select(min(a, b), b, rg_isnan(b)), a, rg_isnan(a)); }
+// torch.maximum / minimum and max / min reductions: NaN wins, and of two zeros the second. (Which zero `max` gives is the
+// driver's choice.)
+fn rg_max(a: f32, b: f32) -> f32 { return select(select(select(b, a, a > b), b, rg_isnan(b)), a, rg_isnan(a)); }
+fn rg_min(a: f32, b: f32) -> f32 { return select(select(select(b, a, a < b), b, rg_isnan(b)), a, rg_isnan(a)); }
 // torch.fmax / fmin: NaN loses.
 fn rg_fmax(a: f32, b: f32) -> f32 { return select(select(max(a, b), a, rg_isnan(b)), b, rg_isnan(a)); }
 fn rg_fmin(a: f32, b: f32) -> f32 { return select(select(min(a, b), a, rg_isnan(b)), b, rg_isnan(a)); }

@@ -51,7 +51,10 @@ pub fn into_grad(leaf: &Tensor, g: Tensor) -> Result<()> {
 /// it, else copied.
 fn own(leaf: &Tensor, g: Tensor) -> Result<Tensor> {
     let layout = leaf.layout();
-    let fits = if layout.is_dense() { g.layout().strides == layout.strides } else { g.is_contiguous() };
+    let (shape, ours, theirs) = (leaf.shape(), &layout.strides, &g.layout().strides);
+    // In a dim of size 1 any stride will do but 0, that of an expanded tensor.
+    let alike = |d: usize| if shape[d] == 1 { theirs[d] != 0 } else { theirs[d] == ours[d] };
+    let fits = if layout.is_dense() { (0..shape.len()).all(alike) } else { g.is_contiguous() };
     if fits && g.count() == 1 && g.object().is_null() && data::is_private(g.array()) {
         return Ok(if g.is_leaf() && !g.is_view() { g } else { g.detach() });
     }

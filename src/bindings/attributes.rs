@@ -267,7 +267,8 @@ unsafe extern "C" fn contains(o: P, value: P) -> c_int {
     let failed = done("__contains__", || {
         // SAFETY: slot arguments; every new reference is given back.
         unsafe {
-            if as_tensor(value).is_none() && super::convert::number(value, false)?.is_none() {
+            let bool_of_numpy = as_tensor(value).is_none() && super::convert::is_numpy_bool(value);
+            if bool_of_numpy || as_tensor(value).is_none() && super::convert::number(value, false)?.is_none() {
                 bail!(
                     Runtime,
                     "Tensor.__contains__ only supports Tensor or scalar, but you passed in a {}.",

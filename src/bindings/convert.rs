@@ -17,22 +17,18 @@ use crate::error::Result;
 use crate::ops::schema::{Param, Type};
 use crate::tensor::{Arg, Tensor};
 
-/// `str`, of an object's type, as messages spell it.
+/// `str`, of an object's type, as messages spell it: types written in C by their full name (`numpy.ndarray`).
 pub fn type_name(o: P) -> String {
     // SAFETY: the object is alive and the GIL is held.
-    unsafe { type_of_type(ffi::Py_TYPE(o)) }
-}
-
-/// # Safety
-/// `t` is a live type.
-unsafe fn type_of_type(t: *mut ffi::PyTypeObject) -> String {
-    // SAFETY: says the caller; the GIL is held.
     unsafe {
-        let py = Python::assume_attached();
-        Bound::from_borrowed_ptr(py, t.cast())
-            .cast_into::<pyo3::types::PyType>()
-            .map(|t| t.name().map(|n| n.to_string()).unwrap_or_default())
-            .unwrap_or_default()
+        let (py, t) = (Python::assume_attached(), ffi::Py_TYPE(o));
+        let Ok(class) = Bound::from_borrowed_ptr(py, t.cast()).cast_into::<pyo3::types::PyType>() else {
+            return String::new();
+        };
+        let name = class.name().map(|n| n.to_string()).unwrap_or_default();
+        let module = class.module().map(|m| m.to_string()).unwrap_or_default();
+        let written_in_c = ffi::PyType_GetFlags(t) & ffi::Py_TPFLAGS_HEAPTYPE == 0;
+        if written_in_c && !module.is_empty() && module != "builtins" { format!("{module}.{name}") } else { name }
     }
 }
 
@@ -53,7 +49,7 @@ pub fn is_bool(o: P) -> bool {
     exact(o, addr_of_mut!(ffi::PyBool_Type))
 }
 
-/// A scalar of NumPy's, which is no subclass of Python's numbers.
+/// A scalar of NumPy's, which is no subclass of Python's numbers. (A 0-d array, a matrix and a memory map are none.)
 pub fn is_numpy_scalar(o: P) -> bool {
     // SAFETY: the object is alive and the GIL is held.
     unsafe {
@@ -61,16 +57,13 @@ pub fn is_numpy_scalar(o: P) -> bool {
         if ffi::PyType_GetSlot(t, ffi::Py_nb_index).is_null() && ffi::PyType_GetSlot(t, ffi::Py_nb_float).is_null() {
             return false;
         }
-        let py = Python::assume_attached();
-        let class = Bound::from_borrowed_ptr(py, t.cast());
-        class.getattr("__module__").is_ok_and(|m| m.eq("numpy").unwrap_or(false))
-            && !class.getattr("__name__").is_ok_and(|n| n.eq("ndarray").unwrap_or(false))
+        super::numpy::is_instance(o, "generic")
     }
 }
 
 /// NumPy's bool, which has neither `__index__` nor a subclass relation.
 pub fn is_numpy_bool(o: P) -> bool {
-    matches!(type_name(o).as_str(), "bool" | "bool_") && !is_bool(o)
+    super::numpy::is_instance(o, "bool_")
 }
 
 /// The value of a Python int; OverflowError beyond 64 bits.
@@ -191,9 +184,10 @@ unsafe fn number_slowly(o: P, tensors: bool) -> Result<Option<Number>> {
             return Ok(None);
         }
         if is_numpy_bool(o) {
+            // A number among tensors, but no bool: PyTorch reads it as the float 0 or 1.
             return match ffi::PyObject_IsTrue(o) {
                 -1 => Err(fetched()),
-                b => Ok(Some(Number::Bool(b != 0))),
+                b => Ok(Some(Number::Float(b as f64))),
             };
         }
         if let Some(i) = int_slowly(o)? {

@@ -232,7 +232,10 @@ pub fn from_data(data: P, dtype: Option<DType>, device: Device, copy: bool) -> R
         };
     }
     if numpy::is_array(data) {
-        let shared = numpy::share(data, copy)?;
+        let shared = match dtype.map_or(Ok(None), |_| numpy::widened(data))? {
+            Some(wide) => wide,
+            None => numpy::share(data, copy)?,
+        };
         return match dtype {
             Some(d) if d != shared.dtype() => shared.to_dtype(d)?.to_device(device),
             _ if device != shared.device() => shared.to_device(device),

@@ -67,7 +67,10 @@ unsafe fn step(o: P) -> Result<Step> {
         if is_bool(o) {
             return Err(advanced("a bool"));
         }
+        // A 0-d array of integers counts as an int.
         if super::numpy::is_array(o)
+            && !(super::numpy::is_zero_d(o)
+                && super::numpy::dtype_of(o).is_some_and(|d| d.is_ok_and(|d| d.is_integral())))
             || ffi::PyList_Check(o) != 0
             || ffi::PyTuple_Check(o) != 0
             || ffi::PyRange_Check(o) != 0

@@ -77,11 +77,7 @@ natives! {
     is_contiguous as ["method.is_contiguous(Tensor self, *, memory_format? memory_format=None) -> bool"] {
         call(t = self: &Tensor, memory_format: Option<Format>) {
             match memory_format {
-                Some(f @ Format::ChannelsLast(rank)) if t.ndim() == rank as usize => {
-                    let wanted = f.layout(t.layout())?;
-                    truth((0..t.ndim()).all(|d| t.shape()[d] == 1 || t.layout().strides[d] == wanted.strides[d]))
-                }
-                Some(Format::ChannelsLast(_)) => truth(false),
+                Some(Format::ChannelsLast(rank)) => truth(t.ndim() == rank as usize && t.layout().is_channels_last()),
                 _ => truth(t.is_contiguous()),
             }
         }

@@ -67,7 +67,10 @@ natives! {
         "method.__array_wrap__(Tensor self, Any array, Any context=None, bool return_scalar=False) -> Tensor",
     ] {
         call(array: P) {
-            super::errors::checked(wrap(super::data::from_data(array, None, Device::CPU, false)?))
+            let t = super::data::from_data(array, None, Device::CPU, false)?;
+            // PyTorch makes bytes of bools here, from a time when it had no bool.
+            let t = if t.dtype() == DType::Bool { t.to_dtype(DType::U8)? } else { t };
+            super::errors::checked(wrap(t))
         }
     }
 }
@@ -82,7 +85,8 @@ fn loaded(py: Python<'_>) -> Option<Bound<'_, PyAny>> {
     }
 }
 
-fn is_instance(o: P, class: &str) -> bool {
+/// Whether `o` is an instance of a class of NumPy's.
+pub fn is_instance(o: P, class: &str) -> bool {
     if o.is_null() {
         return false;
     }
@@ -132,6 +136,34 @@ fn dtype_by_name(o: &Bound<'_, PyAny>) -> Result<DType> {
         "can't convert np.ndarray of type numpy.{class}. The only supported types are: float64, float32, float16, \
          complex64, complex128, int64, int32, int16, int8, uint64, uint32, uint16, uint8, and bool."
     ))
+}
+
+/// The integers of an array whose integer dtype no tensor has, as int64; None for other arrays.
+pub fn widened(o: P) -> Result<Option<Tensor>> {
+    // SAFETY: a live array; the GIL is held.
+    let a = unsafe { Bound::from_borrowed_ptr(Python::assume_attached(), o) };
+    let kind: String = a.getattr("dtype").and_then(|d| d.getattr("kind")).and_then(|k| k.extract()).or_foreign()?;
+    if dtype_by_name(&a).is_ok() || !matches!(kind.as_str(), "i" | "u") {
+        return Ok(None);
+    }
+    let wide = a.call_method1("astype", ("int64",)).or_foreign()?;
+    share(wide.as_ptr(), true).map(Some)
+}
+
+/// The tensor that `==` compares with: of an array of numbers. None for other objects and for arrays of text or of objects,
+/// which equal no tensor.
+pub fn comparable(o: P) -> Result<Option<Tensor>> {
+    if !is_array(o) {
+        return Ok(None);
+    }
+    if let Some(wide) = widened(o)? {
+        return Ok(Some(wide));
+    }
+    // SAFETY: a live array; the GIL is held.
+    let a = unsafe { Bound::from_borrowed_ptr(Python::assume_attached(), o) };
+    let kind: String = a.getattr("dtype").and_then(|d| d.getattr("kind")).and_then(|k| k.extract()).or_foreign()?;
+    // Bools, integers, floats, complex numbers.
+    if matches!(kind.as_str(), "b" | "i" | "u" | "f" | "c") { share(o, false).map(Some) } else { Ok(None) }
 }
 
 /// A tensor over the memory of an array. Where it is `copied` at once, read-only memory is no matter.
@@ -218,6 +250,8 @@ impl Memory {
         let d = PyDict::new(py);
         d.set_item("version", 3)?;
         d.set_item("shape", PyTuple::new(py, x.shape())?)?;
+        // The strides of NumPy's own arrays without elements are 0.
+        let size = if x.numel() > 0 { size } else { 0 };
         d.set_item("strides", PyTuple::new(py, x.strides().iter().map(|s| s * size))?)?;
         d.set_item("typestr", x.dtype.row().numpy)?;
         d.set_item("data", (x.bytes_ptr() as usize, false))?;

@@ -15,6 +15,7 @@ use super::errors::{P, raise};
 use super::gil;
 use super::install::slot;
 use super::object::{as_tensor, wrap};
+use super::{errors, numpy};
 use crate::bail;
 use crate::error::Result;
 use crate::ops;
@@ -141,7 +142,7 @@ unsafe fn operand<'a>(o: P) -> Result<Option<Arg<'a>>> {
 unsafe fn run(which: usize, a: P, b: P, inplace: bool) -> Result<Option<P>> {
     // SAFETY: slot arguments are alive; operators are set at import and live for ever.
     unsafe {
-        let Some(left) = operand(a)? else { return Ok(None) };
+        let Some(left) = operand(a)? else { return beside_array(which, a, b) };
         let reflected = matches!(left, Arg::Number(_));
         let method = if inplace { INPLACE } else { reflected as usize };
         let op = OPERATORS[which][method].load(Relaxed);
@@ -152,7 +153,7 @@ unsafe fn run(which: usize, a: P, b: P, inplace: bool) -> Result<Option<P>> {
         let mut values = op.template;
         values[0] = left;
         if !b.is_null() {
-            let Some(right) = operand(b)? else { return Ok(None) };
+            let Some(right) = operand(b)? else { return beside_array(which, a, b) };
             if !op.numbers && (reflected || matches!(right, Arg::Number(_))) {
                 return Ok(None);
             }
@@ -170,6 +171,36 @@ unsafe fn run(which: usize, a: P, b: P, inplace: bool) -> Result<Option<P>> {
             Outs::Tensor(t) => Ok(Some(wrap(t))),
             _ => bail!(Runtime, "internal error: operator {} gives no tensor", NAMES[which]),
         }
+    }
+}
+
+/// Operators between a tensor and a NumPy array. Most are left to NumPy, whose ufuncs read the tensor through `__array__` and
+/// give the result back through `__array_wrap__`. PyTorch itself computes `==` (but not `!=`, which is then Python's comparison of
+/// identities), and `array / tensor`, which is the tensor's reciprocal times the array.
+#[cold]
+unsafe fn beside_array(which: usize, a: P, b: P) -> Result<Option<P>> {
+    // SAFETY: slot arguments are alive; each new reference is given back.
+    unsafe {
+        if which == at("truediv") && numpy::is_array(a) {
+            let Some(divisor) = as_tensor(b) else { return Ok(None) };
+            let r = errors::checked(wrap(divisor.reciprocal()?))?;
+            let product = ffi::PyNumber_Multiply(r, a);
+            ffi::Py_DECREF(r);
+            if product.is_null() && ffi::PyErr_ExceptionMatches(ffi::PyExc_TypeError) != 0 {
+                ffi::PyErr_Clear();
+                return Ok(None);
+            }
+            return errors::checked(product).map(Some);
+        }
+        if which == at("eq") {
+            let (array, tensor) = if numpy::is_array(a) { (a, b) } else { (b, a) };
+            let Some(converted) = numpy::comparable(array)? else { return Ok(None) };
+            let converted = errors::checked(wrap(converted))?;
+            let result = run(which, tensor, converted, false);
+            ffi::Py_DECREF(converted);
+            return result;
+        }
+        Ok(None)
     }
 }
 

@@ -185,7 +185,7 @@ fn state_tensor(object: &Bound<'_, PyAny>, key: &Bound<'_, PyString>, param: &Te
 
 /// Zeros like the parameter, kept under `key`.
 fn new_state(py: Python<'_>, own: &Bound<'_, PyDict>, key: &Bound<'_, PyString>, param: &Tensor) -> PyResult<Tensor> {
-    let like = layout::elementwise(Shape::from_slice(param.shape()), &[param.layout()]);
+    let like = layout::preserved(param.layout());
     let zeros = Array::zeros(Meta::new(like, param.dtype(), param.device())).map_err(|e| to_python(py, e))?;
     keep(py, own, key, enter("zeros", zeros))
 }

@@ -114,6 +114,57 @@ impl Layout {
         false
     }
 
+    /// The dims from fastest to slowest that a `channels_last` tensor of this rank has: channels first, then the image, then the
+    /// batch. None for ranks that have no such format.
+    fn channels_last_order(&self) -> Option<&'static [usize]> {
+        match self.ndim() {
+            4 => Some(&[1, 3, 2, 0]),
+            5 => Some(&[1, 4, 3, 2, 0]),
+            _ => None,
+        }
+    }
+
+    /// Whether the elements lie without gaps in channels-last order; the strides of dims of size 1 do not matter.
+    pub fn is_channels_last(&self) -> bool {
+        let Some(order) = self.channels_last_order() else { return false };
+        let mut expected = 1isize;
+        order.iter().filter(|&&d| self.shape[d] != 1).all(|&d| {
+            let as_expected = self.strides[d] == expected;
+            expected *= self.shape[d] as isize;
+            as_expected
+        })
+    }
+
+    /// The strides of a channels-last tensor of this shape. A size of 0 makes those of slower dims 0, as PyTorch does.
+    pub fn channels_last_strides(&self) -> Option<Strides> {
+        let order = self.channels_last_order()?;
+        let mut strides = Strides::filled(1, self.ndim());
+        let mut acc = 1isize;
+        for &d in order {
+            strides[d] = acc;
+            acc = acc.wrapping_mul(self.shape[d] as isize);
+        }
+        Some(strides)
+    }
+
+    /// PyTorch's `suggest_memory_format`: whether the strides rise in channels-last order, gaps allowed, and could not as well be
+    /// those of a contiguous tensor.
+    pub fn suggests_channels_last(&self) -> bool {
+        let Some(order) = self.channels_last_order() else { return false };
+        if self.strides[1] == 0 {
+            return false;
+        }
+        let mut least = 0;
+        for &d in order {
+            let (n, stride) = (self.shape[d] as isize, self.strides[d]);
+            if n == 0 || stride < least || (d == 0 && least == self.strides[1]) {
+                return false;
+            }
+            least = stride * n.max(1);
+        }
+        true
+    }
+
     /// One past the last element that the layout reaches.
     pub fn end(&self) -> usize {
         if self.numel() == 0 {
@@ -176,9 +227,9 @@ impl Layout {
             };
         }
         let mut out = self.broadcast_to(&shape);
-        for i in 0..lead {
-            out.strides[i] =
-                if shape[i] == 1 && self.ndim() > 0 { self.shape[0] as isize * self.strides[0] } else { 0 };
+        // A leading dim of size 1 gets the stride that would follow the dim behind it.
+        for i in (0..lead).rev().filter(|&i| shape[i] == 1 && self.ndim() > 0) {
+            out.strides[i] = (shape[i + 1] as isize).wrapping_mul(out.strides[i + 1]);
         }
         Ok(out)
     }
@@ -243,7 +294,7 @@ impl Layout {
     /// needed: each run of dims that lies at one stride is cut anew.
     pub fn viewed(&self, shape: &[usize]) -> Option<Layout> {
         let done = |strides| Some(Layout { shape: Dims::from_slice(shape), strides, offset: self.offset });
-        if self.is_contiguous() && self.numel() != 0 {
+        if self.packed_numel().is_some_and(|n| n != 0) {
             return done(contiguous_strides(shape));
         }
         if self.numel() == 0 {
@@ -313,28 +364,50 @@ pub fn memory_order(shape: &[usize], count: usize, stride: impl Fn(usize, usize)
     perm
 }
 
-/// Dense strides for `shape` with its dims in `order`, fastest first.
-pub fn strides_in_order(shape: &[usize], order: &[usize]) -> Strides {
+/// The strides of TensorIterator's results with the dims of `shape` in `order`, fastest first: dense. (A size of 0 makes those of
+/// slower dims 0, but not where the order is that of a contiguous tensor.)
+fn strides_in_order(shape: &[usize], order: &[usize]) -> Strides {
+    if order.iter().rev().copied().eq(0..shape.len()) {
+        return contiguous_strides(shape);
+    }
     let mut strides = Strides::filled(1, shape.len());
     let mut acc = 1isize;
     for &d in order {
         strides[d] = acc;
-        acc = acc.wrapping_mul(shape[d].max(1) as isize);
+        acc = acc.wrapping_mul(shape[d] as isize);
     }
     strides
 }
 
+/// The layout of a fresh tensor like `x` (PyTorch's `preserve_format`): its strides where it is dense, else dense ones with the
+/// dims in the same order.
+pub fn preserved(x: &Layout) -> Layout {
+    let mut strides = x.strides.clone();
+    if !x.is_dense() {
+        let mut acc = 1isize;
+        for &d in &memory_order(&x.shape, 1, |_, d| x.strides[d])[..] {
+            strides[d] = acc;
+            acc = acc.wrapping_mul(x.shape[d].max(1) as isize);
+        }
+    }
+    Layout { shape: x.shape.clone(), strides, offset: 0 }
+}
+
 /// The layout of a fresh elementwise result over `inputs` broadcast to `shape`: dense, with the
-/// inputs' memory order kept (TensorIterator's rule, so that strides equal PyTorch's).
-pub fn elementwise(shape: Shape, inputs: &[&Layout]) -> Layout {
-    if inputs.iter().all(|l| l.shape == shape && l.is_contiguous()) {
+/// inputs' memory order kept (TensorIterator's rule, so that strides equal PyTorch's). `numbers`: whether a number is an
+/// operand too, which PyTorch makes a 0-d tensor of, so that not all operands have one shape.
+pub fn elementwise(shape: Shape, inputs: &[&Layout], numbers: bool) -> Layout {
+    let alike = inputs.iter().all(|l| l.shape == shape) && (!numbers || shape.is_empty());
+    if alike && inputs.iter().all(|l| l.is_contiguous()) {
         return Layout::contiguous(shape);
     }
-    if let Some(first) = inputs.first()
-        && inputs.iter().all(|l| l.shape == shape && l.strides == first.strides)
-        && first.is_dense()
-    {
-        return Layout { shape, strides: first.strides.clone(), offset: 0 };
+    if alike && let Some(first) = inputs.first() {
+        if shape.len() == 4 && inputs.iter().all(|l| l.is_channels_last()) {
+            return Layout { strides: first.channels_last_strides().unwrap_or_default(), shape, offset: 0 };
+        }
+        if inputs.iter().all(|l| l.strides == first.strides) && first.is_dense() {
+            return Layout { shape, strides: first.strides.clone(), offset: 0 };
+        }
     }
     // 0 only where a size of 1 really repeats, so that order among dims of size 1 survives as it does in PyTorch.
     let stride = |k: usize, d: usize| {
@@ -379,7 +452,10 @@ mod tests {
     fn results_keep_memory_order() {
         let a = Layout::contiguous(shape(&[4, 3])).transposed(0, 1);
         let b = Layout::contiguous(shape(&[4]));
-        assert_eq!(&elementwise(shape(&[3, 4]), &[&a, &b]).strides[..], &[1, 3]);
-        assert_eq!(&elementwise(shape(&[3, 4]), &[&b, &a]).strides[..], &[1, 3]);
+        assert_eq!(&elementwise(shape(&[3, 4]), &[&a, &b], false).strides[..], &[1, 3]);
+        assert_eq!(&elementwise(shape(&[3, 4]), &[&b, &a], false).strides[..], &[1, 3]);
+        let column = Layout { strides: Strides::from_slice(&[1, 4]), ..Layout::contiguous(shape(&[2, 1])) };
+        assert_eq!(&elementwise(shape(&[2, 1]), &[&column], false).strides[..], &[1, 1]);
+        assert_eq!(&elementwise(shape(&[2, 1]), &[&column], true).strides[..], &[1, 2]);
     }
 }

@@ -15,7 +15,31 @@ const TILE: usize = 512;
 /// 2^-24, what turns the low 24 bits of a word into a number below 1.
 const UNIT24: f32 = 1.0 / (1u32 << 24) as f32;
 const LOW53: u64 = (1 << 53) - 1;
-const FOUR_OVER_PI: f32 = 1.273_239_5;
+
+/// The coefficients of PyTorch's vector functions in full, as the Cephes library has them: a digit less may be another float.
+#[expect(clippy::excessive_precision, reason = "the published digits")]
+mod cephes {
+    /// Of the logarithm's polynomial, highest power first.
+    pub const LOG: [f32; 9] = [
+        7.0376836292e-2,
+        -1.1514610310e-1,
+        1.1676998740e-1,
+        -1.2420140846e-1,
+        1.4249322787e-1,
+        -1.6668057665e-1,
+        2.0000714765e-1,
+        -2.4999993993e-1,
+        3.3333331174e-1,
+    ];
+    /// ln 2 in two parts.
+    pub const LN_2_HIGH: f32 = 0.693359375;
+    pub const LN_2_LOW: f32 = -2.12194440e-4;
+    pub const FOUR_OVER_PI: f32 = 1.27323954473516;
+    /// -pi/4 in three parts.
+    pub const QUARTER: [f32; 3] = [-0.78515625, -2.4187564849853515625e-4, -3.77489497744594108e-8];
+    pub const SIN: [f32; 3] = [-1.9515295891e-4, 8.3321608736e-3, -1.6666654611e-1];
+    pub const COS: [f32; 3] = [2.443315711809948e-5, -1.388731625493765e-3, 4.166664568298827e-2];
+}
 
 simd! {
     /// Draws `n` words.
@@ -120,36 +144,32 @@ unsafe fn shape_normal_f32_body<T: Element>(w: *const u32, y: *mut T, blocks: us
 /// Natural logarithm of x in (0, 1], with the operations of PyTorch's vector code (Cephes `logf`).
 #[inline(always)]
 fn log(x: f32) -> f32 {
+    use cephes::{LN_2_HIGH, LN_2_LOW, LOG};
     let bits = x.to_bits();
     let m = f32::from_bits((bits & 0x7f_ffff) | 0x3f00_0000);
     let low = m < std::f32::consts::FRAC_1_SQRT_2;
     let e = ((bits >> 23) as i32 - 126 - low as i32) as f32;
     let t = if low { (m - 1.0) + m } else { m - 1.0 };
     let z = t * t;
-    let y = 7.037_683_6e-2f32
-        .mul_add(t, -1.151_461e-1)
-        .mul_add(t, 1.167_699_84e-1)
-        .mul_add(t, -1.242_014_1e-1)
-        .mul_add(t, 1.424_932_3e-1)
-        .mul_add(t, -1.666_805_8e-1)
-        .mul_add(t, 2.000_071_5e-1)
-        .mul_add(t, -2.499_999_4e-1)
-        .mul_add(t, 3.333_333e-1)
-        * t;
-    let y = y.mul_add(z, e * -2.121_944_4e-4) - 0.5 * z;
-    e.mul_add(0.693_359_4, t + y)
+    let mut y = LOG[0];
+    for c in &LOG[1..] {
+        y = y.mul_add(t, *c);
+    }
+    let y = (y * t).mul_add(z, e * LN_2_LOW) - 0.5 * z;
+    e.mul_add(LN_2_HIGH, t + y)
 }
 
 /// Sine and cosine of x >= 0, with the operations of PyTorch's vector code (Cephes `sinf`, `cosf`).
 #[inline(always)]
 fn sin_cos(x: f32) -> (f32, f32) {
+    use cephes::{COS, FOUR_OVER_PI, QUARTER, SIN};
     let j = ((x * FOUR_OVER_PI) as i32 + 1) & !1;
     let y = j as f32;
-    let x = y.mul_add(-3.774_895e-8, y.mul_add(-2.418_756_5e-4, y.mul_add(-0.785_156_25, x)));
+    let x = QUARTER.iter().fold(x, |x, &part| y.mul_add(part, x));
     let z = x * x;
-    let c = 2.443_315_7e-5f32.mul_add(z, -1.388_731_6e-3).mul_add(z, 4.166_664_6e-2) * z;
+    let c = COS[0].mul_add(z, COS[1]).mul_add(z, COS[2]) * z;
     let c = c.mul_add(z, -(0.5 * z)) + 1.0;
-    let s = (-1.951_529_6e-4f32).mul_add(z, 8.332_161e-3).mul_add(z, -1.666_665_5e-1) * z;
+    let s = SIN[0].mul_add(z, SIN[1]).mul_add(z, SIN[2]) * z;
     let s = s.mul_add(x, x);
     let (s, c) = if j & 2 == 0 { (s, c) } else { (c, s) };
     let sign_sin = ((j & 4) as u32) << 29;

@@ -9,7 +9,7 @@ use crate::dispatch;
 /// Elements that pay for handing work to another thread.
 const GRAIN: usize = 1 << 16;
 
-/// Running values along `dim`: `y[i] = a[i] y[i - 1] + b[i]`, from `first` on, forwards or backwards; a missing `b` is 0.
+/// Running values along `dim`: `y[i] = a[i] y[i - 1] + b[i]`, from `first` on, forwards or backwards; a missing `b` adds nothing.
 /// One dtype; floats are carried in f64 and rounded at each store, as PyTorch's scans do, and integers wrap.
 pub fn scan(a: &Array, b: Option<&Array>, dim: usize, backwards: bool, first: f64, out: &Array) {
     if out.numel() == 0 {
@@ -26,7 +26,8 @@ pub fn scan(a: &Array, b: Option<&Array>, dim: usize, backwards: bool, first: f6
             let (x, step) = (Raw::new(x.ptr::<T>()), x.layout.strides.get(dim).copied().unwrap_or(0));
             if backwards { (Raw::new(x.at((n - 1) as isize * step)), -step) } else { (x, step) }
         };
-        let mut zero = T::ZERO;
+        // What leaves every float as it is: -0.0 + 0.0 would be 0.0.
+        let mut zero = T::from_f64(-0.0);
         let ((ap, a_step), (yp, y_step)) = (line(a), line(out));
         let (bp, b_step) = b.map_or((Raw::new(&raw mut zero), 0), line);
         threads::split(lines.numel(), GRAIN.div_ceil(n), &|range| lines.elements(range, |[pa, py, pb], _| {

@@ -28,6 +28,7 @@ macro_rules! native {
             $(fn $u(self) -> Self;)*
             $(fn $b(self, other: Self) -> Self;)*
             $(fn $c(self, other: Self) -> bool;)*
+            fn mul_add(self, by: Self, plus: Self) -> Self;
         }
     };
 }
@@ -53,6 +54,10 @@ macro_rules! forward {
             fn $c(self, other: impl Into<Self>) -> bool {
                 Native::$c(self.0, other.into().0)
             })*
+            #[inline(always)]
+            fn mul_add(self, by: Self, plus: Self) -> Self {
+                Lane(Native::mul_add(self.0, by.0, plus.0))
+            }
         }
     };
 }
@@ -125,6 +130,10 @@ macro_rules! float_basics {
         #[inline(always)]
         fn div(self, o: Self) -> Self {
             self / o
+        }
+        #[inline(always)]
+        fn mul_add(self, by: Self, plus: Self) -> Self {
+            $t::mul_add(self, by, plus)
         }
         #[inline(always)]
         fn rem(self, o: Self) -> Self {
@@ -317,6 +326,10 @@ impl Native for i64 {
     #[inline(always)]
     fn mul(self, o: i64) -> i64 {
         self.wrapping_mul(o)
+    }
+    #[inline(always)]
+    fn mul_add(self, by: i64, plus: i64) -> i64 {
+        self.wrapping_mul(by).wrapping_add(plus)
     }
     #[inline(always)]
     fn min(self, o: i64) -> i64 {

@@ -60,6 +60,13 @@ macro_rules! scalar {
             fn square(self) -> Self {
                 self * self
             }
+
+            /// `self * by + plus`, where loops of the CPU round once, as PyTorch's do. No intrinsic: a recorded expression has a
+            /// product and a sum.
+            #[inline(always)]
+            fn mul_add(self, by: Self, plus: Self) -> Self {
+                self * by + plus
+            }
         }
     };
 }

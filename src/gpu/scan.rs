@@ -17,7 +17,7 @@ const WHOLE: u32 = 0;
 const SUMMARY: u32 = 1;
 const ONWARD: u32 = 2;
 
-/// `y[i] = a[i] y[i - 1] + b[i]` along `dim`, from `first` on, forwards or backwards; a missing `b` is 0. One dtype, whose
+/// `y[i] = a[i] y[i - 1] + b[i]` along `dim`, from `first` on, forwards or backwards; a missing `b` adds nothing. One dtype, whose
 /// halves are carried in float32. (A product of a chunk may overflow where the whole would not.)
 pub fn scan(
     op: &str,
@@ -118,7 +118,12 @@ impl Job<'_> {
             Type::F32 => ("a * b", "a + b", "0.0f", "1.0f", "rg_meta.f32s.x"),
             _ => ("a * b", "a + b", "0", "1", "rg_meta.i32s.x"),
         };
-        let beside = if self.b.is_some() { "load1(p)" } else { "zero()" };
+        // Without a b, what leaves every float as it is: -0.0 + 0.0 would be 0.0.
+        let beside = match (self.b, kind) {
+            (Some(_), _) => "load1(p)",
+            (None, Type::F32) => "(-0.0f)",
+            (None, _) => "zero()",
+        };
         let carried = if mode == ONWARD { format!("load{last}(i)") } else { "zero()".into() };
         let (result, summary) = match mode {
             SUMMARY => ("", "store0(rg_word(5u) + i, a); store1(rg_word(6u) + i, b);"),

@@ -244,18 +244,11 @@ fn check(x: &Tensor, w: &Tensor, bias: Option<&Tensor>, window: &Window, single:
 /// A meta of `like`'s dtype, with the memory order of an image whose channels come last if `order` has it so.
 fn image(like: &Meta, order: &Layout, shape: [usize; 4]) -> Meta {
     let mut layout = Layout::contiguous(Shape::from_slice(&shape));
-    if channels_last(order) {
+    if order.suggests_channels_last() {
         let [_, c, h, w] = shape.map(|n| n.max(1) as isize);
         layout.strides.copy_from_slice(&[h * w * c, 1, w * c, c]);
     }
     Meta::new(layout, like.dtype, like.device)
-}
-
-/// Whether a dense image holds its channels side by side (PyTorch's `suggest_memory_format`).
-pub fn channels_last(l: &Layout) -> bool {
-    let [_, c, h, w] = *l.shape else { return false };
-    let [n, c, h, w] = [h * w * c, 1, w * c, c].map(|s| s as isize);
-    !l.is_contiguous() && l.strides[1..] == [c, h, w] && (l.strides[0] == n || l.shape[0] == 1)
 }
 
 /// Runs `f` on `out`, or on a contiguous array that is then copied there.

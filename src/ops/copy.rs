@@ -1,7 +1,7 @@
 //! Copies and aliases: clone, contiguous, copy_, detach. Where a result's strides are free they follow PyTorch's
 //! `preserve_format`: those of the input if it is dense, else dense ones in the same order.
 
-use crate::core::layout::{elementwise, strides_in_order};
+use crate::core::layout::preserved;
 use crate::core::shape::{broadcast, list};
 use crate::core::{DType, Device, Layout, Meta, Number};
 use crate::device::Array;
@@ -43,18 +43,15 @@ impl Format {
     /// The layout of a fresh tensor with the shape of `x`.
     pub fn layout(self, x: &Layout) -> Result<Layout> {
         Ok(match self {
-            Format::Preserve if x.is_dense() => {
-                Layout { shape: x.shape.clone(), strides: x.strides.clone(), offset: 0 }
-            }
-            Format::Preserve => elementwise(x.shape.clone(), &[x]),
+            Format::Preserve => preserved(x),
             Format::Contiguous => Layout::contiguous(x.shape.clone()),
             Format::ChannelsLast(rank) => {
                 if x.ndim() != rank as usize {
                     let name = if rank == 4 { "channels_last" } else { "channels_last_3d" };
                     bail!(Runtime, "required rank {rank} tensor to use {name} format");
                 }
-                let order: &[usize] = if rank == 4 { &[1, 3, 2, 0] } else { &[1, 4, 3, 2, 0] };
-                Layout { strides: strides_in_order(&x.shape, order), shape: x.shape.clone(), offset: 0 }
+                let strides = x.channels_last_strides().unwrap_or_default();
+                Layout { strides, shape: x.shape.clone(), offset: 0 }
             }
         })
     }
@@ -85,9 +82,8 @@ ops! {
                 }
                 None | Some(Format::Contiguous) => x.contiguous(),
                 Some(format) => {
-                    let wanted = format.layout(x.layout())?;
-                    let same = (0..x.ndim()).all(|d| x.shape()[d] == 1 || x.layout().strides[d] == wanted.strides[d]);
-                    if same { Ok(x.clone()) } else { x.cloned(format) }
+                    format.layout(x.layout())?;
+                    if x.layout().is_channels_last() { Ok(x.clone()) } else { x.cloned(format) }
                 }
             }
         },

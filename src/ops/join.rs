@@ -1,6 +1,5 @@
 //! Tensors put together: cat, stack, hstack, vstack.
 
-use crate::core::layout::strides_in_order;
 use crate::core::promote::promoted;
 use crate::core::shape::{list, normalize_dim};
 use crate::core::{DType, Layout, Meta, Shape};
@@ -157,7 +156,15 @@ impl Op for Join {
         let mut shape: Shape = first.shape().into();
         if self.new {
             shape.insert(self.dim, x.len());
-            return Ok(first.contiguous(shape).with_dtype(dtype));
+            let mut meta = first.contiguous(shape).with_dtype(dtype);
+            // As in PyTorch, the parts are one after the other along an old dim, which is then cut.
+            if self.dim < first.ndim() && x.iter().all(|m| m.layout.suggests_channels_last()) {
+                let mut joined = first.contiguous(first.shape().into()).layout;
+                joined.shape[self.dim] *= x.len();
+                joined.strides = joined.channels_last_strides().unwrap_or_default();
+                meta.layout = joined.viewed(meta.shape()).unwrap_or(meta.layout);
+            }
+            return Ok(meta);
         }
         shape[self.dim] = 0;
         for (i, m) in &real {
@@ -186,8 +193,8 @@ impl Op for Join {
             shape[self.dim] += m.shape()[self.dim];
         }
         let mut meta = first.contiguous(shape).with_dtype(dtype);
-        if real.iter().all(|(_, m)| channels_last(m)) {
-            meta.layout.strides = strides_in_order(meta.shape(), &[1, 3, 2, 0]);
+        if real.iter().all(|(_, m)| m.layout.suggests_channels_last()) {
+            meta.layout.strides = meta.layout.channels_last_strides().unwrap_or_default();
         }
         Ok(meta)
     }
@@ -220,8 +227,4 @@ impl Op for Join {
         }
         Grads::many(grads)
     }
-}
-
-fn channels_last(m: &Meta) -> bool {
-    m.ndim() == 4 && !m.is_contiguous() && *m.strides() == *strides_in_order(m.shape(), &[1, 3, 2, 0])
 }

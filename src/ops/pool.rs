@@ -1,7 +1,7 @@
 //! Max pooling of images. The forward kernel notes the place of each maximum; the gradient adds at those places, and the
 //! gradient of that reads them.
 
-use super::conv::{channels_last, in_order};
+use super::conv::in_order;
 use crate::core::shape::list;
 use crate::core::{DType, Layout, Meta, Number, Shape};
 use crate::cpu;
@@ -194,7 +194,7 @@ impl Op for MaxPool {
     fn infer_many(&self, x: &[&Meta]) -> Result<Vec<Meta>> {
         let (n, c) = (x[0].shape()[0], x[0].shape()[1]);
         let mut layout = Layout::contiguous(Shape::from_slice(&[n, c, self.size[0], self.size[1]]));
-        if channels_last(&x[0].layout) {
+        if x[0].layout.suggests_channels_last() {
             let [c, h, w] = [c, self.size[0], self.size[1]].map(|n| n as isize);
             layout.strides.copy_from_slice(&[h * w * c, 1, w * c, c]);
         }

@@ -418,12 +418,12 @@ class Tensor:
         Gradient: g y (1 - y), from the output.
         """
     def relu(self) -> Tensor:
-        """Negative elements become zero; NaN stays.
+        """Negative elements become zero; NaN and -0.0 stay.
 
         Gradient: g where the output is positive, from the output.
         """
     def relu_(self) -> Tensor:
-        """Negative elements become zero; NaN stays.
+        """Negative elements become zero; NaN and -0.0 stay.
 
         Gradient: g where the output is positive, from the output.
         """

@@ -12,7 +12,7 @@ def sigmoid(input: Tensor) -> Tensor:
     Gradient: g y (1 - y), from the output.
     """
 def relu(input: Tensor, inplace: _bool = False) -> Tensor:
-    """Negative elements become zero; NaN stays.
+    """Negative elements become zero; NaN and -0.0 stay.
 
     Gradient: g where the output is positive, from the output.
     """

@@ -118,12 +118,12 @@ def sigmoid_(input: Tensor) -> Tensor:
     Gradient: g y (1 - y), from the output.
     """
 def relu(input: Tensor) -> Tensor:
-    """Negative elements become zero; NaN stays.
+    """Negative elements become zero; NaN and -0.0 stay.
 
     Gradient: g where the output is positive, from the output.
     """
 def relu_(input: Tensor) -> Tensor:
-    """Negative elements become zero; NaN stays.
+    """Negative elements become zero; NaN and -0.0 stay.
 
     Gradient: g where the output is positive, from the output.
     """

@@ -39,12 +39,12 @@ elementwise! {
         grad(y, g): [g * (1.0 - y) * y],
         samples: ["u(2, 3)", "u(3, 2).t()", "u(6)[::2]", "edges(0.0, 100.0, -100.0, INF, -INF, NAN)"],
     }
-    /// Negative elements become zero; NaN stays.
+    /// Negative elements become zero; NaN and -0.0 stay.
     ///
     /// Gradient: g where the output is positive, from the output.
     relu(x) numeric + inplace_only as ["relu(Tensor self) -> Tensor", "nn.relu(Tensor input, bool inplace=False) -> Tensor"]
         kernel "clamp_min_scalar_cpu" {
-        value: S::select(x.le(0.0), S::lit(0.0), x),
+        value: S::select(x.lt(0.0), S::lit(0.0), x),
         grad(y, g): [S::select(y.le(0.0), S::lit(0.0), g)],
         check: no_bool,
         call(x = self: &Tensor, inplace: bool; a) { maybe_in_place(&ROW, x, inplace, a) },

@@ -75,7 +75,7 @@ elementwise! {
         "method.add(Tensor self, Operand other, *, Scalar alpha=1) -> Tensor; __add__ __radd__ __iadd__",
         "function.add(Operand self, Operand other, *, Scalar alpha=1) -> Tensor",
     ] kernel "add_stub" {
-        value: a + alpha * b,
+        value: alpha.mul_add(b, a),
         grad(y, g): [g, g * alpha],
         check: alpha_fits,
         samples: ["u(2, 3), u(2, 3)", "u(2, 3), u(3)", "u(3, 1), u(2, 1, 4)", "u(2, 3), 2", "u(2, 3), 0.5", "u(2, 3), u()",
@@ -86,17 +86,17 @@ elementwise! {
         "method.sub(Tensor self, Operand other, *, Scalar alpha=1) -> Tensor; __sub__ __isub__",
         "function.sub(Operand self, Operand other, *, Scalar alpha=1) -> Tensor",
     ] aliases ["subtract"] kernel "add_stub" {
-        value: a - alpha * b,
+        value: (-alpha).mul_add(b, a),
         grad(y, g): [g, -(g * alpha)],
         check: alpha_fits,
         call(x = self: Operand, other: Operand, _alpha = alpha: Number; a) { subtract(&ROW, [x, other], a) },
         samples: ["u(2, 3), u(2, 3)", "u(2, 3), u(3)", "u(3, 1), u(4)", "u(2, 3), 2", "u(3, 2).t(), u(2, 3), alpha=3"],
     }
     /// `other - alpha * self`.
-    rsub(a, b; alpha = Number::Int(1)) all + no_variants as [
+    rsub(a, b; alpha = Number::Int(1)) all + no_variants + reversed as [
         "function.rsub(Tensor self, Operand other, *, Scalar alpha=1) -> Tensor; __rsub__",
     ] named "RsubBackward0|RsubBackward1" kernel "add_stub" {
-        value: b - alpha * a,
+        value: (-alpha).mul_add(a, b),
         grad(y, g): [-(g * alpha), g],
         check: alpha_fits,
         call(x = self: Operand, other: Operand, _alpha = alpha: Number; a) { subtract(&ROW, [x, other], a) },

@@ -7,6 +7,7 @@ mod gradient;
 
 pub use self::call::{Call, anything, call, call_on, numbers_fit, on, over};
 use super::formula::{Formula, Source};
+use crate::core::layout::preserved;
 use crate::core::promote::Promotion;
 use crate::core::shape::broadcast;
 use crate::core::{DType, Layout, Meta, Number, Shape};
@@ -60,6 +61,11 @@ pub struct Row {
     pub divides: bool,
     /// PyTorch has a kernel for uint16, uint32 and uint64. (Where the rule promotes to floats it needs none.)
     pub unsigned: bool,
+    /// A number after the first operand is a parameter of the kernel in PyTorch, and no operand: it has no say in the
+    /// result's strides.
+    pub parametric: bool,
+    /// PyTorch runs the op with its operands the other way round, which shows in the result's strides.
+    pub reversed: bool,
     pub out_mask: bool,
     pub value: Formula,
     pub grads: [Option<Formula>; 3],
@@ -262,6 +268,33 @@ impl Map {
         Err(err!(Runtime, "ZeroDivisionError").hint("an integer tensor was divided by zero"))
     }
 
+    /// Whether a number is an operand in PyTorch's sense.
+    fn counts_numbers(&self) -> bool {
+        !self.row.parametric && (0..self.slots().len()).any(|k| self.number_at(k).is_some())
+    }
+
+    /// The layout of a result of several operands. PyTorch casts operands before it looks at their strides.
+    fn result_layout(&self, x: &[&Meta], shape: Shape, compute: DType) -> Layout {
+        if self.row.parametric && self.number_at(0).is_some() {
+            // PyTorch takes a number to the power of a tensor into a contiguous result.
+            return Layout::contiguous(shape);
+        }
+        let n = x.len().min(SLOTS);
+        let mut layouts = [&x[0].layout; SLOTS];
+        layouts.iter_mut().zip(x).for_each(|(l, m)| *l = &m.layout);
+        let masks = self.row.masks;
+        let cast = |k: usize, m: &Meta| m.dtype != compute && masks >> k & 1 == 0 && !m.layout.is_dense();
+        let mut copies = [const { None }; SLOTS];
+        for (k, m) in x.iter().take(n).enumerate().filter(|(k, m)| cast(*k, m)) {
+            copies[k] = Some(preserved(&m.layout));
+        }
+        layouts.iter_mut().zip(&copies).for_each(|(l, copy)| *l = copy.as_ref().unwrap_or(*l));
+        if self.row.reversed && self.row.is_value(&self.formula) {
+            layouts[..n].reverse();
+        }
+        crate::core::layout::elementwise(shape, &layouts[..n], self.counts_numbers())
+    }
+
     /// The position among the tensors of operand `k`.
     fn tensor_index(&self, k: usize) -> usize {
         self.slots[..k].iter().filter(|s| matches!(s, Slot::Tensor)).count()
@@ -328,18 +361,13 @@ impl Op for Map {
         let dtype = if self.out_mask() { DType::Bool } else { compute };
         let Some(&first) = x.first() else { bail!(Runtime, "internal error: {} without inputs", self.row.name) };
         let layout = match x {
-            [a] => elementwise_of_one(&a.layout),
-            [a, b] if a.layout.shape == b.layout.shape => {
-                crate::core::layout::elementwise(a.layout.shape.clone(), &[&a.layout, &b.layout])
-            }
+            [a] if self.number_at(0).is_none() && !self.counts_numbers() => elementwise_of_one(&a.layout),
             _ => {
                 let mut shape: Shape = first.layout.shape.clone();
                 for m in &x[1..] {
                     shape = broadcast(&shape, m.shape())?;
                 }
-                let mut layouts = [&first.layout; SLOTS];
-                layouts.iter_mut().zip(x).for_each(|(l, m)| *l = &m.layout);
-                crate::core::layout::elementwise(shape, &layouts[..x.len().min(SLOTS)])
+                self.result_layout(x, shape, compute)
             }
         };
         Ok(Meta::new(layout, dtype, first.device))
@@ -422,5 +450,5 @@ fn elementwise_of_one(x: &Layout) -> Layout {
     if x.is_contiguous() {
         return Layout::contiguous(x.shape.clone());
     }
-    crate::core::layout::elementwise(x.shape.clone(), &[x])
+    crate::core::layout::elementwise(x.shape.clone(), &[x], false)
 }

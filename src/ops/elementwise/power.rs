@@ -105,7 +105,7 @@ elementwise! {
     /// `self` to the power of `exponent`, element by element; either may be a number.
     ///
     /// Gradients: g b a^(b-1) and g y log a, 0 where b is 0 or a is 0. Integers to negative powers are refused.
-    pow(a, b) numeric as [
+    pow(a, b) numeric + parametric as [
         "pow(Tensor self, Operand exponent) -> Tensor; __pow__ __ipow__",
         "function.pow(Operand self, Tensor exponent) -> Tensor; __rpow__",
     ] named "PowBackward1|PowBackward0|PowBackward2" kernel "pow" {

@@ -75,11 +75,12 @@ elementwise! {
     /// Elements below `min` become `min`, those above `max` become `max`; either may be left out. NaN stays.
     ///
     /// The gradient passes where the element is within the bounds.
-    clamp(x, low, high) all as [
+    clamp(x, low, high) all + parametric as [
         "clamp(Tensor self, Tensor? min=None, Tensor? max=None) -> Tensor",
         "clamp(Tensor self, Scalar? min=None, Scalar? max=None) -> Tensor",
     ] aliases ["clip"] named "ClampBackward0|ClampBackward1" kernel "clamp_scalar_kernel_impl" {
-        value: x.max(low).min(high),
+        // The bound first: of two equal zeros the second operand stays, which is the element.
+        value: high.min(low.max(x)),
         grad(y, g): [
             S::select(x.ge(low) & x.le(high), g, S::lit(0.0)),
             S::select(x.lt(low) & low.lt(high), g, S::lit(0.0)),
@@ -99,21 +100,21 @@ elementwise! {
             "edges(NAN, INF, 0.0), 0, 1", "u(2, 3), None, u(3)"],
     }
     /// Elements below `min` become `min`.
-    clamp_min(x, low) all as [
+    clamp_min(x, low) all + parametric as [
         "clamp_min(Tensor self, Tensor min) -> Tensor",
         "clamp_min(Tensor self, Scalar min) -> Tensor",
     ] named "ClampMinBackward1|ClampMinBackward0" kernel "clamp_min_scalar_cpu" {
-        value: x.max(low),
+        value: low.max(x),
         grad(y, g): [S::select(x.ge(low), g, S::lit(0.0)), S::select(x.lt(low), g, S::lit(0.0))],
         check: bounds_fit,
         samples: ["u(2, 3), 0", "u(2, 3), 0.5", "u(2, 3), u(3)"],
     }
     /// Elements above `max` become `max`.
-    clamp_max(x, high) all as [
+    clamp_max(x, high) all + parametric as [
         "clamp_max(Tensor self, Tensor max) -> Tensor",
         "clamp_max(Tensor self, Scalar max) -> Tensor",
     ] named "ClampMaxBackward1|ClampMaxBackward0" kernel "clamp_max_scalar_cpu" {
-        value: x.min(high),
+        value: high.min(x),
         grad(y, g): [S::select(x.le(high), g, S::lit(0.0)), S::select(x.gt(high), g, S::lit(0.0))],
         check: bounds_fit,
         samples: ["u(2, 3), 0", "u(2, 3), 0.5", "u(2, 3), u(3)"],
@@ -121,9 +122,12 @@ elementwise! {
     /// `self + weight * (end - self)`.
     ///
     /// From whichever end is nearer, so that both ends are met exactly.
-    lerp(a, b, w) float_only + wide as ["lerp(Tensor self, Tensor end, Operand weight) -> Tensor"]
+    lerp(a, b, w) float_only + wide + parametric as ["lerp(Tensor self, Tensor end, Operand weight) -> Tensor"]
         named "LerpBackward1|LerpBackward0" kernel "lerp_kernel_scalar" {
-        value: S::select(w.lt(0.5) & w.gt(-0.5), a + w * (b - a), b - (b - a) * (1.0 - w)),
+        value: {
+            let near = w.lt(0.5) & w.gt(-0.5);
+            S::select(near, w, w - 1.0).mul_add(b - a, S::select(near, a, b))
+        },
         grad(y, g): [g * (1.0 - w), g * w, g * (b - a)],
         call(x = self: &Tensor, end: &Tensor, weight: Operand; a) {
             same_dtypes(&ROW, x, end)?;
@@ -135,7 +139,7 @@ elementwise! {
     addcmul(a, b, c; value = Number::Int(1)) numeric + wide as [
         "addcmul(Tensor self, Tensor tensor1, Tensor tensor2, *, Scalar value=1) -> Tensor",
     ] kernel "addcmul_cpu_out" {
-        value: a + value * b * c,
+        value: (value * b).mul_add(c, a),
         grad(y, g): [g, g * (value * c), g * (value * b)],
         samples: ["u(2, 3), u(2, 3), u(2, 3)", "u(2, 3), u(3), u(2, 1), value=2"],
     }
@@ -149,15 +153,15 @@ elementwise! {
         samples: ["u(2, 3), u(2, 3), nz(2, 3)", "u(2, 3), u(3), nz(2, 1), value=2"],
     }
     /// `clamp` without `max`.
-    at_least(x, low) all as [] named "ClampBackward0|ClampBackward1" kernel "clamp_min_scalar_cpu" {
-        value: x.max(low),
+    at_least(x, low) all + parametric as [] named "ClampBackward0|ClampBackward1" kernel "clamp_min_scalar_cpu" {
+        value: low.max(x),
         grad(y, g): [S::select(x.ge(low), g, S::lit(0.0)), S::select(x.lt(low), g, S::lit(0.0))],
         check: bounds_fit,
         samples: [],
     }
     /// `clamp` without `min`.
-    at_most(x, high) all as [] named "ClampBackward0|ClampBackward1" kernel "clamp_max_scalar_cpu" {
-        value: x.min(high),
+    at_most(x, high) all + parametric as [] named "ClampBackward0|ClampBackward1" kernel "clamp_max_scalar_cpu" {
+        value: high.min(x),
         grad(y, g): [S::select(x.le(high), g, S::lit(0.0)), S::select(x.gt(high), g, S::lit(0.0))],
         check: bounds_fit,
         samples: [],

@@ -86,7 +86,8 @@ pub const fn plain_name(name: &'static str) -> &'static str {
 /// }
 /// ```
 /// A body is an expression over `S: Scalar`; `c: bool` is an input that is a truth value, `-> bool` an output that is one. The
-/// rule is `float`, `float_only`, `numeric`, `all` or `bits`; `wide`, `divides` and `unsigned` are flags of `Row`. Whatever is not said has a
+/// rule is `float`, `float_only`, `numeric`, `all` or `bits`; `wide`, `divides`, `unsigned`, `parametric` and `reversed` are flags
+/// of `Row`. Whatever is not said has a
 /// default; without `as` the schema is `name(Tensor self) -> Tensor`. An input without a gradient has `S::lit(0.0)`.
 ///
 /// A row that other ops call, but no user, has `as []` and no samples.
@@ -153,6 +154,8 @@ macro_rules! elementwise {
                     wide: $crate::elementwise!(@flag wide $($flag)*),
                     divides: $crate::elementwise!(@flag divides $($flag)*),
                     unsigned: $crate::elementwise!(@flag unsigned $($flag)*),
+                    parametric: $crate::elementwise!(@flag parametric $($flag)*),
+                    reversed: $crate::elementwise!(@flag reversed $($flag)*),
                     out_mask: OUT_MASK,
                     value: Formula::new::<Value>(table::loops::<Value>(RULE, DEF.variants, &SIGNATURE, OUT_MASK)),
                     grads: $crate::elementwise!(@grads $($y)? $sig),
@@ -267,6 +270,8 @@ macro_rules! elementwise {
     (@flag wide wide $($rest:ident)*) => { true };
     (@flag divides divides $($rest:ident)*) => { true };
     (@flag unsigned unsigned $($rest:ident)*) => { true };
+    (@flag parametric parametric $($rest:ident)*) => { true };
+    (@flag reversed reversed $($rest:ident)*) => { true };
     (@flag $wanted:ident $other:ident $($rest:ident)*) => { $crate::elementwise!(@flag $wanted $($rest)*) };
 
     (@variants) => { $crate::tensor::def::Variants::NONE.overwrites().out() };
