@@ -74,7 +74,13 @@ pub static ROWS: &[Native] = &[
         aliases: &[],
         doc: "Switches recording on or off for this tensor, and returns it.",
         call: |a, this| {
-            a.t(0)?.set_requires_grad(a.flag(1))?;
+            let x = a.t(0)?;
+            if a.flag(1) && !x.dtype().is_differentiable() {
+                // Not the words of the attribute's refusal.
+                return Err(err!(Runtime, "only Tensors of floating point dtype can require gradients")
+                    .hint(format!("this tensor is {}; convert it first, e.g. x.float()", x.dtype().name())));
+            }
+            x.set_requires_grad(a.flag(1))?;
             Ok(again(this))
         },
     },

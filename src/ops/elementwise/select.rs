@@ -24,9 +24,17 @@ fn clamped(a: &Args) -> Result<Outs> {
 
 /// Numbers fit, and bool has no kernel for them; for tensors it is `maximum` or `minimum`.
 fn bounds_fit(c: &Call, dtype: DType) -> Result<()> {
-    if dtype == DType::Bool && (c.operands.len() > 2 || c.number_at(1).is_some()) {
-        return Err(DType::Bool.lacks(c.row.kernel));
+    let numbers = c.number_at(1).is_some();
+    let kernel = match (c.operands.len(), c.row.kernel) {
+        (3, _) if numbers => "clamp_scalar_cpu",
+        (2, "clamp_min_scalar_cpu") if !numbers => "maximum_cpu",
+        (2, "clamp_max_scalar_cpu") if !numbers => "minimum_cpu",
+        (_, kernel) => kernel,
+    };
+    if dtype == DType::Bool && (c.operands.len() > 2 || numbers) {
+        return Err(dtype.lacks(kernel));
     }
+    dtype.usual(kernel)?;
     numbers_fit(c, dtype)
 }
 
@@ -93,7 +101,7 @@ elementwise! { DEFS, ROWS;
     clamp(x, low, high) all as [
         "clamp(Tensor self, Tensor? min=None, Tensor? max=None) -> Tensor",
         "clamp(Tensor self, Scalar? min=None, Scalar? max=None) -> Tensor",
-    ] aliases ["clip"] named "ClampBackward0|ClampBackward1" kernel "clamp_scalar_kernel_impl" {
+    ] aliases ["clip"] named "ClampBackward0|ClampBackward1" kernel "clamp_cpu" {
         value: x.max(low).min(high),
         grad(y, g): [
             S::select(x.ge(low) & x.le(high), g, S::lit(0.0)),
