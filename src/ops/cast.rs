@@ -8,7 +8,8 @@ use crate::tensor::def::Twins;
 use crate::tensor::{Context, Cotangents, Grads, Op, OpDef, Outs, Tensor, apply, data};
 
 /// The rows of this family.
-pub const ROWS: &[&OpDef] = &[&TO, &TYPE, &TYPE_AS, &CPU, &FLOAT, &DOUBLE, &HALF, &BFLOAT16, &INT, &SHORT, &CHAR, &LONG, &BYTE, &BOOL];
+pub const ROWS: &[&OpDef] =
+    &[&TO, &TYPE, &TYPE_AS, &CPU, &FLOAT, &DOUBLE, &HALF, &BFLOAT16, &INT, &SHORT, &CHAR, &LONG, &BYTE, &BOOL];
 
 pub const TO: OpDef = OpDef {
     schema: &[

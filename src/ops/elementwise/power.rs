@@ -4,8 +4,8 @@ use crate::bail;
 use crate::core::{DType, Number};
 use crate::elementwise;
 use crate::error::Result;
-use crate::ops::elementwise::map::{self, Call, Row, numbers_fit, on};
 use crate::ops::copy::Format;
+use crate::ops::elementwise::map::{self, Call, Row, numbers_fit, on};
 use crate::tensor::{Args, Operand, Outs, Tensor};
 
 fn no_negative_integers(c: &Call, dtype: DType) -> Result<()> {
@@ -40,7 +40,8 @@ fn case(x: Operand, exponent: Operand) -> Option<&'static Row> {
 
 /// `x` to the power of 0 or 1, for which PyTorch needs no kernel.
 fn unchanged(x: &Tensor, n: i64, a: &Args) -> Result<Outs> {
-    let y = if n == 1 { x.cloned(Format::Preserve)? } else { on(&super::compare::eq::ROW, [x, x].map(Operand::Tensor))? };
+    let y =
+        if n == 1 { x.cloned(Format::Preserve)? } else { on(&super::compare::eq::ROW, [x, x].map(Operand::Tensor))? };
     let y = y.to_dtype(x.dtype())?;
     if a.inplace {
         x.copy_from(&y)?;
