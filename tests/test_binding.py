@@ -209,9 +209,12 @@ def test_requires_grad(a):
     y = a.requires_grad_() * 2
     assert not y.is_leaf and y.requires_grad
     message(lambda: setattr(y, "requires_grad", False), RuntimeError)
-    assert "only Tensors of floating point and complex dtype can require gradients" in message(
-        lambda: torch.tensor([1]).requires_grad_(), RuntimeError
-    )
+    whole = torch.tensor([1])
+    for call, kinds in (
+        (lambda: whole.requires_grad_(), "floating point"),
+        (lambda: setattr(whole, "requires_grad", True), "floating point and complex"),
+    ):
+        assert f"only Tensors of {kinds} dtype can require gradients" in message(call, RuntimeError)
 
 
 def test_grad_checks(a):
@@ -340,7 +343,7 @@ def test_numpy_shares_memory():
     assert np.asarray(t).ctypes.data == a.ctypes.data
     assert np.array(t, dtype=np.float32).dtype == np.float32
     assert torch.as_tensor(a).data_ptr() == a.ctypes.data and torch.tensor(a).data_ptr() != a.ctypes.data
-    for dtype in ("bool", "uint8", "int32", "int64", "float16", "float32", "float64"):
+    for dtype in ("bool", "uint8", "int8", "uint16", "int32", "uint64", "float16", "float32", "float64", "complex128"):
         x = np.ones((2, 2), dtype)
         assert torch.from_numpy(x).numpy().dtype == x.dtype
     assert torch.from_numpy(np.zeros((0, 3))).shape == (0, 3) and torch.zeros(0, 3).numpy().shape == (0, 3)

@@ -18,6 +18,8 @@ def test_floats(name):
     assert (f.bits, f.eps, f.max, f.smallest_normal, f.resolution) == FLOATS[name]
     assert (f.min, f.tiny, f.dtype) == (-f.max, f.smallest_normal, name)
     assert f == torch.finfo(getattr(torch, name))
+    if name != "bfloat16":
+        assert f == torch.finfo(getattr(torch, name).to_complex())
 
 
 def test_reprs():
@@ -30,10 +32,11 @@ def test_reprs():
 
 
 def test_integers():
-    found = [torch.iinfo(dtype) for dtype in (torch.uint8, torch.int32, torch.int64)]
+    found = [torch.iinfo(dtype) for dtype in (torch.uint8, torch.int8, torch.uint32, torch.int64)]
     assert [(i.bits, i.min, i.max, i.dtype) for i in found] == [
         (8, 0, 255, "uint8"),
-        (32, -(2**31), 2**31 - 1, "int32"),
+        (8, -128, 127, "int8"),
+        (32, 0, 2**32 - 1, "uint32"),
         (64, -(2**63), 2**63 - 1, "int64"),
     ]
 

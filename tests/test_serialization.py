@@ -25,7 +25,10 @@ def test_state_dicts_come_back(path):
     assert all((a == b).all() for a, b in zip(model.parameters(), other.parameters()))
 
 
-@pytest.mark.parametrize("name", ["bool", "uint8", "int32", "int64", "float16", "bfloat16", "float32", "float64"])
+INTS = ["uint8", "int8", "int16", "int32", "int64", "uint16", "uint32", "uint64"]
+
+
+@pytest.mark.parametrize("name", ["bool", *INTS, "float16", "bfloat16", "float32", "float64"])
 def test_every_dtype_and_shape(path, name):
     dtype = getattr(torch, name)
     values = {

@@ -81,6 +81,11 @@ natives! {
     /// Switches recording on or off for this tensor, and returns it.
     requires_grad_ as ["method.requires_grad_(Tensor self, bool requires_grad=True) -> Tensor"] {
         call(x = self: &Tensor, requires_grad: bool; _a, this) {
+            if requires_grad && !x.dtype().is_differentiable() {
+                // Not the words of the attribute's refusal.
+                return Err(err!(Runtime, "only Tensors of floating point dtype can require gradients")
+                    .hint(format!("this tensor is {}; convert it first, e.g. x.float()", x.dtype().name())));
+            }
             x.set_requires_grad(requires_grad)?;
             Ok(again(this))
         }

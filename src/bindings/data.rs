@@ -415,7 +415,10 @@ impl Reader {
     }
 
     fn store_number(&mut self, o: P) -> Result<()> {
-        match convert::number(o, true).map_err(too_long)? {
+        // PyTorch reads an int as int64, but for uint64.
+        let read = convert::number(o, true);
+        let read = if self.wanted == Some(DType::U64) { read } else { read.map_err(too_long) };
+        match read? {
             Some(n) => self.push(n),
             None if is_none(o) => bail!(Type, "must be real number, not NoneType"),
             None => {

@@ -115,6 +115,9 @@ impl Promotion {
 #[inline]
 fn combine(higher: Option<DType>, lower: Option<DType>) -> Result<Option<DType>> {
     match (higher, lower) {
+        // (PyTorch's `promote_types` refuses uint16 beside a complex dtype, its `result_type` does not.)
+        (Some(h), Some(l)) if h.is_limited() && l.is_complex() => Ok(Some(l)),
+        (Some(h), Some(l)) if h.is_float() && l.is_complex() => Ok(Some(h.to_complex())),
         (Some(h), Some(l)) if l.category() > h.category() => Ok(Some(promoted(h, l)?)),
         (Some(h), _) => Ok(Some(h)),
         (None, l) => Ok(l),

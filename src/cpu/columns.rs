@@ -4,10 +4,11 @@
 use std::mem::MaybeUninit;
 
 use super::fold::{self, Fold, ROWS};
+use super::real::Real;
 use super::reduce::{GRAIN, Plan};
 use super::strided::Raw;
 use super::threads;
-use super::widen::{Acc, Real, Widen, load};
+use super::widen::{Acc, Widen, load};
 use crate::simd;
 
 /// Columns that are worked on at a time: long enough to stream rows, short enough for the first cache.

@@ -258,14 +258,14 @@ fn cast_native<S: Element, D: Element>(v: S) -> D {
     }
 }
 
-/// Without branches: the exponent is rebased by an exact product.
+/// Without branches, so that loops vectorise: the exponent is rebased by an exact product, and masks choose.
 #[inline(always)]
 pub fn f16_to_f32(h: u16) -> f32 {
     let magnitude = ((h & 0x7fff) as u32) << 13;
     let rebased = (f32::from_bits(magnitude) * f32::from_bits(0x7780_0000)).to_bits();
-    let special = if magnitude > 0x0f80_0000 { magnitude | 0x7fc0_0000 } else { 0x7f80_0000 };
-    let bits = if magnitude < 0x0f80_0000 { rebased } else { special };
-    f32::from_bits(bits | ((h & 0x8000) as u32) << 16)
+    let special = ((magnitude >= 0x0f80_0000) as u32).wrapping_neg() & (magnitude | 0x7f80_0000);
+    let plain = ((magnitude < 0x0f80_0000) as u32).wrapping_neg() & rebased;
+    f32::from_bits(plain | special | ((h & 0x8000) as u32) << 16)
 }
 
 /// To nearest even. Subnormal results are rounded by an addition that aligns them at the last bits of a float.

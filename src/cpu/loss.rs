@@ -4,9 +4,10 @@
 use std::mem::MaybeUninit;
 
 use super::fold::{BLOCK, Fold, Pairs, Sum, in_groups, row};
+use super::real::Real;
 use super::strided::Raw;
 use super::threads;
-use super::widen::{Flat, Real, Widen, contiguous, with_results};
+use super::widen::{Flat, Widen, contiguous, with_results};
 use crate::device::Array;
 use crate::{simd, widened};
 

@@ -18,6 +18,7 @@ pub mod optim;
 pub mod overlap;
 pub mod pool;
 pub mod random;
+pub mod real;
 pub mod reduce;
 pub mod scan;
 pub mod softmax;

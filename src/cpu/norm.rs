@@ -2,10 +2,11 @@
 //! computation (float32 for halves).
 
 use super::columns::ColumnPairs;
-use super::fold::{Fold, Squares, Sum, row_body};
+use super::fold::{Fold, Sum};
+use super::real::Real;
 use super::strided::Raw;
 use super::threads;
-use super::widen::{Flat, Real, Widen, contiguous, with_results};
+use super::widen::{Flat, Widen, contiguous, with_results};
 use crate::device::Array;
 use crate::{simd, widened};
 
@@ -13,48 +14,25 @@ const GRAIN: usize = 1 << 14;
 /// Rows whose weight gradients are added in order.
 const ROWS: usize = 128;
 
-/// Sums of rows, for floats.
-trait Float: Real {
-    unsafe fn total(x: *const Self, n: usize) -> Self;
-    unsafe fn squares(x: *const Self, n: usize, mean: Self) -> Self;
-}
-macro_rules! float {
-    ($($t:ty)*) => { $(
-        impl Float for $t {
-            #[inline(always)]
-            unsafe fn total(x: *const $t, n: usize) -> $t {
-                // SAFETY: the caller's n elements.
-                unsafe { row_body(x, n, Sum) }
-            }
-            #[inline(always)]
-            unsafe fn squares(x: *const $t, n: usize, mean: $t) -> $t {
-                // SAFETY: as above.
-                unsafe { row_body(x, n, Squares(mean)) }
-            }
-        }
-    )* };
-}
-float!(f32 f64);
-
 simd! {
     #[expect(clippy::too_many_arguments, reason = "arrays that walk in step; a struct would only rename them")]
-    unsafe fn forward_rows[A: Float][A](
+    unsafe fn forward_rows[A: Real][A](
         x: *const A, rows: usize, n: usize, w: *const A, b: *const A, eps: A, y: *mut A, mean: *mut A, rstd: *mut A
     ) = forward_rows_body;
     #[expect(clippy::too_many_arguments, reason = "arrays that walk in step; a struct would only rename them")]
-    unsafe fn input_rows[A: Float][A](
+    unsafe fn input_rows[A: Real][A](
         g: *const A, x: *const A, rows: usize, n: usize, w: *const A, mean: *const A, rstd: *const A, t: *mut A, dx: *mut A
     ) = input_rows_body;
     /// Adds `rows` rows to the gradients of weight and bias.
     #[expect(clippy::too_many_arguments, reason = "arrays that walk in step; a struct would only rename them")]
-    unsafe fn parameter_rows[A: Float][A](
+    unsafe fn parameter_rows[A: Real][A](
         g: *const A, x: *const A, rows: usize, n: usize, mean: *const A, rstd: *const A, dw: *mut A, db: *mut A
     ) = parameter_rows_body;
 }
 
 #[inline(always)]
 #[expect(clippy::too_many_arguments, reason = "arrays that walk in step; a struct would only rename them")]
-unsafe fn forward_rows_body<A: Float>(
+unsafe fn forward_rows_body<A: Real>(
     x: *const A,
     rows: usize,
     n: usize,
@@ -97,7 +75,7 @@ unsafe fn forward_rows_body<A: Float>(
 
 #[inline(always)]
 #[expect(clippy::too_many_arguments, reason = "arrays that walk in step; a struct would only rename them")]
-unsafe fn input_rows_body<A: Float>(
+unsafe fn input_rows_body<A: Real>(
     g: *const A,
     x: *const A,
     rows: usize,
@@ -131,7 +109,7 @@ unsafe fn input_rows_body<A: Float>(
 
 #[inline(always)]
 #[expect(clippy::too_many_arguments, reason = "arrays that walk in step; a struct would only rename them")]
-unsafe fn parameter_rows_body<A: Float>(
+unsafe fn parameter_rows_body<A: Real>(
     g: *const A,
     x: *const A,
     rows: usize,
@@ -155,7 +133,7 @@ unsafe fn parameter_rows_body<A: Float>(
 }
 
 /// The elements of an array that may be missing; null then.
-fn optional<S: Widen<A>, A: Float>(x: Option<&Array>) -> (Option<Flat<A>>, Raw<A>) {
+fn optional<S: Widen<A>, A: Real>(x: Option<&Array>) -> (Option<Flat<A>>, Raw<A>) {
     match x {
         None => (None, Raw::new(std::ptr::null_mut())),
         Some(x) => {
@@ -241,7 +219,7 @@ pub fn backward_parameters(g: &Array, x: &Array, n: usize, mean: &Array, rstd: &
     });
 }
 
-fn merge<A: Float>(parts: &[A], n: usize, blocks: usize, dw: &Array, db: &Array)
+fn merge<A: Real>(parts: &[A], n: usize, blocks: usize, dw: &Array, db: &Array)
 where
     Sum: Fold<A>,
 {

@@ -7,9 +7,10 @@ use std::mem::MaybeUninit;
 
 use super::columns;
 use super::fold::{self, All, Any, BLOCK, Fold, Max, Min, Pairs, Squares, Sum};
+use super::real::Real;
 use super::strided::{Raw, Walk};
 use super::threads;
-use super::widen::{Acc, Real, Widen, load, wide, with_results};
+use super::widen::{Acc, Widen, load, wide, with_results};
 use crate::core::dtype::not_real;
 use crate::core::{Bool, DType, Element, Shape, Strides};
 use crate::device::Array;

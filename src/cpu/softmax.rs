@@ -1,10 +1,10 @@
 //! Softmax and its logarithm along one dim, and their gradients. Rows in memory are worked on one by one; along any
 //! other dim, columns are lanes. Sums have the shape of `fold.rs`; a row of -inf gives NaN, as in PyTorch.
 
-use super::fold::{Fold, Max, Sum, row_body};
+use super::real::Real;
 use super::strided::Raw;
 use super::threads;
-use super::widen::{Real, Widen, contiguous, with_results};
+use super::widen::{Widen, contiguous, with_results};
 use crate::device::Array;
 use crate::{simd, widened};
 
@@ -13,87 +13,25 @@ const COLS: usize = 128;
 /// Elements that pay for handing work to another thread.
 const GRAIN: usize = 1 << 13;
 
-/// exp(x - m), added up.
-#[derive(Clone, Copy)]
-struct SumExp<A>(A);
-
-macro_rules! sum_exp {
-    ($($t:ty)*) => { $(
-        impl Fold<$t> for SumExp<$t> {
-            #[inline(always)]
-            fn init(self) -> $t {
-                0.0
-            }
-            #[inline(always)]
-            fn pad(self) -> $t {
-                <$t>::NEG_INFINITY
-            }
-            #[inline(always)]
-            fn add(self, acc: $t, x: $t) -> $t {
-                acc + Real::exp(x - self.0)
-            }
-            #[inline(always)]
-            fn merge(self, a: $t, b: $t) -> $t {
-                a + b
-            }
-        }
-    )* };
-}
-sum_exp!(f32 f64);
-
-/// What softmax needs of a float. (A trait of its own, since bounds on `Sum: Fold<A>` are not implied.)
-trait Float: Real {
-    unsafe fn largest(x: *const Self, n: usize) -> Self;
-    unsafe fn total(x: *const Self, n: usize) -> Self;
-    unsafe fn total_exp(x: *const Self, n: usize, m: Self) -> Self;
-    fn larger(a: Self, b: Self) -> Self;
-}
-macro_rules! float {
-    ($($t:ty)*) => { $(
-        impl Float for $t {
-            #[inline(always)]
-            unsafe fn largest(x: *const $t, n: usize) -> $t {
-                // SAFETY: the caller's n elements.
-                unsafe { row_body(x, n, Max) }
-            }
-            #[inline(always)]
-            unsafe fn total(x: *const $t, n: usize) -> $t {
-                // SAFETY: as above.
-                unsafe { row_body(x, n, Sum) }
-            }
-            #[inline(always)]
-            unsafe fn total_exp(x: *const $t, n: usize, m: $t) -> $t {
-                // SAFETY: as above.
-                unsafe { row_body(x, n, SumExp(m)) }
-            }
-            #[inline(always)]
-            fn larger(a: $t, b: $t) -> $t {
-                Max.add(a, b)
-            }
-        }
-    )* };
-}
-float!(f32 f64);
-
 simd! {
     /// Rows of `n` elements that follow each other.
-    unsafe fn forward_rows[A: Float, const LOG: bool][A, LOG](
+    unsafe fn forward_rows[A: Real, const LOG: bool][A, LOG](
         x: *const A, rows: usize, n: usize, y: *mut A
     ) = forward_rows_body;
     /// `n` rows of `cols` columns, `stride` apart.
-    unsafe fn forward_columns[A: Float, const LOG: bool][A, LOG](
+    unsafe fn forward_columns[A: Real, const LOG: bool][A, LOG](
         x: *const A, n: usize, stride: usize, cols: usize, y: *mut A
     ) = forward_columns_body;
-    unsafe fn backward_rows[A: Float, const LOG: bool][A, LOG](
+    unsafe fn backward_rows[A: Real, const LOG: bool][A, LOG](
         g: *const A, y: *const A, rows: usize, n: usize, dx: *mut A
     ) = backward_rows_body;
-    unsafe fn backward_columns[A: Float, const LOG: bool][A, LOG](
+    unsafe fn backward_columns[A: Real, const LOG: bool][A, LOG](
         g: *const A, y: *const A, n: usize, stride: usize, cols: usize, dx: *mut A
     ) = backward_columns_body;
 }
 
 #[inline(always)]
-unsafe fn forward_rows_body<A: Float, const LOG: bool>(x: *const A, rows: usize, n: usize, y: *mut A) {
+unsafe fn forward_rows_body<A: Real, const LOG: bool>(x: *const A, rows: usize, n: usize, y: *mut A) {
     for r in 0..rows {
         // SAFETY: n elements each.
         unsafe {
@@ -118,13 +56,7 @@ unsafe fn forward_rows_body<A: Float, const LOG: bool>(x: *const A, rows: usize,
 }
 
 #[inline(always)]
-unsafe fn forward_columns_body<A: Float, const LOG: bool>(
-    x: *const A,
-    n: usize,
-    stride: usize,
-    cols: usize,
-    y: *mut A,
-) {
+unsafe fn forward_columns_body<A: Real, const LOG: bool>(x: *const A, n: usize, stride: usize, cols: usize, y: *mut A) {
     let (mut m, mut s) = ([A::default(); COLS], [A::default(); COLS]);
     // SAFETY: `cols` (at most COLS) columns of n rows each.
     unsafe {
@@ -160,7 +92,7 @@ unsafe fn forward_columns_body<A: Float, const LOG: bool>(
 }
 
 #[inline(always)]
-unsafe fn backward_rows_body<A: Float, const LOG: bool>(g: *const A, y: *const A, rows: usize, n: usize, dx: *mut A) {
+unsafe fn backward_rows_body<A: Real, const LOG: bool>(g: *const A, y: *const A, rows: usize, n: usize, dx: *mut A) {
     for r in 0..rows {
         // SAFETY: n elements each.
         unsafe {
@@ -184,7 +116,7 @@ unsafe fn backward_rows_body<A: Float, const LOG: bool>(g: *const A, y: *const A
 }
 
 #[inline(always)]
-unsafe fn backward_columns_body<A: Float, const LOG: bool>(
+unsafe fn backward_columns_body<A: Real, const LOG: bool>(
     g: *const A,
     y: *const A,
     n: usize,
@@ -241,7 +173,7 @@ fn over(
     });
 }
 
-fn forward_in<S: Widen<A>, A: Float, const LOG: bool>(x: &Array, dim: usize, y: *mut A) {
+fn forward_in<S: Widen<A>, A: Real, const LOG: bool>(x: &Array, dim: usize, y: *mut A) {
     let (flat, y) = (contiguous::<S, A>(x), Raw::new(y));
     let x_at = flat.raw();
     let sizes = split(x, dim);
@@ -260,7 +192,7 @@ fn forward_in<S: Widen<A>, A: Float, const LOG: bool>(x: &Array, dim: usize, y: 
     );
 }
 
-fn backward_in<S: Widen<A>, A: Float, const LOG: bool>(g: &Array, y: &Array, dim: usize, dx: *mut A) {
+fn backward_in<S: Widen<A>, A: Real, const LOG: bool>(g: &Array, y: &Array, dim: usize, dx: *mut A) {
     let (g_flat, y_flat, dx) = (contiguous::<S, A>(g), contiguous::<S, A>(y), Raw::new(dx));
     let (ga, ya) = (g_flat.raw(), y_flat.raw());
     let sizes = split(y, dim);

@@ -3,11 +3,11 @@
 
 use half::{bf16, f16};
 
+use super::convert::f16_to_f32;
 use super::strided::{Raw, Walk};
 use crate::core::{Bool, DType, Element};
 use crate::device::Array;
 use crate::error::Result;
-use crate::expr::math;
 use crate::{dispatch, simd};
 
 /// An element type that a kernel computes in as `A`.
@@ -49,16 +49,6 @@ widen! {
     i16 => u8, false, |v| (v != 0) as u8;
     u8 => u8, false, |v| (v != 0) as u8;
     Bool => u8, false, |v| v.get() as u8;
-}
-
-/// Without branches, so that loops vectorise: the exponent is rebased by an exact product.
-#[inline(always)]
-fn f16_to_f32(h: u16) -> f32 {
-    let magnitude = ((h & 0x7fff) as u32) << 13;
-    let rebased = (f32::from_bits(magnitude) * f32::from_bits(0x7780_0000)).to_bits();
-    let special = ((magnitude >= 0x0f80_0000) as u32).wrapping_neg() & (magnitude | 0x7f80_0000);
-    let plain = ((magnitude < 0x0f80_0000) as u32).wrapping_neg() & rebased;
-    f32::from_bits(plain | special | ((h & 0x8000) as u32) << 16)
 }
 
 simd! {
@@ -105,53 +95,6 @@ acc! {
     i64 => from_i64 as i64;
     u8 => from_i64 as i64;
 }
-
-/// The floats that kernels compute in.
-pub trait Real:
-    Acc
-    + PartialOrd
-    + std::ops::Add<Output = Self>
-    + std::ops::Sub<Output = Self>
-    + std::ops::Mul<Output = Self>
-    + std::ops::Div<Output = Self>
-{
-    const ONE: Self;
-    fn of(v: f64) -> Self;
-    fn exp(self) -> Self;
-    fn log(self) -> Self;
-    fn root(self) -> Self;
-    /// `self * a + b`, rounded once.
-    fn fma(self, a: Self, b: Self) -> Self;
-}
-
-macro_rules! real {
-    ($($t:ident)*) => { $(
-        impl Real for $t {
-            const ONE: $t = 1.0;
-            #[inline(always)]
-            fn of(v: f64) -> $t {
-                v as $t
-            }
-            #[inline(always)]
-            fn exp(self) -> $t {
-                math::$t::exp(self)
-            }
-            #[inline(always)]
-            fn log(self) -> $t {
-                math::$t::log(self)
-            }
-            #[inline(always)]
-            fn root(self) -> $t {
-                self.sqrt()
-            }
-            #[inline(always)]
-            fn fma(self, a: $t, b: $t) -> $t {
-                self.mul_add(a, b)
-            }
-        }
-    )* };
-}
-real!(f32 f64);
 
 /// Runs `f` on memory for the results of a kernel that computes in `A`: that of the contiguous `out` itself where the types
 /// agree, else memory that is converted into `out` afterwards.
@@ -245,17 +188,4 @@ macro_rules! widened {
             other => $crate::widened!(only float other, $s, $a => $body),
         }
     };
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn halves_widen_exactly() {
-        for bits in 0..=u16::MAX {
-            let (ours, theirs) = (f16_to_f32(bits), f16::from_bits(bits).to_f32());
-            assert!(ours.to_bits() == theirs.to_bits() || ours.is_nan() && theirs.is_nan(), "{bits:#x}");
-        }
-    }
 }

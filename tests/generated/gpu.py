@@ -2,8 +2,10 @@
 refusals differ from PyTorch's on the CPU.
 """
 
-# float64 does not exist there: `tests/gpu/test_device.py` reads the refusals.
-GPU_DTYPES = ("float32", "float16", "bfloat16", "int64", "int32", "uint8", "bool")
+# One dtype for each type that kernels compute in, and those that are unpacked and rounded on the way: what the others change is
+# the access to memory, which `tests/shaders.rs` translates and `tests/gpu/test_dtypes.py` runs. float64 does not exist there:
+# `tests/gpu/test_device.py` reads the refusals.
+GPU_DTYPES = ("float32", "float16", "int64", "int32", "bool")
 
 # The words by which an op says that it has no kernel.
 MISSING = "not implemented on the GPU"

@@ -7,7 +7,7 @@ use crate::core::DType;
 use crate::cpu::copy::copy;
 use crate::cpu::gemm::drive::{Gemm, Mat, Target, gemm, scratch, tiles};
 use crate::cpu::gemm::epilogue::Epilogue;
-use crate::cpu::gemm::micro::{AS, KC, Real};
+use crate::cpu::gemm::micro::{AS, KC, Product};
 use crate::cpu::gemm::pack::copy_block;
 use crate::cpu::gemm::{single, widened};
 use crate::cpu::strided::Raw;
@@ -28,7 +28,7 @@ pub fn input_grad(g: &Array, w: &Array, out: &Array, window: Window) -> Result<(
     }
 }
 
-fn input<T: Real>(g: &Array, w: &Array, out: &Array, window: Window) -> Result<()> {
+fn input<T: Product>(g: &Array, w: &Array, out: &Array, window: Window) -> Result<()> {
     let [o, cg, kh, kw] = dims(w);
     let groups = window.groups;
     let og = o / groups;
@@ -53,7 +53,7 @@ fn input<T: Real>(g: &Array, w: &Array, out: &Array, window: Window) -> Result<(
 }
 
 /// Columns `W^T g` of the pixels, added where their taps came from.
-fn scatter<T: Real>(g: &Array, w: &Array, out: &Array, window: Window) {
+fn scatter<T: Product>(g: &Array, w: &Array, out: &Array, window: Window) {
     let [n, o, oh, ow] = dims(g);
     let [_, cg, kh, kw] = dims(w);
     let [_, _, h, wd] = dims(out);
@@ -124,7 +124,7 @@ const CHUNK: usize = 120;
 
 /// Computed transposed, (c, kh, kw) x o, so that rows of A are runs of the image. The pixels of all images are cut into
 /// slabs, by shape alone, whose sums are added in order.
-fn weight<T: Real>(g: &Array, x: &Array, out: &Array, window: Window) -> Result<()> {
+fn weight<T: Product>(g: &Array, x: &Array, out: &Array, window: Window) -> Result<()> {
     let [n, o, oh, ow] = dims(g);
     let [_, cg, kh, kw] = dims(out);
     let groups = window.groups;

@@ -10,7 +10,7 @@ mod plane;
 use super::copy::copy;
 use super::gemm::drive::{Gemm, Mat, Target, gemm, scratch, tiles};
 use super::gemm::epilogue::Epilogue;
-use super::gemm::micro::{KC, Real};
+use super::gemm::micro::{KC, Product};
 use super::gemm::{single, widened};
 use super::strided::Raw;
 use super::threads;
@@ -60,7 +60,7 @@ fn contiguous(x: &Array) -> Result<Array> {
 }
 
 /// Image `n`, channels from `c` on.
-fn image<T: Real>(x: &Array, n: usize, c: usize, channels: usize) -> Image<T> {
+fn image<T: Product>(x: &Array, n: usize, c: usize, channels: usize) -> Image<T> {
     let (s, z) = (x.strides(), x.shape());
     let p = x.ptr::<T>().wrapping_offset(n as isize * s[0] + c as isize * s[1]);
     Image { p, channels, h: z[2], w: z[3], sc: s[1], sh: s[2], sw: s[3] }
@@ -81,7 +81,7 @@ fn each(tasks: usize, work: usize, f: &(dyn Fn(usize) + Sync)) {
     if work < 1 << 19 { (0..tasks).for_each(f) } else { threads::run(tasks, f) }
 }
 
-fn run<T: Real>(x: &Array, w: &Array, bias: Option<&Array>, out: &Array, window: Window) {
+fn run<T: Product>(x: &Array, w: &Array, bias: Option<&Array>, out: &Array, window: Window) {
     let [n, o, oh, ow] = dims(out);
     let [_, cg, kh, kw] = dims(w);
     let groups = window.groups;

@@ -4,7 +4,7 @@
 //! with no edge to test.
 
 use super::Window;
-use crate::cpu::gemm::micro::{AS, Kernels, Real};
+use crate::cpu::gemm::micro::{AS, Kernels, Product};
 use crate::simd;
 
 /// An image of some channels as it lies in memory, strides in elements.
@@ -71,7 +71,7 @@ impl Taps {
     ///
     /// # Safety
     /// The image is in bounds, and `to` holds its planes.
-    pub unsafe fn fill<T: Real>(&self, x: &Image<T>, rows: std::ops::Range<usize>, to: *mut T) {
+    pub unsafe fn fill<T: Product>(&self, x: &Image<T>, rows: std::ops::Range<usize>, to: *mut T) {
         let [top, left] = self.window.pad;
         // Columns lo..hi of the plane lie in the image.
         let lo = left.clamp(0, self.pw as isize) as usize;
@@ -103,7 +103,7 @@ impl Taps {
     ///
     /// # Safety
     /// `planes` was filled for these pixels and has [`SLACK`]; so has `to` behind its panels.
-    pub unsafe fn pack<T: Real>(
+    pub unsafe fn pack<T: Product>(
         &self,
         kn: &Kernels<T>,
         planes: *const T,
@@ -148,7 +148,7 @@ impl Taps {
     ///
     /// # Safety
     /// As for [`Taps::pack`].
-    pub unsafe fn pack_rows<T: Real>(&self, planes: *const T, offsets: &[usize], p0: usize, n: usize, to: *mut T) {
+    pub unsafe fn pack_rows<T: Product>(&self, planes: *const T, offsets: &[usize], p0: usize, n: usize, to: *mut T) {
         for (row, &offset) in offsets.iter().enumerate() {
             let d = to.wrapping_add(row * AS);
             let mut p = p0;
@@ -174,14 +174,14 @@ impl Taps {
 
 simd! {
     /// Each run is copied a whole register row long: what is too much of it, the next run or the next row overwrites.
-    unsafe fn runs[T: Real, const N: usize][T, N](x: *const T, offsets: &[usize], s: &[(usize, usize)], d: *mut T) =
+    unsafe fn runs[T: Product, const N: usize][T, N](x: *const T, offsets: &[usize], s: &[(usize, usize)], d: *mut T) =
         runs_body;
-    unsafe fn gather[T: Real][T](x: *const T, offsets: &[usize], s: &[(usize, usize)], d: *mut T, nr: usize) =
+    unsafe fn gather[T: Product][T](x: *const T, offsets: &[usize], s: &[(usize, usize)], d: *mut T, nr: usize) =
         gather_body;
 }
 
 #[inline(always)]
-unsafe fn runs_body<T: Real, const N: usize>(x: *const T, offsets: &[usize], s: &[(usize, usize)], d: *mut T) {
+unsafe fn runs_body<T: Product, const N: usize>(x: *const T, offsets: &[usize], s: &[(usize, usize)], d: *mut T) {
     for (k, &offset) in offsets.iter().enumerate() {
         for &(lane, base) in s {
             // SAFETY: both have slack behind them.
@@ -194,7 +194,7 @@ unsafe fn runs_body<T: Real, const N: usize>(x: *const T, offsets: &[usize], s: 
 }
 
 #[inline(always)]
-unsafe fn gather_body<T: Real>(x: *const T, offsets: &[usize], s: &[(usize, usize)], d: *mut T, nr: usize) {
+unsafe fn gather_body<T: Product>(x: *const T, offsets: &[usize], s: &[(usize, usize)], d: *mut T, nr: usize) {
     for (k, &offset) in offsets.iter().enumerate() {
         for &(lane, base) in s {
             // SAFETY: says the caller.

@@ -3,7 +3,7 @@
 use super::drive::{Gemm, Mat, gemm};
 use super::epilogue::Epilogue;
 use super::integer;
-use super::micro::Real;
+use super::micro::Product;
 use crate::core::dtype::not_real;
 use crate::core::{DType, Layout, Meta};
 use crate::cpu::copy::copy;
@@ -116,9 +116,9 @@ fn row_step(x: &Array) -> Option<isize> {
 
 struct Shared<T>(Gemm<T>);
 // SAFETY: each matrix is written by one task.
-unsafe impl<T: Real> Sync for Shared<T> {}
+unsafe impl<T: Product> Sync for Shared<T> {}
 
-fn floats<T: Real>(a: &Array, b: &Array, out: &Array, fused: &Fused) {
+fn floats<T: Product>(a: &Array, b: &Array, out: &Array, fused: &Fused) {
     let v = Batch::new(a, out);
     if out.numel() == 0 {
         return;

@@ -2,7 +2,7 @@
 //! and calls the micro-kernels.
 
 use super::epilogue::Epilogue;
-use super::micro::{AS, KC, Kernels, Real};
+use super::micro::{AS, KC, Kernels, Product};
 use super::pack::{copy_block, panels};
 use crate::cpu::threads;
 use crate::device::Storage;
@@ -35,7 +35,7 @@ pub struct Gemm<T> {
 }
 
 // SAFETY: tasks write parts of c that are apart; a and b are only read.
-unsafe impl<T: Real> Sync for Gemm<T> {}
+unsafe impl<T: Product> Sync for Gemm<T> {}
 
 /// Below this many products one thread does it all: about 10 us.
 const SERIAL: usize = 1 << 19;
@@ -53,7 +53,7 @@ const DOT_LEAST: usize = 96;
 ///
 /// # Safety
 /// The matrices are in bounds, and c overlaps neither a nor b.
-pub unsafe fn gemm<T: Real>(g: &Gemm<T>, parallel: bool) {
+pub unsafe fn gemm<T: Product>(g: &Gemm<T>, parallel: bool) {
     if g.n == 1 && g.m > 1 && g.ldc == 1 {
         // A column is a row of the transposed product.
         let mut t = Gemm { m: 1, n: g.m, a: g.b.t(), b: g.a.t(), ldc: g.m, ..*g };
@@ -93,7 +93,7 @@ pub fn scratch<T>(n: usize) -> Storage {
 }
 
 /// Rows r0..r1 and columns c0..c1 as dot products.
-unsafe fn dots<T: Real>(g: &Gemm<T>, r0: usize, r1: usize, c0: usize, c1: usize) {
+unsafe fn dots<T: Product>(g: &Gemm<T>, r0: usize, r1: usize, c0: usize, c1: usize) {
     // SAFETY: in bounds, and k is not zero.
     unsafe {
         let (a, b) = (g.a.p.offset(r0 as isize * g.a.rs), g.b.p.offset(c0 as isize * g.b.cs));
@@ -103,7 +103,7 @@ unsafe fn dots<T: Real>(g: &Gemm<T>, r0: usize, r1: usize, c0: usize, c1: usize)
 }
 
 /// Rows r0..r1 and columns c0..c1 by tiles.
-unsafe fn block<T: Real>(g: &Gemm<T>, r0: usize, r1: usize, c0: usize, c1: usize) {
+unsafe fn block<T: Product>(g: &Gemm<T>, r0: usize, r1: usize, c0: usize, c1: usize) {
     let kn = T::kernels();
     let (rows, cols) = (r1 - r0, c1 - c0);
     if rows == 0 || cols == 0 {
@@ -169,7 +169,7 @@ pub struct Target<T> {
 /// # Safety
 /// All in bounds.
 #[expect(clippy::too_many_arguments, reason = "two operands, a result, and how to combine them")]
-pub unsafe fn tiles<T: Real>(
+pub unsafe fn tiles<T: Product>(
     kn: &Kernels<T>,
     k: usize,
     a: Mat<T>,
@@ -203,7 +203,7 @@ pub unsafe fn tiles<T: Real>(
 }
 
 /// At most `wide.len()` rows, with B as it lies.
-unsafe fn few_rows<T: Real>(g: &Gemm<T>, kn: &Kernels<T>, r0: usize, r1: usize, c0: usize, c1: usize) {
+unsafe fn few_rows<T: Product>(g: &Gemm<T>, kn: &Kernels<T>, r0: usize, r1: usize, c0: usize, c1: usize) {
     let (kernel, nr) = kn.wide[r1 - r0 - 1];
     for pc in (0..g.k).step_by(KC) {
         // SAFETY: in bounds.

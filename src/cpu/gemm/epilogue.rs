@@ -2,7 +2,7 @@
 //! while they are in its cache.
 
 use super::drive::Mat;
-use super::micro::Real;
+use super::micro::Product;
 use crate::simd;
 
 /// `c = alpha * c + beta * add`, then `max(c, 0)` if asked for.
@@ -15,7 +15,7 @@ pub struct Epilogue<T> {
     pub relu: bool,
 }
 
-impl<T: Real> Epilogue<T> {
+impl<T: Product> Epilogue<T> {
     /// On rows r0..r1 and columns c0..c1; `zero` if there was nothing to sum and c holds anything.
     ///
     /// # Safety
@@ -41,13 +41,13 @@ impl<T: Real> Epilogue<T> {
 
 simd! {
     /// One row of c; `add` with its step.
-    unsafe fn row[T: Real][T](
+    unsafe fn row[T: Product][T](
         c: *mut T, add: Option<(*const T, isize)>, n: usize, alpha: T, beta: T, relu: bool
     ) = row_body;
 }
 
 #[inline(always)]
-unsafe fn row_body<T: Real>(c: *mut T, add: Option<(*const T, isize)>, n: usize, alpha: T, beta: T, relu: bool) {
+unsafe fn row_body<T: Product>(c: *mut T, add: Option<(*const T, isize)>, n: usize, alpha: T, beta: T, relu: bool) {
     // SAFETY: n elements of both, says the caller.
     unsafe {
         match add {

@@ -6,9 +6,10 @@
 use super::dot::Dot;
 #[cfg(target_arch = "x86_64")]
 use super::vector::x86::{F32x8, F32x16, F64x4, F64x8};
-use super::vector::{Float, Portable, Vector};
+use super::vector::{Portable, Vector};
 use crate::core::Stored;
 use crate::cpu::dispatch::{Level, level};
+use crate::cpu::real::Real;
 
 /// Steps of k that one call of a kernel takes at most. Part of the result: C is the sum of such partial sums, in order.
 pub const KC: usize = 256;
@@ -176,8 +177,8 @@ kernels!(
     [(1, 8) (2, 8) (3, 8) (4, 6) (5, 4) (6, 4)], "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma"
 );
 
-/// A type that has kernels.
-pub trait Real: Float {
+/// A real lane that has kernels for products.
+pub trait Product: Real {
     /// The side of the square that `transpose` takes.
     const SIDE: usize;
     fn kernels() -> &'static Kernels<Self>;
@@ -192,7 +193,7 @@ pub trait Real: Float {
 
 macro_rules! real {
     ($t:ty, $side:literal, $transpose:ident, $dot:ident, $portable:ident, $avx2:ident, $avx512:ident) => {
-        impl Real for $t {
+        impl Product for $t {
             const SIDE: usize = $side;
             #[inline]
             fn kernels() -> &'static Kernels<$t> {

@@ -1,6 +1,6 @@
 //! Copies blocks of a matrix into the order that the micro-kernels read.
 
-use super::micro::Real;
+use super::micro::Product;
 
 #[cfg(target_arch = "x86_64")]
 use std::arch::x86_64::*;
@@ -9,7 +9,15 @@ use std::arch::x86_64::*;
 ///
 /// # Safety
 /// Both blocks are in bounds and apart.
-pub unsafe fn copy_block<T: Real>(s: *const T, rs: isize, cs: isize, d: *mut T, ds: usize, rows: usize, cols: usize) {
+pub unsafe fn copy_block<T: Product>(
+    s: *const T,
+    rs: isize,
+    cs: isize,
+    d: *mut T,
+    ds: usize,
+    rows: usize,
+    cols: usize,
+) {
     // SAFETY: indices below rows and cols.
     unsafe {
         if cs == 1 {
@@ -44,7 +52,7 @@ pub unsafe fn copy_block<T: Real>(s: *const T, rs: isize, cs: isize, d: *mut T, 
 ///
 /// # Safety
 /// `b` has `k` rows of `n` columns, `d` room for all panels.
-pub unsafe fn panels<T: Real>(b: *const T, rs: isize, cs: isize, k: usize, n: usize, nr: usize, d: *mut T) {
+pub unsafe fn panels<T: Product>(b: *const T, rs: isize, cs: isize, k: usize, n: usize, nr: usize, d: *mut T) {
     // SAFETY: as promised.
     unsafe {
         for (panel, j) in (0..n).step_by(nr).enumerate() {

@@ -3,31 +3,7 @@
 //! Only operations with one correct result are here (fused multiply-add, add), so that every kind of register gives
 //! the same bits.
 
-use std::ops::{Add, Mul};
-
-use crate::core::Element;
-
-/// float32 and float64, what matrix products compute in.
-pub trait Float: Element + Add<Output = Self> + Mul<Output = Self> + PartialOrd {
-    const ONE: Self;
-    fn fma(self, y: Self, z: Self) -> Self;
-}
-
-impl Float for f32 {
-    const ONE: f32 = 1.0;
-    #[inline(always)]
-    fn fma(self, y: f32, z: f32) -> f32 {
-        self.mul_add(y, z)
-    }
-}
-
-impl Float for f64 {
-    const ONE: f64 = 1.0;
-    #[inline(always)]
-    fn fma(self, y: f64, z: f64) -> f64 {
-        self.mul_add(y, z)
-    }
-}
+use crate::cpu::real::Real;
 
 /// A register of `N` elements.
 ///
@@ -35,7 +11,7 @@ impl Float for f64 {
 /// Every function needs the instruction set of its type; pointers are valid for `N` elements, or for the first
 /// `n` (from 0 up, more than `N` counts as `N`) where `n` is given.
 pub trait Vector: Copy {
-    type T: Float;
+    type T: Real;
     const N: usize;
     unsafe fn splat(x: Self::T) -> Self;
     unsafe fn load(p: *const Self::T) -> Self;
@@ -55,7 +31,7 @@ pub trait Vector: Copy {
 #[derive(Clone, Copy)]
 pub struct Portable<T, const N: usize>([T; N]);
 
-impl<T: Float, const N: usize> Vector for Portable<T, N> {
+impl<T: Real, const N: usize> Vector for Portable<T, N> {
     type T = T;
     const N: usize = N;
     #[inline(always)]

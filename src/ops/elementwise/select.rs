@@ -9,9 +9,17 @@ use crate::tensor::{Operand, Tensor, mode};
 
 /// Numbers fit, and bool has no kernel for them; for tensors it is `maximum` or `minimum`.
 fn bounds_fit(c: &Call, dtype: DType) -> Result<()> {
-    if dtype == DType::Bool && (c.operands.len() > 2 || c.number_at(1).is_some()) {
-        return Err(DType::Bool.lacks(c.row.kernel));
+    let numbers = c.number_at(1).is_some();
+    let kernel = match (c.operands.len(), c.row.kernel) {
+        (3, _) if numbers => "clamp_scalar_cpu",
+        (2, "clamp_min_scalar_cpu") if !numbers => "maximum_cpu",
+        (2, "clamp_max_scalar_cpu") if !numbers => "minimum_cpu",
+        (_, kernel) => kernel,
+    };
+    if dtype == DType::Bool && (c.operands.len() > 2 || numbers) {
+        return Err(dtype.lacks(kernel));
     }
+    dtype.usual(kernel)?;
     numbers_fit(c, dtype)
 }
 
@@ -78,7 +86,7 @@ elementwise! {
     clamp(x, low, high) all + parametric as [
         "clamp(Tensor self, Tensor? min=None, Tensor? max=None) -> Tensor",
         "clamp(Tensor self, Scalar? min=None, Scalar? max=None) -> Tensor",
-    ] aliases ["clip"] named "ClampBackward0|ClampBackward1" kernel "clamp_scalar_kernel_impl" {
+    ] aliases ["clip"] named "ClampBackward0|ClampBackward1" kernel "clamp_cpu" {
         // The bound first: of two equal zeros the second operand stays, which is the element.
         value: high.min(low.max(x)),
         grad(y, g): [
