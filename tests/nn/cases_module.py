@@ -156,6 +156,8 @@ def forms_of_to(torch):
     shown.append([str(layer.weight.dtype), str(layer.count.dtype)])
     empty = layer.to_empty(device="cpu")
     shown.append([empty is layer, list(layer.weight.shape), layer.weight.requires_grad, str(layer.weight.dtype)])
+    image = nn.Conv2d(3, 2, 2).to(memory_format=torch.channels_last)
+    shown += [list(image.weight.stride()), list(image.bias.stride())]
     net = nn.Sequential(nn.Linear(1, 1), nn.Linear(1, 1))
     net._apply(lambda t: t.double(), recurse=False)
     shown.append([str(p.dtype) for p in net.parameters()])

@@ -269,8 +269,6 @@ def test_older_spellings_of_reduction_warn():
 def test_what_is_not_built_says_so():
     with pytest.raises(NotImplementedError, match="memory shared between processes"):
         nn.Linear(1, 1).share_memory()
-    with pytest.raises(NotImplementedError, match="channels_last is not built"):
-        nn.Linear(1, 1).to(memory_format=torch.channels_last)
 
 
 def test_convolutions_refuse_what_does_not_fit():

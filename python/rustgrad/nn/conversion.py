@@ -72,13 +72,15 @@ class ConversionMixin:
             raise TypeError(
                 f"nn.Module.to only accepts floating point or complex dtypes, but got desired dtype={dtype}"
             )
-        if memory_format not in (None, _rustgrad.contiguous_format, _rustgrad.preserve_format):
-            raise NotImplementedError(f"to: memory_format={memory_format} is not built yet; strides stay contiguous")
-        if device is None:
-            return self if dtype is None else self._cast(dtype)
-        if dtype is None:
-            return self._apply(lambda x: x.to(device))
-        return self._apply(lambda x: x.to(device, dtype) if x.is_floating_point() else x.to(device))
+
+        def convert(x):
+            if device is not None:
+                x = x.to(device)
+            if dtype is not None and x.is_floating_point():
+                x = x.to(dtype)
+            return x if memory_format is None or x.ndim != 4 else x.contiguous(memory_format=memory_format)
+
+        return self if device is dtype is memory_format is None else self._apply(convert)
 
     def to_empty(self, *, device, recurse=True):
         """Move parameters and buffers to `device` without their values, which are whatever the memory holds."""

@@ -7,6 +7,7 @@ name.
 
 # isort: skip_file
 from .conv import *
+from .distance import *
 from .linear import *
 from .padding import *
 from ..._rustgrad.nn import *

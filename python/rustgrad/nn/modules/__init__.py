@@ -3,6 +3,7 @@
 from .activation import GELU, LogSoftmax, ReLU, Sigmoid, SiLU, Softmax, Tanh
 from .container import ModuleDict, ModuleList, ParameterDict, ParameterList, Sequential
 from .conv import Conv1d, Conv2d, LazyConv1d, LazyConv2d
+from .distance import CosineSimilarity, PairwiseDistance
 from .dropout import Dropout
 from .embedding import Embedding
 from .linear import Bilinear, Flatten, Identity, LazyLinear, Linear, Unflatten
@@ -22,6 +23,8 @@ __all__ = [
     "Conv2d",
     "LazyConv1d",
     "LazyConv2d",
+    "CosineSimilarity",
+    "PairwiseDistance",
     "Dropout",
     "Embedding",
     "Bilinear",
