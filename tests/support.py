@@ -1,13 +1,14 @@
 """Cases that ran once on PyTorch and must give the same on rustgrad.
 
-A module `cases.py` holds functions `case(torch) -> values`, marked with `@case`; values are nested lists, numbers and
-strings. `tests/golden/against_torch.py` runs them on PyTorch and writes `golden.json` beside the module; tests run
-them on rustgrad and compare. In strings, `torch` reads `rustgrad`.
+A module `cases.py`, or `cases_SUBJECT.py`, holds functions `case(torch) -> values`, marked with `@case`; values are
+nested lists, numbers and strings. `tests/golden/against_torch.py` runs them on PyTorch and writes `golden.json`, or
+`golden_SUBJECT.json`, beside the module; tests run them on rustgrad and compare. In strings, `torch` reads `rustgrad`.
 """
 
 import json
 import math
 import re
+import warnings
 from pathlib import Path
 
 
@@ -22,11 +23,16 @@ class Cases(dict):
         return register
 
     def golden(self, module_file):
-        return json.loads(Path(module_file).with_name("golden.json").read_text())
+        return json.loads(golden_file(Path(module_file)).read_text())
 
     def check(self, module_file, name, torch):
         fn, rtol, atol = self[name]
         compare(plain(fn(torch)), self.golden(module_file)[name], rtol, atol, name)
+
+
+def golden_file(path):
+    """The file of a module of cases that holds what PyTorch gave."""
+    return path.with_name(path.stem.replace("cases", "golden", 1) + ".json")
 
 
 def plain(value):
@@ -61,6 +67,19 @@ def compare(got, wanted, rtol, atol, where):
     else:
         assert type(got) is type(wanted), where
         assert got == wanted, where
+
+
+def warned(fn, *args, **kwargs):
+    """The classes and first sentences of what a call warns of, and what it returns."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        result = fn(*args, **kwargs)
+    return [f"{w.category.__name__}: {first_sentence(str(w.message))}" for w in caught], result
+
+
+def first_sentence(text):
+    """What stands before the first full stop that ends a sentence, or before the end of the line."""
+    return re.split(r"(?<=[.!?])\s|\n", text, maxsplit=1)[0]
 
 
 def raised(fn, *args, **kwargs):

@@ -310,6 +310,9 @@ impl Run {
             }
         }
         let mut outgoing = node.op().vjp(&Context::new(node), &Cotangents(grads))?;
+        if node.post_hooked() {
+            outgoing = super::node_hooks::post(node, outgoing, grads)?;
+        }
         // Let go of what came in, so that what goes out can be summed in place.
         grads.fill(None);
         if !self.retain_graph {
@@ -448,6 +451,7 @@ fn run_node_hooks(node: &Rc<Node>, grads: &mut [Option<Tensor>]) -> Result<()> {
             grads[nr as usize] = Some(new);
         }
     }
+    super::node_hooks::pre(node, grads)?;
     for (nr, slot) in retain {
         if let Some(Some(g)) = grads.get(nr as usize) {
             let have = slot.take();

@@ -3,5 +3,6 @@
 
 mod accumulate;
 mod engine;
+mod node_hooks;
 
 pub use engine::{backward, grad, next_hook_id, retain_grad};

@@ -1,7 +1,7 @@
 //! The graph as Python sees it: backward, grad, hooks, and node objects, which are made on demand and equal
 //! by node.
 
-use std::rc::Rc;
+use std::rc::{Rc, Weak};
 
 use pyo3::ffi;
 use pyo3::prelude::*;
@@ -17,6 +17,7 @@ use super::object::{as_tensor, track, wrap};
 use crate::autograd;
 use crate::core::shape::list;
 use crate::error::Result;
+use crate::tensor::node::NodeExtra;
 use crate::tensor::{Edge, Node, Tensor, display, mode};
 use crate::{bail, err};
 
@@ -321,6 +322,44 @@ impl RemovableHandle {
     }
 }
 
+/// What `register_hook` of a node returns; it does not keep the node alive.
+#[pyclass(frozen, module = "rustgrad.utils.hooks")]
+pub struct NodeHandle {
+    id: u64,
+    node: Weak<Node>,
+}
+
+// SAFETY: nodes are used and dropped with the GIL held only.
+unsafe impl Send for NodeHandle {}
+// SAFETY: as above.
+unsafe impl Sync for NodeHandle {}
+
+#[pymethods]
+impl NodeHandle {
+    /// Take the hook off again.
+    fn remove(&self) {
+        let Some(node) = self.node.upgrade() else { return };
+        // Taken out first, dropped after the borrow: a hook's drop may run Python code.
+        let gone = node.with_extra(|e| {
+            let pre = e.pre.iter().position(|(id, _)| *id == self.id).map(|at| e.pre.remove(at));
+            let post = e.post.iter().position(|(id, _)| *id == self.id).map(|at| e.post.remove(at));
+            (pre, post)
+        });
+        drop(gone);
+    }
+    #[getter]
+    fn id(&self) -> u64 {
+        self.id
+    }
+    fn __enter__(slf: PyRef<'_, Self>) -> PyRef<'_, Self> {
+        slf
+    }
+    #[pyo3(signature = (*_args))]
+    fn __exit__(&self, _args: &Bound<'_, PyTuple>) {
+        self.remove();
+    }
+}
+
 /// What a node object stands for.
 enum Origin {
     Node(Rc<Node>),
@@ -338,6 +377,17 @@ unsafe impl Send for NodeObject {}
 unsafe impl Sync for NodeObject {}
 
 impl NodeObject {
+    fn add_hook(&self, f: &Bound<'_, PyAny>, add: impl FnOnce(&mut NodeExtra, u64, P)) -> PyResult<NodeHandle> {
+        let Origin::Node(node) = &self.0 else {
+            return Err(pyo3::exceptions::PyNotImplementedError::new_err(
+                "hooks on AccumulateGrad are not built yet\nhint: use variable.register_hook, or \
+                 variable.register_post_accumulate_grad_hook",
+            ));
+        };
+        let id = autograd::next_hook_id();
+        node.with_extra(|extra| add(extra, id, f.as_ptr()));
+        Ok(NodeHandle { id, node: Rc::downgrade(node) })
+    }
     fn id(&self) -> usize {
         match &self.0 {
             Origin::Node(n) => Rc::as_ptr(n).cast::<u8>() as usize,
@@ -377,6 +427,23 @@ impl NodeObject {
             Origin::Leaf(t) => object(py, Some(t.clone())),
             Origin::Node(_) => Err(pyo3::exceptions::PyAttributeError::new_err("only AccumulateGrad has a variable")),
         }
+    }
+    /// Call `fn(grad_inputs, grad_outputs)` after backward has passed this node; a tuple that it returns takes the place
+    /// of grad_inputs.
+    #[pyo3(signature = (r#fn))]
+    fn register_hook(&self, r#fn: &Bound<'_, PyAny>) -> PyResult<NodeHandle> {
+        self.add_hook(r#fn, |extra, id, f| {
+            // SAFETY: an argument of the call, which holds the GIL.
+            extra.post.push((id, unsafe { hooks::post_hook(id, f) }));
+        })
+    }
+    /// Call `fn(grad_outputs)` before backward passes this node; a tuple that it returns takes the place of grad_outputs.
+    #[pyo3(signature = (r#fn))]
+    fn register_prehook(&self, r#fn: &Bound<'_, PyAny>) -> PyResult<NodeHandle> {
+        self.add_hook(r#fn, |extra, id, f| {
+            // SAFETY: an argument of the call, which holds the GIL.
+            extra.pre.push((id, unsafe { hooks::pre_hook(id, f) }));
+        })
     }
     fn __repr__(&self) -> String {
         format!("<{} object at {:#x}>", self.name(), self.id())

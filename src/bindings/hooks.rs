@@ -1,4 +1,4 @@
-//! Python callables that the graph calls: hooks on a tensor's gradient.
+//! Python callables that the graph calls: hooks on a tensor's gradient, and on all gradients of a node.
 //!
 //! Floor 4 holds them as closures; a table lends the collector the callable behind each id.
 
@@ -8,13 +8,15 @@ use std::ptr::null_mut;
 use std::rc::Rc;
 
 use pyo3::ffi;
+use pyo3::prelude::*;
+use pyo3::types::PyTuple;
 
-use super::errors::{P, checked, fetched};
+use super::errors::{OrForeign, P, checked, fetched};
 use super::object;
 use crate::bail;
 use crate::error::Result;
 use crate::tensor::Tensor;
-use crate::tensor::node::Hook;
+use crate::tensor::node::{GradList, Hook, PostHookFn, PreHookFn};
 
 thread_local! {
     static CALLABLES: RefCell<HashMap<u64, P>> = RefCell::new(HashMap::new());
@@ -39,17 +41,91 @@ impl Drop for Callable {
     }
 }
 
+impl Callable {
+    /// Takes a reference of its own to `object`, and shows it to the collector.
+    ///
+    /// # Safety
+    /// `object` is alive and the GIL is held.
+    unsafe fn keep(id: u64, object: P) -> Callable {
+        // SAFETY: the caller promises that the object is alive and the GIL held.
+        unsafe { ffi::Py_INCREF(object) };
+        CALLABLES.with(|c| c.borrow_mut().insert(id, object));
+        Callable { id, object }
+    }
+}
+
 /// A hook that calls `callable(grad)`; what it returns, if not None, goes on in its place.
 ///
 /// # Safety
 /// `callable` is alive and the GIL is held.
 pub unsafe fn hook(id: u64, callable: P) -> Hook {
-    // SAFETY: says the caller.
-    unsafe { ffi::Py_INCREF(callable) };
-    CALLABLES.with(|c| c.borrow_mut().insert(id, callable));
-    let kept = Callable { id, object: callable };
+    // SAFETY: the caller's promise is that of `keep`.
+    let kept = unsafe { Callable::keep(id, callable) };
     // The whole struct moves in: a captured field alone would leave the rest to be dropped here.
     Hook(Rc::new(move |g: &Tensor| call(&kept, g)))
+}
+
+/// A hook that calls `callable(grad_outputs)` on the gradients of all outputs of a node.
+///
+/// # Safety
+/// `callable` is alive and the GIL is held.
+pub unsafe fn pre_hook(id: u64, callable: P) -> Rc<PreHookFn> {
+    // SAFETY: the caller's promise is that of `keep`.
+    let kept = unsafe { Callable::keep(id, callable) };
+    Rc::new(move |grads: &[Option<Tensor>]| call_on_lists(&kept, &[grads]))
+}
+
+/// A hook that calls `callable(grad_inputs, grad_outputs)` after a node's op has run backward.
+///
+/// # Safety
+/// `callable` is alive and the GIL is held.
+pub unsafe fn post_hook(id: u64, callable: P) -> Rc<PostHookFn> {
+    // SAFETY: the caller's promise is that of `keep`.
+    let kept = unsafe { Callable::keep(id, callable) };
+    Rc::new(move |inputs: &[Option<Tensor>], outputs: &[Option<Tensor>]| call_on_lists(&kept, &[inputs, outputs]))
+}
+
+/// Calls a hook of a node with one tuple of gradients per list. It returns None, a tuple or a single gradient.
+fn call_on_lists(callable: &Callable, lists: &[&[Option<Tensor>]]) -> Result<Option<GradList>> {
+    // SAFETY: backward runs with the GIL held.
+    let py = unsafe { Python::assume_attached() };
+    let tuples = lists.iter().map(|list| tuple_of(py, list)).collect::<PyResult<Vec<_>>>().or_foreign()?;
+    let arguments = PyTuple::new(py, tuples).or_foreign()?;
+    // SAFETY: the callable is kept alive by this hook.
+    let function = unsafe { Bound::from_borrowed_ptr(py, callable.object) };
+    let result = function.call1(arguments).or_foreign()?;
+    if result.is_none() {
+        return Ok(None);
+    }
+    let items = match result.cast::<PyTuple>() {
+        Ok(tuple) => tuple.iter().collect(),
+        Err(_) => vec![result],
+    };
+    items.iter().map(|item| grad_of(item)).collect::<Result<GradList>>().map(Some)
+}
+
+fn tuple_of<'py>(py: Python<'py>, list: &[Option<Tensor>]) -> PyResult<Bound<'py, PyTuple>> {
+    let items = list.iter().map(|g| {
+        let p = g.clone().map_or_else(super::call::none, object::wrap);
+        // SAFETY: a new reference, or null with an exception set.
+        unsafe { Bound::from_owned_ptr_or_err(py, p) }
+    });
+    PyTuple::new(py, items.collect::<PyResult<Vec<_>>>()?)
+}
+
+fn grad_of(item: &Bound<'_, PyAny>) -> Result<Option<Tensor>> {
+    if item.is_none() {
+        return Ok(None);
+    }
+    // SAFETY: a live object.
+    match unsafe { object::as_tensor(item.as_ptr()) } {
+        Some(t) => Ok(Some(t.clone())),
+        None => Err(crate::err!(
+            Type,
+            "expected Variable, but hook returned '{}'",
+            super::convert::type_name(item.as_ptr())
+        )),
+    }
 }
 
 fn call(callable: &Callable, g: &Tensor) -> Result<Option<Tensor>> {

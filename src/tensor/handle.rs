@@ -460,7 +460,8 @@ impl Tensor {
             && let Ok(extra) = node.extra.try_borrow()
             && let Some(e) = extra.as_deref()
         {
-            e.hooks.iter().for_each(|(_, id, _)| f(Part::Hook(*id)));
+            let ids = e.hooks.iter().map(|(_, id, _)| *id).chain(e.pre.iter().map(|(id, _)| *id));
+            ids.chain(e.post.iter().map(|(id, _)| *id)).for_each(|id| f(Part::Hook(id)));
         }
     }
 

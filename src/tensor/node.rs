@@ -22,6 +22,15 @@ pub struct Hook(pub Rc<HookFn>);
 /// Returns the gradient to go on with, or None to leave it as it is.
 pub type HookFn = dyn Fn(&Tensor) -> Result<Option<Tensor>>;
 
+/// Gradients of all outputs or all inputs of a node; None where nothing has arrived.
+pub type GradList = Vec<Option<Tensor>>;
+
+/// Sees the gradients of a node's outputs before its op runs backward, and may replace them.
+pub type PreHookFn = dyn Fn(&[Option<Tensor>]) -> Result<Option<GradList>>;
+
+/// Sees what a node's op gave its inputs, and the gradients of its outputs; may replace the former.
+pub type PostHookFn = dyn Fn(&[Option<Tensor>], &[Option<Tensor>]) -> Result<Option<GradList>>;
+
 /// Where a gradient goes.
 #[derive(Clone)]
 pub enum Edge {
@@ -131,8 +140,12 @@ pub struct Scratch {
 /// What few nodes have.
 #[derive(Default)]
 pub struct NodeExtra {
-    /// `grad_fn.register_prehook`-like hooks on the gradient of an output: `(output, id, hook)`.
+    /// Hooks of tensors, on the gradient of one output: `(output, id, hook)`.
     pub hooks: Vec<(u32, u64, Hook)>,
+    /// `grad_fn.register_prehook`: hooks on the gradients of all outputs.
+    pub pre: Vec<(u64, Rc<PreHookFn>)>,
+    /// `grad_fn.register_hook`: hooks on the gradients of all inputs.
+    pub post: Vec<(u64, Rc<PostHookFn>)>,
     /// Where outputs with `retain_grad` find their gradient; shared with the handle, which the node must not own.
     pub retain: Vec<(u32, Rc<RefCell<Option<Tensor>>>)>,
     /// Shapes and dtypes of the inputs, for ops that save [`Saves::META`].
@@ -194,7 +207,13 @@ impl Node {
     /// Whether hooks or `retain_grad` wait for a gradient here.
     #[inline]
     pub fn hooked(&self) -> bool {
-        self.extra.borrow().as_ref().is_some_and(|e| !e.hooks.is_empty() || !e.retain.is_empty())
+        self.extra.borrow().as_ref().is_some_and(|e| !e.hooks.is_empty() || !e.retain.is_empty() || !e.pre.is_empty())
+    }
+
+    /// Whether hooks wait for the gradients of the inputs.
+    #[inline]
+    pub fn post_hooked(&self) -> bool {
+        self.extra.borrow().as_ref().is_some_and(|e| !e.post.is_empty())
     }
 
     pub fn with_extra<R>(&self, f: impl FnOnce(&mut NodeExtra) -> R) -> R {

@@ -1,6 +1,7 @@
-"""Run every `tests/*/cases.py` on PyTorch, and write what it gives to `golden.json` beside it.
+"""Run every `tests/*/cases*.py` on PyTorch, and write what it gives to `golden*.json` beside it.
 
-Usage: PYTHON_WITH_TORCH tests/golden/against_torch.py [FOLDER ...]. The test suite itself never needs PyTorch.
+Usage: PYTHON_WITH_TORCH tests/golden/against_torch.py [FOLDER or FOLDER/cases_SUBJECT ...]. The test suite itself never
+needs PyTorch.
 """
 
 import importlib.util
@@ -18,16 +19,17 @@ import support  # noqa: E402
 
 def main(folders):
     torch.set_num_threads(1)
-    for path in sorted(TESTS.glob("*/cases.py")):
-        if folders and path.parent.name not in folders:
+    for path in sorted(TESTS.glob("*/cases*.py")):
+        name = f"{path.parent.name}/{path.stem}"
+        if folders and not {path.parent.name, name} & {*folders}:
             continue
-        spec = importlib.util.spec_from_file_location(f"{path.parent.name}_cases", path)
+        spec = importlib.util.spec_from_file_location(name.replace("/", "_"), path)
         module = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(module)
         values = {name: support.plain(fn(torch)) for name, (fn, _, _) in module.CASES.items()}
         text = ",\n".join(f"{json.dumps(name)}: {json.dumps(value)}" for name, value in values.items())
-        path.with_name("golden.json").write_text("{\n" + text + "\n}\n")
-        print(f"{len(values):4d} cases  {path.parent.name}")
+        support.golden_file(path).write_text("{\n" + text + "\n}\n")
+        print(f"{len(values):4d} cases  {name}")
 
 
 if __name__ == "__main__":

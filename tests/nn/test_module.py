@@ -1,11 +1,14 @@
 """What Module promises beyond PyTorch's answers: its registries are one with its attributes, and it makes no cycles."""
 
+import copy
 import gc
+import pickle
 import weakref
 
 import pytest
 
 import rustgrad as torch
+import rustgrad.nn.functional as F
 from rustgrad import nn
 
 
@@ -85,6 +88,138 @@ def test_getattr_may_be_extended():
         _ = wrapper.nothing
 
 
+class Block(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.fc1 = nn.Linear(4, 4)
+
+    def forward(self, x, scale=1.0):
+        return self.fc1(x * scale)
+
+
+class Model(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.net = nn.Module()
+        self.net.blocks = nn.ModuleList([nn.Sequential(Block()), Block()])
+
+    def forward(self, x):
+        for block in self.net.blocks:
+            x = block(x)
+        return x
+
+
+def notes(call):
+    with pytest.raises(Exception) as caught:
+        call()
+    return str(caught.value), list(getattr(caught.value, "__notes__", []))
+
+
+def test_errors_name_the_module_that_raised_once():
+    model, x = Model(), torch.ones(2, 5)
+    alone, _ = notes(lambda: F.linear(x, model.net.blocks[1].fc1.weight))
+    text, told = notes(lambda: model(x))
+    assert text.split("\n")[0] == alone.split("\n")[0]
+    assert told == ["in net.blocks.0.0.fc1 (Linear) of Model, called with float32 (2, 5)"]
+    _, told = notes(lambda: model.net.blocks[1](x, scale=2.0))
+    assert told == ["in fc1 (Linear) of Block, called with float32 (2, 5)"]
+    _, told = notes(lambda: model.net.blocks[1].fc1(x))
+    assert told == ["in Linear, called with float32 (2, 5)"]
+    _, told = notes(lambda: model.net.blocks[1]([x, None], scale="a"))
+    assert told == ["in Block, called with [float32 (2, 5), None], scale=str"]
+
+
+def test_errors_keep_their_class_and_pass_on():
+    class Odd(Exception):
+        def __init__(self, a, b):
+            super().__init__(a, b)
+
+    class Raises(nn.Module):
+        def forward(self, x):
+            raise Odd(1, 2)
+
+    class Catches(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.inner = Raises()
+            self.hidden = [nn.Sequential(Raises())]
+
+        def forward(self, x):
+            return self.hidden[0](x) if x is None else self.inner(x)
+
+    net = nn.Sequential(Catches())
+    with pytest.raises(Odd) as caught:
+        net(torch.ones(1))
+    assert caught.value.args == (1, 2)
+    assert caught.value.__notes__ == ["in 0.inner (Raises) of Sequential, called with float32 (1,)"]
+    assert pickle.loads(pickle.dumps(caught.value.__notes__[0])) == caught.value.__notes__[0]
+    _, told = notes(lambda: net(None))  # a module that is not registered ends the path
+    assert told == ["in 0 (Raises) of Sequential, called with None"]
+
+
+def test_without_hooks_no_flag_stays():
+    layer = nn.Linear(1, 1)
+    layer.register_forward_hook(lambda *_: None).remove()
+    layer.register_full_backward_hook(lambda *_: None).remove()
+    assert layer._hooked
+    layer(torch.ones(1, 1))
+    assert not layer._hooked
+    handle = nn.modules.module.register_module_forward_hook(lambda *_: None)
+    assert layer._hooked
+    handle.remove()
+    layer(torch.ones(1, 1))
+    assert not nn.Module._hooked
+
+
+def test_handles_survive_copies():
+    class Counting(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.calls = 0
+            self.handle = self.register_forward_pre_hook(Counting.count)
+
+        @staticmethod
+        def count(module, args):
+            module.calls += 1
+
+        def forward(self, x):
+            return x
+
+    original = Counting()
+    for other in (copy.deepcopy(original), copy.copy(original)):
+        other(1)
+        other.handle.remove()
+        other(1)
+        assert other.calls == 1
+    assert original.calls == 0
+
+
+def test_shallow_copies_register_for_themselves():
+    layer = nn.Linear(1, 1)
+    other = copy.copy(layer)
+    other.extra = nn.Parameter(torch.ones(1))
+    assert other.weight is layer.weight
+    assert [name for name, _ in layer.named_parameters()] == ["weight", "bias"]
+    assert [name for name, _ in other.named_parameters()] == ["weight", "bias", "extra"]
+
+
+def test_nodes_of_the_graph_take_hooks():
+    x = torch.ones(2, requires_grad=True)
+    y = x * torch.tensor([2.0, 3.0])
+    seen = []
+    before = y.grad_fn.register_prehook(lambda grads: seen.append(grads[0].tolist()) or (grads[0] * 2,))
+    y.grad_fn.register_hook(lambda into, out: seen.append([into[0].tolist(), into[1], out[0].tolist()]))
+    after = y.grad_fn.register_hook(lambda into, out: (into[0] * 10, None))
+    y.sum().backward(retain_graph=True)
+    assert seen == [[1.0, 1.0], [[4.0, 6.0], None, [2.0, 2.0]]] and x.grad.tolist() == [40, 60]
+    before.remove(), after.remove()
+    y.sum().backward(retain_graph=True)
+    assert x.grad.tolist() == [42, 63]
+    for wrong, what in ((lambda g: (g[0], g[0]), "incorrect number of values"), (lambda g: 3, "hook returned 'int'")):
+        with y.grad_fn.register_prehook(wrong), pytest.raises((RuntimeError, TypeError), match=what):
+            y.sum().backward(retain_graph=True)
+
+
 def test_extra_state_and_hooks_on_state_dicts():
     class Counter(nn.Module):
         def __init__(self):
@@ -132,8 +267,11 @@ def test_older_spellings_of_reduction_warn():
 
 
 def test_what_is_not_built_says_so():
-    with pytest.raises(NotImplementedError, match="padding_mode='reflect' is not built yet"):
-        nn.Conv2d(1, 1, 3, padding_mode="reflect")
+    with pytest.raises(NotImplementedError, match="memory shared between processes"):
+        nn.Linear(1, 1).share_memory()
+
+
+def test_convolutions_refuse_what_does_not_fit():
     for arguments, what in (
         ({"groups": 0}, "groups must be a positive integer"),
         ({"groups": 2}, "in_channels must be divisible by groups"),

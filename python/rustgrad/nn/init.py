@@ -6,22 +6,36 @@ Each fills its tensor in place, records nothing for backward, and returns it.
 import math
 import warnings
 
-from .._rustgrad.torch import empty_like, eye, randperm, where
+from .._rustgrad import float64
+from .._rustgrad.torch import empty_like, randperm, where
+from .._rustgrad.torch import eye as identity
 from ..grad_mode import no_grad
 
 __all__ = [
     "calculate_gain",
+    "constant",
     "constant_",
+    "dirac",
     "dirac_",
+    "eye",
     "eye_",
+    "kaiming_normal",
     "kaiming_normal_",
+    "kaiming_uniform",
     "kaiming_uniform_",
+    "normal",
     "normal_",
     "ones_",
+    "orthogonal",
+    "orthogonal_",
+    "sparse",
     "sparse_",
     "trunc_normal_",
+    "uniform",
     "uniform_",
+    "xavier_normal",
     "xavier_normal_",
+    "xavier_uniform",
     "xavier_uniform_",
     "zeros_",
 ]
@@ -58,7 +72,8 @@ def _calculate_fan_in_and_fan_out(tensor):
     return tensor.shape[1] * field, tensor.shape[0] * field
 
 
-def _fan(tensor, mode):
+def _calculate_correct_fan(tensor, mode):
+    """The one of both that `mode` names."""
     mode = mode.lower()
     if mode not in ("fan_in", "fan_out"):
         raise ValueError(f"Mode {mode} not supported, please use one of ['fan_in', 'fan_out']")
@@ -106,7 +121,7 @@ def eye_(tensor):
     if tensor.ndim != 2:
         raise ValueError("Only tensors with 2 dimensions are supported")
     with no_grad():
-        return tensor.copy_(eye(*tensor.shape, dtype=tensor.dtype))
+        return tensor.copy_(identity(*tensor.shape, dtype=tensor.dtype))
 
 
 def dirac_(tensor, groups=1):
@@ -117,11 +132,15 @@ def dirac_(tensor, groups=1):
         raise ValueError("dim 0 must be divisible by groups")
     per_group = tensor.shape[0] // groups
     centre = tuple(size // 2 for size in tensor.shape[2:])
+    channels = range(min(per_group, tensor.shape[1]))
+    places = [(group * per_group + channel, channel, *centre) for group in range(groups) for channel in channels]
+    if places and 0 in tensor.shape[2:]:
+        dim = tensor.shape.index(0, 2)
+        raise IndexError(f"index 0 is out of bounds for dimension {dim} with size 0")
     with no_grad():
         tensor.zero_()
-        for group in range(groups):
-            for channel in range(min(per_group, tensor.shape[1])):
-                tensor[(group * per_group + channel, channel, *centre)] = 1
+        for place in places:
+            tensor[place] = 1
         return tensor
 
 
@@ -142,7 +161,7 @@ def kaiming_uniform_(tensor, a: float = 0, mode="fan_in", nonlinearity="leaky_re
     """Uniform of variance gain^2 / fan, after He et al. 2015; `a` is leaky_relu's slope."""
     if _is_empty(tensor):
         return tensor
-    fan = _fan(tensor, mode)
+    fan = _calculate_correct_fan(tensor, mode)
     std = calculate_gain(nonlinearity, a) / math.sqrt(fan)
     bound = math.sqrt(3.0) * std
     return uniform_(tensor, -bound, bound, generator)
@@ -152,7 +171,7 @@ def kaiming_normal_(tensor, a=0, mode="fan_in", nonlinearity="leaky_relu", gener
     """Normal of variance gain^2 / fan, after He et al. 2015; `a` is leaky_relu's slope."""
     if _is_empty(tensor):
         return tensor
-    fan = _fan(tensor, mode)
+    fan = _calculate_correct_fan(tensor, mode)
     return normal_(tensor, 0, calculate_gain(nonlinearity, a) / math.sqrt(fan), generator)
 
 
@@ -197,6 +216,43 @@ def _reject_from_uniform(tensor, mean, std, a, b, generator):
     return tensor if result is tensor else tensor.copy_(result)
 
 
+def orthogonal_(tensor, gain=1, generator=None):
+    """A matrix with orthonormal rows or columns, whichever are fewer, times `gain`, after Saxe et al. 2013.
+
+    Dims behind the first are taken as one. Raises ValueError for fewer than 2 dims.
+    """
+    if tensor.ndim < 2:
+        raise ValueError("Only tensors with 2 or more dimensions are supported")
+    if tensor.numel() == 0:
+        return tensor
+    rows = tensor.shape[0]
+    columns = tensor.numel() // rows
+    with no_grad():
+        drawn = tensor.new_empty((rows, columns)).normal_(0, 1, generator=generator)
+        result = _orthonormal(drawn) if rows < columns else _orthonormal(drawn.t()).t()
+        return tensor.copy_(result.to(tensor.dtype).mul_(gain).reshape(tensor.shape))
+
+
+def _orthonormal(rows, panel=32):
+    """Orthonormal rows that span what the given rows span: Q of the QR decomposition whose R has a positive diagonal.
+
+    Gram and Schmidt's way in float64, panels of rows at a time. Each panel is made orthogonal to those before it
+    twice, which is enough for full accuracy (Giraud et al. 2005).
+    """
+    q = rows.to(float64, copy=True).contiguous()
+    for start in range(0, q.shape[0], panel):
+        before, block = q[:start], q[start : start + panel]
+        for _ in range(2):
+            if start:
+                block.sub_(block @ before.t() @ before)
+            for index in range(block.shape[0]):
+                row, above = block[index : index + 1], block[:index]
+                if index:
+                    row.sub_(row @ above.t() @ above)
+                row.div_(row.square().sum().sqrt())
+    return q
+
+
 def sparse_(tensor, sparsity, std=0.01, generator=None):
     """Normal with `std`, the fraction `sparsity` of each column set to 0, after Martens 2010."""
     if tensor.ndim != 2:
@@ -209,3 +265,29 @@ def sparse_(tensor, sparsity, std=0.01, generator=None):
             for row in randperm(rows).tolist()[:zeros]:
                 tensor[row, column] = 0
         return tensor
+
+
+def _older_name(function):
+    """The name of a function before names in place had a trailing underscore; it still works, and warns."""
+    name = function.__name__.removesuffix("_")
+
+    def older(*args, **kwargs):
+        warnings.warn(f"`nn.init.{name}` is now deprecated in favor of `nn.init.{name}_`.", FutureWarning, stacklevel=2)
+        return function(*args, **kwargs)
+
+    older.__name__ = name
+    older.__doc__ = f"The older name of `{name}_`."
+    return older
+
+
+uniform = _older_name(uniform_)
+normal = _older_name(normal_)
+constant = _older_name(constant_)
+eye = _older_name(eye_)
+dirac = _older_name(dirac_)
+xavier_uniform = _older_name(xavier_uniform_)
+xavier_normal = _older_name(xavier_normal_)
+kaiming_uniform = _older_name(kaiming_uniform_)
+kaiming_normal = _older_name(kaiming_normal_)
+orthogonal = _older_name(orthogonal_)
+sparse = _older_name(sparse_)

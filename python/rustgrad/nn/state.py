@@ -1,21 +1,19 @@
-"""State dicts of a Module: saving, loading, and saying what does not fit. A mixin: Module provides the members."""
+"""State dicts of a Module: saving, loading, and saying what does not fit. A mixin: Module provides the members.
 
+A state dict is an OrderedDict from dotted names to tensors; its attribute `_metadata` holds the version of each module.
+"""
+
+import warnings
 from collections import OrderedDict, namedtuple
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from .._rustgrad import Tensor, _set_grad_enabled
 from ..utils.hooks import HookDict, RemovableHandle
-from .parameter import Parameter
+from .parameter import Parameter, is_lazy
 from .registry import BUFFER, MODULE, PARAMETER
 
 _EXTRA_STATE = "_extra_state"
-
-
-class StateDict(OrderedDict):
-    """An ordered dict of tensors by dotted name, with the versions of the modules in `_metadata`."""
-
-    _metadata: OrderedDict
 
 
 class IncompatibleKeys(namedtuple("IncompatibleKeys", ["missing_keys", "unexpected_keys"])):
@@ -38,61 +36,81 @@ class StateMixin:
     if TYPE_CHECKING:
 
         def _members(self, *kinds) -> list[tuple[str, Any]]: ...
+        def _hooks(self, name, kind=HookDict) -> Any: ...
 
-    def _state_hooks(self, name) -> HookDict:
-        return self.__dict__.setdefault(name, HookDict())
-
-    def _add_state_hook(self, name, hook) -> RemovableHandle:
-        hooks = self._state_hooks(name)
-        handle = RemovableHandle(hooks)
-        hooks[handle.id] = hook
-        return handle
-
-    def register_state_dict_pre_hook(self, hook):
+    def register_state_dict_pre_hook(self, hook) -> RemovableHandle:
         """Call `hook(module, prefix, keep_vars)` before the module's state is collected."""
-        return self._add_state_hook("_state_dict_pre_hooks", hook)
+        return self._hooks("_state_dict_pre_hooks").add(hook)
 
-    def register_state_dict_post_hook(self, hook):
-        """Call `hook(module, state_dict, prefix, local_metadata)` on the state dict, which it may change."""
-        return self._add_state_hook("_state_dict_hooks", hook)
+    def register_state_dict_post_hook(self, hook) -> RemovableHandle:
+        """Call `hook(module, state_dict, prefix, local_metadata)` on the state dict, which it may change in place."""
+        return self._hooks("_state_dict_hooks").add((hook, True))
 
-    def register_load_state_dict_pre_hook(self, hook):
+    def _register_state_dict_hook(self, hook) -> RemovableHandle:
+        """The older form, whose result, if not None, takes the place of the state dict. It belongs on a root module."""
+        return self._hooks("_state_dict_hooks").add((hook, False))
+
+    def register_load_state_dict_pre_hook(self, hook) -> RemovableHandle:
         """Call `hook(module, state_dict, prefix, metadata, strict, missing, unexpected, errors)` before loading."""
         return self._register_load_state_dict_pre_hook(hook, with_module=True)
 
-    def _register_load_state_dict_pre_hook(self, hook, with_module=False):
-        return self._add_state_hook("_load_state_dict_pre_hooks", (hook, with_module))
+    def _register_load_state_dict_pre_hook(self, hook, with_module=False) -> RemovableHandle:
+        return self._hooks("_load_state_dict_pre_hooks").add((hook, with_module))
 
-    def register_load_state_dict_post_hook(self, hook):
-        """Call `hook(module, incompatible_keys)` after loading; it may change the lists of keys."""
-        return self._add_state_hook("_load_state_dict_post_hooks", hook)
+    def register_load_state_dict_post_hook(self, hook) -> RemovableHandle:
+        """Call `hook(module, incompatible_keys)` after loading; it may change the lists of keys in place."""
+        return self._hooks("_load_state_dict_post_hooks").add(hook)
 
-    def get_extra_state(self):
+    def get_extra_state(self) -> Any:
         """State beside parameters and buffers, for modules that define it together with `set_extra_state`."""
-        raise RuntimeError("Module.get_extra_state must be defined by a module that has extra state")
+        raise RuntimeError(
+            "Reached a code path in Module.get_extra_state() that should never be called.\n"
+            "hint: a module that has extra state defines both get_extra_state and set_extra_state"
+        )
 
-    def set_extra_state(self, state):
+    def set_extra_state(self, state: Any) -> None:
         """Take back what `get_extra_state` returned."""
-        raise RuntimeError("Module.set_extra_state must be defined by a module that has extra state")
+        raise RuntimeError(
+            "Reached a code path in Module.set_extra_state() that should never be called.\n"
+            "hint: a module that has extra state defines both get_extra_state and set_extra_state"
+        )
 
     # --- saving
 
-    def state_dict(self, *, destination=None, prefix="", keep_vars=False):
-        """Parameters and persistent buffers by dotted name. Values share memory with the module's."""
+    def state_dict(self, *args, destination: Any = None, prefix="", keep_vars=False):
+        """Parameters and persistent buffers by dotted name. Values share memory with the module's.
+
+        destination: the dict to add them to. prefix: what their names begin with. keep_vars: the tensors themselves,
+        not detached from the graph.
+        """
+        if args:
+            warnings.warn(
+                "Positional args are being deprecated, use kwargs instead: state_dict(destination=..., prefix=..., "
+                "keep_vars=...)",
+                FutureWarning,
+                stacklevel=2,
+            )
+            given = dict(zip(("destination", "prefix", "keep_vars"), args))
+            destination = given.get("destination") if destination is None else destination
+            prefix = given.get("prefix", prefix) if prefix == "" else prefix
+            keep_vars = given.get("keep_vars", keep_vars) if keep_vars is False else keep_vars
         if destination is None:
-            destination = StateDict()
-            destination._metadata = OrderedDict()
+            destination = OrderedDict()
+            destination._metadata = OrderedDict()  # pyright: ignore[reportAttributeAccessIssue]
         metadata = {"version": self._version}
         if hasattr(destination, "_metadata"):
             destination._metadata[prefix[:-1]] = metadata
-        for hook in self.__dict__.get("_state_dict_pre_hooks", {}).values():
+        for hook in list(self.__dict__.get("_state_dict_pre_hooks", {}).values()):
             hook(self, prefix, keep_vars)
         self._save_to_state_dict(destination, prefix, keep_vars)
         for name, module in self._members(MODULE):
             module.state_dict(destination=destination, prefix=f"{prefix}{name}.", keep_vars=keep_vars)
-        for hook in self.__dict__.get("_state_dict_hooks", {}).values():
-            if hook(self, destination, prefix, metadata) is not None:
-                raise RuntimeError("state_dict post-hook must return None")
+        for hook, in_place in list(self.__dict__.get("_state_dict_hooks", {}).values()):
+            changed = hook(self, destination, prefix, metadata)
+            if changed is not None:
+                if in_place:
+                    raise RuntimeError("state_dict post-hook must return None")
+                destination = changed
         return destination
 
     def _save_to_state_dict(self, destination, prefix, keep_vars):
@@ -115,9 +133,9 @@ class StateMixin:
             raise TypeError(f"Expected state_dict to be dict-like, got {type(state_dict)}.")
         missing, unexpected, errors = [], [], []
         metadata = getattr(state_dict, "_metadata", None)
-        own = StateDict(state_dict)
+        own = OrderedDict(state_dict)
         if metadata is not None:
-            own._metadata = metadata
+            own._metadata = metadata  # pyright: ignore[reportAttributeAccessIssue]
         self._load_tree(own, "", metadata or {}, assign, missing, unexpected, errors)
         if strict:
             if unexpected:
@@ -132,15 +150,15 @@ class StateMixin:
         return IncompatibleKeys(missing, unexpected)
 
     def _load_tree(self, state_dict, prefix, metadata, assign, missing, unexpected, errors):
-        local = dict(metadata.get(prefix[:-1], {}))
+        local = metadata.get(prefix[:-1], {})
         if assign:
-            local["assign_to_params_buffers"] = assign
+            local = {**local, "assign_to_params_buffers": assign}
         self._load_from_state_dict(state_dict, prefix, local, True, missing, unexpected, errors)
         for name, module in self._members(MODULE):
             below = f"{prefix}{name}."
             part = {k: v for k, v in state_dict.items() if k.startswith(below)}
             module._load_tree(part, below, metadata, assign, missing, unexpected, errors)
-        for hook in self.__dict__.get("_load_state_dict_post_hooks", {}).values():
+        for hook in list(self.__dict__.get("_load_state_dict_post_hooks", {}).values()):
             if hook(self, IncompatibleKeys(missing, unexpected)) is not None:
                 raise AssertionError(
                     "Hooks registered with ``register_load_state_dict_post_hook`` are not expected to return new "
@@ -151,7 +169,7 @@ class StateMixin:
         self, state_dict, prefix, local_metadata, strict, missing_keys, unexpected_keys, error_msgs
     ):
         """Load this module's own members, not those of its submodules. Modules with older formats override it."""
-        for hook, with_module in self.__dict__.get("_load_state_dict_pre_hooks", {}).values():
+        for hook, with_module in list(self.__dict__.get("_load_state_dict_pre_hooks", {}).values()):
             rest = (state_dict, prefix, local_metadata, strict, missing_keys, unexpected_keys, error_msgs)
             hook(self, *rest) if with_module else hook(*rest)
         own = dict(self._members(PARAMETER) + self._members(BUFFER))
@@ -173,11 +191,11 @@ class StateMixin:
         elif strict and extra in state_dict:
             unexpected_keys.append(extra)
         if strict:
-            modules = dict(self._members(MODULE))
+            names = self.__dict__["_registered"]
             for key in state_dict:
                 if key.startswith(prefix) and key != extra:
                     name, *below = key[len(prefix) :].split(".", 1)
-                    if (name not in modules) if below else (name not in own):
+                    if (names.get(name) != MODULE) if below else (name not in own):
                         unexpected_keys.append(key)
 
     def _load_one(self, name, mine, key, given, assign):
@@ -187,9 +205,10 @@ class StateMixin:
                 f'While copying the parameter named "{key}", expected rustgrad.Tensor or Tensor-like object from '
                 f"checkpoint but received {type(given)}"
             )
-        if mine.ndim == 0 and tuple(given.shape) == (1,):
+        lazy = is_lazy(mine)
+        if not lazy and mine.ndim == 0 and tuple(given.shape) == (1,):
             given = given[0]
-        if given.shape != mine.shape:
+        if not lazy and given.shape != mine.shape:
             return (
                 f"size mismatch for {key}: copying a param with shape {given.shape} from checkpoint, "
                 f"the shape in current model is {mine.shape}."

@@ -1,3 +1,13 @@
-"""Functions of neural networks. They are the extension's ops themselves, not wrappers around them."""
+"""Functions of neural networks.
 
+Most are the extension's ops themselves, not wrappers around them. The files of this folder hold those that are
+written in Python over other ops. The extension's names come last: an op takes the place of the Python function of its
+name.
+"""
+
+# isort: skip_file
+from .conv import *
+from .distance import *
+from .linear import *
+from .padding import *
 from ..._rustgrad.nn import *

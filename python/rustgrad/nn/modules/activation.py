@@ -1,7 +1,7 @@
 """Activation functions as modules."""
 
 from .. import functional as F
-from ..module import Module
+from .module import Module
 
 __all__ = ["GELU", "LogSoftmax", "ReLU", "SiLU", "Sigmoid", "Softmax", "Tanh"]
 

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ..._rustgrad import Tensor
-from ..module import Module, _indented
 from ..parameter import Parameter
 from ..registry import MODULE
+from .module import Module, _indented
 
 __all__ = ["ModuleDict", "ModuleList", "ParameterDict", "ParameterList", "Sequential"]
 
@@ -194,8 +194,9 @@ def _items(what: str, given):
         yield from given.items()
         return
     if not isinstance(given, Iterable):
+        owner = "ParametersDict" if what == "ParameterDict" else what  # PyTorch's word
         raise TypeError(
-            f"{what}.update should be called with an iterable of key/value pairs, but got {type(given).__name__}"
+            f"{owner}.update should be called with an iterable of key/value pairs, but got {type(given).__name__}"
         )
     for index, pair in enumerate(given):
         if not isinstance(pair, Iterable):
@@ -335,8 +336,6 @@ class ParameterDict(Module):
             self.update(parameters)
 
     def __getitem__(self, key):
-        if key not in self._keys:
-            raise KeyError(key)
         return getattr(self, key)
 
     def __setitem__(self, key, value):

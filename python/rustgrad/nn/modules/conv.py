@@ -1,23 +1,26 @@
 """Convolutions."""
 
+from ..._rustgrad import _set_grad_enabled
 from ..._rustgrad.torch import empty
 from .. import functional as F
-from ..module import Module
-from ..parameter import Parameter
+from ..parameter import Parameter, UninitializedParameter
+from .lazy import LazyModuleMixin
 from .linear import init_affine
+from .module import Module
 
-__all__ = ["Conv2d"]
-
-
-def _pair(value):
-    return tuple(value) if isinstance(value, (tuple, list)) else (value, value)
+__all__ = ["Conv1d", "Conv2d", "LazyConv1d", "LazyConv2d"]
 
 
-class Conv2d(Module):
-    """Convolution of images (N, C, H, W) or (C, H, W). The weight has shape (out, in / groups, kH, kW).
+def repeated(value, count):
+    """A number as `count` equal ones; a sequence as a tuple."""
+    return tuple(value) if isinstance(value, (tuple, list)) else (value,) * count
 
-    Only padding with zeros is built; another padding_mode raises NotImplementedError.
-    """
+
+class _ConvNd(Module):
+    """A convolution over the last `_dims` dims. The weight has shape (out, in / groups, *kernel_size)."""
+
+    _dims: int
+    transposed = False
 
     def __init__(
         self,
@@ -40,54 +43,190 @@ class Conv2d(Module):
             raise ValueError("in_channels must be divisible by groups")
         if out_channels % groups != 0:
             raise ValueError("out_channels must be divisible by groups")
-        stride = _pair(stride)
+        stride = repeated(stride, self._dims)
         if isinstance(padding, str):
             if padding not in ("same", "valid"):
                 raise ValueError(f"Invalid padding string {padding!r}, should be one of {{'same', 'valid'}}")
-            if padding == "same" and stride != (1, 1):
+            if padding == "same" and any(step != 1 for step in stride):
                 raise ValueError("padding='same' is not supported for strided convolutions")
         else:
-            padding = _pair(padding)
+            padding = repeated(padding, self._dims)
         if padding_mode not in ("zeros", "reflect", "replicate", "circular"):
             raise ValueError(
                 "padding_mode must be one of {'zeros', 'reflect', 'replicate', 'circular'}, "
                 f"but got padding_mode='{padding_mode}'"
             )
-        if padding_mode != "zeros":
-            raise NotImplementedError(
-                f"Conv2d: padding_mode={padding_mode!r} is not built yet; pad the input before it"
-            )
         self.in_channels = in_channels
         self.out_channels = out_channels
-        self.kernel_size = _pair(kernel_size)
+        self.kernel_size = repeated(kernel_size, self._dims)
         self.stride = stride
         self.padding = padding
-        self.dilation = _pair(dilation)
+        self.dilation = repeated(dilation, self._dims)
+        self.output_padding = (0,) * self._dims
         self.groups = groups
         self.padding_mode = padding_mode
-        shape = (out_channels, in_channels // groups, *self.kernel_size)
-        self.weight = Parameter(empty(shape, device=device, dtype=dtype))
-        if bias:
-            self.bias = Parameter(empty(out_channels, device=device, dtype=dtype))
-        else:
-            self.register_parameter("bias", None)
+        self._make_parameters(bias, device, dtype)
         self.reset_parameters()
 
+    def _make_parameters(self, bias, device, dtype):
+        shape = (self.out_channels, self.in_channels // self.groups, *self.kernel_size)
+        self.weight = Parameter(empty(shape, device=device, dtype=dtype))
+        if bias:
+            self.bias = Parameter(empty(self.out_channels, device=device, dtype=dtype))
+        else:
+            self.register_parameter("bias", None)
+
     def reset_parameters(self):
-        """Draw weight and bias uniformly within 1 / sqrt(in_channels / groups * kH * kW)."""
+        """Draw weight and bias uniformly within 1 / sqrt(in_channels / groups * elements of the kernel)."""
         init_affine(self.weight, self.bias)
 
-    def forward(self, input):
-        return F.conv2d(input, self.weight, self.bias, self.stride, self.padding, self.dilation, self.groups)
+    @property
+    def _reversed_padding_repeated_twice(self):
+        """The padding as `F.pad` takes it: last dim first, before and behind."""
+        if self.padding == "valid":
+            return [0, 0] * self._dims
+        if isinstance(self.padding, str):
+            totals = [d * (k - 1) for d, k in zip(self.dilation, self.kernel_size)]
+            return [n for total in reversed(totals) for n in (total // 2, total - total // 2)]
+        return tuple(n for n in reversed(self.padding) for _ in range(2))
+
+    def _padded(self, input):
+        return F.pad(input, self._reversed_padding_repeated_twice, mode=self.padding_mode)
 
     def extra_repr(self):
         text = f"{self.in_channels}, {self.out_channels}, kernel_size={self.kernel_size}, stride={self.stride}"
-        if self.padding != (0, 0):
+        if self.padding != (0,) * len(self.padding):
             text += f", padding={self.padding}"
-        if self.dilation != (1, 1):
+        if self.dilation != (1,) * len(self.dilation):
             text += f", dilation={self.dilation}"
         if self.groups != 1:
             text += f", groups={self.groups}"
         if self.bias is None:
             text += ", bias=False"
+        if self.padding_mode != "zeros":
+            text += f", padding_mode={self.padding_mode}"
         return text
+
+
+class Conv1d(_ConvNd):
+    """Convolution of sequences (N, C, L) or (C, L). The weight has shape (out, in / groups, k)."""
+
+    _dims = 1
+
+    def forward(self, input):
+        if self.padding_mode != "zeros":
+            return F.conv1d(self._padded(input), self.weight, self.bias, self.stride, 0, self.dilation, self.groups)
+        return F.conv1d(input, self.weight, self.bias, self.stride, self.padding, self.dilation, self.groups)
+
+
+class Conv2d(_ConvNd):
+    """Convolution of images (N, C, H, W) or (C, H, W). The weight has shape (out, in / groups, kH, kW)."""
+
+    _dims = 2
+
+    def forward(self, input):
+        if self.padding_mode != "zeros":
+            return F.conv2d(self._padded(input), self.weight, self.bias, self.stride, 0, self.dilation, self.groups)
+        return F.conv2d(input, self.weight, self.bias, self.stride, self.padding, self.dilation, self.groups)
+
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+
+    class _LazyBase(LazyModuleMixin, _ConvNd): ...
+else:
+    _LazyBase = LazyModuleMixin
+
+
+class _LazyConv(_LazyBase):
+    """What the lazy convolutions share: in_channels comes from the first input."""
+
+    def __init__(self, out_channels, kernel_size, *args, **kwargs):
+        super().__init__(0, 0, kernel_size, *args, **kwargs)
+        self.out_channels = out_channels
+
+    def _make_parameters(self, bias, device, dtype):
+        self.weight = UninitializedParameter(device=device, dtype=dtype)
+        if bias:
+            self.bias = UninitializedParameter(device=device, dtype=dtype)
+        else:
+            self.register_parameter("bias", None)
+
+    def reset_parameters(self):
+        """Draw weight and bias, once they have shapes."""
+        if not self.has_uninitialized_params() and self.in_channels != 0:
+            super().reset_parameters()
+
+    def _in_channels_of(self, input):
+        batched, unbatched = self._dims + 2, self._dims + 1
+        if input.ndim not in (batched, unbatched):
+            raise RuntimeError(
+                f"Expected {unbatched}D (unbatched) or {batched}D (batched) input to {type(self).__name__}, but got "
+                f"input of size: {input.shape}"
+            )
+        return input.shape[input.ndim - unbatched]
+
+    def initialize_parameters(self, input, *args, **kwargs):
+        """Give weight and bias the shapes that `input` needs, and draw them.
+
+        Raises RuntimeError for an input of another rank, ValueError where groups do not divide its channels.
+        """
+        if not self.has_uninitialized_params():
+            return
+        self.in_channels = self._in_channels_of(input)
+        if self.in_channels % self.groups != 0:
+            raise ValueError("in_channels must be divisible by groups")
+        outer = _set_grad_enabled(False)
+        try:
+            self.weight.materialize((self.out_channels, self.in_channels // self.groups, *self.kernel_size))
+            if self.bias is not None:
+                self.bias.materialize((self.out_channels,))
+            self.reset_parameters()
+        finally:
+            _set_grad_enabled(outer)
+
+
+class LazyConv1d(_LazyConv, Conv1d):
+    """A Conv1d that takes in_channels from its first input."""
+
+    cls_to_become = Conv1d
+
+    def __init__(
+        self,
+        out_channels,
+        kernel_size,
+        stride=1,
+        padding=0,
+        dilation=1,
+        groups=1,
+        bias=True,
+        padding_mode="zeros",
+        device=None,
+        dtype=None,
+    ):
+        super().__init__(
+            out_channels, kernel_size, stride, padding, dilation, groups, bias, padding_mode, device, dtype
+        )
+
+
+class LazyConv2d(_LazyConv, Conv2d):
+    """A Conv2d that takes in_channels from its first input."""
+
+    cls_to_become = Conv2d
+
+    def __init__(
+        self,
+        out_channels,
+        kernel_size,
+        stride=1,
+        padding=0,
+        dilation=1,
+        groups=1,
+        bias=True,
+        padding_mode="zeros",
+        device=None,
+        dtype=None,
+    ):
+        super().__init__(
+            out_channels, kernel_size, stride, padding, dilation, groups, bias, padding_mode, device, dtype
+        )

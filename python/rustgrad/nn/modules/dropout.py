@@ -1,7 +1,7 @@
 """Dropout."""
 
 from .. import functional as F
-from ..module import Module
+from .module import Module
 
 __all__ = ["Dropout"]
 

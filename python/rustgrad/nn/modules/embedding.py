@@ -3,8 +3,8 @@
 from ..._rustgrad.torch import empty
 from .. import functional as F
 from .. import init
-from ..module import Module
 from ..parameter import Parameter
+from .module import Module
 
 __all__ = ["Embedding"]
 

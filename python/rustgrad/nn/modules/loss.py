@@ -3,7 +3,7 @@
 import warnings
 
 from .. import functional as F
-from ..module import Module
+from .module import Module
 
 __all__ = ["CrossEntropyLoss", "MSELoss", "NLLLoss"]
 

@@ -5,8 +5,8 @@ from numbers import Integral
 from ..._rustgrad.torch import empty
 from .. import functional as F
 from .. import init
-from ..module import Module
 from ..parameter import Parameter
+from .module import Module
 
 __all__ = ["LayerNorm"]
 

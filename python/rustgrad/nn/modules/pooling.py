@@ -1,7 +1,7 @@
 """Pooling."""
 
 from .. import functional as F
-from ..module import Module
+from .module import Module
 
 __all__ = ["MaxPool2d"]
 

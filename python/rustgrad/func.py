@@ -1,0 +1,68 @@
+"""Functions of functions and of modules: calling a module with other tensors than its own."""
+
+from ._rustgrad.torch import stack
+from .grad_mode import no_grad
+
+__all__ = ["functional_call", "stack_module_state"]
+
+
+def functional_call(module, parameter_and_buffer_dicts, args=None, kwargs=None, *, tie_weights=True, strict=False):
+    """Call `module` with the given tensors in the place of its parameters and buffers, which stay as they are.
+
+    parameter_and_buffer_dicts: tensors by dotted name, or a sequence of such dicts. args: the positional arguments, a
+    tuple, or the only one. tie_weights: a tensor that the module holds under several names is replaced under all of
+    them. strict: names must be those of the module. What the call assigns to a given name goes into the dict.
+
+    Raises ValueError for a name in two dicts and for tied names with different values, RuntimeError for names that do
+    not fit if `strict`, TypeError for what is no tensor. Same as torch.func.functional_call.
+    """
+    from .nn.utils.stateless import call_with
+
+    if isinstance(parameter_and_buffer_dicts, dict):
+        tensors = parameter_and_buffer_dicts
+    elif isinstance(parameter_and_buffer_dicts, (list, tuple)):
+        tensors, twice = {}, []
+        for given in parameter_and_buffer_dicts:
+            if not isinstance(given, dict):
+                raise ValueError(
+                    f"Expected all elements of parameter_and_buffer_dicts to be dictionaries, got {type(given)}"
+                )
+            twice += [name for name in given if name in tensors]
+            tensors.update(given)
+        if twice:
+            raise ValueError(f"{twice} appeared in multiple dictionaries; behavior of functional call is ambiguous")
+    else:
+        raise ValueError(
+            "Expected parameter_and_buffer_dicts to be a dict, or a list/tuple of dicts, but got "
+            f"{type(parameter_and_buffer_dicts)}"
+        )
+    return call_with(module, tensors, args, kwargs, tie_weights, strict)
+
+
+def stack_module_state(models):
+    """The parameters and the buffers of several models of one class, stacked: two dicts by dotted name.
+
+    The stacked parameters are leaves that require a gradient where the models' do. Raises RuntimeError for no models,
+    and for models that differ in class or mode. Same as torch.func.stack_module_state.
+    """
+    models = list(models)
+    if not models:
+        raise RuntimeError("stack_module_state: Expected at least one model, got 0.")
+    if len({model.training for model in models}) > 1:
+        raise RuntimeError("stack_module_state: Expected all models to have the same training/eval mode.")
+    if len({type(model) for model in models}) > 1:
+        raise RuntimeError("stack_module_state: Expected all models to be of the same class.")
+    params, buffers = [dict(model.named_parameters()) for model in models], [dict(m.named_buffers()) for m in models]
+    return (
+        {name: _stacked([p[name] for p in params]) for name in params[0]},
+        {name: _stacked([b[name] for b in buffers]) for name in buffers[0]},
+    )
+
+
+def _stacked(tensors):
+    requires_grad = {x.requires_grad for x in tensors}
+    if len(requires_grad) > 1:
+        raise RuntimeError("Expected parameters from all models to have the same requires_grad setting.")
+    with no_grad():
+        result = stack(tensors).detach()
+    return result.requires_grad_(requires_grad.pop())

@@ -1,0 +1,68 @@
+"""Compositions of ops that several files of `nn` share, and that the extension does not have yet.
+
+Each gives PyTorch's numbers and gradients; each goes when an op of its kind comes.
+"""
+
+import math
+
+from .._rustgrad import bfloat16, float16, float32
+from .._rustgrad.torch import where
+
+__all__ = ["norm_except_dim", "vector_norm"]
+
+
+def vector_norm(x, p=2.0, dim=None, keepdim=False):
+    """The norm of order `p` over `dim` (all dims if None): linalg.vector_norm. Where it is 0, its gradient is 0.
+
+    Order 0 counts what is not 0, inf and -inf give the largest and the smallest size. Halves are summed in float32.
+    Raises RuntimeError for integers, and for an infinite order of no elements.
+    """
+    if not x.is_floating_point():
+        name = str(x.dtype).rpartition(".")[2].replace("int64", "Long").replace("int32", "Int").capitalize()
+        raise RuntimeError(
+            f"linalg.vector_norm: Expected a floating point or complex tensor as input. Got {name}\n"
+            "hint: convert it first, e.g. x.float()"
+        )
+    if x.dtype in (float16, bfloat16):
+        return vector_norm(x.to(float32), p, dim, keepdim).to(x.dtype)
+    p = float(p)
+    dims = {} if dim is None else {"dim": dim, "keepdim": keepdim}
+    if p == 0:
+        return (x != 0).to(x.dtype).sum(**dims)
+    if math.isinf(p):
+        if x.numel() == 0:
+            raise RuntimeError(
+                f"linalg.vector_norm cannot compute the {p} norm on an empty tensor because the operation does not "
+                "have an identity"
+            )
+        return x.abs().amax(**dims) if p > 0 else x.abs().amin(**dims)
+    if p == 1:
+        return x.abs().sum(**dims)
+    if p == 2:
+        total = x.square().sum(**dims)
+        zero = total == 0
+        return where(zero, total, where(zero, 1.0, total).sqrt())
+    size = x.abs()
+    if not x.requires_grad:
+        return size.pow(p).sum(**dims).pow(1.0 / p)
+    # Neither the power of an element that is 0 nor the root of a norm that is 0 passes a gradient on.
+    power_of_zero = 0.0 if p > 0 else math.inf
+    zero = size == 0
+    total = where(zero, power_of_zero, where(zero, 1.0, size).pow(p)).sum(**dims)
+    zero = total == power_of_zero
+    return where(zero, 0.0, where(zero, 1.0, total).pow(1.0 / p))
+
+
+def norm_except_dim(v, pow=2.0, dim=0):
+    """The norms of order `pow` over all dims but `dim`, which keep their number; over all dims, without them, for -1.
+
+    Raises IndexError for a dim that is not there.
+    """
+    if dim == -1:
+        return vector_norm(v, pow)
+    if not -v.ndim <= dim < v.ndim:
+        raise IndexError(
+            f"Dimension out of range (expected to be in range of [{-v.ndim}, {v.ndim - 1}], but got {dim})"
+        )
+    dims = tuple(i for i in range(v.ndim) if i != dim % v.ndim)
+    return vector_norm(v, pow, dims, True) if dims else v.abs()

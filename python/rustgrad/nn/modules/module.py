@@ -1,0 +1,363 @@
+"""Module: a function with parameters, buffers and submodules, found by assigning them to attributes.
+
+Calling one without hooks costs a single flag test over calling its `forward`. The parts of a Module stand in files of
+their own beside this folder: `registry.py` (what is registered), `hooks.py`, `state.py` (state dicts), `tree.py`
+(walking), `conversion.py` (moving and casting), `explain.py` (the path that an error has taken).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..._rustgrad import Tensor
+from ...utils.hooks import HookDict
+from .. import hooks
+from ..conversion import ConversionMixin
+from ..explain import add_path
+from ..hooks import (
+    ForwardHooks,
+    HooksMixin,
+    _global_backward_hooks,
+    _global_backward_pre_hooks,
+    _global_buffer_registration_hooks,
+    _global_forward_hooks,
+    _global_forward_pre_hooks,
+    _global_module_registration_hooks,
+    _global_parameter_registration_hooks,
+    register_module_backward_hook,
+    register_module_buffer_registration_hook,
+    register_module_forward_hook,
+    register_module_forward_pre_hook,
+    register_module_full_backward_hook,
+    register_module_full_backward_pre_hook,
+    register_module_module_registration_hook,
+    register_module_parameter_registration_hook,
+)
+from ..parameter import Buffer, Parameter
+from ..registry import BUFFER, MODULE, PARAMETER, UNSAVED_BUFFER, Registered
+from ..state import StateMixin
+from ..tree import TreeMixin
+
+__all__ = [
+    "Module",
+    "_global_backward_hooks",
+    "_global_backward_pre_hooks",
+    "_global_buffer_registration_hooks",
+    "_global_forward_hooks",
+    "_global_forward_pre_hooks",
+    "_global_module_registration_hooks",
+    "_global_parameter_registration_hooks",
+    "register_module_backward_hook",
+    "register_module_buffer_registration_hook",
+    "register_module_forward_hook",
+    "register_module_forward_pre_hook",
+    "register_module_full_backward_hook",
+    "register_module_full_backward_pre_hook",
+    "register_module_module_registration_hook",
+    "register_module_parameter_registration_hook",
+]
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+# Tables of hooks that come into being with the first hook. Programs that look at one before that find it empty.
+_HOOK_TABLES = {
+    "_forward_pre_hooks": ForwardHooks,
+    "_forward_hooks": ForwardHooks,
+    **dict.fromkeys(
+        (
+            "_backward_hooks",
+            "_backward_pre_hooks",
+            "_state_dict_hooks",
+            "_state_dict_pre_hooks",
+            "_load_state_dict_pre_hooks",
+            "_load_state_dict_post_hooks",
+        ),
+        HookDict,
+    ),
+}
+
+
+def _typename(obj) -> str:
+    from ... import typename
+
+    return typename(obj)
+
+
+def _check_name(kind: str, name) -> None:
+    if not isinstance(name, str):
+        raise TypeError(f"{kind} name should be a string. Got {_typename(name)}")
+    if "." in name:
+        raise KeyError(f'{kind} name can\'t contain "."' + (f", got: {name}" if kind == "module" else ""))
+    if name == "":
+        raise KeyError(f'{kind} name can\'t be empty string ""')
+
+
+def _no_forward(self, *input: Any) -> None:
+    raise NotImplementedError(f'Module [{type(self).__name__}] is missing the required "forward" function')
+
+
+class Module(HooksMixin, StateMixin, TreeMixin, ConversionMixin):
+    """Base class of all layers and models.
+
+    Assigning a Parameter, a Buffer or a Module to an attribute registers it. Subclasses define `forward`, and are
+    called as functions. An exception inside a call gets a note that names the module's path and its inputs' shapes.
+    """
+
+    training: bool
+    dump_patches = False
+    # Whether Module.__init__ calls the next class of the method resolution order, for multiple inheritance.
+    call_super_init = False
+
+    def __init__(self, *args, **kwargs):
+        if not self.call_super_init:
+            if kwargs:
+                raise TypeError(
+                    f"{type(self).__name__}.__init__() got an unexpected keyword argument '{next(iter(kwargs))}'"
+                )
+            if args:
+                raise TypeError(
+                    f"{type(self).__name__}.__init__() takes 1 positional argument but {len(args) + 1} were given"
+                )
+        d = self.__dict__
+        d["training"] = True
+        d["_registered"] = {}
+        if self.call_super_init:
+            super().__init__(*args, **kwargs)
+
+    # --- calling
+
+    # Compute the module's output. Every subclass defines it, with arguments of its own.
+    forward: Callable[..., Any] = _no_forward
+
+    def __call__(self, *args, **kwargs):
+        try:
+            if self._hooked:
+                return self._call_hooked(args, kwargs)
+            return self.forward(*args, **kwargs)
+        except Exception as error:
+            add_path(error, self, args, kwargs)
+            raise
+
+    def compile(self, *args, **kwargs):
+        """Accept what PyTorch's `compile` takes, change nothing, and return self: every call runs eagerly."""
+        return self
+
+    # --- attributes
+
+    def _before_init(self, what: str) -> AttributeError:
+        return AttributeError(f"cannot assign {what} before Module.__init__() call")
+
+    def __setattr__(self, name, value):
+        d = self.__dict__
+        names = d.get("_registered")
+        if isinstance(value, Parameter):
+            if names is None:
+                raise self._before_init("parameters")
+            if names.get(name, PARAMETER) != PARAMETER or name not in names:
+                names.pop(name, None)
+                d.pop(name, None)
+            self.register_parameter(name, value)
+        elif isinstance(value, Module):
+            if names is None:
+                raise self._before_init("module")
+            if names.get(name) == PARAMETER:
+                raise TypeError(
+                    f"cannot assign '{_typename(value)}' as parameter '{name}' (rustgrad.nn.Parameter or None expected)"
+                )
+            if _global_module_registration_hooks:
+                value = hooks.run_registration_hooks(_global_module_registration_hooks, self, name, value)
+            if names.get(name) != MODULE:
+                names.pop(name, None)
+                names[name] = MODULE
+            d[name] = value
+        elif names is not None and name in names:
+            self._reassign(names[name], name, value)
+        elif isinstance(value, Buffer):
+            if names is None:
+                raise self._before_init("buffer")
+            self.register_buffer(name, value, value.persistent)
+        else:
+            object.__setattr__(self, name, value)
+
+    def _reassign(self, kind, name, value):
+        """Give a registered name another value, which is neither a Parameter nor a Module."""
+        if kind in (BUFFER, UNSAVED_BUFFER):
+            if value is not None and not isinstance(value, Tensor):
+                raise TypeError(
+                    f"cannot assign '{_typename(value)}' as buffer '{name}' "
+                    "(rustgrad.nn.Buffer, rustgrad.Tensor or None expected)"
+                )
+            persistent = value.persistent if isinstance(value, Buffer) else kind == BUFFER
+            self.register_buffer(name, value, persistent)
+        elif value is not None:
+            what, wanted = ("parameter", "Parameter") if kind == PARAMETER else ("child module", "Module")
+            raise TypeError(
+                f"cannot assign '{_typename(value)}' as {what} '{name}' (rustgrad.nn.{wanted} or None expected)"
+            )
+        else:
+            if kind == MODULE and _global_module_registration_hooks:
+                value = hooks.run_registration_hooks(_global_module_registration_hooks, self, name, value)
+            self.__dict__[name] = value
+
+    def __getattr__(self, name) -> Any:
+        if name in _HOOK_TABLES and "_registered" in self.__dict__:
+            return self._hooks(name, _HOOK_TABLES[name])
+        raise AttributeError(f"'{type(self).__name__}' object has no attribute '{name}'")
+
+    def __delattr__(self, name):
+        names = self.__dict__.get("_registered")
+        if names is not None and name in names:
+            del names[name], self.__dict__[name]
+        else:
+            object.__delattr__(self, name)
+
+    def __setstate__(self, state):
+        self.__dict__.update(state)
+        # A shallow copy registers for itself.
+        self.__dict__["_registered"] = dict(self.__dict__.get("_registered", {}))
+
+    def register_parameter(self, name, param):
+        """Register `param` (a Parameter or None) under `name`.
+
+        Raises KeyError for a name that is no attribute name or is taken, TypeError for other values, ValueError for a
+        tensor that was computed.
+        """
+        names = self.__dict__.get("_registered")
+        if names is None:
+            raise self._before_init("parameter")
+        _check_name("parameter", name)
+        if names.get(name) != PARAMETER and hasattr(self, name):
+            raise KeyError(f"attribute '{name}' already exists")
+        if param is not None:
+            if not isinstance(param, Parameter):
+                raise TypeError(
+                    f"cannot assign '{_typename(param)}' object to parameter '{name}' "
+                    "(rustgrad.nn.Parameter or None required)"
+                )
+            if not param.is_leaf:
+                raise ValueError(
+                    f"Cannot assign non-leaf Tensor to parameter '{name}'. Model parameters must be created "
+                    f"explicitly. To express '{name}' as a function of another Tensor, compute the value in "
+                    "the forward() method."
+                )
+            if _global_parameter_registration_hooks:
+                param = hooks.run_registration_hooks(_global_parameter_registration_hooks, self, name, param)
+        names[name] = PARAMETER
+        self.__dict__[name] = param
+
+    def register_buffer(self, name, tensor, persistent=True):
+        """Register a tensor (or None) that belongs to the module's state but is no parameter.
+
+        persistent: whether it is part of the state dict.
+        """
+        names = self.__dict__.get("_registered")
+        if names is None:
+            raise self._before_init("buffer")
+        _check_name("buffer", name)
+        if names.get(name) not in (BUFFER, UNSAVED_BUFFER) and hasattr(self, name):
+            raise KeyError(f"attribute '{name}' already exists")
+        if tensor is not None and not isinstance(tensor, Tensor):
+            raise TypeError(
+                f"cannot assign '{_typename(tensor)}' object to buffer '{name}' (rustgrad Tensor or None required)"
+            )
+        if _global_buffer_registration_hooks:
+            tensor = hooks.run_registration_hooks(_global_buffer_registration_hooks, self, name, tensor)
+        names[name] = BUFFER if persistent else UNSAVED_BUFFER
+        self.__dict__[name] = tensor
+
+    def add_module(self, name, module):
+        """Register `module` (a Module or None) under `name`."""
+        names = self.__dict__.get("_registered")
+        if module is not None and not isinstance(module, Module):
+            raise TypeError(f"{_typename(module)} is not a Module subclass")
+        if names is None:
+            raise self._before_init("module")
+        _check_name("module", name)
+        if names.get(name) != MODULE and hasattr(self, name):
+            raise KeyError(f"attribute '{name}' already exists")
+        if _global_module_registration_hooks:
+            module = hooks.run_registration_hooks(_global_module_registration_hooks, self, name, module)
+        names[name] = MODULE
+        self.__dict__[name] = module
+
+    def register_module(self, name, module):
+        """Another name of `add_module`."""
+        self.add_module(name, module)
+
+    @property
+    def _parameters(self):
+        return Registered(self, PARAMETER)
+
+    @property
+    def _buffers(self):
+        return Registered(self, BUFFER, UNSAVED_BUFFER)
+
+    @property
+    def _modules(self):
+        return Registered(self, MODULE)
+
+    @property
+    def _non_persistent_buffers_set(self):
+        return {name for name, kind in self.__dict__["_registered"].items() if kind == UNSAVED_BUFFER}
+
+    def __dir__(self):
+        names = {*object.__dir__(self), "_parameters", "_buffers", "_modules"} - {"_registered"}
+        return sorted(name for name in names if not name[0].isdigit())
+
+    # --- modes and gradients
+
+    def train(self, mode=True):
+        """Training mode for this module and all below it; it changes Dropout and its kin. Return self."""
+        if not isinstance(mode, bool):
+            raise ValueError("training mode is expected to be boolean")
+        self.training = mode
+        for module in self.children():
+            module.train(mode)
+        return self
+
+    def eval(self):
+        """Evaluation mode: `train(False)`."""
+        return self.train(False)
+
+    def requires_grad_(self, requires_grad=True):
+        """Whether backward computes gradients of this module's parameters. Return self."""
+        for param in self.parameters():
+            param.requires_grad_(requires_grad)
+        return self
+
+    def zero_grad(self, set_to_none=True):
+        """Drop the gradients of all parameters, or fill them with zeros."""
+        for param in self.parameters():
+            if param.grad is None:
+                continue
+            if set_to_none:
+                param.grad = None
+            else:
+                param.grad = param.grad.detach()
+                param.grad.zero_()
+
+    # --- printing
+
+    def _get_name(self):
+        return type(self).__name__
+
+    def extra_repr(self) -> str:
+        """What stands between the brackets of the module's repr, before its submodules."""
+        return ""
+
+    def __repr__(self):
+        extra = self.extra_repr()
+        lines = extra.split("\n") if extra else []
+        children = self._modules.items()
+        if not children and len(lines) == 1:
+            return f"{self._get_name()}({extra})"
+        lines += [f"({name}): " + _indented(repr(module)) for name, module in children]
+        return f"{self._get_name()}(" + ("\n  " + "\n  ".join(lines) + "\n" if lines else "") + ")"
+
+
+def _indented(text: str) -> str:
+    """All lines but the first moved in by two; blank ones stay empty."""
+    first, *rest = text.split("\n")
+    return "\n".join([first, *("  " + line if line.strip() else "" for line in rest)])
