@@ -73,6 +73,15 @@ pub static ROWS: &[Native] = &[
         Ok(none())
     }),
     native!(
+        "function._become_worker(Generator generator) -> None",
+        "Until this thread ends, its default generator is `generator`, and its kernels leave the other threads alone.",
+        |a, _| {
+            crate::device::rng::use_here(a.generator(0));
+            cpu::threads::work_alone();
+            Ok(none())
+        }
+    ),
+    native!(
         "function.promote_types(dtype type1, dtype type2) -> dtype",
         "The smallest dtype that both convert to.",
         |a, _| Ok(dtype_object(promote(dtype(a, 0)?, dtype(a, 1)?)))
