@@ -175,6 +175,7 @@ class DataLoader(Generic[_T_co]):
                     f"num_workers={self.num_workers}"
                 )
             import multiprocessing
+            from multiprocessing.context import BaseContext
 
             if isinstance(context, str):
                 valid = multiprocessing.get_all_start_methods()
@@ -184,7 +185,7 @@ class DataLoader(Generic[_T_co]):
                         f"multiprocessing_context={context!r}"
                     )
                 context = multiprocessing.get_context(context)
-            if not isinstance(context, multiprocessing.context.BaseContext):
+            if not isinstance(context, BaseContext):
                 raise TypeError(
                     "multiprocessing_context option should be a valid context object or a string specifying the start "
                     f"method, but got multiprocessing_context={context}"
@@ -268,8 +269,8 @@ class DataLoader(Generic[_T_co]):
         """Let the next epoch begin where `state_dict` was made.
 
         The order is drawn again as it was, without disturbing the default generator, and batches that were given are
-        left out: unread where examples have indices, while a stream is read again up to there. Any number of workers may
-        go on from any other; an IterableDataset needs the same. Raises ValueError for another batch size.
+        left out: unread where examples have indices, while a stream is read again up to there. Any number of workers
+        may go on from any other; an IterableDataset needs the same. Raises ValueError for another batch size.
         """
         progress.check(self, state_dict)
         epoch = state_dict["epoch"]

@@ -27,14 +27,14 @@ _T_co = TypeVar("_T_co", covariant=True)
 class Dataset(Generic[_T_co]):
     """Examples by index: subclasses define `__getitem__`, and usually `__len__`.
 
-    A subclass may define `__getitems__` as well: it takes a list of indices and returns a list of examples, and a loader
-    then makes one such call for a batch.
+    A subclass may define `__getitems__` as well: it takes a list of indices and returns a list of examples, and a
+    loader then makes one such call for a batch.
     """
 
     def __getitem__(self, index) -> _T_co:
         raise NotImplementedError("Subclasses of Dataset should implement __getitem__.")
 
-    def __add__(self, other: "Dataset") -> "ConcatDataset":
+    def __add__(self, other: "Dataset") -> "Dataset":
         return ConcatDataset([self, other])
 
 

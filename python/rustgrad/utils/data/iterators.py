@@ -2,16 +2,15 @@
 
 import queue
 import warnings
-from itertools import islice
+from itertools import chain, islice
 from typing import Any
 
-from ..._rustgrad import Generator, int64
-from ..._rustgrad.torch import empty
+from ..._rustgrad import Generator
 from ._utils import MP_STATUS_CHECK_INTERVAL
 from ._utils.fetch import gather_of
 from ._utils.progress import Progress
 from ._utils.worker import ENDED, RESTART, ExceptionWrapper, Job
-from .sampler import rows_of_batches
+from .sampler import draw_seed, rows_of_batches
 
 __all__ = []
 
@@ -31,7 +30,12 @@ class _BaseDataLoaderIter:
         self._resume = resume
         self._rows = self._can_take_rows(loader)
         self._begin(loader)
-        self._base_seed = empty((), dtype=int64).random_(generator=loader.generator).item()
+        if resume is None or resume["base_seed_drawn"]:
+            self._base_seed = draw_seed(loader.generator)
+        else:
+            self._base_seed = resume["base_seed"]
+            self._progress.base_seed_drawn = False
+        self._progress.base_seed = self._base_seed
 
     def _can_take_rows(self, loader) -> bool:
         # A worker's init function might change what the dataset is.
@@ -56,8 +60,12 @@ class _BaseDataLoaderIter:
         indices = self._sampler_iter
         for _ in islice(indices, first):
             pass
+        if first == 0 and resume["sampler_begun"]:
+            # A sampler draws when its first index is asked for, which workers had done.
+            indices = chain(list(islice(indices, 1)), indices)
         if ahead:
-            self._sampler_iter = (index for batch, index in enumerate(indices, first) if batch not in ahead)
+            indices = (index for batch, index in enumerate(indices, first) if batch not in ahead)
+        self._sampler_iter = indices
 
     def _next_index(self):
         return next(self._sampler_iter)
@@ -148,12 +156,10 @@ class _Task:
 
 
 class _MultiProcessingDataLoaderIter(_BaseDataLoaderIter):
-    """Has workers fetch batches ahead of time, up to `prefetch_factor` each, and gives them in the order of the sampler.
+    """Has workers fetch batches ahead of time, up to `prefetch_factor` each, and gives them in the sampler's order.
 
     Batch i goes to the workers in turn. Workers are threads; processes where the loader has a multiprocessing_context.
     """
-
-    _crew: Any = None
 
     def __init__(self, loader, resume=None):
         super().__init__(loader, resume)
@@ -186,7 +192,8 @@ class _MultiProcessingDataLoaderIter(_BaseDataLoaderIter):
         context = loader.multiprocessing_context
         # The dead stay dead: an iterator whose worker has died raises this again.
         self._death: RuntimeError | None = None
-        self._crew = ThreadCrew(job) if context is None else ProcessCrew(job, context)
+        # It ends when it is stopped, and when it is collected with the iterator.
+        self._crew: Any = ThreadCrew(job) if context is None else ProcessCrew(job, context)
         self._progress.workers = [(0, None) for _ in workers]
         if job.resume is not None:
             self._progress.workers = [
@@ -199,12 +206,7 @@ class _MultiProcessingDataLoaderIter(_BaseDataLoaderIter):
         self._begin(loader)
         workers = range(self._num_workers)
         if not first_iter:
-            for worker in workers:
-                self._crew.send(worker, RESTART)
-            waiting = self._num_workers
-            while waiting:
-                waiting -= self._receive()[1] is RESTART
-            self._progress.workers = [(0, None) for _ in workers]
+            self._restart()
         # What was asked for and not given yet, by the batch's number.
         self._tasks: dict[int, _Task] = {}
         self._first = self._next_task = 0
@@ -213,8 +215,22 @@ class _MultiProcessingDataLoaderIter(_BaseDataLoaderIter):
         self._turn = 0
         if first_iter and self._resume is not None:
             self._go_on(self._resume)
+        self._progress.sampler_begun = True
         for _ in range(self._prefetch_factor * self._num_workers):
             self._ask()
+
+    def _restart(self) -> None:
+        progress = self._progress
+        progress.base_seed, progress.base_seed_drawn = self._base_seed, False
+        progress.workers = [(0, None)] * self._num_workers
+        for worker in range(self._num_workers):
+            self._crew.send(worker, RESTART)
+        waiting = self._num_workers
+        while waiting:
+            worker, number, _, generator = self._receive()
+            if number is RESTART:
+                progress.workers[worker] = (0, generator)
+                waiting -= 1
 
     def _go_on(self, resume: dict[str, Any]) -> None:
         self._turn = resume["turn"] % self._num_workers
@@ -315,9 +331,4 @@ class _MultiProcessingDataLoaderIter(_BaseDataLoaderIter):
             self._ask()
 
     def _shutdown_workers(self) -> None:
-        crew, self._crew = self._crew, None
-        if crew is not None:
-            crew.stop()
-
-    def __del__(self):
-        self._shutdown_workers()
+        self._crew.stop()

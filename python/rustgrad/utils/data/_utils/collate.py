@@ -62,9 +62,9 @@ def collate(batch, *, collate_fn_map: dict[Any, Callable] | None = None):
     """Join a list of examples, by the function that `collate_fn_map` has for their type.
 
     The map is asked for the first example's class, then for the first of its keys (classes, or tuples of them) that
-    the example is an instance of. Its functions are called as `fn(batch, collate_fn_map=...)`. Mappings, named tuples and
-    sequences that it does not know are gone through. Raises RuntimeError for sequences of unequal length, TypeError
-    for anything else.
+    the example is an instance of. Its functions are called as `fn(batch, collate_fn_map=...)`. Mappings, named tuples
+    and sequences that it does not know are gone through. Raises RuntimeError for sequences of unequal length,
+    TypeError for anything else.
     """
     first = batch[0]
     kind = type(first)

@@ -7,7 +7,6 @@ iterator, a process sees the end of its parent, and the parent that of a process
 import atexit
 import os
 import queue
-import sys
 import threading
 import time
 import weakref
@@ -29,6 +28,8 @@ from .worker import DIED, ExceptionWrapper, Job, WorkerRNG, copy_for_thread, num
 
 __all__ = ["ProcessCrew", "ThreadCrew"]
 
+# Crews that live. Each has a finalizer `stop`, which owns what it needs: collected together with its crew, a pipe might
+# be closed before it.
 _LIVE: "weakref.WeakSet[Any]" = weakref.WeakSet()
 
 
@@ -37,6 +38,13 @@ def _stop_all() -> None:
     # Before the interpreter ends: afterwards a thread that comes back from a kernel could only be left where it is.
     for crew in list(_LIVE):
         crew.stop()
+
+
+def _finalizer(crew, end, *owned) -> weakref.finalize:
+    _LIVE.add(crew)
+    stop = weakref.finalize(crew, end, *owned)
+    stop.atexit = False
+    return stop
 
 
 class _Switch:
@@ -67,7 +75,7 @@ class ThreadCrew:
         self._inboxes: list[Any] = [queue.SimpleQueue() for _ in range(job.num_workers)]
         self._switch = _Switch()
         self._threads: list[threading.Thread] = []
-        _LIVE.add(self)
+        self.stop = _finalizer(self, _end_threads, self._switch, self._inboxes, self._threads)
         modes = is_grad_enabled(), is_inference_mode_enabled(), get_default_dtype()
         for worker_id, inbox in enumerate(self._inboxes):
             args = (job, worker_id, inbox, self._answers, self._switch, modes)
@@ -92,15 +100,13 @@ class ThreadCrew:
             raise RuntimeError(f"DataLoader worker (thread {answer[0]}) exited unexpectedly")
         return answer
 
-    def stop(self) -> None:
-        """End all workers, and wait for those that are busy, but not for ever."""
-        if sys is None or sys.is_finalizing():
-            return
-        self._switch.on = False
-        for inbox in self._inboxes:
-            inbox.put(None)
-        _join(self._threads)
-        _LIVE.discard(self)
+
+def _end_threads(switch: _Switch, inboxes: list, threads: list[threading.Thread]) -> None:
+    """End all workers, and wait for those that are busy, but not for ever."""
+    switch.on = False
+    for inbox in inboxes:
+        inbox.put(None)
+    _join(threads)
 
 
 def _join(workers: list) -> None:
@@ -169,8 +175,7 @@ class ProcessCrew:
         self._processes: list[Any] = []
         self._pipes: list[Any] = []
         self._home: set[int] = set()
-        self._owner = os.getpid()
-        _LIVE.add(self)
+        self.stop = _finalizer(self, _end_processes, self._processes, self._pipes, os.getpid())
         for worker_id in range(job.num_workers):
             ours, theirs = context.Pipe()
             process = context.Process(target=_process, args=(job, worker_id, theirs), daemon=True)
@@ -200,18 +205,17 @@ class ProcessCrew:
         for worker_id, pipe in enumerate(self._pipes):
             if worker_id not in self._home:
                 ends[pipe] = ends[self._processes[worker_id].sentinel] = worker_id
-        ready = wait(list(ends), timeout)
+        ready = [ends[end] for end in wait(list(ends), timeout)]
         if not ready:
             raise queue.Empty
-        for end in ready:
-            pipe = self._pipes[ends[end]]
+        for worker_id in ready:
             try:
                 # What a worker said before its death is heard first.
-                if pipe.poll():
-                    return pipe.recv()
+                if self._pipes[worker_id].poll():
+                    return self._pipes[worker_id].recv()
             except (EOFError, OSError):
-                break
-        raise self._death(ends[end])
+                raise self._death(worker_id) from None
+        raise self._death(ready[0])
 
     def _death(self, worker_id: int) -> RuntimeError:
         process = self._processes[worker_id]
@@ -223,19 +227,22 @@ class ProcessCrew:
             return RuntimeError(f"DataLoader worker (pid {pid}) is killed by signal: {strsignal(-code)}. ")
         return RuntimeError(f"DataLoader worker (pid(s) {pid}) exited unexpectedly")
 
-    def stop(self) -> None:
-        """End all workers: ask, wait, terminate."""
-        if sys is None or sys.is_finalizing() or os.getpid() != self._owner:
-            return
-        for worker_id, pipe in enumerate(self._pipes):
+
+def _end_processes(processes: list, pipes: list, owner: int) -> None:
+    """End all workers: ask, wait, terminate."""
+    if os.getpid() != owner:
+        return
+    for pipe in pipes:
+        try:
             if os.name == "posix":
                 # A worker that hangs reads nothing: a full pipe must not make this wait for it.
                 os.set_blocking(pipe.fileno(), False)
-            self.send(worker_id, None)
-        _join(self._processes)
-        for process in self._processes:
-            if process.is_alive():
-                process.terminate()
-        for pipe in self._pipes:
-            pipe.close()
-        _LIVE.discard(self)
+            pipe.send(None)
+        except OSError:
+            pass
+    _join(processes)
+    for process in processes:
+        if process.is_alive():
+            process.terminate()
+    for pipe in pipes:
+        pipe.close()

@@ -40,6 +40,12 @@ class Progress:
         # For each worker how many batches it gave and its generator after the last of them; whose turn it is.
         self.workers: list[tuple[int, Generator | None]] = []
         self.turn = 0
+        # What the workers' seeds are counted from, and whether it was drawn when this epoch began: workers that live on
+        # keep theirs.
+        self.base_seed = 0
+        self.base_seed_drawn = True
+        # Whether indices were drawn before the first batch was given.
+        self.sampler_begun = False
         self.finished = False
 
     def given(self, batch: int) -> None:
@@ -55,6 +61,9 @@ class Progress:
             "batches": self.batches,
             "ahead": sorted(self.ahead),
             "turn": self.turn,
+            "base_seed": self.base_seed,
+            "base_seed_drawn": self.base_seed_drawn,
+            "sampler_begun": self.sampler_begun,
             "workers": [
                 {"batches": count, "generator": None if generator is None else generator.get_state()}
                 for count, generator in self.workers

@@ -1,7 +1,7 @@
-"""What a loader's worker does, be it a thread or a process: it seeds itself, and makes batches until it is told to stop.
+"""What a loader's worker does, be it a thread or a process: it makes batches until it is told to stop.
 
-A worker is sent `(task, index)`, RESTART before another epoch, or None to end. It answers `(id, task, batch, generator)`: the
-batch may be an ExceptionWrapper or ENDED, and the generator is as the worker's is after the batch.
+A worker is sent `(task, index)`, RESTART before another epoch, or None to end. It answers `(id, task, batch,
+generator)`: the batch may be an ExceptionWrapper or ENDED, and the generator is as the worker's is after the batch.
 """
 
 import copy
@@ -28,7 +28,6 @@ class ENDED:
 
 class DIED:
     """Instead of a batch: the user's code ended the thread, by SystemExit for instance."""
-
 
 
 class _KeyErrorMessage(str):
@@ -236,7 +235,7 @@ def work(job: Job, worker_id: int, dataset, rng: WorkerRNG | None, receive, send
         if stopped():
             continue
         if message is RESTART:
-            send((worker_id, RESTART, None, None))
+            send((worker_id, RESTART, None, default_generator.clone_state()))
             ended = False
             try:
                 fetcher, failure = job.fetcher(dataset), None
