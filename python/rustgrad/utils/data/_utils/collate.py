@@ -1,5 +1,6 @@
 """Batches: a list of examples becomes one structure of tensors with a batch dim in front."""
 
+import re
 import sys
 from collections.abc import Callable, Mapping, MutableMapping, MutableSequence, Sequence
 from copy import copy
@@ -10,6 +11,8 @@ from ...._rustgrad.torch import as_tensor, stack
 
 __all__ = ["collate", "default_collate", "default_collate_fn_map", "default_convert"]
 
+# The type codes of arrays of strings and objects, for collating functions of one's own.
+np_str_obj_array_pattern = re.compile(r"[SaUO]")
 default_collate_err_msg_format = (
     "default_collate: batch must contain tensors, numpy arrays, numbers, dicts or lists; found {}"
 )

@@ -9,7 +9,7 @@ from ...._rustgrad.torch import as_tensor
 from ..dataset import StackDataset, Subset, TensorDataset
 from . import collate
 
-__all__ = ["IterableFetcher", "MapFetcher", "gather_of"]
+__all__ = ["IterableFetcher", "MapFetcher", "gather_of", "rows_of"]
 
 # A batch of the rows that a slice, an int64 tensor or a list of ints names; None if it has to be made row by row.
 Gather = Callable[[Any], Any]
@@ -91,7 +91,7 @@ def _unchanged(dataset, kind: type) -> bool:
 def _gather(dataset) -> Gather | None:
     if isinstance(dataset, TensorDataset) and _unchanged(dataset, TensorDataset):
         plain = all(type(t) is Tensor for t in dataset.tensors)
-        return (lambda rows: _rows(dataset.tensors, rows)) if plain else None
+        return (lambda rows: rows_of(dataset.tensors, rows)) if plain else None
     if isinstance(dataset, Subset) and _unchanged(dataset, Subset):
         inner = _gather(dataset.dataset)
         if inner is None or not isinstance(dataset.indices, (list, tuple, range)):
@@ -99,7 +99,9 @@ def _gather(dataset) -> Gather | None:
         return lambda rows: inner(_picked(dataset.indices, rows))
     if isinstance(dataset, StackDataset) and _unchanged(dataset, StackDataset):
         return _gather_stacked(dataset.datasets)
-    return None
+    # The package's own datasets of images.
+    gather = getattr(type(dataset), "_gather", None)
+    return gather(dataset) if gather is not None else None
 
 
 def _gather_stacked(datasets: tuple | dict) -> Gather | None:
@@ -133,8 +135,8 @@ def _all_rows(rows, size: int) -> bool:
     return bool(rows) and set(map(type, rows)) == {int} and min(rows) >= 0 and max(rows) < size
 
 
-def _rows(tensors: tuple[Tensor, ...], rows):
-    """The rows of each tensor, as a list of new tensors."""
+def rows_of(tensors: tuple[Tensor, ...], rows):
+    """The rows of each tensor, as a list of new tensors; None if they are not plain rows."""
     if isinstance(rows, slice):
         return [t[rows].clone() for t in tensors]
     if not isinstance(rows, Tensor):
