@@ -326,6 +326,13 @@ def test_loaders_are_pickled():
         pickle.dumps(iter(loader))
 
 
+def test_too_many_workers():
+    with pytest.warns(UserWarning, match="will create 9000 worker threads .* excessive worker creation might"):
+        DataLoader([1], num_workers=9000)
+    with pytest.warns(UserWarning, match="will create 9000 worker processes .* excessive worker creation might"):
+        DataLoader([1], num_workers=9000, multiprocessing_context="spawn")
+
+
 def test_pinned_memory_is_accepted():
     loader = DataLoader(range(2), pin_memory=True, pin_memory_device="cuda")
     assert [batch.tolist() for batch in loader] == [[0], [1]]

@@ -81,7 +81,7 @@ def test_processes_that_are_forks():
     torch.manual_seed(2)
     assert [row[1] for row in DataLoader(Draws(), None, num_workers=2)] == [row[1] for row in rows]
     assert [row[0] for row in loader] == [0, 1, 2, 3, 4]
-    processes = loader._iterator._crew._processes
+    processes = loader._iterator._workers
     del loader
     assert not any(process.is_alive() for process in processes)
     streams = DataLoader(Stream(), 2, num_workers=2, multiprocessing_context="fork")

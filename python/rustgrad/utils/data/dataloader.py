@@ -235,12 +235,13 @@ class DataLoader(Generic[_T_co]):
         return whole if self.drop_last else whole + (rest > 0)
 
     def check_worker_number_rationality(self) -> None:
-        """Warn of more worker processes than there are processors. Threads are cheap: any number of them is fine."""
-        if not self.num_workers or self.multiprocessing_context is None:
+        """Warn of more worker processes than there are processors. Of threads, which are cheap, many more are fine."""
+        if not self.num_workers:
             return
+        threads = self.multiprocessing_context is None
         counted = hasattr(os, "sched_getaffinity")
         processors = len(os.sched_getaffinity(0)) if counted else os.cpu_count()
-        if processors is not None and self.num_workers <= processors:
+        if self.num_workers <= (processors or 0) or (threads and self.num_workers <= max(64, 16 * (processors or 0))):
             return
         if processors is None:
             most = "DataLoader is not able to compute a suggested max number of worker in current system."
@@ -251,7 +252,7 @@ class DataLoader(Generic[_T_co]):
                 "DataLoader is going to create."
             )
         warnings.warn(
-            f"This DataLoader will create {self.num_workers} worker processes in total. {most} Please be aware that "
+            f"This DataLoader will create {self.num_workers} worker {'threads' if threads else 'processes'} in total. {most} Please be aware that "
             "excessive worker creation might get DataLoader running slow or even freeze, lower the worker number to "
             "avoid potential slowness/freeze if necessary.",
             stacklevel=3,

@@ -330,5 +330,10 @@ class _MultiProcessingDataLoaderIter(_BaseDataLoaderIter):
         for _ in lost:
             self._ask()
 
+    @property
+    def _workers(self) -> list[Any]:
+        """The threads or processes."""
+        return self._crew.workers
+
     def _shutdown_workers(self) -> None:
         self._crew.stop()

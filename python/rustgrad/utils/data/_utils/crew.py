@@ -24,7 +24,7 @@ from ...._rustgrad.torch import (
     set_num_threads,
 )
 from . import MP_STATUS_CHECK_INTERVAL
-from .worker import DIED, ExceptionWrapper, Job, WorkerRNG, copy_for_thread, numpy_seed, work
+from .worker import DIED, ExceptionWrapper, Job, WorkerRNG, _generate_state, copy_for_thread, work
 
 __all__ = ["ProcessCrew", "ThreadCrew"]
 
@@ -74,14 +74,14 @@ class ThreadCrew:
         self._answers: Any = queue.SimpleQueue()
         self._inboxes: list[Any] = [queue.SimpleQueue() for _ in range(job.num_workers)]
         self._switch = _Switch()
-        self._threads: list[threading.Thread] = []
-        self.stop = _finalizer(self, _end_threads, self._switch, self._inboxes, self._threads)
+        self.workers: list[threading.Thread] = []
+        self.stop = _finalizer(self, _end_threads, self._switch, self._inboxes, self.workers)
         modes = is_grad_enabled(), is_inference_mode_enabled(), get_default_dtype()
         for worker_id, inbox in enumerate(self._inboxes):
             args = (job, worker_id, inbox, self._answers, self._switch, modes)
             thread = threading.Thread(target=_thread, args=args, name=f"data worker {worker_id}", daemon=True)
             thread.start()
-            self._threads.append(thread)
+            self.workers.append(thread)
 
     def send(self, worker_id: int, message) -> None:
         """Give a worker a message; None sends it home."""
@@ -93,7 +93,7 @@ class ThreadCrew:
             answer = self._answers.get(timeout=timeout)
         except queue.Empty:
             # After a fork the child has the queues, and no threads.
-            if not any(thread.is_alive() for thread in self._threads):
+            if not any(thread.is_alive() for thread in self.workers):
                 raise RuntimeError("DataLoader worker threads do not exist in this process") from None
             raise
         if answer[2] is DIED:
@@ -161,7 +161,7 @@ def _process(job: Job, worker_id: int, connection) -> None:
         default_generator.manual_seed(job.base_seed + worker_id)
         import numpy as np
 
-        np.random.seed(numpy_seed(job.base_seed, worker_id))
+        np.random.seed(_generate_state(job.base_seed, worker_id))
         threading.Thread(target=forward, daemon=True).start()
         work(job, worker_id, job.dataset, None, receive, send, lambda: False)
     except KeyboardInterrupt:
@@ -172,10 +172,10 @@ class ProcessCrew:
     """Workers as processes of a multiprocessing context, each at the other end of a pipe."""
 
     def __init__(self, job: Job, context):
-        self._processes: list[Any] = []
+        self.workers: list[Any] = []
         self._pipes: list[Any] = []
         self._home: set[int] = set()
-        self.stop = _finalizer(self, _end_processes, self._processes, self._pipes, os.getpid())
+        self.stop = _finalizer(self, _end_processes, self.workers, self._pipes, os.getpid())
         for worker_id in range(job.num_workers):
             ours, theirs = context.Pipe()
             process = context.Process(target=_process, args=(job, worker_id, theirs), daemon=True)
@@ -184,7 +184,7 @@ class ProcessCrew:
             finally:
                 # Only the worker holds its end then, so that its death ends the pipe.
                 theirs.close()
-            self._processes.append(process)
+            self.workers.append(process)
             self._pipes.append(ours)
 
     def send(self, worker_id: int, message) -> None:
@@ -204,7 +204,7 @@ class ProcessCrew:
         ends: dict[Any, int] = {}
         for worker_id, pipe in enumerate(self._pipes):
             if worker_id not in self._home:
-                ends[pipe] = ends[self._processes[worker_id].sentinel] = worker_id
+                ends[pipe] = ends[self.workers[worker_id].sentinel] = worker_id
         ready = [ends[end] for end in wait(list(ends), timeout)]
         if not ready:
             raise queue.Empty
@@ -218,7 +218,7 @@ class ProcessCrew:
         raise self._death(ready[0])
 
     def _death(self, worker_id: int) -> RuntimeError:
-        process = self._processes[worker_id]
+        process = self.workers[worker_id]
         process.join(MP_STATUS_CHECK_INTERVAL)
         pid, code = process.pid, process.exitcode
         if code is not None and code < 0:

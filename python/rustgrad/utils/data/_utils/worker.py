@@ -94,15 +94,16 @@ class WorkerRNG:
         if not hasattr(self, "_numpy"):
             import numpy as np
 
-            self._numpy = np.random.default_rng(numpy_seed(*self._seeds))
+            self._numpy = np.random.default_rng(_generate_state(*self._seeds))
         return self._numpy
 
 
-def numpy_seed(base_seed: int, worker_id: int):
+def _generate_state(base_seed: int, worker_id: int) -> list[int]:
     """Four words that seed NumPy's global generator in a worker, as in PyTorch."""
     import numpy as np
 
-    return np.random.SeedSequence([worker_id, base_seed & 0xFFFFFFFF, base_seed >> 32, 0]).generate_state(4)
+    entropy = [worker_id, base_seed & 0xFFFFFFFF, base_seed >> 32, 0]
+    return np.random.SeedSequence(entropy).generate_state(4).tolist()
 
 
 @dataclass(frozen=True, slots=True)
