@@ -13,6 +13,7 @@ use super::object::{as_tensor, set_parameter_type, wrap};
 use super::{size, types};
 use crate::core::promote::{Promotion, promoted};
 use crate::core::{DType, Number, shape};
+use crate::device::SharedGenerator;
 use crate::error::Result;
 use crate::tensor::write::check_castable;
 use crate::tensor::{Operand, Tensor, display, door, mode};
@@ -76,6 +77,14 @@ natives! {
                 n if n > 0 => cpu::threads::set_count(n as usize),
                 _ => bail!(Runtime, "set_num_threads expects a positive integer"),
             }
+            Ok(none())
+        }
+    }
+    /// Until this thread ends, its default generator is `generator`, and its kernels leave the other threads alone.
+    become_worker as ["function._become_worker(Generator generator) -> None"] {
+        call(generator: &SharedGenerator) {
+            crate::device::rng::use_here(generator);
+            cpu::threads::work_alone();
             Ok(none())
         }
     }

@@ -6,7 +6,7 @@
 //! Which thread runs which chunk is not determined: a kernel's result must not depend on it.
 
 use std::any::Any;
-use std::cell::UnsafeCell;
+use std::cell::{Cell, UnsafeCell};
 use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::ptr::{null_mut, write};
@@ -75,10 +75,23 @@ static POOL: Pool = Pool {
     fork_handled: AtomicBool::new(false),
 };
 
+thread_local! {
+    static ALONE: Cell<bool> = const { Cell::new(false) };
+}
+
+/// From here on, kernels that this thread starts run on it alone: a thread that prepares data leaves the pool to the
+/// thread that trains.
+pub fn work_alone() {
+    ALONE.set(true);
+}
+
 /// How many threads [`run`] uses, the caller's included: `RUSTGRAD_NUM_THREADS`, else `OMP_NUM_THREADS`, else the
-/// processors that this process may use.
+/// processors that this process may use. One on a thread that works alone.
 #[inline]
 pub fn count() -> usize {
+    if ALONE.get() {
+        return 1;
+    }
     match POOL.count.load(Relaxed) {
         0 => first_count(),
         n => n,

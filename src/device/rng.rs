@@ -4,7 +4,9 @@
 //! The hot functions are `#[inline(always)]`: a kernel built for a wider instruction set takes the
 //! twist with it.
 
+use std::cell::RefCell;
 use std::hash::{BuildHasher, Hasher, RandomState};
+use std::ops::{Deref, DerefMut};
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 
 use crate::bail;
@@ -210,34 +212,85 @@ fn run(s: &mut [u32; N + LANES], from: usize, to: usize, ahead: isize) {
     }
 }
 
-/// A generator that Python and the ops share. Draws are serial, so one lock per op is all it takes.
+/// A generator that Python and the ops share. Draws are serial, so one lock per op is all it takes. `None` is the
+/// default generator: that of the thread which locks it.
 #[derive(Clone)]
-pub struct SharedGenerator(Arc<Mutex<Generator>>);
+pub struct SharedGenerator(Option<Arc<Mutex<Generator>>>);
+
+/// A locked generator.
+pub struct Locked {
+    // Declared first, so that it unlocks before the generator's memory may be freed.
+    guard: MutexGuard<'static, Generator>,
+    _owner: Arc<Mutex<Generator>>,
+}
+
+impl Deref for Locked {
+    type Target = Generator;
+
+    #[inline]
+    fn deref(&self) -> &Generator {
+        &self.guard
+    }
+}
+
+impl DerefMut for Locked {
+    #[inline]
+    fn deref_mut(&mut self) -> &mut Generator {
+        &mut self.guard
+    }
+}
 
 impl SharedGenerator {
     pub fn new(seed: u64) -> SharedGenerator {
-        SharedGenerator(Arc::new(Mutex::new(Generator::new(seed))))
+        SharedGenerator(Some(Arc::new(Mutex::new(Generator::new(seed)))))
     }
 
     /// A draw cannot leave a generator half changed, so a poisoned lock is as good as any.
-    pub fn lock(&self) -> MutexGuard<'_, Generator> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    pub fn lock(&self) -> Locked {
+        let owner = self.0.clone().unwrap_or_else(default_of_this_thread);
+        let guard = owner.lock().unwrap_or_else(PoisonError::into_inner);
+        // SAFETY: the guard borrows the mutex inside the Arc, which does not move and lives as long as `_owner`.
+        let guard = unsafe { std::mem::transmute::<MutexGuard<'_, Generator>, MutexGuard<'static, Generator>>(guard) };
+        Locked { guard, _owner: owner }
     }
 
     /// Another generator in the same state.
     pub fn fork(&self) -> SharedGenerator {
-        SharedGenerator(Arc::new(Mutex::new(self.lock().clone())))
+        SharedGenerator(Some(Arc::new(Mutex::new(self.lock().clone()))))
     }
 
     pub fn same(&self, other: &SharedGenerator) -> bool {
-        Arc::ptr_eq(&self.0, &other.0)
+        match (&self.0, &other.0) {
+            (Some(a), Some(b)) => Arc::ptr_eq(a, b),
+            (a, b) => a.is_none() && b.is_none(),
+        }
     }
 }
 
-/// The generator of every op that is given none; seeded from the system until `manual_seed`.
+thread_local! {
+    static OF_THIS_THREAD: RefCell<Option<Arc<Mutex<Generator>>>> = const { RefCell::new(None) };
+}
+
+/// The generator of every op that is given none. Threads share the process's, but for those that were given one of
+/// their own by [`use_here`].
 pub fn default_generator() -> &'static SharedGenerator {
-    static DEFAULT: LazyLock<SharedGenerator> = LazyLock::new(|| SharedGenerator::new(system_seed()));
+    static DEFAULT: SharedGenerator = SharedGenerator(None);
     &DEFAULT
+}
+
+/// Makes `generator` the default one of this thread, so that a data loader's worker draws the same numbers whatever
+/// other threads do. The default generator itself takes that back.
+pub fn use_here(generator: &SharedGenerator) {
+    OF_THIS_THREAD.replace(generator.0.clone());
+}
+
+/// The process's generator is seeded from the system until `manual_seed`.
+fn default_of_this_thread() -> Arc<Mutex<Generator>> {
+    static OF_PROCESS: LazyLock<Arc<Mutex<Generator>>> =
+        LazyLock::new(|| Arc::new(Mutex::new(Generator::new(system_seed()))));
+    // A thread that is ending has no variables any more.
+    let own = OF_THIS_THREAD.try_with(|own| own.borrow().clone()).ok().flatten();
+    own.unwrap_or_else(|| OF_PROCESS.clone())
 }
 
 /// Entropy of the operating system, by way of the keys that the standard library's hash maps take.
@@ -283,6 +336,24 @@ mod tests {
         assert_eq!(b.initial_seed(), 42 + (1 << 40));
         assert_eq!(a.normal().to_bits(), b.normal().to_bits());
         assert_eq!((a.u64(), a.state()), (b.u64(), b.state()));
+    }
+
+    #[test]
+    fn a_thread_may_have_a_default_generator_of_its_own() {
+        let own = SharedGenerator::new(11);
+        let before = default_generator().lock().state();
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                use_here(&own);
+                assert_eq!(default_generator().lock().u32(), Generator::new(11).u32());
+                use_here(default_generator());
+                assert_ne!(default_generator().lock().initial_seed(), 11);
+            });
+        });
+        let mut expected = Generator::new(11);
+        expected.u32();
+        assert_eq!(own.lock().state(), expected.state());
+        assert_eq!(default_generator().lock().state(), before);
     }
 
     #[test]

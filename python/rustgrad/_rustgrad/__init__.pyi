@@ -1064,6 +1064,8 @@ def get_num_threads() -> _int:
     """How many threads a kernel may use."""
 def set_num_threads(n: _int | Tensor) -> None:
     """Sets how many threads a kernel may use."""
+def _become_worker(generator: Generator) -> None:
+    """Until this thread ends, its default generator is `generator`, and its kernels leave the other threads alone."""
 def promote_types(type1: _dtype | type[_float | _bool], type2: _dtype | type[_float | _bool]) -> _dtype:
     """The smallest dtype that both convert to."""
 def result_type(tensor1: Tensor | Number, tensor2: Tensor | Number) -> _dtype:

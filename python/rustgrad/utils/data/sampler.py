@@ -1,8 +1,10 @@
 """Samplers: the order in which a loader asks for examples. Draws are PyTorch's, in its order."""
 
+from collections.abc import Iterator
 from itertools import islice
+from typing import Any, Generic, TypeVar
 
-from ..._rustgrad import Generator, float64, int64
+from ..._rustgrad import Generator, Tensor, float64, int64
 from ..._rustgrad.torch import as_tensor, empty, randint, randperm
 
 __all__ = [
@@ -13,6 +15,8 @@ __all__ = [
     "SubsetRandomSampler",
     "WeightedRandomSampler",
 ]
+
+_T_co = TypeVar("_T_co", covariant=True)
 
 
 def draw_seed(generator=None) -> int:
@@ -32,20 +36,17 @@ def check_positive(name: str, value) -> None:
         raise ValueError(f"{name} should be a positive integer value, but got {name}={value}")
 
 
-class Sampler:
-    """Base class: `__iter__` gives indices, or lists of them."""
+class Sampler(Generic[_T_co]):
+    """Base class: `__iter__` gives indices, or lists of them. `__len__` is there where the number is known."""
 
     def __init__(self, data_source=None):
         pass
 
-    def __class_getitem__(cls, _):
-        return cls
-
-    def __iter__(self):
+    def __iter__(self) -> Iterator[_T_co]:
         raise NotImplementedError
 
 
-class SequentialSampler(Sampler):
+class SequentialSampler(Sampler[int]):
     """All indices in order."""
 
     def __init__(self, data_source):
@@ -58,7 +59,7 @@ class SequentialSampler(Sampler):
         return len(self.data_source)
 
 
-class RandomSampler(Sampler):
+class RandomSampler(Sampler[int]):
     """Indices at random: a shuffle, pass after pass, or independent draws with `replacement`.
 
     Without a generator of its own it seeds a new one from the default generator at its first element.
@@ -78,13 +79,17 @@ class RandomSampler(Sampler):
         """How many indices one pass gives."""
         return len(self.data_source) if self._num_samples is None else self._num_samples
 
+    def _own_generator(self) -> Generator:
+        if self.generator is not None:
+            return self.generator
+        seed = draw_seed()
+        generator = Generator()
+        generator.manual_seed(seed)
+        return generator
+
     def __iter__(self):
         n, wanted = len(self.data_source), self.num_samples
-        generator = self.generator
-        if generator is None:
-            seed = draw_seed()
-            generator = Generator()
-            generator.manual_seed(seed)
+        generator = self._own_generator()
         if self.replacement:
             for size in [32] * (wanted // 32) + [wanted % 32]:
                 yield from randint(0, n, (size,), generator=generator).tolist()
@@ -98,7 +103,7 @@ class RandomSampler(Sampler):
         return self.num_samples
 
 
-class SubsetRandomSampler(Sampler):
+class SubsetRandomSampler(Sampler[int]):
     """Given indices in random order."""
 
     def __init__(self, indices, generator=None):
@@ -113,7 +118,7 @@ class SubsetRandomSampler(Sampler):
         return len(self.indices)
 
 
-class WeightedRandomSampler(Sampler):
+class WeightedRandomSampler(Sampler[int]):
     """Indices drawn with the odds of `weights`."""
 
     def __init__(self, weights, num_samples, replacement=True, generator=None):
@@ -137,7 +142,7 @@ class WeightedRandomSampler(Sampler):
         return self.num_samples
 
 
-class BatchSampler(Sampler):
+class BatchSampler(Sampler[list[int]]):
     """Lists of `batch_size` indices of another sampler; the last may be shorter, or is left out with `drop_last`."""
 
     def __init__(self, sampler, batch_size, drop_last):
@@ -157,3 +162,33 @@ class BatchSampler(Sampler):
     def __len__(self):
         whole, rest = divmod(len(self.sampler), self.batch_size)
         return whole if self.drop_last else whole + (rest > 0)
+
+
+def rows_of_batches(batch_sampler, size: int) -> Iterator[Any] | None:
+    """What `batch_sampler` gives, without a Python number for each index: slices, or int64 tensors.
+
+    `size` is the number of examples of the dataset. None if the samplers are not known to be plain passes over all of
+    it, in order or shuffled. Draws come when and as iterating over the samplers would make them.
+    """
+    if type(batch_sampler) is not BatchSampler:
+        return None
+    sampler, step, drop_last = batch_sampler.sampler, batch_sampler.batch_size, batch_sampler.drop_last
+    if type(sampler) is SequentialSampler and len(sampler) == size:
+        whole = range(size)
+        return (slice(i, i + step) for i in whole[::step] if not drop_last or i + step <= size)
+    if type(sampler) is RandomSampler and not sampler.replacement:
+        if len(sampler.data_source) == size == sampler.num_samples:
+            return _permuted(sampler, size, step, drop_last)
+    return None
+
+
+def _permuted(sampler: RandomSampler, size: int, step: int, drop_last: bool) -> Iterator[Tensor]:
+    order = randperm(size, generator=sampler._own_generator())
+    end = size - size % step
+    for i in range(0, end, step):
+        yield order[i : i + step]
+    if sampler.generator is not None:
+        # The sampler's last, empty pass. Nobody sees the generator if it is the sampler's own.
+        randperm(size, generator=sampler.generator)
+    if end < size and not drop_last:
+        yield order[end:]
