@@ -20,7 +20,7 @@ from .random import set_rng_state as set_rng_state
 from .serialization import load as load
 from .serialization import save as save
 
-_LAZY = frozenset(("autograd", "cuda", "datasets", "gpu", "linalg", "nn", "optim", "special", "utils"))
+_LAZY = frozenset(("autograd", "cuda", "datasets", "gpu", "linalg", "nn", "optim", "return_types", "special", "utils"))
 
 
 def __getattr__(name: str):

@@ -15,7 +15,14 @@ pub struct Native {
 
 /// The rows of every room.
 pub fn rows() -> impl Iterator<Item = &'static Native> {
-    [super::methods::ROWS, super::functions::ROWS, super::autograd::ROWS, super::data::ROWS, super::numpy::ROWS]
-        .into_iter()
-        .flatten()
+    [
+        super::methods::ROWS,
+        super::storage::ROWS,
+        super::functions::ROWS,
+        super::autograd::ROWS,
+        super::data::ROWS,
+        super::numpy::ROWS,
+    ]
+    .into_iter()
+    .flatten()
 }

@@ -30,7 +30,7 @@ class Parameter(Tensor):
         return "Parameter containing:\n" + super().__repr__()
 
     def __reduce_ex__(self, protocol):
-        return _rebuild_parameter, (self.data, self.requires_grad)
+        return _rebuild_parameter, (self.data, self.requires_grad), self.__dict__ or None
 
 
 _set_parameter_type(Parameter)
