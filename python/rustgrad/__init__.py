@@ -20,7 +20,7 @@ from .random import set_rng_state as set_rng_state
 from .serialization import load as load
 from .serialization import save as save
 
-_LAZY = frozenset(("autograd", "cuda", "datasets", "gpu", "linalg", "nn", "optim", "return_types", "special", "utils"))
+_LAZY = frozenset(("autograd", "cuda", "datasets", "gpu", "hub", "linalg", "nn", "optim", "return_types", "special", "storage", "utils"))
 
 
 def __getattr__(name: str):
