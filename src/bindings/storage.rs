@@ -196,6 +196,17 @@ impl UntypedStorage {
         Self::moved(slf, Device::CPU)
     }
 
+    /// This storage on the GPU; itself where it is there.
+    #[pyo3(signature = (device = None, non_blocking = false))]
+    fn cuda(
+        slf: &Bound<'_, Self>,
+        device: Option<&Bound<'_, PyAny>>,
+        non_blocking: bool,
+    ) -> PyResult<Py<UntypedStorage>> {
+        let _ = (device, non_blocking); // there is one GPU, and reads wait for it
+        Self::moved(slf, Device::GPU)
+    }
+
     /// This storage on `device`; itself where it is there.
     fn to(slf: &Bound<'_, Self>, device: &Bound<'_, PyAny>) -> PyResult<Py<UntypedStorage>> {
         Self::moved(slf, types::device_of(device)?)

@@ -20,11 +20,12 @@ import rustgrad
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-from serialization.described import Described, same  # noqa: E402
+from serialization.described import Described, same
 
 FOLDER = Path(__file__).parent.parent / "serialization"
 DTYPES = (
-    "bool uint8 int8 int16 int32 int64 uint16 uint32 uint64 float16 bfloat16 float32 float64 complex32 complex64 complex128"
+    "bool uint8 int8 int16 int32 int64 uint16 uint32 uint64 float16 bfloat16 float32 float64 complex32 complex64 "
+    "complex128"
 ).split()
 FORMATS = {"zip": {}, "legacy": {"_use_new_zipfile_serialization": False}}
 
@@ -131,11 +132,14 @@ def plain():
     objects = {
         "none": None, "true": True, "int": 3, "negative": -1, "255": 255, "256": 256, "65536": 65536, "2**31": 2**31,
         "-2**31": -(2**31), "2**63": 2**63, "2**70": 2**70, "-2**70": -(2**70), "2**3000": 2**3000, "float": 0.1,
-        "inf": float("inf"), "complex": 1 - 2j, "text": "text", "unicode": "\u00e9\u4e2d\U0001f600", "long text": "ab" * 5000,
+        "inf": float("inf"), "complex": 1 - 2j, "text": "text", "unicode": "\u00e9\u4e2d\U0001f600",
+        "long text": "ab" * 5000,
         "nul": "a\0b\n", "bytes": b"ab\xff", "no bytes": b"", "long bytes": bytes(range(256)) * 300,
-        "bytearray": bytearray(b"abc"), "list": [1, [2, [3, []]]], "tuple": (1, (2, (3, ()))), "long tuple": (1, 2, 3, 4, 5),
+        "bytearray": bytearray(b"abc"), "list": [1, [2, [3, []]]], "tuple": (1, (2, (3, ()))),
+        "long tuple": (1, 2, 3, 4, 5),
         "dict": {"a": 1, 2: "b", (1, 2): None}, "set": {1, 2, 3}, "empty set": set(),
-        "numbers": list(range(3000)), "floats": [0.5 * i for i in range(300)], "mixed numbers": [1, 2.5, None, True] * 60,
+        "numbers": list(range(3000)), "floats": [0.5 * i for i in range(300)],
+        "mixed numbers": [1, 2.5, None, True] * 60,
         "texts": [str(i) for i in range(2000)], "large dict": {str(i): i for i in range(2000)},
         "ordered": collections.OrderedDict([("b", 1), ("a", 2)]), "counter": collections.Counter("abracadabra"),
         "nested": {"a": [{"b": ({"c": {1}},)}]}, "nan": float("nan"),
@@ -189,7 +193,13 @@ def plain():
 
     @case("numpy", weights_only=False)
     def _(lib):
-        return [np.arange(6).reshape(2, 3), np.arange(6.0).reshape(2, 3).T, np.float32(1.5), np.int64(3), np.array(["ab", "c"])]
+        return [
+            np.arange(6).reshape(2, 3),
+            np.arange(6.0).reshape(2, 3).T,
+            np.float32(1.5),
+            np.int64(3),
+            np.array(["ab", "c"]),
+        ]
 
     @case("range and slice", weights_only=False)
     def _(lib):
@@ -205,7 +215,9 @@ def models():
         "norm": lambda lib: lib.nn.LayerNorm(4),
         "embedding": lambda lib: lib.nn.Embedding(5, 3, padding_idx=1),
         "dropout": lambda lib: lib.nn.Dropout(0.3),
-        "sequential": lambda lib: lib.nn.Sequential(lib.nn.Linear(3, 2), lib.nn.ReLU(), lib.nn.Sequential(lib.nn.Tanh())),
+        "sequential": lambda lib: lib.nn.Sequential(
+            lib.nn.Linear(3, 2), lib.nn.ReLU(), lib.nn.Sequential(lib.nn.Tanh())
+        ),
         "named": lambda lib: lib.nn.Sequential(collections.OrderedDict(a=lib.nn.Linear(2, 2), b=lib.nn.GELU())),
         "list": lambda lib: lib.nn.ModuleList([lib.nn.Linear(2, 2), lib.nn.Sigmoid()]),
         "module dict": lambda lib: lib.nn.ModuleDict({"x": lib.nn.Linear(2, 2)}),
@@ -259,7 +271,8 @@ def trained(lib, make):
 def checkpoint(lib):
     net, optimizer = trained(lib, lambda lib, p: lib.optim.Adam(p))
     return {
-        "epoch": 7, "loss": 0.25, "model": net.state_dict(), "optimizer": optimizer.state_dict(), "best": lib.tensor(0.5),
+        "epoch": 7, "loss": 0.25, "model": net.state_dict(), "optimizer": optimizer.state_dict(),
+        "best": lib.tensor(0.5),
         "config": {"lr": 1e-3, "layers": [3, 2], "name": "net"}, "rng": lib.get_rng_state(), "history": [0.1] * 200,
     }  # fmt: skip
 
@@ -289,7 +302,7 @@ def check(name, make, options, save) -> list[str]:
             return ["a dtype that is not there was read"]
         except NotImplementedError as error:
             return [] if f"torch.{dtype}" in str(error) else [f"the error does not name the dtype: {error}"]
-    with torch.serialization.safe_globals(register), rustgrad.serialization.safe_globals(register + [Net.of(rustgrad)]):
+    with torch.serialization.safe_globals(register), rustgrad.serialization.safe_globals([*register, Net.of(rustgrad)]):
         for write, read in ((torch, rustgrad), (rustgrad, torch), (rustgrad, rustgrad)):
             # Views that PyTorch saves alone keep its offset, ours only what they show.
             offsets = write is torch
@@ -321,7 +334,15 @@ def write_files():
     state = {**checkpoint(torch), "rng": torch.arange(3), "history": [0.5, 0.25]}
     views = (lambda x: [x, x[1:], x.t(), torch.nn.Parameter(x[:2])])(torch.arange(9.0).reshape(3, 3))
     net = torch.nn.Sequential(torch.nn.Linear(3, 2), torch.nn.ReLU(), torch.nn.LayerNorm(2))
-    plain = {"int": 2**70, "float": 0.1, "set": {1}, "bytes": b"ab", "none": None, "size": torch.Size([2]), "dtype": torch.int64}
+    plain = {
+        "int": 2**70,
+        "float": 0.1,
+        "set": {1},
+        "bytes": b"ab",
+        "none": None,
+        "size": torch.Size([2]),
+        "dtype": torch.int64,
+    }
     for name, obj in {"checkpoint": state, "views": views, "module": net, "plain": plain}.items():
         for kind, options in FORMATS.items():
             if (name, kind) == ("module", "legacy"):

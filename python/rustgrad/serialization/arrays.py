@@ -35,7 +35,7 @@ def _array(file, size: int, what: str):
             raise ValueError(f"shape {shape} of {dtype} needs {room} bytes, and {size - (file.tell() - begin)} follow")
         file.seek(begin)
         return npy.read_array(file, allow_pickle=False)
-    except (ValueError, EOFError, SyntaxError, MemoryError, RecursionError) as error:
+    except Exception as error:  # NumPy's parser of headers raises what Python's tokenizer does
         raise RuntimeError(f"load: {what} is not a valid .npy file: {error}") from None
 
 
@@ -47,7 +47,9 @@ def _tensor(array, what: str, restore) -> Tensor:
     try:
         tensor = from_numpy(np.require(array, requirements="W"))
     except TypeError as error:
-        raise NotImplementedError(f"load: {what} holds elements of {array.dtype}, which rustgrad does not have") from error
+        raise NotImplementedError(
+            f"load: {what} holds elements of {array.dtype}, which rustgrad does not have"
+        ) from error
     return moved(tensor, restore)
 
 

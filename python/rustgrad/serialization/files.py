@@ -1,4 +1,4 @@
-"""Opening files: a file that is written replaces the old one only when it is whole; one that is read can be sought in."""
+"""Opening files. One that is written replaces the old one only when it is whole; one that is read can be sought in."""
 
 import io
 import os
@@ -151,8 +151,8 @@ def opened(f):
         f.seek(f.tell())
     except io.UnsupportedOperation as error:
         raise type(error)(
-            f"{error}. You can only torch.load from a file that is seekable. Please pre-load the data into a buffer like "
-            "io.BytesIO and try to load from it instead."
+            f"{error}. You can only torch.load from a file that is seekable. Please pre-load the data into a buffer "
+            "like io.BytesIO and try to load from it instead."
         ) from error
     yield f
 

@@ -22,7 +22,7 @@ PROTOCOL = 1001
 
 
 class _Window:
-    """A file read in pieces, so that the machine's many small reads are cheap, which can give back what it read too far."""
+    """A file read in pieces, so that many small reads are cheap, and left where the last of them ended."""
 
     def __init__(self, file, size: int):
         self._file = file
@@ -46,7 +46,7 @@ class _Window:
     def readline(self, limit: int) -> bytes:
         line = self._data.readline(limit)
         while not line.endswith(b"\n") and len(line) < limit and self._left:
-            self._data = io.BytesIO(line + self._more(1))
+            self._data = io.BytesIO(line + self._more(len(line)))  # doubled, so that a long line costs its length
             line = self._data.readline(limit)
         return line
 

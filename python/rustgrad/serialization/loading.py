@@ -41,6 +41,8 @@ def load(f, map_location, pickle_module, weights_only, mmap, pickle_load_args):
         begin = file.tell()
         start = file.read(16)
         file.seek(begin)
+        if not isinstance(start, bytes):
+            raise TypeError(f"load: the file gives {type(start).__name__}, not bytes\nhint: open it with mode 'rb'")
         if start[:4] == b"PK\3\4":
             records = Reader(file)
             if _names_arrays(records):
@@ -74,8 +76,8 @@ def _other(f, file, start: bytes, restore, weights_only: bool, encoding: str):
         return load_any(f, file, restore)
     if _is_tar(file):
         raise RuntimeError(
-            "Cannot use ``weights_only=True`` with files saved in the legacy .tar format. Only PyTorch before 0.1.10 wrote "
-            "such files, and rustgrad does not read them"
+            "Cannot use ``weights_only=True`` with files saved in the legacy .tar format. Only PyTorch before 0.1.10 "
+            "wrote such files, and rustgrad does not read them"
         )
     from .legacy import load_legacy
 
@@ -168,8 +170,8 @@ class _Archive:
         version = self._number("version", 0)
         if not 1 <= version <= 10:
             raise RuntimeError(
-                f"Attempted to read a PyTorch file with version {version}, but the maximum supported version for reading is "
-                "10. Your PyTorch script module file is too old or too new."
+                f"Attempted to read a PyTorch file with version {version}, but the maximum supported version for "
+                "reading is 10. Your PyTorch script module file is too old or too new."
             )
         data = self.records.read(self.root + "data.pkl", _MAX_PICKLE)
         stream = io.BytesIO(data)
@@ -181,7 +183,9 @@ class _Archive:
     def persistent(self, pid):
         """The storage that a persistent id names."""
         if not isinstance(pid, tuple) or len(pid) < 5 or pid[0] != "storage":
-            raise UnpicklingError(f"Unsupported persistent id encountered: expected a storage, got {type(pid).__name__}")
+            raise UnpicklingError(
+                f"Unsupported persistent id encountered: expected a storage, got {type(pid).__name__}"
+            )
         _, kind, key, location, count = pid[:5]
         if not (isinstance(kind, StorageType) and isinstance(key, str) and isinstance(location, str)):
             raise UnpicklingError("the id of a storage does not name its type, key and location")
@@ -200,8 +204,8 @@ class _Archive:
         begin, size = self.records.place(name)
         if size != count * dtype.itemsize:
             raise RuntimeError(
-                f"record size ({size} bytes) does not match expected size ({count * dtype.itemsize} bytes = {count} elements "
-                f"* {dtype.itemsize} bytes/element) for dtype {dtype}"
+                f"record size ({size} bytes) does not match expected size ({count * dtype.itemsize} bytes = {count} "
+                f"elements * {dtype.itemsize} bytes/element) for dtype {dtype}"
             )
         if options.skipping():
             memory = UntypedStorage(size)
@@ -228,7 +232,7 @@ def swap_bytes(memory: UntypedStorage, dtype) -> None:
 
 
 def _map(f) -> memoryview:
-    """The whole file, mapped: its pages are read when they are first used. Writes stay in memory, unless it is shared."""
+    """The whole file, mapped: pages are read when they are first used. Writes stay in memory, unless it is shared."""
     import mmap
 
     flags = options.get_default_mmap_options()

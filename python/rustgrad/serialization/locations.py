@@ -39,9 +39,9 @@ def _to_gpu(storage, location):
     if not gpu.is_available():
         name = "MPS" if kind == "mps" else "CUDA"
         raise RuntimeError(
-            f"Attempting to deserialize object on a {name} device but torch.{name.lower()}.is_available() is False. If you "
-            "are running on a CPU-only machine, please use torch.load with map_location=torch.device('cpu') to map your "
-            "storages to the CPU."
+            f"Attempting to deserialize object on a {name} device but torch.{name.lower()}.is_available() is False. If "
+            "you are running on a CPU-only machine, please use torch.load with map_location=torch.device('cpu') to map "
+            "your storages to the CPU."
         )
     return storage.to("gpu")
 
@@ -80,9 +80,7 @@ def default_restore_location(storage, location):
         result = deserializer(storage, location)
         if result is not None:
             return result
-    raise RuntimeError(
-        f"don't know how to restore data location of {_typename(storage)} (tagged with {location})"
-    )
+    raise RuntimeError(f"don't know how to restore data location of {_typename(storage)} (tagged with {location})")
 
 
 def _typename(storage) -> str:

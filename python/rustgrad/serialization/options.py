@@ -133,7 +133,8 @@ class set_default_mmap_options:
             raise RuntimeError("Changing the default mmap options is currently not supported for Windows")
         if flags not in (shared, mmap.MAP_PRIVATE):
             raise ValueError(
-                f"Invalid argument in function set_default_mmap_options, expected mmap.MAP_PRIVATE or mmap.MAP_SHARED, but got {flags}"
+                "Invalid argument in function set_default_mmap_options, expected mmap.MAP_PRIVATE or mmap.MAP_SHARED, "
+                f"but got {flags}"
             )
         self._before = _mmap_flags
         _mmap_flags = flags
@@ -198,4 +199,3 @@ def check_module_version_greater_or_equal(module, req_version_tuple, error_if_ma
 
         warnings.warn(message + ", but continuing assuming that requirement is met", stacklevel=2)
         return True
-

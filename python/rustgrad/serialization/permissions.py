@@ -6,12 +6,13 @@ Each constructor checks its arguments, which may be anything, before it takes me
 from _compat_pickle import IMPORT_MAPPING, NAME_MAPPING
 from collections import Counter, OrderedDict
 from pickle import UnpicklingError
+from typing import Any
 
 from .. import _rustgrad
 from . import rebuild
 from .names import _DTYPES, _QUANTIZED, _STORAGE_DTYPES, StorageType, dtype_named, inward, outward
 from .options import get_safe_globals
-from .unpickler import Global, check_key, members
+from .unpickler import Global, Unpickler, check_key, members
 
 __all__ = ["Permissions"]
 
@@ -31,7 +32,7 @@ class Permissions:
         self._budget = 2 * size + _SLACK
         self._found: dict[tuple[str, str], Global] = {}
         self._registered = _registered()
-        self.unpickler = None
+        self.unpickler: Unpickler | None = None
         self._plain = {
             "collections.OrderedDict": Global(OrderedDict, self._ordered_dict),
             "collections.Counter": Global(Counter, self._counter),
@@ -77,11 +78,13 @@ class Permissions:
         if not self._everything and inward(module, name) is not None:
             hint = "the library's own classes are made by load(..., weights_only=False)"
         else:
-            hint = "weights_only=False does not allow this either: rustgrad makes registered classes only, and runs nothing"
+            hint = (
+                "weights_only=False does not allow it either: rustgrad makes registered classes only, and runs nothing"
+            )
         raise UnpicklingError(
             f"Unsupported global: GLOBAL {full} was not an allowed global by default. Please use "
-            f"`torch.serialization.add_safe_globals([{full}])` or the `torch.serialization.safe_globals([{full}])` context "
-            f"manager to allowlist this global if you trust this class/function.\nhint: {hint}"
+            f"`torch.serialization.add_safe_globals([{full}])` or the `torch.serialization.safe_globals([{full}])` "
+            f"context manager to allowlist this global if you trust this class/function.\nhint: {hint}"
         )
 
     # --- containers: each is charged for what it copies
@@ -134,7 +137,6 @@ class Permissions:
         if self.unpickler is None:
             raise UnpicklingError("the pickle makes an object where none may be made")
         return self.unpickler.reconstructed(cls, base, state)
-
 
     def _new_object(self, cls):
         return self._reconstructor(cls, object, None)
@@ -198,7 +200,9 @@ def _of_tensors(module: str, name: str) -> Global | None:
     if full in ("torch.storage.UntypedStorage", "torch.UntypedStorage", "torch.storage._UntypedStorage"):
         return Global(StorageType(None))
     if module == "torch" and name in _QUANTIZED:
-        raise NotImplementedError(f"load: the file holds quantized tensors (torch.{name}), which rustgrad does not have")
+        raise NotImplementedError(
+            f"load: the file holds quantized tensors (torch.{name}), which rustgrad does not have"
+        )
     if module == "torch" and name in _DTYPES:
         return Global(dtype_named(name))
     if module == "torch" and isinstance(
@@ -236,7 +240,8 @@ def _consented(obj) -> Global:
 
     if not isinstance(obj, type) or issubclass(obj, _rustgrad.Tensor):
         return Global(obj, obj)
-    return Global(obj, obj, lambda: obj.__new__(obj), restore_state)
+    cls: Any = obj
+    return Global(cls, cls, lambda: cls.__new__(cls), restore_state)
 
 
 def plain_state(value, state) -> None:

@@ -10,6 +10,7 @@ import copyreg
 import pickle
 from collections import OrderedDict
 from types import SimpleNamespace
+from typing import Any
 
 from .. import _rustgrad
 from .._rustgrad import Tensor
@@ -101,13 +102,16 @@ def _extent(t: Tensor) -> tuple[int, int]:
     return t.storage_offset(), t.storage_offset() + reach + 1
 
 
-class Pickler(pickle._Pickler):  # pyright: ignore[reportAttributeAccessIssue]
+_Base: Any = pickle._Pickler  # pyright: ignore[reportAttributeAccessIssue]
+
+
+class Pickler(_Base):
     """Pickles one object. `legacy`: in the id form of the old format."""
 
-    dispatch = dict(pickle._Pickler.dispatch)  # pyright: ignore[reportAttributeAccessIssue]
+    dispatch: Any = dict(_Base.dispatch)
 
     def __init__(self, protocol: int, legacy: bool):
-        self._parts: list = []
+        self._parts: list[Any] = []
         self._legacy = legacy
         self._spans: list[Span] = []
         super().__init__(SimpleNamespace(write=self._parts.append), protocol)
@@ -171,7 +175,7 @@ class Pickler(pickle._Pickler):  # pyright: ignore[reportAttributeAccessIssue]
         """The persistent id of the storage that will hold a span."""
         self.write(pickle.MARK)
         self.save("storage")
-        self.save(_TYPED.get(span.kind, _UNTYPED))
+        self.save(_UNTYPED if span.kind is None else _TYPED[span.kind])
         self._parts.append(lambda: _text(span.written.key))
         self.save(location_tag(span.memory))
         self._parts.append(lambda: _number(span.written.count))
@@ -212,7 +216,8 @@ class Pickler(pickle._Pickler):  # pyright: ignore[reportAttributeAccessIssue]
     def finish(self) -> tuple[bytes, list[Block]]:
         """The pickle, and what to write beside it, in the order of the keys."""
         blocks = _laid_out(self._spans)
-        return b"".join(part() if callable(part) else part for part in self._parts), blocks
+        filled: list[Any] = [part() if callable(part) else part for part in self._parts]
+        return b"".join(filled), blocks
 
 
 def _text(text: str) -> bytes:
@@ -257,7 +262,11 @@ class _Reducers:
         if issubclass(cls, Tensor):
             own = cls.__reduce_ex__ in (Tensor.__reduce_ex__, Parameter.__reduce_ex__)
             return self._tensor if own else default
-        if issubclass(cls, Module) and cls.__reduce_ex__ is object.__reduce_ex__ and cls.__reduce__ is object.__reduce__:
+        if (
+            issubclass(cls, Module)
+            and cls.__reduce_ex__ is object.__reduce_ex__
+            and cls.__reduce__ is object.__reduce__
+        ):
             own = cls.__getstate__ in (object.__getstate__, getattr(Module, "__getstate__", None))
             return _module if own else default
         if cls is _rustgrad.layout:

@@ -11,8 +11,12 @@ from ..storage import TypedStorage
 
 __all__ = ["device", "from_type", "lacking", "layout", "parameter", "parameter_with_state", "size", "tensor"]
 
+_MAX_DIMS = 64
+
 
 def _ints(values, what: str) -> tuple:
+    if isinstance(values, (tuple, list)) and len(values) > _MAX_DIMS:
+        raise RuntimeError(f"ndim = {len(values)} is too large; a tensor has at most {_MAX_DIMS} dims")
     if not isinstance(values, (tuple, list)) or not all(type(value) is int for value in values):
         raise UnpicklingError(f"the {what} of a tensor are no tuple of ints")
     return tuple(values)

@@ -19,7 +19,7 @@ def save(obj, f, pickle_module, pickle_protocol, zipped, without_byteorder):
         raise AttributeError("expected 'f' to be string, path, or a file-like object with a 'write' attribute")
     if pickle_module is not None and getattr(pickle_module, "__name__", None) != "pickle":
         raise RuntimeError(
-            "save: a pickle_module of your own is not used: neither rustgrad nor PyTorch's safe reader would read the file\n"
+            "save: a pickle_module of your own is not used: neither rustgrad nor PyTorch's safe reader would read it\n"
             "hint: leave pickle_module out"
         )
     if type(pickle_protocol) is not int or not 0 <= pickle_protocol <= pickle.HIGHEST_PROTOCOL:

@@ -49,7 +49,7 @@ def _of_library(found) -> Global:
     if issubclass(found, (Module, Optimizer, Dataset)) or found.__name__.endswith(("LR", "Sampler", "Plateau")):
         from .modules import restore_state
 
-        return Global(found, None, lambda: found.__new__(found), restore_state)
+        return Global(found, None, lambda: object.__new__(found), restore_state)
     return Global(found)
 
 

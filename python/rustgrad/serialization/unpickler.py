@@ -12,7 +12,7 @@ __all__ = ["Global", "Unpickler", "check_key"]
 
 _MAX_PROTOCOL = 5
 _MAX_DIGITS = 4000  # of a decimal number; Python itself refuses more than 4300
-_MAX_KEY_DEPTH, _MAX_KEY_SIZE = 50, 10_000
+_MAX_KEY_DEPTH, _MAX_KEY_SIZE = 20, 256
 _DICTS = (dict, OrderedDict, defaultdict, Counter)
 _HASHED_AT_ONCE = (str, int, float, bool, bytes, complex, type(None))
 
@@ -69,7 +69,9 @@ class Unpickler:
         self._stack: list = []
         self._memo: dict = {}
         self._globals: dict[int, Global] = {}
-        self._made: dict[int, tuple] = {}  # instances by id, with the Global that made them, until they have their state
+        self._made: dict[
+            int, tuple
+        ] = {}  # instances by id, with the Global that made them, until they have their state
 
     def load(self):
         """The object that the pickle holds."""
@@ -185,7 +187,7 @@ class Unpickler:
         self._made[id(value)] = (value, found)
         self._push(value)
 
-    def reconstructed(self, cls, base=object, state=None) -> Global:
+    def reconstructed(self, cls, base: object = object, state=None) -> Global:
         """`copyreg._reconstructor` and `copyreg.__newobj__`: the permission to make an instance of `cls`."""
         if base is not object or state is not None:
             raise UnpicklingError(f"the pickle makes {_described(cls)} from a {_described(base)}, which is not allowed")
