@@ -8,8 +8,8 @@ from pickle import UnpicklingError
 from ..storage import TypedStorage, UntypedStorage
 from . import options
 from .archive import Reader
-from .files import PIECE, is_path, opened, size_of
-from .locations import restorer
+from .files import PIECE, is_path, opened
+from .locations import Outside, restorer
 from .names import StorageType
 from .permissions import Permissions
 from .unpickler import Global, Scanner, Unpickler
@@ -70,7 +70,8 @@ def _other(f, file, start: bytes, restore, weights_only: bool, encoding: str):
         from .arrays import load_npy
 
         return load_npy(file, restore)
-    if start[:1] != b"\x80" and _is_safetensors(file, start):
+    # A length and a JSON object; or too little for anything else.
+    if start[8:9] in (b"{", b"[") or (len(start) < 9 and start[:1] != b"\x80"):
         from .safetensors import load_any
 
         return load_any(f, file, restore)
@@ -82,12 +83,6 @@ def _other(f, file, start: bytes, restore, weights_only: bool, encoding: str):
     from .legacy import load_legacy
 
     return load_legacy(file, restore, weights_only, encoding)
-
-
-def _is_safetensors(file, start: bytes) -> bool:
-    """Whether the file begins with a length and the JSON object of that length, or is too short for anything else."""
-    length = int.from_bytes(start[:8], "little")
-    return len(start) < 9 or start[8:9] in (b"{", b"[") or length > size_of(file) or start[:2] == b"\0\0"
 
 
 def _is_tar(file) -> bool:
@@ -113,6 +108,8 @@ def unpickled(machine: Unpickler):
         raise UnpicklingError(f"Weights only load failed. The file is cut short: {error}") from None
     except (RuntimeError, MemoryError):
         raise
+    except Outside as outside:
+        raise outside.error from None
     except Exception as error:
         raise UnpicklingError(f"Weights only load failed. {type(error).__name__}: {error}") from error
 

@@ -5,6 +5,7 @@ from ..storage import TypedStorage, UntypedStorage
 from .names import short_name, storage_name
 
 __all__ = [
+    "Outside",
     "default_restore_location",
     "location_tag",
     "normalize_storage_type",
@@ -12,6 +13,14 @@ __all__ = [
     "restorer",
     "storage_to_tensor_type",
 ]
+
+
+class Outside(Exception):
+    """Carries an error of a `map_location` through the machine that reads a pickle, whose own errors are others."""
+
+    def __init__(self, error: Exception):
+        self.error = error
+
 
 # What PyTorch's files call devices that our GPU stands for.
 _GPUS = ("cuda", "gpu", "mps", "xpu")
@@ -104,12 +113,16 @@ def restorer(map_location):
         raise TypeError(f"'{type(map_location).__name__}' object is not callable")
 
     def restore(storage, location):
-        result = map_location(storage, location)
+        try:
+            result = map_location(storage, location)
+        except Exception as error:
+            raise Outside(error) from error
         if result is None:
             return default_restore_location(storage, location)
         result = result.untyped() if isinstance(result, TypedStorage) else result
         if not isinstance(result, UntypedStorage):
-            raise TypeError(f"map_location must return a storage or None, but returned {type(result).__name__}")
+            given = type(result).__name__
+            raise Outside(TypeError(f"map_location must return a storage or None, but returned {given}"))
         if result.nbytes() != storage.nbytes():
             raise RuntimeError("map_location must return a storage of the same size")
         return result

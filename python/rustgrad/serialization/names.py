@@ -3,6 +3,8 @@
 A class is written under the name it has in PyTorch, so that PyTorch opens the file, and read by the same name.
 """
 
+from types import BuiltinFunctionType
+
 from .. import _rustgrad
 
 __all__ = ["dtype_named", "inward", "outward", "storage_name"]
@@ -174,7 +176,7 @@ def outward(obj, name: str | None = None) -> tuple[str, str] | None:
         return None
     if isinstance(obj, (_rustgrad.dtype, _rustgrad.layout, _rustgrad.memory_format)):
         return "torch", name or short_name(obj)
-    name = name or obj.__qualname__
+    name = name or (obj.__name__ if isinstance(obj, BuiltinFunctionType) else obj.__qualname__)
     if name in _RENAMED:
         return _RENAMED[name]
     if name in _PLAIN and isinstance(obj, type):
