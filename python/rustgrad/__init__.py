@@ -20,7 +20,7 @@ from .random import set_rng_state as set_rng_state
 from .serialization import load as load
 from .serialization import save as save
 
-_LAZY = frozenset(("autograd", "cuda", "datasets", "func", "gpu", "linalg", "nn", "optim", "special", "utils"))
+_LAZY = frozenset("autograd cuda datasets func gpu hub linalg nn optim return_types special storage utils".split())
 
 
 def __getattr__(name: str):
@@ -32,11 +32,15 @@ def __getattr__(name: str):
         from . import limits
 
         return getattr(limits, name)
+    if name == "TypedStorage":
+        from .storage import TypedStorage
+
+        return TypedStorage
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def __dir__():
-    return sorted({*globals(), *_LAZY, "finfo", "iinfo"})
+    return sorted({*globals(), *_LAZY, "TypedStorage", "finfo", "iinfo"})
 
 
 def broadcast_shapes(*shapes) -> "Size":

@@ -20,9 +20,15 @@ pub fn module(py: Python<'_>) -> PyResult<Bound<'_, PyModule>> {
     Ok(m)
 }
 
-/// Writes a dict of tensors to a file.
+/// Writes a dict of tensors to a file, with a note for each name in `metadata`.
 #[pyfunction]
-fn save_safetensors(py: Python<'_>, tensors: &Bound<'_, PyDict>, path: PathBuf) -> PyResult<()> {
+#[pyo3(signature = (tensors, path, metadata = None))]
+fn save_safetensors(
+    py: Python<'_>,
+    tensors: &Bound<'_, PyDict>,
+    path: PathBuf,
+    metadata: Option<HashMap<String, String>>,
+) -> PyResult<()> {
     let mut arrays = Vec::with_capacity(tensors.len());
     for (name, value) in tensors {
         // SAFETY: `value` is alive, and the GIL is held.
@@ -32,7 +38,7 @@ fn save_safetensors(py: Python<'_>, tensors: &Bound<'_, PyDict>, path: PathBuf) 
         arrays.push((name.extract::<String>()?, t.on_cpu().map_err(|e| to_python(py, e))?));
     }
     // The note that PyTorch's readers look for.
-    let text = HashMap::from([("format".to_string(), "pt".to_string())]);
+    let text = metadata.unwrap_or_else(|| HashMap::from([("format".to_string(), "pt".to_string())]));
     py.detach(|| safetensors::save(&path, &arrays, Some(text))).map_err(|e| to_python(py, e))
 }
 

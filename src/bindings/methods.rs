@@ -1,21 +1,20 @@
-//! Methods of Tensor that are no ops: what it is (sizes, strides, flags), subclasses, copying and pickling.
+//! Methods of Tensor that are no ops: what it is (sizes, strides, flags), subclasses, shallow copies.
 
 use pyo3::ffi;
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyDict, PyTuple, PyType};
+use pyo3::types::{PyDict, PyTuple, PyType};
 
 use super::call::number;
 use super::errors::{OrForeign, P, checked, to_python};
 use super::native::natives;
 use super::object::{as_tensor, tensor_type, wrap, wrap_as};
-use super::{size, types};
+use super::size;
 use crate::bail;
 use crate::core::shape::normalize_dim;
-use crate::core::{DType, Device, Layout, Meta, Number, Shape};
+use crate::core::{DType, Device, Layout, Meta, Number};
 use crate::device::Array;
 use crate::error::Result;
 use crate::ops::copy::Format;
-use crate::tensor::door::enter;
 use crate::tensor::{Tensor, data};
 
 fn int(n: usize) -> Result<P> {
@@ -171,10 +170,6 @@ natives! {
             Ok(builtins.call_method1("reversed", (parts,)).or_foreign()?.into_ptr())
         }
     }
-    /// For copy.deepcopy: a leaf with its own memory, gradient and attributes.
-    deepcopy as ["method.__deepcopy__(Tensor self, Any memo) -> Any"] {
-        call(x = self: &Tensor, memo: P; _a, this) { deep_copy(x, memo, this) }
-    }
     /// For copy.copy: another tensor over the same memory.
     copy as ["method.__copy__(Tensor self) -> Any"] {
         call(t = self: &Tensor; _a, this) {
@@ -187,10 +182,6 @@ natives! {
             copy_attributes(this, o, None)?;
             Ok(o)
         }
-    }
-    /// For pickle.
-    reduce_ex as ["method.__reduce_ex__(Tensor self, Any protocol) -> tuple"] {
-        call(x = self: &Tensor; _a, this) { reduce(x, this) }
     }
     /// The elements in C order, in this machine's byte order.
     to_bytes as ["method._to_bytes(Tensor self) -> bytes"] {
@@ -236,7 +227,7 @@ fn type_name(t: &Tensor, name: Option<&str>) -> Result<P> {
 }
 
 /// `t`, which has no object yet, as an instance of `class`.
-fn subclass(class: P, t: Tensor) -> Result<P> {
+pub fn subclass(class: P, t: Tensor) -> Result<P> {
     // SAFETY: a live object; it is used as a type only if it is one.
     unsafe {
         if class.is_null() || ffi::PyType_Check(class) == 0 || ffi::PyType_IsSubtype(class.cast(), tensor_type()) == 0 {
@@ -272,7 +263,7 @@ pub fn _make_subclass<'py>(
 }
 
 /// The attributes of `from`, copied to `to`: deeply where there is a memo.
-fn copy_attributes(from: P, to: P, memo: Option<&Bound<'_, PyAny>>) -> Result<()> {
+pub fn copy_attributes(from: P, to: P, memo: Option<&Bound<'_, PyAny>>) -> Result<()> {
     // SAFETY: live objects; the GIL is held.
     let (from, to) = unsafe {
         let py = Python::assume_attached();
@@ -293,44 +284,6 @@ fn copy_attributes(from: P, to: P, memo: Option<&Bound<'_, PyAny>>) -> Result<()
     run().or_foreign()
 }
 
-fn deep_copy(t: &Tensor, memo: P, this: P) -> Result<P> {
-    if !t.is_leaf() {
-        bail!(
-            Runtime,
-            "Only Tensors created explicitly by the user (graph leaves) support the deepcopy protocol at the moment.  If \
-             you were attempting to deepcopy a module, this may be because of a torch.nn.utils.weight_norm usage, see \
-             https://github.com/pytorch/pytorch/pull/103001"
-        );
-    }
-    // SAFETY: the GIL is held; arguments are alive.
-    let (py, memo) = unsafe {
-        let py = Python::assume_attached();
-        (py, Bound::from_borrowed_ptr(py, memo))
-    };
-    let key = this as usize;
-    if let Ok(dict) = memo.cast::<PyDict>()
-        && let Some(done) = dict.get_item(key).or_foreign()?
-    {
-        return Ok(done.into_ptr());
-    }
-    let copy = t.detach().cloned(Format::Preserve)?;
-    if t.requires_grad() {
-        copy.set_requires_grad(true)?;
-    }
-    if let Some(g) = t.grad() {
-        copy.set_grad(Some(g.detach().cloned(Format::Preserve)?));
-    }
-    // SAFETY: the object's own class.
-    let o = subclass(unsafe { ffi::Py_TYPE(this).cast() }, copy)?;
-    // SAFETY: a new reference.
-    let o = unsafe { Bound::from_owned_ptr(py, o) };
-    if let Ok(dict) = memo.cast::<PyDict>() {
-        dict.set_item(key, &o).or_foreign()?;
-    }
-    copy_attributes(this, o.as_ptr(), Some(&memo))?;
-    Ok(o.into_ptr())
-}
-
 /// The elements in C order, in memory that may be the tensor's own.
 fn flat_bytes(t: &Tensor) -> Result<Array> {
     if t.is_contiguous() {
@@ -339,65 +292,4 @@ fn flat_bytes(t: &Tensor) -> Result<Array> {
     let flat = Array::empty(Meta::new(Layout::contiguous(t.shape().into()), t.dtype(), Device::CPU))?;
     data::copy(t.array(), &flat)?;
     Ok(flat)
-}
-
-fn reduce(t: &Tensor, this: P) -> Result<P> {
-    // SAFETY: the GIL is held; arguments are alive.
-    let (py, this) = unsafe {
-        let py = Python::assume_attached();
-        (py, Bound::from_borrowed_ptr(py, this))
-    };
-    let flat = flat_bytes(t)?;
-    // SAFETY: contiguous memory of that length, read at once.
-    let bytes = unsafe { std::slice::from_raw_parts(flat.bytes_ptr(), flat.numel() * flat.dtype.size()) };
-    let run = || -> PyResult<P> {
-        let rebuild = py.import("rustgrad._rustgrad")?.getattr("_rebuild_tensor")?;
-        let bytes = if flat.numel() == 0 { PyBytes::new(py, &[]) } else { PyBytes::new(py, bytes) };
-        let dtype = this.getattr("dtype")?;
-        let shape = PyTuple::new(py, t.shape())?;
-        let class = this.get_type();
-        let device = if t.device().is_gpu() { Some(this.getattr("device")?) } else { None };
-        let args = (class, bytes, dtype, shape, t.requires_grad(), device);
-        let dict = this.getattr("__dict__")?.cast_into::<PyDict>()?;
-        let out = if dict.is_empty() {
-            (rebuild, args).into_pyobject(py)?
-        } else {
-            (rebuild, args, dict).into_pyobject(py)?.into_any().cast_into::<PyTuple>()?
-        };
-        Ok(out.into_ptr())
-    };
-    run().or_foreign()
-}
-
-/// The inverse of pickling. What lived on the GPU goes back there.
-#[pyfunction]
-#[pyo3(signature = (cls, bytes, dtype, shape, requires_grad, device = None))]
-pub fn _rebuild_tensor<'py>(
-    cls: &Bound<'py, PyType>,
-    bytes: &Bound<'py, PyBytes>,
-    dtype: &Bound<'py, types::DType>,
-    shape: Vec<usize>,
-    requires_grad: bool,
-    device: Option<&Bound<'py, types::Device>>,
-) -> PyResult<Bound<'py, PyAny>> {
-    let py = cls.py();
-    let made = || -> Result<P> {
-        let meta = Meta::new(Layout::contiguous(Shape::from_slice(&shape)), dtype.get().0, Device::CPU);
-        let out = Array::empty(meta)?;
-        let data = bytes.as_bytes();
-        let wanted = if out.numel() == 0 { 0 } else { out.numel() * out.dtype.size() };
-        if data.len() != wanted {
-            bail!(Value, "a pickled tensor has {} bytes where its shape needs {wanted}", data.len());
-        }
-        // SAFETY: both have that many bytes, and the array is fresh.
-        unsafe { std::ptr::copy_nonoverlapping(data.as_ptr(), out.bytes_ptr(), wanted) };
-        let t = enter("pickle", out).to_device(device.map_or(Device::CPU, |d| d.get().0.plain()))?;
-        if requires_grad {
-            t.set_requires_grad(true)?;
-        }
-        subclass(cls.as_ptr(), t)
-    };
-    let o = made().map_err(|e| to_python(py, e))?;
-    // SAFETY: a new reference.
-    Ok(unsafe { Bound::from_owned_ptr(py, o) })
 }

@@ -24,6 +24,7 @@ mod object;
 mod operators;
 mod optim;
 mod size;
+mod storage;
 mod types;
 
 use std::collections::HashMap;
@@ -43,6 +44,18 @@ static ENTRIES: OnceLock<&'static [Entry]> = OnceLock::new();
 #[pyfunction]
 fn _describe(py: Python<'_>) -> PyResult<Bound<'_, PyDict>> {
     describe::describe(py, ENTRIES.get().copied().unwrap_or(&[]))
+}
+
+/// The classes of results with named items, by name: what `rustgrad.return_types` shows.
+#[pyfunction]
+fn _return_types(py: Python<'_>) -> PyResult<Bound<'_, PyDict>> {
+    let classes = PyDict::new(py);
+    for class in entry::named_classes() {
+        // SAFETY: a class of the registry, which lives for ever.
+        let class = unsafe { Bound::from_borrowed_ptr(py, class) };
+        classes.set_item(class.getattr("__name__")?, class)?;
+    }
+    Ok(classes)
 }
 
 /// Makes the submodule of a dotted place (`signal.windows`), and those on the way to it.
@@ -88,11 +101,12 @@ pub fn init(m: &Bound<'_, PyModule>) -> PyResult<()> {
     m.add("Size", &size)?;
     m.add("OutOfMemoryError", errors::out_of_memory_class(py)?)?;
     m.add("__version__", env!("CARGO_PKG_VERSION"))?;
-    all.extend(["Tensor", "Size", "OutOfMemoryError"].map(String::from));
+    all.extend(["Tensor", "Size", "OutOfMemoryError", "UntypedStorage"].map(String::from));
     let make = wrap_pyfunction!(methods::_make_subclass, m)?;
     let static_method = py.import("builtins")?.getattr("staticmethod")?.call1((make,))?;
     tensor.setattr("_make_subclass", static_method)?;
-    m.add_function(wrap_pyfunction!(methods::_rebuild_tensor, m)?)?;
+    storage::add(m)?;
+    m.add_function(wrap_pyfunction!(_return_types, m)?)?;
     m.add_function(wrap_pyfunction!(_describe, m)?)?;
     gpu::add(m)?;
     m.add("io", io::module(py)?)?;

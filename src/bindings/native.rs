@@ -20,9 +20,16 @@ pub struct Native {
 
 /// The rows of every room; a room that is not listed has rows that nobody uses, which does not compile without a warning.
 pub fn rows() -> impl Iterator<Item = &'static Native> {
-    [super::methods::ROWS, super::functions::ROWS, super::autograd::ROWS, super::data::ROWS, super::numpy::ROWS]
-        .into_iter()
-        .flatten()
+    [
+        super::methods::ROWS,
+        super::storage::ROWS,
+        super::functions::ROWS,
+        super::autograd::ROWS,
+        super::data::ROWS,
+        super::numpy::ROWS,
+    ]
+    .into_iter()
+    .flatten()
 }
 
 /// An object of the schema's type `Any`, borrowed from the caller; None where it is not given.

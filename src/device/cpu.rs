@@ -210,8 +210,8 @@ pub fn total_memory() -> usize {
 }
 
 #[cold]
-fn allocate_large(size: usize) -> Option<(NonNull<u8>, bool)> {
-    let size = large_size(size)?;
+fn allocate_large(wanted: usize) -> Option<(NonNull<u8>, bool)> {
+    let size = large_size(wanted)?;
     let total = total_memory();
     let (recycled, fits, first) = LARGE.with(|l| {
         // What the system would promise and not have ends in a killed process.
@@ -237,9 +237,9 @@ fn allocate_large(size: usize) -> Option<(NonNull<u8>, bool)> {
     if let Some(block) = recycled {
         return Some((block, false));
     }
-    let fresh = os::map(size).or_else(|| {
+    let fresh = os::map(size, wanted).or_else(|| {
         empty_cache();
-        os::map(size)
+        os::map(size, wanted)
     });
     if fresh.is_none() {
         LARGE.with(|l| l.in_use -= size);

@@ -28,8 +28,11 @@ mod unix {
         physical.min(group)
     }
 
-    /// `bytes` zeros (a multiple of [`page`](super::PAGE)), aligned to a huge page.
-    pub fn map(bytes: usize) -> Option<NonNull<u8>> {
+    /// `bytes` zeros (a multiple of [`page`](super::PAGE)), aligned to a huge page, of which the first `used` will be written.
+    ///
+    /// Huge pages are asked for where they are used whole: the few bytes that a header pushes over the end of the last
+    /// one would take another.
+    pub fn map(bytes: usize, used: usize) -> Option<NonNull<u8>> {
         let whole = bytes.checked_add(HUGE)?;
         // SAFETY: a fresh private mapping; nothing else is touched.
         let base = unsafe {
@@ -56,7 +59,11 @@ mod unix {
                 libc::munmap(start.wrapping_add(bytes).cast(), HUGE - head);
             }
             #[cfg(target_os = "linux")]
-            libc::madvise(start.cast(), bytes, libc::MADV_HUGEPAGE);
+            libc::madvise(
+                start.cast(),
+                if used % HUGE < HUGE / 2 { used / HUGE * HUGE } else { bytes },
+                libc::MADV_HUGEPAGE,
+            );
         }
         NonNull::new(start)
     }
@@ -88,7 +95,7 @@ mod portable {
     }
 
     /// `bytes` zeros, aligned to a page.
-    pub fn map(bytes: usize) -> Option<NonNull<u8>> {
+    pub fn map(bytes: usize, _used: usize) -> Option<NonNull<u8>> {
         // SAFETY: the size is not zero.
         NonNull::new(unsafe { alloc_zeroed(layout(bytes)?) })
     }
@@ -119,7 +126,7 @@ mod tests {
     macro_rules! round_trip {
         ($os:ident) => {
             for bytes in [PAGE, 3 * PAGE, 5 << 20] {
-                let p = $os::map(bytes).expect("memory for a test");
+                let p = $os::map(bytes, bytes).expect("memory for a test");
                 assert_eq!(p.as_ptr() as usize % 4096, 0);
                 // SAFETY: a mapping of so many bytes, which is given back once.
                 unsafe {

@@ -168,6 +168,12 @@ impl Storage {
         self.0 == other.0
     }
 
+    /// The address of the block, which tells it from all that live at the same time.
+    #[inline]
+    pub fn address(&self) -> usize {
+        self.0.as_ptr() as usize
+    }
+
     /// Whether this is the only count of the block, so that nobody else can see a write to it.
     #[inline]
     pub fn is_unique(&self) -> bool {

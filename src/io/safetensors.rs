@@ -1,13 +1,12 @@
 //! Named tensors in a file that runs no code: the safetensors format. Header and checks are the
 //! `safetensors` crate's; reading goes straight into the tensors' memory.
 //!
-//! A file is written aside, synced and renamed, so that a process killed at any moment leaves the old file
-//! or the new one, never half of one.
+//! The Python side passes the path of a file aside, which it renames when this one is written and synced.
 
 use std::collections::HashMap;
-use std::fs::{self, File, OpenOptions};
+use std::fs::File;
 use std::io::{self, BufWriter, Read, Seek, SeekFrom, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use safetensors::Dtype;
 use safetensors::tensor::{Metadata, TensorInfo};
@@ -24,7 +23,7 @@ const MAX_HEADER: u64 = 100 << 20;
 /// Tensors by name, in file order, and the file's free text.
 pub type Loaded = (Vec<(String, Array)>, HashMap<String, String>);
 
-/// Writes `tensors` to `path`. Larger element types come first, so that every tensor is aligned; else the order is kept.
+/// Writes `tensors` to the file `path`, and syncs it. Larger element types come first, so that every tensor is aligned; else the order is kept.
 pub fn save(path: &Path, tensors: &[(String, Array)], text: Option<HashMap<String, String>>) -> Result<()> {
     let mut order: Vec<&(String, Array)> = tensors.iter().collect();
     order.sort_by_key(|(_, a)| std::cmp::Reverse(a.dtype.size()));
@@ -43,20 +42,11 @@ pub fn save(path: &Path, tensors: &[(String, Array)], text: Option<HashMap<Strin
     let metadata = Metadata::new(text, infos).map_err(|e| refuse(&e))?;
     let mut header = serde_json::to_vec(&metadata).map_err(|e| refuse(&e))?;
     header.resize(header.len().next_multiple_of(8), b' ');
-    let aside = beside(path);
-    let written = write(&aside, &header, &order).and_then(|()| fs::rename(&aside, path));
-    match written {
-        Ok(()) => sync_folder(path).map_err(|e| refuse(&e)),
-        Err(e) => {
-            // The half-written file is of no use; that it cannot be removed would hide the reason.
-            let _ = fs::remove_file(&aside);
-            Err(refuse(&e))
-        }
-    }
+    write(path, &header, &order).map_err(|e| refuse(&e))
 }
 
 fn write(path: &Path, header: &[u8], tensors: &[&(String, Array)]) -> io::Result<()> {
-    let mut out = BufWriter::new(OpenOptions::new().write(true).create_new(true).open(path)?);
+    let mut out = BufWriter::new(File::create(path)?);
     out.write_all(&(header.len() as u64).to_le_bytes())?;
     out.write_all(header)?;
     for (_, a) in tensors {
@@ -75,21 +65,6 @@ fn contiguous(a: &Array) -> Result<Array> {
     let out = Array::empty(Meta::new(Layout::contiguous(a.layout.shape.clone()), a.dtype, a.device))?;
     cpu::copy::copy(a, &out)?;
     Ok(out)
-}
-
-/// A name in the same folder, so that the rename stays on one file system.
-fn beside(path: &Path) -> PathBuf {
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    path.with_file_name(format!(".{name}.{}.tmp", std::process::id()))
-}
-
-/// The rename itself is durable only when the folder is synced. Windows has no such call and needs none.
-fn sync_folder(path: &Path) -> io::Result<()> {
-    if cfg!(unix) {
-        let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        File::open(folder)?.sync_all()?;
-    }
-    Ok(())
 }
 
 /// Reads every tensor of `path`. A truncated, oversized or inconsistent file is an error that says where, and nothing
@@ -176,6 +151,8 @@ fn from_file(dtype: Dtype) -> Option<DType> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fs;
+    use std::path::PathBuf;
 
     fn scratch(name: &str) -> PathBuf {
         std::env::temp_dir().join(format!("rustgrad-{}-{name}.safetensors", std::process::id()))

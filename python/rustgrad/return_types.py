@@ -1,0 +1,6 @@
+"""The classes of results whose items have names, such as `torch.max(x, 0)`: `torch.return_types.max`."""
+
+from ._rustgrad import _return_types
+
+globals().update(_return_types())
+__all__ = sorted(_return_types())  # pyright: ignore[reportUnsupportedDunderAll]

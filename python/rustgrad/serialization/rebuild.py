@@ -1,0 +1,126 @@
+"""PyTorch's ways to write tensors, read: each function has the arguments that PyTorch's of the same name takes.
+
+The arguments may be anything, since they come from a file.
+"""
+
+from pickle import UnpicklingError
+
+from .. import _rustgrad
+from .._rustgrad import Tensor
+from ..storage import TypedStorage
+
+__all__ = ["device", "from_type", "lacking", "layout", "parameter", "parameter_with_state", "size", "tensor"]
+
+_MAX_DIMS = 64
+
+
+def _ints(values, what: str) -> tuple:
+    if isinstance(values, (tuple, list)) and len(values) > _MAX_DIMS:
+        raise RuntimeError(f"ndim = {len(values)} is too large; a tensor has at most {_MAX_DIMS} dims")
+    if not isinstance(values, (tuple, list)) or not all(type(value) is int for value in values):
+        raise UnpicklingError(f"the {what} of a tensor are no tuple of ints")
+    return tuple(values)
+
+
+def tensor(storage, storage_offset, size, stride, requires_grad=False):
+    """A tensor over a storage that the file holds."""
+    if not isinstance(storage, TypedStorage):
+        raise UnpicklingError(f"a tensor lies in a {type(storage).__name__}, not in a storage")
+    if type(storage_offset) is not int:
+        raise UnpicklingError("the offset of a tensor is no int")
+    size, stride = _ints(size, "sizes"), _ints(stride, "strides")
+    return storage.tensor(storage_offset, size, stride, bool(requires_grad))
+
+
+def tensor_v2(storage, storage_offset, size, stride, requires_grad, backward_hooks, metadata=None):
+    """As `tensor`, with hooks, which are left out, and with what a lazy conjugate says of itself."""
+    made = tensor(storage, storage_offset, size, stride, requires_grad)
+    return _with_metadata(made, metadata)
+
+
+def tensor_v3(storage, storage_offset, size, stride, requires_grad, backward_hooks, dtype, metadata=None):
+    """As `tensor_v2`, for dtypes without a storage class of their own."""
+    if not isinstance(storage, TypedStorage) or not isinstance(dtype, _rustgrad.dtype):
+        raise UnpicklingError("a tensor has no storage or no dtype")
+    storage = TypedStorage(wrap_storage=storage.untyped(), dtype=dtype)
+    return _with_metadata(tensor(storage, storage_offset, size, stride, requires_grad), metadata)
+
+
+def _with_metadata(made, metadata):
+    if not metadata:
+        return made
+    if type(metadata) is not dict or not set(metadata) <= {"conj", "neg"}:
+        raise UnpicklingError("a tensor has metadata of an unknown kind")
+    if metadata.get("conj"):
+        made = made.conj()
+    return made.neg() if metadata.get("neg") else made
+
+
+def parameter(data, requires_grad, backward_hooks):
+    """A Parameter over the memory of a tensor."""
+    from ..nn.parameter import Parameter
+
+    if not isinstance(data, Tensor):
+        raise UnpicklingError(f"a Parameter is made from a {type(data).__name__}")
+    return Parameter(data, bool(requires_grad))
+
+
+def parameter_with_state(data, requires_grad, backward_hooks, state):
+    """A Parameter with attributes."""
+    return _with_attributes(parameter(data, requires_grad, backward_hooks), state)
+
+
+def from_type(func, cls, args, state=None):
+    """A tensor with attributes, or of a subclass."""
+    if func not in (tensor, tensor_v2, tensor_v3, parameter, parameter_with_state) or not isinstance(args, tuple):
+        raise UnpicklingError("a tensor of a subclass is made in an unknown way")
+    if not isinstance(cls, type) or not issubclass(cls, Tensor):
+        raise UnpicklingError(f"a tensor is made as a {getattr(cls, '__qualname__', type(cls).__name__)}")
+    made = func(*args)
+    if type(made) is not cls:
+        made = made.as_subclass(cls)
+    return _with_attributes(made, state)
+
+
+def _with_attributes(made, state):
+    from .permissions import plain_state
+
+    if isinstance(state, dict) and state.get("_is_buffer") is True:
+        from ..nn.parameter import Buffer
+
+        return Buffer(made, persistent=bool(state.get("persistent", True)))
+    custom = getattr(type(made), "__setstate__", None)
+    if custom is not None:
+        custom(made, state)
+    elif state:
+        plain_state(made, state)
+    return made
+
+
+def size(values=()):
+    """A Size."""
+    return _rustgrad.Size(_ints(values, "sizes"))
+
+
+def device(kind, index=None):
+    """A device."""
+    if not isinstance(kind, str) or not (index is None or type(index) is int):
+        raise UnpicklingError("a device is no text with a number")
+    return _rustgrad.device(kind) if index is None else _rustgrad.device(kind, index)
+
+
+def layout(name):
+    """A layout by its name."""
+    found = getattr(_rustgrad, name.removeprefix("torch."), None) if isinstance(name, str) else None
+    if not isinstance(found, _rustgrad.layout):
+        raise NotImplementedError(f"load: the file holds tensors of layout {name}, which rustgrad does not have")
+    return found
+
+
+def lacking(kind: str):
+    """The function that refuses a kind of tensors."""
+
+    def refuse(*args):
+        raise NotImplementedError(f"load: the file holds {kind}, which rustgrad does not have")
+
+    return refuse

@@ -1,0 +1,460 @@
+//! Memory blocks as Python objects: `UntypedStorage`, tensors made over one, and copying and pickling of tensors, which
+//! keep what tensors share.
+
+use std::ffi::c_int;
+use std::ptr::NonNull;
+
+use pyo3::buffer::PyBuffer;
+use pyo3::exceptions::{PyBufferError, PyIndexError};
+use pyo3::ffi;
+use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
+use pyo3::types::{PyBytes, PyDict, PyTuple, PyType};
+
+use super::errors::{OrForeign, P, to_python};
+use super::gil::Owned;
+use super::methods::{copy_attributes, subclass};
+use super::native::natives;
+use super::types;
+use crate::core::{DType, Device, Layout, Meta, Shape, Strides};
+use crate::device::Array;
+use crate::device::storage::Storage;
+use crate::error::Result;
+use crate::ops::copy::Format;
+use crate::tensor::door::enter;
+use crate::tensor::{Tensor, data};
+use crate::{bail, err};
+
+/// PyTorch's limit on dims.
+const MAX_DIMS: usize = 64;
+
+natives! {
+    /// The memory block that this tensor and its views show: the same object for each of them.
+    untyped_storage as ["method.untyped_storage(Tensor self) -> UntypedStorage"] {
+        call(x = self: &Tensor) {
+            // SAFETY: the GIL is held.
+            let py = unsafe { Python::assume_attached() };
+            Ok(object(py, x.array()).or_foreign()?.into_ptr())
+        }
+    }
+    /// For copy.deepcopy: a leaf with its gradient and attributes, in memory that it shares with the copies of those
+    /// whose memory it shares now.
+    deepcopy as ["method.__deepcopy__(Tensor self, Any memo) -> Any"] {
+        call(x = self: &Tensor, memo: P; _a, this) { deep_copy(x, memo, this) }
+    }
+    /// For pickle: the memory block, which tensors of one pickle go on sharing, and how this tensor lies in it.
+    reduce_ex as ["method.__reduce_ex__(Tensor self, Any protocol) -> tuple"] {
+        call(x = self: &Tensor; _a, this) { reduce(x, this) }
+    }
+}
+
+/// A block of memory without a dtype, which tensors share.
+#[pyclass(frozen, weakref, name = "UntypedStorage", module = "rustgrad")]
+pub struct UntypedStorage {
+    storage: Storage,
+    device: Device,
+}
+
+/// The bytes of a block as a one-dimensional uint8 array.
+fn bytes_of(storage: &Storage, device: Device) -> Array {
+    let layout = Layout::contiguous(Shape::from_slice(&[storage.bytes()]));
+    Array::new(Meta::new(layout, DType::U8, device), storage.clone())
+}
+
+impl UntypedStorage {
+    fn array(&self) -> Array {
+        bytes_of(&self.storage, self.device)
+    }
+
+    /// The bytes, where they are in this machine's memory.
+    fn bytes(&self) -> PyResult<&[u8]> {
+        if !self.storage.is_here() {
+            return Err(PyBufferError::new_err(
+                "the memory of this storage is on the GPU\nhint: copy it first, with .cpu()",
+            ));
+        }
+        // SAFETY: the block has that many bytes; writers hold the GIL, as the reader does.
+        Ok(unsafe { std::slice::from_raw_parts(self.storage.ptr(), self.storage.bytes()) })
+    }
+
+    /// A new object over a copy of the bytes.
+    fn copied(&self, py: Python<'_>, device: Device) -> PyResult<Py<UntypedStorage>> {
+        let storage = copied(&self.array(), device).map_err(|e| to_python(py, e))?;
+        Py::new(py, UntypedStorage { storage, device })
+    }
+
+    fn moved(slf: &Bound<'_, Self>, device: Device) -> PyResult<Py<UntypedStorage>> {
+        device.require("storage").map_err(|e| to_python(slf.py(), e))?;
+        if device.plain() == slf.get().device {
+            Ok(slf.clone().unbind())
+        } else {
+            slf.get().copied(slf.py(), device.plain())
+        }
+    }
+}
+
+/// A copy of a whole array in a block of its own.
+fn copied(from: &Array, device: Device) -> Result<Storage> {
+    let to = Array::empty(Meta::new(from.layout.clone(), from.dtype, device))?;
+    data::copy(from, &to)?;
+    Ok(to.storage)
+}
+
+#[pymethods]
+impl UntypedStorage {
+    /// `nbytes` zeros in main memory.
+    #[new]
+    #[pyo3(signature = (nbytes = 0))]
+    fn new(py: Python<'_>, nbytes: usize) -> PyResult<UntypedStorage> {
+        let storage = Storage::zeroed(nbytes).map_err(|e| to_python(py, e))?;
+        Ok(UntypedStorage { storage, device: Device::CPU })
+    }
+
+    /// `nbytes` of main memory with any content, to be written before it is read.
+    #[staticmethod]
+    fn _empty(py: Python<'_>, nbytes: usize) -> PyResult<UntypedStorage> {
+        let storage = Storage::new(nbytes).map_err(|e| to_python(py, e))?;
+        Ok(UntypedStorage { storage, device: Device::CPU })
+    }
+
+    /// A storage over the memory of a writable memoryview, which it keeps alive.
+    #[staticmethod]
+    fn _over(view: &Bound<'_, pyo3::types::PyMemoryView>) -> PyResult<UntypedStorage> {
+        let buffer = PyBuffer::<u8>::get(view)?;
+        if buffer.readonly() || !buffer.is_c_contiguous() {
+            return Err(PyBufferError::new_err("a storage needs a writable, contiguous buffer"));
+        }
+        let bytes = buffer.len_bytes();
+        let Some(ptr) = NonNull::new(buffer.buf_ptr().cast::<u8>()) else {
+            return Self::_empty(view.py(), 0);
+        };
+        // SAFETY: the memoryview holds the buffer's export as long as it lives, and its only other users do not release it.
+        let storage = unsafe { Storage::foreign(ptr, bytes, Box::new(Owned::new(view.clone().into_ptr()))) };
+        Ok(UntypedStorage { storage, device: Device::CPU })
+    }
+
+    /// The inverse of pickling: a block with a copy of these bytes. What lived on the GPU goes back there.
+    #[staticmethod]
+    #[pyo3(signature = (buffer, device = None))]
+    fn _from_bytes(
+        py: Python<'_>,
+        buffer: &Bound<'_, PyAny>,
+        device: Option<&Bound<'_, types::Device>>,
+    ) -> PyResult<Py<Self>> {
+        let buffer = PyBuffer::<u8>::get(buffer)?;
+        let made = Self::_empty(py, buffer.len_bytes())?;
+        // SAFETY: a fresh block of that many bytes.
+        let target = unsafe { std::slice::from_raw_parts_mut(made.storage.ptr(), made.storage.bytes()) };
+        buffer.copy_to_slice(py, target)?;
+        let made = Bound::new(py, made)?;
+        Self::moved(&made, device.map_or(Device::CPU, |d| d.get().0))
+    }
+
+    /// The number of bytes.
+    fn nbytes(&self) -> usize {
+        self.storage.bytes()
+    }
+
+    /// The number of bytes.
+    fn size(&self) -> usize {
+        self.storage.bytes()
+    }
+
+    fn __len__(&self) -> usize {
+        self.storage.bytes()
+    }
+
+    /// Bytes per element: 1.
+    fn element_size(&self) -> usize {
+        1
+    }
+
+    /// The address of the memory; 0 on the GPU.
+    fn data_ptr(&self) -> usize {
+        if self.storage.is_here() { self.storage.ptr() as usize } else { 0 }
+    }
+
+    /// Where the memory is.
+    #[getter]
+    fn device<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, types::Device>> {
+        types::device_object(py, self.device)
+    }
+
+    /// False: there is no CUDA here.
+    #[getter]
+    fn is_cuda(&self) -> bool {
+        false
+    }
+
+    /// This storage in main memory; itself where it is there.
+    fn cpu(slf: &Bound<'_, Self>) -> PyResult<Py<UntypedStorage>> {
+        Self::moved(slf, Device::CPU)
+    }
+
+    /// This storage on the GPU; itself where it is there.
+    #[pyo3(signature = (device = None, non_blocking = false))]
+    fn cuda(
+        slf: &Bound<'_, Self>,
+        device: Option<&Bound<'_, PyAny>>,
+        non_blocking: bool,
+    ) -> PyResult<Py<UntypedStorage>> {
+        let _ = (device, non_blocking); // there is one GPU, and reads wait for it
+        Self::moved(slf, Device::GPU)
+    }
+
+    /// This storage on `device`; itself where it is there.
+    fn to(slf: &Bound<'_, Self>, device: &Bound<'_, PyAny>) -> PyResult<Py<UntypedStorage>> {
+        Self::moved(slf, types::device_of(device)?)
+    }
+
+    /// A copy.
+    fn clone(&self, py: Python<'_>) -> PyResult<Py<UntypedStorage>> {
+        self.copied(py, self.device)
+    }
+
+    /// The bytes as a list of ints.
+    fn tolist(&self) -> PyResult<Vec<i64>> {
+        Ok(self.bytes()?.iter().map(|&b| b as i64).collect())
+    }
+
+    fn __getitem__(&self, index: isize) -> PyResult<u8> {
+        let n = self.storage.bytes() as isize;
+        if !(-n..n).contains(&index) {
+            return Err(PyIndexError::new_err(format!("index {index} is out of range for a storage of {n} bytes")));
+        }
+        Ok(self.bytes()?[index.rem_euclid(n) as usize])
+    }
+
+    fn __repr__(&self) -> String {
+        format!("[rustgrad.UntypedStorage(device={}) of size {}]", self.device, self.storage.bytes())
+    }
+
+    fn __copy__(slf: Bound<'_, Self>) -> Bound<'_, Self> {
+        slf
+    }
+
+    fn __deepcopy__<'py>(slf: &Bound<'py, Self>, memo: &Bound<'py, PyDict>) -> PyResult<Bound<'py, Self>> {
+        let this = slf.get();
+        let copy = copied_once(&this.array(), Some(memo)).map_err(|e| to_python(slf.py(), e))?;
+        object(slf.py(), &bytes_of(&copy, this.device))
+    }
+
+    /// Protocol 5 passes the memory itself, so that a pickler may send it beside the pickle.
+    fn __reduce_ex__<'py>(slf: &Bound<'py, Self>, protocol: i64) -> PyResult<Bound<'py, PyTuple>> {
+        let (py, this) = (slf.py(), slf.get());
+        let rebuild = py.get_type::<UntypedStorage>().getattr("_from_bytes")?;
+        let here = if this.storage.is_here() { slf.clone() } else { this.copied(py, Device::CPU)?.into_bound(py) };
+        let bytes = match protocol {
+            5.. => py.import("pickle")?.call_method1("PickleBuffer", (here,))?,
+            _ => PyBytes::new(py, here.get().bytes()?).into_any(),
+        };
+        let args = match this.device.is_gpu() {
+            true => (bytes, types::device_object(py, this.device)?).into_pyobject(py)?,
+            false => (bytes,).into_pyobject(py)?,
+        };
+        (rebuild, args).into_pyobject(py)
+    }
+
+    /// # Safety
+    /// Called by Python with a `view` to fill.
+    unsafe fn __getbuffer__(slf: Bound<'_, Self>, view: *mut ffi::Py_buffer, flags: c_int) -> PyResult<()> {
+        let bytes = slf.get().bytes()?;
+        // SAFETY: says the caller; the view takes a reference to this object, which keeps the block.
+        let failed = unsafe {
+            ffi::PyBuffer_FillInfo(view, slf.as_ptr(), bytes.as_ptr().cast_mut().cast(), bytes.len() as isize, 0, flags)
+        };
+        if failed != 0 { Err(PyErr::fetch(slf.py())) } else { Ok(()) }
+    }
+}
+
+/// The object of an array's block: one for each block, for as long as anybody holds the object.
+fn object<'py>(py: Python<'py>, array: &Array) -> PyResult<Bound<'py, UntypedStorage>> {
+    static ALIVE: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+    let make = || Ok::<_, PyErr>(py.import("weakref")?.getattr("WeakValueDictionary")?.call0()?.unbind());
+    let alive = ALIVE.get_or_try_init(py, make)?.bind(py);
+    let key = array.storage.address();
+    if let Ok(found) = alive.call_method1("get", (key,))?.cast_into::<UntypedStorage>() {
+        return Ok(found);
+    }
+    let made = Bound::new(py, UntypedStorage { storage: array.storage.clone(), device: array.device })?;
+    alive.set_item(key, &made)?;
+    Ok(made)
+}
+
+/// The tensor that lies in `storage` at `offset` with sizes `size` and strides `stride`, all in elements of `dtype`, as an
+/// instance of `cls`. Everything is checked: the numbers may come from a file.
+///
+/// # Errors
+/// RuntimeError for negative numbers, more than 64 dims, and what does not lie inside the storage.
+#[pyfunction]
+#[pyo3(signature = (cls, storage, dtype, offset, size, stride, requires_grad = false))]
+pub fn _tensor_over<'py>(
+    cls: &Bound<'py, PyType>,
+    storage: &Bound<'py, UntypedStorage>,
+    dtype: &Bound<'py, types::DType>,
+    offset: i64,
+    size: Vec<i64>,
+    stride: Vec<i64>,
+    requires_grad: bool,
+) -> PyResult<Bound<'py, PyAny>> {
+    let py = cls.py();
+    let made = || -> Result<P> {
+        let from = storage.get();
+        let layout = layout_inside(from, dtype.get().0, offset, &size, &stride)?;
+        let t = enter("_rebuild", Array::new(Meta::new(layout, dtype.get().0, from.device), from.storage.clone()));
+        if requires_grad {
+            t.set_requires_grad(true)?;
+        }
+        subclass(cls.as_ptr(), t)
+    };
+    let o = made().map_err(|e| to_python(py, e))?;
+    // SAFETY: a new reference.
+    Ok(unsafe { Bound::from_owned_ptr(py, o) })
+}
+
+fn layout_inside(from: &UntypedStorage, dtype: DType, offset: i64, size: &[i64], stride: &[i64]) -> Result<Layout> {
+    if size.len() > MAX_DIMS {
+        bail!(Runtime, "ndim = {} is too large; a tensor has at most {MAX_DIMS} dims", size.len());
+    }
+    if size.len() != stride.len() {
+        bail!(Runtime, "mismatch in length of strides and shape: {} sizes, {} strides", size.len(), stride.len());
+    }
+    let listed = |v: &[i64]| format!("{v:?}");
+    if let Some(n) = size.iter().find(|&&n| n < 0) {
+        bail!(Runtime, "Trying to create tensor with negative dimension {n}: {}", listed(size));
+    }
+    if stride.iter().any(|&s| s < 0) {
+        bail!(Runtime, "as_strided: Negative strides are not supported at the moment, got strides: {}", listed(stride));
+    }
+    if offset < 0 {
+        bail!(Runtime, "Tensor: invalid storage offset {offset}");
+    }
+    if from.device.is_gpu() && dtype == DType::F64 {
+        return Err(dtype.lacks_on_gpu("load"));
+    }
+    let too_large = || {
+        err!(Runtime, "Storage size calculation overflowed with sizes={} and strides={}", listed(size), listed(stride))
+    };
+    // One past the last element; and the number of elements, which must be countable even where strides are 0.
+    let (mut end, mut numel) = (1i64, 1i64);
+    for (&n, &s) in size.iter().zip(stride) {
+        numel = numel.checked_mul(n.max(1)).ok_or_else(too_large)?;
+        end = (n - 1).max(0).checked_mul(s).and_then(|reach| end.checked_add(reach)).ok_or_else(too_large)?;
+    }
+    let bytes = end.checked_add(offset).and_then(|e| e.checked_mul(dtype.size() as i64)).ok_or_else(too_large)?;
+    if !size.contains(&0) && bytes > from.storage.bytes() as i64 {
+        bail!(
+            Runtime,
+            "setStorage: sizes {}, strides {}, storage offset {offset}, and itemsize {} requiring a storage size of {bytes} are \
+             out of bounds for storage of size {}",
+            listed(size),
+            listed(stride),
+            dtype.size(),
+            from.storage.bytes()
+        );
+    }
+    if from.storage.is_here() && !(from.storage.ptr() as usize).is_multiple_of(dtype.size()) {
+        bail!(Runtime, "the memory of a storage is not aligned to the {} bytes of {}", dtype.size(), dtype.name());
+    }
+    Ok(Layout {
+        shape: size.iter().map(|&n| n as usize).collect::<Shape>(),
+        strides: stride.iter().map(|&s| s as isize).collect::<Strides>(),
+        offset: offset as usize,
+    })
+}
+
+/// A copy of an array's whole block, which later copies with the same memo find.
+fn copied_once(from: &Array, memo: Option<&Bound<'_, PyDict>>) -> Result<Storage> {
+    let copy = || copied(&bytes_of(&from.storage, from.device), from.device);
+    let Some(memo) = memo else { return copy() };
+    let py = memo.py();
+    // Beside the ids of objects, which are ints.
+    let own = match memo.get_item("rustgrad").or_foreign()? {
+        Some(own) => own.cast_into::<PyDict>().map_err(|_| err!(Type, "deepcopy: a foreign entry in the memo"))?,
+        None => {
+            let own = PyDict::new(py);
+            memo.set_item("rustgrad", &own).or_foreign()?;
+            own
+        }
+    };
+    let key = from.storage.address();
+    if let Some(found) = own.get_item(key).or_foreign()? {
+        let (_, found) = found.extract::<(Bound<'_, UntypedStorage>, Bound<'_, UntypedStorage>)>().or_foreign()?;
+        return Ok(found.get().storage.clone());
+    }
+    let made = copy()?;
+    // With the original, whose address stays its own as long as the memo lives.
+    let pair = (object(py, from).or_foreign()?, object(py, &bytes_of(&made, from.device)).or_foreign()?);
+    own.set_item(key, pair).or_foreign()?;
+    Ok(made)
+}
+
+fn deep_copy(t: &Tensor, memo: P, this: P) -> Result<P> {
+    if !t.is_leaf() {
+        bail!(
+            Runtime,
+            "Only Tensors created explicitly by the user (graph leaves) support the deepcopy protocol at the moment.  If \
+             you were attempting to deepcopy a module, this may be because of a torch.nn.utils.weight_norm usage, see \
+             https://github.com/pytorch/pytorch/pull/103001"
+        );
+    }
+    // SAFETY: the GIL is held; arguments are alive.
+    let memo = unsafe {
+        let py = Python::assume_attached();
+        Bound::from_borrowed_ptr(py, memo)
+    };
+    let dict = memo.cast::<PyDict>().ok();
+    let key = this as usize;
+    if let Some(done) = dict.map(|d| d.get_item(key)).transpose().or_foreign()?.flatten() {
+        return Ok(done.into_ptr());
+    }
+    let from = t.array();
+    let copy = match from.storage.bytes() {
+        // Nothing to share: the allocator gives all empty blocks what it likes.
+        0 => t.detach().cloned(Format::Preserve)?,
+        _ => enter("deepcopy", Array::new(from.meta.clone(), copied_once(from, dict)?)),
+    };
+    if t.requires_grad() {
+        copy.set_requires_grad(true)?;
+    }
+    if let Some(g) = t.grad() {
+        copy.set_grad(Some(g.detach().cloned(Format::Preserve)?));
+    }
+    // SAFETY: the object's own class; a new reference.
+    let o = unsafe { Bound::from_owned_ptr(memo.py(), subclass(ffi::Py_TYPE(this).cast(), copy)?) };
+    if let Some(dict) = dict {
+        dict.set_item(key, &o).or_foreign()?;
+    }
+    copy_attributes(this, o.as_ptr(), Some(&memo))?;
+    Ok(o.into_ptr())
+}
+
+fn reduce(t: &Tensor, this: P) -> Result<P> {
+    // SAFETY: the GIL is held; arguments are alive.
+    let (py, this) = unsafe {
+        let py = Python::assume_attached();
+        (py, Bound::from_borrowed_ptr(py, this))
+    };
+    let run = || -> PyResult<P> {
+        let rebuild = py.import("rustgrad._rustgrad")?.getattr("_tensor_over")?;
+        let layout = t.layout();
+        let size = PyTuple::new(py, layout.shape.iter())?;
+        let stride = PyTuple::new(py, layout.strides.iter())?;
+        let storage = object(py, t.array())?;
+        let args = (this.get_type(), storage, this.getattr("dtype")?, layout.offset, size, stride, t.requires_grad());
+        let dict = this.getattr("__dict__")?.cast_into::<PyDict>()?;
+        let out = if dict.is_empty() {
+            (rebuild, args).into_pyobject(py)?
+        } else {
+            (rebuild, args, dict).into_pyobject(py)?.into_any().cast_into::<PyTuple>()?
+        };
+        Ok(out.into_ptr())
+    };
+    run().or_foreign()
+}
+
+/// Adds the class and the function to the module.
+pub fn add(m: &Bound<'_, PyModule>) -> PyResult<()> {
+    m.add_class::<UntypedStorage>()?;
+    m.add_function(wrap_pyfunction!(_tensor_over, m)?)
+}
