@@ -13,7 +13,8 @@ use super::object::{as_tensor, tensor_type, wrap, wrap_as};
 use super::{size, types};
 use crate::bail;
 use crate::core::shape::normalize_dim;
-use crate::core::{DType, Device, Layout, Meta, Number, Shape};
+use crate::core::spoken::library;
+use crate::core::{DType, Device, DeviceKind, Layout, Meta, Number, Shape};
 use crate::device::Array;
 use crate::error::Result;
 use crate::ops::copy::Format;
@@ -94,6 +95,18 @@ pub static ROWS: &[Native] = &[
         let t = a.t(0)?;
         int(if t.numel() == 0 || t.device().is_gpu() { 0 } else { t.array().bytes_ptr() as usize })
     }),
+    Native {
+        schema: &["method.cuda(Tensor self, Device? device=None, bool non_blocking=False, *, memory_format? \
+             memory_format=None) -> Tensor"],
+        aliases: &[],
+        doc: "`self.to(\"cuda\")`: an error, but for PyTorch programs run by rustgrad.as_torch on a machine with a GPU.",
+        call: |a, _| {
+            let device =
+                a.opt_device(1).unwrap_or_else(|| types::present(Device { kind: DeviceKind::Cuda, index: None }));
+            device.require("cuda")?;
+            checked(wrap(a.t(0)?.to_device(device.plain())?))
+        },
+    },
     native!("method.get_device(Tensor self) -> int", "The number of the GPU, -1 for main memory.", |a, _| {
         checked(number(Number::Int(if a.t(0)?.device().is_gpu() { 0 } else { -1 })))
     }),
@@ -266,7 +279,7 @@ pub fn alias(t: &Tensor) -> Tensor {
 fn type_name(a: &Args, _: P) -> Result<P> {
     let t = a.t(0)?;
     if a.overload == 0 {
-        let text = format!("rustgrad.{}Tensor", t.dtype().scalar_name());
+        let text = format!("{}.{}Tensor", library(), t.dtype().scalar_name());
         // SAFETY: the GIL is held; UTF-8 of that length.
         return checked(unsafe {
             ffi::PyUnicode_FromStringAndSize(text.as_ptr().cast(), text.len() as ffi::Py_ssize_t)

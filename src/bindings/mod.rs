@@ -45,6 +45,31 @@ fn _describe(py: Python<'_>) -> PyResult<Bound<'_, PyDict>> {
     describe::describe(py, ENTRIES.get().copied().unwrap_or(&[]))
 }
 
+/// From now on reprs and messages call the library `torch`, or `rustgrad` again.
+#[pyfunction]
+fn _call_library_torch(on: bool) {
+    crate::core::spoken::set_as_torch(on);
+}
+
+/// What reprs and messages call the library: `rustgrad`, or `torch` after `rustgrad.as_torch()`.
+#[pyfunction]
+fn _library() -> &'static str {
+    crate::core::spoken::library()
+}
+
+/// The classes of results with named items, by the name of their op.
+#[pyfunction]
+fn _return_types(py: Python<'_>) -> PyResult<Bound<'_, PyDict>> {
+    let classes = PyDict::new(py);
+    for e in ENTRIES.get().copied().unwrap_or(&[]) {
+        for o in e.overloads.iter().filter(|o| !o.class.is_null()) {
+            // SAFETY: the class of a result lives for ever.
+            classes.set_item(&e.name, unsafe { Bound::from_borrowed_ptr(py, o.class) })?;
+        }
+    }
+    Ok(classes)
+}
+
 /// The submodules, one per place.
 const PLACES: [&str; 5] = ["torch", "nn", "linalg", "special", "fft"];
 
@@ -78,6 +103,9 @@ pub fn init(m: &Bound<'_, PyModule>) -> PyResult<()> {
     tensor.setattr("_make_subclass", static_method)?;
     m.add_function(wrap_pyfunction!(methods::_rebuild_tensor, m)?)?;
     m.add_function(wrap_pyfunction!(_describe, m)?)?;
+    m.add_function(wrap_pyfunction!(_call_library_torch, m)?)?;
+    m.add_function(wrap_pyfunction!(_library, m)?)?;
+    m.add_function(wrap_pyfunction!(_return_types, m)?)?;
     gpu::add(m)?;
     m.add("io", io::module(py)?)?;
     m.add("optim", optim::module(py)?)?;
