@@ -105,6 +105,15 @@ def _gpu_trace(on: _bool) -> list[tuple[Any, ...]]: ...
 def _gpu_buffer(t: Tensor) -> _int | None: ...
 """.strip()
 
+# What `rustgrad.as_torch` and `rustgrad.return_types` call.
+SPOKEN = """
+def _library() -> _str: ...
+def _call_library_torch(on: _bool) -> None: ...
+def _return_types() -> dict[_str, type]: ...
+def _cuda_is_gpu() -> _bool: ...
+def _call_gpu_cuda(on: _bool) -> None: ...
+""".strip()
+
 BINARY = "add sub mul truediv floordiv mod pow and or xor".split()
 COMPARE = "lt le gt ge".split()
 
@@ -196,7 +205,7 @@ def render(description: dict) -> dict[str, str]:
         if kind in ("dtype", "layout", "memory_format", "Generator"):
             constants.append(f"{name}: Final[{'_' * (kind != 'Generator')}{kind}]")
     top += ["", *tensor_class(description), "", *functions(description, "torch", native=True), ""]
-    top += [*constants, "__version__: Final[_str]", "def _describe() -> dict[_str, Any]: ...", GPU]
+    top += [*constants, "__version__: Final[_str]", "def _describe() -> dict[_str, Any]: ...", SPOKEN, GPU]
     files = {"__init__.pyi": "\n".join(top) + "\n"}
     names = "Generator, Number, Size, Tensor, _device, _dtype, _layout, _memory_format"
     for place in ("torch", "nn", "linalg", "special", "fft"):

@@ -20,19 +20,21 @@ from .random import set_rng_state as set_rng_state
 from .serialization import load as load
 from .serialization import save as save
 
-_LAZY = frozenset(("autograd", "cuda", "datasets", "gpu", "linalg", "nn", "optim", "special", "utils"))
+_LAZY = frozenset(("as_torch", "autograd", "cuda", "datasets", "gpu", "linalg", "nn", "optim", "special", "utils"))
 
 
 def __getattr__(name: str):
     if name in _LAZY:
         from importlib import import_module
 
-        return import_module(f"{__name__}.{name}")
+        return import_module(f"rustgrad.{name}")
     if name in ("finfo", "iinfo"):
         from . import limits
 
         return getattr(limits, name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from ._names import attribute
+
+    return attribute("torch", name)
 
 
 def __dir__():

@@ -147,7 +147,7 @@ class Tensor:
         """Whether the elements are on the GPU."""
     @property
     def is_cuda(self) -> _bool:
-        """False: there is no CUDA here."""
+        """Whether the elements are on a GPU that this program calls cuda."""
     @property
     def is_mps(self) -> _bool:
         """False."""
@@ -956,6 +956,8 @@ class Tensor:
         """The first element's place in the memory block, in elements."""
     def data_ptr(self) -> _int:
         """The address of the first element."""
+    def cuda(self, device: _device | _str | _int | None = None, non_blocking: _bool = False, *, memory_format: _memory_format | None = None) -> Tensor:
+        """`self.to("cuda")`: an error, but for PyTorch programs run by rustgrad.as_torch on a machine with a GPU."""
     def get_device(self) -> _int:
         """The number of the GPU, -1 for main memory."""
     def is_contiguous(self, *, memory_format: _memory_format | None = None) -> _bool:
@@ -1104,6 +1106,11 @@ channels_last: Final[_memory_format]
 default_generator: Final[Generator]
 __version__: Final[_str]
 def _describe() -> dict[_str, Any]: ...
+def _library() -> _str: ...
+def _call_library_torch(on: _bool) -> None: ...
+def _return_types() -> dict[_str, type]: ...
+def _cuda_is_gpu() -> _bool: ...
+def _call_gpu_cuda(on: _bool) -> None: ...
 def gpu_is_available() -> _bool: ...
 def gpu_adapter() -> tuple[_str, _bool]: ...
 def gpu_synchronize() -> None: ...

@@ -1,7 +1,12 @@
 """Neural networks: modules, their parameters, functions and initialisers, as PyTorch names them."""
 
+from .._names import lookup as _lookup
+from .._names.tensor import mark as _mark
 from . import functional, init, utils
 from .module import Module as Module
 from .modules import *
 from .parameter import Buffer as Buffer
 from .parameter import Parameter as Parameter
+
+_mark()
+__getattr__ = _lookup("torch.nn")

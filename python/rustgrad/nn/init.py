@@ -6,6 +6,7 @@ Each fills its tensor in place, records nothing for backward, and returns it.
 import math
 import warnings
 
+from .._names import lookup as _lookup
 from .._rustgrad.torch import empty_like, eye, randperm, where
 from ..grad_mode import no_grad
 
@@ -209,3 +210,6 @@ def sparse_(tensor, sparsity, std=0.01, generator=None):
             for row in randperm(rows).tolist()[:zeros]:
                 tensor[row, column] = 0
         return tensor
+
+
+__getattr__ = _lookup("torch.nn.init")

@@ -195,7 +195,9 @@ class Module(StateMixin):
             self.__dict__[name] = None
 
     def __getattr__(self, name):
-        raise AttributeError(f"'{type(self).__name__}' object has no attribute '{name}'")
+        from .._names import member
+
+        raise member("torch.nn.Module", name, self)
 
     def __delattr__(self, name):
         names = self.__dict__.get("_registered")

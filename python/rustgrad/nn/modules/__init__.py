@@ -1,5 +1,6 @@
 """Layers and losses, one file per family."""
 
+from ..._names import lookup as _lookup
 from ..module import Module
 from .activation import GELU, LogSoftmax, ReLU, Sigmoid, SiLU, Softmax, Tanh
 from .container import ModuleDict, ModuleList, ParameterDict, ParameterList, Sequential
@@ -37,3 +38,5 @@ __all__ = [
     "MSELoss",
     "NLLLoss",
 ]
+
+__getattr__ = _lookup("torch.nn.modules")

@@ -1,0 +1,31 @@
+"""Where PyTorch keeps what rustgrad keeps elsewhere. Paths are dotted and begin behind the library's name."""
+
+# Modules of rustgrad by their path, and the path of PyTorch's module with the same names.
+PLACES = {
+    "grad_mode": "autograd.grad_mode",
+    "limits": "",
+    "nn.module": "nn.modules.module",
+    "nn.modules.norm": "nn.modules.normalization",
+    "nn.utils.convert": "nn.utils.convert_parameters",
+    "utils.data.collate": "utils.data._utils.collate",
+    "utils.data.loader": "utils.data.dataloader",
+}
+
+# Classes that PyTorch keeps in another module than their neighbours in rustgrad: by rustgrad's module, then by name.
+ELSEWHERE: dict[str, dict[str, str]] = {}
+
+HOMES = {theirs: ours for ours, theirs in PLACES.items() if theirs}
+
+
+def theirs(home: str) -> str:
+    """PyTorch's name of a module of rustgrad: `torch.autograd.grad_mode` for `rustgrad.grad_mode`."""
+    path = home.removeprefix("rustgrad").removeprefix(".")
+    path = PLACES.get(path, path)
+    return f"torch.{path}" if path else "torch"
+
+
+def ours(name: str) -> str:
+    """Where rustgrad would keep a module of PyTorch: `rustgrad.grad_mode` for `torch.autograd.grad_mode`."""
+    path = name.removeprefix("torch").removeprefix(".")
+    path = HOMES.get(path, path)
+    return f"rustgrad.{path}" if path else "rustgrad"
