@@ -69,6 +69,8 @@ CLASSES = [
     "torch.Generator",
     "torch.Size",
 ]
+# What cannot be imported without packages that PyTorch does not need.
+ELSE = {"torch.utils.tensorboard": "FileWriter RecordWriter SummaryWriter"}
 NO_NAMES = {"TYPE_CHECKING", "annotations"}
 
 
@@ -111,8 +113,10 @@ def belongs(module, name, value):
         return False
     if module.__name__ == "torch" and source is None and callable(value):
         return False
+    if module.__name__ == "torch.nn.functional" and callable(value) and not inspect.isclass(value):
+        return not name.endswith("torch_function") and name not in ("assert_int_or_pair", "boolean_dispatch")
     is_package = (getattr(module, "__file__", None) or "").endswith("__init__.py")
-    return source is None or is_package or source == module.__name__
+    return source is None or is_package or source == module.__name__ or source.startswith("torch._C")
 
 
 def main():
@@ -141,6 +145,7 @@ def main():
         if where == "torch.nn.Module":
             names = sorted({*names, "training"})
         lines.append(f"{where}: " + " ".join(names))
+    lines += [f"{where}: {names}" for where, names in ELSE.items() if where not in found]
     text = "\n".join(sorted(lines)) + "\n"
     (ROOT / "python" / "rustgrad" / "_names" / "torch.txt").write_text(text)
     kept = {name: path for name, path in paths.items() if name.rpartition(".")[0] != path}

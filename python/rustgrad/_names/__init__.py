@@ -67,10 +67,14 @@ def module(name: str):
 
 
 def _gathered(name: str):
-    """A module made of those names of PyTorch's module `name` that rustgrad has in the packages around it."""
+    """A module made of those names of PyTorch's module `name` that rustgrad has in the packages around it.
+
+    None for a package: PyTorch shows the names of its plain modules in the packages around them, but not a package's.
+    """
     from types import ModuleType
 
-    names = listed(name) if is_module(name) else frozenset()
+    package = any(line.startswith(f"{name}.") and is_module(line) for line in _lines())
+    names = listed(name) if is_module(name) and not package else frozenset()
     found = {}
     around = name.rpartition(".")[0]
     while around and len(found) < len(names):
