@@ -2,8 +2,8 @@
 
     python -m rustgrad.check SCRIPT|NOTEBOOK|FOLDER...
 
-Prints `file:line: name` for each, or for notebooks `file:cell N:line: name`. The exit code is 0 where nothing is missing, 1
-where something is, and 2 where a file could not be read as Python.
+Prints `file:line: name` for each, or for notebooks `file:cell N:line: name`. The exit code is 0 where nothing is
+missing, 1 where something is, and 2 where a file could not be read as Python.
 """
 
 import json

@@ -69,6 +69,16 @@ fn gpu_memory(py: Python<'_>) -> PyResult<Bound<'_, PyDict>> {
     Ok(d)
 }
 
+/// Count the most bytes in use anew.
+#[pyfunction]
+fn gpu_reset_peak(py: Python<'_>) -> PyResult<()> {
+    told(py, settle())?;
+    if let Some(g) = gpu::started() {
+        g.reset_peak();
+    }
+    Ok(())
+}
+
 /// Time kernels from now on; whether by the device's own clock.
 #[pyfunction]
 fn gpu_start_profile(py: Python<'_>) -> PyResult<bool> {
@@ -127,6 +137,7 @@ pub fn add(m: &Bound<'_, PyModule>) -> PyResult<()> {
     m.add_function(wrap_pyfunction!(gpu_synchronize, m)?)?;
     m.add_function(wrap_pyfunction!(gpu_empty_cache, m)?)?;
     m.add_function(wrap_pyfunction!(gpu_memory, m)?)?;
+    m.add_function(wrap_pyfunction!(gpu_reset_peak, m)?)?;
     m.add_function(wrap_pyfunction!(gpu_start_profile, m)?)?;
     m.add_function(wrap_pyfunction!(gpu_stop_profile, m)?)?;
     m.add_function(wrap_pyfunction!(_gpu_destroy, m)?)?;

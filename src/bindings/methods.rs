@@ -153,6 +153,7 @@ pub static ROWS: &[Native] = &[
         schema: &[
             "method.type(Tensor self) -> str",
             "method.type(Tensor self, str dtype, bool non_blocking=False) -> Tensor",
+            "method.type(Tensor self, Any dtype, bool non_blocking=False) -> Tensor",
         ],
         aliases: &[],
         doc: "The name of the tensor's type, `rustgrad.FloatTensor`; or the tensor as another.",
@@ -285,11 +286,39 @@ fn type_name(a: &Args, _: P) -> Result<P> {
             ffi::PyUnicode_FromStringAndSize(text.as_ptr().cast(), text.len() as ffi::Py_ssize_t)
         });
     }
+    if a.overload == 2 {
+        return by_class(t, a.opt_object(1).map_or(null_mut(), |o| o.cast()));
+    }
     let name = a.opt_str(1).unwrap_or_default();
+    let (name, on_gpu) = match name.split_once(".cuda.") {
+        Some((library, rest)) => (format!("{library}.{rest}"), true),
+        None => (name.to_string(), false),
+    };
     let short = name.strip_prefix("rustgrad.").or(name.strip_prefix("torch.")).and_then(|n| n.strip_suffix("Tensor"));
     match DType::ALL.into_iter().find(|d| Some(d.scalar_name()) == short) {
-        Some(d) => checked(wrap(t.to_dtype(d)?)),
+        Some(d) => checked(wrap(placed(t, d, on_gpu)?)),
         None => bail!(Value, "invalid type: '{name}'"),
+    }
+}
+
+/// `t` as `dtype`, on the CPU or on what this program calls cuda.
+fn placed(t: &Tensor, dtype: DType, on_gpu: bool) -> Result<Tensor> {
+    let kind = if on_gpu { DeviceKind::Cuda } else { DeviceKind::Cpu };
+    let device = types::present(Device { kind, index: None });
+    device.require("type")?;
+    t.to_device(device)?.to_dtype(dtype)
+}
+
+/// `t` as the tensors of a class such as `torch.FloatTensor`, which says its `dtype` and whether it `is_cuda`.
+fn by_class(t: &Tensor, class: P) -> Result<P> {
+    // SAFETY: an argument of the call; the GIL is held.
+    let class = unsafe { Bound::from_borrowed_ptr(Python::assume_attached(), class) };
+    let name = |e: &str| class.getattr(e).ok();
+    let dtype = name("dtype").and_then(|d| types::as_dtype(d.as_ptr()));
+    let on_gpu = name("is_cuda").and_then(|v| v.extract::<bool>().ok());
+    match (dtype, on_gpu) {
+        (Some(d), Some(g)) if class.is_instance_of::<PyType>() => checked(wrap(placed(t, d, g)?)),
+        _ => bail!(Value, "dtype must be a type, str, or dtype object"),
     }
 }
 

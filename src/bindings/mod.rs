@@ -37,6 +37,8 @@ use pyo3::types::{PyDict, PyList, PyModule};
 use entry::Entry;
 use errors::to_python;
 
+use crate::cpu::dispatch::Level;
+
 static ENTRIES: OnceLock<&'static [Entry]> = OnceLock::new();
 
 /// The registry as Python data.
@@ -55,6 +57,16 @@ fn _call_library_torch(on: bool) {
 #[pyfunction]
 fn _library() -> &'static str {
     crate::core::spoken::library()
+}
+
+/// The instruction set that kernels use, as PyTorch calls it.
+#[pyfunction]
+fn _cpu_capability() -> &'static str {
+    match crate::cpu::dispatch::level() {
+        Level::Portable => "DEFAULT",
+        Level::Avx2 => "AVX2",
+        Level::Avx512 => "AVX512",
+    }
 }
 
 /// The classes of results with named items, by the name of their op.
@@ -106,6 +118,7 @@ pub fn init(m: &Bound<'_, PyModule>) -> PyResult<()> {
     m.add_function(wrap_pyfunction!(_call_library_torch, m)?)?;
     m.add_function(wrap_pyfunction!(_library, m)?)?;
     m.add_function(wrap_pyfunction!(_return_types, m)?)?;
+    m.add_function(wrap_pyfunction!(_cpu_capability, m)?)?;
     gpu::add(m)?;
     m.add("io", io::module(py)?)?;
     m.add("optim", optim::module(py)?)?;

@@ -52,8 +52,14 @@ def adopt(module) -> None:
 
 
 def _place_elsewhere(module, home: str) -> None:
-    for name, path in paths.ELSEWHERE.get(home.removeprefix("rustgrad."), {}).items():
-        vars(module)[name].__module__ = Spoken(f"torch.{path}", home)
+    """Let classes that PyTorch defines in another file of the same package say so: BatchNorm2d beside LayerNorm."""
+    here = module.__name__
+    package = here.rpartition(".")[0]
+    for name, thing in vars(module).items():
+        if isinstance(thing, type) and thing.__module__ is here and name not in _names.listed(here):
+            there = "" if name.startswith("_") else _names.definer(package, name)
+            if there and there != here:
+                thing.__module__ = Spoken(there, home)
 
 
 class _Loader(SourceFileLoader):

@@ -39,6 +39,15 @@ def knows(place: str, name: str) -> bool:
     return False
 
 
+def definer(package: str, name: str) -> str:
+    """The module of PyTorch's package that defines a class: `torch.nn.modules.batchnorm`; empty where none is known."""
+    for place, names in _lines().items():
+        owner, _, last = place.rpartition(".")
+        if owner == package and not last[:1].isupper() and f" {name} " in f" {names.rstrip()} ":
+            return place
+    return ""
+
+
 def spoken(name: str) -> str:
     """A dotted name as the program calls it: `rustgrad.nn` for `torch.nn`, or `torch.nn` in a PyTorch program."""
     from .._rustgrad import _library
@@ -56,14 +65,16 @@ def module(name: str):
 
     from .paths import ours
 
-    home = ours(name)
-    if home in sys.modules:
-        return sys.modules[home]
-    try:
-        found = find_spec(home)
-    except ModuleNotFoundError:
-        found = None
-    return import_module(home) if found else _gathered(name)
+    for home in ours(name):
+        if home in sys.modules:
+            return sys.modules[home]
+        try:
+            found = find_spec(home)
+        except ModuleNotFoundError:
+            continue
+        if found is not None:
+            return import_module(home)
+    return _gathered(name)
 
 
 def _gathered(name: str):
@@ -73,8 +84,11 @@ def _gathered(name: str):
     """
     from types import ModuleType
 
-    package = any(line.startswith(f"{name}.") and is_module(line) for line in _lines())
-    names = listed(name) if is_module(name) and not package else frozenset()
+    if not is_module(name) or _lines()[name].startswith("*"):
+        return None
+    if any(line.startswith(f"{name}.") and is_module(line) for line in _lines()):
+        return None
+    names = listed(name)
     found = {}
     around = name.rpartition(".")[0]
     while around and len(found) < len(names):

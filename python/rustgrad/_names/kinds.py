@@ -37,7 +37,7 @@ def _value(path: str):
 
 
 def exists(path: str) -> bool:
-    """Whether rustgrad has the dotted name. True as well for what cannot be judged: members of instances and functions."""
+    """Whether rustgrad has the dotted name. True as well where nobody can tell: members of instances and functions."""
     owner, _, name = path.rpartition(".")
     try:
         holder = _value(owner)
@@ -62,15 +62,16 @@ def is_layer(path: str) -> bool:
     """Whether the dotted name is a class of modules whose call returns one tensor."""
     if not path.startswith("torch.nn.") or not is_class(path):
         return False
-    several = ("LSTM", "GRU", "RNN", "RNNBase", "LSTMCell", "MultiheadAttention", "Module", "AdaptiveLogSoftmaxWithLoss")
-    last = path.rpartition(".")[2]
-    holders = ("ModuleList", "ModuleDict", "ParameterList", "ParameterDict", "Sequential", "DataParallel")
-    return issubclass(_value(path), rustgrad.nn.Module) and last not in several and last not in holders
+    kind, last = _value(path), path.rpartition(".")[2]
+    tuples = "LSTM GRU RNN RNNBase LSTMCell MultiheadAttention AdaptiveLogSoftmaxWithLoss"
+    others = "Module ModuleList ModuleDict ParameterList ParameterDict Sequential DataParallel"
+    is_module = isinstance(kind, type) and issubclass(kind, rustgrad.nn.Module)
+    return is_module and last not in f"{tuples} {others}".split()
 
 
 @cache
 def _returns() -> tuple[frozenset[str], frozenset[str]]:
-    """From the registry: the functions, by dotted name, and the methods of Tensor all of whose forms return a tensor."""
+    """From the registry: functions, by dotted name, and methods of Tensor, all of whose forms return a tensor."""
     functions: set[str] = set()
     methods: set[str] = set()
     for row in _rustgrad._describe()["names"]:
@@ -97,7 +98,7 @@ def lacks_member(place: str, name: str) -> bool:
 
 @cache
 def _elsewhere() -> frozenset[str]:
-    """Attributes of objects that are no tensors: of Python's own types, of NumPy, and of what often stands beside them."""
+    """Attributes of objects that are no tensors: of Python's own types, of NumPy, and of what often is beside them."""
     import argparse
     import io
     import logging

@@ -11,9 +11,6 @@ PLACES = {
     "utils.data.loader": "utils.data.dataloader",
 }
 
-# Classes that PyTorch keeps in another module than their neighbours in rustgrad: by rustgrad's module, then by name.
-ELSEWHERE: dict[str, dict[str, str]] = {}
-
 HOMES = {theirs: ours for ours, theirs in PLACES.items() if theirs}
 
 
@@ -24,8 +21,7 @@ def theirs(home: str) -> str:
     return f"torch.{path}" if path else "torch"
 
 
-def ours(name: str) -> str:
-    """Where rustgrad would keep a module of PyTorch: `rustgrad.grad_mode` for `torch.autograd.grad_mode`."""
+def ours(name: str) -> list[str]:
+    """Where rustgrad may keep a module of PyTorch: `rustgrad.grad_mode` for `torch.autograd.grad_mode`."""
     path = name.removeprefix("torch").removeprefix(".")
-    path = HOMES.get(path, path)
-    return f"rustgrad.{path}" if path else "rustgrad"
+    return [f"rustgrad.{one}" if one else "rustgrad" for one in dict.fromkeys((path, HOMES.get(path, path)))]
