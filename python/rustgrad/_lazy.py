@@ -5,8 +5,8 @@ from . import _rustgrad
 __all__ = ["FUNCTIONS", "MODULES", "TYPED"]
 
 MODULES = frozenset(
-    "__config__ _C _dynamo accelerator amp as_torch autograd backends compiler cpu cuda datasets distributed export "
-    "fft futures fx gpu hub jit linalg mps multiprocessing nn onnx optim overrides profiler return_types special "
+    "__config__ _C _dynamo accelerator as_torch autograd backends compiler cpu cuda datasets distributed export "
+    "futures fx gpu hub jit linalg mps multiprocessing nn onnx optim overrides profiler return_types special "
     "testing torch_version types utils version xpu".split()
 )
 

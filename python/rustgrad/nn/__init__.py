@@ -9,4 +9,11 @@ from .parameter import Buffer as Buffer
 from .parameter import Parameter as Parameter
 
 _mark()
-__getattr__ = _lookup("torch.nn")
+
+
+def __getattr__(name: str):
+    if name == "DataParallel":  # with what it needs, it is seldom needed itself
+        from .parallel import DataParallel
+
+        return DataParallel
+    return _lookup("torch.nn")(name)

@@ -125,7 +125,7 @@ def _compare(actual, expected, options, path) -> None:
         _compare_numbers(actual, expected, options, path)
     elif all(_is_array(x) for x in both) and (options["allow_subclasses"] or type(actual) is type(expected)):
         tensors = [x if isinstance(x, Tensor) else _rustgrad.tensor(x) for x in both]
-        _compare_tensors(*tensors, options, path)
+        _compare_tensors(tensors[0], tensors[1], options, path)
     else:
         kinds = f"{type(actual)} and {type(expected)}"
         text = f"No comparison pair was able to handle inputs of type {kinds}."

@@ -50,10 +50,12 @@ def make_tensor(
     spread = noncontiguous and math.prod(shape) > 1
     drawn = (*shape[:-1], 2 * shape[-1]) if spread else shape
     if is_float:
+        limit = _finfo(dtype).max
+        low, high = max(low, -limit), min(high, limit)
         made = empty(drawn, dtype=dtype, device=device).uniform_(low, high)
     else:
         least, most = _limits(name)
-        low, high = max(int(low), least), min(int(-(-high // 1)), most)
+        low, high = max(int(-(-low // 1)), least), min(int(-(-high // 1)), most)
         made = randint(low, high, drawn, dtype=dtype, device=device)
     if spread:
         made = made[..., 1::2]
@@ -74,8 +76,10 @@ def _finfo(dtype):
 
 
 def _limits(name: str) -> tuple[int, int]:
-    """The least number of an integer dtype, and the end of what is drawn at most: PyTorch never draws the greatest."""
+    """The least number of an integer dtype, and the one behind the greatest that is drawn."""
     if name == "bool":
         return 0, 2
     bits = int(name.removeprefix("u").removeprefix("int"))
-    return (0, 2**bits - 1) if name.startswith("u") else (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1)
+    if name.startswith("u"):
+        return 0, 2**bits
+    return -(2 ** (bits - 1)), min(2 ** (bits - 1), 2**63 - 1)

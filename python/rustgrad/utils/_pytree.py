@@ -395,9 +395,10 @@ def tree_map_(func, tree, *rests, is_leaf=None):
 def map_only(type_or_types_or_pred, /):
     """A decorator: the function then leaves values alone that are not of the types, or that the predicate refuses."""
     is_kind = isinstance(type_or_types_or_pred, (type, tuple)) or not callable(type_or_types_or_pred)
+    kinds: Any = type_or_types_or_pred
 
     def chosen(x):
-        return isinstance(x, type_or_types_or_pred) if is_kind else type_or_types_or_pred(x)
+        return isinstance(x, kinds) if is_kind else kinds(x)
 
     return lambda func: lambda x: func(x) if chosen(x) else x
 
