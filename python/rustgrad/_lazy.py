@@ -6,7 +6,7 @@ __all__ = ["FUNCTIONS", "MODULES", "TYPED"]
 
 MODULES = frozenset(
     "__config__ _C _dynamo accelerator as_torch autograd backends compiler cpu cuda datasets distributed export "
-    "futures fx gpu hub jit linalg mps multiprocessing nn onnx optim overrides profiler return_types special "
+    "futures fx gpu hub jit linalg mps multiprocessing nn onnx ops optim overrides profiler return_types special "
     "testing torch_version types utils version xpu".split()
 )
 
@@ -14,7 +14,7 @@ _BY_MODULE = {
     "compiler": "compile",
     "limits": "finfo iinfo",
     "switches": (
-        "are_deterministic_algorithms_enabled compiled_with_cxx11_abi get_deterministic_debug_mode "
+        "are_deterministic_algorithms_enabled compiled_with_cxx11_abi get_default_device get_deterministic_debug_mode "
         "get_float32_matmul_precision get_num_interop_threads is_deterministic_algorithms_warn_only_enabled "
         "is_vulkan_available is_warn_always_enabled set_default_tensor_type set_deterministic_debug_mode "
         "set_float32_matmul_precision set_num_interop_threads set_warn_always use_deterministic_algorithms"

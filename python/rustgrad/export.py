@@ -14,6 +14,8 @@ __all__ = [
     "unflatten",
 ]
 
+_LACKS = frozenset({"ExportedProgram", "draft_export", "export", "load", "save", "unflatten"})  # these only raise
+
 
 def _refuse(what: str):
     raise NotImplementedError(

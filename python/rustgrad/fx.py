@@ -18,6 +18,11 @@ __all__ = [
     "wrap",
 ]
 
+# What is here only to raise a clear error.
+_LACKS = frozenset(
+    "Graph GraphModule Interpreter Node Proxy Tracer Transformer map_arg replace_pattern symbolic_trace".split()
+)
+
 
 def _refuse(what: str):
     raise NotImplementedError(

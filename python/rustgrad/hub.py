@@ -1,6 +1,7 @@
 """Models from a folder with a `hubconf.py`. Nothing is downloaded: other sources are read from the cache."""
 
 import os
+import re
 import shutil
 import sys
 from importlib import import_module
@@ -10,6 +11,8 @@ from ._names import lookup as _lookup
 
 __all__ = ["download_url_to_file", "get_dir", "help", "list", "load", "load_state_dict_from_url", "set_dir"]
 
+HASH_REGEX = re.compile(r"-([a-f0-9]*)\.")
+"""The hash in the name of a file."""
 _dir: str | None = None
 
 
@@ -17,8 +20,12 @@ def get_dir() -> str:
     """The cache's folder: that of `set_dir`, else `hub` in $TORCH_HOME, $XDG_CACHE_HOME/torch or ~/.cache/torch."""
     if _dir is not None:
         return _dir
+    return os.path.join(_get_torch_home(), "hub")
+
+
+def _get_torch_home() -> str:
     cache = os.environ.get("XDG_CACHE_HOME", "~/.cache")
-    return os.path.join(os.path.expanduser(os.environ.get("TORCH_HOME", os.path.join(cache, "torch"))), "hub")
+    return os.path.expanduser(os.environ.get("TORCH_HOME", os.path.join(cache, "torch")))
 
 
 def set_dir(d) -> None:
@@ -151,7 +158,6 @@ def load_state_dict_from_url(
 
     Raises RuntimeError where it is not in `model_dir` (`get_dir()`/checkpoints): nothing is downloaded.
     """
-    import re
     from urllib.parse import urlparse
 
     folder = os.path.join(get_dir(), "checkpoints") if model_dir is None else os.fspath(model_dir)
@@ -159,7 +165,7 @@ def load_state_dict_from_url(
     path = os.path.join(folder, name)
     if not os.path.exists(path):
         os.makedirs(folder, exist_ok=True)
-        found = re.search(r"-([a-f0-9]*)\.", name) if check_hash else None
+        found = HASH_REGEX.search(name) if check_hash else None
         download_url_to_file(url, path, found[1] if found else None, progress)
     return import_module("rustgrad").load(path, map_location=map_location, weights_only=weights_only)
 

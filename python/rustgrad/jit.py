@@ -18,6 +18,7 @@ __all__ = [
     "Future",
     "ScriptFunction",
     "ScriptModule",
+    "TracerWarning",
     "annotate",
     "enable_onednn_fusion",
     "export",
@@ -43,7 +44,13 @@ __all__ = [
     "wait",
 ]
 
+_LACKS = frozenset({"load", "save", "ScriptFunction"})  # what is here only to raise a clear error
+
 Attribute = namedtuple("Attribute", ["value", "type"])
+
+
+class TracerWarning(Warning):
+    """What PyTorch warns of when a trace may be wrong. Nothing here warns of it."""
 
 
 class Error(RuntimeError):

@@ -1,8 +1,29 @@
 """`torch.onnx`: programs cannot be captured yet, so that `export` raises a clear error."""
 
+import enum
+
 from ._names import lookup as _lookup
 
-__all__ = ["OnnxExporterError", "export", "is_in_onnx_export"]
+__all__ = ["OnnxExporterError", "OperatorExportTypes", "TrainingMode", "export", "is_in_onnx_export"]
+
+_LACKS = frozenset({"export"})  # only raises
+
+
+class TrainingMode(enum.IntEnum):
+    """The mode that a module would be exported in."""
+
+    EVAL = 0
+    PRESERVE = 1
+    TRAINING = 2
+
+
+class OperatorExportTypes(enum.IntEnum):
+    """What would stand for ops that ONNX lacks."""
+
+    ONNX = 0
+    ONNX_ATEN = 1
+    ONNX_ATEN_FALLBACK = 2
+    ONNX_FALLTHROUGH = 3
 
 
 class OnnxExporterError(RuntimeError):

@@ -4,12 +4,13 @@ are kept and change nothing: every result here is repeatable, and float32 produc
 
 import warnings
 
-from ._rustgrad import dtype
+from ._rustgrad import device, dtype
 from ._rustgrad.torch import set_default_dtype
 
 __all__ = [
     "are_deterministic_algorithms_enabled",
     "compiled_with_cxx11_abi",
+    "get_default_device",
     "get_deterministic_debug_mode",
     "get_float32_matmul_precision",
     "get_num_interop_threads",
@@ -126,6 +127,11 @@ def is_vulkan_available() -> bool:
 def compiled_with_cxx11_abi() -> bool:
     """True, as for PyTorch's wheels of today. No C++ is compiled against rustgrad."""
     return True
+
+
+def get_default_device() -> device:
+    """The device of new tensors: the CPU."""
+    return device("cpu")
 
 
 def set_default_tensor_type(t) -> None:

@@ -32,11 +32,7 @@ def knows(place: str, name: str) -> bool:
     """Whether PyTorch has `name` in `place`; also true below a package whose submodules are not listed."""
     if name in listed(place):
         return True
-    while place:
-        if place in _lines():
-            return _lines()[place].startswith("*") and place != "torch"
-        place = place.rpartition(".")[0]
-    return False
+    return place not in _lines() and _below_closed(place)
 
 
 def definer(package: str, name: str) -> str:
@@ -74,7 +70,20 @@ def module(name: str):
             continue
         if found is not None:
             return import_module(home)
+    if name.startswith("torch.distributed.") and (is_module(name) or _below_closed(name)):
+        from ..distributed._several import stand_in
+
+        return stand_in(name)
     return _gathered(name)
+
+
+def _below_closed(name: str) -> bool:
+    """Whether a module lies below a package of PyTorch's whose submodules are not listed."""
+    place = name
+    while place := place.rpartition(".")[0]:
+        if place in _lines():
+            return _lines()[place].startswith("*")
+    return False
 
 
 def _gathered(name: str):
@@ -187,5 +196,6 @@ def held(place: str) -> set[str]:
     if last[:1].isupper():
         classes = getattr(module(owner), last, object).__mro__
         members = {name: value for one in classes for name, value in vars(one).items()}
+        members.update({name: None for one in classes for name in vars(one).get("__annotations__", ())})
         return {name for name, value in members.items() if not (name.startswith("_") or isinstance(value, Missing))}
     return {name for name in dir(module(place)) if not name.startswith("_")}

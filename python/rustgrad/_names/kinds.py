@@ -43,11 +43,23 @@ def exists(path: str) -> bool:
         holder = _value(owner)
     except AttributeError:
         return False
+    if raises(path):
+        return False
     try:
         _value(path)
     except AttributeError:
         return not (isinstance(holder, ModuleType) or (isinstance(holder, type) and knows(owner, name)))
     return True
+
+
+def raises(path: str) -> bool:
+    """Whether the dotted name is there only to raise a clear error."""
+    owner, _, name = path.rpartition(".")
+    try:
+        lacks = vars(_value(owner)).get("_LACKS", ()) if owner else ()
+    except (AttributeError, TypeError):
+        return False
+    return lacks is True or name in lacks
 
 
 def is_class(path: str) -> bool:

@@ -107,7 +107,10 @@ class _Reader:
         owner, _, last = path.rpartition(".")
         if self.found and self.found[-1] == Finding(node.lineno, owner):
             self.found.pop()  # of a chain of names, the whole is reported
-        note = "" if is_module(path) or knows(owner, last) else "PyTorch 2.13 has no such public name either"
+        if kinds.raises(path):
+            note = "only raises an error"
+        else:
+            note = "" if is_module(path) or knows(owner, last) else "PyTorch 2.13 has no such public name either"
         self.report(node, path, note)
         return Name(path) if is_module(path) else None
 

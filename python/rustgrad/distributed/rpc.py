@@ -14,6 +14,9 @@ __all__ = [
     "shutdown",
 ]
 
+# What is here only to raise a clear error.
+_LACKS = frozenset({"RRef", "get_worker_info", "init_rpc", "remote", "rpc_async", "rpc_sync", "shutdown"})
+
 
 def is_available() -> bool:
     """False."""
