@@ -4,6 +4,11 @@ Every op comes from the extension by star import; this file adds what is written
 imported when first used, so that importing the package stays cheap.
 """
 
+from math import e as e
+from math import inf as inf
+from math import nan as nan
+from math import pi as pi
+
 from . import _rustgrad
 from ._rustgrad import *
 from ._rustgrad import __version__ as __version__
@@ -20,27 +25,31 @@ from .random import set_rng_state as set_rng_state
 from .serialization import load as load
 from .serialization import save as save
 
-_LAZY = frozenset("autograd cuda datasets func gpu hub linalg nn optim return_types special storage utils".split())
+newaxis = None
 
 
 def __getattr__(name: str):
-    if name in _LAZY:
-        from importlib import import_module
+    from importlib import import_module
 
-        return import_module(f"{__name__}.{name}")
-    if name in ("finfo", "iinfo"):
-        from . import limits
+    from ._lazy import FUNCTIONS, MODULES
 
-        return getattr(limits, name)
-    if name == "TypedStorage":
-        from .storage import TypedStorage
+    if name in MODULES:
+        return import_module(f"rustgrad.{name}")
+    if name.startswith("_foreach_"):
+        return getattr(import_module("rustgrad.foreach"), name)
+    if name in FUNCTIONS:
+        value = getattr(import_module(f"rustgrad.{FUNCTIONS[name]}"), name)
+        globals()[name] = value
+        return value
+    from ._names import attribute
 
-        return TypedStorage
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return attribute("torch", name)
 
 
 def __dir__():
-    return sorted({*globals(), *_LAZY, "TypedStorage", "finfo", "iinfo"})
+    from ._lazy import FUNCTIONS, MODULES
+
+    return sorted({*globals(), *MODULES, *FUNCTIONS})
 
 
 def broadcast_shapes(*shapes) -> "Size":

@@ -1,6 +1,6 @@
 """What numbers each dtype can hold: `finfo` and `iinfo`."""
 
-from ._rustgrad import dtype, get_default_dtype
+from ._rustgrad import _library, dtype, get_default_dtype
 
 __all__ = ["finfo", "iinfo"]
 
@@ -11,15 +11,13 @@ _FLOATS = {
     "float32": (32, 23, -126, 1e-6),
     "float64": (64, 52, -1022, 1e-15),
 }
-_INTS = {
-    f"{'u' * (not signed)}int{bits}": (bits, signed) for bits in (8, 16, 32, 64) for signed in (True, False)
-}
+_INTS = {f"{'u' * (not signed)}int{bits}": (bits, signed) for bits in (8, 16, 32, 64) for signed in (True, False)}
 
 
 def _name(what: str, kind) -> str:
     if not isinstance(kind, dtype):
-        raise TypeError(f"{what}(): argument 'type' (position 1) must be rustgrad.dtype, not {type(kind).__name__}")
-    return str(kind).removeprefix("rustgrad.")
+        raise TypeError(f"{what}(): argument 'type' (position 1) must be {_library()}.dtype, not {type(kind).__name__}")
+    return str(kind).rpartition(".")[2]
 
 
 class _Limits:
@@ -41,7 +39,8 @@ class finfo(_Limits):
             self.dtype = f"float{int(self.dtype.removeprefix('complex')) // 2}"
         if self.dtype not in _FLOATS:
             raise TypeError(
-                "rustgrad.finfo() requires a floating point input type. Use rustgrad.iinfo to handle 'rustgrad.finfo'"
+                f"{_library()}.finfo() requires a floating point input type. Use {_library()}.iinfo to handle "
+                f"'{_library()}.finfo'"
             )
         self.bits, mantissa, lowest, self.resolution = _FLOATS[self.dtype]
         self.eps = 2.0**-mantissa
@@ -63,10 +62,11 @@ class iinfo(_Limits):
         self.dtype = _name("iinfo", type)
         if self.dtype in _FLOATS or self.dtype.startswith("complex"):
             raise TypeError(
-                "rustgrad.iinfo() requires an integer input type. Use rustgrad.finfo to handle 'rustgrad.iinfo'"
+                f"{_library()}.iinfo() requires an integer input type. Use {_library()}.finfo to handle "
+                f"'{_library()}.iinfo'"
             )
         if self.dtype not in _INTS:
-            raise TypeError(f"rustgrad.{self.dtype} is not supported by rustgrad.iinfo")
+            raise TypeError(f"{_library()}.{self.dtype} is not supported by {_library()}.iinfo")
         self.bits, signed = _INTS[self.dtype]
         self.min = -(2 ** (self.bits - 1)) if signed else 0
         self.max = 2 ** (self.bits - signed) - 1

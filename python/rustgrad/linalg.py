@@ -1,3 +1,6 @@
 """Linear algebra: the extension's ops of that place."""
 
+from ._names import lookup as _lookup
 from ._rustgrad.linalg import *
+
+__getattr__ = _lookup("torch.linalg")

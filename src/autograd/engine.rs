@@ -11,15 +11,14 @@ use std::rc::Rc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use super::accumulate::{into_grad, sum};
-use crate::bail;
 use crate::core::shape::list;
-use crate::err;
 use crate::error::Result;
 use crate::tensor::handle::Extra;
 use crate::tensor::mode::GradGuard;
 use crate::tensor::node::{Hook, Scratch};
 use crate::tensor::op::{Context, Cotangents};
 use crate::tensor::{Edge, Node, Tensor};
+use crate::{bail, err, spoken};
 
 /// Adds d(roots)/d(leaf) to `.grad` of every leaf, or of `inputs` only.
 ///
@@ -471,10 +470,10 @@ fn seed(i: usize, root: &Tensor, g: Option<&Tensor>) -> Result<Tensor> {
         if g.shape() != root.shape() {
             bail!(
                 Runtime,
-                "Mismatch in shape: grad_output[{i}] has a shape of rustgrad.Size({}) and output[{i}] has a shape of \
-                 rustgrad.Size({}).",
+                "Mismatch in shape: grad_output[{i}] has a shape of {size}({}) and output[{i}] has a shape of {size}({}).",
                 list(g.shape()),
-                list(root.shape())
+                list(root.shape()),
+                size = spoken!("Size")
             );
         }
         if g.device() != root.device() && g.ndim() > 0 {

@@ -14,7 +14,7 @@ use super::install::slot;
 use super::object::{as_tensor, wrap};
 use super::operators::guarded;
 use super::{autograd, gil, index, size, types};
-use crate::core::Number;
+use crate::core::{Number, spoken};
 use crate::error::Result;
 use crate::tensor::door;
 use crate::tensor::{Tensor, mode};
@@ -68,7 +68,7 @@ pub static ATTRIBUTES: &[Attribute] = &[
     read(c"device", "_device", c"Where the elements are.", |t, _| {
         // SAFETY: the GIL is held.
         let py = unsafe { Python::assume_attached() };
-        Ok(types::device_object(py, t.device()).or_foreign()?.into_ptr())
+        Ok(types::device_object(py, t.device().shown()).or_foreign()?.into_ptr())
     }),
     read(c"layout", "_layout", c"How the elements are stored: `strided`.", |_, _| {
         // SAFETY: the GIL is held.
@@ -141,7 +141,9 @@ pub static ATTRIBUTES: &[Attribute] = &[
         truth(t.device().kind == crate::core::DeviceKind::Cpu)
     }),
     read(c"is_gpu", "_bool", c"Whether the elements are on the GPU.", |t, _| truth(t.device().is_gpu())),
-    read(c"is_cuda", "_bool", c"False: there is no CUDA here.", |_, _| truth(false)),
+    read(c"is_cuda", "_bool", c"Whether the elements are on a GPU that this program calls cuda.", |t, _| {
+        truth(t.device().is_gpu() && spoken::gpu_as_cuda())
+    }),
     read(c"is_mps", "_bool", c"False.", |_, _| truth(false)),
     read(c"is_meta", "_bool", c"False.", |_, _| truth(false)),
     read(c"is_sparse", "_bool", c"False.", |_, _| truth(false)),

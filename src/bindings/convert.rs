@@ -261,7 +261,7 @@ pub fn device(o: P) -> Result<Option<Device>> {
         return Ok(Some(d.get().0));
     }
     if let Some(s) = text(o)? {
-        return Device::parse(s).map(Some);
+        return types::parse_device(s).map(Some);
     }
     if exact(o, addr_of_mut!(ffi::PyLong_Type)) {
         return types::device_of(&bound).map(Some).map_err(foreign);

@@ -27,6 +27,18 @@ fn gpu_adapter(py: Python<'_>) -> PyResult<(String, bool)> {
     Ok((g.name().to_string(), g.is_software()))
 }
 
+/// Whether `cuda` means the GPU in this program.
+#[pyfunction]
+fn _cuda_is_gpu(py: Python<'_>) -> bool {
+    py.detach(super::types::cuda_is_gpu)
+}
+
+/// From now on the program calls the GPU `cuda`, or no longer: for tests, which have no hardware.
+#[pyfunction]
+fn _call_gpu_cuda(on: bool) {
+    crate::core::spoken::set_gpu_as_cuda(on);
+}
+
 /// Wait until all that was asked of the GPU is done.
 #[pyfunction]
 fn gpu_synchronize(py: Python<'_>) -> PyResult<()> {
@@ -55,6 +67,16 @@ fn gpu_memory(py: Python<'_>) -> PyResult<Bound<'_, PyDict>> {
         d.set_item(name, n)?;
     }
     Ok(d)
+}
+
+/// Count the most bytes in use anew.
+#[pyfunction]
+fn gpu_reset_peak(py: Python<'_>) -> PyResult<()> {
+    told(py, settle())?;
+    if let Some(g) = gpu::started() {
+        g.reset_peak();
+    }
+    Ok(())
 }
 
 /// Time kernels from now on; whether by the device's own clock.
@@ -110,9 +132,12 @@ fn _gpu_buffer(t: &Bound<'_, PyAny>) -> Option<usize> {
 pub fn add(m: &Bound<'_, PyModule>) -> PyResult<()> {
     m.add_function(wrap_pyfunction!(gpu_is_available, m)?)?;
     m.add_function(wrap_pyfunction!(gpu_adapter, m)?)?;
+    m.add_function(wrap_pyfunction!(_cuda_is_gpu, m)?)?;
+    m.add_function(wrap_pyfunction!(_call_gpu_cuda, m)?)?;
     m.add_function(wrap_pyfunction!(gpu_synchronize, m)?)?;
     m.add_function(wrap_pyfunction!(gpu_empty_cache, m)?)?;
     m.add_function(wrap_pyfunction!(gpu_memory, m)?)?;
+    m.add_function(wrap_pyfunction!(gpu_reset_peak, m)?)?;
     m.add_function(wrap_pyfunction!(gpu_start_profile, m)?)?;
     m.add_function(wrap_pyfunction!(gpu_stop_profile, m)?)?;
     m.add_function(wrap_pyfunction!(_gpu_destroy, m)?)?;

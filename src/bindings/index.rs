@@ -6,6 +6,7 @@ use super::convert::{is_bool, is_none, type_name};
 use super::errors::{P, checked, fetched};
 use super::object::{as_tensor, wrap};
 use crate::core::DType;
+use crate::core::spoken::library;
 use crate::error::Result;
 use crate::ops::subscript::{Step, Steps, view};
 use crate::tensor::handle::ViewKind;
@@ -137,7 +138,7 @@ pub unsafe fn write(x: &Tensor, key: P, value: P) -> Result<()> {
             let v = super::data::from_data(value, Some(x.dtype()), x.device(), true)?;
             return copy(&target, &v);
         }
-        bail!(Type, "can't assign a {} to a rustgrad.{}Tensor", type_name(value), x.dtype().scalar_name())
+        bail!(Type, "can't assign a {} to a {}.{}Tensor", type_name(value), library(), x.dtype().scalar_name())
     }
 }
 

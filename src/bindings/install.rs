@@ -147,7 +147,15 @@ unsafe fn row_type() -> Result<*mut ffi::PyTypeObject> {
     };
     const _: () = assert!(offset_of!(Row, entry) == size_of::<ffi::PyObject>());
     // SAFETY: the spec is complete; its method table was leaked.
-    Ok(checked(unsafe { ffi::PyType_FromSpec(&mut spec) })?.cast())
+    let row = checked(unsafe { ffi::PyType_FromSpec(&mut spec) })?;
+    // Functions print as PyTorch's: <built-in method relu of type object at 0x...>.
+    // SAFETY: a new type, and a name for it.
+    unsafe {
+        let name = checked(ffi::PyUnicode_InternFromString(c"type".as_ptr()))?;
+        let done = ffi::PyObject_SetAttrString(row, c"__name__".as_ptr(), name);
+        ffi::Py_DECREF(name);
+        if done != 0 { Err(fetched()) } else { Ok(row.cast()) }
+    }
 }
 
 /// Installs all names; `modules` makes or finds a submodule.

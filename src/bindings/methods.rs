@@ -8,10 +8,11 @@ use super::call::number;
 use super::errors::{OrForeign, P, checked, to_python};
 use super::native::natives;
 use super::object::{as_tensor, tensor_type, wrap, wrap_as};
-use super::size;
+use super::{size, types};
 use crate::bail;
 use crate::core::shape::normalize_dim;
-use crate::core::{DType, Device, Layout, Meta, Number};
+use crate::core::spoken::library;
+use crate::core::{DType, Device, DeviceKind, Layout, Meta, Number};
 use crate::device::Array;
 use crate::error::Result;
 use crate::ops::copy::Format;
@@ -68,6 +69,14 @@ natives! {
             int(if t.numel() == 0 || t.device().is_gpu() { 0 } else { t.array().bytes_ptr() as usize })
         }
     }
+    /// `self.to("cuda")`: an error, but for PyTorch programs run by rustgrad.as_torch on a machine with a GPU.
+    cuda as ["method.cuda(Tensor self, device? device=None, bool non_blocking=False, *, memory_format? memory_format=None) -> Tensor"] {
+        call(x = self: &Tensor, device: Option<Device>) {
+            let device = device.unwrap_or_else(|| types::present(Device { kind: DeviceKind::Cuda, index: None }));
+            device.require("cuda")?;
+            checked(wrap(x.to_device(device.plain())?))
+        }
+    }
     /// The number of the GPU, -1 for main memory.
     get_device as ["method.get_device(Tensor self) -> int"] {
         call(x = self: &Tensor) { checked(number(Number::Int(if x.device().is_gpu() { 0 } else { -1 }))) }
@@ -120,8 +129,11 @@ natives! {
     type_ as [
         "method.type(Tensor self) -> str",
         "method.type(Tensor self, str dtype, bool non_blocking=False) -> Tensor",
+        "method.type(Tensor self, Any dtype, bool non_blocking=False) -> Tensor",
     ] {
-        call(x = self: &Tensor, dtype: Option<&str>) { type_name(x, dtype) }
+        call(x = self: &Tensor, dtype: Option<&str>, class = dtype: P; a) {
+            if a.overload == 2 { by_class(x, class) } else { type_name(x, dtype) }
+        }
     }
     /// A view of this tensor that is an instance of `cls`.
     as_subclass as ["method.as_subclass(Tensor self, Any cls) -> Any"] {
@@ -213,16 +225,41 @@ pub fn alias(t: &Tensor) -> Tensor {
 /// `rustgrad.FloatTensor`, and what such names mean.
 fn type_name(t: &Tensor, name: Option<&str>) -> Result<P> {
     let Some(name) = name else {
-        let text = format!("rustgrad.{}Tensor", t.dtype().scalar_name());
+        let text = format!("{}.{}Tensor", library(), t.dtype().scalar_name());
         // SAFETY: the GIL is held; UTF-8 of that length.
         return checked(unsafe {
             ffi::PyUnicode_FromStringAndSize(text.as_ptr().cast(), text.len() as ffi::Py_ssize_t)
         });
     };
+    let (name, on_gpu) = match name.split_once(".cuda.") {
+        Some((library, rest)) => (format!("{library}.{rest}"), true),
+        None => (name.to_string(), false),
+    };
     let short = name.strip_prefix("rustgrad.").or(name.strip_prefix("torch.")).and_then(|n| n.strip_suffix("Tensor"));
     match DType::ALL.into_iter().find(|d| Some(d.scalar_name()) == short) {
-        Some(d) => checked(wrap(t.to_dtype(d)?)),
+        Some(d) => checked(wrap(placed(t, d, on_gpu)?)),
         None => bail!(Value, "invalid type: '{name}'"),
+    }
+}
+
+/// `t` as `dtype`, on the CPU or on what this program calls cuda.
+fn placed(t: &Tensor, dtype: DType, on_gpu: bool) -> Result<Tensor> {
+    let kind = if on_gpu { DeviceKind::Cuda } else { DeviceKind::Cpu };
+    let device = types::present(Device { kind, index: None });
+    device.require("type")?;
+    t.to_device(device)?.to_dtype(dtype)
+}
+
+/// `t` as the tensors of a class such as `torch.FloatTensor`, which says its `dtype` and whether it `is_cuda`.
+fn by_class(t: &Tensor, class: P) -> Result<P> {
+    // SAFETY: an argument of the call; the GIL is held.
+    let class = unsafe { Bound::from_borrowed_ptr(Python::assume_attached(), class) };
+    let name = |e: &str| class.getattr(e).ok();
+    let dtype = name("dtype").and_then(|d| types::as_dtype(d.as_ptr()));
+    let on_gpu = name("is_cuda").and_then(|v| v.extract::<bool>().ok());
+    match (dtype, on_gpu) {
+        (Some(d), Some(g)) if class.is_instance_of::<PyType>() => checked(wrap(placed(t, d, g)?)),
+        _ => bail!(Value, "dtype must be a type, str, or dtype object"),
     }
 }
 

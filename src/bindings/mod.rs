@@ -38,12 +38,36 @@ use pyo3::types::{PyDict, PyList, PyModule};
 use entry::Entry;
 use errors::{OrForeign, P, to_python};
 
+use crate::cpu::dispatch::Level;
+
 static ENTRIES: OnceLock<&'static [Entry]> = OnceLock::new();
 
 /// The registry as Python data.
 #[pyfunction]
 fn _describe(py: Python<'_>) -> PyResult<Bound<'_, PyDict>> {
     describe::describe(py, ENTRIES.get().copied().unwrap_or(&[]))
+}
+
+/// From now on reprs and messages call the library `torch`, or `rustgrad` again.
+#[pyfunction]
+fn _call_library_torch(on: bool) {
+    crate::core::spoken::set_as_torch(on);
+}
+
+/// What reprs and messages call the library: `rustgrad`, or `torch` after `rustgrad.as_torch()`.
+#[pyfunction]
+fn _library() -> &'static str {
+    crate::core::spoken::library()
+}
+
+/// The instruction set that kernels use, as PyTorch calls it.
+#[pyfunction]
+fn _cpu_capability() -> &'static str {
+    match crate::cpu::dispatch::level() {
+        Level::Portable => "DEFAULT",
+        Level::Avx2 => "AVX2",
+        Level::Avx512 => "AVX512",
+    }
 }
 
 /// The classes of results with named items, by name: what `rustgrad.return_types` shows.
@@ -106,8 +130,11 @@ pub fn init(m: &Bound<'_, PyModule>) -> PyResult<()> {
     let static_method = py.import("builtins")?.getattr("staticmethod")?.call1((make,))?;
     tensor.setattr("_make_subclass", static_method)?;
     storage::add(m)?;
-    m.add_function(wrap_pyfunction!(_return_types, m)?)?;
     m.add_function(wrap_pyfunction!(_describe, m)?)?;
+    m.add_function(wrap_pyfunction!(_call_library_torch, m)?)?;
+    m.add_function(wrap_pyfunction!(_library, m)?)?;
+    m.add_function(wrap_pyfunction!(_return_types, m)?)?;
+    m.add_function(wrap_pyfunction!(_cpu_capability, m)?)?;
     gpu::add(m)?;
     m.add("io", io::module(py)?)?;
     m.add("optim", optim::module(py)?)?;

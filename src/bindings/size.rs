@@ -8,7 +8,9 @@ use std::sync::atomic::{AtomicPtr, Ordering::Relaxed};
 use pyo3::ffi;
 
 use super::errors::{P, checked, fetched, raise};
+use crate::core::spoken::as_torch;
 use crate::error::Result;
+use crate::spoken;
 
 static SIZE: AtomicPtr<ffi::PyTypeObject> = AtomicPtr::new(null_mut());
 
@@ -78,7 +80,8 @@ unsafe fn check_items(t: P) -> Result<()> {
                 ffi::PyErr_Clear();
                 return Err(crate::err!(
                     Type,
-                    "rustgrad.Size() takes an iterable of 'int' (item {i} is '{}')",
+                    "{}() takes an iterable of 'int' (item {i} is '{}')",
+                    spoken!("Size"),
                     super::convert::type_name(item)
                 ));
             }
@@ -97,7 +100,8 @@ unsafe extern "C" fn repr(o: P) -> P {
         if list.is_null() {
             return list;
         }
-        let text = ffi::PyUnicode_FromFormat(c"rustgrad.Size(%R)".as_ptr(), list);
+        let text =
+            ffi::PyUnicode_FromFormat(if as_torch() { c"torch.Size(%R)" } else { c"rustgrad.Size(%R)" }.as_ptr(), list);
         ffi::Py_DECREF(list);
         text
     }

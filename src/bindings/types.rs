@@ -11,9 +11,13 @@ use pyo3::types::{PyString, PyTuple, PyType};
 
 use super::errors::{P, to_python};
 use super::object;
+use crate::core::spoken::{self, library};
 use crate::core::{self, DeviceKind, Layout, Meta};
 use crate::device::Array;
+use crate::device::gpu;
 use crate::device::rng::{SharedGenerator, default_generator};
+use crate::error::Result;
+use crate::spoken;
 use crate::tensor::door::enter;
 
 /// The element type of a tensor.
@@ -45,7 +49,7 @@ pub fn as_dtype(o: P) -> Option<core::DType> {
 #[pymethods]
 impl DType {
     fn __repr__(&self) -> String {
-        format!("rustgrad.{}", self.0.name())
+        format!("{}.{}", library(), self.0.name())
     }
     fn __reduce__(&self) -> &'static str {
         self.0.name()
@@ -115,8 +119,30 @@ impl Device {
         self.0.to_string()
     }
     fn __reduce__<'py>(&self, py: Python<'py>) -> (Bound<'py, PyType>, (String,)) {
-        (py.get_type::<Device>(), (self.0.to_string(),))
+        let name = self.0.kind.plain_name();
+        (py.get_type::<Device>(), (self.0.index.map_or(name.to_string(), |i| format!("{name}:{i}")),))
     }
+}
+
+/// Whether `cuda` means the GPU: in a PyTorch program (`rustgrad.as_torch`), where a hardware GPU is present. Starts the GPU.
+pub fn cuda_is_gpu() -> bool {
+    if !spoken::gpu_as_cuda() && spoken::as_torch() && gpu::is_hardware() {
+        spoken::set_gpu_as_cuda(true);
+    }
+    spoken::gpu_as_cuda()
+}
+
+/// The device that a name means in this program.
+pub fn present(named: core::Device) -> core::Device {
+    match named.kind {
+        DeviceKind::Cuda if cuda_is_gpu() => core::Device { kind: DeviceKind::Gpu, ..named },
+        _ => named,
+    }
+}
+
+/// The device that a text names.
+pub fn parse_device(text: &str) -> Result<core::Device> {
+    Ok(present(core::Device::parse(text)?))
 }
 
 /// The device that `o` names: a device object, a string, or an index (PyTorch's way to say cuda).
@@ -125,13 +151,14 @@ pub fn device_of(o: &Bound<'_, PyAny>) -> PyResult<core::Device> {
         return Ok(d.get().0);
     }
     if let Ok(s) = o.cast::<PyString>() {
-        return core::Device::parse(&s.to_cow()?).map_err(|e| to_python(o.py(), e));
+        return parse_device(&s.to_cow()?).map_err(|e| to_python(o.py(), e));
     }
     if let Ok(index) = o.extract::<u8>() {
-        return Ok(core::Device { kind: DeviceKind::Cuda, index: Some(index) });
+        return Ok(present(core::Device { kind: DeviceKind::Cuda, index: Some(index) }));
     }
     Err(PyTypeError::new_err(format!(
-        "device(): argument 'type' must be str or rustgrad.device, not {}",
+        "device(): argument 'type' must be str or {}, not {}",
+        spoken!("device"),
         o.get_type().name()?
     )))
 }
@@ -158,7 +185,7 @@ pub struct LayoutName(&'static str);
 #[pymethods]
 impl LayoutName {
     fn __repr__(&self) -> String {
-        format!("rustgrad.{}", self.0)
+        format!("{}.{}", library(), self.0)
     }
     fn __reduce__(&self) -> &'static str {
         self.0
@@ -172,7 +199,7 @@ pub struct MemoryFormat(pub &'static str);
 #[pymethods]
 impl MemoryFormat {
     fn __repr__(&self) -> String {
-        format!("rustgrad.{}", self.0)
+        format!("{}.{}", library(), self.0)
     }
     fn __reduce__(&self) -> &'static str {
         self.0

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use super::spoken;
 use crate::bail;
 use crate::error::Result;
 
@@ -21,7 +22,13 @@ impl DeviceKind {
     pub const ALL: [DeviceKind; 5] =
         [DeviceKind::Cpu, DeviceKind::Gpu, DeviceKind::Cuda, DeviceKind::Mps, DeviceKind::Meta];
 
-    pub const fn name(self) -> &'static str {
+    /// As programs and messages call it: the GPU is `cuda` in a PyTorch program that runs on one.
+    pub fn name(self) -> &'static str {
+        if self == DeviceKind::Gpu && spoken::gpu_as_cuda() { "cuda" } else { self.plain_name() }
+    }
+
+    /// The name that means the same in every program.
+    pub const fn plain_name(self) -> &'static str {
         match self {
             DeviceKind::Cpu => "cpu",
             DeviceKind::Gpu => "gpu",
@@ -56,10 +63,10 @@ impl Device {
                 _ => bail!(Runtime, "Invalid device string: '{text}'"),
             },
         };
-        match DeviceKind::ALL.into_iter().find(|k| k.name() == name) {
+        match DeviceKind::ALL.into_iter().find(|k| k.plain_name() == name) {
             Some(kind) => Ok(Device { kind, index }),
             None => {
-                let known: Vec<&str> = DeviceKind::ALL.iter().map(|k| k.name()).collect();
+                let known: Vec<&str> = DeviceKind::ALL.iter().map(|k| k.plain_name()).collect();
                 Err(crate::err!(
                     Runtime,
                     "Expected one of {} device type at start of device string: {text}",
@@ -74,6 +81,13 @@ impl Device {
     #[must_use]
     pub const fn plain(self) -> Device {
         Device { index: None, ..self }
+    }
+
+    /// As a tensor on this device shows it. PyTorch numbers every `cuda` device, and rustgrad's one GPU has no number.
+    #[must_use]
+    pub fn shown(self) -> Device {
+        let numbered = self.is_gpu() && self.index.is_none() && spoken::gpu_as_cuda();
+        if numbered { Device { index: Some(0), ..self } } else { self }
     }
 
     /// An error unless tensors can live there.

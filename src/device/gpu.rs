@@ -138,6 +138,11 @@ pub fn is_available() -> bool {
     gpu("gpu.is_available").is_ok()
 }
 
+/// Whether the GPU in use is hardware, not a program on the CPU. Starts the GPU.
+pub fn is_hardware() -> bool {
+    gpu("gpu.is_hardware").is_ok_and(|g| !g.is_software())
+}
+
 impl Gpu {
     fn make(wish: &str) -> std::result::Result<Gpu, String> {
         if wish == "off" {

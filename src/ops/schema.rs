@@ -2,9 +2,9 @@
 //!
 //! Parsed once at import; what it yields drives the binding, the stub, the docs and the generated tests.
 
-use crate::bail;
 use crate::error::Result;
 use crate::tensor::declare::OPTIONS;
+use crate::{bail, spoken};
 
 /// Where a name lives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -92,7 +92,7 @@ impl Type {
     }
 
     /// As PyTorch's messages call it.
-    pub const fn spoken(self) -> &'static str {
+    pub fn spoken(self) -> &'static str {
         match self {
             Type::Tensor | Type::Operand => "Tensor",
             Type::Scalar => "Number",
@@ -100,11 +100,11 @@ impl Type {
             Type::Float => "float",
             Type::Bool => "bool",
             Type::Str => "str",
-            Type::DType => "rustgrad.dtype",
-            Type::Device => "rustgrad.device",
-            Type::Layout => "rustgrad.layout",
-            Type::MemoryFormat => "rustgrad.memory_format",
-            Type::Generator => "rustgrad.Generator",
+            Type::DType => spoken!("dtype"),
+            Type::Device => spoken!("device"),
+            Type::Layout => spoken!("layout"),
+            Type::MemoryFormat => spoken!("memory_format"),
+            Type::Generator => spoken!("Generator"),
             Type::Any => "object",
             Type::Tensors | Type::OptionalTensors => "tuple of Tensors",
             Type::Scalars => "tuple of Scalars",

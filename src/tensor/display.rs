@@ -11,6 +11,7 @@ use super::handle::Tensor;
 use super::mode;
 use super::node::{Node, tuple};
 use crate::bail;
+use crate::core::spoken::library;
 use crate::core::{DType, Number, Shape};
 use crate::device::Array;
 use crate::error::Result;
@@ -77,11 +78,11 @@ pub fn show(t: &Tensor, class: Option<&str>) -> Result<String> {
         suffixes.push(format!("size={}", tuple(t.shape())));
     }
     if t.device().is_gpu() {
-        suffixes.push(format!("device='{}'", t.device()));
+        suffixes.push(format!("device='{}'", t.device().shown()));
     }
     // No element of an empty tensor tells that it is int64 or bool.
     if dtype != default && (empty || !matches!(dtype, DType::I64 | DType::Bool)) {
-        suffixes.push(format!("dtype=rustgrad.{}", dtype.name()));
+        suffixes.push(format!("dtype={}.{}", library(), dtype.name()));
     }
     if let Some(node) = t.grad_fn()? {
         suffixes.push(format!("grad_fn=<{}>", class_name(&node)));
@@ -92,8 +93,9 @@ pub fn show(t: &Tensor, class: Option<&str>) -> Result<String> {
     text.push_str(&elements(&t.on_cpu()?, indent, &o));
     let mut line = text.len() - text.rfind('\n').map_or(0, |i| i + 1) + 2;
     for s in suffixes {
-        // Lines break where PyTorch's do, whose name is three letters shorter.
-        let width = if s.starts_with("dtype=") { s.len() - 3 } else { s.len() };
+        // Lines break where PyTorch's do, under either name of the library.
+        let longer = library().len() - "torch".len();
+        let width = if s.starts_with("dtype=") { s.len() - longer } else { s.len() };
         if line + width + 2 > o.linewidth {
             text.push_str(",\n");
             text.extend(std::iter::repeat_n(' ', indent));

@@ -1,6 +1,7 @@
 """Differentiation: `backward` and `grad`, and the switches for recording."""
 
 from .. import _rustgrad
+from .._names import lookup as _lookup
 from .._rustgrad import Tensor
 from .._rustgrad.torch import zeros_like
 from ..grad_mode import enable_grad, inference_mode, no_grad, set_grad_enabled
@@ -48,3 +49,6 @@ def grad(
         wanted = [inputs] if isinstance(inputs, Tensor) else inputs
         grads = tuple(zeros_like(x) if g is None else g for g, x in zip(grads, wanted))
     return grads
+
+
+__getattr__ = _lookup("torch.autograd")

@@ -1,8 +1,20 @@
 """Neural networks: modules, their parameters, functions and initialisers, as PyTorch names them."""
 
+from .._names import lookup as _lookup
+from .._names.tensor import mark as _mark
 from . import functional, init, parameter, utils
 from .modules import *
 from .parameter import Buffer as Buffer
 from .parameter import Parameter as Parameter
 from .parameter import UninitializedBuffer as UninitializedBuffer
 from .parameter import UninitializedParameter as UninitializedParameter
+
+_mark()
+
+
+def __getattr__(name: str):
+    if name == "DataParallel":  # with what it needs, it is seldom needed itself
+        from .parallel import DataParallel
+
+        return DataParallel
+    return _lookup("torch.nn")(name)

@@ -6,6 +6,7 @@ Each fills its tensor in place, records nothing for backward, and returns it.
 import math
 import warnings
 
+from .._names import lookup as _lookup
 from .._rustgrad import float64
 from .._rustgrad.torch import empty_like, randperm, where
 from .._rustgrad.torch import eye as identity
@@ -291,3 +292,4 @@ kaiming_uniform = _older_name(kaiming_uniform_)
 kaiming_normal = _older_name(kaiming_normal_)
 orthogonal = _older_name(orthogonal_)
 sparse = _older_name(sparse_)
+__getattr__ = _lookup("torch.nn.init")

@@ -233,6 +233,12 @@ impl Gpu {
         self.state().buffers.statistics
     }
 
+    /// The peak begins anew at what is in use.
+    pub fn reset_peak(&self) {
+        let statistics = &mut self.state().buffers.statistics;
+        statistics.peak = statistics.in_use;
+    }
+
     /// Gives cached buffers back to the driver.
     pub fn empty_cache(&self) {
         self.state().buffers.release();

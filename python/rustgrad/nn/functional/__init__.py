@@ -6,8 +6,11 @@ name.
 """
 
 # isort: skip_file
+from ..._names import lookup as _lookup
 from .conv import *
 from .distance import *
 from .linear import *
 from .padding import *
 from ..._rustgrad.nn import *
+
+__getattr__ = _lookup("torch.nn.functional")

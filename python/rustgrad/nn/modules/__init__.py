@@ -1,5 +1,6 @@
 """Layers and losses, one file per family."""
 
+from ..._names import lookup as _lookup
 from .activation import GELU, LogSoftmax, ReLU, Sigmoid, SiLU, Softmax, Tanh
 from .container import ModuleDict, ModuleList, ParameterDict, ParameterList, Sequential
 from .conv import Conv1d, Conv2d, LazyConv1d, LazyConv2d
@@ -46,3 +47,5 @@ __all__ = [
     "MSELoss",
     "NLLLoss",
 ]
+
+__getattr__ = _lookup("torch.nn.modules")

@@ -204,7 +204,9 @@ class Module(HooksMixin, StateMixin, TreeMixin, ConversionMixin):
     def __getattr__(self, name) -> Any:
         if name in _HOOK_TABLES and "_registered" in self.__dict__:
             return self._hooks(name, _HOOK_TABLES[name])
-        raise AttributeError(f"'{type(self).__name__}' object has no attribute '{name}'")
+        from ..._names import member
+
+        raise member("torch.nn.Module", name, self)
 
     def __delattr__(self, name):
         names = self.__dict__.get("_registered")

@@ -3,6 +3,7 @@
 `rnn`, `parametrize`, `parametrizations`, `prune`, `stateless` and `fusion` are loaded when first used.
 """
 
+from ..._names import lookup as _lookup
 from .clip_grad import clip_grad_norm, clip_grad_norm_, clip_grad_value_, clip_grads_with_norm_, get_total_norm
 from .convert import parameters_to_vector, vector_to_parameters
 from .spectral_norm import remove_spectral_norm, spectral_norm
@@ -62,7 +63,7 @@ def __getattr__(name: str):
         return getattr(import_module(f"{__name__}.{_FILES[name]}"), name)
     if name in _MODULES:
         return import_module(f"{__name__}.{name}")
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return _lookup("torch.nn.utils")(name)
 
 
 def __dir__():

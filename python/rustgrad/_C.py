@@ -1,0 +1,54 @@
+"""Names of PyTorch's extension that programs use directly: types, and flags of TorchScript's compiler."""
+
+from ._names import lookup as _lookup
+from ._rustgrad import Generator, OutOfMemoryError, Size, Tensor, device, dtype, layout, memory_format
+
+__all__ = ["Generator", "OutOfMemoryError", "Size", "Tensor", "device", "dtype", "layout", "memory_format"]
+
+_flags: dict[str, bool] = {}
+
+
+def _flag(name: str):
+    def switch(enabled: bool = True) -> bool:
+        before, _flags[name] = _flags.get(name, False), bool(enabled)
+        return before
+
+    switch.__name__ = switch.__qualname__ = name
+    switch.__doc__ = "A flag of TorchScript's compiler: recorded only. Returns what it was."
+    return switch
+
+
+_jit_set_profiling_executor = _flag("_jit_set_profiling_executor")
+_jit_set_profiling_mode = _flag("_jit_set_profiling_mode")
+_jit_override_can_fuse_on_cpu = _flag("_jit_override_can_fuse_on_cpu")
+_jit_override_can_fuse_on_gpu = _flag("_jit_override_can_fuse_on_gpu")
+_jit_set_texpr_fuser_enabled = _flag("_jit_set_texpr_fuser_enabled")
+_jit_set_nvfuser_enabled = _flag("_jit_set_nvfuser_enabled")
+_jit_set_nvfuser_guard_mode = _flag("_jit_set_nvfuser_guard_mode")
+
+
+def _jit_can_fuse_on_cpu() -> bool:
+    """False: TorchScript is not compiled."""
+    return False
+
+
+def _jit_can_fuse_on_gpu() -> bool:
+    """False: TorchScript is not compiled."""
+    return False
+
+
+def _get_privateuse1_backend_name() -> str:
+    """The name of a backend that others may add: none has been."""
+    return "privateuseone"
+
+
+def _get_tracing_state():
+    """None: nothing is being traced."""
+    return None
+
+
+def _log_api_usage_once(event: str) -> None:
+    """Nothing is logged."""
+
+
+__getattr__ = _lookup("torch._C")

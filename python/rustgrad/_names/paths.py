@@ -1,0 +1,27 @@
+"""Where PyTorch keeps what rustgrad keeps elsewhere. Paths are dotted and begin behind the library's name."""
+
+# Modules of rustgrad by their path, and the path of PyTorch's module with the same names.
+PLACES = {
+    "grad_mode": "autograd.grad_mode",
+    "limits": "",
+    "nn.module": "nn.modules.module",
+    "nn.modules.norm": "nn.modules.normalization",
+    "nn.utils.convert": "nn.utils.convert_parameters",
+    "utils.data.collate": "utils.data._utils.collate",
+    "utils.data.loader": "utils.data.dataloader",
+}
+
+HOMES = {theirs: ours for ours, theirs in PLACES.items() if theirs}
+
+
+def theirs(home: str) -> str:
+    """PyTorch's name of a module of rustgrad: `torch.autograd.grad_mode` for `rustgrad.grad_mode`."""
+    path = home.removeprefix("rustgrad").removeprefix(".")
+    path = PLACES.get(path, path)
+    return f"torch.{path}" if path else "torch"
+
+
+def ours(name: str) -> list[str]:
+    """Where rustgrad may keep a module of PyTorch: `rustgrad.grad_mode` for `torch.autograd.grad_mode`."""
+    path = name.removeprefix("torch").removeprefix(".")
+    return [f"rustgrad.{one}" if one else "rustgrad" for one in dict.fromkeys((path, HOMES.get(path, path)))]

@@ -1,0 +1,49 @@
+"""The profiler under its older name: `torch.profiler` has the rest."""
+
+from .._names import lookup as _lookup
+from ..profiler import EventList, FunctionEvent, FunctionEventAvg, kineto_available, record_function
+from ..profiler import profile as _profile
+
+__all__ = ["EventList", "FunctionEvent", "FunctionEventAvg", "kineto_available", "profile", "record_function"]
+
+
+class profile(_profile):
+    """Watches the thread that enters it, if enabled; prints its table."""
+
+    def __init__(self, enabled=True, *, use_cuda=False, use_device=None, record_shapes=False, **options):
+        from ..profiler import ProfilerActivity
+
+        wanted = {ProfilerActivity.CPU} | ({ProfilerActivity.CUDA} if use_cuda or use_device else set())
+        super().__init__(activities=wanted)
+        self.enabled = enabled
+
+    def __enter__(self):
+        return super().__enter__() if self.enabled else self
+
+    def __exit__(self, *error):
+        if self.enabled:
+            super().__exit__(*error)
+
+    @property
+    def function_events(self) -> EventList:
+        """The events."""
+        return self.events()
+
+    def table(self, sort_by=None, row_limit=100, **options) -> str:
+        """The table of events."""
+        return self.events().table(sort_by, row_limit)
+
+    def total_average(self) -> FunctionEventAvg:
+        """All events summed."""
+        return self.events().total_average()
+
+    @property
+    def self_cpu_time_total(self) -> float:
+        """Microseconds of all events."""
+        return self.events().self_cpu_time_total
+
+    def __str__(self):
+        return str(self.events())
+
+
+__getattr__ = _lookup("torch.autograd.profiler")

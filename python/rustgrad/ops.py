@@ -1,0 +1,59 @@
+"""`torch.ops`: the ops by namespace. `torch.ops.aten.relu` is the function or method of that name."""
+
+import sys
+from types import ModuleType
+
+from . import _rustgrad
+
+__all__ = ["aten", "load_library"]
+
+
+class _Packet:
+    """An op with its overloads, all of which are the same function."""
+
+    def __init__(self, name: str, function):
+        self.__name__ = name
+        self.__doc__ = function.__doc__
+        self._function = function
+
+    def __call__(self, *args, **kwargs):
+        return self._function(*args, **kwargs)
+
+    def __getattr__(self, name: str):
+        if name.startswith("__"):
+            raise AttributeError(f"op {self.__name__!r} has no attribute {name!r}")
+        return self
+
+    def __repr__(self):
+        return f"<OpOverloadPacket(op='aten.{self.__name__}')>"
+
+
+class _Namespace(ModuleType):
+    """The ops of a namespace. There is one with ops, aten."""
+
+    def __getattr__(self, name: str):
+        places = (_rustgrad.torch, _rustgrad.nn, _rustgrad.linalg, _rustgrad.Tensor)
+        for place in places if self.__name__.endswith(".aten") and not name.startswith("__") else ():
+            function = getattr(place, name, None)
+            if callable(function):
+                packet = _Packet(name, function)
+                setattr(self, name, packet)
+                return packet
+        raise AttributeError(f"'_OpNamespace' '{self.__name__.rpartition('.')[2]}' object has no attribute '{name}'")
+
+
+aten = _Namespace(f"{__name__}.aten", "The ops.")
+loaded_libraries: set[str] = set()
+
+
+def load_library(path) -> None:
+    """Raises NotImplementedError: libraries of PyTorch's C++ ops cannot be loaded."""
+    raise NotImplementedError(f"load_library: rustgrad cannot load ops written for PyTorch's C++ interface, {path!r}")
+
+
+def __getattr__(name: str):
+    if name.startswith("__"):
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    made = _Namespace(f"{__name__}.{name}", "A namespace without ops.")
+    setattr(sys.modules[__name__], name, made)
+    return made
