@@ -170,7 +170,7 @@ impl Layout {
         if self.numel() == 0 {
             return self.offset;
         }
-        let reach: isize = self.shape.iter().zip(self.strides.iter()).map(|(&n, &s)| (n as isize - 1) * s).sum();
+        let reach: isize = self.shape.iter().zip(self.strides.iter()).map(|(&n, &s)| (n as isize - 1) * s.max(0)).sum();
         self.offset + reach as usize + 1
     }
 

@@ -19,6 +19,7 @@ pub mod matmul;
 pub mod norm;
 pub mod one_hot;
 pub mod options;
+pub mod pad;
 pub mod pool;
 pub mod random;
 pub mod reduce;
@@ -44,6 +45,9 @@ files![
     view::order,
     view::window,
     view::expand,
+    view::diagonal,
+    view::cut,
+    view::sliding,
     copy,
     cast,
     elementwise::activation,
@@ -54,6 +58,10 @@ files![
     elementwise::select,
     elementwise::unary,
     composite,
+    composite::grid,
+    composite::rearrange,
+    composite::stacks,
+    composite::triangle,
     conv,
     create,
     dropout,
@@ -64,6 +72,7 @@ files![
     matmul,
     norm,
     one_hot,
+    pad,
     pool,
     random,
     reduce,

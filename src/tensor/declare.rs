@@ -133,8 +133,9 @@ const fn search(line: &[u8], name: &[u8], n: usize) -> Option<Found> {
                     return Some(Found { at, start: from, end: to, optional: false });
                 }
                 at += OPTIONS_COUNT;
-            } else if from < to && line[from] != b'*' {
-                let p = parameter(line, from, to, at);
+            } else if from < to && !same(line, from, to, b"*") {
+                // `*Tensor[] tensors`: the positional arguments are the list.
+                let p = parameter(line, if line[from] == b'*' { from + 1 } else { from }, to, at);
                 let own = &p.1;
                 if at as usize == n
                     || same(line, own.0, own.1, name)

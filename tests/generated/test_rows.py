@@ -16,7 +16,7 @@ ROWS = registry.rows(_rustgrad._describe()["rows"])
 # Fresh memory: only shape, strides and dtype are a result.
 UNSET = {"empty", "empty_like", "new_empty", "empty_strided", "new_empty_strided"}
 # They read memory as it lies, or draw numbers in its order, so a strided input is another input.
-LAYOUT = {"as_strided", "view"}
+LAYOUT = {"as_strided", "as_strided_scatter", "view"}
 DRAWN = {"random", "dropout"}
 
 

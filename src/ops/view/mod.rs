@@ -1,11 +1,15 @@
 //! Ops that show the elements of a tensor in another shape, order or part, without copying them.
 //!
 //! Each is a change of layout ([`Op::view`]) whose derivative changes the layout back. By subject:
-//! `reshape` (sizes), `order` (dims permuted), `window` (parts), `expand` (repeats).
+//! `reshape` (sizes), `order` (dims permuted), `window` (parts), `cut` (parts in other ways, and copies with a part replaced), `diagonal`,
+//! `sliding` (windows that overlap), `expand` (repeats).
 
+pub mod cut;
+pub mod diagonal;
 pub mod expand;
 pub mod order;
 pub mod reshape;
+pub mod sliding;
 pub mod window;
 
 use crate::error::Result;

@@ -156,7 +156,7 @@ fn split_sizes(x: &Tensor, sizes: &[i64], dim: i64) -> Result<Outs> {
     parts(x, dim, sizes.iter().map(|&s| s as usize), "split_with_sizes")
 }
 
-fn strided_layout(x: &Tensor, size: &[i64], stride: &[i64], offset: Option<i64>) -> Result<Layout> {
+pub(super) fn strided_layout(x: &Tensor, size: &[i64], stride: &[i64], offset: Option<i64>) -> Result<Layout> {
     if size.len() != stride.len() {
         bail!(Runtime, "mismatch in length of strides and shape");
     }
@@ -204,7 +204,7 @@ fn pieces(x: &Tensor, dim: usize, size: usize) -> Result<Outs> {
     parts(x, dim, (0..count).map(|i| size.min(n - i * size)), "split")
 }
 
-fn parts(x: &Tensor, dim: usize, sizes: impl Iterator<Item = usize>, named: &'static str) -> Result<Outs> {
+pub(super) fn parts(x: &Tensor, dim: usize, sizes: impl Iterator<Item = usize>, named: &'static str) -> Result<Outs> {
     let mut start = 0;
     let mut out = vec![];
     for len in sizes {
@@ -214,7 +214,7 @@ fn parts(x: &Tensor, dim: usize, sizes: impl Iterator<Item = usize>, named: &'st
     Ok(as_many(x, out))
 }
 
-fn narrow(x: &Tensor, dim: i64, start: i64, length: i64) -> Result<Tensor> {
+pub(super) fn narrow(x: &Tensor, dim: i64, start: i64, length: i64) -> Result<Tensor> {
     if x.ndim() == 0 {
         bail!(Runtime, "narrow() cannot be applied to a 0-dim tensor.");
     }
@@ -277,6 +277,13 @@ impl Tensor {
     pub fn narrow(&self, dim: usize, start: usize, len: usize) -> Result<Tensor> {
         self.slice(dim, start, len, 1)
     }
+}
+
+/// Zeros with `x` at every `step`th entry of `dim`, which gets `size` entries.
+pub fn spread(x: &Tensor, dim: usize, size: usize, step: usize) -> Result<Tensor> {
+    let mut from: Shape = x.shape().into();
+    let len = std::mem::replace(&mut from[dim], size);
+    apply(Place { part: Part::Slice { dim, start: 0, len, step }, from }, &[x])
 }
 
 #[derive(Clone, Copy)]

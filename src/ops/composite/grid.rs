@@ -1,0 +1,213 @@
+//! All pairs, or tuples, of entries: meshgrid, cartesian_prod, combinations; and tensors brought to one shape or put on one
+//! diagonal: broadcast_tensors, block_diag; vander.
+
+use super::vector;
+use crate::bail;
+use crate::core::Shape;
+use crate::core::shape::{broadcast, list};
+use crate::core::{DType, Number};
+use crate::error::Result;
+use crate::ops;
+use crate::ops::copy::Format;
+use crate::ops::create::zeros_like;
+use crate::ops::join::cat;
+use crate::ops::pad::constant;
+use crate::tensor::{Outs, Tensor, mode};
+
+ops! {
+    /// Vectors as coordinates of a grid: one tensor each, shaped by all their lengths, without a copy.
+    ///
+    /// `indexing`: "ij" (the first vector varies along dim 0; what None means, with a warning) or "xy" (along dim 1).
+    meshgrid as ["function.meshgrid(*Tensor[] tensors, str? indexing=None) -> Tensor[]"] {
+        call(tensors: &[&Tensor], indexing: Option<&str>) {
+            if indexing.is_none() {
+                mode::warn(
+                    "torch.meshgrid: in an upcoming release, it will be required to pass the indexing argument.",
+                )?;
+            }
+            meshgrid(tensors, indexing.unwrap_or("ij")).map(Outs::Many)
+        },
+        samples: [
+            "u(2), u(3)",
+            "u(2), u(3), indexing='xy'",
+            "[u(2), u(3), u(4)], indexing='ij'",
+            "u(2), u(3), u(4), indexing='xy'",
+            "u(2), u(), indexing='ij'",
+            "u(3)",
+            "[]",
+            "u(2, 2), u(3)",
+            "u(2), u(3), indexing='ji'",
+            "u(2), ix(3, n=4)",
+        ],
+    }
+    /// All tuples of entries of the vectors, as rows; one vector alone stays as it is.
+    cartesian_prod as ["function.cartesian_prod(*Tensor[] tensors) -> Tensor"] {
+        call(tensors: &[&Tensor]) {
+            if let Some(t) = tensors.iter().find(|t| t.ndim() != 1) {
+                bail!(Runtime, "Expect a 1D vector, but got shape {}", list(t.shape()));
+            }
+            if let [only] = tensors {
+                return Ok((*only).clone());
+            }
+            let columns: Vec<Tensor> =
+                meshgrid(tensors, "ij")?.iter().map(|t| t.reshape(&[t.numel(), 1])).collect::<Result<_>>()?;
+            cat(&columns.iter().collect::<Vec<_>>(), 1)
+        },
+        samples: ["u(2), u(3)", "u(2), u(3), u(2)", "u(3)", "u(2), u(0)", "u(2, 2), u(3)"],
+    }
+    /// All combinations of `r` entries of a vector, in order of place, as rows.
+    combinations as ["function.combinations(Tensor self, int r=2, bool with_replacement=False) -> Tensor"] {
+        call(x = self: &Tensor, r: i64, with_replacement: bool) {
+            if x.ndim() != 1 {
+                bail!(Runtime, "Expect a 1D vector, but got shape {}", list(x.shape()));
+            }
+            if r < 0 {
+                bail!(Runtime, "Expect a non-negative number, but got {r}");
+            }
+            if r == 0 {
+                return vector(&[], x)?.to_dtype(x.dtype());
+            }
+            let (n, r) = (x.numel(), r as usize);
+            let index = vector(&chosen(n, r, with_replacement), x)?;
+            x.index_select(0, &index)?.view_to(&[index.numel() / r, r])
+        },
+        samples: ["u(4)", "u(3), 3", "u(3), 2, True", "u(2), 3", "u(3), 1", "u(3), 0", "u(0)", "u(2, 2)", "u(3), -1"],
+    }
+    /// The tensors expanded to their common shape.
+    broadcast_tensors as ["function.broadcast_tensors(*Tensor[] tensors) -> Tensor[]"] {
+        call(tensors: &[&Tensor]) {
+            let mut shape = Shape::new();
+            for t in tensors {
+                shape = broadcast(&shape, t.shape())?;
+            }
+            let all: Vec<Tensor> = tensors.iter().map(|t| t.expand_to(&shape)).collect::<Result<_>>()?;
+            Ok(Outs::Many(all))
+        },
+        samples: ["u(3, 1), u(2)", "u(), u(2, 3)", "u(2)", "u(3), u(2)"],
+    }
+    /// A matrix of zeros with the tensors, which have two dims or fewer, one after the other along its diagonal.
+    block_diag as ["function.block_diag(*Tensor[] tensors) -> Tensor"] {
+        call(tensors: &[&Tensor]) {
+            let mut blocks = vec![];
+            for (i, t) in tensors.iter().enumerate() {
+                blocks.push(match t.ndim() {
+                    0 => t.reshape(&[1, 1])?,
+                    1 => t.unsqueeze_dims(&[0])?,
+                    2 => (*t).clone(),
+                    n => bail!(
+                        Runtime,
+                        "torch.block_diag: Input tensors must have 2 or fewer dimensions. Input {i} has {n} dimensions"
+                    ),
+                });
+            }
+            let width: usize = blocks.iter().map(|b| b.shape()[1]).sum();
+            let mut before = 0;
+            let mut rows = vec![];
+            for b in &blocks {
+                let n = b.shape()[1];
+                rows.push(constant(b, &[before as i64, (width - before - n) as i64], Number::Int(0))?);
+                before += n;
+            }
+            cat(&rows.iter().collect::<Vec<_>>(), 0)
+        },
+        samples: ["u(2, 3), u(1, 2)", "u(2), u(), u(2, 1)", "u(2, 0), u(1, 2)", "u(2, 2, 2)"],
+    }
+    /// Powers of a vector as columns: from `N - 1` down to 0, or up if `increasing`.
+    vander as ["function.vander(Tensor x, int? N=None, bool increasing=False) -> Tensor"] {
+        call(x: &Tensor, n = N: Option<i64>, increasing: bool) {
+            if x.ndim() != 1 {
+                bail!(Runtime, "x must be a one-dimensional tensor.");
+            }
+            powers(x, n, "N must be non-negative.", increasing)
+        },
+        samples: ["u(3)", "u(3), 2", "u(3), N=4, increasing=True", "u(3), 0", "u(0)", "u(2, 2)", "u(3), -1"],
+    }
+    /// Powers of the last dim from 0 to `N - 1`, along a new last dim.
+    linalg_vander as ["linalg.vander(Tensor x, *, int? N=None) -> Tensor"] {
+        call(x: &Tensor, n = N: Option<i64>) {
+            if x.ndim() == 0 {
+                bail!(Runtime, "linalg.vander: Expected x to be a tensor with at least one dimension.");
+            }
+            if x.dtype() == DType::Bool || x.dtype().is_half() {
+                bail!(
+                    Runtime,
+                    "linalg.vander supports floating point, complex, and integer tensors, but got {}",
+                    x.dtype().scalar_name()
+                );
+            }
+            if n.is_some_and(|n| n < 2) {
+                bail!(Runtime, "linalg.vander: N must be greater than 1.");
+            }
+            powers(x, n, "", true)
+        },
+        samples: ["u(3)", "u(2, 3), N=2", "u(3), N=4", "u(3), N=1", "u()"],
+    }
+}
+
+/// Vectors as coordinates of a grid.
+fn meshgrid(tensors: &[&Tensor], indexing: &str) -> Result<Vec<Tensor>> {
+    let Some(first) = tensors.first() else { bail!(Runtime, "meshgrid expects a non-empty TensorList") };
+    if let Some(t) = tensors.iter().find(|t| t.ndim() > 1) {
+        bail!(Runtime, "torch.meshgrid: Expected 0D or 1D tensor in the tensor list but got: {}", list(t.shape()));
+    }
+    if tensors.iter().any(|t| t.dtype() != first.dtype()) {
+        bail!(Runtime, "torch.meshgrid expects all tensors to have the same dtype");
+    }
+    if !matches!(indexing, "ij" | "xy") {
+        bail!(Runtime, "torch.meshgrid: indexing must be one of \"xy\" or \"ij\", but received: {indexing}");
+    }
+    let n = tensors.len();
+    // The dim along which vector i varies before the first two are swapped.
+    let dim = |i: usize| if indexing == "xy" && n > 1 && i < 2 { 1 - i } else { i };
+    let mut shape = Shape::filled(1, n);
+    tensors.iter().enumerate().for_each(|(i, t)| shape[dim(i)] = t.numel());
+    let spread = |(i, t): (usize, &&Tensor)| {
+        let mut own = Shape::filled(1, n);
+        own[dim(i)] = t.numel();
+        t.reshape(&own)?.expand_to(&shape)
+    };
+    tensors.iter().enumerate().map(spread).collect()
+}
+
+/// The places of all combinations of `r` of `n` entries, row by row.
+fn chosen(n: usize, r: usize, again: bool) -> Vec<i64> {
+    let mut out = vec![];
+    let mut row: Vec<usize> = (0..r).map(|i| if again { 0 } else { i }).collect();
+    if n == 0 || (!again && r > n) {
+        return out;
+    }
+    loop {
+        out.extend(row.iter().map(|&i| i as i64));
+        // The last place that can still move on.
+        let last = |i: usize| if again { n - 1 } else { n - r + i };
+        let Some(i) = (0..r).rev().find(|&i| row[i] < last(i)) else { return out };
+        row[i] += 1;
+        for j in i + 1..r {
+            row[j] = if again { row[i] } else { row[j - 1] + 1 };
+        }
+    }
+}
+
+fn powers(x: &Tensor, n: Option<i64>, negative: &str, increasing: bool) -> Result<Tensor> {
+    let last = x.ndim() - 1;
+    let n = n.unwrap_or(x.shape()[last] as i64);
+    if n < 0 {
+        bail!(Runtime, "{negative}");
+    }
+    let dtype = if x.dtype() == DType::Bool || x.dtype().is_integral() { DType::I64 } else { x.dtype() };
+    let x = x.to_dtype(dtype)?.unsqueeze_dims(&[last + 1])?;
+    let mut columns = vec![];
+    if n > 0 {
+        columns.push(zeros_like(&x)?.add_number(1i64)?);
+    }
+    for i in 1..n as usize {
+        columns.push(if i == 1 { x.clone() } else { columns[i - 1].mul(&x)? });
+    }
+    if columns.is_empty() {
+        return x.narrow(last + 1, 0, 0)?.detach().cloned(Format::Contiguous);
+    }
+    if !increasing {
+        columns.reverse();
+    }
+    cat(&columns.iter().collect::<Vec<_>>(), last + 1)
+}

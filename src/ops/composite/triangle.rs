@@ -1,0 +1,96 @@
+//! The parts of matrices on either side of a diagonal: tril, triu, and the indices of such parts.
+
+use super::counted;
+use crate::bail;
+use crate::core::{DType, Device, Number};
+use crate::device::Array;
+use crate::error::Result;
+use crate::ops;
+use crate::ops::options::Options;
+use crate::tensor::{Operand, Tensor};
+
+const SAMPLES: &[&str] = &[
+    "u(3, 4)",
+    "u(3, 4), 1",
+    "u(3, 4), diagonal=-1",
+    "u(2, 3, 3)",
+    "u(4, 3).t(), 0",
+    "u(3, 4), 9",
+    "u(3, 4), -9",
+    "u(0, 3)",
+    "edges(INF, NAN, 1.0).reshape(-1, 1)",
+    "u(3)",
+];
+
+ops! {
+    /// Matrices with zeros to the right of diagonal `diagonal`.
+    tril + out + inplace as ["tril(Tensor self, int diagonal=0) -> Tensor"] {
+        call(x = self: &Tensor, diagonal: i64) { triangle("tril", x, diagonal, true) },
+        samples: SAMPLES,
+    }
+    /// Matrices with zeros to the left of diagonal `diagonal`.
+    triu + out + inplace as ["triu(Tensor self, int diagonal=0) -> Tensor"] {
+        call(x = self: &Tensor, diagonal: i64) { triangle("triu", x, diagonal, false) },
+        samples: SAMPLES,
+    }
+    /// Rows and columns of the elements on and to the left of diagonal `offset` of a matrix, row by row: (2, count).
+    tril_indices as ["function.tril_indices(int row, int col, int offset=0, *, {options}) -> Tensor"] {
+        call(row: i64, col: i64, offset: i64, options: Options) { places(row, col, offset, options, true) },
+        samples: PLACES,
+    }
+    /// Rows and columns of the elements on and to the right of diagonal `offset` of a matrix, row by row: (2, count).
+    triu_indices as ["function.triu_indices(int row, int col, int offset=0, *, {options}) -> Tensor"] {
+        call(row: i64, col: i64, offset: i64, options: Options) { places(row, col, offset, options, false) },
+        samples: PLACES,
+    }
+}
+
+const PLACES: &[&str] = &[
+    "3, 4",
+    "3, 4, 1",
+    "3, 3, -1",
+    "2, 3, 5",
+    "0, 3",
+    "3, 2, dtype=int32",
+    "3, 3, -9",
+    "-1, 3",
+    "3, 2, dtype=float32",
+];
+
+fn triangle(name: &str, x: &Tensor, diagonal: i64, lower: bool) -> Result<Tensor> {
+    let n = x.ndim();
+    if n < 2 {
+        bail!(Runtime, "{name}: input tensor must have at least 2 dimensions");
+    }
+    let (rows, cols) = (x.shape()[n - 2], x.shape()[n - 1]);
+    let down = counted(rows, x.device())?.add_number(diagonal.clamp(-(rows as i64) - 1, cols as i64 + 1))?;
+    let (down, right) = (down.unsqueeze_dims(&[1])?, counted(cols, x.device())?);
+    let keep = if lower { down.ge(&right)? } else { down.le(&right)? };
+    // False is 0 in every dtype.
+    keep.choose(Operand::Tensor(x), Operand::Number(Number::Bool(false)))
+}
+
+fn places(rows: i64, cols: i64, offset: i64, options: Options, lower: bool) -> Result<Tensor> {
+    if rows < 0 || cols < 0 {
+        let (what, n) = if rows < 0 { ("row", rows) } else { ("col", cols) };
+        bail!(Runtime, "{what} must be non-negative, got{n}");
+    }
+    let (mut down, mut right) = (vec![], vec![]);
+    for r in 0..rows {
+        let edge = r.saturating_add(offset);
+        let range = if lower { 0..edge.saturating_add(1).clamp(0, cols) } else { edge.clamp(0, cols)..cols };
+        for c in range {
+            down.push(r);
+            right.push(c);
+        }
+    }
+    let n = down.len();
+    down.extend(right);
+    let out = Tensor::new(Array::from_slice(&[2, n], &down)?);
+    let dtype = options.or(DType::I64);
+    if !matches!(dtype, DType::I64 | DType::I32) {
+        return Err(dtype.lacks(if lower { "tril_indices" } else { "triu_indices" }));
+    }
+    let device: Device = options.device();
+    options.finish(out.to_dtype(dtype)?.to_device(device)?)
+}
