@@ -1,6 +1,8 @@
 //! Ops written with other ops: no kernel and no derivative of their own. A family that grows beyond some ten gets a file
 //! of its own in `composite/`.
 
+pub mod pointwise;
+
 use crate::bail;
 use crate::core::DType;
 use crate::ops;
