@@ -17,3 +17,9 @@ fn i32_pow(a: i32, b: i32) -> i32 {                      // negative exponents: 
 }
 fn i32_shl(a: i32, n: i32) -> i32 { return select(a << u32(n & 31), 0, n < 0 || n > 31); }
 fn i32_shr(a: i32, n: i32) -> i32 { return a >> select(u32(n & 31), 31u, n < 0 || n > 31); }
+fn i32_copysign(a: i32, b: i32) -> i32 { return select(abs(a), -abs(a), b < 0); }
+fn i32_gcd(a: i32, b: i32) -> i32 {                      // Euclid's; the loop ends by itself, after 46 rounds at most
+    var x = u32(abs(a)); var y = u32(abs(b));
+    while (x != 0u) { let r = y % x; y = x; x = r; }
+    return i32(y);
+}

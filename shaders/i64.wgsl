@@ -122,3 +122,9 @@ fn i64_pow(a: I64, b: I64) -> I64 {                      // negative exponents: 
 fn i64_count(n: I64) -> u32 { return select(64u, n.x, n.y == 0u && n.x < 64u); }   // a shift: 64 for all that is no place
 fn i64_shift_left(a: I64, n: I64) -> I64 { return i64_shl(a, i64_count(n)); }
 fn i64_shift_right(a: I64, n: I64) -> I64 { return i64_shr(a, i64_count(n)); }
+fn i64_copysign(a: I64, b: I64) -> I64 { return select(i64_abs(a), i64_neg(i64_abs(a)), (b.y >> 31u) == 1u); }
+fn i64_gcd(a: I64, b: I64) -> I64 {                      // Euclid's; the loop ends by itself, after 92 rounds at most
+    var x = i64_abs(a); var y = i64_abs(b);
+    while (!i64_is_zero(x)) { let r = u64_divrem(y, x).r; y = x; x = r; }
+    return y;
+}

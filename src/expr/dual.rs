@@ -49,7 +49,7 @@ impl<S: Scalar> std::ops::Neg for Dual<S> {
 operators! { [S: Scalar] Dual<S>, Add add Dual::plus; Sub sub Dual::minus; Mul mul Dual::times; Div div Dual::over; }
 
 /// dy/dx of one-operand intrinsics, from x and y. Steps (floor, sign) have derivative 0, as in PyTorch. The
-/// derivative of digamma is no intrinsic, so it is NaN here.
+/// derivative of digamma is zeta's at 2.
 macro_rules! slopes {
     ($x:ident $y:ident; $($name:ident: $slope:expr;)*) => {
         $(fn $name(self) -> Self {
@@ -80,6 +80,7 @@ macro_rules! bits {
 
 const TWO_OVER_SQRT_PI: f64 = std::f64::consts::FRAC_2_SQRT_PI;
 const LN_2: f64 = std::f64::consts::LN_2;
+const LN_10: f64 = std::f64::consts::LN_10;
 
 impl<S: Scalar> Scalar for Dual<S>
 where
@@ -98,6 +99,7 @@ where
         log: 1.0 / x;
         log1p: 1.0 / (x + 1.0);
         log2: 1.0 / (x * LN_2);
+        log10: 1.0 / (x * LN_10);
         sin: x.cos();
         cos: -x.sin();
         tan: 1.0 + y * y;
@@ -116,9 +118,10 @@ where
         trunc: S::lit(0.0);
         sign: S::lit(0.0);
         erf: TWO_OVER_SQRT_PI * (-(x * x)).exp();
+        erfc: -TWO_OVER_SQRT_PI * (-(x * x)).exp();
         erfinv: (y * y).exp() / TWO_OVER_SQRT_PI;
         lgamma: x.digamma();
-        digamma: S::lit(f64::NAN);
+        digamma: S::lit(2.0).zeta(x);
     }
     fn bit_not(self) -> Self {
         Dual::constant(self.value.bit_not())
@@ -146,6 +149,21 @@ where
         Dual::new(a.value.atan2(b.value), (a.slope * b.value - b.slope * a.value) / d)
     }
 
+    /// The sign's own slope is 0.
+    fn copysign(self, other: impl Into<Self>) -> Self {
+        let (a, b) = (self, other.into());
+        let y = a.value.copysign(b.value);
+        Dual::new(y, a.slope * S::select(a.value.eq(0.0), S::lit(0.0), y / a.value))
+    }
+
+    /// Its derivative in s is no intrinsic, so it is NaN.
+    fn zeta(self, other: impl Into<Self>) -> Self {
+        let (s, q) = (self, other.into());
+        let down = -(s.value * (s.value + 1.0).zeta(q.value));
+        let unknown = S::select(s.slope.eq(0.0), S::lit(0.0), S::lit(f64::NAN));
+        Dual::new(s.value.zeta(q.value), down * q.slope + unknown)
+    }
+
     /// Where both are equal each has half, as in PyTorch.
     fn min(self, other: impl Into<Self>) -> Self {
         let (a, b) = (self, other.into());
@@ -159,6 +177,6 @@ where
         Dual::new(a.value.max(b.value), S::select(a.value.gt(b.value), a.slope, tie))
     }
 
-    bits! { bit_and bit_or bit_xor shl shr }
+    bits! { gcd bit_and bit_or bit_xor shl shr }
     intrinsics!(compares);
 }

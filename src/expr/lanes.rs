@@ -152,6 +152,10 @@ macro_rules! float_basics {
             $t::abs(self)
         }
         #[inline(always)]
+        fn copysign(self, o: Self) -> Self {
+            $t::copysign(self, o)
+        }
+        #[inline(always)]
         fn floor(self) -> Self {
             $t::floor(self)
         }
@@ -210,6 +214,10 @@ macro_rules! float_basics {
             self
         }
         #[inline(always)]
+        fn gcd(self, _: Self) -> Self {
+            self
+        }
+        #[inline(always)]
         fn bit_and(self, _: Self) -> Self {
             self
         }
@@ -249,8 +257,8 @@ macro_rules! float_lane {
     ($t:ident) => {
         impl Native for $t {
             float_basics! { $t }
-            functions! { $t: exp exp2 expm1 log log1p log2 sin cos tan asin acos atan sinh cosh tanh erf erfinv
-            lgamma digamma; pow atan2 }
+            functions! { $t: exp exp2 expm1 log log1p log2 log10 sin cos tan asin acos atan sinh cosh tanh erf erfc
+            erfinv lgamma digamma; pow atan2 zeta }
         }
     };
 }
@@ -273,8 +281,8 @@ macro_rules! through_f64 {
 
 /// Integer operations wrap; a zero divisor, which the ops refuse beforehand, gives 0.
 impl Native for i64 {
-    through_f64! { exp exp2 expm1 log log1p log2 sin cos tan asin acos atan sinh cosh tanh sqrt rsqrt erf erfinv
-    lgamma digamma; atan2 }
+    through_f64! { exp exp2 expm1 log log1p log2 log10 sin cos tan asin acos atan sinh cosh tanh sqrt rsqrt erf erfc
+    erfinv lgamma digamma; atan2 zeta }
     #[inline(always)]
     fn lit(value: f64) -> i64 {
         f64_to_i64(value)
@@ -330,6 +338,14 @@ impl Native for i64 {
     #[inline(always)]
     fn mul_add(self, by: i64, plus: i64) -> i64 {
         self.wrapping_mul(by).wrapping_add(plus)
+    }
+    #[inline(always)]
+    fn copysign(self, o: i64) -> i64 {
+        if o < 0 { self.wrapping_abs().wrapping_neg() } else { self.wrapping_abs() }
+    }
+    #[inline(always)]
+    fn gcd(self, o: i64) -> i64 {
+        math::gcd_i64(self, o)
     }
     #[inline(always)]
     fn min(self, o: i64) -> i64 {

@@ -27,6 +27,16 @@ pub fn pow_i64(base: i64, exponent: i64) -> i64 {
     r
 }
 
+/// The greatest common divisor, after Euclid; of 0 and 0 it is 0.
+#[inline(always)]
+pub fn gcd_i64(a: i64, b: i64) -> i64 {
+    let (mut a, mut b) = (a.unsigned_abs(), b.unsigned_abs());
+    while a != 0 {
+        (a, b) = (b % a, a);
+    }
+    b as i64
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -70,6 +80,7 @@ mod tests {
         worst("expm1", 1.6, 1e-12, 110.0, m::expm1, f64::exp_m1);
         worst("log", 0.9, 1e-44, 3e38, m::log, f64::ln);
         worst("log2", 1.5, 1e-44, 3e38, m::log2, f64::log2);
+        worst("log10", 0.51, 1e-44, 3e38, m::log10, f64::log10);
         worst("log1p", 2.5, 1e-12, 3e38, m::log1p, f64::ln_1p);
         worst("tanh", 0.500_001, 1e-9, 20.0, m::tanh, f64::tanh);
         worst("sinh", 3.0, 1e-9, 95.0, m::sinh, f64::sinh);
@@ -81,6 +92,7 @@ mod tests {
         worst("acos", 2.5, 1e-9, 1.1, m::acos, f64::acos);
         worst("atan", 2.5, 1e-9, 3e38, m::atan, f64::atan);
         worst("erf", 1.4, 1e-9, 6.0, m::erf, libm::erf);
+        worst("erfc", 0.51, 1e-9, 11.0, m::erfc, libm::erfc);
         worst("lgamma", 0.6, 1e-3, 1e4, m::lgamma, libm::lgamma);
     }
 
@@ -136,6 +148,7 @@ mod tests {
             close("expm1", x, m::expm1(x), x.exp_m1());
             close("log", x, m::log(x), x.ln());
             close("log2", x, m::log2(x), x.log2());
+            close("log10", x, m::log10(x), x.log10());
             close("log1p", x, m::log1p(x), x.ln_1p());
             close("tanh", x, m::tanh(x), x.tanh());
             close("sinh", x, m::sinh(x), x.sinh());
@@ -148,6 +161,18 @@ mod tests {
             assert!((m::digamma(p + 1.0) - m::digamma(p) - 1.0 / p).abs() < 1e-11 / p);
             assert!((m::digamma(-p + 1.0) - m::digamma(-p) + 1.0 / p).abs() < 1e-9 / p);
         }
+        // zeta(2, 1) is pi^2 / 6, and zeta(s, q) is q^-s + zeta(s, q + 1), also left of 0.
+        close("zeta", 2.0, m::zeta(2.0, 1.0), std::f64::consts::PI.powi(2) / 6.0);
+        for q in [0.3, 4.5, 30.25, -0.5, -7.75, -123.25] {
+            for s in [2.0, 3.0, 7.0] {
+                let (here, above) = (m::zeta(s, q), m::zeta(s, q + 1.0));
+                assert!((here - above - q.powf(-s)).abs() <= 1e-13 * here.abs().max(above.abs()), "zeta({s}, {q})");
+            }
+        }
+        assert!(
+            m::zeta(1.0, 2.0) == f64::INFINITY && m::zeta(0.5, 2.0).is_nan() && m::zeta(2.0, -3.0) == f64::INFINITY
+        );
+        assert_eq!((gcd_i64(12, -18), gcd_i64(0, -5), gcd_i64(0, 0)), (6, 5, 0));
         assert!((m::digamma(1.0) + 0.577_215_664_901_532_9).abs() < 1e-14);
         assert!(m::erfinv(1.0) == f64::INFINITY && m::erfinv(1.1).is_nan() && m::erfinv(-0.5) == -m::erfinv(0.5));
         close("erfinv", 1.0 - 2f64.powi(-53), m::erfinv(1.0 - 2f64.powi(-53)), 5.863_584_748_755_168);

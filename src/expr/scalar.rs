@@ -8,9 +8,9 @@ use std::ops::{Add, BitAnd, BitOr, BitXor, Div, Mul, Neg, Not, Sub};
 macro_rules! intrinsics {
     ($m:ident) => {
         $m! {
-            unary: neg exp exp2 expm1 log log1p log2 sin cos tan asin acos atan sinh cosh tanh sqrt rsqrt
-                abs floor ceil round trunc sign erf erfinv lgamma digamma bit_not;
-            binary: add sub mul div rem pow atan2 min max bit_and bit_or bit_xor shl shr;
+            unary: neg exp exp2 expm1 log log1p log2 log10 sin cos tan asin acos atan sinh cosh tanh sqrt rsqrt
+                abs floor ceil round trunc sign erf erfc erfinv lgamma digamma bit_not;
+            binary: add sub mul div rem pow atan2 copysign zeta gcd min max bit_and bit_or bit_xor shl shr;
             compare: eq ne lt le gt ge;
         }
     };
@@ -32,7 +32,7 @@ macro_rules! scalar {
         /// them vectorises and the same text can be recorded.
         ///
         /// `rem` has the dividend's sign (C's `fmod`), `div` of integers cuts towards zero, `min` and `max` let NaN
-        /// win, `round` is to even. The bit operations mean something for integers only.
+        /// win, `round` is to even, `zeta(s, q)` is Hurwitz's. The bit operations and `gcd` mean something for integers only.
         pub trait Scalar:
             Copy
             + From<f64>

@@ -134,21 +134,23 @@ fn binary(op: Binary, a: &str, b: &str, lane: Lane) -> Option<String> {
         (Lane::F32 | Lane::I32, B::mul) => infix("*"),
         (Lane::F32, B::div) => infix("/"),
         (Lane::F32, B::rem) => call("rg_fmod"),
-        (Lane::F32, B::pow | B::atan2 | B::min | B::max) => call(&format!("rg_{op:?}")),
+        (Lane::F32, B::pow | B::atan2 | B::copysign | B::zeta | B::min | B::max) => call(&format!("rg_{op:?}")),
         (Lane::F32, _) => return None,
         (Lane::I32, B::min | B::max) => call(&format!("{op:?}")),
         (Lane::I32, B::bit_and) => infix("&"),
         (Lane::I32, B::bit_or) => infix("|"),
         (Lane::I32, B::bit_xor) => infix("^"),
-        (Lane::I32, B::div | B::rem | B::pow | B::shl | B::shr) => call(&format!("i32_{op:?}")),
-        (Lane::I64, B::add | B::sub | B::mul | B::rem | B::pow | B::min | B::max) => call(&format!("i64_{op:?}")),
+        (Lane::I32, B::div | B::rem | B::pow | B::copysign | B::gcd | B::shl | B::shr) => call(&format!("i32_{op:?}")),
+        (Lane::I64, B::add | B::sub | B::mul | B::rem | B::pow | B::copysign | B::gcd | B::min | B::max) => {
+            call(&format!("i64_{op:?}"))
+        }
         (Lane::I64, B::div) => call("i64_div_trunc"),
         (Lane::I64, B::bit_and) => call("i64_and"),
         (Lane::I64, B::bit_or) => call("i64_or"),
         (Lane::I64, B::bit_xor) => call("i64_xor"),
         (Lane::I64, B::shl) => call("i64_shift_left"),
         (Lane::I64, B::shr) => call("i64_shift_right"),
-        (Lane::I32 | Lane::I64, B::atan2) => return None,
+        (Lane::I32 | Lane::I64, B::atan2 | B::zeta) => return None,
     })
 }
 

@@ -323,10 +323,11 @@ fn new(
     options.finish(make(Layout::contiguous(sizes(size)?), options.or(x.dtype()), options.device())?)
 }
 
-struct Arange {
-    meta: Meta,
-    start: Number,
-    step: Number,
+/// `start`, `start + step`, ...
+pub struct Arange {
+    pub meta: Meta,
+    pub start: Number,
+    pub step: Number,
 }
 
 impl Op for Arange {

@@ -43,7 +43,8 @@ pub struct Ways {
 const EACH: usize = MAX_INPUTS;
 
 impl Loops {
-    const NONE: Loops = Loops { f32: None, f64: None, i64: None, f32_over: None, f32_one: [None; 2] };
+    /// No loop: the formula runs as a tile program.
+    pub const NONE: Loops = Loops { f32: None, f64: None, i64: None, f32_over: None, f32_one: [None; 2] };
 
     pub const fn float<B: Body>() -> Loops {
         Loops { f32: Some(looped::<B, f32, false, EACH>), f64: Some(looped::<B, f64, false, EACH>), ..Loops::NONE }
@@ -75,6 +76,11 @@ impl Loops {
             Some(_) => Loops { f32_one: [Some(looped::<B, f32, false, 0>), Some(looped::<B, f32, false, 1>)], ..self },
             None => self,
         }
+    }
+
+    /// Whether nothing was compiled.
+    pub const fn is_none(&self) -> bool {
+        self.f32.is_none() && self.f64.is_none() && self.i64.is_none()
     }
 
     #[inline]

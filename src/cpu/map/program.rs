@@ -35,14 +35,14 @@ macro_rules! instructions {
 instructions! {
     unary(Unary) in of_one {
         all: neg abs floor ceil round trunc sign;
-        float: exp exp2 expm1 log log1p log2 sin cos tan asin acos atan sinh cosh tanh sqrt rsqrt erf erfinv lgamma
-            digamma;
+        float: exp exp2 expm1 log log1p log2 log10 sin cos tan asin acos atan sinh cosh tanh sqrt rsqrt erf erfc erfinv
+            lgamma digamma;
         int: bit_not;
     } = |p, op| p.put(op.apply(p.num(0)));
     binary(Binary) in of_two {
-        all: add sub mul div rem pow min max;
-        float: atan2;
-        int: bit_and bit_or bit_xor shl shr;
+        all: add sub mul div rem pow min max copysign;
+        float: atan2 zeta;
+        int: gcd bit_and bit_or bit_xor shl shr;
     } = |p, op| p.put(op.apply(p.num(0), p.num(1)));
     compare(Compare) in comparing {
         all: eq ne lt le gt ge;

@@ -401,6 +401,21 @@ pub fn pow(x: f32, y: f32) -> f32 {
 }
 
 #[inline(always)]
+pub fn log10(x: f32) -> f32 {
+    log_edges(x, (log2_wide(x) * std::f64::consts::LOG10_2) as f32)
+}
+
+#[inline(always)]
+pub fn erfc(x: f32) -> f32 {
+    super::f64::erfc(x as f64) as f32
+}
+
+#[inline(always)]
+pub fn zeta(s: f32, q: f32) -> f32 {
+    super::f64::zeta(s as f64, q as f64) as f32
+}
+
+#[inline(always)]
 pub fn erfinv(x: f32) -> f32 {
     super::f64::erfinv(x as f64) as f32
 }

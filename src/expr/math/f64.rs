@@ -168,7 +168,7 @@ macro_rules! standard {
         }
     )* };
 }
-standard! { sin cos tan asin acos atan }
+standard! { log10 sin cos tan asin acos atan }
 
 #[inline(always)]
 pub fn atan2(y: f64, x: f64) -> f64 {
@@ -183,6 +183,11 @@ pub fn pow(x: f64, y: f64) -> f64 {
 #[inline(always)]
 pub fn erf(x: f64) -> f64 {
     libm::erf(x)
+}
+
+#[inline(always)]
+pub fn erfc(x: f64) -> f64 {
+    libm::erfc(x)
 }
 
 #[inline(always)]
@@ -239,4 +244,63 @@ pub fn digamma(x: f64) -> f64 {
     let series =
         horner!(z; 1.0 / 12.0, -691.0 / 32760.0, 1.0 / 132.0, -1.0 / 240.0, 1.0 / 252.0, -1.0 / 120.0, 1.0 / 12.0);
     sum + y.ln() - 0.5 / y - z * series
+}
+
+/// Hurwitz's zeta function, the sum of (q + k)^-s over k >= 0: terms up to q = 10, then Euler and Maclaurin's formula
+/// (Abramowitz and Stegun, 23.2.7 and 3.6.28). Left of 0, for whole s, by the sum over all whole numbers, which has period 1 in q.
+#[inline(never)]
+pub fn zeta(s: f64, q: f64) -> f64 {
+    if s.is_nan() || q.is_nan() || s < 1.0 {
+        return f64::NAN;
+    }
+    if s == 1.0 {
+        return f64::INFINITY;
+    }
+    if q <= 0.0 {
+        if q == q.floor() {
+            return f64::INFINITY;
+        }
+        if s != s.floor() {
+            return f64::NAN;
+        }
+        let (part, sign) = (q - q.floor(), if s % 2.0 == 0.0 { 1.0 } else { -1.0 });
+        return zeta(s, part) + sign * (zeta(s, 1.0 - part) - zeta(s, 1.0 - q));
+    }
+    let (mut a, mut sum) = (q, 0.0);
+    while a < 10.0 {
+        sum += a.powf(-s);
+        a += 1.0;
+    }
+    if a == f64::INFINITY {
+        return 0.0;
+    }
+    /// The Bernoulli number of index 2k over (2k)!, for k = 1, 2, ...
+    const B: [f64; 12] = [
+        1.0 / 12.0,
+        -1.0 / 720.0,
+        1.0 / 30240.0,
+        -1.0 / 1209600.0,
+        1.0 / 47900160.0,
+        -691.0 / 1307674368000.0,
+        1.0 / 74724249600.0,
+        -3617.0 / 10670622842880000.0,
+        43867.0 / 5109094217170944000.0,
+        -174611.0 / 802857662698291200000.0,
+        77683.0 / 14101100039391805440000.0,
+        -236364091.0 / 1693824136731743669452800000.0,
+    ];
+    let power = a.powf(-s);
+    sum += a * power / (s - 1.0) + 0.5 * power;
+    // s (s + 1) ... (s + 2k - 2) a^(-s - 2k + 1)
+    let mut factor = power * s / a;
+    for (k, b) in B.into_iter().enumerate() {
+        let term = b * factor;
+        sum += term;
+        if term.abs() < 1e-17 * sum.abs() {
+            break;
+        }
+        let j = 2.0 * k as f64 + 1.0;
+        factor *= (s + j) * (s + j + 1.0) / (a * a);
+    }
+    sum
 }

@@ -3,16 +3,20 @@
 //! distances), `norms`.
 
 pub mod grid;
+pub mod pointwise;
 pub mod rearrange;
 pub mod stacks;
 pub mod triangle;
 
+use crate::bail;
 use crate::core::{DType, Device, Layout, Meta, Number};
 use crate::device::Array;
 use crate::error::Result;
 use crate::ops;
+use crate::ops::create::Arange;
+use crate::tensor::apply;
+use crate::tensor::door::enter;
 use crate::tensor::{Operand, Tensor};
-use crate::{bail, cpu, gpu};
 
 ops! {
     /// `other / self`: `self.reciprocal() * other`, rounded twice, as PyTorch does.
@@ -39,16 +43,11 @@ ops! {
 
 /// 0, 1, 2, ... in int64.
 pub fn counted(n: usize, device: Device) -> Result<Tensor> {
-    let out = Array::empty(Meta::new(Layout::contiguous([n][..].into()), DType::I64, device))?;
-    if device.is_gpu() {
-        gpu::create::arange(&out, Number::Int(0), Number::Int(1))?;
-    } else {
-        cpu::create::arange(&out, Number::Int(0), Number::Int(1));
-    }
-    Ok(Tensor::new(out))
+    let meta = Meta::new(Layout::contiguous([n][..].into()), DType::I64, device);
+    apply(Arange { meta, start: Number::Int(0), step: Number::Int(1) }, &[])
 }
 
 /// A vector of int64 where `like` lives.
 pub fn vector(values: &[i64], like: &Tensor) -> Result<Tensor> {
-    Tensor::new(Array::from_slice(&[values.len()], values)?).to_device(like.device())
+    enter("tensor", Array::from_slice(&[values.len()], values)?).to_device(like.device())
 }

@@ -1,11 +1,13 @@
 //! Elements in another order or several times: flip and kin, roll, rot90, repeat, tile, repeat_interleave.
 
+use crate::core::Device;
 use crate::core::shape::{list, normalize_dim, normalize_dims};
 use crate::core::{DType, Layout, Meta, Shape};
 use crate::device::Array;
 use crate::error::Result;
 use crate::ops;
 use crate::ops::join::cat;
+use crate::tensor::door::enter;
 use crate::tensor::{Context, Cotangents, Grads, Op, Tensor, apply, data};
 use crate::{bail, err};
 
@@ -274,7 +276,7 @@ fn indices(counts: &Tensor, output_size: Option<i64>) -> Result<Tensor> {
     if !matches!(counts.dtype(), DType::I64 | DType::I32) {
         return Err(counts.dtype().lacks("repeat_interleave_cpu"));
     }
-    let counts = Tensor::new(counts.detach().on_cpu()?).to_dtype(DType::I64)?.contiguous()?.array().to_vec::<i64>();
+    let counts = counts.detach().to_device(Device::CPU)?.to_dtype(DType::I64)?.contiguous()?.array().to_vec::<i64>();
     if counts.iter().any(|&n| n < 0) {
         bail!(Runtime, "repeats can not be negative");
     }
@@ -289,7 +291,7 @@ fn indices(counts: &Tensor, output_size: Option<i64>) -> Result<Tensor> {
         bail!(OutOfMemory, "repeat_interleave: {total} indices do not fit in memory");
     }
     out.extend(each);
-    Ok(Tensor::new(Array::from_slice(&[total], &out)?))
+    Ok(enter("repeat_interleave", Array::from_slice(&[total], &out)?))
 }
 
 fn to_device(x: Tensor, like: &Tensor) -> Result<Tensor> {

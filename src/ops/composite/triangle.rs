@@ -7,6 +7,7 @@ use crate::device::Array;
 use crate::error::Result;
 use crate::ops;
 use crate::ops::options::Options;
+use crate::tensor::door::enter;
 use crate::tensor::{Operand, Tensor};
 
 const SAMPLES: &[&str] = &[
@@ -86,7 +87,7 @@ fn places(rows: i64, cols: i64, offset: i64, options: Options, lower: bool) -> R
     }
     let n = down.len();
     down.extend(right);
-    let out = Tensor::new(Array::from_slice(&[2, n], &down)?);
+    let out = enter("tril_indices", Array::from_slice(&[2, n], &down)?);
     let dtype = options.or(DType::I64);
     if !matches!(dtype, DType::I64 | DType::I32) {
         return Err(dtype.lacks(if lower { "tril_indices" } else { "triu_indices" }));

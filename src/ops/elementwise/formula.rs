@@ -42,7 +42,8 @@ fn weight(n: Node) -> f32 {
     match n {
         Node::Input(_) | Node::MaskInput(_) => 0.08,
         Node::Param(_) | Node::Lit(_) | Node::Truth(_) => 0.0,
-        Node::Unary(U::lgamma | U::digamma | U::erfinv, _) => 30.0,
+        Node::Unary(U::lgamma | U::digamma | U::erfinv | U::erfc, _) => 30.0,
+        Node::Binary(B::zeta | B::gcd, ..) => 100.0,
         Node::Unary(U::neg | U::abs | U::floor | U::ceil | U::round | U::trunc | U::sign | U::bit_not, _) => 0.02,
         Node::Unary(U::sqrt | U::rsqrt, _) | Node::Binary(B::div, ..) => 0.15,
         Node::Unary(..) => 0.6,
@@ -58,6 +59,26 @@ pub struct Formula {
     record: fn() -> Graph,
     facts: OnceLock<Facts>,
     partials: [OnceLock<Arc<Derived>>; MAX_INPUTS],
+    /// The tile programs of a formula without compiled loops.
+    plans: Plans,
+}
+
+/// One tile program per lane, made when first asked for: f32, f64, i64.
+struct Plans([OnceLock<Option<Plan>>; 3]);
+
+impl Plans {
+    const NONE: Plans = Plans([const { OnceLock::new() }; 3]);
+
+    fn of(&self, graph: &Graph, lane: DType) -> Option<&Plan> {
+        let slot = match lane {
+            DType::F32 => 0,
+            DType::F64 => 1,
+            DType::I64 => 2,
+            // Complex lanes have no loops.
+            _ => return None,
+        };
+        self.0[slot].get_or_init(|| Plan::new(graph, lane)).as_ref()
+    }
 }
 
 impl Formula {
@@ -67,7 +88,15 @@ impl Formula {
             record: Graph::of::<B>,
             facts: OnceLock::new(),
             partials: [const { OnceLock::new() }; MAX_INPUTS],
+            plans: Plans::NONE,
         }
+    }
+
+    fn code(&self, lane: DType) -> Option<Code<'_>> {
+        if self.loops.is_none() {
+            return self.plans.of(&self.facts().graph, lane).map(Code::Program);
+        }
+        self.loops.ways(lane).map(Code::Loop)
     }
 
     pub fn facts(&self) -> &Facts {
@@ -80,7 +109,7 @@ pub struct Derived {
     pub facts: Facts,
     /// Which operand of the formula it was made from (the gradient after the last) each of its own is.
     pub from: Vec<u8>,
-    plans: [OnceLock<Option<Plan>>; 3],
+    plans: Plans,
     partials: [OnceLock<Arc<Derived>>; MAX_INPUTS],
 }
 
@@ -88,23 +117,7 @@ impl Derived {
     /// The gradient that operand `k` of `graph` gets, `g` being operand `at`.
     fn new(graph: &Graph, k: usize, at: usize) -> Derived {
         let (graph, from) = diff::pulled_back(graph, k, at).compacted();
-        Derived {
-            facts: Facts::of(graph),
-            from,
-            plans: [const { OnceLock::new() }; 3],
-            partials: [const { OnceLock::new() }; MAX_INPUTS],
-        }
-    }
-
-    fn plan(&self, lane: DType) -> Option<&Plan> {
-        let slot = match lane {
-            DType::F32 => 0,
-            DType::F64 => 1,
-            DType::I64 => 2,
-            // Complex lanes have no loops.
-            _ => return None,
-        };
-        self.plans[slot].get_or_init(|| Plan::new(&self.facts.graph, lane)).as_ref()
+        Derived { facts: Facts::of(graph), from, plans: Plans::NONE, partials: [const { OnceLock::new() }; MAX_INPUTS] }
     }
 }
 
@@ -128,8 +141,8 @@ impl Source {
     #[inline]
     pub fn code(&self, dtype: DType) -> Option<Code<'_>> {
         match self {
-            Source::Row(f) => f.loops.ways(lane(dtype)).map(Code::Loop),
-            Source::Derived(d) => d.plan(lane(dtype)).map(Code::Program),
+            Source::Row(f) => f.code(lane(dtype)),
+            Source::Derived(d) => d.plans.of(&d.facts.graph, lane(dtype)).map(Code::Program),
         }
     }
 

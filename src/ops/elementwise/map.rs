@@ -5,7 +5,7 @@ mod call;
 mod direct;
 mod gradient;
 
-pub use self::call::{Call, anything, call, call_on, numbers_fit, on, over};
+pub use self::call::{Call, anything, call, call_on, call_with, numbers_fit, on, on_with, over, promoted};
 use super::formula::{Formula, Source};
 use crate::core::layout::preserved;
 use crate::core::promote::Promotion;
@@ -21,7 +21,7 @@ use crate::tensor::{Context, Cotangents, Grads, Op, Operand, Tensor, mode};
 use crate::{bail, err};
 
 /// Numbers that a row may have.
-pub const PARAMS: usize = 2;
+pub const PARAMS: usize = 3;
 /// Operands of a row that may be numbers.
 const NUMBERS: usize = 2;
 /// Operands of a Map at most: inputs, output, and gradients of rising order.

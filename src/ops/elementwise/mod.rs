@@ -1,14 +1,21 @@
 //! Elementwise ops: each is a row, an expression; [`map`] makes an op of it.
 
 pub mod activation;
+pub mod bessel;
 pub mod binary;
 pub mod bits;
+pub mod classify;
 pub mod compare;
+pub mod exponential;
+pub mod fits;
 pub mod formula;
 pub mod map;
 pub mod power;
+pub mod rounding;
 pub mod select;
+pub mod special;
 pub mod table;
+pub mod trigonometric;
 pub mod unary;
 
 use crate::tensor::{Operand, Tensor, Written};
@@ -24,7 +31,21 @@ macro_rules! tables {
     };
 }
 #[cfg(test)]
-tables!(unary, activation, binary, power, compare, bits, select);
+tables!(
+    unary,
+    activation,
+    binary,
+    power,
+    compare,
+    bits,
+    select,
+    rounding,
+    classify,
+    exponential,
+    trigonometric,
+    special,
+    bessel
+);
 
 impl Tensor {
     /// `self += other`.

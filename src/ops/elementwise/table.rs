@@ -8,8 +8,12 @@ use crate::tensor::declare;
 use crate::tensor::def::Variants;
 
 /// The loops of a value: the lanes that the rule may ask for; the one over the first operand where the op has a twin that
-/// writes there; and, where that is arithmetic of two operands, those for one element and many.
-pub const fn loops<B: Body>(rule: Rule, variants: Variants, signature: &Signature, out_mask: bool) -> Loops {
+/// writes there; and, where that is arithmetic of two operands, those for one element and many. None for a `rare` row, which
+/// runs as a tile program: each loop costs some kilobytes.
+pub const fn loops<B: Body>(rule: Rule, variants: Variants, row: &Signature, out_mask: bool, rare: bool) -> Loops {
+    if rare {
+        return Loops::NONE;
+    }
     let loops = match rule {
         Rule::Float | Rule::FloatOnly => Loops::float::<B>(),
         Rule::Numeric | Rule::All => Loops::all::<B>(),
@@ -17,11 +21,16 @@ pub const fn loops<B: Body>(rule: Rule, variants: Variants, signature: &Signatur
     };
     if !variants.has_inplace() || out_mask {
         loops
-    } else if signature.inputs == 2 && signature.masks == 0 {
+    } else if row.inputs == 2 && row.masks == 0 {
         loops.and_over::<B>().and_one::<B>()
     } else {
         loops.and_over::<B>()
     }
+}
+
+/// The loops of a gradient.
+pub const fn grad_loops<B: Body>(rare: bool) -> Loops {
+    if rare { Loops::NONE } else { Loops::float::<B>() }
 }
 
 /// What a row's signature says.
@@ -87,7 +96,8 @@ pub const fn plain_name(name: &'static str) -> &'static str {
 /// ```
 /// A body is an expression over `S: Scalar`; `c: bool` is an input that is a truth value, `-> bool` an output that is one. The
 /// rule is `float`, `float_only`, `numeric`, `all` or `bits`; `wide`, `divides`, `unsigned`, `parametric` and `reversed` are flags
-/// of `Row`. Whatever is not said has a
+/// of `Row`; a `rare` row has no compiled loops and runs as a tile program (one intrinsic costs nothing more that way, a long formula
+/// up to twice as much). Whatever is not said has a
 /// default; without `as` the schema is `name(Tensor self) -> Tensor`. An input without a gradient has `S::lit(0.0)`.
 ///
 /// A row that other ops call, but no user, has `as []` and no samples.
@@ -124,6 +134,7 @@ macro_rules! elementwise {
 
                 const RULE: Rule = $crate::elementwise!(@rule $rule);
                 const NAME: &str = table::plain_name(stringify!($name));
+                const RARE: bool = $crate::elementwise!(@flag rare $($flag)*);
 
                 struct Value;
                 impl Body for Value {
@@ -157,7 +168,7 @@ macro_rules! elementwise {
                     parametric: $crate::elementwise!(@flag parametric $($flag)*),
                     reversed: $crate::elementwise!(@flag reversed $($flag)*),
                     out_mask: OUT_MASK,
-                    value: Formula::new::<Value>(table::loops::<Value>(RULE, DEF.variants, &SIGNATURE, OUT_MASK)),
+                    value: Formula::new::<Value>(table::loops::<Value>(RULE, DEF.variants, &SIGNATURE, OUT_MASK, RARE)),
                     grads: $crate::elementwise!(@grads $($y)? $sig),
                     half_grad: $crate::elementwise!(@some $($half_grad)?),
                     check: $crate::elementwise!(@or $($check)?; $crate::ops::elementwise::map::anything),
@@ -262,9 +273,10 @@ macro_rules! elementwise {
     (@or ; $default:expr) => { $default };
     (@or $given:expr; $default:expr) => { $given };
 
-    (@defaults) => { [$crate::core::Number::Int(0); 2] };
-    (@defaults $a:expr) => { [$a, $crate::core::Number::Int(0)] };
-    (@defaults $a:expr, $b:expr) => { [$a, $b] };
+    (@defaults) => { [$crate::core::Number::Int(0); 3] };
+    (@defaults $a:expr) => { [$a, $crate::core::Number::Int(0), $crate::core::Number::Int(0)] };
+    (@defaults $a:expr, $b:expr) => { [$a, $b, $crate::core::Number::Int(0)] };
+    (@defaults $a:expr, $b:expr, $c:expr) => { [$a, $b, $c] };
 
     (@flag $wanted:ident) => { false };
     (@flag wide wide $($rest:ident)*) => { true };
@@ -272,6 +284,7 @@ macro_rules! elementwise {
     (@flag unsigned unsigned $($rest:ident)*) => { true };
     (@flag parametric parametric $($rest:ident)*) => { true };
     (@flag reversed reversed $($rest:ident)*) => { true };
+    (@flag rare rare $($rest:ident)*) => { true };
     (@flag $wanted:ident $other:ident $($rest:ident)*) => { $crate::elementwise!(@flag $wanted $($rest)*) };
 
     (@variants) => { $crate::tensor::def::Variants::NONE.overwrites().out() };
@@ -289,7 +302,7 @@ macro_rules! elementwise {
     (@grads_of $a:ident $b:ident $c:ident) => {
         [$crate::elementwise!(@grad 0), $crate::elementwise!(@grad 1), $crate::elementwise!(@grad 2)]
     };
-    (@grad $k:literal) => { Some(Formula::new::<Grad<$k>>($crate::cpu::map::Loops::float::<Grad<$k>>())) };
+    (@grad $k:literal) => { Some(Formula::new::<Grad<$k>>(table::grad_loops::<Grad<$k>>(RARE))) };
 
     (@call $name:ident ($($x:ident $(: $kind:ident)?),+ $(; $($p:ident = $default:expr),+)?)) => {
         const _: () = assert!(

@@ -169,6 +169,9 @@ fn tile_programs_give_the_bits_of_compiled_loops() {
         let formulas = std::iter::once(&row.value).chain(row.grads.iter().flatten());
         for (i, f) in formulas.enumerate() {
             let out_mask = row.out_mask && i == 0;
+            if f.loops.is_none() {
+                continue;
+            }
             if row.rule != Rule::Bits {
                 let of = |way| bits::<f32>(f, way, row.masks, out_mask, DType::F32);
                 assert_eq!(of(Way::Plan), of(Way::Loop), "{} {i} f32", row.name);

@@ -2,6 +2,7 @@
 
 use super::window::{narrow, parts, strided_layout};
 use crate::bail;
+use crate::core::Device;
 use crate::core::shape::normalize_dim;
 use crate::core::{DType, Layout};
 use crate::error::Result;
@@ -46,7 +47,7 @@ ops! {
                             t.ndim()
                         );
                     }
-                    let v = Tensor::new(t.on_cpu()?).contiguous()?.array().to_vec::<i64>();
+                    let v = t.detach().to_device(Device::CPU)?.contiguous()?.array().to_vec::<i64>();
                     if t.ndim() == 0 { sectioned(x, v[0], dim) } else { split_at(x, &v, dim) }
                 }
                 (_, Some(n), _) => sectioned(x, n, dim),

@@ -2,6 +2,7 @@
 //! or a node that remembers the call.
 
 use super::{Map, PARAMS, Row};
+use crate::core::promote::Promotion;
 use crate::core::{DType, Device, Number};
 use crate::error::Result;
 use crate::ops::elementwise::formula::Source;
@@ -142,16 +143,49 @@ pub fn call_on<const N: usize>(row: &'static Row, operands: [Operand; N], a: &Ar
     Call::of(row, &operands.map(Some), row.defaults).run_as(a)
 }
 
+/// As [`call_on`], with the first of the row's params.
+#[inline]
+pub fn call_with<const N: usize, const P: usize>(
+    row: &'static Row,
+    operands: [Operand; N],
+    params: [Number; P],
+    a: &Args,
+) -> Result<Outs> {
+    Call::of(row, &operands.map(Some), with(row, params)).run_as(a)
+}
+
+fn with<const P: usize>(row: &'static Row, params: [Number; P]) -> [Number; PARAMS] {
+    let mut all = row.defaults;
+    all.iter_mut().zip(params).for_each(|(to, p)| *to = p);
+    all
+}
+
 /// Runs `row` on tensors and numbers from Rust.
 #[inline]
 pub fn on<const N: usize>(row: &'static Row, operands: [Operand; N]) -> Result<Tensor> {
     Call::of(row, &operands.map(Some), row.defaults).run()
 }
 
+/// As [`on`], with the first of the row's params.
+pub fn on_with<const N: usize, const P: usize>(
+    row: &'static Row,
+    operands: [Operand; N],
+    params: [Number; P],
+) -> Result<Tensor> {
+    Call::of(row, &operands.map(Some), with(row, params)).run()
+}
+
 /// Runs `row` from Rust over the first tensor.
 #[inline]
 pub fn over<const N: usize>(row: &'static Row, operands: [Operand; N]) -> Result<Written> {
     Call::of(row, &operands.map(Some), row.defaults).run_over()
+}
+
+/// The dtype that tensors have together.
+pub fn promoted(x: &[&Tensor]) -> Result<DType> {
+    let mut p = Promotion::default();
+    x.iter().for_each(|t| p.tensor(t.dtype(), t.ndim()));
+    Ok(p.result()?.unwrap_or(DType::Bool))
 }
 
 /// PyTorch's error for a number that the dtype cannot hold.

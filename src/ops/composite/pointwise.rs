@@ -1,0 +1,158 @@
+//! Pointwise functions made of rows: comparisons of whole tensors, powers of two, products of gamma functions.
+
+use crate::bail;
+use crate::core::{DType, Number};
+use crate::cpu::map::any_zero;
+use crate::error::Result;
+use crate::ops;
+use crate::ops::elementwise::classify::near;
+use crate::ops::elementwise::compare::{eq, logical_and, logical_or};
+use crate::ops::elementwise::map::{on, on_with};
+use crate::ops::elementwise::power::pow;
+use crate::ops::elementwise::rounding::{exponent, mantissa};
+use crate::tensor::{Operand, Tensor, mode};
+
+/// Where elements are close, by PyTorch's rule.
+fn close(x: &Tensor, other: &Tensor, rtol: f64, atol: f64, equal_nan: bool) -> Result<Tensor> {
+    if x.dtype() != other.dtype() {
+        bail!(Runtime, "{} did not match {}", x.dtype().scalar_name(), other.dtype().scalar_name());
+    }
+    for (name, bound) in [("rtol", rtol), ("atol", atol)] {
+        if bound < 0.0 || bound.is_nan() {
+            bail!(Runtime, "{name} must be greater than or equal to zero, but got {bound}");
+        }
+    }
+    let pair = [x, other].map(Operand::Tensor);
+    let close = match (rtol, atol) {
+        (0.0, 0.0) => on(&eq::ROW, pair)?,
+        _ => on_with(&near::ROW, pair, [rtol, atol].map(Number::Float))?,
+    };
+    if !equal_nan || !x.dtype().is_float() {
+        return Ok(close);
+    }
+    let both = on(&logical_and::ROW, [&x.isnan()?, &other.isnan()?].map(Operand::Tensor))?;
+    on(&logical_or::ROW, [&close, &both].map(Operand::Tensor))
+}
+
+/// Whether all elements of a bool tensor are true.
+fn all_true(x: &Tensor) -> Result<bool> {
+    Ok(!any_zero(&x.on_cpu()?))
+}
+
+fn only_double(what: &str, name: &str, dtype: DType) -> Result<()> {
+    if dtype != DType::F64 {
+        bail!(
+            Runtime,
+            "the {what} given to {name} has dtype {} but the operation's result requires dtype Double",
+            dtype.scalar_name()
+        );
+    }
+    Ok(())
+}
+
+ops! {
+    /// Whether each element is within `atol + rtol * |other|` of `other`'s; NaN is close to NaN if `equal_nan`.
+    ///
+    /// Both have one dtype. Raises RuntimeError for other dtypes and for negative tolerances.
+    isclose as ["isclose(Tensor self, Tensor other, float rtol=1e-05, float atol=1e-08, bool equal_nan=False) -> Tensor"] {
+        call(x = self: &Tensor, other: &Tensor, rtol: f64, atol: f64, equal_nan: bool) {
+            close(x, other, rtol, atol, equal_nan)
+        },
+        samples: [
+            "u(2, 3), u(2, 3), 0.5, 0.5",
+            "u(2, 3), u(3), atol=1.0",
+            "edges(INF, NAN, 1.0, -INF), edges(INF, NAN, 1.00000001, INF)",
+            "edges(INF, NAN, 1.0), edges(INF, NAN, 2.0), equal_nan=True",
+            "u(3), u(3), 0.0, 0.0",
+            "u(3), u(3), -1.0",
+            "u(3), ix(3, n=2)",
+        ],
+    }
+    /// Whether all elements are close, as `isclose` says: one bool.
+    allclose as ["allclose(Tensor self, Tensor other, float rtol=1e-05, float atol=1e-08, bool equal_nan=False) -> bool"] {
+        call(x = self: &Tensor, other: &Tensor, rtol: f64, atol: f64, equal_nan: bool) {
+            all_true(&close(x, other, rtol, atol, equal_nan)?)
+        },
+        samples: [
+            "u(2, 3), u(2, 3)",
+            "u(3), u(3), 10.0",
+            "edges(NAN), edges(NAN), equal_nan=True",
+            "u(0, 3), u(3)",
+            "u(3), ix(3, n=2)",
+        ],
+    }
+    /// Whether both tensors have one shape and equal elements: one bool. NaN equals nothing.
+    equal as ["equal(Tensor self, Tensor other) -> bool"] {
+        call(x = self: &Tensor, other: &Tensor) {
+            if x.shape() != other.shape() {
+                return Ok(false);
+            }
+            all_true(&on(&eq::ROW, [x, other].map(Operand::Tensor))?)
+        },
+        samples: ["u(2, 3), u(2, 3)", "mask(0), mask(0)", "u(3), u(2)", "edges(0.0, NAN), edges(-0.0, NAN)", "ix(3, n=1), ix(3, n=1)"],
+    }
+    /// Mantissas in [0.5, 1) and exponents (int32), whose `ldexp` is the tensor: 0 for zeros, infinities and NaN.
+    ///
+    /// Floats only (RuntimeError). Gradient: of the mantissa, g 2^-exponent.
+    frexp + out as ["frexp(Tensor self) -> (Tensor mantissa, Tensor exponent)"] {
+        call(x = self: &Tensor) {
+            if !x.dtype().is_float() {
+                bail!(Runtime, "torch.frexp() only supports floating-point dtypes");
+            }
+            let powers = on(&exponent::ROW, [Operand::Tensor(&x.detach())])?.to_dtype(DType::I32)?;
+            Ok(vec![on(&mantissa::ROW, [Operand::Tensor(x)])?, powers])
+        },
+        samples: [
+            "u(2, 3)",
+            "u(3, 2).t() * 100",
+            "edges(0.0, -0.0, 1.0, 0.99609375, INF, -INF, NAN, 1e-5)",
+            "u(0)",
+        ],
+    }
+    /// `self` times 2 to the power of `other`.
+    ldexp + out + inplace as ["ldexp(Tensor self, Tensor other) -> Tensor"] {
+        call(x = self: &Tensor, other: &Tensor) {
+            x.mul(&on(&pow::ROW, [Operand::Number(Number::Float(2.0)), Operand::Tensor(other)])?)
+        },
+        samples: ["u(2, 3), ix(2, 3, n=5)", "u(2, 3), u(3)", "u(3, 2).t(), ix(n=3)"],
+    }
+    /// `self` to the power of `exponent`, computed in float64.
+    float_power + out + inplace as [
+        "float_power(Tensor self, Operand exponent) -> Tensor",
+        "function.float_power(Scalar self, Tensor exponent) -> Tensor",
+    ] {
+        call(x = self: Operand, exponent: Operand; a) {
+            if a.inplace {
+                only_double("base", "float_power_", a.this()?.dtype())?;
+            }
+            if let Some(dtype) = a.out_dtype() {
+                only_double("output", "float_power", dtype)?;
+            }
+            let wide = |o: Operand| match o {
+                Operand::Tensor(t) => t.to_dtype(DType::F64).map(Some),
+                Operand::Number(_) => Ok(None),
+            };
+            let (base, power) = (wide(x)?, wide(exponent)?);
+            let base = base.as_ref().map_or(x, Operand::Tensor);
+            on(&pow::ROW, [base, power.as_ref().map_or(exponent, Operand::Tensor)])
+        },
+        samples: ["pos(2, 3), u(2, 3)", "u(2, 3), 2", "2, u(3)", "pos(2, 3), ix(3, n=4)", "u(2, 3), 0.5"],
+    }
+    /// The logarithm of the multivariate gamma function of dimension `p`.
+    ///
+    /// Raises RuntimeError for `p` below 1.
+    mvlgamma + out + inplace as ["mvlgamma(Tensor self, int p) -> Tensor"] aliases ["special.multigammaln"] {
+        call(x = self: &Tensor, p: i64; a) {
+            if p < 1 {
+                bail!(Runtime, "p has to be greater than or equal to 1");
+            }
+            let x = if x.dtype().is_float() || a.inplace { x.clone() } else { x.to_dtype(mode::default_float())? };
+            let mut sum = x.lgamma()?;
+            for j in 1..p {
+                sum = sum.add(&x.add_number(-0.5 * j as f64)?.lgamma()?)?;
+            }
+            sum.add_number((p * (p - 1)) as f64 * 0.25 * std::f64::consts::PI.ln())
+        },
+        samples: ["pos(2, 3, lo=1.5, hi=4.0), 2", "pos(3, 2, lo=2.5, hi=4.0).t(), 3", "pos(3), 1", "pos(3), 0"],
+    }
+}
