@@ -11,9 +11,7 @@ _FLOATS = {
     "float32": (32, 23, -126, 1e-6),
     "float64": (64, 52, -1022, 1e-15),
 }
-_INTS = {
-    f"{'u' * (not signed)}int{bits}": (bits, signed) for bits in (8, 16, 32, 64) for signed in (True, False)
-}
+_INTS = {f"{'u' * (not signed)}int{bits}": (bits, signed) for bits in (8, 16, 32, 64) for signed in (True, False)}
 
 
 def _name(what: str, kind) -> str:
@@ -33,7 +31,10 @@ class _Limits:
 
 
 class finfo(_Limits):
-    """Limits of a floating point dtype, or of the parts of a complex one: bits, eps, max, min, tiny, smallest_normal, resolution, dtype."""
+    """Limits of a floating point dtype, or of a complex one's parts.
+
+    Attributes: bits, eps, max, min, tiny, smallest_normal, resolution, dtype (a name).
+    """
 
     def __init__(self, type=None):
         self.dtype = _name("finfo", get_default_dtype() if type is None else type)
