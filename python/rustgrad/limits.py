@@ -31,7 +31,10 @@ class _Limits:
 
 
 class finfo(_Limits):
-    """Limits of a floating point dtype, or of the parts of a complex one: bits, eps, max, min, tiny, smallest_normal, resolution, dtype."""
+    """Limits of a floating point dtype, or of a complex one's parts.
+
+    Attributes: bits, eps, max, min, tiny, smallest_normal, resolution, dtype (a name).
+    """
 
     def __init__(self, type=None):
         self.dtype = _name("finfo", get_default_dtype() if type is None else type)

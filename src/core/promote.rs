@@ -25,7 +25,7 @@ pub const fn promote(a: DType, b: DType) -> Option<DType> {
         // The wider parts win; halves of two kinds meet in float32.
         return match promote(a.to_real(), b.to_real()) {
             Some(F64) => Some(C128),
-            Some(real) if matches!(real, F32 | BF16) => Some(C64),
+            Some(F32 | BF16) => Some(C64),
             Some(_) if a as u8 == C32 as u8 || b as u8 == C32 as u8 => Some(C32),
             _ => Some(C64),
         };

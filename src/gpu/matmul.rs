@@ -25,8 +25,10 @@ impl Fused<'_> {
 /// The refusal of a dtype whose products no kernel computes.
 pub fn supported(op: &str, dtype: DType) -> Result<()> {
     match dtype {
-        DType::I64 | DType::F64 => Err(err!(NotImplemented, "{op}: {} is not implemented on the GPU", dtype.name())
-            .hint("use x.int() or x.float(), or x.cpu() and .to(\"gpu\") on the result")),
+        DType::I64 | DType::U64 | DType::F64 => {
+            Err(err!(NotImplemented, "{op}: {} is not implemented on the GPU", dtype.name())
+                .hint("use x.int() or x.float(), or x.cpu() and .to(\"gpu\") on the result"))
+        }
         _ => Ok(()),
     }
 }

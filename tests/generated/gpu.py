@@ -2,9 +2,9 @@
 refusals differ from PyTorch's on the CPU.
 """
 
-# One dtype for each type that kernels compute in, and those that are unpacked and rounded on the way: what the others change is
-# the access to memory, which `tests/shaders.rs` translates and `tests/gpu/test_dtypes.py` runs. float64 does not exist there:
-# `tests/gpu/test_device.py` reads the refusals.
+# One dtype for each type that kernels compute in, and one that is unpacked and rounded on the way: what the others
+# change is the access to memory, which `tests/shaders.rs` translates and `tests/gpu/test_dtypes.py` runs. float64 does
+# not exist there: `tests/gpu/test_device.py` reads the refusals.
 GPU_DTYPES = ("float32", "float16", "int64", "int32", "bool")
 
 # The words by which an op says that it has no kernel.

@@ -1,4 +1,4 @@
-"""The small and unsigned integers on the GPU: casts, arithmetic, reductions and moves are those of the CPU, to the bit."""
+"""The small and unsigned integers on the GPU: casts, arithmetic, reductions and moves as on the CPU, to the bit."""
 
 import numpy as np
 import pytest

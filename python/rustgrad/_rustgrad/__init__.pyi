@@ -377,6 +377,67 @@ class Tensor:
         """`self.expand(size)`."""
     @overload
     def broadcast_to(self, size: _int | Sequence[_int | Tensor]) -> Tensor: ...
+    def diagonal(self, offset: _int | Tensor = 0, dim1: _int | Tensor = 0, dim2: _int | Tensor = 1) -> Tensor:
+        """The elements of dims `dim1` and `dim2` whose second index is the first plus `offset`, without a copy: a new last
+        dim in place of both.
+
+        An offset beyond the matrix gives no elements. Raises RuntimeError where both dims are one.
+        """
+    def diag_embed(self, offset: _int | Tensor = 0, dim1: _int | Tensor = -2, dim2: _int | Tensor = -1) -> Tensor:
+        """Zeros with the last dim of `self` on the diagonal of dims `dim1` and `dim2` of the result, `offset` to the
+        right.
+        """
+    def diag(self, diagonal: _int | Tensor = 0) -> Tensor:
+        """The diagonal of a matrix (a copy), or a matrix of zeros with a vector on its diagonal."""
+    def diagflat(self, offset: _int | Tensor = 0) -> Tensor:
+        """A matrix of zeros with all elements of `self` on its diagonal."""
+    def diagonal_scatter(self, src: Tensor, offset: _int | Tensor = 0, dim1: _int | Tensor = 0, dim2: _int | Tensor = 1) -> Tensor:
+        """A copy of `self` with `src` on the diagonal of dims `dim1` and `dim2`."""
+    def trace(self) -> Tensor:
+        """The sum of the diagonal of a matrix; integers give int64."""
+    @overload
+    def tensor_split(self, tensor_indices_or_sections: Tensor, dim: _int | Tensor = 0) -> tuple[Tensor, ...]:
+        """Dim `dim` cut into `sections` parts of equal size (the first ones one larger where it does not divide), or
+        before each of `indices`.
+        """
+    @overload
+    def tensor_split(self, sections: _int | Tensor, dim: _int | Tensor = 0) -> tuple[Tensor, ...]: ...
+    @overload
+    def tensor_split(self, indices: _int | Sequence[_int | Tensor], dim: _int | Tensor = 0) -> tuple[Tensor, ...]: ...
+    @overload
+    def hsplit(self, sections: _int | Tensor) -> tuple[Tensor, ...]:
+        """`tensor_split` along dim 1, or along dim 0 of a vector; sections must divide it."""
+    @overload
+    def hsplit(self, *indices: _int | Tensor) -> tuple[Tensor, ...]: ...
+    @overload
+    def hsplit(self, indices: _int | Sequence[_int | Tensor]) -> tuple[Tensor, ...]: ...
+    @overload
+    def vsplit(self, sections: _int | Tensor) -> tuple[Tensor, ...]:
+        """`tensor_split` along dim 0; sections must divide it."""
+    @overload
+    def vsplit(self, *indices: _int | Tensor) -> tuple[Tensor, ...]: ...
+    @overload
+    def vsplit(self, indices: _int | Sequence[_int | Tensor]) -> tuple[Tensor, ...]: ...
+    @overload
+    def dsplit(self, sections: _int | Tensor) -> tuple[Tensor, ...]:
+        """`tensor_split` along dim 2; sections must divide it."""
+    @overload
+    def dsplit(self, *indices: _int | Tensor) -> tuple[Tensor, ...]: ...
+    @overload
+    def dsplit(self, indices: _int | Sequence[_int | Tensor]) -> tuple[Tensor, ...]: ...
+    def narrow_copy(self, dim: _int | Tensor, start: _int | Tensor, length: _int | Tensor) -> Tensor:
+        """`narrow` in new memory."""
+    def select_scatter(self, src: Tensor, dim: _int | Tensor, index: _int | Tensor) -> Tensor:
+        """A copy of `self` with `src` as entry `index` of dim `dim`."""
+    def slice_scatter(self, src: Tensor, dim: _int | Tensor = 0, start: _int | Tensor | None = None, end: _int | Tensor | None = None, step: _int | Tensor = 1) -> Tensor:
+        """A copy of `self` with `src` as the entries `start` to `end` of dim `dim`, `step` apart."""
+    def as_strided_scatter(self, src: Tensor, size: _int | Sequence[_int | Tensor], stride: _int | Sequence[_int | Tensor], storage_offset: _int | Tensor | None = None) -> Tensor:
+        """A copy of `self` with `src` under the shape, strides and offset of a view."""
+    def unfold(self, dimension: _int | Tensor, size: _int | Tensor, step: _int | Tensor) -> Tensor:
+        """All windows of `size` entries of dim `dimension`, `step` apart, without a copy: a new last dim of that size.
+
+        The derivative adds where windows overlap.
+        """
     def clone(self, *, memory_format: _memory_format | None = None) -> Tensor:
         """A copy with its own memory, recorded: gradients flow to `self`.
 
@@ -456,6 +517,10 @@ class Tensor:
 
         Gradient: g where the output is positive, from the output.
         """
+    def i0(self) -> Tensor:
+        """The modified Bessel function of the first kind of order 0."""
+    def i0_(self) -> Tensor:
+        """The modified Bessel function of the first kind of order 0."""
     def add(self, other: Tensor | Number, *, alpha: Number | Tensor = 1) -> Tensor:
         """`self + alpha * other`."""
     def add_(self, other: Tensor | Number, *, alpha: Number | Tensor = 1) -> Tensor:
@@ -552,6 +617,30 @@ class Tensor:
         """Bits moved down by `other` places, copies of the sign following."""
     def bitwise_right_shift_(self, other: Tensor | Number) -> Tensor:
         """Bits moved down by `other` places, copies of the sign following."""
+    def isnan(self) -> Tensor:
+        """Whether each element is NaN."""
+    def isinf(self) -> Tensor:
+        """Whether each element is infinite."""
+    def isposinf(self) -> Tensor:
+        """Whether each element is positive infinity."""
+    def isneginf(self) -> Tensor:
+        """Whether each element is negative infinity."""
+    def isfinite(self) -> Tensor:
+        """Whether each element is neither infinite nor NaN."""
+    def isreal(self) -> Tensor:
+        """True everywhere: no dtype here has an imaginary part."""
+    def nan_to_num(self, nan: _float | Tensor | None = None, posinf: _float | Tensor | None = None, neginf: _float | Tensor | None = None) -> Tensor:
+        """`nan` in the place of NaN (0 if it is not given), `posinf` and `neginf` in the place of infinities (the largest
+        and the lowest finite number of the dtype).
+
+        Gradient: g where the element is finite.
+        """
+    def nan_to_num_(self, nan: _float | Tensor | None = None, posinf: _float | Tensor | None = None, neginf: _float | Tensor | None = None) -> Tensor:
+        """`nan` in the place of NaN (0 if it is not given), `posinf` and `neginf` in the place of infinities (the largest
+        and the lowest finite number of the dtype).
+
+        Gradient: g where the element is finite.
+        """
     def eq(self, other: Tensor | Number) -> Tensor:
         """Whether `self` equals `other`, element by element."""
     def eq_(self, other: Tensor | Number) -> Tensor:
@@ -612,6 +701,38 @@ class Tensor:
         """Whether each element is zero."""
     def logical_not_(self) -> Tensor:
         """Whether each element is zero."""
+    def exp2(self) -> Tensor:
+        """2 to the power of each element."""
+    def exp2_(self) -> Tensor:
+        """2 to the power of each element."""
+    def log2(self) -> Tensor:
+        """The logarithm of each element to base 2; negative elements give NaN."""
+    def log2_(self) -> Tensor:
+        """The logarithm of each element to base 2; negative elements give NaN."""
+    def log10(self) -> Tensor:
+        """The logarithm of each element to base 10; negative elements give NaN."""
+    def log10_(self) -> Tensor:
+        """The logarithm of each element to base 10; negative elements give NaN."""
+    def log1p(self) -> Tensor:
+        """The natural logarithm of 1 + x; exact near 0."""
+    def log1p_(self) -> Tensor:
+        """The natural logarithm of 1 + x; exact near 0."""
+    def logaddexp(self, other: Tensor) -> Tensor:
+        """log(exp(self) + exp(other)), without overflow."""
+    def logaddexp2(self, other: Tensor) -> Tensor:
+        """The logarithm to base 2 of 2^self + 2^other, without overflow."""
+    def logit(self, eps: _float | Tensor | None = None) -> Tensor:
+        """log(x / (1 - x)), the inverse of `sigmoid`; with `eps`, x is brought into [eps, 1 - eps] before, else it gives
+        NaN outside [0, 1].
+        """
+    def logit_(self, eps: _float | Tensor | None = None) -> Tensor:
+        """log(x / (1 - x)), the inverse of `sigmoid`; with `eps`, x is brought into [eps, 1 - eps] before, else it gives
+        NaN outside [0, 1].
+        """
+    def xlogy(self, other: Tensor | Number) -> Tensor:
+        """x log(y), 0 where x is 0 (unless y is NaN)."""
+    def xlogy_(self, other: Tensor | Number) -> Tensor:
+        """x log(y), 0 where x is 0 (unless y is NaN)."""
     def pow(self, exponent: Tensor | Number) -> Tensor:
         """`self` to the power of `exponent`, element by element; either may be a number.
 
@@ -622,6 +743,86 @@ class Tensor:
 
         Gradients: g b a^(b-1) and g y log a, 0 where b is 0 or a is 0. Integers to negative powers are refused.
         """
+    def floor(self) -> Tensor:
+        """The largest whole number that is not above each element."""
+    def floor_(self) -> Tensor:
+        """The largest whole number that is not above each element."""
+    def ceil(self) -> Tensor:
+        """The smallest whole number that is not below each element."""
+    def ceil_(self) -> Tensor:
+        """The smallest whole number that is not below each element."""
+    @overload
+    def round(self) -> Tensor:
+        """The nearest whole number, of two the even one; with `decimals`, the nearest number of so many decimal places
+        (tens, hundreds for negative ones), which floats only have.
+        """
+    @overload
+    def round(self, *, decimals: _int | Tensor) -> Tensor: ...
+    @overload
+    def round_(self) -> Tensor:
+        """The nearest whole number, of two the even one; with `decimals`, the nearest number of so many decimal places
+        (tens, hundreds for negative ones), which floats only have.
+        """
+    @overload
+    def round_(self, *, decimals: _int | Tensor) -> Tensor: ...
+    def trunc(self) -> Tensor:
+        """Each element without its fraction."""
+    def trunc_(self) -> Tensor:
+        """Each element without its fraction."""
+    def fix(self) -> Tensor:
+        """Each element without its fraction."""
+    def fix_(self) -> Tensor:
+        """Each element without its fraction."""
+    def frac(self) -> Tensor:
+        """The fraction of each element, of its sign."""
+    def frac_(self) -> Tensor:
+        """The fraction of each element, of its sign."""
+    def sign(self) -> Tensor:
+        """-1, 0 or 1 by the sign of each element; 0 for NaN."""
+    def sign_(self) -> Tensor:
+        """-1, 0 or 1 by the sign of each element; 0 for NaN."""
+    def sgn(self) -> Tensor:
+        """`sign` of a real tensor."""
+    def sgn_(self) -> Tensor:
+        """`sign` of a real tensor."""
+    def signbit(self) -> Tensor:
+        """Whether the sign bit of each element is set: of negative numbers, and of -0."""
+    def copysign(self, other: Tensor | Number) -> Tensor:
+        """The magnitude of `self` with the sign of `other`, the sign of -0 included.
+
+        Gradient: g with the change of sign, 0 where `self` is 0; none for `other`.
+        """
+    def copysign_(self, other: Tensor | Number) -> Tensor:
+        """The magnitude of `self` with the sign of `other`, the sign of -0 included.
+
+        Gradient: g with the change of sign, 0 where `self` is 0; none for `other`.
+        """
+    def nextafter(self, other: Tensor) -> Tensor:
+        """The next number of the dtype from `self` towards `other`; where they are equal, `other`.
+
+        After Rump, Zimmermann, Boldo and Melquiond, "Computing predecessor and successor in rounding to nearest", 2009.
+        """
+    def nextafter_(self, other: Tensor) -> Tensor:
+        """The next number of the dtype from `self` towards `other`; where they are equal, `other`.
+
+        After Rump, Zimmermann, Boldo and Melquiond, "Computing predecessor and successor in rounding to nearest", 2009.
+        """
+    def heaviside(self, values: Tensor) -> Tensor:
+        """0 where an element is negative, 1 where it is positive, `values` where it is 0."""
+    def heaviside_(self, values: Tensor) -> Tensor:
+        """0 where an element is negative, 1 where it is positive, `values` where it is 0."""
+    def fmax(self, other: Tensor) -> Tensor:
+        """The larger of both, element by element; a number where the other is NaN."""
+    def fmin(self, other: Tensor) -> Tensor:
+        """The smaller of both, element by element; a number where the other is NaN."""
+    def gcd(self, other: Tensor) -> Tensor:
+        """The greatest common divisor, never negative; of 0 and 0 it is 0."""
+    def gcd_(self, other: Tensor) -> Tensor:
+        """The greatest common divisor, never negative; of 0 and 0 it is 0."""
+    def lcm(self, other: Tensor) -> Tensor:
+        """The least common multiple, never negative; 0 where either is 0."""
+    def lcm_(self, other: Tensor) -> Tensor:
+        """The least common multiple, never negative; 0 where either is 0."""
     def where(self, condition: Tensor, other: Tensor | Number) -> Tensor:
         """Elements of `self` where `condition` is true, else of `other`."""
     @overload
@@ -694,6 +895,114 @@ class Tensor:
         """`self + value * tensor1 / tensor2`."""
     def addcdiv_(self, tensor1: Tensor, tensor2: Tensor, *, value: Number | Tensor = 1) -> Tensor:
         """`self + value * tensor1 / tensor2`."""
+    def erf(self) -> Tensor:
+        """The error function: 2 / sqrt(pi) times the integral of exp(-t^2) from 0 to x."""
+    def erf_(self) -> Tensor:
+        """The error function: 2 / sqrt(pi) times the integral of exp(-t^2) from 0 to x."""
+    def erfc(self) -> Tensor:
+        """1 - erf(x), exact where that is small."""
+    def erfc_(self) -> Tensor:
+        """1 - erf(x), exact where that is small."""
+    def erfinv(self) -> Tensor:
+        """The inverse of `erf`; NaN outside [-1, 1]."""
+    def erfinv_(self) -> Tensor:
+        """The inverse of `erf`; NaN outside [-1, 1]."""
+    def lgamma(self) -> Tensor:
+        """The logarithm of the magnitude of the gamma function."""
+    def lgamma_(self) -> Tensor:
+        """The logarithm of the magnitude of the gamma function."""
+    def digamma(self) -> Tensor:
+        """The derivative of `lgamma`; infinite at 0, NaN at negative whole numbers."""
+    def digamma_(self) -> Tensor:
+        """The derivative of `lgamma`; infinite at 0, NaN at negative whole numbers."""
+    def polygamma(self, n: _int | Tensor) -> Tensor:
+        """The derivative of order `n` of `digamma`."""
+    def polygamma_(self, n: _int | Tensor) -> Tensor:
+        """The derivative of order `n` of `digamma`."""
+    def tan(self) -> Tensor:
+        """The tangent of each element, in radians."""
+    def tan_(self) -> Tensor:
+        """The tangent of each element, in radians."""
+    def asin(self) -> Tensor:
+        """The angle in [-pi/2, pi/2] whose sine is x; NaN outside [-1, 1]."""
+    def asin_(self) -> Tensor:
+        """The angle in [-pi/2, pi/2] whose sine is x; NaN outside [-1, 1]."""
+    def arcsin(self) -> Tensor:
+        """The angle in [-pi/2, pi/2] whose sine is x; NaN outside [-1, 1]."""
+    def arcsin_(self) -> Tensor:
+        """The angle in [-pi/2, pi/2] whose sine is x; NaN outside [-1, 1]."""
+    def acos(self) -> Tensor:
+        """The angle in [0, pi] whose cosine is x; NaN outside [-1, 1]."""
+    def acos_(self) -> Tensor:
+        """The angle in [0, pi] whose cosine is x; NaN outside [-1, 1]."""
+    def arccos(self) -> Tensor:
+        """The angle in [0, pi] whose cosine is x; NaN outside [-1, 1]."""
+    def arccos_(self) -> Tensor:
+        """The angle in [0, pi] whose cosine is x; NaN outside [-1, 1]."""
+    def atan(self) -> Tensor:
+        """The angle in [-pi/2, pi/2] whose tangent is x."""
+    def atan_(self) -> Tensor:
+        """The angle in [-pi/2, pi/2] whose tangent is x."""
+    def arctan(self) -> Tensor:
+        """The angle in [-pi/2, pi/2] whose tangent is x."""
+    def arctan_(self) -> Tensor:
+        """The angle in [-pi/2, pi/2] whose tangent is x."""
+    def atan2(self, other: Tensor) -> Tensor:
+        """The angle in [-pi, pi] of the point (other, self)."""
+    def atan2_(self, other: Tensor) -> Tensor:
+        """The angle in [-pi, pi] of the point (other, self)."""
+    def arctan2(self, other: Tensor) -> Tensor:
+        """The angle in [-pi, pi] of the point (other, self)."""
+    def arctan2_(self, other: Tensor) -> Tensor:
+        """The angle in [-pi, pi] of the point (other, self)."""
+    def sinh(self) -> Tensor:
+        """The hyperbolic sine of each element."""
+    def sinh_(self) -> Tensor:
+        """The hyperbolic sine of each element."""
+    def cosh(self) -> Tensor:
+        """The hyperbolic cosine of each element."""
+    def cosh_(self) -> Tensor:
+        """The hyperbolic cosine of each element."""
+    def asinh(self) -> Tensor:
+        """The inverse of `sinh`."""
+    def asinh_(self) -> Tensor:
+        """The inverse of `sinh`."""
+    def arcsinh(self) -> Tensor:
+        """The inverse of `sinh`."""
+    def arcsinh_(self) -> Tensor:
+        """The inverse of `sinh`."""
+    def acosh(self) -> Tensor:
+        """The inverse of `cosh`, not negative; NaN below 1."""
+    def acosh_(self) -> Tensor:
+        """The inverse of `cosh`, not negative; NaN below 1."""
+    def arccosh(self) -> Tensor:
+        """The inverse of `cosh`, not negative; NaN below 1."""
+    def arccosh_(self) -> Tensor:
+        """The inverse of `cosh`, not negative; NaN below 1."""
+    def atanh(self) -> Tensor:
+        """The inverse of `tanh`; NaN outside [-1, 1]."""
+    def atanh_(self) -> Tensor:
+        """The inverse of `tanh`; NaN outside [-1, 1]."""
+    def arctanh(self) -> Tensor:
+        """The inverse of `tanh`; NaN outside [-1, 1]."""
+    def arctanh_(self) -> Tensor:
+        """The inverse of `tanh`; NaN outside [-1, 1]."""
+    def sinc(self) -> Tensor:
+        """sin(pi x) / (pi x), 1 at 0."""
+    def sinc_(self) -> Tensor:
+        """sin(pi x) / (pi x), 1 at 0."""
+    def deg2rad(self) -> Tensor:
+        """Degrees as radians."""
+    def deg2rad_(self) -> Tensor:
+        """Degrees as radians."""
+    def rad2deg(self) -> Tensor:
+        """Radians as degrees."""
+    def rad2deg_(self) -> Tensor:
+        """Radians as degrees."""
+    def hypot(self, other: Tensor) -> Tensor:
+        """sqrt(self^2 + other^2), without overflow on the way."""
+    def hypot_(self, other: Tensor) -> Tensor:
+        """sqrt(self^2 + other^2), without overflow on the way."""
     def neg(self) -> Tensor:
         """The negative of each element."""
     def neg_(self) -> Tensor:
@@ -772,6 +1081,80 @@ class Tensor:
         """`other / self`: `self.reciprocal() * other`, rounded twice, as PyTorch does."""
     def positive(self) -> Tensor:
         """`self` itself; bool is refused."""
+    @overload
+    def flip(self, *dims: _int | Tensor) -> Tensor:
+        """The entries of each of `dims` in reverse order, in new memory."""
+    @overload
+    def flip(self, dims: _int | Sequence[_int | Tensor]) -> Tensor: ...
+    def fliplr(self) -> Tensor:
+        """The entries of dim 1 in reverse order."""
+    def flipud(self) -> Tensor:
+        """The entries of dim 0 in reverse order."""
+    def rot90(self, k: _int | Tensor = 1, dims: _int | Sequence[_int | Tensor] = [0, 1]) -> Tensor:
+        """A quarter turn, `k` times, in the plane of two dims, from the first towards the second."""
+    def roll(self, shifts: _int | Sequence[_int | Tensor], dims: _int | Sequence[_int | Tensor] = []) -> Tensor:
+        """The entries of each of `dims` moved on by `shifts`; what leaves at the end comes in at the start. Without dims
+        the flattened tensor is rolled.
+        """
+    @overload
+    def repeat(self, *repeats: _int | Tensor) -> Tensor:
+        """`self` laid out `repeats` times along each dim; more repeats than dims add dims in front."""
+    @overload
+    def repeat(self, repeats: _int | Sequence[_int | Tensor]) -> Tensor: ...
+    @overload
+    def tile(self, *dims: _int | Tensor) -> Tensor:
+        """As `repeat`, where missing repeats of leading dims are 1."""
+    @overload
+    def tile(self, dims: _int | Sequence[_int | Tensor]) -> Tensor: ...
+    @overload
+    def repeat_interleave(self, repeats: Tensor, dim: _int | Tensor | None = None, *, output_size: _int | Tensor | None = None) -> Tensor:
+        """Each entry of `dim` several times in a row: `repeats` times, or as often as a vector says. Without `dim` the
+        flattened tensor is repeated. A vector alone gives each index as often as it says.
+
+        Raises RuntimeError for negative repeats, and where they are not as many as entries.
+        """
+    @overload
+    def repeat_interleave(self, repeats: _int | Tensor, dim: _int | Tensor | None = None, *, output_size: _int | Tensor | None = None) -> Tensor: ...
+    def tril(self, diagonal: _int | Tensor = 0) -> Tensor:
+        """Matrices with zeros to the right of diagonal `diagonal`."""
+    def tril_(self, diagonal: _int | Tensor = 0) -> Tensor:
+        """Matrices with zeros to the right of diagonal `diagonal`."""
+    def triu(self, diagonal: _int | Tensor = 0) -> Tensor:
+        """Matrices with zeros to the left of diagonal `diagonal`."""
+    def triu_(self, diagonal: _int | Tensor = 0) -> Tensor:
+        """Matrices with zeros to the left of diagonal `diagonal`."""
+    def isclose(self, other: Tensor, rtol: _float | Tensor = 1e-5, atol: _float | Tensor = 1e-8, equal_nan: _bool = False) -> Tensor:
+        """Whether each element is within `atol + rtol * |other|` of `other`'s; NaN is close to NaN if `equal_nan`.
+
+        Both have one dtype. Raises RuntimeError for other dtypes and for negative tolerances.
+        """
+    def allclose(self, other: Tensor, rtol: _float | Tensor = 1e-5, atol: _float | Tensor = 1e-8, equal_nan: _bool = False) -> _bool:
+        """Whether all elements are close, as `isclose` says: one bool."""
+    def equal(self, other: Tensor) -> _bool:
+        """Whether both tensors have one shape and equal elements: one bool. NaN equals nothing."""
+    def frexp(self) -> tuple[Tensor, Tensor]:
+        """Mantissas in [0.5, 1) and exponents (int32), whose `ldexp` is the tensor: 0 for zeros, infinities and NaN.
+
+        Floats only (RuntimeError). Gradient: of the mantissa, g 2^-exponent.
+        """
+    def ldexp(self, other: Tensor) -> Tensor:
+        """`self` times 2 to the power of `other`."""
+    def ldexp_(self, other: Tensor) -> Tensor:
+        """`self` times 2 to the power of `other`."""
+    def float_power(self, exponent: Tensor | Number) -> Tensor:
+        """`self` to the power of `exponent`, computed in float64."""
+    def float_power_(self, exponent: Tensor | Number) -> Tensor:
+        """`self` to the power of `exponent`, computed in float64."""
+    def mvlgamma(self, p: _int | Tensor) -> Tensor:
+        """The logarithm of the multivariate gamma function of dimension `p`.
+
+        Raises RuntimeError for `p` below 1.
+        """
+    def mvlgamma_(self, p: _int | Tensor) -> Tensor:
+        """The logarithm of the multivariate gamma function of dimension `p`.
+
+        Raises RuntimeError for `p` below 1.
+        """
     @overload
     def new_zeros(self, *size: _int | Tensor, dtype: _dtype | type[_float | _bool] | None = None, layout: _layout | None = None, device: _device | _str | _int | None = None, pin_memory: _bool = False, requires_grad: _bool = False) -> Tensor:
         """Zeros of the dtype of `self`."""
@@ -1165,12 +1548,6 @@ channels_last: Final[_memory_format]
 default_generator: Final[Generator]
 __version__: Final[_str]
 def _describe() -> dict[_str, Any]: ...
-def _library() -> _str: ...
-def _call_library_torch(on: _bool) -> None: ...
-def _return_types() -> dict[_str, type]: ...
-def _cpu_capability() -> _str: ...
-def _cuda_is_gpu() -> _bool: ...
-def _call_gpu_cuda(on: _bool) -> None: ...
 def gpu_is_available() -> _bool: ...
 def gpu_adapter() -> tuple[_str, _bool]: ...
 def gpu_synchronize() -> None: ...

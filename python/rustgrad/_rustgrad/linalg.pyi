@@ -6,6 +6,10 @@ from typing import Any, Final, SupportsIndex, overload
 
 from . import Generator, Number, Size, Tensor, _device, _dtype, _layout, _memory_format
 
+def diagonal(A: Tensor, *, offset: _int | Tensor = 0, dim1: _int | Tensor = -2, dim2: _int | Tensor = -1) -> Tensor:
+    """`diagonal` of the last two dims."""
+def vander(x: Tensor, *, N: _int | Tensor | None = None) -> Tensor:
+    """Powers of the last dim from 0 to `N - 1`, along a new last dim."""
 def matmul(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Tensor:
     """The matrix product of two tensors.
 

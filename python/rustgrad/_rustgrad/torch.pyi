@@ -98,6 +98,55 @@ def as_strided_(input: Tensor, size: _int | Sequence[_int | Tensor], stride: _in
     """
 def broadcast_to(input: Tensor, size: _int | Sequence[_int | Tensor]) -> Tensor:
     """`self.expand(size)`."""
+def diagonal(input: Tensor, offset: _int | Tensor = 0, dim1: _int | Tensor = 0, dim2: _int | Tensor = 1) -> Tensor:
+    """The elements of dims `dim1` and `dim2` whose second index is the first plus `offset`, without a copy: a new last dim
+    in place of both.
+
+    An offset beyond the matrix gives no elements. Raises RuntimeError where both dims are one.
+    """
+def diag_embed(input: Tensor, offset: _int | Tensor = 0, dim1: _int | Tensor = -2, dim2: _int | Tensor = -1) -> Tensor:
+    """Zeros with the last dim of `self` on the diagonal of dims `dim1` and `dim2` of the result, `offset` to the right.
+    """
+def diag(input: Tensor, diagonal: _int | Tensor = 0, *, out: Tensor | None = None) -> Tensor:
+    """The diagonal of a matrix (a copy), or a matrix of zeros with a vector on its diagonal."""
+def diagflat(input: Tensor, offset: _int | Tensor = 0) -> Tensor:
+    """A matrix of zeros with all elements of `self` on its diagonal."""
+def diagonal_scatter(input: Tensor, src: Tensor, offset: _int | Tensor = 0, dim1: _int | Tensor = 0, dim2: _int | Tensor = 1) -> Tensor:
+    """A copy of `self` with `src` on the diagonal of dims `dim1` and `dim2`."""
+def trace(input: Tensor) -> Tensor:
+    """The sum of the diagonal of a matrix; integers give int64."""
+@overload
+def tensor_split(input: Tensor, tensor_indices_or_sections: Tensor, dim: _int | Tensor = 0) -> tuple[Tensor, ...]:
+    """Dim `dim` cut into `sections` parts of equal size (the first ones one larger where it does not divide), or before
+    each of `indices`.
+    """
+@overload
+def tensor_split(input: Tensor, sections: _int | Tensor, dim: _int | Tensor = 0) -> tuple[Tensor, ...]: ...
+@overload
+def tensor_split(input: Tensor, indices: _int | Sequence[_int | Tensor], dim: _int | Tensor = 0) -> tuple[Tensor, ...]: ...
+@overload
+def hsplit(input: Tensor, sections: _int | Tensor) -> tuple[Tensor, ...]:
+    """`tensor_split` along dim 1, or along dim 0 of a vector; sections must divide it."""
+@overload
+def hsplit(input: Tensor, indices: _int | Sequence[_int | Tensor]) -> tuple[Tensor, ...]: ...
+@overload
+def vsplit(input: Tensor, sections: _int | Tensor) -> tuple[Tensor, ...]:
+    """`tensor_split` along dim 0; sections must divide it."""
+@overload
+def vsplit(input: Tensor, indices: _int | Sequence[_int | Tensor]) -> tuple[Tensor, ...]: ...
+@overload
+def dsplit(input: Tensor, sections: _int | Tensor) -> tuple[Tensor, ...]:
+    """`tensor_split` along dim 2; sections must divide it."""
+@overload
+def dsplit(input: Tensor, indices: _int | Sequence[_int | Tensor]) -> tuple[Tensor, ...]: ...
+def narrow_copy(input: Tensor, dim: _int | Tensor, start: _int | Tensor, length: _int | Tensor, *, out: Tensor | None = None) -> Tensor:
+    """`narrow` in new memory."""
+def select_scatter(input: Tensor, src: Tensor, dim: _int | Tensor, index: _int | Tensor) -> Tensor:
+    """A copy of `self` with `src` as entry `index` of dim `dim`."""
+def slice_scatter(input: Tensor, src: Tensor, dim: _int | Tensor = 0, start: _int | Tensor | None = None, end: _int | Tensor | None = None, step: _int | Tensor = 1) -> Tensor:
+    """A copy of `self` with `src` as the entries `start` to `end` of dim `dim`, `step` apart."""
+def as_strided_scatter(input: Tensor, src: Tensor, size: _int | Sequence[_int | Tensor], stride: _int | Sequence[_int | Tensor], storage_offset: _int | Tensor | None = None) -> Tensor:
+    """A copy of `self` with `src` under the shape, strides and offset of a view."""
 def clone(input: Tensor, *, memory_format: _memory_format | None = None) -> Tensor:
     """A copy with its own memory, recorded: gradients flow to `self`.
 
@@ -127,6 +176,10 @@ def relu_(input: Tensor) -> Tensor:
 
     Gradient: g where the output is positive, from the output.
     """
+def i0(input: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """The modified Bessel function of the first kind of order 0."""
+def i0_(input: Tensor) -> Tensor:
+    """The modified Bessel function of the first kind of order 0."""
 def add(input: Tensor | Number, other: Tensor | Number, *, alpha: Number | Tensor = 1, out: Tensor | None = None) -> Tensor:
     """`self + alpha * other`."""
 def sub(input: Tensor | Number, other: Tensor | Number, *, alpha: Number | Tensor = 1, out: Tensor | None = None) -> Tensor:
@@ -213,6 +266,30 @@ def bitwise_right_shift(input: Tensor, other: Tensor | Number, *, out: Tensor | 
 def bitwise_right_shift(input: Tensor | Number, other: Tensor, *, out: Tensor | None = None) -> Tensor: ...
 def bitwise_right_shift_(input: Tensor, other: Tensor | Number) -> Tensor:
     """Bits moved down by `other` places, copies of the sign following."""
+def isnan(input: Tensor) -> Tensor:
+    """Whether each element is NaN."""
+def isinf(input: Tensor) -> Tensor:
+    """Whether each element is infinite."""
+def isposinf(input: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """Whether each element is positive infinity."""
+def isneginf(input: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """Whether each element is negative infinity."""
+def isfinite(input: Tensor) -> Tensor:
+    """Whether each element is neither infinite nor NaN."""
+def isreal(input: Tensor) -> Tensor:
+    """True everywhere: no dtype here has an imaginary part."""
+def nan_to_num(input: Tensor, nan: _float | Tensor | None = None, posinf: _float | Tensor | None = None, neginf: _float | Tensor | None = None, *, out: Tensor | None = None) -> Tensor:
+    """`nan` in the place of NaN (0 if it is not given), `posinf` and `neginf` in the place of infinities (the largest and
+    the lowest finite number of the dtype).
+
+    Gradient: g where the element is finite.
+    """
+def nan_to_num_(input: Tensor, nan: _float | Tensor | None = None, posinf: _float | Tensor | None = None, neginf: _float | Tensor | None = None) -> Tensor:
+    """`nan` in the place of NaN (0 if it is not given), `posinf` and `neginf` in the place of infinities (the largest and
+    the lowest finite number of the dtype).
+
+    Gradient: g where the element is finite.
+    """
 def eq(input: Tensor, other: Tensor | Number, *, out: Tensor | None = None) -> Tensor:
     """Whether `self` equals `other`, element by element."""
 def eq_(input: Tensor, other: Tensor | Number) -> Tensor:
@@ -273,6 +350,41 @@ def logical_not(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """Whether each element is zero."""
 def logical_not_(input: Tensor) -> Tensor:
     """Whether each element is zero."""
+def exp2(input: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """2 to the power of each element."""
+def exp2_(input: Tensor) -> Tensor:
+    """2 to the power of each element."""
+def log2(input: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """The logarithm of each element to base 2; negative elements give NaN."""
+def log2_(input: Tensor) -> Tensor:
+    """The logarithm of each element to base 2; negative elements give NaN."""
+def log10(input: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """The logarithm of each element to base 10; negative elements give NaN."""
+def log10_(input: Tensor) -> Tensor:
+    """The logarithm of each element to base 10; negative elements give NaN."""
+def log1p(input: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """The natural logarithm of 1 + x; exact near 0."""
+def log1p_(input: Tensor) -> Tensor:
+    """The natural logarithm of 1 + x; exact near 0."""
+def logaddexp(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """log(exp(self) + exp(other)), without overflow."""
+def logaddexp2(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """The logarithm to base 2 of 2^self + 2^other, without overflow."""
+def logit(input: Tensor, eps: _float | Tensor | None = None, *, out: Tensor | None = None) -> Tensor:
+    """log(x / (1 - x)), the inverse of `sigmoid`; with `eps`, x is brought into [eps, 1 - eps] before, else it gives NaN
+    outside [0, 1].
+    """
+def logit_(input: Tensor, eps: _float | Tensor | None = None) -> Tensor:
+    """log(x / (1 - x)), the inverse of `sigmoid`; with `eps`, x is brought into [eps, 1 - eps] before, else it gives NaN
+    outside [0, 1].
+    """
+@overload
+def xlogy(input: Tensor, other: Tensor | Number, *, out: Tensor | None = None) -> Tensor:
+    """x log(y), 0 where x is 0 (unless y is NaN)."""
+@overload
+def xlogy(input: Tensor | Number, other: Tensor, *, out: Tensor | None = None) -> Tensor: ...
+def xlogy_(input: Tensor, other: Tensor | Number) -> Tensor:
+    """x log(y), 0 where x is 0 (unless y is NaN)."""
 @overload
 def pow(input: Tensor, exponent: Tensor | Number, *, out: Tensor | None = None) -> Tensor:
     """`self` to the power of `exponent`, element by element; either may be a number.
@@ -286,6 +398,86 @@ def pow_(input: Tensor, exponent: Tensor | Number) -> Tensor:
 
     Gradients: g b a^(b-1) and g y log a, 0 where b is 0 or a is 0. Integers to negative powers are refused.
     """
+def floor(input: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """The largest whole number that is not above each element."""
+def floor_(input: Tensor) -> Tensor:
+    """The largest whole number that is not above each element."""
+def ceil(input: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """The smallest whole number that is not below each element."""
+def ceil_(input: Tensor) -> Tensor:
+    """The smallest whole number that is not below each element."""
+@overload
+def round(input: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """The nearest whole number, of two the even one; with `decimals`, the nearest number of so many decimal places (tens,
+    hundreds for negative ones), which floats only have.
+    """
+@overload
+def round(input: Tensor, *, decimals: _int | Tensor, out: Tensor | None = None) -> Tensor: ...
+@overload
+def round_(input: Tensor) -> Tensor:
+    """The nearest whole number, of two the even one; with `decimals`, the nearest number of so many decimal places (tens,
+    hundreds for negative ones), which floats only have.
+    """
+@overload
+def round_(input: Tensor, *, decimals: _int | Tensor) -> Tensor: ...
+def trunc(input: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """Each element without its fraction."""
+def trunc_(input: Tensor) -> Tensor:
+    """Each element without its fraction."""
+def fix(input: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """Each element without its fraction."""
+def fix_(input: Tensor) -> Tensor:
+    """Each element without its fraction."""
+def frac(input: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """The fraction of each element, of its sign."""
+def frac_(input: Tensor) -> Tensor:
+    """The fraction of each element, of its sign."""
+def sign(input: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """-1, 0 or 1 by the sign of each element; 0 for NaN."""
+def sign_(input: Tensor) -> Tensor:
+    """-1, 0 or 1 by the sign of each element; 0 for NaN."""
+def sgn(input: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """`sign` of a real tensor."""
+def sgn_(input: Tensor) -> Tensor:
+    """`sign` of a real tensor."""
+def signbit(input: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """Whether the sign bit of each element is set: of negative numbers, and of -0."""
+def copysign(input: Tensor, other: Tensor | Number, *, out: Tensor | None = None) -> Tensor:
+    """The magnitude of `self` with the sign of `other`, the sign of -0 included.
+
+    Gradient: g with the change of sign, 0 where `self` is 0; none for `other`.
+    """
+def copysign_(input: Tensor, other: Tensor | Number) -> Tensor:
+    """The magnitude of `self` with the sign of `other`, the sign of -0 included.
+
+    Gradient: g with the change of sign, 0 where `self` is 0; none for `other`.
+    """
+def nextafter(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """The next number of the dtype from `self` towards `other`; where they are equal, `other`.
+
+    After Rump, Zimmermann, Boldo and Melquiond, "Computing predecessor and successor in rounding to nearest", 2009.
+    """
+def nextafter_(input: Tensor, other: Tensor) -> Tensor:
+    """The next number of the dtype from `self` towards `other`; where they are equal, `other`.
+
+    After Rump, Zimmermann, Boldo and Melquiond, "Computing predecessor and successor in rounding to nearest", 2009.
+    """
+def heaviside(input: Tensor, values: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """0 where an element is negative, 1 where it is positive, `values` where it is 0."""
+def heaviside_(input: Tensor, values: Tensor) -> Tensor:
+    """0 where an element is negative, 1 where it is positive, `values` where it is 0."""
+def fmax(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """The larger of both, element by element; a number where the other is NaN."""
+def fmin(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """The smaller of both, element by element; a number where the other is NaN."""
+def gcd(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """The greatest common divisor, never negative; of 0 and 0 it is 0."""
+def gcd_(input: Tensor, other: Tensor) -> Tensor:
+    """The greatest common divisor, never negative; of 0 and 0 it is 0."""
+def lcm(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """The least common multiple, never negative; 0 where either is 0."""
+def lcm_(input: Tensor, other: Tensor) -> Tensor:
+    """The least common multiple, never negative; 0 where either is 0."""
 @overload
 def where(condition: Tensor, self: Tensor, other: Tensor, *, out: Tensor | None = None) -> Tensor:
     """Elements of `self` where `condition` is true, else of `other`."""
@@ -361,6 +553,112 @@ def addcdiv(input: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: Number | 
     """`self + value * tensor1 / tensor2`."""
 def addcdiv_(input: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: Number | Tensor = 1) -> Tensor:
     """`self + value * tensor1 / tensor2`."""
+def erf(input: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """The error function: 2 / sqrt(pi) times the integral of exp(-t^2) from 0 to x."""
+def erf_(input: Tensor) -> Tensor:
+    """The error function: 2 / sqrt(pi) times the integral of exp(-t^2) from 0 to x."""
+def erfc(input: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """1 - erf(x), exact where that is small."""
+def erfc_(input: Tensor) -> Tensor:
+    """1 - erf(x), exact where that is small."""
+def erfinv(input: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """The inverse of `erf`; NaN outside [-1, 1]."""
+def erfinv_(input: Tensor) -> Tensor:
+    """The inverse of `erf`; NaN outside [-1, 1]."""
+def lgamma(input: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """The logarithm of the magnitude of the gamma function."""
+def lgamma_(input: Tensor) -> Tensor:
+    """The logarithm of the magnitude of the gamma function."""
+def digamma(input: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """The derivative of `lgamma`; infinite at 0, NaN at negative whole numbers."""
+def digamma_(input: Tensor) -> Tensor:
+    """The derivative of `lgamma`; infinite at 0, NaN at negative whole numbers."""
+def polygamma(n: _int | Tensor, self: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """The derivative of order `n` of `digamma`."""
+def tan(input: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """The tangent of each element, in radians."""
+def tan_(input: Tensor) -> Tensor:
+    """The tangent of each element, in radians."""
+def asin(input: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """The angle in [-pi/2, pi/2] whose sine is x; NaN outside [-1, 1]."""
+def asin_(input: Tensor) -> Tensor:
+    """The angle in [-pi/2, pi/2] whose sine is x; NaN outside [-1, 1]."""
+def arcsin(input: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """The angle in [-pi/2, pi/2] whose sine is x; NaN outside [-1, 1]."""
+def arcsin_(input: Tensor) -> Tensor:
+    """The angle in [-pi/2, pi/2] whose sine is x; NaN outside [-1, 1]."""
+def acos(input: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """The angle in [0, pi] whose cosine is x; NaN outside [-1, 1]."""
+def acos_(input: Tensor) -> Tensor:
+    """The angle in [0, pi] whose cosine is x; NaN outside [-1, 1]."""
+def arccos(input: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """The angle in [0, pi] whose cosine is x; NaN outside [-1, 1]."""
+def arccos_(input: Tensor) -> Tensor:
+    """The angle in [0, pi] whose cosine is x; NaN outside [-1, 1]."""
+def atan(input: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """The angle in [-pi/2, pi/2] whose tangent is x."""
+def atan_(input: Tensor) -> Tensor:
+    """The angle in [-pi/2, pi/2] whose tangent is x."""
+def arctan(input: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """The angle in [-pi/2, pi/2] whose tangent is x."""
+def arctan_(input: Tensor) -> Tensor:
+    """The angle in [-pi/2, pi/2] whose tangent is x."""
+def atan2(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """The angle in [-pi, pi] of the point (other, self)."""
+def atan2_(input: Tensor, other: Tensor) -> Tensor:
+    """The angle in [-pi, pi] of the point (other, self)."""
+def arctan2(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """The angle in [-pi, pi] of the point (other, self)."""
+def arctan2_(input: Tensor, other: Tensor) -> Tensor:
+    """The angle in [-pi, pi] of the point (other, self)."""
+def sinh(input: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """The hyperbolic sine of each element."""
+def sinh_(input: Tensor) -> Tensor:
+    """The hyperbolic sine of each element."""
+def cosh(input: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """The hyperbolic cosine of each element."""
+def cosh_(input: Tensor) -> Tensor:
+    """The hyperbolic cosine of each element."""
+def asinh(input: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """The inverse of `sinh`."""
+def asinh_(input: Tensor) -> Tensor:
+    """The inverse of `sinh`."""
+def arcsinh(input: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """The inverse of `sinh`."""
+def arcsinh_(input: Tensor) -> Tensor:
+    """The inverse of `sinh`."""
+def acosh(input: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """The inverse of `cosh`, not negative; NaN below 1."""
+def acosh_(input: Tensor) -> Tensor:
+    """The inverse of `cosh`, not negative; NaN below 1."""
+def arccosh(input: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """The inverse of `cosh`, not negative; NaN below 1."""
+def arccosh_(input: Tensor) -> Tensor:
+    """The inverse of `cosh`, not negative; NaN below 1."""
+def atanh(input: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """The inverse of `tanh`; NaN outside [-1, 1]."""
+def atanh_(input: Tensor) -> Tensor:
+    """The inverse of `tanh`; NaN outside [-1, 1]."""
+def arctanh(input: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """The inverse of `tanh`; NaN outside [-1, 1]."""
+def arctanh_(input: Tensor) -> Tensor:
+    """The inverse of `tanh`; NaN outside [-1, 1]."""
+def sinc(input: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """sin(pi x) / (pi x), 1 at 0."""
+def sinc_(input: Tensor) -> Tensor:
+    """sin(pi x) / (pi x), 1 at 0."""
+def deg2rad(input: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """Degrees as radians."""
+def deg2rad_(input: Tensor) -> Tensor:
+    """Degrees as radians."""
+def rad2deg(input: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """Radians as degrees."""
+def rad2deg_(input: Tensor) -> Tensor:
+    """Radians as degrees."""
+def hypot(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """sqrt(self^2 + other^2), without overflow on the way."""
+def hypot_(input: Tensor, other: Tensor) -> Tensor:
+    """sqrt(self^2 + other^2), without overflow on the way."""
 def neg(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """The negative of each element."""
 def neg_(input: Tensor) -> Tensor:
@@ -437,6 +735,114 @@ def reciprocal_(input: Tensor) -> Tensor:
     """One over each element."""
 def positive(input: Tensor) -> Tensor:
     """`self` itself; bool is refused."""
+def meshgrid(tensors: Sequence[Tensor], indexing: _str | None = None) -> tuple[Tensor, ...]:
+    """Vectors as coordinates of a grid: one tensor each, shaped by all their lengths, without a copy.
+
+    `indexing`: "ij" (the first vector varies along dim 0; what None means, with a warning) or "xy" (along dim 1).
+    """
+def cartesian_prod(tensors: Sequence[Tensor]) -> Tensor:
+    """All tuples of entries of the vectors, as rows; one vector alone stays as it is."""
+def combinations(input: Tensor, r: _int | Tensor = 2, with_replacement: _bool = False) -> Tensor:
+    """All combinations of `r` entries of a vector, in order of place, as rows."""
+def broadcast_tensors(tensors: Sequence[Tensor]) -> tuple[Tensor, ...]:
+    """The tensors expanded to their common shape."""
+def block_diag(tensors: Sequence[Tensor]) -> Tensor:
+    """A matrix of zeros with the tensors, which have two dims or fewer, one after the other along its diagonal."""
+def vander(x: Tensor, N: _int | Tensor | None = None, increasing: _bool = False) -> Tensor:
+    """Powers of a vector as columns: from `N - 1` down to 0, or up if `increasing`."""
+def flip(input: Tensor, dims: _int | Sequence[_int | Tensor]) -> Tensor:
+    """The entries of each of `dims` in reverse order, in new memory."""
+def fliplr(input: Tensor) -> Tensor:
+    """The entries of dim 1 in reverse order."""
+def flipud(input: Tensor) -> Tensor:
+    """The entries of dim 0 in reverse order."""
+def rot90(input: Tensor, k: _int | Tensor = 1, dims: _int | Sequence[_int | Tensor] = [0, 1]) -> Tensor:
+    """A quarter turn, `k` times, in the plane of two dims, from the first towards the second."""
+def roll(input: Tensor, shifts: _int | Sequence[_int | Tensor], dims: _int | Sequence[_int | Tensor] = []) -> Tensor:
+    """The entries of each of `dims` moved on by `shifts`; what leaves at the end comes in at the start. Without dims the
+    flattened tensor is rolled.
+    """
+def tile(input: Tensor, dims: _int | Sequence[_int | Tensor]) -> Tensor:
+    """As `repeat`, where missing repeats of leading dims are 1."""
+@overload
+def repeat_interleave(repeats: Tensor, *, output_size: _int | Tensor | None = None) -> Tensor:
+    """Each entry of `dim` several times in a row: `repeats` times, or as often as a vector says. Without `dim` the
+    flattened tensor is repeated. A vector alone gives each index as often as it says.
+
+    Raises RuntimeError for negative repeats, and where they are not as many as entries.
+    """
+@overload
+def repeat_interleave(input: Tensor, repeats: Tensor, dim: _int | Tensor | None = None, *, output_size: _int | Tensor | None = None) -> Tensor: ...
+@overload
+def repeat_interleave(input: Tensor, repeats: _int | Tensor, dim: _int | Tensor | None = None, *, output_size: _int | Tensor | None = None) -> Tensor: ...
+@overload
+def atleast_1d(input: Tensor) -> Tensor:
+    """0-d tensors as 1-d ones of one element; a list of tensors gives a tuple."""
+@overload
+def atleast_1d(tensors: Sequence[Tensor]) -> tuple[Tensor, ...]: ...
+@overload
+def atleast_2d(input: Tensor) -> Tensor:
+    """Tensors with at least two dims, new ones in front; a list of tensors gives a tuple."""
+@overload
+def atleast_2d(tensors: Sequence[Tensor]) -> tuple[Tensor, ...]: ...
+@overload
+def atleast_3d(input: Tensor) -> Tensor:
+    """Tensors with at least three dims: a vector of n becomes (1, n, 1), a matrix (m, n, 1); a list of tensors gives a
+    tuple.
+    """
+@overload
+def atleast_3d(tensors: Sequence[Tensor]) -> tuple[Tensor, ...]: ...
+def column_stack(tensors: Sequence[Tensor], *, out: Tensor | None = None) -> Tensor:
+    """`hstack` where vectors count as columns."""
+def dstack(tensors: Sequence[Tensor], *, out: Tensor | None = None) -> Tensor:
+    """`cat` along dim 2 of tensors with at least three dims."""
+def tril(input: Tensor, diagonal: _int | Tensor = 0, *, out: Tensor | None = None) -> Tensor:
+    """Matrices with zeros to the right of diagonal `diagonal`."""
+def tril_(input: Tensor, diagonal: _int | Tensor = 0) -> Tensor:
+    """Matrices with zeros to the right of diagonal `diagonal`."""
+def triu(input: Tensor, diagonal: _int | Tensor = 0, *, out: Tensor | None = None) -> Tensor:
+    """Matrices with zeros to the left of diagonal `diagonal`."""
+def triu_(input: Tensor, diagonal: _int | Tensor = 0) -> Tensor:
+    """Matrices with zeros to the left of diagonal `diagonal`."""
+def tril_indices(row: _int | Tensor, col: _int | Tensor, offset: _int | Tensor = 0, *, dtype: _dtype | type[_float | _bool] | None = None, layout: _layout | None = None, device: _device | _str | _int | None = None, pin_memory: _bool = False, requires_grad: _bool = False) -> Tensor:
+    """Rows and columns of the elements on and to the left of diagonal `offset` of a matrix, row by row: (2, count)."""
+def triu_indices(row: _int | Tensor, col: _int | Tensor, offset: _int | Tensor = 0, *, dtype: _dtype | type[_float | _bool] | None = None, layout: _layout | None = None, device: _device | _str | _int | None = None, pin_memory: _bool = False, requires_grad: _bool = False) -> Tensor:
+    """Rows and columns of the elements on and to the right of diagonal `offset` of a matrix, row by row: (2, count)."""
+def isclose(input: Tensor, other: Tensor, rtol: _float | Tensor = 1e-5, atol: _float | Tensor = 1e-8, equal_nan: _bool = False) -> Tensor:
+    """Whether each element is within `atol + rtol * |other|` of `other`'s; NaN is close to NaN if `equal_nan`.
+
+    Both have one dtype. Raises RuntimeError for other dtypes and for negative tolerances.
+    """
+def allclose(input: Tensor, other: Tensor, rtol: _float | Tensor = 1e-5, atol: _float | Tensor = 1e-8, equal_nan: _bool = False) -> _bool:
+    """Whether all elements are close, as `isclose` says: one bool."""
+def equal(input: Tensor, other: Tensor) -> _bool:
+    """Whether both tensors have one shape and equal elements: one bool. NaN equals nothing."""
+def frexp(input: Tensor, *, out: Sequence[Tensor] | None = None) -> tuple[Tensor, Tensor]:
+    """Mantissas in [0.5, 1) and exponents (int32), whose `ldexp` is the tensor: 0 for zeros, infinities and NaN.
+
+    Floats only (RuntimeError). Gradient: of the mantissa, g 2^-exponent.
+    """
+def ldexp(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """`self` times 2 to the power of `other`."""
+def ldexp_(input: Tensor, other: Tensor) -> Tensor:
+    """`self` times 2 to the power of `other`."""
+@overload
+def float_power(input: Tensor, exponent: Tensor | Number, *, out: Tensor | None = None) -> Tensor:
+    """`self` to the power of `exponent`, computed in float64."""
+@overload
+def float_power(input: Number | Tensor, exponent: Tensor, *, out: Tensor | None = None) -> Tensor: ...
+def float_power_(input: Tensor, exponent: Tensor | Number) -> Tensor:
+    """`self` to the power of `exponent`, computed in float64."""
+def mvlgamma(input: Tensor, p: _int | Tensor, *, out: Tensor | None = None) -> Tensor:
+    """The logarithm of the multivariate gamma function of dimension `p`.
+
+    Raises RuntimeError for `p` below 1.
+    """
+def mvlgamma_(input: Tensor, p: _int | Tensor) -> Tensor:
+    """The logarithm of the multivariate gamma function of dimension `p`.
+
+    Raises RuntimeError for `p` below 1.
+    """
 @overload
 def conv2d(input: Tensor, weight: Tensor, bias: Tensor | None = None, stride: _int | Sequence[_int | Tensor] = 1, padding: _int | Sequence[_int | Tensor] = 0, dilation: _int | Sequence[_int | Tensor] = 1, groups: _int | Tensor = 1) -> Tensor:
     """Cross-correlation of images with kernels.
@@ -618,6 +1024,8 @@ def layer_norm(input: Tensor, normalized_shape: _int | Sequence[_int | Tensor], 
 
     As Ba, Kiros and Hinton 2016, eq. 4, with the biased variance.
     """
+def constant_pad_nd(input: Tensor, pad: _int | Sequence[_int | Tensor], value: Number | Tensor = 0) -> Tensor:
+    """`pad` entries of `value` before and after each dim, from the last dim on. See `nn.functional.pad`."""
 def max_pool2d(input: Tensor, kernel_size: _int | Sequence[_int | Tensor], stride: _int | Sequence[_int | Tensor] = [], padding: _int | Sequence[_int | Tensor] = 0, dilation: _int | Sequence[_int | Tensor] = 1, ceil_mode: _bool = False) -> Tensor:
     """The largest element of each window of an image; NaN wins.
 

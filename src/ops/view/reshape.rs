@@ -1,6 +1,7 @@
 //! The same elements in the same order under other sizes: view, reshape, flatten, squeeze, unsqueeze.
 
 use super::run;
+use crate::core::dtype::OnGpu;
 use crate::core::shape::{infer_sizes, list, normalize_dim, normalize_dims, numel};
 use crate::core::{DType, Layout, Meta, Shape};
 use crate::device::Array;
@@ -223,7 +224,7 @@ impl Tensor {
         if old == new {
             return view_as(self, &self.layout().shape);
         }
-        if new == DType::F64 && self.device().is_gpu() {
+        if new.row().gpu == OnGpu::Nothing && self.device().is_gpu() {
             return Err(new.lacks_on_gpu("view"));
         }
         let mut layout = self.layout().clone();
