@@ -88,7 +88,8 @@ class Sample:
     def integers(self, shape, low, high):
         low = max(low, 0) if self.dtype in UNSIGNED else low
         high = max(high, low)
-        return self.leaf(self.rng().randint(low, min(high, 1) + 1 if self.dtype == "bool" else high + 1, shape))
+        top = min(high, 1) + 1 if self.dtype == "bool" else high + 1
+        return self.leaf(self.rng().randint(min(low, top - 1), top, shape))
 
     def leaf(self, values):
         self.typed = True
