@@ -134,12 +134,7 @@ def download_url_to_file(url: str, dst: str, hash_prefix: str | None = None, pro
         )
     source = url2pathname(parts.path)
     if hash_prefix is not None:
-        import hashlib
-
-        with open(source, "rb") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
-        if not digest.startswith(hash_prefix):
-            raise RuntimeError(f'invalid hash value (expected "{hash_prefix}", got "{digest}")')
+        _check_hash(source, hash_prefix)
     aside = f"{os.path.expanduser(dst)}.{os.getpid()}.partial"
     shutil.copyfile(source, aside)
     os.replace(aside, os.path.expanduser(dst))
@@ -154,20 +149,41 @@ def load_state_dict_from_url(
     file_name=None,
     weights_only=False,
 ):
-    """The state dict in the cached file of a URL, or of a `file:` URL.
+    """The object saved at `url`, from the folder `model_dir` if it is there; of a `file:` URL, from that file.
 
-    Raises RuntimeError where it is not in `model_dir` (`get_dir()`/checkpoints): nothing is downloaded.
+    Nothing is fetched from a network. model_dir: `get_dir()`/checkpoints by default, PyTorch's own folder. file_name:
+    its name there, if it is not that of the URL. check_hash: compare the file with the digits in its name
+    (`resnet18-5c106cde.pth`). progress: accepted, since nothing takes long. map_location, weights_only: as for `load`.
+
+    Raises RuntimeError where the file is not there, or its hash is another one.
     """
-    from urllib.parse import urlparse
+    from urllib.parse import unquote, urlparse
+    from urllib.request import url2pathname
 
+    parts = urlparse(url)
+    name = file_name if file_name is not None else os.path.basename(unquote(parts.path))
     folder = os.path.join(get_dir(), "checkpoints") if model_dir is None else os.fspath(model_dir)
-    name = file_name or os.path.basename(urlparse(url).path)
     path = os.path.join(folder, name)
     if not os.path.exists(path):
-        os.makedirs(folder, exist_ok=True)
-        found = HASH_REGEX.search(name) if check_hash else None
-        download_url_to_file(url, path, found[1] if found else None, progress)
+        if parts.scheme != "file":
+            raise RuntimeError(
+                f"load_state_dict_from_url: {path} does not exist, and rustgrad fetches nothing from a network\n"
+                f"hint: fetch {url} yourself, and save it under that name"
+            )
+        path = url2pathname(parts.path)
+    if check_hash:
+        found = HASH_REGEX.search(name)
+        _check_hash(path, found[1] if found else "")
     return import_module("rustgrad").load(path, map_location=map_location, weights_only=weights_only)
+
+
+def _check_hash(path: str, wanted: str) -> None:
+    import hashlib
+
+    with open(path, "rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    if not digest.startswith(wanted):
+        raise RuntimeError(f'invalid hash value (expected "{wanted}", got "{digest}")')
 
 
 __getattr__ = _lookup("torch.hub")

@@ -8,12 +8,13 @@ from collections import OrderedDict
 from pickle import UnpicklingError
 
 from ..nn import Module
+from ..nn.hooks import ForwardHooks
 from ..utils.hooks import HookDict
 
 __all__ = ["module_state", "restore_state"]
 
 _MEMBERS = ("_parameters", "_buffers", "_modules")
-# PyTorch's module has these dicts of hooks; ours keeps the flags of a forward hook in the hook's entry.
+# PyTorch's module has these dicts of hooks; ours keeps the flags of forward hooks in the table of the hooks.
 _HOOKS = (
     "_backward_pre_hooks",
     "_backward_hooks",
@@ -42,14 +43,12 @@ def module_state(module) -> dict:
     state["_is_full_backward_hook"] = None
     state.update((kind, OrderedDict()) for kind in _HOOKS)
     for kind in ("_forward_hooks", "_forward_pre_hooks"):
-        for key, (hook, with_kwargs, always) in own.get(kind, {}).items():
-            state[kind][key] = hook
-            if with_kwargs:
-                state[f"{kind}_with_kwargs"][key] = True
-            if always:
-                state["_forward_hooks_always_called"][key] = True
+        table = own.get(kind)
+        if table is not None:
+            state[f"{kind}_with_kwargs"].update(dict.fromkeys(table.with_kwargs, True))
+            state["_forward_hooks_always_called"].update(dict.fromkeys(table.always, True))
     for key, value in own.items():
-        if key in names or key in _OURS or key in ("_forward_hooks", "_forward_pre_hooks"):
+        if key in names or key in _OURS:
             continue
         state[key] = OrderedDict(value) if key in _HOOKS else value
     if type(module).__name__ in ("Conv1d", "Conv2d", "Conv3d") and "transposed" not in state:
@@ -90,12 +89,9 @@ def restore_state(value, state) -> None:
 def _restore_module(module, state) -> None:
     if type(state) not in (dict, OrderedDict) or not all(type(key) is str for key in state):
         raise UnpicklingError(f"the state of a {type(module).__name__} is no dict of attributes")
-    if hasattr(Module, "__setstate__"):
-        module.__setstate__(state)
-        return
     Module.__init__(module)
     if "_registered" in state:  # written by this library's own pickle
-        module.__dict__.update(state)
+        module.__setstate__(state)
         return
     unsaved = state.get("_non_persistent_buffers_set") or ()
     for name, value in _members(state, "_parameters"):
@@ -124,8 +120,7 @@ def _restore_hooks(module, kind, hooks, state) -> None:
     if kind in ("_forward_hooks", "_forward_pre_hooks"):
         with_kwargs = state.get(f"{kind}_with_kwargs") or {}
         always = state.get("_forward_hooks_always_called") or {} if kind == "_forward_hooks" else {}
-        entries = {key: (hook, key in with_kwargs, key in always) for key, hook in hooks.items()}
-        module.__dict__[kind] = HookDict(entries)
+        module.__dict__[kind] = ForwardHooks(hooks, with_kwargs, always)
         module.__dict__["_hooked"] = True
     elif not kind.endswith(("_with_kwargs", "_always_called")):
         module.__dict__[kind] = HookDict(hooks)
