@@ -47,9 +47,10 @@ def test_nothing_imports_torch(path):
     assert golden or not [name for name in imports(path) if re.match(r"torch(\.|$)", name)]
 
 
-@pytest.mark.parametrize("path", sorted(PACKAGE.glob("optim/*.py")), ids=str)
+@pytest.mark.parametrize("path", sorted((PACKAGE / "optim").rglob("*.py")), ids=str)
 def test_optim_does_not_know_nn(path):
-    assert not [name for name in imports(path) if name.startswith("rustgrad.nn")]
+    """But for swa_utils: an averaged model is a Module."""
+    assert path.stem == "swa_utils" or not [name for name in imports(path) if name.startswith("rustgrad.nn")]
 
 
 @pytest.mark.parametrize("path", sorted((PACKAGE / "nn").rglob("*.py")), ids=str)

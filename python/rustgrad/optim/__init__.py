@@ -1,10 +1,26 @@
-"""Optimizers. A step over all parameters of a group is one call into the extension."""
+"""Optimizers. A step over all parameters of a group is one call into the extension. `lr_scheduler` and `swa_utils` are
+loaded when first used.
+"""
 
 from .._names import lookup as _lookup
 from .adam import Adam, AdamW
 from .optimizer import Optimizer
 from .sgd import SGD
 
-__all__ = ["SGD", "Adam", "AdamW", "Optimizer"]
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from . import lr_scheduler, swa_utils
 
-__getattr__ = _lookup("torch.optim")
+__all__ = ["SGD", "Adam", "AdamW", "Optimizer", "lr_scheduler", "swa_utils"]
+
+
+def __getattr__(name: str):
+    if name in ("lr_scheduler", "swa_utils"):
+        from importlib import import_module
+
+        return import_module(f"{__name__}.{name}")
+    return _lookup("torch.optim")(name)
+
+
+def __dir__():
+    return sorted({*globals(), *__all__})

@@ -74,7 +74,7 @@ class Adam(Optimizer):
     def __setstate__(self, state):
         super().__setstate__(state)
         for values in self.state.values():
-            if "step" in values and not isinstance(values["step"], Tensor):
+            if isinstance(values, dict) and "step" in values and not isinstance(values["step"], Tensor):
                 values["step"] = as_step(values["step"])
 
     def step(self, closure=None):

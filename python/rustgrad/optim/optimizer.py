@@ -1,7 +1,8 @@
 """Optimizer: parameter groups, per-parameter state, and both as a state dict.
 
 `state` is the only place where an algorithm's buffers live: the extension reads and writes the dicts in it, so what
-a program changes there counts from the next step on.
+a program changes there counts from the next step on. A step looks for hooks only where there are some: the first hook,
+or a schedule, puts `_hooked_step` in front of the class's step on that optimizer.
 """
 
 import warnings
@@ -9,11 +10,22 @@ from collections import defaultdict
 from collections.abc import Iterable
 from copy import deepcopy
 from typing import Any
+from weakref import WeakSet
 
 from .._rustgrad import Tensor, float32, float64, get_default_dtype, tensor
 from ..utils.hooks import HookDict, RemovableHandle
 
-__all__ = ["Optimizer", "required"]
+__all__ = [
+    "Optimizer",
+    "register_optimizer_step_post_hook",
+    "register_optimizer_step_pre_hook",
+    "required",
+]
+
+# Hooks of the steps of all optimizers, and the optimizers that are alive, which the first such hook has to reach.
+_global_optimizer_pre_hooks = HookDict()
+_global_optimizer_post_hooks = HookDict()
+_alive: WeakSet = WeakSet()
 
 
 class _Required:
@@ -53,11 +65,22 @@ class Optimizer:
         self.defaults = defaults
         self.state = defaultdict(dict)
         self.param_groups = []
+        self._begin()
         groups = list(params)
         if not groups:
             raise ValueError("optimizer got an empty parameter list")
         for group in groups if isinstance(groups[0], dict) else [{"params": groups}]:
             self.add_param_group(group)
+
+    def _begin(self):
+        """Make this optimizer known to hooks of all optimizers."""
+        _alive.add(self)
+        if _global_optimizer_pre_hooks or _global_optimizer_post_hooks:
+            self._hook_step()
+
+    @property
+    def _zero_grad_profile_name(self):
+        return f"Optimizer.zero_grad#{type(self).__name__}.zero_grad"
 
     # --- groups
 
@@ -126,22 +149,27 @@ class Optimizer:
     def _hooks(self, name) -> HookDict:
         return self.__dict__.setdefault(name, HookDict())
 
-    def _add_hook(self, name, hook, prepend=False) -> RemovableHandle:
-        hooks = self._hooks(name)
-        handle = RemovableHandle(hooks)
-        older = dict(hooks) if prepend else {}
-        hooks[handle.id] = hook
-        for key in older:
-            hooks[key] = hooks.pop(key)
-        return handle
-
     def _hook_step(self):
-        # Put in front of the class's step only now: an optimizer without hooks steps without looking for any.
-        self.__dict__["step"] = self._hooked_step
+        """Put `_hooked_step` in front of the step of the class, or of one that the program has put there."""
+        present = self.__dict__.get("step")
+        if getattr(present, "__func__", None) is not Optimizer._hooked_step:
+            if present is not None:
+                self.__dict__["_own_step"] = present
+            self.__dict__["step"] = self._hooked_step
+
+    def _watch_steps(self):
+        """Note from now on that a step was made, in `_opt_called`: schedules ask for it."""
+        self._hook_step()
+
+    def _watches_steps(self) -> bool:
+        """Whether steps are still noted: the program may have replaced `step` since."""
+        return getattr(self.__dict__.get("step"), "__func__", None) is Optimizer._hooked_step
 
     def _hooked_step(self, *args, **kwargs):
+        self._opt_called = True
         args = (self, *args)  # hooks see the optimizer in front, as PyTorch's do
-        for hook in list(self._hooks("_step_pre_hooks").values()):
+        d, own = self.__dict__, self.__dict__.get("_own_step")
+        for hook in [*_global_optimizer_pre_hooks.values(), *d.get("_optimizer_step_pre_hooks", {}).values()]:
             changed = hook(self, args, kwargs)
             if changed is not None:
                 if not (isinstance(changed, tuple) and len(changed) == 2):
@@ -149,42 +177,42 @@ class Optimizer:
                         f"{type(self).step} must return None or a tuple of (new_args, new_kwargs), but got {changed}."
                     )
                 args, kwargs = changed
-        loss = type(self).step(*args, **kwargs)
-        for hook in list(self._hooks("_step_post_hooks").values()):
+        loss = type(self).step(*args, **kwargs) if own is None else own(*args[1:], **kwargs)
+        for hook in [*d.get("_optimizer_step_post_hooks", {}).values(), *_global_optimizer_post_hooks.values()]:
             hook(self, args, kwargs)
         return loss
 
-    def register_step_pre_hook(self, hook):
+    def register_step_pre_hook(self, hook) -> RemovableHandle:
         """Call `hook(optimizer, args, kwargs)` before each step; it may return changed (args, kwargs)."""
         self._hook_step()
-        return self._add_hook("_step_pre_hooks", hook)
+        return self._hooks("_optimizer_step_pre_hooks").add(hook)
 
-    def register_step_post_hook(self, hook):
+    def register_step_post_hook(self, hook) -> RemovableHandle:
         """Call `hook(optimizer, args, kwargs)` after each step."""
         self._hook_step()
-        return self._add_hook("_step_post_hooks", hook)
+        return self._hooks("_optimizer_step_post_hooks").add(hook)
 
     def register_state_dict_pre_hook(self, hook, prepend=False):
         """Call `hook(optimizer)` before the state is collected."""
-        return self._add_hook("_state_dict_pre_hooks", hook, prepend)
+        return self._hooks("_optimizer_state_dict_pre_hooks").add(hook, prepend)
 
     def register_state_dict_post_hook(self, hook, prepend=False):
         """Call `hook(optimizer, state_dict)` on the collected state; it may return another."""
-        return self._add_hook("_state_dict_post_hooks", hook, prepend)
+        return self._hooks("_optimizer_state_dict_post_hooks").add(hook, prepend)
 
     def register_load_state_dict_pre_hook(self, hook, prepend=False):
         """Call `hook(optimizer, state_dict)` before loading; it may return another state dict."""
-        return self._add_hook("_load_state_dict_pre_hooks", hook, prepend)
+        return self._hooks("_optimizer_load_state_dict_pre_hooks").add(hook, prepend)
 
     def register_load_state_dict_post_hook(self, hook, prepend=False):
         """Call `hook(optimizer)` after loading."""
-        return self._add_hook("_load_state_dict_post_hooks", hook, prepend)
+        return self._hooks("_optimizer_load_state_dict_post_hooks").add(hook, prepend)
 
     # --- state dicts
 
     def state_dict(self):
         """`{"state": ..., "param_groups": ...}` with parameters replaced by their positions. Tensors are shared."""
-        for hook in list(self._hooks("_state_dict_pre_hooks").values()):
+        for hook in list(self._hooks("_optimizer_state_dict_pre_hooks").values()):
             hook(self)
         positions = {}
         for group in self.param_groups:
@@ -196,7 +224,7 @@ class Optimizer:
         ]
         state = {positions.get(k, k) if isinstance(k, Tensor) else k: v for k, v in self.state.items()}
         packed = {"state": state, "param_groups": groups}
-        for hook in list(self._hooks("_state_dict_post_hooks").values()):
+        for hook in list(self._hooks("_optimizer_state_dict_post_hooks").values()):
             changed = hook(self, packed)
             if changed is not None:
                 packed = changed
@@ -205,7 +233,7 @@ class Optimizer:
     def load_state_dict(self, state_dict):
         """Take back what `state_dict` returned. Its tensors are cast to the dtype of their parameter."""
         state_dict = dict(state_dict)
-        for hook in list(self._hooks("_load_state_dict_pre_hooks").values()):
+        for hook in list(self._hooks("_optimizer_load_state_dict_pre_hooks").values()):
             changed = hook(self, state_dict)
             if changed is not None:
                 state_dict = changed
@@ -230,7 +258,7 @@ class Optimizer:
             if "param_names" in mine:
                 theirs.setdefault("param_names", mine["param_names"])
         self.__setstate__({"state": state, "param_groups": saved})
-        for hook in list(self._hooks("_load_state_dict_post_hooks").values()):
+        for hook in list(self._hooks("_optimizer_load_state_dict_post_hooks").values()):
             hook(self)
 
     def __getstate__(self):
@@ -239,6 +267,7 @@ class Optimizer:
     def __setstate__(self, state):
         """Take over a pickled or loaded state; options that it does not know take their defaults."""
         self.__dict__.update(state)
+        self._begin()
         for group in self.param_groups:
             for name, default in self.defaults.items():
                 group.setdefault(name, default)
@@ -263,3 +292,19 @@ def _fitted(param, value, key=None):
         kind: Any = type(value)
         return kind(_fitted(param, v) for v in value)
     return value
+
+
+def register_optimizer_step_pre_hook(hook) -> RemovableHandle:
+    """Call `hook(optimizer, args, kwargs)` before each step of every optimizer, before the optimizer's own hooks."""
+    return _add_global(_global_optimizer_pre_hooks, hook)
+
+
+def register_optimizer_step_post_hook(hook) -> RemovableHandle:
+    """Call `hook(optimizer, args, kwargs)` after each step of every optimizer, after the optimizer's own hooks."""
+    return _add_global(_global_optimizer_post_hooks, hook)
+
+
+def _add_global(hooks, hook):
+    for optimizer in list(_alive):
+        optimizer._hook_step()
+    return hooks.add(hook)
