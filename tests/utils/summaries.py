@@ -1,4 +1,4 @@
-"""Calls whose summaries are compared with PyTorch's byte for byte. `tests/golden/make_summaries.py` runs them on PyTorch."""
+"""Calls whose summaries are PyTorch's, byte for byte: `tests/golden/make_summaries.py` runs them on PyTorch."""
 
 import numpy as np
 
@@ -9,8 +9,6 @@ def summaries(torch, s):
     labels, odds = np.array([0, 1, 1, 0, 1]), np.array([0.1, 0.9, 0.4, 0.6, 1.0])
     points = torch.tensor([[[1, 1, 1], [-1, -1, 1], [1, -1, -1.0]]])
     layout = {"c": {"t": ["Multiline", ["a", "b"]], "u": ["Margin", ["a", "b", "c"]]}, "d": {}}
-    # In the order of the keys, since maps are written so.
-    hparams = {"a": 0.1, "b": 3, "c": True, "d": None, "e": "adam", "f": torch.tensor([2.5])}
     metrics = {"accuracy": 0.5, "loss": torch.tensor(3.0)}
     made = {
         "scalar": s.scalar("a/b", torch.tensor([[1.5]])),
@@ -30,9 +28,13 @@ def summaries(torch, s):
         "mesh": s.mesh("m", points, (points * 100).to(torch.int32), torch.tensor([[[0, 1, 2]]]), {"b": 1, "a": {}}),
         "points": s.mesh("m", points, None, None, None, "name", "text"),
     }
-    made["experiment"], made["session_start"], made["session_end"] = s.hparams(
-        hparams, metrics, {"e": ["adam", "sgd"], "b": [1, 2]}
-    )
+    # One each: several are written in any order.
+    hparams = {"text": "adam", "number": 3, "float": 0.1, "flag": True, "none": None, "tensor": torch.tensor([2.5])}
+    domains = {"text": {"text": ["adam", "sgd"]}, "number": {"number": [1, 2]}}
+    for name, value in hparams.items():
+        made[f"experiment_{name}"], made[f"start_{name}"], made["session_end"] = s.hparams(
+            {name: value}, metrics, domains.get(name)
+        )
     for name in ("float32", "float64", "int32", "int64", "bool"):
         made[f"tensor_{name}"] = s.tensor_proto("t", torch.tensor([[1, 0, -2]]).to(getattr(torch, name)))
     made["tensor_of_no_dims"] = s.tensor_proto("t", torch.tensor(2.5))
