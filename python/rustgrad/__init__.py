@@ -32,11 +32,15 @@ def __getattr__(name: str):
         from . import limits
 
         return getattr(limits, name)
+    if name == "summary":
+        from .model_summary import summary
+
+        return summary
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def __dir__():
-    return sorted({*globals(), *_LAZY, "finfo", "iinfo"})
+    return sorted({*globals(), *_LAZY, "finfo", "iinfo", "summary"})
 
 
 def broadcast_shapes(*shapes) -> "Size":

@@ -1,4 +1,4 @@
-"""Helpers around the library: data loading, handles of hooks."""
+"""Helpers around the library: data loading, TensorBoard's files, drawings of the graph, handles of hooks."""
 
 from . import hooks
 
@@ -6,8 +6,16 @@ __all__ = ["hooks"]
 
 
 def __getattr__(name: str):
-    if name == "data":
+    if name in ("data", "tensorboard"):
         from importlib import import_module
 
-        return import_module(f"{__name__}.data")
+        return import_module(f"{__name__}.{name}")
+    if name == "draw":
+        from .graphviz import draw
+
+        return draw
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__():
+    return sorted({*globals(), "data", "draw", "tensorboard"})
