@@ -168,6 +168,9 @@ def test_threads_see_what_the_caller_sees():
         assert (grad, dtype, threads) == (False, torch.float64, 1)
         assert (info.id, info.num_workers, info.worker_method) == (i, 2, "thread")
         assert info.dataset is not data
+        assert repr(info).startswith(f"WorkerInfo(id={i}, num_workers=2, seed={info.seed}, dataset=<")
+        with pytest.raises(AttributeError, match="cannot assign to field 'id'"):
+            info.id = 3
         assert info.rng.torch_generator.initial_seed() == info.seed
         assert info.rng.random_generator.random() == __import__("random").Random(info.seed).random()
         assert 0 <= info.rng.numpy_generator.random() < 1

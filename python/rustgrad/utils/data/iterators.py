@@ -112,8 +112,8 @@ class _SingleProcessDataLoaderIter(_BaseDataLoaderIter):
             raise AssertionError("_SingleProcessDataLoaderIter requires timeout == 0")
         if self._num_workers != 0:
             raise AssertionError("_SingleProcessDataLoaderIter requires num_workers == 0")
-        job = Job(self._dataset, self._iterable, self._auto_collation, self._collate_fn, self._drop_last, 0, 0, None)
-        job.rows = self._rows
+        parts = self._dataset, self._iterable, self._auto_collation, self._collate_fn, self._drop_last
+        job = Job(*parts, rows=self._rows)
         self._fetcher: Any = job.fetcher(self._dataset)
         if resume is not None:
             self._go_on(resume)
