@@ -286,10 +286,12 @@ def test_a_worker_that_leaves():
     def leave(_):
         raise SystemExit
 
-    it = iter(DataLoader([1, 2], num_workers=2, collate_fn=leave))
+    loader = DataLoader([1, 2], num_workers=2, persistent_workers=True, collate_fn=leave)
     for _ in range(2):
-        with pytest.raises(RuntimeError, match="exited unexpectedly"):
-            next(it)
+        it = iter(loader)
+        for _ in range(2):
+            with pytest.raises(RuntimeError, match="exited unexpectedly"):
+                next(it)
 
 
 def test_a_message_by_keyword():

@@ -219,7 +219,7 @@ class DataLoader(Generic[_T_co]):
         self._progress = progress.Progress(self)
         if not self.persistent_workers:
             return self._get_iterator()
-        if isinstance(self._iterator, _MultiProcessingDataLoaderIter):
+        if isinstance(self._iterator, _MultiProcessingDataLoaderIter) and self._iterator._death is None:
             self._iterator._reset(self)
         else:
             self._iterator = self._get_iterator()
