@@ -32,3 +32,33 @@ def test_a_fork_leaves_the_generator_as_it_was():
     with torch.random.fork_rng(enabled=False):
         torch.rand(2)
     assert torch.rand(2).tolist() == expected[2:]
+
+
+def test_a_fork_decorates_functions():
+    @torch.random.fork_rng(devices=[], device_type="cuda")
+    def draws(depth):
+        """Draws."""
+        torch.manual_seed(depth)
+        return torch.rand(1).item() + (draws(depth - 1) if depth else 0)
+
+    torch.manual_seed(1)
+    expected = torch.rand(1).item()
+    torch.manual_seed(1)
+    assert draws(2) == draws(2)
+    assert torch.rand(1).item() == expected
+    assert (draws.__name__, draws.__doc__) == ("draws", "Draws.")
+    torch.manual_seed(1)
+    with torch.random.fork_rng(device_type="meta"):
+        torch.rand(1)
+    assert torch.rand(1).item() != expected
+
+
+def test_generators_of_worker_threads():
+    from rustgrad.utils.data import DataLoader
+
+    assert torch.random.thread_safe_generator() is None
+    loader = DataLoader([0], num_workers=1, collate_fn=lambda _: torch.random.thread_safe_generator().initial_seed())
+    torch.manual_seed(4)
+    (seed,) = loader
+    torch.manual_seed(4)
+    assert seed == torch.empty((), dtype=torch.int64).random_().item()

@@ -13,6 +13,7 @@ MODULES = frozenset(
 _BY_MODULE = {
     "compiler": "compile",
     "limits": "finfo iinfo",
+    "model_summary": "summary",
     "storage": "TypedStorage",
     "switches": (
         "are_deterministic_algorithms_enabled compiled_with_cxx11_abi get_default_device get_deterministic_debug_mode "

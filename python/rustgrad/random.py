@@ -1,8 +1,20 @@
-"""The default random generator: seeds, states, and a block whose draws leave it as it was."""
+"""The default random generator: seeds, states, and a block whose draws leave it as it was.
 
-from ._rustgrad import default_generator
+There is one stream for all devices, so what is forked or set here holds for the GPU as well. A data loader's worker
+threads have default generators of their own, and these functions, called there, mean those.
+"""
 
-__all__ = ["default_generator", "fork_rng", "get_rng_state", "initial_seed", "manual_seed", "seed", "set_rng_state"]
+from ._rustgrad import Generator, default_generator
+
+__all__ = [
+    "fork_rng",
+    "get_rng_state",
+    "initial_seed",
+    "manual_seed",
+    "seed",
+    "set_rng_state",
+    "thread_safe_generator",
+]
 
 
 def manual_seed(seed):
@@ -30,15 +42,43 @@ def set_rng_state(new_state) -> None:
     default_generator.set_state(new_state)
 
 
-class fork_rng:
-    """A `with` block whose draws leave the default generator, the only one, as it was."""
+def thread_safe_generator() -> Generator | None:
+    """In a data loader's worker thread its generator, elsewhere None: what transforms may pass as `generator=`.
 
-    def __init__(self, devices=None, enabled=True, _caller="fork_rng", _devices_kw="devices", device_type="cpu"):
-        self._enabled = enabled
+    They need not: the default generator is the worker's own there.
+    """
+    from .utils.data import get_worker_info
+
+    info = get_worker_info()
+    return None if info is None or info.rng is None else info.rng.torch_generator
+
+
+class fork_rng:
+    """A `with` block, or a decorated function, whose draws leave the default generator, the only one, as it was.
+
+    `devices` and `device_type` name generators of other devices in PyTorch; here they are accepted, and `enabled=False`
+    forks nothing.
+    """
+
+    def __init__(self, devices=None, enabled=True, _caller="fork_rng", _devices_kw="devices", device_type=None):
+        self._enabled = enabled and device_type != "meta"
+        self._states = []
 
     def __enter__(self):
-        self._state = get_rng_state() if self._enabled else None
+        # A list, since a decorated function may call itself.
+        self._states.append(get_rng_state() if self._enabled else None)
 
     def __exit__(self, *_):
-        if self._state is not None:
-            set_rng_state(self._state)
+        state = self._states.pop()
+        if state is not None:
+            set_rng_state(state)
+
+    def __call__(self, fn):
+        from functools import wraps
+
+        @wraps(fn)
+        def forked(*args, **kwargs):
+            with self:
+                return fn(*args, **kwargs)
+
+        return forked

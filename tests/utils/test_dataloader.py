@@ -168,6 +168,9 @@ def test_threads_see_what_the_caller_sees():
         assert (grad, dtype, threads) == (False, torch.float64, 1)
         assert (info.id, info.num_workers, info.worker_method) == (i, 2, "thread")
         assert info.dataset is not data
+        assert repr(info).startswith(f"WorkerInfo(id={i}, num_workers=2, seed={info.seed}, dataset=<")
+        with pytest.raises(AttributeError, match="cannot assign to field 'id'"):
+            info.id = 3
         assert info.rng.torch_generator.initial_seed() == info.seed
         assert info.rng.random_generator.random() == __import__("random").Random(info.seed).random()
         assert 0 <= info.rng.numpy_generator.random() < 1
@@ -283,10 +286,12 @@ def test_a_worker_that_leaves():
     def leave(_):
         raise SystemExit
 
-    it = iter(DataLoader([1, 2], num_workers=2, collate_fn=leave))
+    loader = DataLoader([1, 2], num_workers=2, persistent_workers=True, collate_fn=leave)
     for _ in range(2):
-        with pytest.raises(RuntimeError, match="exited unexpectedly"):
-            next(it)
+        it = iter(loader)
+        for _ in range(2):
+            with pytest.raises(RuntimeError, match="exited unexpectedly"):
+                next(it)
 
 
 def test_a_message_by_keyword():

@@ -161,7 +161,7 @@ def test_programs_end_while_workers_are_busy(end, code, last):
     assert done.returncode == code
 
 
-def test_an_interrupt_leaves_the_iterator_usable():
+def test_after_an_interrupt_one_begins_anew():
     done = run(
         """
         try:
@@ -169,8 +169,13 @@ def test_an_interrupt_leaves_the_iterator_usable():
             next(it)
         except KeyboardInterrupt:
             print("interrupted")
+        try:
+            next(it)
+        except RuntimeError as error:
+            print(error)
         it = iter(DataLoader(range(8), num_workers=2))
         print([batch.tolist() for batch in it])
         """
     )
-    assert done.stdout == f"begun\ninterrupted\n{[[i] for i in range(8)]}\n", done.stderr
+    message = "the iterator was interrupted: begin another epoch of the DataLoader"
+    assert done.stdout.splitlines() == ["begun", "interrupted", message, str([[i] for i in range(8)])], done.stderr

@@ -1,8 +1,22 @@
-"""Helpers around the library: data loading, handles of hooks."""
+"""Helpers around the library: data loading, TensorBoard's files, drawings of the graph, handles of hooks."""
 
 from .._names import lookup as _lookup
 from . import hooks
 
 __all__ = ["hooks"]
 
-__getattr__ = _lookup("torch.utils")
+
+def __getattr__(name: str):
+    if name in ("data", "tensorboard"):
+        from importlib import import_module
+
+        return import_module(f"{__name__}.{name}")
+    if name == "draw":
+        from .graphviz import draw
+
+        return draw
+    return _lookup("torch.utils")(name)
+
+
+def __dir__():
+    return sorted({*globals(), "data", "draw", "tensorboard"})

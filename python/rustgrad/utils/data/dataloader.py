@@ -219,7 +219,7 @@ class DataLoader(Generic[_T_co]):
         self._progress = progress.Progress(self)
         if not self.persistent_workers:
             return self._get_iterator()
-        if isinstance(self._iterator, _MultiProcessingDataLoaderIter):
+        if isinstance(self._iterator, _MultiProcessingDataLoaderIter) and self._iterator._death is None:
             self._iterator._reset(self)
         else:
             self._iterator = self._get_iterator()
@@ -239,6 +239,7 @@ class DataLoader(Generic[_T_co]):
         if not self.num_workers:
             return
         threads = self.multiprocessing_context is None
+        kind = "threads" if threads else "processes"
         counted = hasattr(os, "sched_getaffinity")
         processors = len(os.sched_getaffinity(0)) if counted else os.cpu_count()
         if self.num_workers <= (processors or 0) or (threads and self.num_workers <= max(64, 16 * (processors or 0))):
@@ -252,7 +253,7 @@ class DataLoader(Generic[_T_co]):
                 "DataLoader is going to create."
             )
         warnings.warn(
-            f"This DataLoader will create {self.num_workers} worker {'threads' if threads else 'processes'} in total. {most} Please be aware that "
+            f"This DataLoader will create {self.num_workers} worker {kind} in total. {most} Please be aware that "
             "excessive worker creation might get DataLoader running slow or even freeze, lower the worker number to "
             "avoid potential slowness/freeze if necessary.",
             stacklevel=3,

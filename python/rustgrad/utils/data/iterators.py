@@ -112,8 +112,8 @@ class _SingleProcessDataLoaderIter(_BaseDataLoaderIter):
             raise AssertionError("_SingleProcessDataLoaderIter requires timeout == 0")
         if self._num_workers != 0:
             raise AssertionError("_SingleProcessDataLoaderIter requires num_workers == 0")
-        job = Job(self._dataset, self._iterable, self._auto_collation, self._collate_fn, self._drop_last, 0, 0, None)
-        job.rows = self._rows
+        parts = self._dataset, self._iterable, self._auto_collation, self._collate_fn, self._drop_last
+        job = Job(*parts, rows=self._rows)
         self._fetcher: Any = job.fetcher(self._dataset)
         if resume is not None:
             self._go_on(resume)
@@ -190,7 +190,7 @@ class _MultiProcessingDataLoaderIter(_BaseDataLoaderIter):
         from ._utils.crew import ProcessCrew, ThreadCrew
 
         context = loader.multiprocessing_context
-        # The dead stay dead: an iterator whose worker has died raises this again.
+        # An iterator whose worker has died, or that was interrupted, raises this again.
         self._death: RuntimeError | None = None
         # It ends when it is stopped, and when it is collected with the iterator.
         self._crew: Any = ThreadCrew(job) if context is None else ProcessCrew(job, context)
@@ -264,8 +264,6 @@ class _MultiProcessingDataLoaderIter(_BaseDataLoaderIter):
         self._crew.send(worker, (task, index))
 
     def _receive(self):
-        if self._death is not None:
-            raise RuntimeError(*self._death.args)
         try:
             if self._timeout > 0:
                 return self._crew.receive(self._timeout)
@@ -281,6 +279,18 @@ class _MultiProcessingDataLoaderIter(_BaseDataLoaderIter):
             raise
 
     def _next_data(self):
+        try:
+            return self._next_batch()
+        except Exception:
+            raise
+        except BaseException:
+            # Ctrl-C may come between any two steps, and a batch that got lost there would be waited for in vain.
+            self._death = RuntimeError("the iterator was interrupted: begin another epoch of the DataLoader")
+            raise
+
+    def _next_batch(self):
+        if self._death is not None:
+            raise RuntimeError(*self._death.args)
         tasks = self._tasks
         while tasks:
             if self._in_order:

@@ -100,8 +100,16 @@ def collate_tensor_fn(batch, *, collate_fn_map=None):
 
 def collate_numpy_array_fn(batch, *, collate_fn_map=None):
     """NumPy arrays as tensors, then joined as those are. TypeError for arrays of strings or objects."""
-    if batch[0].dtype.kind in "SUO":
-        raise TypeError(default_collate_err_msg_format.format(batch[0].dtype))
+    first = batch[0]
+    kind, shape = first.dtype, first.shape
+    if kind.kind in "SUO":
+        raise TypeError(default_collate_err_msg_format.format(kind))
+    alike = all(array.dtype == kind and array.shape == shape for array in batch)
+    if alike and collate_fn_map is not None and collate_fn_map.get(Tensor) is collate_tensor_fn:
+        # One array, and one tensor over it, instead of a tensor for each.
+        import numpy as np
+
+        return as_tensor(np.stack(batch))
     return collate([as_tensor(array) for array in batch], collate_fn_map=collate_fn_map)
 
 

@@ -8,7 +8,6 @@ import copy
 import sys
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 from ...._rustgrad import Generator, default_generator
@@ -106,20 +105,38 @@ def _generate_state(base_seed: int, worker_id: int) -> list[int]:
     return np.random.SeedSequence(entropy).generate_state(4).tolist()
 
 
-@dataclass(frozen=True, slots=True)
+# Written out, since importing dataclasses takes longer than all of the loader.
 class WorkerInfo:
-    """Which worker this is.
+    """Which worker this is. Fields cannot be set.
 
     id: its number, from 0. num_workers: how many there are. seed: what its generator was seeded with. dataset: its own
     copy of the dataset. rng: a thread's generators. worker_method: "thread" or "multiprocessing".
     """
 
+    __slots__ = ("dataset", "id", "num_workers", "rng", "seed", "worker_method")
+
     id: int
     num_workers: int
     seed: int
     dataset: Any
-    rng: WorkerRNG | None = None
-    worker_method: str | None = "multiprocessing"
+    rng: WorkerRNG | None
+    worker_method: str | None
+
+    def __init__(
+        self, id: int, num_workers: int, seed: int, dataset, rng=None, worker_method: str | None = "multiprocessing"
+    ):
+        values = (dataset, id, num_workers, rng, seed, worker_method)
+        for name, value in zip(self.__slots__, values):
+            object.__setattr__(self, name, value)
+
+    def __setattr__(self, name: str, value):
+        from dataclasses import FrozenInstanceError
+
+        raise FrozenInstanceError(f"cannot assign to field {name!r}")
+
+    def __repr__(self) -> str:
+        names = ("id", "num_workers", "seed", "dataset", "rng", "worker_method")
+        return f"WorkerInfo({', '.join(f'{name}={getattr(self, name)!r}' for name in names)})"
 
 
 _here = threading.local()
@@ -132,24 +149,35 @@ def get_worker_info() -> WorkerInfo | None:
     return getattr(_here, "info", _of_process)
 
 
-@dataclass
 class Job:
     """What the workers of one iterator have in common."""
 
-    dataset: Any
-    iterable: bool
-    auto_collation: bool
-    collate_fn: Any
-    drop_last: bool
-    base_seed: int
-    num_workers: int
-    init_fn: Callable[[int], Any] | None
-    # For each worker of a resumed epoch: how many batches it gave, and the state its generator had after the last.
-    resume: list[tuple[int, Any]] | None = None
-    # The index that asks an iterable dataset for one batch.
-    next_index: Any = None
-    # Whether indices are slices or tensors of `sampler.rows_of_batches`.
-    rows: bool = False
+    def __init__(
+        self,
+        dataset,
+        iterable: bool,
+        auto_collation: bool,
+        collate_fn,
+        drop_last: bool,
+        base_seed: int = 0,
+        num_workers: int = 0,
+        init_fn: Callable[[int], Any] | None = None,
+        rows: bool = False,
+    ):
+        self.dataset = dataset
+        self.iterable = iterable
+        self.auto_collation = auto_collation
+        self.collate_fn = collate_fn
+        self.drop_last = drop_last
+        self.base_seed = base_seed
+        self.num_workers = num_workers
+        self.init_fn = init_fn
+        # Whether indices are slices or tensors of `sampler.rows_of_batches`.
+        self.rows = rows
+        # For each worker of a resumed epoch: how many batches it gave, and the state its generator had after the last.
+        self.resume: list[tuple[int, Any]] | None = None
+        # The index that asks an iterable dataset for one batch.
+        self.next_index: Any = None
 
     def fetcher(self, dataset):
         """A fetcher at the beginning of the dataset."""
