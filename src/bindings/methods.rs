@@ -2,7 +2,7 @@
 
 use pyo3::ffi;
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyTuple, PyType};
+use pyo3::types::{PyDict, PyString, PyTuple, PyType};
 
 use super::call::number;
 use super::errors::{OrForeign, P, checked, to_python};
@@ -145,7 +145,7 @@ natives! {
             // SAFETY: the GIL is held; each new reference is handed on or given back.
             unsafe {
                 let py = Python::assume_attached();
-                let spec = pyo3::types::PyString::new(py, format_spec);
+                let spec = PyString::new(py, format_spec);
                 if t.ndim() == 0 && ffi::Py_TYPE(this) == tensor_type() {
                     let value = checked(number(super::data::item(t)?))?;
                     let text = ffi::PyObject_Format(value, spec.as_ptr());
@@ -306,16 +306,29 @@ pub fn copy_attributes(from: P, to: P, memo: Option<&Bound<'_, PyAny>>) -> Resul
         let py = Python::assume_attached();
         (Bound::from_borrowed_ptr(py, from), Bound::from_borrowed_ptr(py, to))
     };
+    let py = from.py();
     let run = || -> PyResult<()> {
         let dict = from.getattr("__dict__")?.cast_into::<PyDict>()?;
-        if dict.is_empty() {
+        if !dict.is_empty() {
+            let dict = match memo {
+                Some(memo) => py.import("copy")?.call_method1("deepcopy", (dict, memo))?,
+                None => dict.copy()?.into_any(),
+            };
+            to.getattr("__dict__")?.call_method1("update", (dict,))?;
+        }
+        let class = from.get_type();
+        if super::object::is_plain(class.as_type_ptr()) {
             return Ok(());
         }
-        let dict = match memo {
-            Some(memo) => from.py().import("copy")?.call_method1("deepcopy", (dict, memo))?,
-            None => dict.copy()?.into_any(),
-        };
-        to.getattr("__dict__")?.call_method1("update", (dict,))?;
+        for name in py.import("copyreg")?.call_method1("_slotnames", (class,))?.try_iter()? {
+            let name = name?.cast_into::<PyString>()?;
+            let Ok(value) = from.getattr(&name) else { continue };
+            let value = match memo {
+                Some(memo) => py.import("copy")?.call_method1("deepcopy", (value, memo))?,
+                None => value,
+            };
+            to.setattr(name, value)?;
+        }
         Ok(())
     };
     run().or_foreign()

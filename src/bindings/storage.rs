@@ -15,6 +15,7 @@ use super::errors::{OrForeign, P, to_python};
 use super::gil::Owned;
 use super::methods::{copy_attributes, subclass};
 use super::native::natives;
+use super::object::is_plain;
 use super::types;
 use crate::core::{DType, Device, Layout, Meta, Shape, Strides};
 use crate::device::Array;
@@ -80,7 +81,7 @@ impl UntypedStorage {
     /// A new object over a copy of the bytes.
     fn copied(&self, py: Python<'_>, device: Device) -> PyResult<Py<UntypedStorage>> {
         let storage = copied(&self.array(), device).map_err(|e| to_python(py, e))?;
-        Py::new(py, UntypedStorage { storage, device })
+        Ok(object(py, &bytes_of(&storage, device))?.unbind())
     }
 
     fn moved(slf: &Bound<'_, Self>, device: Device) -> PyResult<Py<UntypedStorage>> {
@@ -112,14 +113,14 @@ impl UntypedStorage {
 
     /// `nbytes` of main memory with any content, to be written before it is read.
     #[staticmethod]
-    fn _empty(py: Python<'_>, nbytes: usize) -> PyResult<UntypedStorage> {
+    fn _empty(py: Python<'_>, nbytes: usize) -> PyResult<Py<UntypedStorage>> {
         let storage = Storage::new(nbytes).map_err(|e| to_python(py, e))?;
-        Ok(UntypedStorage { storage, device: Device::CPU })
+        Ok(object(py, &bytes_of(&storage, Device::CPU))?.unbind())
     }
 
     /// A storage over the memory of a writable memoryview, which it keeps alive.
     #[staticmethod]
-    fn _over(view: &Bound<'_, pyo3::types::PyMemoryView>) -> PyResult<UntypedStorage> {
+    fn _over(view: &Bound<'_, pyo3::types::PyMemoryView>) -> PyResult<Py<UntypedStorage>> {
         let buffer = PyBuffer::<u8>::get(view)?;
         if buffer.readonly() || !buffer.is_c_contiguous() {
             return Err(PyBufferError::new_err("a storage needs a writable, contiguous buffer"));
@@ -130,7 +131,7 @@ impl UntypedStorage {
         };
         // SAFETY: the memoryview holds the buffer's export as long as it lives, and its only other users do not release it.
         let storage = unsafe { Storage::foreign(ptr, bytes, Box::new(Owned::new(view.clone().into_ptr()))) };
-        Ok(UntypedStorage { storage, device: Device::CPU })
+        Ok(object(view.py(), &bytes_of(&storage, Device::CPU))?.unbind())
     }
 
     /// The inverse of pickling: a block with a copy of these bytes. What lived on the GPU goes back there.
@@ -142,11 +143,11 @@ impl UntypedStorage {
         device: Option<&Bound<'_, types::Device>>,
     ) -> PyResult<Py<Self>> {
         let buffer = PyBuffer::<u8>::get(buffer)?;
-        let made = Self::_empty(py, buffer.len_bytes())?;
+        let made = Self::_empty(py, buffer.len_bytes())?.into_bound(py);
+        let block = &made.get().storage;
         // SAFETY: a fresh block of that many bytes.
-        let target = unsafe { std::slice::from_raw_parts_mut(made.storage.ptr(), made.storage.bytes()) };
+        let target = unsafe { std::slice::from_raw_parts_mut(block.ptr(), block.bytes()) };
         buffer.copy_to_slice(py, target)?;
-        let made = Bound::new(py, made)?;
         Self::moved(&made, device.map_or(Device::CPU, |d| d.get().0))
     }
 
@@ -172,6 +173,12 @@ impl UntypedStorage {
     /// The address of the memory; 0 on the GPU.
     fn data_ptr(&self) -> usize {
         if self.storage.is_here() { self.storage.ptr() as usize } else { 0 }
+    }
+
+    /// What tells this storage from others.
+    #[getter]
+    fn _cdata(&self) -> usize {
+        self.storage.address()
     }
 
     /// Where the memory is.
@@ -442,11 +449,12 @@ fn reduce(t: &Tensor, this: P) -> Result<P> {
         let stride = PyTuple::new(py, layout.strides.iter())?;
         let storage = object(py, t.array())?;
         let args = (this.get_type(), storage, this.getattr("dtype")?, layout.offset, size, stride, t.requires_grad());
-        let dict = this.getattr("__dict__")?.cast_into::<PyDict>()?;
-        let out = if dict.is_empty() {
-            (rebuild, args).into_pyobject(py)?
-        } else {
-            (rebuild, args, dict).into_pyobject(py)?.into_any().cast_into::<PyTuple>()?
+        // A subclass may have slots, or a way of its own to say what it holds.
+        let plain = is_plain(this.get_type().as_type_ptr());
+        let state = if plain { this.getattr("__dict__")? } else { this.call_method0("__getstate__")? };
+        let out = match state.is_truthy()? {
+            false => (rebuild, args).into_pyobject(py)?,
+            true => (rebuild, args, state).into_pyobject(py)?.into_any().cast_into::<PyTuple>()?,
         };
         Ok(out.into_ptr())
     };

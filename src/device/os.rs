@@ -135,7 +135,7 @@ mod tests {
                     $os::unmap(p, bytes);
                 }
             }
-            assert!($os::map(usize::MAX - PAGE + 1).is_none());
+            assert!($os::map(usize::MAX - PAGE + 1, 1).is_none());
         };
     }
 

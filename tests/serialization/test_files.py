@@ -1,6 +1,7 @@
 """save and load in PyTorch's formats: what PyTorch has written is read, and what is written comes back."""
 
 import collections
+import copy
 import io
 import json
 import os
@@ -37,6 +38,20 @@ class Net(nn.Module):
 
 class Scaled(torch.Tensor):
     """A subclass with an attribute."""
+
+
+class Slotted(torch.Tensor):
+    __slots__ = ("extra",)
+
+
+class Own(torch.Tensor):
+    """A subclass that says itself what it holds."""
+
+    def __getstate__(self):
+        return ("mine", self.scale)
+
+    def __setstate__(self, state):
+        self.scale = state[1] + 1
 
 
 class Stateful:
@@ -251,6 +266,18 @@ def test_registered_classes():
         torch.serialization.add_safe_globals([3])
 
 
+def test_subclasses_with_slots_and_states():
+    torch.serialization.add_safe_globals([Slotted, Own])
+    x = torch.ones(2).as_subclass(Slotted)
+    x.extra, x.note = [3], "kept"
+    for got in (again(x), copy.deepcopy(x), pickle.loads(pickle.dumps(x)), copy.copy(x)):
+        assert type(got) is Slotted and got.extra == [3] and got.note == "kept" and got.tolist() == [1, 1]
+    y = torch.ones(2).as_subclass(Own)
+    y.scale = 1
+    for got in (again(y), pickle.loads(pickle.dumps(y))):
+        assert type(got) is Own and got.scale == 2
+
+
 def test_unsafe_names_are_listed():
     file = saved([Point(1, 2), nn.Linear(1, 1), torch.ones(1)])
     names = torch.serialization.get_unsafe_globals_in_checkpoint(file)
@@ -404,6 +431,39 @@ def test_legacy_files_follow_each_other():
         torch.save(torch.full((2,), k), file, _use_new_zipfile_serialization=False)
     file.seek(0)
     assert [torch.load(file).tolist() for _ in range(3)] == [[0, 0], [1, 1], [2, 2]]
+
+
+def test_files_of_python_2():
+    """Its texts are bytes, which `encoding` turns into texts, or leaves."""
+    data = saved(["\u017c", torch.arange(2.0)], _use_new_zipfile_serialization=False).getvalue()
+    texts = ["protocol_version", "little_endian", "type_sizes", "short", "int", "long", "storage", "cpu", "0", "\u017c"]
+    for text in texts:
+        old = text.encode()
+        data = data.replace(b"X" + len(old).to_bytes(4, "little") + old, b"U" + bytes([len(old)]) + old)
+    for encoding, wanted in (("utf-8", "\u017c"), ("bytes", b"\xc5\xbc"), ("latin1", "\xc5\xbc")):
+        got = torch.load(io.BytesIO(data), encoding=encoding)
+        assert got[0] == wanted and got[1].tolist() == [0, 1]
+    with pytest.raises(UnicodeDecodeError):
+        torch.load(io.BytesIO(data), encoding="ascii")
+
+
+def test_storages_are_saved_too(form):
+    x = torch.arange(3.0)
+    typed = torch.TypedStorage(wrap_storage=x.untyped_storage(), dtype=torch.float32)
+    got, s, again_s = again([x, typed, typed], **form)
+    assert (
+        type(s) is torch.TypedStorage
+        and s.tolist() == [0, 1, 2]
+        and s.untyped() is got.untyped_storage()
+        and s is again_s
+    )
+    assert again(torch.ones(1).untyped_storage(), **form).tolist() == [0, 0, 128, 63]
+    empty = torch.empty(0)
+    other = torch.TypedStorage(wrap_storage=empty.untyped_storage(), dtype=torch.int64)
+    assert len(again([empty, other], **form)[1]) == 0
+    bytes_ = torch.TypedStorage(wrap_storage=x.untyped_storage(), dtype=torch.uint8)
+    with pytest.raises(RuntimeError, match="Cannot save multiple tensors or storages that view the same data"):
+        again([x, bytes_], **form)
 
 
 def test_equal_objects_make_equal_files():

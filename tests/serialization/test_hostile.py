@@ -74,6 +74,16 @@ def test_tensors_that_do_not_fit(pkl, message):
         load(archive(pkl, DATA))
 
 
+def test_tensors_of_the_first_years():
+    state = b"(" + storage() + b"K\0K\x02K\x03\x86K\x03K\x01\x86t"
+    for name in (b"ctorch\nTensor\n", b"ctorch\nFloatTensor\n"):
+        assert load(archive(b"\x80\x02" + name + b")R" + state + b"b.", DATA)).tolist() == [[0, 0, 0]] * 2
+        with pytest.raises((pickle.UnpicklingError, RuntimeError)):
+            load(archive(b"\x80\x02" + name + b")R" + state.replace(b"K\x02K\x03", b"K\x03K\x03") + b"b.", DATA))
+        with pytest.raises(pickle.UnpicklingError, match="four parts"):
+            load(archive(b"\x80\x02" + name + b")R}b.", DATA))
+
+
 def test_dtypes_that_are_not_there():
     with pytest.raises(NotImplementedError, match="quantized tensors"):
         load(archive(tensor(held=storage("QInt8")), DATA))

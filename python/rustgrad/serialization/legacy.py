@@ -10,7 +10,7 @@ from pickle import UnpicklingError
 from ..storage import TypedStorage, UntypedStorage
 from . import options
 from .files import read_exactly, read_into, size_of, write_all
-from .loading import swap_bytes, unpickled
+from .loading import decoded, swap_bytes, unpickled
 from .names import StorageType
 from .permissions import Permissions
 from .unpickler import Unpickler
@@ -72,14 +72,14 @@ class _Legacy:
 
     def plain(self):
         """The next pickle, of numbers and texts only."""
-        return self._next(Permissions(0, False), self._nothing)
+        return self._next(Permissions(0, False), self._nothing, "latin1")
 
     def _nothing(self, pid):
         raise UnpicklingError("a storage where only numbers and texts may be")
 
-    def _next(self, permissions, persistent):
+    def _next(self, permissions, persistent, encoding=None):
         window = _Window(self.file, self.size)
-        machine = Unpickler(window.read, window.readline, permissions.find, persistent, self.encoding)
+        machine = Unpickler(window.read, window.readline, permissions.find, persistent, encoding or self.encoding)
         permissions.unpickler = machine
         value = unpickled(machine)
         window.close()
@@ -124,6 +124,7 @@ class _Legacy:
 
     def persistent(self, pid):
         """The storage that a persistent id names, whose data follow later."""
+        pid = decoded(pid)
         if not isinstance(pid, tuple) or not pid or pid[0] not in ("storage", "module"):
             raise UnpicklingError(f"Unknown saved id type: {type(pid).__name__}")
         if pid[0] == "module":  # a class, with the source that it had: only the class counts

@@ -110,6 +110,10 @@ def unpickled(machine: Unpickler):
         raise
     except Outside as outside:
         raise outside.error from None
+    except UnicodeDecodeError as error:
+        if machine.encoding != "utf-8":
+            raise  # the caller has chosen how texts of Python 2 are read
+        raise UnpicklingError(f"Weights only load failed. {error}") from error
     except Exception as error:
         raise UnpicklingError(f"Weights only load failed. {type(error).__name__}: {error}") from error
 
@@ -179,6 +183,7 @@ class _Archive:
 
     def persistent(self, pid):
         """The storage that a persistent id names."""
+        pid = decoded(pid)
         if not isinstance(pid, tuple) or len(pid) < 5 or pid[0] != "storage":
             raise UnpicklingError(
                 f"Unsupported persistent id encountered: expected a storage, got {type(pid).__name__}"
@@ -215,6 +220,13 @@ class _Archive:
             swap_bytes(memory, dtype)
         memory = self.restore(memory, location)
         return TypedStorage(wrap_storage=memory, dtype=dtype)
+
+
+def decoded(pid):
+    """A persistent id whose texts Python 2 may have written, as bytes."""
+    if not isinstance(pid, tuple):
+        return pid
+    return tuple(part.decode("ascii", "replace") if isinstance(part, bytes) else part for part in pid)
 
 
 def swap_bytes(memory: UntypedStorage, dtype) -> None:

@@ -178,7 +178,6 @@ _REBUILD = {
 _CLASSES = {
     "torch.Size": _rustgrad.Size,
     "torch.device": _rustgrad.device,
-    "torch.Tensor": _rustgrad.Tensor,
     "torch.dtype": _rustgrad.dtype,
 }
 
@@ -191,6 +190,10 @@ def _of_tensors(module: str, name: str) -> Global | None:
         return Global(_CLASSES.get(full, function), function)
     if full in _CLASSES:
         return Global(_CLASSES[full])
+    if full == "torch.Tensor":
+        return Global(_rustgrad.Tensor, rebuild.old_tensor, build=rebuild.build_old_tensor)
+    if module == "torch" and name.endswith("Tensor") and name.replace("Tensor", "Storage") in _STORAGE_DTYPES:
+        return Global(StorageType(None), rebuild.old_tensor, build=rebuild.build_old_tensor)
     if full == "torch.nn.parameter.Parameter":
         from ..nn.parameter import Parameter
 
@@ -209,10 +212,8 @@ def _of_tensors(module: str, name: str) -> Global | None:
         found := getattr(_rustgrad, name, None), (_rustgrad.layout, _rustgrad.memory_format)
     ):
         return Global(found)
-    if name.endswith("Tensor") and module in ("torch", "torch.cuda", "torch.sparse", "torch.cuda.sparse"):
-        raise NotImplementedError(
-            f"load: the file holds a {module}.{name} in the form of PyTorch's first years, which is not read"
-        )
+    if name.endswith("Tensor") and module in ("torch.cuda", "torch.sparse", "torch.cuda.sparse"):
+        raise NotImplementedError(f"load: the file holds a {module}.{name}, which rustgrad does not have")
     return None
 
 

@@ -235,9 +235,11 @@ def _number(n: int) -> bytes:
 
 def _laid_out(spans: list[Span]) -> list[Block]:
     """The blocks that hold all spans, one for each storage: from the first byte that any span shows to the last."""
-    by_memory: dict[int, list[Span]] = {}
+    by_memory: dict[Any, list[Span]] = {}
     for span in spans:
-        by_memory.setdefault(id(span.memory), []).append(span)
+        # An empty storage has no bytes that two dtypes could disagree about.
+        empty = span.dtype if span.memory.nbytes() == 0 else None
+        by_memory.setdefault((id(span.memory), empty), []).append(span)
     blocks = []
     for key, shared in enumerate(by_memory.values()):
         if any(span.dtype != shared[0].dtype for span in shared):
@@ -278,7 +280,7 @@ class _Reducers:
         return copyreg.dispatch_table.get(cls, default)
 
     def _tensor(self, t):
-        cls, state = type(t), dict(t.__dict__)
+        cls, state = type(t), t.__getstate__() or {}
         if cls is Parameter:
             plain = (t.detach(), t.requires_grad, OrderedDict())
             return (_PARAMETER_WITH_STATE, (*plain, state)) if state else (_PARAMETER, plain)

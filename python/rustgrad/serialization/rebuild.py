@@ -117,6 +117,18 @@ def layout(name):
     return found
 
 
+def old_tensor():
+    """A tensor of PyTorch's first years: empty, until it has its state."""
+    return _rustgrad.torch.empty(0)
+
+
+def build_old_tensor(made, state):
+    """Give such a tensor its storage, offset, sizes and strides."""
+    if not isinstance(state, tuple) or len(state) != 4:
+        raise UnpicklingError("the state of a tensor has not four parts")
+    made.data = tensor(*state)
+
+
 def lacking(kind: str):
     """The function that refuses a kind of tensors."""
 

@@ -64,7 +64,7 @@ class Unpickler:
         self._readline_some = readline
         self._find = find
         self._persistent = persistent
-        self._encoding = encoding
+        self.encoding = encoding
         self._protocol = 0
         self._stack: list = []
         self._memo: dict = {}
@@ -253,7 +253,7 @@ class Unpickler:
 
     def _old_bytes(self, count: int):
         data = self._read(count)
-        return data if self._encoding == "bytes" else str(data, self._encoding)
+        return data if self.encoding == "bytes" else str(data, self.encoding)
 
     def _counted(self, form: str, most: int = 1 << 62) -> int:
         count = self._number(form)
