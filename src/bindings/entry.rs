@@ -1,6 +1,7 @@
 //! What one callable name is: its overloads, ready to be called. Built at import from the registry's schema
 //! lines and from the rows of [`super::native`]; never changed afterwards.
 
+use std::cell::RefCell;
 use std::collections::HashMap;
 use std::ffi::CString;
 
@@ -258,8 +259,21 @@ fn default_arg(p: &Param) -> Arg<'static> {
     }
 }
 
-/// `rustgrad.return_types.max`: a tuple whose items have names. One class per name of an op.
+/// `rustgrad.return_types.max`: a tuple whose items have names. Functions and methods of one name share their class.
 fn named_class(op: &str, fields: &[&'static str]) -> Result<P> {
+    thread_local! {
+        static MADE: RefCell<HashMap<(String, Vec<&'static str>), P>> = RefCell::default();
+    }
+    let key = (op.to_string(), fields.to_vec());
+    if let Some(&class) = MADE.with_borrow(|made| made.get(&key).copied()).as_ref() {
+        return Ok(class);
+    }
+    let class = new_named_class(op, fields)?;
+    MADE.with_borrow_mut(|made| made.insert(key, class));
+    Ok(class)
+}
+
+fn new_named_class(op: &str, fields: &[&'static str]) -> Result<P> {
     let name = CString::new(format!("rustgrad.return_types.{op}")).map_err(|_| err!(Value, "a NUL in a name"))?;
     let mut list = Vec::new();
     for f in fields {

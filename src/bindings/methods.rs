@@ -13,7 +13,7 @@ use super::object::{as_tensor, tensor_type, wrap, wrap_as};
 use super::{size, types};
 use crate::bail;
 use crate::core::shape::normalize_dim;
-use crate::core::spoken::library;
+use crate::core::spoken::{self, library};
 use crate::core::{DType, Device, DeviceKind, Layout, Meta, Number, Shape};
 use crate::device::Array;
 use crate::error::Result;
@@ -280,7 +280,8 @@ pub fn alias(t: &Tensor) -> Tensor {
 fn type_name(a: &Args, _: P) -> Result<P> {
     let t = a.t(0)?;
     if a.overload == 0 {
-        let text = format!("{}.{}Tensor", library(), t.dtype().scalar_name());
+        let place = if t.device().is_gpu() && spoken::gpu_as_cuda() { "cuda." } else { "" };
+        let text = format!("{}.{place}{}Tensor", library(), t.dtype().scalar_name());
         // SAFETY: the GIL is held; UTF-8 of that length.
         return checked(unsafe {
             ffi::PyUnicode_FromStringAndSize(text.as_ptr().cast(), text.len() as ffi::Py_ssize_t)
