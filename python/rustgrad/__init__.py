@@ -29,7 +29,7 @@ newaxis = None
 
 
 def __getattr__(name: str):
-    if name.startswith("__"):  # asked by the import machinery, before relative imports work
+    if name.startswith("__") and name != "__config__":  # asked by the import machinery, before relative imports work
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib import import_module
 

@@ -198,4 +198,5 @@ def held(place: str) -> set[str]:
         members = {name: value for one in classes for name, value in vars(one).items()}
         members.update({name: None for one in classes for name in vars(one).get("__annotations__", ())})
         return {name for name, value in members.items() if not (name.startswith("_") or isinstance(value, Missing))}
-    return {name for name in dir(module(place)) if not name.startswith("_")}
+    holder = module(place)
+    return set() if holder is None else {name for name in dir(holder) if not name.startswith("_")}
