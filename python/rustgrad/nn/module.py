@@ -9,7 +9,7 @@ from __future__ import annotations
 import warnings
 
 from .. import _rustgrad
-from .._rustgrad import Tensor, _set_grad_enabled
+from .._rustgrad import Tensor, _library, _set_grad_enabled
 from ..utils.hooks import HookDict, RemovableHandle
 from .parameter import Buffer, Parameter
 from .registry import BUFFER, MODULE, PARAMETER, UNSAVED_BUFFER, Registered
@@ -160,7 +160,8 @@ class Module(StateMixin):
                 raise self._before_init("module")
             if names.get(name) == PARAMETER:
                 raise TypeError(
-                    f"cannot assign '{_typename(value)}' as parameter '{name}' (rustgrad.nn.Parameter or None expected)"
+                    f"cannot assign '{_typename(value)}' as parameter '{name}' "
+                    f"({_library()}.nn.Parameter or None expected)"
                 )
             if names.get(name) != MODULE:
                 names.pop(name, None)
@@ -182,14 +183,14 @@ class Module(StateMixin):
             if value is not None and not isinstance(value, Tensor):
                 raise TypeError(
                     f"cannot assign '{_typename(value)}' as buffer '{name}' "
-                    "(rustgrad.nn.Buffer, rustgrad.Tensor or None expected)"
+                    f"({_library()}.nn.Buffer, {_library()}.Tensor or None expected)"
                 )
             persistent = value.persistent if isinstance(value, Buffer) else kind == BUFFER
             self.register_buffer(name, value, persistent)
         elif value is not None:
             what, wanted = ("parameter", "Parameter") if kind == PARAMETER else ("child module", "Module")
             raise TypeError(
-                f"cannot assign '{_typename(value)}' as {what} '{name}' (rustgrad.nn.{wanted} or None expected)"
+                f"cannot assign '{_typename(value)}' as {what} '{name}' ({_library()}.nn.{wanted} or None expected)"
             )
         else:
             self.__dict__[name] = None
@@ -218,7 +219,7 @@ class Module(StateMixin):
             if not isinstance(param, Parameter):
                 raise TypeError(
                     f"cannot assign '{_typename(param)}' object to parameter '{name}' "
-                    "(rustgrad.nn.Parameter or None required)"
+                    f"({_library()}.nn.Parameter or None required)"
                 )
             if not param.is_leaf:
                 raise ValueError(
