@@ -50,7 +50,7 @@ def test_nothing_imports_torch(path):
 
 # Where the library's own name is meant, whatever a program calls it.
 OWN_NAME = re.compile(
-    r"python -m rustgrad\.|rustgrad\.(gpu|as_torch|check|datasets|summary|utils\.draw)\b|rustgrad\.(\{|$)"
+    r"^rustgrad[.\w]*$|python -m rustgrad\.|rustgrad\.(gpu|as_torch|check|datasets|summary|utils\.draw)\b"
 )
 
 

@@ -97,7 +97,9 @@ def _gathered(name: str):
         return None
     if any(line.startswith(f"{name}.") and is_module(line) for line in _lines()):
         return None
-    names = listed(name)
+    if name.count(".") == 1 and name != "torch.functional":
+        return None
+    names = listed(name) - (listed("torch") if name.count(".") > 1 else frozenset())
     found = {}
     around = name.rpartition(".")[0]
     while around and len(found) < len(names):
