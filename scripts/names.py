@@ -14,14 +14,14 @@ from rustgrad._names import kinds
 PLACES = """
 torch torch.Tensor torch.nn torch.nn.Module torch.nn.functional torch.nn.init torch.nn.utils torch.nn.utils.rnn
 torch.nn.utils.parametrize torch.nn.attention torch.nn.parallel torch.optim torch.optim.Optimizer
-torch.optim.lr_scheduler torch.autograd torch.autograd.functional torch.autograd.forward_ad torch.autograd.graph torch.func torch.utils.data
-torch.utils.checkpoint torch.utils.tensorboard torch.utils.benchmark torch.utils.dlpack torch.utils._pytree torch.linalg
-torch.fft torch.special torch.signal.windows torch.distributions torch.distributions.constraints
-torch.distributions.transforms torch.amp torch.cuda torch.cuda.amp torch.accelerator torch.mps torch.cpu torch.backends
-torch.backends.cuda torch.backends.cudnn torch.backends.mkldnn torch.serialization torch.random torch.hub torch.jit
-torch.compiler torch.export torch.fx torch.onnx torch.profiler torch.testing torch.overrides torch.futures
-torch.multiprocessing torch.distributed torch.sparse torch.nested torch.masked torch.return_types torch.types
-torch.version torch.__config__ torch.Generator torch.Size
+torch.optim.lr_scheduler torch.autograd torch.autograd.functional torch.autograd.forward_ad torch.autograd.graph
+torch.func torch.utils.data torch.utils.checkpoint torch.utils.tensorboard torch.utils.benchmark torch.utils.dlpack
+torch.utils._pytree torch.linalg torch.fft torch.special torch.signal.windows torch.distributions
+torch.distributions.constraints torch.distributions.transforms torch.amp torch.cuda torch.cuda.amp torch.accelerator
+torch.mps torch.cpu torch.backends torch.backends.cuda torch.backends.cudnn torch.backends.mkldnn torch.serialization
+torch.random torch.hub torch.jit torch.compiler torch.export torch.fx torch.onnx torch.profiler torch.testing
+torch.overrides torch.futures torch.multiprocessing torch.distributed torch.sparse torch.nested torch.masked
+torch.return_types torch.types torch.version torch.__config__ torch.Generator torch.Size
 """.split()
 
 HEAD = """<!doctype html>
