@@ -19,7 +19,7 @@ help:
 	@echo 'make lint        formatting, clippy (the portable form too), ruff, types'
 	@echo 'make format      format Rust and Python'
 	@echo 'make bench       timings of what users feel [TORCH=/path/to/python with torch]'
-	@echo 'make docs        API pages in site/'
+	@echo 'make docs        API pages in site/, and names.html: which of PyTorch'\''s names are there'
 	@echo 'make wheel       the release wheel in dist/'
 	@echo 'make dev         quick development build, installed in .venv'
 	@echo 'make clean       remove what the targets made'
@@ -80,17 +80,18 @@ lint: .venv/.tools-build .venv/.tools-lint
 	$(RUST) cargo clippy --locked --all-targets --no-default-features -- -D warnings
 	$(RUST) cargo clippy --locked --lib -- -D warnings
 	RUSTFLAGS='--cfg portable_os' $(RUST) cargo clippy --locked --lib --no-default-features --target-dir target/portable -- -D warnings
-	$(PY) -m ruff check python tests $(wildcard benches)
-	$(PY) -m ruff format --check python tests $(wildcard benches)
+	$(PY) -m ruff check python tests scripts $(wildcard benches)
+	$(PY) -m ruff format --check python tests scripts $(wildcard benches)
 	$(if $(wildcard python/rustgrad/_rustgrad/torch.pyi),$(PY) -m basedpyright)
 
 format: .venv/.tools-build .venv/.tools-lint
 	$(RUST) cargo fmt
-	$(PY) -m ruff check --fix python tests $(wildcard benches)
-	$(PY) -m ruff format python tests $(wildcard benches)
+	$(PY) -m ruff check --fix python tests scripts $(wildcard benches)
+	$(PY) -m ruff format python tests scripts $(wildcard benches)
 
 docs: .venv/.dev .venv/.tools-docs
-	$(PY) -m pdoc rustgrad '!rustgrad._rustgrad' --output-directory site
+	$(PY) -m pdoc rustgrad '!rustgrad._rustgrad' '!rustgrad._names' '!rustgrad._as_torch' --output-directory site
+	$(PY) scripts/names.py site/names.html
 
 bench: .venv/.release .venv/.tools-test
 	$(PY) benches/footprint.py

@@ -44,7 +44,27 @@ def test_every_module_says_what_it_is_for(path):
 @pytest.mark.parametrize("path", SOURCES + TESTS, ids=names(SOURCES + TESTS))
 def test_nothing_imports_torch(path):
     golden = path.is_relative_to(ROOT / "tests" / "golden")
-    assert golden or not [name for name in imports(path) if re.match(r"torch(\.|$)", name)]
+    program = path.is_relative_to(ROOT / "tests" / "programs")  # run as PyTorch programs, by rustgrad
+    assert golden or program or not [name for name in imports(path) if re.match(r"torch(\.|$)", name)]
+
+
+# Where the library's own name is meant, whatever a program calls it.
+OWN_NAME = re.compile(
+    r"^rustgrad[.\w]*$|python -m rustgrad\.|rustgrad\.(gpu|as_torch|check|datasets|summary|utils\.draw)\b"
+)
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=names(SOURCES))
+def test_messages_say_the_name_that_the_program_says(path):
+    """In a PyTorch program (`rustgrad.as_torch`) the library is called torch: messages ask `_rustgrad._library()`."""
+    if path.parent.name in ("_as_torch", "_names"):
+        return
+    tree = ast.parse(path.read_text())
+    texts = [node.value for node in ast.walk(tree) if isinstance(node, ast.Expr)]  # docs, of attributes too
+    docs = {id(node) for node in texts}
+    constants = [node for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str)]
+    messages = [node.value for node in constants if id(node) not in docs]
+    assert not [text for text in messages if re.search(r"\brustgrad\.\w", OWN_NAME.sub("", text))]
 
 
 @pytest.mark.parametrize("path", sorted((PACKAGE / "optim").rglob("*.py")), ids=str)

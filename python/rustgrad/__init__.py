@@ -29,6 +29,8 @@ newaxis = None
 
 
 def __getattr__(name: str):
+    if name.startswith("__") and name != "__config__":  # asked by the import machinery, before relative imports work
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib import import_module
 
     from ._lazy import FUNCTIONS, MODULES

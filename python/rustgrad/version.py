@@ -1,6 +1,7 @@
 """What this library is: `torch.version.cuda` and the like, for programs that print or ask it."""
 
 from . import _rustgrad
+from ._names import lookup as _lookup
 
 __all__ = ["cuda", "debug", "git_version", "hip", "rocm", "rustgrad", "xpu"]
 
@@ -20,6 +21,7 @@ def __getattr__(name: str):
         import rustgrad
 
         return rustgrad.__version__
-    from ._names import attribute
+    return _missing(name)
 
-    return attribute("torch.version", name)
+
+_missing = _lookup("torch.version")

@@ -11,7 +11,7 @@ use super::object::{as_tensor, tensor_type, wrap, wrap_as};
 use super::{size, types};
 use crate::bail;
 use crate::core::shape::normalize_dim;
-use crate::core::spoken::library;
+use crate::core::spoken::{self, library};
 use crate::core::{DType, Device, DeviceKind, Layout, Meta, Number};
 use crate::device::Array;
 use crate::error::Result;
@@ -225,7 +225,8 @@ pub fn alias(t: &Tensor) -> Tensor {
 /// `rustgrad.FloatTensor`, and what such names mean.
 fn type_name(t: &Tensor, name: Option<&str>) -> Result<P> {
     let Some(name) = name else {
-        let text = format!("{}.{}Tensor", library(), t.dtype().scalar_name());
+        let place = if t.device().is_gpu() && spoken::gpu_as_cuda() { "cuda." } else { "" };
+        let text = format!("{}.{place}{}Tensor", library(), t.dtype().scalar_name());
         // SAFETY: the GIL is held; UTF-8 of that length.
         return checked(unsafe {
             ffi::PyUnicode_FromStringAndSize(text.as_ptr().cast(), text.len() as ffi::Py_ssize_t)

@@ -1,8 +1,8 @@
 """Write the names that PyTorch has: `python/rustgrad/_names/torch.txt`, and where it says that classes come from.
 
-Usage: PYTHON_WITH_TORCH tests/golden/torch_names.py. One line a module or class, `torch.optim: * Adadelta Adagrad ...`, where
-the star says that what lies below counts as PyTorch's too without being listed. `tests/golden/torch_paths.json` holds the `__module__` of
-the public classes.
+Usage: PYTHON_WITH_TORCH tests/golden/torch_names.py. One line a module or class, `torch.optim: * Adadelta Adagrad ...`,
+where the star says that what lies below counts as PyTorch's too without being listed. `tests/golden/torch_paths.json`
+holds the `__module__` of the public classes.
 """
 
 import contextlib

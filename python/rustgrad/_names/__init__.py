@@ -97,7 +97,9 @@ def _gathered(name: str):
         return None
     if any(line.startswith(f"{name}.") and is_module(line) for line in _lines()):
         return None
-    names = listed(name)
+    if name.count(".") == 1 and name != "torch.functional":
+        return None
+    names = listed(name) - (listed("torch") if name.count(".") > 1 else frozenset())
     found = {}
     around = name.rpartition(".")[0]
     while around and len(found) < len(names):
@@ -198,4 +200,5 @@ def held(place: str) -> set[str]:
         members = {name: value for one in classes for name, value in vars(one).items()}
         members.update({name: None for one in classes for name in vars(one).get("__annotations__", ())})
         return {name for name, value in members.items() if not (name.startswith("_") or isinstance(value, Missing))}
-    return {name for name in dir(module(place)) if not name.startswith("_")}
+    holder = module(place)
+    return set() if holder is None else {name for name in dir(holder) if not name.startswith("_")}

@@ -30,6 +30,8 @@ class Name:
     """A value that a dotted name of PyTorch means: a module, a class, a function."""
 
     path: str
+    unread: bool = False
+    """Whether a star import brought it, which does not tell whether it is used."""
 
 
 @dataclass(frozen=True)
@@ -138,7 +140,7 @@ class _Reader:
         for alias in node.names:
             if alias.name == "*":
                 for name in listed(node.module):
-                    self.scope.assign(name, Name(f"{node.module}.{name}") if module else None)
+                    self.scope.assign(name, Name(f"{node.module}.{name}", unread=True) if module else None)
             else:
                 value = self.use(node, f"{node.module}.{alias.name}") if module else None
                 self.scope.assign(alias.asname or alias.name, value)
@@ -188,7 +190,8 @@ class _Reader:
         return None
 
     def read_Name(self, node):
-        return self.scope.find(node.id)
+        value = self.scope.find(node.id)
+        return self.use(node, value.path) if isinstance(value, Name) and value.unread else value
 
     def read_Attribute(self, node):
         return self.attribute(node)

@@ -12,6 +12,7 @@ benchmark_limit = 10
 deterministic = False
 allow_tf32 = True
 fp32_precision = "none"
+depthwise_kernel = "auto"
 
 
 def is_available() -> bool:
@@ -36,6 +37,7 @@ def set_flags(
     _deterministic=None,
     _allow_tf32=None,
     _fp32_precision="none",
+    _depthwise_kernel=None,
 ):
     """Set those flags that are given, and return what all were."""
     new = {
@@ -45,6 +47,7 @@ def set_flags(
         "deterministic": _deterministic,
         "allow_tf32": _allow_tf32,
         "fp32_precision": _fp32_precision,
+        "depthwise_kernel": _depthwise_kernel,
     }
     names = globals()
     before = tuple(names[name] for name in new)
@@ -60,9 +63,10 @@ def flags(
     deterministic=False,
     allow_tf32=True,
     fp32_precision="none",
+    depthwise_kernel="auto",
 ):
     """Other flags within a `with` block."""
-    before = set_flags(enabled, benchmark, benchmark_limit, deterministic, allow_tf32, fp32_precision)
+    before = set_flags(enabled, benchmark, benchmark_limit, deterministic, allow_tf32, fp32_precision, depthwise_kernel)
     try:
         yield
     finally:

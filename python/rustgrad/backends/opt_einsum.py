@@ -3,6 +3,8 @@
 from functools import cache
 from importlib import import_module
 
+from .._names import lookup as _lookup
+
 __all__ = ["get_opt_einsum", "is_available"]
 
 
@@ -25,6 +27,7 @@ def __getattr__(name: str):
         return is_available()
     if name == "strategy":
         return "auto" if is_available() else None
-    from .._names import attribute
+    return _missing(name)
 
-    return attribute("torch.backends.opt_einsum", name)
+
+_missing = _lookup("torch.backends.opt_einsum")

@@ -8,7 +8,7 @@ from collections import OrderedDict, namedtuple
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from .._rustgrad import Tensor, _set_grad_enabled
+from .._rustgrad import Tensor, _library, _set_grad_enabled
 from ..utils.hooks import HookDict, RemovableHandle
 from .parameter import Parameter, is_lazy
 from .registry import BUFFER, MODULE, PARAMETER
@@ -202,7 +202,7 @@ class StateMixin:
         """Copy `given` into the member `mine`, or put it in its place. Returns what went wrong, or None."""
         if not isinstance(given, Tensor):
             return (
-                f'While copying the parameter named "{key}", expected rustgrad.Tensor or Tensor-like object from '
+                f'While copying the parameter named "{key}", expected {_library()}.Tensor or Tensor-like object from '
                 f"checkpoint but received {type(given)}"
             )
         lazy = is_lazy(mine)

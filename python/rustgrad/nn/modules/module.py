@@ -164,7 +164,7 @@ class Module(HooksMixin, StateMixin, TreeMixin, ConversionMixin):
                 raise self._before_init("module")
             if names.get(name) == PARAMETER:
                 raise TypeError(
-                    f"cannot assign '{_typename(value)}' as parameter '{name}' (rustgrad.nn.Parameter or None expected)"
+                    f"cannot assign '{_typename(value)}' as parameter '{name}' ({_library()}.nn.Parameter or None expected)"
                 )
             if _global_module_registration_hooks:
                 value = hooks.run_registration_hooks(_global_module_registration_hooks, self, name, value)
@@ -187,14 +187,14 @@ class Module(HooksMixin, StateMixin, TreeMixin, ConversionMixin):
             if value is not None and not isinstance(value, Tensor):
                 raise TypeError(
                     f"cannot assign '{_typename(value)}' as buffer '{name}' "
-                    "(rustgrad.nn.Buffer, rustgrad.Tensor or None expected)"
+                    f"({_library()}.nn.Buffer, {_library()}.Tensor or None expected)"
                 )
             persistent = value.persistent if isinstance(value, Buffer) else kind == BUFFER
             self.register_buffer(name, value, persistent)
         elif value is not None:
             what, wanted = ("parameter", "Parameter") if kind == PARAMETER else ("child module", "Module")
             raise TypeError(
-                f"cannot assign '{_typename(value)}' as {what} '{name}' (rustgrad.nn.{wanted} or None expected)"
+                f"cannot assign '{_typename(value)}' as {what} '{name}' ({_library()}.nn.{wanted} or None expected)"
             )
         else:
             if kind == MODULE and _global_module_registration_hooks:
@@ -236,7 +236,7 @@ class Module(HooksMixin, StateMixin, TreeMixin, ConversionMixin):
             if not isinstance(param, Parameter):
                 raise TypeError(
                     f"cannot assign '{_typename(param)}' object to parameter '{name}' "
-                    "(rustgrad.nn.Parameter or None required)"
+                    f"({_library()}.nn.Parameter or None required)"
                 )
             if not param.is_leaf:
                 raise ValueError(

@@ -171,7 +171,7 @@ class Measurement:
         each = "per measurement" if n > 1 else ""
         threads = f"{self.num_threads} thread{'s' if self.num_threads > 1 else ''}"
         lines.append(f"  {measurements}, {runs} runs {each}, {threads}")
-        if n > 3 and self.has_warnings:
+        if self.has_warnings:
             part = self.iqr / self.median
             lines.append(f"  WARNING: Interquartile range is {part:.1%} of the median measurement.")
             lines.append("           This suggests significant environmental influence.")

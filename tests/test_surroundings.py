@@ -1,0 +1,250 @@
+"""What stands around tensors in programs and is rustgrad's own to decide: devices that are not there, hub, profiles."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+import rustgrad as torch
+from rustgrad import backends, hub, profiler
+from rustgrad.distributed import HashStore, PrefixStore, TCPStore
+from rustgrad.utils import benchmark
+
+# --- devices that are not there
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda: torch.cuda.current_device(),
+        lambda: torch.cuda.set_device(0),
+        lambda: torch.cuda.get_device_name(),
+        lambda: torch.cuda.synchronize(),
+        lambda: torch.cuda.reset_peak_memory_stats(),
+        lambda: torch.cuda.Stream(),
+        lambda: torch.cuda.Event().record(),
+    ],
+)
+def test_cuda_calls_say_that_it_is_not_there(call):
+    with pytest.raises(
+        AssertionError, match="Torch not compiled with CUDA enabled\nhint: rustgrad has no CUDA backend"
+    ):
+        call()
+
+
+def test_cuda_answers_where_it_is_not_there():
+    cuda = torch.cuda
+    assert [cuda.memory_allocated(), cuda.max_memory_reserved(), cuda.device_count(), cuda.get_rng_state_all()] == [
+        0,
+        0,
+        0,
+        [],
+    ]
+    assert cuda.memory_stats() == {} and not cuda.is_initialized()
+    cuda.empty_cache()
+    cuda.seed_all()
+    with cuda.stream(None), cuda.device(-1), cuda.device_of(torch.ones(1)):
+        pass
+    with pytest.raises(RuntimeError, match="rustgrad has no cuda device"):
+        torch.ones(1).cuda()
+    with pytest.raises(RuntimeError, match="NVTX functions not installed"):
+        cuda.nvtx.range_push("x")
+    with pytest.raises(RuntimeError, match="without MPS backend"):
+        torch.mps.synchronize()
+
+
+@pytest.mark.gpu
+def test_the_accelerator_is_the_gpu():
+    assert torch.accelerator.is_available() and torch.accelerator.device_count() == 1
+    assert torch.accelerator.current_accelerator() == torch.device("gpu")
+    x = torch.ones(1000, device="gpu")
+    torch.accelerator.synchronize()
+    assert torch.accelerator.memory_allocated() >= x.nbytes
+    torch.accelerator.reset_peak_memory_stats()
+    assert torch.accelerator.max_memory_allocated() == torch.accelerator.memory_allocated()
+    with torch.accelerator.device_index(0):
+        torch.accelerator.set_device_index(0)
+    with pytest.raises(RuntimeError, match="there is one accelerator, number 0"):
+        torch.accelerator.set_device_index(1)
+    with profiler.profile() as seen:
+        (x * 2).sum().item()
+    assert any(event.device_time_total for event in seen.key_averages()) and "GPU total" in str(seen.key_averages())
+
+
+def test_backends_answer():
+    assert [backends.mkl.is_available(), backends.openmp.is_available(), backends.cuda.is_built()] == [False] * 3
+    assert backends.cpu.get_cpu_capability() in ("DEFAULT", "AVX2", "AVX512")
+    assert "rustgrad" in torch.__config__.show() and "get_num_threads" in torch.__config__.parallel_info()
+    with backends.mkldnn.flags(enabled=False), backends.mkldnn.verbose(1), backends.mkl.verbose(1):
+        assert not backends.mkldnn.enabled
+    assert backends.mkldnn.enabled
+    with pytest.raises(RuntimeError, match="Choose from"):
+        backends.cuda.preferred_linalg_library("lapack")
+
+
+# --- programs of other kinds
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda: torch.export.export(torch.nn.Linear(1, 1), (torch.ones(1),)),
+        lambda: torch.fx.symbolic_trace(torch.nn.Linear(1, 1)),
+        lambda: torch.jit.save(torch.nn.Linear(1, 1), "file"),
+        lambda: torch.distributed.rpc.init_rpc("name"),
+        lambda: torch.distributed.fsdp.FullyShardedDataParallel(torch.nn.Linear(1, 1)),
+        lambda: torch.distributed.init_process_group("gloo", rank=0, world_size=2),
+        lambda: TCPStore("localhost", 1, 2),
+    ],
+)
+def test_what_cannot_be_done_says_so(call):
+    with pytest.raises(NotImplementedError, match=r"rustgrad (does not|works in one process)"):
+        call()
+
+
+def test_onnx_raises_its_own_error():
+    with pytest.raises(torch.onnx.OnnxExporterError, match="does not capture programs yet"):
+        torch.onnx.export(torch.nn.Linear(1, 1), torch.ones(1), "file")
+
+
+def test_a_world_of_one():
+    dist = torch.distributed
+    with pytest.raises(ValueError, match="Default process group has not been initialized"):
+        dist.get_rank()
+    dist.init_process_group("gloo", rank=0, world_size=1)
+    try:
+        assert (dist.get_rank(), dist.get_world_size(), dist.get_backend()) == (0, 1, "gloo")
+        x, out = torch.arange(3.0), [torch.zeros(3)]
+        dist.all_gather(out, x)
+        assert dist.all_reduce(x, op=dist.ReduceOp.AVG, async_op=True).wait()
+        total = torch.zeros(3)
+        dist.reduce_scatter(total, [x])
+        assert out[0].tolist() == x.tolist() == total.tolist() == [0, 1, 2]
+        found = [None]
+        dist.all_gather_object(found, {"a": 1})
+        assert found == [{"a": 1}]
+        model = torch.nn.parallel.DistributedDataParallel(torch.nn.Linear(3, 1))
+        with model.no_sync():
+            model(x).backward()
+        assert list(model.state_dict()) == ["module.weight", "module.bias"] and model.module.weight.grad is not None
+        with pytest.raises(ValueError, match="should not be the same as the rank"):
+            dist.send(x, 0)
+        with pytest.raises(RuntimeError, match="invalid root rank: 1"):
+            dist.broadcast(x, src=1)
+        assert dist.get_process_group_ranks(dist.new_group([0])) == [0]
+    finally:
+        dist.destroy_process_group()
+    assert not dist.is_initialized()
+
+
+def test_stores():
+    store = HashStore()
+    part = PrefixStore("p", store)
+    part.set("a", "1")
+    assert (part.get("a"), store.get("p/a"), part.add("n", 2), part.add("n", 3)) == (b"1", b"1", 2, 5)
+    assert part.compare_set("a", "1", "2") == b"2" and part.check(["a", "n"]) and store.num_keys() == 2
+    assert part.delete_key("a") and not part.check(["a"])
+
+
+def test_hub_loads_from_a_folder(tmp_path, monkeypatch):
+    (tmp_path / "neighbour.py").write_text("scale = 3\n")
+    (tmp_path / "hubconf.py").write_text(
+        "dependencies = ['json']\n\ndef model(n=1):\n    'Its text.'\n"
+        "    import neighbour\n    return n * neighbour.scale\n"
+    )
+    assert hub.load(str(tmp_path), "model", 2, source="local") == 6
+    assert hub.list(str(tmp_path)) == ["model"] and hub.help(str(tmp_path), "model") == "Its text."
+    with pytest.raises(RuntimeError, match=r"Cannot find callable other in hubconf"):
+        hub.load(str(tmp_path), "other", source="local")
+    with pytest.raises(ValueError, match='Unknown source: "web"'):
+        hub.load(str(tmp_path), "model", source="web")
+    monkeypatch.setattr(hub, "_dir", str(tmp_path / "hub"))
+    with pytest.raises(RuntimeError, match="rustgrad does not download"):
+        hub.load("owner/project", "model")
+    cached = tmp_path / "hub" / "owner_project_main"
+    cached.mkdir(parents=True)
+    (cached / "hubconf.py").write_text("dependencies = ['no_such_package']\n")
+    with pytest.raises(RuntimeError, match="Missing dependencies: no_such_package"):
+        hub.load("owner/project", "model")
+    torch.save({"w": torch.ones(2)}, str(tmp_path / "weights.safetensors"))
+    url = (tmp_path / "weights.safetensors").as_uri()
+    assert hub.load_state_dict_from_url(url)["w"].tolist() == [1, 1]
+    with pytest.raises(RuntimeError, match="does not download"):
+        hub.load_state_dict_from_url("https://example.org/other.pt")
+    with pytest.raises(RuntimeError, match="invalid hash value"):
+        hub.download_url_to_file(url, str(tmp_path / "copy"), hash_prefix="00000000")
+
+
+# --- measuring
+
+
+def test_a_timer_measures():
+    timer = benchmark.Timer("y = x + n", "n = 2", globals={"x": torch.ones(2)}, label="add", description="small")
+    found = timer.blocked_autorange(min_run_time=0.002)
+    assert found.median > 0 and found.number_per_run >= 1 and len(found.times) == len(found.raw_times)
+    assert timer.timeit(3).number_per_run == 3
+    assert "add\nsmall\nsetup: n = 2\n" in repr(found)
+    assert "Times are in" in str(benchmark.Compare([found]))
+    with pytest.raises(ValueError, match="Expected an instance of `Measurement`"):
+        benchmark.Compare([3])
+    assert benchmark.select_unit(3e-4) == ("us", 1e-6) and benchmark.trim_sigfig(3.14159, 3) == 3.14
+
+
+def test_a_profile_sees_calls(tmp_path):
+    x = torch.ones(3, requires_grad=True)
+    with profiler.profile(activities=[profiler.ProfilerActivity.CPU]) as seen:
+        with profiler.record_function("block"):
+            y = x.exp().sum()
+        torch.relu(x)
+        y.backward()
+    sums = {event.key: event for event in seen.key_averages()}
+    assert {"block", "aten::exp", "aten::sum", "aten::relu", "aten::backward"} <= set(sums)
+    assert sums["block"].cpu_time_total >= sums["aten::exp"].cpu_time_total > 0 and sys.getprofile() is None
+    table = seen.key_averages().table(sort_by="cpu_time_total", row_limit=2)
+    assert (
+        "Self CPU %" in table and "Self CPU time total" in table and table.count("aten::") + table.count("block") == 2
+    )
+    seen.export_chrome_trace(tmp_path / "trace.json")
+    events = json.loads((tmp_path / "trace.json").read_text())["traceEvents"]
+    assert {"block", "aten::exp"} <= {event["name"] for event in events}
+
+
+def test_a_schedule_records_some_steps(tmp_path):
+    action = profiler.ProfilerAction
+    plan = profiler.schedule(wait=1, warmup=1, active=2, repeat=1)
+    recorded = [action.RECORD, action.RECORD_AND_SAVE]
+    assert [plan(step) for step in range(6)] == [action.NONE, action.WARMUP, *recorded, action.NONE, action.NONE]
+    ready = profiler.tensorboard_trace_handler(str(tmp_path))
+    with profiler.profile(schedule=plan, on_trace_ready=ready) as seen:
+        for _ in range(6):
+            torch.ones(2).exp()
+            seen.step()
+    (file,) = tmp_path.iterdir()
+    names = [event["name"] for event in json.loads(file.read_text())["traceEvents"]]
+    assert names.count("aten::exp") == 2 and file.name.endswith(".pt.trace.json")
+
+
+# --- processes
+
+
+def test_spawn_raises_what_a_process_raised(tmp_path):
+    script = tmp_path / "program.py"
+    script.write_text(
+        "import rustgrad.multiprocessing as mp\n\n\n"
+        "def work(i, x):\n    if i:\n        raise ValueError(f'{i} {x}')\n\n\n"
+        "if __name__ == '__main__':\n"
+        "    mp.spawn(work, args=(5,), nprocs=1)\n"
+        "    try:\n        mp.spawn(work, args=(5,), nprocs=2)\n"
+        "    except mp.ProcessRaisedException as error:\n"
+        "        print(error.error_index, 'ValueError: 1 5' in str(error))\n"
+    )
+    done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True)
+    assert (done.stdout, done.stderr) == ("1 True\n", "")
+
+
+def test_ops_by_namespace():
+    assert torch.ops.aten.relu(torch.tensor([-1.0])).tolist() == [0]
+    assert torch.ops.aten.add.Tensor(torch.ones(1), 2).tolist() == [3]
+    with pytest.raises(AttributeError, match="'_OpNamespace' 'mine' object has no attribute 'op'"):
+        _ = torch.ops.mine.op
