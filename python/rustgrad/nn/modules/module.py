@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..._rustgrad import Tensor
+from ..._rustgrad import Tensor, _library
 from ...utils.hooks import HookDict
 from .. import hooks
 from ..conversion import ConversionMixin
@@ -164,7 +164,8 @@ class Module(HooksMixin, StateMixin, TreeMixin, ConversionMixin):
                 raise self._before_init("module")
             if names.get(name) == PARAMETER:
                 raise TypeError(
-                    f"cannot assign '{_typename(value)}' as parameter '{name}' ({_library()}.nn.Parameter or None expected)"
+                    f"cannot assign '{_typename(value)}' as parameter '{name}' "
+                    f"({_library()}.nn.Parameter or None expected)"
                 )
             if _global_module_registration_hooks:
                 value = hooks.run_registration_hooks(_global_module_registration_hooks, self, name, value)
