@@ -1,12 +1,29 @@
 //! Ops written with other ops: no kernel and no derivative of their own. A family that grows beyond some ten gets a file
 //! of its own in `composite/`.
 
+pub mod functional;
+pub mod losses;
 pub mod pointwise;
 
 use crate::bail;
 use crate::core::DType;
+use crate::cpu::map::any_zero;
+use crate::error::Result;
 use crate::ops;
-use crate::tensor::{Operand, Tensor};
+use crate::tensor::{Arg, Args, OpDef, Operand, Outs, Tensor};
+
+/// Whether a bool tensor has a false element.
+pub fn any_false(x: &Tensor) -> Result<bool> {
+    Ok(any_zero(&x.on_cpu()?))
+}
+
+/// The tensor that another op gives for the arguments of its first schema line.
+pub fn called(def: &OpDef, values: &[Arg]) -> Result<Tensor> {
+    match (def.call)(&Args { overload: 0, values, inplace: false, out: &[] })? {
+        Outs::Tensor(t) => Ok(t),
+        _ => bail!(Runtime, "internal error: an op that a composite calls gives no tensor"),
+    }
+}
 
 ops! {
     /// `other / self`: `self.reciprocal() * other`, rounded twice, as PyTorch does.

@@ -1,8 +1,8 @@
 //! Pointwise functions made of rows: comparisons of whole tensors, powers of two, products of gamma functions.
 
+use super::any_false;
 use crate::bail;
 use crate::core::{DType, Number};
-use crate::cpu::map::any_zero;
 use crate::error::Result;
 use crate::ops;
 use crate::ops::elementwise::classify::near;
@@ -10,6 +10,7 @@ use crate::ops::elementwise::compare::{eq, logical_and, logical_or};
 use crate::ops::elementwise::map::{on, on_with};
 use crate::ops::elementwise::power::pow;
 use crate::ops::elementwise::rounding::{exponent, mantissa};
+use crate::ops::elementwise::special::polygamma_of;
 use crate::tensor::{Operand, Tensor, mode};
 
 /// Where elements are close, by PyTorch's rule.
@@ -32,11 +33,6 @@ fn close(x: &Tensor, other: &Tensor, rtol: f64, atol: f64, equal_nan: bool) -> R
     }
     let both = on(&logical_and::ROW, [&x.isnan()?, &other.isnan()?].map(Operand::Tensor))?;
     on(&logical_or::ROW, [&close, &both].map(Operand::Tensor))
-}
-
-/// Whether all elements of a bool tensor are true.
-fn all_true(x: &Tensor) -> Result<bool> {
-    Ok(!any_zero(&x.on_cpu()?))
 }
 
 fn only_double(what: &str, name: &str, dtype: DType) -> Result<()> {
@@ -71,7 +67,7 @@ ops! {
     /// Whether all elements are close, as `isclose` says: one bool.
     allclose as ["allclose(Tensor self, Tensor other, float rtol=1e-05, float atol=1e-08, bool equal_nan=False) -> bool"] {
         call(x = self: &Tensor, other: &Tensor, rtol: f64, atol: f64, equal_nan: bool) {
-            all_true(&close(x, other, rtol, atol, equal_nan)?)
+            any_false(&close(x, other, rtol, atol, equal_nan)?).map(|any| !any)
         },
         samples: [
             "u(2, 3), u(2, 3)",
@@ -87,7 +83,7 @@ ops! {
             if x.shape() != other.shape() {
                 return Ok(false);
             }
-            all_true(&on(&eq::ROW, [x, other].map(Operand::Tensor))?)
+            any_false(&on(&eq::ROW, [x, other].map(Operand::Tensor))?).map(|any| !any)
         },
         samples: ["u(2, 3), u(2, 3)", "mask(0), mask(0)", "u(3), u(2)", "edges(0.0, NAN), edges(-0.0, NAN)", "ix(3, n=1), ix(3, n=1)"],
     }
@@ -137,6 +133,14 @@ ops! {
             on(&pow::ROW, [base, power.as_ref().map_or(exponent, Operand::Tensor)])
         },
         samples: ["pos(2, 3), u(2, 3)", "u(2, 3), 2", "2, u(3)", "pos(2, 3), ix(3, n=4)", "u(2, 3), 0.5"],
+    }
+    /// The derivative of order `n` of `digamma`.
+    polygamma + out as [
+        "function.polygamma(int n, Tensor self) -> Tensor",
+        "special.polygamma(int n, Tensor self) -> Tensor",
+    ] {
+        call(n: i64, x = self: &Tensor; a) { polygamma_of(n, x, a) },
+        samples: ["1, pos(2, 3)", "0, pos(2, 3)", "2, pos(3, 2).t()", "4, nz(2, 3)", "-1, pos(3)"],
     }
     /// The logarithm of the multivariate gamma function of dimension `p`.
     ///

@@ -22,7 +22,7 @@ fn no_halves(c: &Call, dtype: DType) -> Result<()> {
     if dtype.is_half() { Err(dtype.lacks(c.row.kernel)) } else { Ok(()) }
 }
 
-fn polygamma_of(n: i64, x: &Tensor, a: &Args) -> Result<Outs> {
+pub fn polygamma_of(n: i64, x: &Tensor, a: &Args) -> Result<Outs> {
     match n {
         0 => map::call_on(&digamma::ROW, [Operand::Tensor(x)], a),
         1.. => {
@@ -93,15 +93,13 @@ elementwise! {
         samples: ["pos(2, 3)", "pos(3, 2).t()", "edges(0.0, -0.0, -1.0, 30.0, INF, NAN)"],
     }
     /// The derivative of order `n` of `digamma`.
-    polygamma(x; n = Number::Int(1), factor = Number::Int(1)) float + rare as [
+    polygamma(x; n = Number::Int(1), factor = Number::Int(1)) float + rare + inplace_only as [
         "method.polygamma(Tensor self, int n) -> Tensor",
-        "function.polygamma(int n, Tensor self) -> Tensor",
-        "special.polygamma(int n, Tensor self) -> Tensor",
     ] {
         value: factor * (n + 1.0).zeta(x),
         grad(y, g): [g * (-(factor * (n + 1.0)) * (n + 2.0).zeta(x))],
         call(n: i64, x = self: &Tensor; a) { polygamma_of(n, x, a) },
-        samples: ["1, pos(2, 3)", "0, pos(2, 3)", "2, pos(3, 2).t()", "4, nz(2, 3)", "-1, pos(3)"],
+        samples: ["pos(2, 3), 1", "pos(2, 3), 0", "pos(3, 2).t(), 2", "nz(2, 3), 4", "pos(3), -1"],
     }
     /// Hurwitz's zeta function: the sum of (other + k)^-self over all k >= 0.
     ///
