@@ -2,15 +2,23 @@
 //! of its own in `composite/`.
 
 pub mod functional;
+pub mod gamma;
 pub mod losses;
+pub mod margins;
 pub mod pointwise;
+pub mod polynomials;
 
 use crate::bail;
-use crate::core::DType;
+use crate::core::{DType, Number};
 use crate::cpu::map::any_zero;
 use crate::error::Result;
 use crate::ops;
 use crate::tensor::{Arg, Args, OpDef, Operand, Outs, Tensor};
+
+/// `a - b` as users call it: bools are refused.
+pub fn minus(a: &Tensor, b: &Tensor) -> Result<Tensor> {
+    called(&crate::ops::elementwise::binary::sub::DEF, &[Arg::Tensor(a), Arg::Tensor(b), Arg::Number(Number::Int(1))])
+}
 
 /// Whether a bool tensor has a false element.
 pub fn any_false(x: &Tensor) -> Result<bool> {

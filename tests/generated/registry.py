@@ -141,7 +141,7 @@ def along(lib, text, gradients):
     total = 0.0
     for i, g in enumerate(gradients):
         if g is not None:
-            total += float((g.detach().numpy() * samples.weights(text, 500 + i, tuple(g.shape))).sum())
+            total += float((g.detach().clone().numpy() * samples.weights(text, 500 + i, tuple(g.shape))).sum())
     return total
 
 

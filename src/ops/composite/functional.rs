@@ -3,15 +3,16 @@
 
 use crate::core::shape::{broadcast, normalize_dim, normalize_dims};
 use crate::core::{DType, Layout, Number, Shape};
-use crate::device::rng::default_generator;
+use crate::device::Array;
+use crate::device::rng::{SharedGenerator, default_generator};
 use crate::error::Result;
 use crate::ops;
-use crate::ops::composite::called;
+use crate::ops::composite::{called, minus};
 use crate::ops::create::zeros_like;
-use crate::ops::elementwise::compare::{eq, ne};
+use crate::ops::elementwise::compare::eq;
 use crate::ops::elementwise::distance::norm_of_square;
-use crate::ops::elementwise::map::{on, promoted};
-use crate::ops::elementwise::rectifier::{activated, bounded, elu, gated, leaky_relu, prelu_kernel};
+use crate::ops::elementwise::map::{self, on, promoted};
+use crate::ops::elementwise::rectifier::{activated, bounded, elu, gated, leaky_relu, prelu_kernel, rrelu_kernel};
 use crate::ops::elementwise::select::{clamp_min, where_};
 use crate::ops::elementwise::{power::pow, rectifier};
 use crate::ops::extremum::argmax;
@@ -27,8 +28,7 @@ pub fn at_least(x: &Tensor, low: f64) -> Result<Tensor> {
     on(&clamp_min::ROW, [Operand::Tensor(x), Operand::Number(Number::Float(low))])
 }
 
-/// The p-norm along `dims` (ascending), of a float tensor; its gradient is 0 where the norm is.
-pub fn norm(x: &Tensor, p: f64, dims: &[usize], keepdim: bool) -> Result<Tensor> {
+fn only_floats(x: &Tensor) -> Result<()> {
     if !x.dtype().is_float() {
         bail!(
             Runtime,
@@ -36,6 +36,12 @@ pub fn norm(x: &Tensor, p: f64, dims: &[usize], keepdim: bool) -> Result<Tensor>
             x.dtype().scalar_name()
         );
     }
+    Ok(())
+}
+
+/// The p-norm along `dims` (ascending), of a float tensor; its gradient is 0 where the norm is.
+pub fn norm(x: &Tensor, p: f64, dims: &[usize], keepdim: bool) -> Result<Tensor> {
+    only_floats(x)?;
     if x.dtype().is_half() {
         return norm(&x.to_dtype(DType::F32)?, p, dims, keepdim)?.to_dtype(x.dtype());
     }
@@ -54,7 +60,7 @@ pub fn norm(x: &Tensor, p: f64, dims: &[usize], keepdim: bool) -> Result<Tensor>
         return size.neg()?.amax(dims, keepdim)?.neg();
     }
     if p == 0.0 {
-        return on(&ne::ROW, [Operand::Tensor(x), number(0.0)])?.to_dtype(x.dtype())?.sum(dims, keepdim);
+        return size.sign()?.sum(dims, keepdim);
     }
     let sum = on(&pow::ROW, [Operand::Tensor(&size), number(p)])?.sum(dims, keepdim)?;
     let empty = on(&eq::ROW, [Operand::Tensor(&sum), number(0.0)])?;
@@ -65,7 +71,7 @@ pub fn norm(x: &Tensor, p: f64, dims: &[usize], keepdim: bool) -> Result<Tensor>
 
 /// `x1 - x2 + eps`, whose norm along the last dim is their distance.
 pub fn distance(x1: &Tensor, x2: &Tensor, p: f64, eps: f64, keepdim: bool) -> Result<Tensor> {
-    let d = x1.sub(x2)?.add_number(eps)?;
+    let d = minus(x1, x2)?.add_number(eps)?;
     let dims: Shape = (d.ndim().saturating_sub(1)..d.ndim()).collect();
     norm(&d, p, &dims, keepdim)
 }
@@ -75,15 +81,24 @@ fn raised(x: &Tensor, eps: f64) -> Result<Tensor> {
     x.add(&at_least(&x.detach(), eps)?.sub(&x.detach())?)
 }
 
-fn rrelu_slope(lower: f64, upper: f64, training: bool) -> Result<f64> {
-    if lower > upper {
-        bail!(Runtime, "Lower bound should be less than or equal to the upper bound");
+/// `leaky_relu` with random slopes: one is drawn for each element that is not positive, in their order, as PyTorch does.
+fn rrelu_drawn(x: &Tensor, lower: f64, upper: f64, generator: &SharedGenerator, over: bool) -> Result<Outs> {
+    if !x.dtype().is_float() || x.dtype() == DType::F16 {
+        return Err(x.dtype().lacks("rrelu_with_noise_out_cpu"));
     }
-    if training {
-        return Err(err!(NotImplemented, "rrelu with training=True is not implemented")
-            .hint("without training it is leaky_relu with the mean of both bounds as slope"));
+    let values = x.detach().to_dtype(DType::F64)?.contiguous()?.on_cpu()?.to_vec::<f64>();
+    let count = values.iter().filter(|v| **v <= 0.0).count();
+    let layout = Layout::contiguous([count][..].into());
+    let drawn = Draw::Uniform { from: lower, to: upper }.make("rrelu", layout, DType::F64, generator)?;
+    let mut drawn = drawn.array().to_vec::<f64>().into_iter();
+    let slopes: Vec<f64> = values.iter().map(|v| if *v <= 0.0 { drawn.next().unwrap_or(1.0) } else { 1.0 }).collect();
+    let slopes = Tensor::new(Array::from_slice(x.shape(), &slopes)?).to_dtype(x.dtype())?.to_device(x.device())?;
+    let operands = [x, &slopes].map(Operand::Tensor);
+    if over {
+        map::over(&rrelu_kernel::ROW, operands).map(Outs::Over)
+    } else {
+        on(&rrelu_kernel::ROW, operands).map(Outs::Tensor)
     }
-    Ok((lower + upper) * 0.5)
 }
 
 /// As the user asks: fresh, or over `x`.
@@ -102,43 +117,65 @@ ops! {
     /// `elu` with the scale and the alpha that keep mean 0 and variance 1.
     ///
     /// Klambauer et al., "Self-normalizing neural networks", 2017.
-    selu + overwrites as [
+    selu as [
         "function.selu(Tensor self) -> Tensor",
         "nn.selu(Tensor input, bool inplace=False) -> Tensor",
         "nn.selu_(Tensor input) -> Tensor",
+        "function.selu_(Tensor self) -> Tensor",
     ] {
-        call(x = self: &Tensor, inplace: bool; a) { selu_of(x, inplace || a.overload == 2, a) },
-        samples: ["u(2, 3)", "u(3, 2).t()", "edges(0.0, 20.0, -20.0, INF, -INF, NAN)"],
+        call(x = self: &Tensor, inplace: bool; a) { selu_of(x, inplace || a.overload >= 2, a) },
+        samples: ["u(2, 3)", "u(3, 2).t()", "edges(0.0, 20.0, -20.0, INF, -INF, NAN).detach()"],
     }
     /// x, and `alpha * (exp(x / alpha) - 1)` where x is not positive.
     ///
     /// Barron, 2017. Raises RuntimeError for alpha 0.
-    celu + overwrites as [
+    celu as [
         "function.celu(Tensor self, Scalar alpha=1.0) -> Tensor",
         "nn.celu(Tensor input, float alpha=1.0, bool inplace=False) -> Tensor",
         "nn.celu_(Tensor input, float alpha=1.0) -> Tensor",
+        "function.celu_(Tensor self, Scalar alpha=1.0) -> Tensor",
     ] {
-        call(x = self: &Tensor, alpha: f64, inplace: bool; a) { celu_of(x, alpha, inplace || a.overload == 2, a) },
-        samples: ["u(2, 3)", "u(3, 2).t(), 0.5", "u(3), 0.0", "edges(0.0, 20.0, -20.0, INF, -INF, NAN)"],
+        call(x = self: &Tensor, alpha: f64, inplace: bool; a) { celu_of(x, alpha, inplace || a.overload >= 2, a) },
+        samples: ["u(2, 3)", "u(3, 2).t(), 0.5", "u(3), 0.0", "edges(0.0, 20.0, -20.0, INF, -INF, NAN).detach()"],
     }
     /// `hardtanh` between 0 and 6.
     relu6 as ["nn.relu6(Tensor input, bool inplace=False) -> Tensor"] {
         call(x = input: &Tensor, inplace: bool; a) { bounded(x, 0.0, 6.0, inplace, a) },
         samples: ["u(2, 3)", "u(3, 2).t() * 4", "edges(0.0, 6.0, 7.0, INF, -INF, NAN)"],
     }
-    /// `leaky_relu` with the mean of `lower` and `upper` as slope.
+    /// `leaky_relu` with the mean of `lower` and `upper` as slope; with `training` a slope is drawn for each element, uniformly
+    /// between both.
     ///
-    /// Random slopes (`training=True`) are not implemented (NotImplementedError).
-    rrelu + overwrites as [
+    /// Xu et al., 2015. Raises RuntimeError where lower is above upper.
+    rrelu as [
         "function.rrelu(Tensor self, Scalar lower=0.125, Scalar upper=0.3333333333333333, bool training=False, Generator? generator=None) -> Tensor",
         "nn.rrelu(Tensor input, float lower=0.125, float upper=0.3333333333333333, bool training=False, bool inplace=False) -> Tensor",
         "nn.rrelu_(Tensor input, float lower=0.125, float upper=0.3333333333333333, bool training=False) -> Tensor",
+        "function.rrelu_(Tensor self, Scalar lower=0.125, Scalar upper=0.3333333333333333, bool training=False, Generator? generator=None) -> Tensor",
     ] {
-        call(x = self: &Tensor, lower: f64, upper: f64, training: bool, inplace: bool; a) {
-            let slope = rrelu_slope(lower, upper, training)?;
-            activated(&leaky_relu::ROW, x, [slope], inplace || a.overload == 2, a)
+        call(
+            x = self: &Tensor,
+            lower: f64,
+            upper: f64,
+            training: bool,
+            generator: &SharedGenerator,
+            inplace: bool;
+            a
+        ) {
+            if lower > upper {
+                bail!(Runtime, "Lower bound should be less than or equal to the upper bound");
+            }
+            let over = inplace || a.overload >= 2;
+            if training {
+                return rrelu_drawn(x, lower, upper, generator, over || a.inplace);
+            }
+            if over {
+                return activated(&leaky_relu::ROW, x, [(lower + upper) * 0.5], over, a);
+            }
+            activated(&leaky_relu::ROW, &x.contiguous()?, [(lower + upper) * 0.5], over, a)
         },
-        samples: ["u(2, 3)", "u(3, 2).t(), 0.25, 0.5", "u(3), 0.5, 0.25"],
+        samples: ["u(2, 3)", "u(3, 2).t(), 0.25, 0.5", "u(3), 0.5, 0.25",
+            "u(2, 3), training=True"],
     }
     /// The first half along `dim` times the sigmoid of the second.
     ///
@@ -156,7 +193,7 @@ ops! {
             let halves = [x.narrow(dim, 0, size / 2)?, x.narrow(dim, size / 2, size / 2)?];
             on(&gated::ROW, [&halves[0], &halves[1]].map(Operand::Tensor))
         },
-        samples: ["u(2, 4)", "u(4, 3), 0", "u(4, 2).t()", "u(2, 3)", "u()", "edges(0.0, INF, -1.0, NAN, 100.0, -100.0)"],
+        samples: ["u(2, 4)", "u(4, 3), 0", "u(4, 2).t()", "u(2, 3)", "u()", "edges(0.0, INF, -1.0, NAN, 100.0, -100.0).detach()"],
     }
     /// x, and `weight * x` where x is not positive: one weight, or one for each channel (dim 1).
     ///
@@ -189,6 +226,16 @@ ops! {
             on(&prelu_kernel::ROW, [x, &weight.reshape(&shape)?].map(Operand::Tensor))
         },
         samples: ["u(2, 3), u(3)", "u(2, 3), u(1)", "u(2, 3, 2), u(3)", "u(3, 2).t(), u(3)", "u(2, 3), u(2)", "u(3), u()"],
+    }
+    /// x / (1 + |x|).
+    softsign as ["nn.softsign(Tensor input) -> Tensor"] {
+        call(x = input: &Tensor) { x.div(&x.abs()?.add_number(1)?) },
+        samples: ["u(2, 3)", "u(3, 2).t()", "edges(0.0, 100.0, -100.0, NAN)"],
+    }
+    /// x - tanh(x).
+    tanhshrink as ["nn.tanhshrink(Tensor input) -> Tensor"] {
+        call(x = input: &Tensor) { minus(x, &x.tanh()?) },
+        samples: ["u(2, 3)", "u(3, 2).t()", "edges(0.0, 100.0, -100.0, INF, NAN)"],
     }
     /// `softmax` of the negative.
     softmin as ["nn.softmin(Tensor input, int? dim=None, int _stacklevel=3, dtype? dtype=None) -> Tensor"] {
@@ -239,13 +286,14 @@ ops! {
     /// Vectors along `dim` divided by their p-norms, or by `eps` where that is more.
     normalize + out as ["nn.normalize(Tensor input, float p=2.0, int[1] dim=[1], float eps=1e-12) -> Tensor; out"] {
         call(x = input: &Tensor, p: f64, dim: &[i64], eps: f64) {
+            only_floats(x)?;
             let mut dims = normalize_dims(dim, x.ndim())?;
             dims.sort_unstable();
             let dims = if x.ndim() == 0 { Shape::new() } else { dims };
             x.div(&at_least(&norm(x, p, &dims, true)?, eps)?)
         },
         samples: ["u(2, 3)", "u(3, 2).t(), 1.0, 0", "u(2, 3), p=INF", "u(2, 3), p=3.0, dim=0", "u(2, 3, 4), dim=(0, 2)",
-            "u(3)", "nz(2, 3) * 0"],
+            "u(3)", "nz(2, 3).detach() * 0"],
     }
     /// The cosine of the angle between vectors along `dim`: their product over that of their norms, each at least `eps`.
     cosine_similarity as [
@@ -267,7 +315,7 @@ ops! {
             unit(x1)?.mul(&unit(x2)?)?.sum(&dims, false)
         },
         samples: ["u(2, 3), u(2, 3)", "u(3, 2).t(), u(3)", "u(2, 3), u(2, 3), dim=0, eps=1.0", "ix(2, 3, n=4), ix(2, 3, n=4)",
-            "nz(2, 3) * 0, u(2, 3)"],
+            "nz(2, 3).detach() * 0, u(2, 3).detach()"],
     }
     /// The p-norm of `x1 - x2 + eps` along the last dim.
     pairwise_distance as [

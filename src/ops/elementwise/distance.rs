@@ -10,7 +10,8 @@ fn log_sigmoid<S: Scalar>(x: S) -> S
 where
     f64: Left<S>,
 {
-    x.min(0.0) - (-x.abs()).exp().log1p()
+    // Not by the magnitude, whose slope at 0 is 0.
+    x.min(0.0) - S::select(x.lt(0.0), x, -x).exp().log1p()
 }
 
 #[inline(always)]
@@ -89,6 +90,11 @@ elementwise! {
             g * (-t * (-(t * x)).exp() / (1.0 + (-(t * x)).exp())),
             g * (-x * (-(t * x)).exp() / (1.0 + (-(t * x)).exp())),
         ],
+        samples: [],
+    }
+    /// `y` itself, which PyTorch cannot derive from the first operand: without partials, so that backward says so.
+    polynomial(_x, y) float_only + rare + no_variants as [] {
+        value: y,
         samples: [],
     }
     /// The root of a sum of squares, whose gradient is 0 at 0.
