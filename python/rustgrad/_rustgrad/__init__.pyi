@@ -421,6 +421,10 @@ class Tensor:
 
         Gradient: g where the output is positive, from the output.
         """
+    def i0(self) -> Tensor:
+        """The modified Bessel function of the first kind of order 0."""
+    def i0_(self) -> Tensor:
+        """The modified Bessel function of the first kind of order 0."""
     def add(self, other: Tensor | Number, *, alpha: Number | Tensor = 1) -> Tensor:
         """`self + alpha * other`."""
     def add_(self, other: Tensor | Number, *, alpha: Number | Tensor = 1) -> Tensor:
@@ -517,6 +521,30 @@ class Tensor:
         """Bits moved down by `other` places, copies of the sign following."""
     def bitwise_right_shift_(self, other: Tensor | Number) -> Tensor:
         """Bits moved down by `other` places, copies of the sign following."""
+    def isnan(self) -> Tensor:
+        """Whether each element is NaN."""
+    def isinf(self) -> Tensor:
+        """Whether each element is infinite."""
+    def isposinf(self) -> Tensor:
+        """Whether each element is positive infinity."""
+    def isneginf(self) -> Tensor:
+        """Whether each element is negative infinity."""
+    def isfinite(self) -> Tensor:
+        """Whether each element is neither infinite nor NaN."""
+    def isreal(self) -> Tensor:
+        """True everywhere: no dtype here has an imaginary part."""
+    def nan_to_num(self, nan: _float | Tensor | None = None, posinf: _float | Tensor | None = None, neginf: _float | Tensor | None = None) -> Tensor:
+        """`nan` in the place of NaN (0 if it is not given), `posinf` and `neginf` in the place of infinities (the largest
+        and the lowest finite number of the dtype).
+
+        Gradient: g where the element is finite.
+        """
+    def nan_to_num_(self, nan: _float | Tensor | None = None, posinf: _float | Tensor | None = None, neginf: _float | Tensor | None = None) -> Tensor:
+        """`nan` in the place of NaN (0 if it is not given), `posinf` and `neginf` in the place of infinities (the largest
+        and the lowest finite number of the dtype).
+
+        Gradient: g where the element is finite.
+        """
     def eq(self, other: Tensor | Number) -> Tensor:
         """Whether `self` equals `other`, element by element."""
     def eq_(self, other: Tensor | Number) -> Tensor:
@@ -577,6 +605,38 @@ class Tensor:
         """Whether each element is zero."""
     def logical_not_(self) -> Tensor:
         """Whether each element is zero."""
+    def exp2(self) -> Tensor:
+        """2 to the power of each element."""
+    def exp2_(self) -> Tensor:
+        """2 to the power of each element."""
+    def log2(self) -> Tensor:
+        """The logarithm of each element to base 2; negative elements give NaN."""
+    def log2_(self) -> Tensor:
+        """The logarithm of each element to base 2; negative elements give NaN."""
+    def log10(self) -> Tensor:
+        """The logarithm of each element to base 10; negative elements give NaN."""
+    def log10_(self) -> Tensor:
+        """The logarithm of each element to base 10; negative elements give NaN."""
+    def log1p(self) -> Tensor:
+        """The natural logarithm of 1 + x; exact near 0."""
+    def log1p_(self) -> Tensor:
+        """The natural logarithm of 1 + x; exact near 0."""
+    def logaddexp(self, other: Tensor) -> Tensor:
+        """log(exp(self) + exp(other)), without overflow."""
+    def logaddexp2(self, other: Tensor) -> Tensor:
+        """The logarithm to base 2 of 2^self + 2^other, without overflow."""
+    def logit(self, eps: _float | Tensor | None = None) -> Tensor:
+        """log(x / (1 - x)), the inverse of `sigmoid`; with `eps`, x is brought into [eps, 1 - eps] before, else it gives
+        NaN outside [0, 1].
+        """
+    def logit_(self, eps: _float | Tensor | None = None) -> Tensor:
+        """log(x / (1 - x)), the inverse of `sigmoid`; with `eps`, x is brought into [eps, 1 - eps] before, else it gives
+        NaN outside [0, 1].
+        """
+    def xlogy(self, other: Tensor | Number) -> Tensor:
+        """x log(y), 0 where x is 0 (unless y is NaN)."""
+    def xlogy_(self, other: Tensor | Number) -> Tensor:
+        """x log(y), 0 where x is 0 (unless y is NaN)."""
     def pow(self, exponent: Tensor | Number) -> Tensor:
         """`self` to the power of `exponent`, element by element; either may be a number.
 
@@ -587,6 +647,88 @@ class Tensor:
 
         Gradients: g b a^(b-1) and g y log a, 0 where b is 0 or a is 0. Integers to negative powers are refused.
         """
+    def hardshrink(self, lambd: Number | Tensor = 0.5) -> Tensor:
+        """0 within `lambd` of 0, else x."""
+    def floor(self) -> Tensor:
+        """The largest whole number that is not above each element."""
+    def floor_(self) -> Tensor:
+        """The largest whole number that is not above each element."""
+    def ceil(self) -> Tensor:
+        """The smallest whole number that is not below each element."""
+    def ceil_(self) -> Tensor:
+        """The smallest whole number that is not below each element."""
+    @overload
+    def round(self) -> Tensor:
+        """The nearest whole number, of two the even one; with `decimals`, the nearest number of so many decimal places
+        (tens, hundreds for negative ones), which floats only have.
+        """
+    @overload
+    def round(self, *, decimals: _int | Tensor) -> Tensor: ...
+    @overload
+    def round_(self) -> Tensor:
+        """The nearest whole number, of two the even one; with `decimals`, the nearest number of so many decimal places
+        (tens, hundreds for negative ones), which floats only have.
+        """
+    @overload
+    def round_(self, *, decimals: _int | Tensor) -> Tensor: ...
+    def trunc(self) -> Tensor:
+        """Each element without its fraction."""
+    def trunc_(self) -> Tensor:
+        """Each element without its fraction."""
+    def fix(self) -> Tensor:
+        """Each element without its fraction."""
+    def fix_(self) -> Tensor:
+        """Each element without its fraction."""
+    def frac(self) -> Tensor:
+        """The fraction of each element, of its sign."""
+    def frac_(self) -> Tensor:
+        """The fraction of each element, of its sign."""
+    def sign(self) -> Tensor:
+        """-1, 0 or 1 by the sign of each element; 0 for NaN."""
+    def sign_(self) -> Tensor:
+        """-1, 0 or 1 by the sign of each element; 0 for NaN."""
+    def sgn(self) -> Tensor:
+        """`sign` of a real tensor."""
+    def sgn_(self) -> Tensor:
+        """`sign` of a real tensor."""
+    def signbit(self) -> Tensor:
+        """Whether the sign bit of each element is set: of negative numbers, and of -0."""
+    def copysign(self, other: Tensor | Number) -> Tensor:
+        """The magnitude of `self` with the sign of `other`, the sign of -0 included.
+
+        Gradient: g with the change of sign, 0 where `self` is 0; none for `other`.
+        """
+    def copysign_(self, other: Tensor | Number) -> Tensor:
+        """The magnitude of `self` with the sign of `other`, the sign of -0 included.
+
+        Gradient: g with the change of sign, 0 where `self` is 0; none for `other`.
+        """
+    def nextafter(self, other: Tensor) -> Tensor:
+        """The next number of the dtype from `self` towards `other`; where they are equal, `other`.
+
+        After Rump, Zimmermann, Boldo and Melquiond, "Computing predecessor and successor in rounding to nearest", 2009.
+        """
+    def nextafter_(self, other: Tensor) -> Tensor:
+        """The next number of the dtype from `self` towards `other`; where they are equal, `other`.
+
+        After Rump, Zimmermann, Boldo and Melquiond, "Computing predecessor and successor in rounding to nearest", 2009.
+        """
+    def heaviside(self, values: Tensor) -> Tensor:
+        """0 where an element is negative, 1 where it is positive, `values` where it is 0."""
+    def heaviside_(self, values: Tensor) -> Tensor:
+        """0 where an element is negative, 1 where it is positive, `values` where it is 0."""
+    def fmax(self, other: Tensor) -> Tensor:
+        """The larger of both, element by element; a number where the other is NaN."""
+    def fmin(self, other: Tensor) -> Tensor:
+        """The smaller of both, element by element; a number where the other is NaN."""
+    def gcd(self, other: Tensor) -> Tensor:
+        """The greatest common divisor, never negative; of 0 and 0 it is 0."""
+    def gcd_(self, other: Tensor) -> Tensor:
+        """The greatest common divisor, never negative; of 0 and 0 it is 0."""
+    def lcm(self, other: Tensor) -> Tensor:
+        """The least common multiple, never negative; 0 where either is 0."""
+    def lcm_(self, other: Tensor) -> Tensor:
+        """The least common multiple, never negative; 0 where either is 0."""
     def where(self, condition: Tensor, other: Tensor | Number) -> Tensor:
         """Elements of `self` where `condition` is true, else of `other`."""
     @overload
@@ -659,6 +801,114 @@ class Tensor:
         """`self + value * tensor1 / tensor2`."""
     def addcdiv_(self, tensor1: Tensor, tensor2: Tensor, *, value: Number | Tensor = 1) -> Tensor:
         """`self + value * tensor1 / tensor2`."""
+    def erf(self) -> Tensor:
+        """The error function: 2 / sqrt(pi) times the integral of exp(-t^2) from 0 to x."""
+    def erf_(self) -> Tensor:
+        """The error function: 2 / sqrt(pi) times the integral of exp(-t^2) from 0 to x."""
+    def erfc(self) -> Tensor:
+        """1 - erf(x), exact where that is small."""
+    def erfc_(self) -> Tensor:
+        """1 - erf(x), exact where that is small."""
+    def erfinv(self) -> Tensor:
+        """The inverse of `erf`; NaN outside [-1, 1]."""
+    def erfinv_(self) -> Tensor:
+        """The inverse of `erf`; NaN outside [-1, 1]."""
+    def lgamma(self) -> Tensor:
+        """The logarithm of the magnitude of the gamma function."""
+    def lgamma_(self) -> Tensor:
+        """The logarithm of the magnitude of the gamma function."""
+    def digamma(self) -> Tensor:
+        """The derivative of `lgamma`; infinite at 0, NaN at negative whole numbers."""
+    def digamma_(self) -> Tensor:
+        """The derivative of `lgamma`; infinite at 0, NaN at negative whole numbers."""
+    def polygamma(self, n: _int | Tensor) -> Tensor:
+        """The derivative of order `n` of `digamma`."""
+    def polygamma_(self, n: _int | Tensor) -> Tensor:
+        """The derivative of order `n` of `digamma`."""
+    def tan(self) -> Tensor:
+        """The tangent of each element, in radians."""
+    def tan_(self) -> Tensor:
+        """The tangent of each element, in radians."""
+    def asin(self) -> Tensor:
+        """The angle in [-pi/2, pi/2] whose sine is x; NaN outside [-1, 1]."""
+    def asin_(self) -> Tensor:
+        """The angle in [-pi/2, pi/2] whose sine is x; NaN outside [-1, 1]."""
+    def arcsin(self) -> Tensor:
+        """The angle in [-pi/2, pi/2] whose sine is x; NaN outside [-1, 1]."""
+    def arcsin_(self) -> Tensor:
+        """The angle in [-pi/2, pi/2] whose sine is x; NaN outside [-1, 1]."""
+    def acos(self) -> Tensor:
+        """The angle in [0, pi] whose cosine is x; NaN outside [-1, 1]."""
+    def acos_(self) -> Tensor:
+        """The angle in [0, pi] whose cosine is x; NaN outside [-1, 1]."""
+    def arccos(self) -> Tensor:
+        """The angle in [0, pi] whose cosine is x; NaN outside [-1, 1]."""
+    def arccos_(self) -> Tensor:
+        """The angle in [0, pi] whose cosine is x; NaN outside [-1, 1]."""
+    def atan(self) -> Tensor:
+        """The angle in [-pi/2, pi/2] whose tangent is x."""
+    def atan_(self) -> Tensor:
+        """The angle in [-pi/2, pi/2] whose tangent is x."""
+    def arctan(self) -> Tensor:
+        """The angle in [-pi/2, pi/2] whose tangent is x."""
+    def arctan_(self) -> Tensor:
+        """The angle in [-pi/2, pi/2] whose tangent is x."""
+    def atan2(self, other: Tensor) -> Tensor:
+        """The angle in [-pi, pi] of the point (other, self)."""
+    def atan2_(self, other: Tensor) -> Tensor:
+        """The angle in [-pi, pi] of the point (other, self)."""
+    def arctan2(self, other: Tensor) -> Tensor:
+        """The angle in [-pi, pi] of the point (other, self)."""
+    def arctan2_(self, other: Tensor) -> Tensor:
+        """The angle in [-pi, pi] of the point (other, self)."""
+    def sinh(self) -> Tensor:
+        """The hyperbolic sine of each element."""
+    def sinh_(self) -> Tensor:
+        """The hyperbolic sine of each element."""
+    def cosh(self) -> Tensor:
+        """The hyperbolic cosine of each element."""
+    def cosh_(self) -> Tensor:
+        """The hyperbolic cosine of each element."""
+    def asinh(self) -> Tensor:
+        """The inverse of `sinh`."""
+    def asinh_(self) -> Tensor:
+        """The inverse of `sinh`."""
+    def arcsinh(self) -> Tensor:
+        """The inverse of `sinh`."""
+    def arcsinh_(self) -> Tensor:
+        """The inverse of `sinh`."""
+    def acosh(self) -> Tensor:
+        """The inverse of `cosh`, not negative; NaN below 1."""
+    def acosh_(self) -> Tensor:
+        """The inverse of `cosh`, not negative; NaN below 1."""
+    def arccosh(self) -> Tensor:
+        """The inverse of `cosh`, not negative; NaN below 1."""
+    def arccosh_(self) -> Tensor:
+        """The inverse of `cosh`, not negative; NaN below 1."""
+    def atanh(self) -> Tensor:
+        """The inverse of `tanh`; NaN outside [-1, 1]."""
+    def atanh_(self) -> Tensor:
+        """The inverse of `tanh`; NaN outside [-1, 1]."""
+    def arctanh(self) -> Tensor:
+        """The inverse of `tanh`; NaN outside [-1, 1]."""
+    def arctanh_(self) -> Tensor:
+        """The inverse of `tanh`; NaN outside [-1, 1]."""
+    def sinc(self) -> Tensor:
+        """sin(pi x) / (pi x), 1 at 0."""
+    def sinc_(self) -> Tensor:
+        """sin(pi x) / (pi x), 1 at 0."""
+    def deg2rad(self) -> Tensor:
+        """Degrees as radians."""
+    def deg2rad_(self) -> Tensor:
+        """Degrees as radians."""
+    def rad2deg(self) -> Tensor:
+        """Radians as degrees."""
+    def rad2deg_(self) -> Tensor:
+        """Radians as degrees."""
+    def hypot(self, other: Tensor) -> Tensor:
+        """sqrt(self^2 + other^2), without overflow on the way."""
+    def hypot_(self, other: Tensor) -> Tensor:
+        """sqrt(self^2 + other^2), without overflow on the way."""
     def neg(self) -> Tensor:
         """The negative of each element."""
     def neg_(self) -> Tensor:
@@ -737,6 +987,43 @@ class Tensor:
         """`other / self`: `self.reciprocal() * other`, rounded twice, as PyTorch does."""
     def positive(self) -> Tensor:
         """`self` itself; bool is refused."""
+    def prelu(self, weight: Tensor) -> Tensor:
+        """x, and `weight * x` where x is not positive: one weight, or one for each channel (dim 1).
+
+        He et al., 2015.
+        """
+    def mvlgamma(self, p: _int | Tensor) -> Tensor:
+        """The logarithm of the multivariate gamma function of dimension `p`.
+
+        Raises RuntimeError for `p` below 1.
+        """
+    def mvlgamma_(self, p: _int | Tensor) -> Tensor:
+        """The logarithm of the multivariate gamma function of dimension `p`.
+
+        Raises RuntimeError for `p` below 1.
+        """
+    def isclose(self, other: Tensor, rtol: _float | Tensor = 1e-5, atol: _float | Tensor = 1e-8, equal_nan: _bool = False) -> Tensor:
+        """Whether each element is within `atol + rtol * |other|` of `other`'s; NaN is close to NaN if `equal_nan`.
+
+        Both have one dtype. Raises RuntimeError for other dtypes and for negative tolerances.
+        """
+    def allclose(self, other: Tensor, rtol: _float | Tensor = 1e-5, atol: _float | Tensor = 1e-8, equal_nan: _bool = False) -> _bool:
+        """Whether all elements are close, as `isclose` says: one bool."""
+    def equal(self, other: Tensor) -> _bool:
+        """Whether both tensors have one shape and equal elements: one bool. NaN equals nothing."""
+    def frexp(self) -> tuple[Tensor, Tensor]:
+        """Mantissas in [0.5, 1) and exponents (int32), whose `ldexp` is the tensor: 0 for zeros, infinities and NaN.
+
+        Floats only (RuntimeError). Gradient: of the mantissa, g 2^-exponent.
+        """
+    def ldexp(self, other: Tensor) -> Tensor:
+        """`self` times 2 to the power of `other`."""
+    def ldexp_(self, other: Tensor) -> Tensor:
+        """`self` times 2 to the power of `other`."""
+    def float_power(self, exponent: Tensor | Number) -> Tensor:
+        """`self` to the power of `exponent`, computed in float64."""
+    def float_power_(self, exponent: Tensor | Number) -> Tensor:
+        """`self` to the power of `exponent`, computed in float64."""
     @overload
     def new_zeros(self, *size: _int | Tensor, dtype: _dtype | type[_float | _bool] | None = None, layout: _layout | None = None, device: _device | _str | _int | None = None, pin_memory: _bool = False, requires_grad: _bool = False) -> Tensor:
         """Zeros of the dtype of `self`."""

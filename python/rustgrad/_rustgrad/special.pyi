@@ -11,8 +11,152 @@ def expit(input: Tensor, *, out: Tensor | None = None) -> Tensor:
 
     Gradient: g y (1 - y), from the output.
     """
+def i0(input: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """The modified Bessel function of the first kind of order 0."""
+def i0e(input: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """exp(-|x|) i0(x)."""
+def i1(input: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """The modified Bessel function of the first kind of order 1."""
+def i1e(input: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """exp(-|x|) i1(x)."""
+def modified_bessel_i0(input: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """The modified Bessel function of the first kind of order 0, without a derivative."""
+def modified_bessel_i1(input: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """The modified Bessel function of the first kind of order 1, without a derivative."""
+def modified_bessel_k0(input: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """The modified Bessel function of the second kind of order 0."""
+def modified_bessel_k1(input: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """The modified Bessel function of the second kind of order 1."""
+def scaled_modified_bessel_k0(x: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """exp(x) times the modified Bessel function of the second kind of order 0."""
+def scaled_modified_bessel_k1(x: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """exp(x) times the modified Bessel function of the second kind of order 1."""
+def bessel_j0(input: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """The Bessel function of the first kind of order 0."""
+def bessel_j1(input: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """The Bessel function of the first kind of order 1."""
+def bessel_y0(input: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """The Bessel function of the second kind of order 0; NaN below 0."""
+def bessel_y1(input: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """The Bessel function of the second kind of order 1; NaN below 0."""
+def spherical_bessel_j0(x: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """sin(x) / x, the spherical Bessel function of the first kind of order 0."""
+def airy_ai(x: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """The Airy function Ai."""
+def exp2(input: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """2 to the power of each element."""
+def log1p(input: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """The natural logarithm of 1 + x; exact near 0."""
+def logit(input: Tensor, eps: _float | Tensor | None = None, *, out: Tensor | None = None) -> Tensor:
+    """log(x / (1 - x)), the inverse of `sigmoid`; with `eps`, x is brought into [eps, 1 - eps] before, else it gives NaN
+    outside [0, 1].
+    """
+def xlogy(input: Tensor | Number, other: Tensor | Number, *, out: Tensor | None = None) -> Tensor:
+    """x log(y), 0 where x is 0 (unless y is NaN)."""
+def xlog1py(input: Tensor | Number, other: Tensor | Number, *, out: Tensor | None = None) -> Tensor:
+    """x log(1 + y), 0 where x is 0 (unless y is NaN)."""
+def entr(input: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """-x log(x), each term of an entropy; 0 at 0, -inf where x is negative."""
+def round(input: Tensor, *, decimals: _int | Tensor = 0, out: Tensor | None = None) -> Tensor:
+    """The nearest whole number, of two the even one; with `decimals`, the nearest number of so many decimal places (tens,
+    hundreds for negative ones), which floats only have.
+    """
+def erf(input: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """The error function: 2 / sqrt(pi) times the integral of exp(-t^2) from 0 to x."""
+def erfc(input: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """1 - erf(x), exact where that is small."""
+def erfinv(input: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """The inverse of `erf`; NaN outside [-1, 1]."""
+def erfcx(input: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """exp(x^2) erfc(x), which does not underflow."""
+def ndtri(input: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """The inverse of `ndtr`; NaN outside [0, 1]."""
+def log_ndtr(input: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """log(ndtr(x)), exact far left of 0."""
+def gammaln(input: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """The logarithm of the magnitude of the gamma function."""
+def digamma(input: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """The derivative of `lgamma`; infinite at 0, NaN at negative whole numbers."""
+def psi(input: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """The derivative of `lgamma`; infinite at 0, NaN at negative whole numbers."""
+def zeta(input: Tensor | Number, other: Tensor | Number, *, out: Tensor | None = None) -> Tensor:
+    """Hurwitz's zeta function: the sum of (other + k)^-self over all k >= 0.
+
+    Gradient: of `other` only.
+    """
+def sinc(input: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """sin(pi x) / (pi x), 1 at 0."""
 def expm1(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """e to the power of each element, less 1; exact near 0."""
+def polygamma(n: _int | Tensor, self: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """The derivative of order `n` of `digamma`."""
+def multigammaln(input: Tensor, p: _int | Tensor, *, out: Tensor | None = None) -> Tensor:
+    """The logarithm of the multivariate gamma function of dimension `p`.
+
+    Raises RuntimeError for `p` below 1.
+    """
+def ndtr(input: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """The standard normal distribution function."""
+def chebyshev_polynomial_t(x: Tensor | Number, n: Tensor | Number, *, out: Tensor | None = None) -> Tensor:
+    """Chebyshev's polynomial of the first kind of degree n.
+
+    `n` is cut to a whole number; a negative degree gives 0. PyTorch has no derivative of it.
+    """
+def chebyshev_polynomial_u(x: Tensor | Number, n: Tensor | Number, *, out: Tensor | None = None) -> Tensor:
+    """Chebyshev's polynomial of the second kind of degree n.
+
+    `n` is cut to a whole number; a negative degree gives 0. PyTorch has no derivative of it.
+    """
+def chebyshev_polynomial_v(x: Tensor | Number, n: Tensor | Number, *, out: Tensor | None = None) -> Tensor:
+    """Chebyshev's polynomial of the third kind of degree n.
+
+    `n` is cut to a whole number; a negative degree gives 0. PyTorch has no derivative of it.
+    """
+def chebyshev_polynomial_w(x: Tensor | Number, n: Tensor | Number, *, out: Tensor | None = None) -> Tensor:
+    """Chebyshev's polynomial of the fourth kind of degree n.
+
+    `n` is cut to a whole number; a negative degree gives 0. PyTorch has no derivative of it.
+    """
+def shifted_chebyshev_polynomial_t(x: Tensor | Number, n: Tensor | Number, *, out: Tensor | None = None) -> Tensor:
+    """Chebyshev's polynomial of the first kind of degree n, of 2 x - 1.
+
+    `n` is cut to a whole number; a negative degree gives 0. PyTorch has no derivative of it.
+    """
+def shifted_chebyshev_polynomial_u(x: Tensor | Number, n: Tensor | Number, *, out: Tensor | None = None) -> Tensor:
+    """Chebyshev's polynomial of the second kind of degree n, of 2 x - 1.
+
+    `n` is cut to a whole number; a negative degree gives 0. PyTorch has no derivative of it.
+    """
+def shifted_chebyshev_polynomial_v(x: Tensor | Number, n: Tensor | Number, *, out: Tensor | None = None) -> Tensor:
+    """Chebyshev's polynomial of the third kind of degree n, of 2 x - 1.
+
+    `n` is cut to a whole number; a negative degree gives 0. PyTorch has no derivative of it.
+    """
+def shifted_chebyshev_polynomial_w(x: Tensor | Number, n: Tensor | Number, *, out: Tensor | None = None) -> Tensor:
+    """Chebyshev's polynomial of the fourth kind of degree n, of 2 x - 1.
+
+    `n` is cut to a whole number; a negative degree gives 0. PyTorch has no derivative of it.
+    """
+def hermite_polynomial_h(x: Tensor | Number, n: Tensor | Number, *, out: Tensor | None = None) -> Tensor:
+    """Hermite's polynomial of degree n, of the weight exp(-x^2).
+
+    `n` is cut to a whole number; a negative degree gives 0. PyTorch has no derivative of it.
+    """
+def hermite_polynomial_he(x: Tensor | Number, n: Tensor | Number, *, out: Tensor | None = None) -> Tensor:
+    """Hermite's polynomial of degree n, of the weight exp(-x^2 / 2).
+
+    `n` is cut to a whole number; a negative degree gives 0. PyTorch has no derivative of it.
+    """
+def laguerre_polynomial_l(x: Tensor | Number, n: Tensor | Number, *, out: Tensor | None = None) -> Tensor:
+    """Laguerre's polynomial of degree n.
+
+    `n` is cut to a whole number; a negative degree gives 0. PyTorch has no derivative of it.
+    """
+def legendre_polynomial_p(x: Tensor | Number, n: Tensor | Number, *, out: Tensor | None = None) -> Tensor:
+    """Legendre's polynomial of degree n.
+
+    `n` is cut to a whole number; a negative degree gives 0. PyTorch has no derivative of it.
+    """
 def softmax(input: Tensor, dim: _int | Tensor, dtype: _dtype | type[_float | _bool] | None = None, *, out: Tensor | None = None) -> Tensor:
     """exp(x) divided by its sum along `dim`; `dtype` casts first.
 

@@ -127,6 +127,10 @@ def relu_(input: Tensor) -> Tensor:
 
     Gradient: g where the output is positive, from the output.
     """
+def i0(input: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """The modified Bessel function of the first kind of order 0."""
+def i0_(input: Tensor) -> Tensor:
+    """The modified Bessel function of the first kind of order 0."""
 def add(input: Tensor | Number, other: Tensor | Number, *, alpha: Number | Tensor = 1, out: Tensor | None = None) -> Tensor:
     """`self + alpha * other`."""
 def sub(input: Tensor | Number, other: Tensor | Number, *, alpha: Number | Tensor = 1, out: Tensor | None = None) -> Tensor:
@@ -213,6 +217,30 @@ def bitwise_right_shift(input: Tensor, other: Tensor | Number, *, out: Tensor | 
 def bitwise_right_shift(input: Tensor | Number, other: Tensor, *, out: Tensor | None = None) -> Tensor: ...
 def bitwise_right_shift_(input: Tensor, other: Tensor | Number) -> Tensor:
     """Bits moved down by `other` places, copies of the sign following."""
+def isnan(input: Tensor) -> Tensor:
+    """Whether each element is NaN."""
+def isinf(input: Tensor) -> Tensor:
+    """Whether each element is infinite."""
+def isposinf(input: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """Whether each element is positive infinity."""
+def isneginf(input: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """Whether each element is negative infinity."""
+def isfinite(input: Tensor) -> Tensor:
+    """Whether each element is neither infinite nor NaN."""
+def isreal(input: Tensor) -> Tensor:
+    """True everywhere: no dtype here has an imaginary part."""
+def nan_to_num(input: Tensor, nan: _float | Tensor | None = None, posinf: _float | Tensor | None = None, neginf: _float | Tensor | None = None, *, out: Tensor | None = None) -> Tensor:
+    """`nan` in the place of NaN (0 if it is not given), `posinf` and `neginf` in the place of infinities (the largest and
+    the lowest finite number of the dtype).
+
+    Gradient: g where the element is finite.
+    """
+def nan_to_num_(input: Tensor, nan: _float | Tensor | None = None, posinf: _float | Tensor | None = None, neginf: _float | Tensor | None = None) -> Tensor:
+    """`nan` in the place of NaN (0 if it is not given), `posinf` and `neginf` in the place of infinities (the largest and
+    the lowest finite number of the dtype).
+
+    Gradient: g where the element is finite.
+    """
 def eq(input: Tensor, other: Tensor | Number, *, out: Tensor | None = None) -> Tensor:
     """Whether `self` equals `other`, element by element."""
 def eq_(input: Tensor, other: Tensor | Number) -> Tensor:
@@ -273,6 +301,41 @@ def logical_not(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """Whether each element is zero."""
 def logical_not_(input: Tensor) -> Tensor:
     """Whether each element is zero."""
+def exp2(input: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """2 to the power of each element."""
+def exp2_(input: Tensor) -> Tensor:
+    """2 to the power of each element."""
+def log2(input: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """The logarithm of each element to base 2; negative elements give NaN."""
+def log2_(input: Tensor) -> Tensor:
+    """The logarithm of each element to base 2; negative elements give NaN."""
+def log10(input: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """The logarithm of each element to base 10; negative elements give NaN."""
+def log10_(input: Tensor) -> Tensor:
+    """The logarithm of each element to base 10; negative elements give NaN."""
+def log1p(input: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """The natural logarithm of 1 + x; exact near 0."""
+def log1p_(input: Tensor) -> Tensor:
+    """The natural logarithm of 1 + x; exact near 0."""
+def logaddexp(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """log(exp(self) + exp(other)), without overflow."""
+def logaddexp2(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """The logarithm to base 2 of 2^self + 2^other, without overflow."""
+def logit(input: Tensor, eps: _float | Tensor | None = None, *, out: Tensor | None = None) -> Tensor:
+    """log(x / (1 - x)), the inverse of `sigmoid`; with `eps`, x is brought into [eps, 1 - eps] before, else it gives NaN
+    outside [0, 1].
+    """
+def logit_(input: Tensor, eps: _float | Tensor | None = None) -> Tensor:
+    """log(x / (1 - x)), the inverse of `sigmoid`; with `eps`, x is brought into [eps, 1 - eps] before, else it gives NaN
+    outside [0, 1].
+    """
+@overload
+def xlogy(input: Tensor, other: Tensor | Number, *, out: Tensor | None = None) -> Tensor:
+    """x log(y), 0 where x is 0 (unless y is NaN)."""
+@overload
+def xlogy(input: Tensor | Number, other: Tensor, *, out: Tensor | None = None) -> Tensor: ...
+def xlogy_(input: Tensor, other: Tensor | Number) -> Tensor:
+    """x log(y), 0 where x is 0 (unless y is NaN)."""
 @overload
 def pow(input: Tensor, exponent: Tensor | Number, *, out: Tensor | None = None) -> Tensor:
     """`self` to the power of `exponent`, element by element; either may be a number.
@@ -286,6 +349,92 @@ def pow_(input: Tensor, exponent: Tensor | Number) -> Tensor:
 
     Gradients: g b a^(b-1) and g y log a, 0 where b is 0 or a is 0. Integers to negative powers are refused.
     """
+def hardshrink(input: Tensor, lambd: Number | Tensor = 0.5, *, out: Tensor | None = None) -> Tensor:
+    """0 within `lambd` of 0, else x."""
+def threshold(input: Tensor, threshold: Number | Tensor, value: Number | Tensor, *, out: Tensor | None = None) -> Tensor:
+    """`value` where x is not above `threshold`."""
+def threshold_(input: Tensor, threshold: Number | Tensor, value: Number | Tensor) -> Tensor:
+    """`value` where x is not above `threshold`."""
+def floor(input: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """The largest whole number that is not above each element."""
+def floor_(input: Tensor) -> Tensor:
+    """The largest whole number that is not above each element."""
+def ceil(input: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """The smallest whole number that is not below each element."""
+def ceil_(input: Tensor) -> Tensor:
+    """The smallest whole number that is not below each element."""
+@overload
+def round(input: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """The nearest whole number, of two the even one; with `decimals`, the nearest number of so many decimal places (tens,
+    hundreds for negative ones), which floats only have.
+    """
+@overload
+def round(input: Tensor, *, decimals: _int | Tensor, out: Tensor | None = None) -> Tensor: ...
+@overload
+def round_(input: Tensor) -> Tensor:
+    """The nearest whole number, of two the even one; with `decimals`, the nearest number of so many decimal places (tens,
+    hundreds for negative ones), which floats only have.
+    """
+@overload
+def round_(input: Tensor, *, decimals: _int | Tensor) -> Tensor: ...
+def trunc(input: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """Each element without its fraction."""
+def trunc_(input: Tensor) -> Tensor:
+    """Each element without its fraction."""
+def fix(input: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """Each element without its fraction."""
+def fix_(input: Tensor) -> Tensor:
+    """Each element without its fraction."""
+def frac(input: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """The fraction of each element, of its sign."""
+def frac_(input: Tensor) -> Tensor:
+    """The fraction of each element, of its sign."""
+def sign(input: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """-1, 0 or 1 by the sign of each element; 0 for NaN."""
+def sign_(input: Tensor) -> Tensor:
+    """-1, 0 or 1 by the sign of each element; 0 for NaN."""
+def sgn(input: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """`sign` of a real tensor."""
+def sgn_(input: Tensor) -> Tensor:
+    """`sign` of a real tensor."""
+def signbit(input: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """Whether the sign bit of each element is set: of negative numbers, and of -0."""
+def copysign(input: Tensor, other: Tensor | Number, *, out: Tensor | None = None) -> Tensor:
+    """The magnitude of `self` with the sign of `other`, the sign of -0 included.
+
+    Gradient: g with the change of sign, 0 where `self` is 0; none for `other`.
+    """
+def copysign_(input: Tensor, other: Tensor | Number) -> Tensor:
+    """The magnitude of `self` with the sign of `other`, the sign of -0 included.
+
+    Gradient: g with the change of sign, 0 where `self` is 0; none for `other`.
+    """
+def nextafter(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """The next number of the dtype from `self` towards `other`; where they are equal, `other`.
+
+    After Rump, Zimmermann, Boldo and Melquiond, "Computing predecessor and successor in rounding to nearest", 2009.
+    """
+def nextafter_(input: Tensor, other: Tensor) -> Tensor:
+    """The next number of the dtype from `self` towards `other`; where they are equal, `other`.
+
+    After Rump, Zimmermann, Boldo and Melquiond, "Computing predecessor and successor in rounding to nearest", 2009.
+    """
+def heaviside(input: Tensor, values: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """0 where an element is negative, 1 where it is positive, `values` where it is 0."""
+def heaviside_(input: Tensor, values: Tensor) -> Tensor:
+    """0 where an element is negative, 1 where it is positive, `values` where it is 0."""
+def fmax(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """The larger of both, element by element; a number where the other is NaN."""
+def fmin(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """The smaller of both, element by element; a number where the other is NaN."""
+def gcd(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """The greatest common divisor, never negative; of 0 and 0 it is 0."""
+def gcd_(input: Tensor, other: Tensor) -> Tensor:
+    """The greatest common divisor, never negative; of 0 and 0 it is 0."""
+def lcm(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """The least common multiple, never negative; 0 where either is 0."""
+def lcm_(input: Tensor, other: Tensor) -> Tensor:
+    """The least common multiple, never negative; 0 where either is 0."""
 @overload
 def where(condition: Tensor, self: Tensor, other: Tensor, *, out: Tensor | None = None) -> Tensor:
     """Elements of `self` where `condition` is true, else of `other`."""
@@ -361,6 +510,110 @@ def addcdiv(input: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: Number | 
     """`self + value * tensor1 / tensor2`."""
 def addcdiv_(input: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: Number | Tensor = 1) -> Tensor:
     """`self + value * tensor1 / tensor2`."""
+def erf(input: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """The error function: 2 / sqrt(pi) times the integral of exp(-t^2) from 0 to x."""
+def erf_(input: Tensor) -> Tensor:
+    """The error function: 2 / sqrt(pi) times the integral of exp(-t^2) from 0 to x."""
+def erfc(input: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """1 - erf(x), exact where that is small."""
+def erfc_(input: Tensor) -> Tensor:
+    """1 - erf(x), exact where that is small."""
+def erfinv(input: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """The inverse of `erf`; NaN outside [-1, 1]."""
+def erfinv_(input: Tensor) -> Tensor:
+    """The inverse of `erf`; NaN outside [-1, 1]."""
+def lgamma(input: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """The logarithm of the magnitude of the gamma function."""
+def lgamma_(input: Tensor) -> Tensor:
+    """The logarithm of the magnitude of the gamma function."""
+def digamma(input: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """The derivative of `lgamma`; infinite at 0, NaN at negative whole numbers."""
+def digamma_(input: Tensor) -> Tensor:
+    """The derivative of `lgamma`; infinite at 0, NaN at negative whole numbers."""
+def tan(input: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """The tangent of each element, in radians."""
+def tan_(input: Tensor) -> Tensor:
+    """The tangent of each element, in radians."""
+def asin(input: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """The angle in [-pi/2, pi/2] whose sine is x; NaN outside [-1, 1]."""
+def asin_(input: Tensor) -> Tensor:
+    """The angle in [-pi/2, pi/2] whose sine is x; NaN outside [-1, 1]."""
+def arcsin(input: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """The angle in [-pi/2, pi/2] whose sine is x; NaN outside [-1, 1]."""
+def arcsin_(input: Tensor) -> Tensor:
+    """The angle in [-pi/2, pi/2] whose sine is x; NaN outside [-1, 1]."""
+def acos(input: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """The angle in [0, pi] whose cosine is x; NaN outside [-1, 1]."""
+def acos_(input: Tensor) -> Tensor:
+    """The angle in [0, pi] whose cosine is x; NaN outside [-1, 1]."""
+def arccos(input: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """The angle in [0, pi] whose cosine is x; NaN outside [-1, 1]."""
+def arccos_(input: Tensor) -> Tensor:
+    """The angle in [0, pi] whose cosine is x; NaN outside [-1, 1]."""
+def atan(input: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """The angle in [-pi/2, pi/2] whose tangent is x."""
+def atan_(input: Tensor) -> Tensor:
+    """The angle in [-pi/2, pi/2] whose tangent is x."""
+def arctan(input: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """The angle in [-pi/2, pi/2] whose tangent is x."""
+def arctan_(input: Tensor) -> Tensor:
+    """The angle in [-pi/2, pi/2] whose tangent is x."""
+def atan2(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """The angle in [-pi, pi] of the point (other, self)."""
+def atan2_(input: Tensor, other: Tensor) -> Tensor:
+    """The angle in [-pi, pi] of the point (other, self)."""
+def arctan2(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """The angle in [-pi, pi] of the point (other, self)."""
+def arctan2_(input: Tensor, other: Tensor) -> Tensor:
+    """The angle in [-pi, pi] of the point (other, self)."""
+def sinh(input: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """The hyperbolic sine of each element."""
+def sinh_(input: Tensor) -> Tensor:
+    """The hyperbolic sine of each element."""
+def cosh(input: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """The hyperbolic cosine of each element."""
+def cosh_(input: Tensor) -> Tensor:
+    """The hyperbolic cosine of each element."""
+def asinh(input: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """The inverse of `sinh`."""
+def asinh_(input: Tensor) -> Tensor:
+    """The inverse of `sinh`."""
+def arcsinh(input: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """The inverse of `sinh`."""
+def arcsinh_(input: Tensor) -> Tensor:
+    """The inverse of `sinh`."""
+def acosh(input: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """The inverse of `cosh`, not negative; NaN below 1."""
+def acosh_(input: Tensor) -> Tensor:
+    """The inverse of `cosh`, not negative; NaN below 1."""
+def arccosh(input: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """The inverse of `cosh`, not negative; NaN below 1."""
+def arccosh_(input: Tensor) -> Tensor:
+    """The inverse of `cosh`, not negative; NaN below 1."""
+def atanh(input: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """The inverse of `tanh`; NaN outside [-1, 1]."""
+def atanh_(input: Tensor) -> Tensor:
+    """The inverse of `tanh`; NaN outside [-1, 1]."""
+def arctanh(input: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """The inverse of `tanh`; NaN outside [-1, 1]."""
+def arctanh_(input: Tensor) -> Tensor:
+    """The inverse of `tanh`; NaN outside [-1, 1]."""
+def sinc(input: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """sin(pi x) / (pi x), 1 at 0."""
+def sinc_(input: Tensor) -> Tensor:
+    """sin(pi x) / (pi x), 1 at 0."""
+def deg2rad(input: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """Degrees as radians."""
+def deg2rad_(input: Tensor) -> Tensor:
+    """Degrees as radians."""
+def rad2deg(input: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """Radians as degrees."""
+def rad2deg_(input: Tensor) -> Tensor:
+    """Radians as degrees."""
+def hypot(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """sqrt(self^2 + other^2), without overflow on the way."""
+def hypot_(input: Tensor, other: Tensor) -> Tensor:
+    """sqrt(self^2 + other^2), without overflow on the way."""
 def neg(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """The negative of each element."""
 def neg_(input: Tensor) -> Tensor:
@@ -437,6 +690,85 @@ def reciprocal_(input: Tensor) -> Tensor:
     """One over each element."""
 def positive(input: Tensor) -> Tensor:
     """`self` itself; bool is refused."""
+def selu(input: Tensor) -> Tensor:
+    """`elu` with the scale and the alpha that keep mean 0 and variance 1.
+
+    Klambauer et al., "Self-normalizing neural networks", 2017.
+    """
+def selu_(input: Tensor) -> Tensor:
+    """`elu` with the scale and the alpha that keep mean 0 and variance 1.
+
+    Klambauer et al., "Self-normalizing neural networks", 2017.
+    """
+def celu(input: Tensor, alpha: Number | Tensor = 1.0) -> Tensor:
+    """x, and `alpha * (exp(x / alpha) - 1)` where x is not positive.
+
+    Barron, 2017. Raises RuntimeError for alpha 0.
+    """
+def celu_(input: Tensor, alpha: Number | Tensor = 1.0) -> Tensor:
+    """x, and `alpha * (exp(x / alpha) - 1)` where x is not positive.
+
+    Barron, 2017. Raises RuntimeError for alpha 0.
+    """
+def rrelu(input: Tensor, lower: Number | Tensor = 0.125, upper: Number | Tensor = 0.3333333333333333, training: _bool = False, generator: Generator | None = None) -> Tensor:
+    """`leaky_relu` with the mean of `lower` and `upper` as slope; with `training` a slope is drawn for each element,
+    uniformly between both.
+
+    Xu et al., 2015. Raises RuntimeError where lower is above upper.
+    """
+def rrelu_(input: Tensor, lower: Number | Tensor = 0.125, upper: Number | Tensor = 0.3333333333333333, training: _bool = False, generator: Generator | None = None) -> Tensor:
+    """`leaky_relu` with the mean of `lower` and `upper` as slope; with `training` a slope is drawn for each element,
+    uniformly between both.
+
+    Xu et al., 2015. Raises RuntimeError where lower is above upper.
+    """
+def prelu(input: Tensor, weight: Tensor) -> Tensor:
+    """x, and `weight * x` where x is not positive: one weight, or one for each channel (dim 1).
+
+    He et al., 2015.
+    """
+def cosine_similarity(x1: Tensor, x2: Tensor, dim: _int | Tensor = 1, eps: _float | Tensor = 1e-8) -> Tensor:
+    """The cosine of the angle between vectors along `dim`: their product over that of their norms, each at least `eps`.
+    """
+def pairwise_distance(x1: Tensor, x2: Tensor, p: _float | Tensor = 2.0, eps: _float | Tensor = 1e-6, keepdim: _bool = False) -> Tensor:
+    """The p-norm of `x1 - x2 + eps` along the last dim."""
+def polygamma(n: _int | Tensor, self: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """The derivative of order `n` of `digamma`."""
+def mvlgamma(input: Tensor, p: _int | Tensor, *, out: Tensor | None = None) -> Tensor:
+    """The logarithm of the multivariate gamma function of dimension `p`.
+
+    Raises RuntimeError for `p` below 1.
+    """
+def mvlgamma_(input: Tensor, p: _int | Tensor) -> Tensor:
+    """The logarithm of the multivariate gamma function of dimension `p`.
+
+    Raises RuntimeError for `p` below 1.
+    """
+def isclose(input: Tensor, other: Tensor, rtol: _float | Tensor = 1e-5, atol: _float | Tensor = 1e-8, equal_nan: _bool = False) -> Tensor:
+    """Whether each element is within `atol + rtol * |other|` of `other`'s; NaN is close to NaN if `equal_nan`.
+
+    Both have one dtype. Raises RuntimeError for other dtypes and for negative tolerances.
+    """
+def allclose(input: Tensor, other: Tensor, rtol: _float | Tensor = 1e-5, atol: _float | Tensor = 1e-8, equal_nan: _bool = False) -> _bool:
+    """Whether all elements are close, as `isclose` says: one bool."""
+def equal(input: Tensor, other: Tensor) -> _bool:
+    """Whether both tensors have one shape and equal elements: one bool. NaN equals nothing."""
+def frexp(input: Tensor, *, out: Sequence[Tensor] | None = None) -> tuple[Tensor, Tensor]:
+    """Mantissas in [0.5, 1) and exponents (int32), whose `ldexp` is the tensor: 0 for zeros, infinities and NaN.
+
+    Floats only (RuntimeError). Gradient: of the mantissa, g 2^-exponent.
+    """
+def ldexp(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """`self` times 2 to the power of `other`."""
+def ldexp_(input: Tensor, other: Tensor) -> Tensor:
+    """`self` times 2 to the power of `other`."""
+@overload
+def float_power(input: Tensor, exponent: Tensor | Number, *, out: Tensor | None = None) -> Tensor:
+    """`self` to the power of `exponent`, computed in float64."""
+@overload
+def float_power(input: Number | Tensor, exponent: Tensor, *, out: Tensor | None = None) -> Tensor: ...
+def float_power_(input: Tensor, exponent: Tensor | Number) -> Tensor:
+    """`self` to the power of `exponent`, computed in float64."""
 @overload
 def conv2d(input: Tensor, weight: Tensor, bias: Tensor | None = None, stride: _int | Sequence[_int | Tensor] = 1, padding: _int | Sequence[_int | Tensor] = 0, dilation: _int | Sequence[_int | Tensor] = 1, groups: _int | Tensor = 1) -> Tensor:
     """Cross-correlation of images with kernels.
