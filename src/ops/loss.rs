@@ -15,7 +15,7 @@ use crate::tensor::{Context, Cotangents, Grads, Mask, Op, Operand, Saves, Tensor
 use crate::{bail, cpu, err, gpu};
 
 /// `reduction`, or what the old flags `size_average` and `reduce` say.
-fn reduction(size_average: Option<bool>, reduce: Option<bool>, reduction: &str) -> Result<Reduction> {
+pub fn reduction(size_average: Option<bool>, reduce: Option<bool>, reduction: &str) -> Result<Reduction> {
     if size_average.is_some() || reduce.is_some() {
         let (name, kind) = match (size_average.unwrap_or(true), reduce.unwrap_or(true)) {
             (true, true) => ("mean", Reduction::Mean),

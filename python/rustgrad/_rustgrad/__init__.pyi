@@ -17,8 +17,6 @@ class dtype:
     def is_complex(self) -> _bool: ...
     @property
     def is_signed(self) -> _bool: ...
-    def to_real(self) -> dtype: ...
-    def to_complex(self) -> dtype: ...
 
 class device:
     """Where a tensor lives: `device("cpu")`, `device("cuda", 0)`."""
@@ -60,35 +58,6 @@ class RemovableHandle:
     def remove(self) -> None: ...
     def __enter__(self) -> RemovableHandle: ...
     def __exit__(self, *args: Any) -> None: ...
-
-class UntypedStorage:
-    """A block of memory without a dtype, which tensors share."""
-
-    def __init__(self, nbytes: _int = 0) -> None: ...
-    @staticmethod
-    def _empty(nbytes: _int) -> UntypedStorage: ...
-    @staticmethod
-    def _over(view: memoryview) -> UntypedStorage: ...
-    @staticmethod
-    def _from_bytes(buffer: Any, device: device | None = None) -> UntypedStorage: ...
-    def nbytes(self) -> _int: ...
-    def size(self) -> _int: ...
-    def element_size(self) -> _int: ...
-    def data_ptr(self) -> _int: ...
-    @property
-    def _cdata(self) -> _int: ...
-    @property
-    def device(self) -> _device: ...
-    @property
-    def is_cuda(self) -> _bool: ...
-    def cpu(self) -> UntypedStorage: ...
-    def cuda(self, device: Any = None, non_blocking: _bool = False) -> UntypedStorage: ...
-    def to(self, device: _device | _str) -> UntypedStorage: ...
-    def clone(self) -> UntypedStorage: ...
-    def tolist(self) -> list[_int]: ...
-    def __len__(self) -> _int: ...
-    def __getitem__(self, index: _int) -> _int: ...
-    def __buffer__(self, flags: _int, /) -> memoryview: ...
 
 class OutOfMemoryError(RuntimeError, MemoryError):
     """A tensor does not fit into memory."""
@@ -178,7 +147,7 @@ class Tensor:
         """Whether the elements are on the GPU."""
     @property
     def is_cuda(self) -> _bool:
-        """Whether the elements are on a GPU that this program calls cuda."""
+        """False: there is no CUDA here."""
     @property
     def is_mps(self) -> _bool:
         """False."""
@@ -379,67 +348,6 @@ class Tensor:
         """`self.expand(size)`."""
     @overload
     def broadcast_to(self, size: _int | Sequence[_int | Tensor]) -> Tensor: ...
-    def diagonal(self, offset: _int | Tensor = 0, dim1: _int | Tensor = 0, dim2: _int | Tensor = 1) -> Tensor:
-        """The elements of dims `dim1` and `dim2` whose second index is the first plus `offset`, without a copy: a new last
-        dim in place of both.
-
-        An offset beyond the matrix gives no elements. Raises RuntimeError where both dims are one.
-        """
-    def diag_embed(self, offset: _int | Tensor = 0, dim1: _int | Tensor = -2, dim2: _int | Tensor = -1) -> Tensor:
-        """Zeros with the last dim of `self` on the diagonal of dims `dim1` and `dim2` of the result, `offset` to the
-        right.
-        """
-    def diag(self, diagonal: _int | Tensor = 0) -> Tensor:
-        """The diagonal of a matrix (a copy), or a matrix of zeros with a vector on its diagonal."""
-    def diagflat(self, offset: _int | Tensor = 0) -> Tensor:
-        """A matrix of zeros with all elements of `self` on its diagonal."""
-    def diagonal_scatter(self, src: Tensor, offset: _int | Tensor = 0, dim1: _int | Tensor = 0, dim2: _int | Tensor = 1) -> Tensor:
-        """A copy of `self` with `src` on the diagonal of dims `dim1` and `dim2`."""
-    def trace(self) -> Tensor:
-        """The sum of the diagonal of a matrix; integers give int64."""
-    @overload
-    def tensor_split(self, tensor_indices_or_sections: Tensor, dim: _int | Tensor = 0) -> tuple[Tensor, ...]:
-        """Dim `dim` cut into `sections` parts of equal size (the first ones one larger where it does not divide), or
-        before each of `indices`.
-        """
-    @overload
-    def tensor_split(self, sections: _int | Tensor, dim: _int | Tensor = 0) -> tuple[Tensor, ...]: ...
-    @overload
-    def tensor_split(self, indices: _int | Sequence[_int | Tensor], dim: _int | Tensor = 0) -> tuple[Tensor, ...]: ...
-    @overload
-    def hsplit(self, sections: _int | Tensor) -> tuple[Tensor, ...]:
-        """`tensor_split` along dim 1, or along dim 0 of a vector; sections must divide it."""
-    @overload
-    def hsplit(self, *indices: _int | Tensor) -> tuple[Tensor, ...]: ...
-    @overload
-    def hsplit(self, indices: _int | Sequence[_int | Tensor]) -> tuple[Tensor, ...]: ...
-    @overload
-    def vsplit(self, sections: _int | Tensor) -> tuple[Tensor, ...]:
-        """`tensor_split` along dim 0; sections must divide it."""
-    @overload
-    def vsplit(self, *indices: _int | Tensor) -> tuple[Tensor, ...]: ...
-    @overload
-    def vsplit(self, indices: _int | Sequence[_int | Tensor]) -> tuple[Tensor, ...]: ...
-    @overload
-    def dsplit(self, sections: _int | Tensor) -> tuple[Tensor, ...]:
-        """`tensor_split` along dim 2; sections must divide it."""
-    @overload
-    def dsplit(self, *indices: _int | Tensor) -> tuple[Tensor, ...]: ...
-    @overload
-    def dsplit(self, indices: _int | Sequence[_int | Tensor]) -> tuple[Tensor, ...]: ...
-    def narrow_copy(self, dim: _int | Tensor, start: _int | Tensor, length: _int | Tensor) -> Tensor:
-        """`narrow` in new memory."""
-    def select_scatter(self, src: Tensor, dim: _int | Tensor, index: _int | Tensor) -> Tensor:
-        """A copy of `self` with `src` as entry `index` of dim `dim`."""
-    def slice_scatter(self, src: Tensor, dim: _int | Tensor = 0, start: _int | Tensor | None = None, end: _int | Tensor | None = None, step: _int | Tensor = 1) -> Tensor:
-        """A copy of `self` with `src` as the entries `start` to `end` of dim `dim`, `step` apart."""
-    def as_strided_scatter(self, src: Tensor, size: _int | Sequence[_int | Tensor], stride: _int | Sequence[_int | Tensor], storage_offset: _int | Tensor | None = None) -> Tensor:
-        """A copy of `self` with `src` under the shape, strides and offset of a view."""
-    def unfold(self, dimension: _int | Tensor, size: _int | Tensor, step: _int | Tensor) -> Tensor:
-        """All windows of `size` entries of dim `dimension`, `step` apart, without a copy: a new last dim of that size.
-
-        The derivative adds where windows overlap.
-        """
     def clone(self, *, memory_format: _memory_format | None = None) -> Tensor:
         """A copy with its own memory, recorded: gradients flow to `self`.
 
@@ -473,8 +381,6 @@ class Tensor:
     def type(self) -> _str: ...
     @overload
     def type(self, dtype: _str, non_blocking: _bool = False) -> Tensor: ...
-    @overload
-    def type(self, dtype: Any, non_blocking: _bool = False) -> Tensor: ...
     def type_as(self, other: Tensor) -> Tensor:
         """`self` with the dtype and device of `other`."""
     def cpu(self, *, memory_format: _memory_format | None = None) -> Tensor:
@@ -489,10 +395,6 @@ class Tensor:
         """`self.to(bfloat16)`."""
     def int(self, *, memory_format: _memory_format | None = None) -> Tensor:
         """`self.to(int32)`."""
-    def short(self, *, memory_format: _memory_format | None = None) -> Tensor:
-        """`self.to(int16)`."""
-    def char(self, *, memory_format: _memory_format | None = None) -> Tensor:
-        """`self.to(int8)`."""
     def long(self, *, memory_format: _memory_format | None = None) -> Tensor:
         """`self.to(int64)`."""
     def byte(self, *, memory_format: _memory_format | None = None) -> Tensor:
@@ -510,12 +412,12 @@ class Tensor:
         Gradient: g y (1 - y), from the output.
         """
     def relu(self) -> Tensor:
-        """Negative elements become zero; NaN and -0.0 stay.
+        """Negative elements become zero; NaN stays.
 
         Gradient: g where the output is positive, from the output.
         """
     def relu_(self) -> Tensor:
-        """Negative elements become zero; NaN and -0.0 stay.
+        """Negative elements become zero; NaN stays.
 
         Gradient: g where the output is positive, from the output.
         """
@@ -745,6 +647,8 @@ class Tensor:
 
         Gradients: g b a^(b-1) and g y log a, 0 where b is 0 or a is 0. Integers to negative powers are refused.
         """
+    def hardshrink(self, lambd: Number | Tensor = 0.5) -> Tensor:
+        """0 within `lambd` of 0, else x."""
     def floor(self) -> Tensor:
         """The largest whole number that is not above each element."""
     def floor_(self) -> Tensor:
@@ -1083,48 +987,21 @@ class Tensor:
         """`other / self`: `self.reciprocal() * other`, rounded twice, as PyTorch does."""
     def positive(self) -> Tensor:
         """`self` itself; bool is refused."""
-    @overload
-    def flip(self, *dims: _int | Tensor) -> Tensor:
-        """The entries of each of `dims` in reverse order, in new memory."""
-    @overload
-    def flip(self, dims: _int | Sequence[_int | Tensor]) -> Tensor: ...
-    def fliplr(self) -> Tensor:
-        """The entries of dim 1 in reverse order."""
-    def flipud(self) -> Tensor:
-        """The entries of dim 0 in reverse order."""
-    def rot90(self, k: _int | Tensor = 1, dims: _int | Sequence[_int | Tensor] = [0, 1]) -> Tensor:
-        """A quarter turn, `k` times, in the plane of two dims, from the first towards the second."""
-    def roll(self, shifts: _int | Sequence[_int | Tensor], dims: _int | Sequence[_int | Tensor] = []) -> Tensor:
-        """The entries of each of `dims` moved on by `shifts`; what leaves at the end comes in at the start. Without dims
-        the flattened tensor is rolled.
-        """
-    @overload
-    def repeat(self, *repeats: _int | Tensor) -> Tensor:
-        """`self` laid out `repeats` times along each dim; more repeats than dims add dims in front."""
-    @overload
-    def repeat(self, repeats: _int | Sequence[_int | Tensor]) -> Tensor: ...
-    @overload
-    def tile(self, *dims: _int | Tensor) -> Tensor:
-        """As `repeat`, where missing repeats of leading dims are 1."""
-    @overload
-    def tile(self, dims: _int | Sequence[_int | Tensor]) -> Tensor: ...
-    @overload
-    def repeat_interleave(self, repeats: Tensor, dim: _int | Tensor | None = None, *, output_size: _int | Tensor | None = None) -> Tensor:
-        """Each entry of `dim` several times in a row: `repeats` times, or as often as a vector says. Without `dim` the
-        flattened tensor is repeated. A vector alone gives each index as often as it says.
+    def prelu(self, weight: Tensor) -> Tensor:
+        """x, and `weight * x` where x is not positive: one weight, or one for each channel (dim 1).
 
-        Raises RuntimeError for negative repeats, and where they are not as many as entries.
+        He et al., 2015.
         """
-    @overload
-    def repeat_interleave(self, repeats: _int | Tensor, dim: _int | Tensor | None = None, *, output_size: _int | Tensor | None = None) -> Tensor: ...
-    def tril(self, diagonal: _int | Tensor = 0) -> Tensor:
-        """Matrices with zeros to the right of diagonal `diagonal`."""
-    def tril_(self, diagonal: _int | Tensor = 0) -> Tensor:
-        """Matrices with zeros to the right of diagonal `diagonal`."""
-    def triu(self, diagonal: _int | Tensor = 0) -> Tensor:
-        """Matrices with zeros to the left of diagonal `diagonal`."""
-    def triu_(self, diagonal: _int | Tensor = 0) -> Tensor:
-        """Matrices with zeros to the left of diagonal `diagonal`."""
+    def mvlgamma(self, p: _int | Tensor) -> Tensor:
+        """The logarithm of the multivariate gamma function of dimension `p`.
+
+        Raises RuntimeError for `p` below 1.
+        """
+    def mvlgamma_(self, p: _int | Tensor) -> Tensor:
+        """The logarithm of the multivariate gamma function of dimension `p`.
+
+        Raises RuntimeError for `p` below 1.
+        """
     def isclose(self, other: Tensor, rtol: _float | Tensor = 1e-5, atol: _float | Tensor = 1e-8, equal_nan: _bool = False) -> Tensor:
         """Whether each element is within `atol + rtol * |other|` of `other`'s; NaN is close to NaN if `equal_nan`.
 
@@ -1147,16 +1024,6 @@ class Tensor:
         """`self` to the power of `exponent`, computed in float64."""
     def float_power_(self, exponent: Tensor | Number) -> Tensor:
         """`self` to the power of `exponent`, computed in float64."""
-    def mvlgamma(self, p: _int | Tensor) -> Tensor:
-        """The logarithm of the multivariate gamma function of dimension `p`.
-
-        Raises RuntimeError for `p` below 1.
-        """
-    def mvlgamma_(self, p: _int | Tensor) -> Tensor:
-        """The logarithm of the multivariate gamma function of dimension `p`.
-
-        Raises RuntimeError for `p` below 1.
-        """
     @overload
     def new_zeros(self, *size: _int | Tensor, dtype: _dtype | type[_float | _bool] | None = None, layout: _layout | None = None, device: _device | _str | _int | None = None, pin_memory: _bool = False, requires_grad: _bool = False) -> Tensor:
         """Zeros of the dtype of `self`."""
@@ -1378,8 +1245,6 @@ class Tensor:
         """The first element's place in the memory block, in elements."""
     def data_ptr(self) -> _int:
         """The address of the first element."""
-    def cuda(self, device: _device | _str | _int | None = None, non_blocking: _bool = False, *, memory_format: _memory_format | None = None) -> Tensor:
-        """`self.to("cuda")`: an error, but for PyTorch programs run by rustgrad.as_torch on a machine with a GPU."""
     def get_device(self) -> _int:
         """The number of the GPU, -1 for main memory."""
     def is_contiguous(self, *, memory_format: _memory_format | None = None) -> _bool:
@@ -1387,7 +1252,7 @@ class Tensor:
     def is_floating_point(self) -> _bool:
         """Whether the elements are floats."""
     def is_complex(self) -> _bool:
-        """Whether the elements are complex numbers."""
+        """False: no dtype here is complex."""
     def is_signed(self) -> _bool:
         """Whether the elements may be negative."""
     def is_inference(self) -> _bool:
@@ -1408,18 +1273,14 @@ class Tensor:
         """The only element as a complex number."""
     def __reversed__(self) -> Any:
         """The entries of dim 0, last first."""
+    def __deepcopy__(self, memo: Any) -> Any:
+        """For copy.deepcopy: a leaf with its own memory, gradient and attributes."""
     def __copy__(self) -> Any:
         """For copy.copy: another tensor over the same memory."""
+    def __reduce_ex__(self, protocol: Any) -> tuple[Any, ...]:
+        """For pickle."""
     def _to_bytes(self) -> _bytes:
         """The elements in C order, in this machine's byte order."""
-    def untyped_storage(self) -> UntypedStorage:
-        """The memory block that this tensor and its views show: the same object for each of them."""
-    def __deepcopy__(self, memo: Any) -> Any:
-        """For copy.deepcopy: a leaf with its gradient and attributes, in memory that it shares with the copies of those
-        whose memory it shares now.
-        """
-    def __reduce_ex__(self, protocol: Any) -> tuple[Any, ...]:
-        """For pickle: the memory block, which tensors of one pickle go on sharing, and how this tensor lies in it."""
     def backward(self, gradient: Tensor | None = None, retain_graph: _bool | None = None, create_graph: _bool = False, inputs: Any = None) -> None:
         """Adds the gradient of `self` to `.grad` of every leaf it was made from.
 
@@ -1459,7 +1320,7 @@ def numel(input: Tensor) -> _int:
 def is_floating_point(input: Tensor) -> _bool:
     """Whether the elements are floats."""
 def is_complex(input: Tensor) -> _bool:
-    """Whether the elements are complex numbers."""
+    """False: no dtype here is complex."""
 def is_signed(input: Tensor) -> _bool:
     """Whether the elements may be negative."""
 def is_inference(input: Tensor) -> _bool:
@@ -1484,8 +1345,6 @@ def get_num_threads() -> _int:
     """How many threads a kernel may use."""
 def set_num_threads(n: _int | Tensor) -> None:
     """Sets how many threads a kernel may use."""
-def _become_worker(generator: Generator) -> None:
-    """Until this thread ends, its default generator is `generator`, and its kernels leave the other threads alone."""
 def promote_types(type1: _dtype | type[_float | _bool], type2: _dtype | type[_float | _bool]) -> _dtype:
     """The smallest dtype that both convert to."""
 def result_type(tensor1: Tensor | Number, tensor2: Tensor | Number) -> _dtype:
@@ -1496,10 +1355,6 @@ def _broadcast_shapes(shapes: Any) -> Size:
     """The shape that all of a sequence of shapes broadcast to."""
 def set_printoptions(precision: _int | Tensor | None = None, threshold: _float | Tensor | None = None, edgeitems: _int | Tensor | None = None, linewidth: _int | Tensor | None = None, profile: _str | None = None, sci_mode: _bool | None = None) -> None:
     """How tensors are printed; `profile` is default, short or full."""
-def _watch(on: _bool) -> Any:
-    """Watches the door, for tests: until the next call notes each op's name and its results; that call gives them as a
-    list.
-    """
 def _set_parameter_type(cls: Any) -> None:
     """Told once by `nn.Parameter`, whose objects then pass the fast type test."""
 def _backward(tensors: Any, grad_tensors: Any = None, retain_graph: _bool | None = None, create_graph: _bool = False, inputs: Any = None) -> None:
@@ -1520,16 +1375,10 @@ def from_numpy(ndarray: Any) -> Tensor:
 
 bool: Final[_dtype]
 uint8: Final[_dtype]
-int8: Final[_dtype]
-int16: Final[_dtype]
-short: Final[_dtype]
 int32: Final[_dtype]
 int: Final[_dtype]
 int64: Final[_dtype]
 long: Final[_dtype]
-uint16: Final[_dtype]
-uint32: Final[_dtype]
-uint64: Final[_dtype]
 float16: Final[_dtype]
 half: Final[_dtype]
 bfloat16: Final[_dtype]
@@ -1537,12 +1386,6 @@ float32: Final[_dtype]
 float: Final[_dtype]
 float64: Final[_dtype]
 double: Final[_dtype]
-complex32: Final[_dtype]
-chalf: Final[_dtype]
-complex64: Final[_dtype]
-cfloat: Final[_dtype]
-complex128: Final[_dtype]
-cdouble: Final[_dtype]
 strided: Final[_layout]
 contiguous_format: Final[_memory_format]
 preserve_format: Final[_memory_format]
@@ -1555,20 +1398,9 @@ def gpu_adapter() -> tuple[_str, _bool]: ...
 def gpu_synchronize() -> None: ...
 def gpu_empty_cache() -> None: ...
 def gpu_memory() -> dict[_str, _int]: ...
-def gpu_reset_peak() -> None: ...
 def gpu_start_profile() -> _bool: ...
 def gpu_stop_profile() -> list[tuple[_str, _int, _float]]: ...
 def _gpu_destroy() -> None: ...
 def _gpu_texts() -> list[tuple[_str, _str]]: ...
 def _gpu_trace(on: _bool) -> list[tuple[Any, ...]]: ...
 def _gpu_buffer(t: Tensor) -> _int | None: ...
-def _return_types() -> dict[_str, type]: ...
-def _tensor_over(
-    cls: type,
-    storage: UntypedStorage,
-    dtype: _dtype,
-    offset: _int,
-    size: Sequence[_int],
-    stride: Sequence[_int],
-    requires_grad: _bool = False,
-) -> Any: ...

@@ -33,10 +33,210 @@ def gelu(input: Tensor, *, approximate: _str = 'none') -> Tensor:
 
     Hendrycks and Gimpel, 2016.
     """
+def leaky_relu(input: Tensor, negative_slope: _float | Tensor = 0.01, inplace: _bool = False) -> Tensor:
+    """x, and `negative_slope * x` where x is not positive."""
+def leaky_relu_(input: Tensor, negative_slope: _float | Tensor = 0.01) -> Tensor:
+    """x, and `negative_slope * x` where x is not positive."""
+def elu(input: Tensor, alpha: _float | Tensor = 1.0, inplace: _bool = False) -> Tensor:
+    """x, and `alpha * (exp(x) - 1)` where x is not positive.
+
+    Clevert, Unterthiner and Hochreiter, 2016.
+    """
+def elu_(input: Tensor, alpha: _float | Tensor = 1.0) -> Tensor:
+    """x, and `alpha * (exp(x) - 1)` where x is not positive.
+
+    Clevert, Unterthiner and Hochreiter, 2016.
+    """
+def hardtanh(input: Tensor, min_val: _float | Tensor = -1.0, max_val: _float | Tensor = 1.0, inplace: _bool = False) -> Tensor:
+    """Elements below `min_val` become it, those above `max_val` become that; NaN stays.
+
+    Gradient: g strictly within the bounds. Raises ValueError where min_val is above max_val.
+    """
+def hardtanh_(input: Tensor, min_val: _float | Tensor = -1.0, max_val: _float | Tensor = 1.0) -> Tensor:
+    """Elements below `min_val` become it, those above `max_val` become that; NaN stays.
+
+    Gradient: g strictly within the bounds. Raises ValueError where min_val is above max_val.
+    """
+def hardswish(input: Tensor, inplace: _bool = False) -> Tensor:
+    """x relu6(x + 3) / 6.
+
+    Howard et al., "Searching for MobileNetV3", 2019.
+    """
+def hardsigmoid(input: Tensor, inplace: _bool = False) -> Tensor:
+    """relu6(x + 3) / 6."""
+def mish(input: Tensor, inplace: _bool = False) -> Tensor:
+    """x tanh(softplus(x)).
+
+    Misra, 2019.
+    """
+def softplus(input: Tensor, beta: Number | Tensor = 1, threshold: Number | Tensor = 20, *, out: Tensor | None = None) -> Tensor:
+    """log(1 + exp(beta x)) / beta, and x where beta x is above `threshold`."""
+def logsigmoid(input: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """log(sigmoid(x)), without overflow."""
+def softshrink(input: Tensor, lambd: Number | Tensor = 0.5, *, out: Tensor | None = None) -> Tensor:
+    """x brought `lambd` nearer to 0, and 0 within that distance of it.
+
+    Raises RuntimeError for a negative `lambd`.
+    """
+def hardshrink(input: Tensor, lambd: Number | Tensor = 0.5, *, out: Tensor | None = None) -> Tensor:
+    """0 within `lambd` of 0, else x."""
+def threshold(input: Tensor, threshold: Number | Tensor, value: Number | Tensor, inplace: _bool = False) -> Tensor:
+    """`value` where x is not above `threshold`."""
+def threshold_(input: Tensor, threshold: Number | Tensor, value: Number | Tensor) -> Tensor:
+    """`value` where x is not above `threshold`."""
 def tanh(input: Tensor) -> Tensor:
     """The hyperbolic tangent of each element.
 
     Gradient: g (1 - y^2), from the output, so that the input is not saved.
+    """
+def selu(input: Tensor, inplace: _bool = False) -> Tensor:
+    """`elu` with the scale and the alpha that keep mean 0 and variance 1.
+
+    Klambauer et al., "Self-normalizing neural networks", 2017.
+    """
+def selu_(input: Tensor) -> Tensor:
+    """`elu` with the scale and the alpha that keep mean 0 and variance 1.
+
+    Klambauer et al., "Self-normalizing neural networks", 2017.
+    """
+def celu(input: Tensor, alpha: _float | Tensor = 1.0, inplace: _bool = False) -> Tensor:
+    """x, and `alpha * (exp(x / alpha) - 1)` where x is not positive.
+
+    Barron, 2017. Raises RuntimeError for alpha 0.
+    """
+def celu_(input: Tensor, alpha: _float | Tensor = 1.0) -> Tensor:
+    """x, and `alpha * (exp(x / alpha) - 1)` where x is not positive.
+
+    Barron, 2017. Raises RuntimeError for alpha 0.
+    """
+def relu6(input: Tensor, inplace: _bool = False) -> Tensor:
+    """`hardtanh` between 0 and 6."""
+def rrelu(input: Tensor, lower: _float | Tensor = 0.125, upper: _float | Tensor = 0.3333333333333333, training: _bool = False, inplace: _bool = False) -> Tensor:
+    """`leaky_relu` with the mean of `lower` and `upper` as slope; with `training` a slope is drawn for each element,
+    uniformly between both.
+
+    Xu et al., 2015. Raises RuntimeError where lower is above upper.
+    """
+def rrelu_(input: Tensor, lower: _float | Tensor = 0.125, upper: _float | Tensor = 0.3333333333333333, training: _bool = False) -> Tensor:
+    """`leaky_relu` with the mean of `lower` and `upper` as slope; with `training` a slope is drawn for each element,
+    uniformly between both.
+
+    Xu et al., 2015. Raises RuntimeError where lower is above upper.
+    """
+def glu(input: Tensor, dim: _int | Tensor = -1) -> Tensor:
+    """The first half along `dim` times the sigmoid of the second.
+
+    Dauphin et al., 2016. Raises RuntimeError where the size of `dim` is odd.
+    """
+def prelu(input: Tensor, weight: Tensor) -> Tensor:
+    """x, and `weight * x` where x is not positive: one weight, or one for each channel (dim 1).
+
+    He et al., 2015.
+    """
+def softsign(input: Tensor) -> Tensor:
+    """x / (1 + |x|)."""
+def tanhshrink(input: Tensor) -> Tensor:
+    """x - tanh(x)."""
+def softmin(input: Tensor, dim: _int | Tensor | None = None, _stacklevel: _int | Tensor = 3, dtype: _dtype | type[_float | _bool] | None = None) -> Tensor:
+    """`softmax` of the negative."""
+def gumbel_softmax(logits: Tensor, tau: _float | Tensor = 1, hard: _bool = False, eps: _float | Tensor = 1e-10, dim: _int | Tensor = -1) -> Tensor:
+    """A sample of the Gumbel-softmax distribution: softmax((logits + noise) / tau) along `dim`; with `hard` a one-hot
+    vector, whose gradient is that of the soft one.
+
+    Jang, Gu and Poole, 2017; Maddison, Mnih and Teh, 2017.
+    """
+def normalize(input: Tensor, p: _float | Tensor = 2.0, dim: _int | Sequence[_int | Tensor] = [1], eps: _float | Tensor = 1e-12, *, out: Tensor | None = None) -> Tensor:
+    """Vectors along `dim` divided by their p-norms, or by `eps` where that is more."""
+def cosine_similarity(x1: Tensor, x2: Tensor, dim: _int | Tensor = 1, eps: _float | Tensor = 1e-8) -> Tensor:
+    """The cosine of the angle between vectors along `dim`: their product over that of their norms, each at least `eps`.
+    """
+def pairwise_distance(x1: Tensor, x2: Tensor, p: _float | Tensor = 2.0, eps: _float | Tensor = 1e-6, keepdim: _bool = False) -> Tensor:
+    """The p-norm of `x1 - x2 + eps` along the last dim."""
+def l1_loss(input: Tensor, target: Tensor, size_average: _bool | None = None, reduce: _bool | None = None, reduction: _str = 'mean', weight: Tensor | None = None) -> Tensor:
+    """The mean of |input - target|, which broadcast.
+
+    `weight`, of the input's shape, weighs terms, also in the mean's divisor.
+    """
+def smooth_l1_loss(input: Tensor, target: Tensor, size_average: _bool | None = None, reduce: _bool | None = None, reduction: _str = 'mean', beta: _float | Tensor = 1.0) -> Tensor:
+    """The mean of (input - target)^2 / (2 beta) where that distance is below `beta`, else of |input - target| - beta / 2.
+
+    Girshick, 2015. Raises RuntimeError for a negative `beta`; 0 makes it `l1_loss`.
+    """
+def huber_loss(input: Tensor, target: Tensor, reduction: _str = 'mean', delta: _float | Tensor = 1.0, weight: Tensor | None = None) -> Tensor:
+    """The mean of (input - target)^2 / 2 up to distances of `delta`, else of delta (|input - target| - delta / 2).
+
+    Huber, 1964. Raises RuntimeError unless `delta` is positive.
+    """
+def binary_cross_entropy(input: Tensor, target: Tensor, weight: Tensor | None = None, size_average: _bool | None = None, reduce: _bool | None = None, reduction: _str = 'mean') -> Tensor:
+    """The mean of -target log(input) - (1 - target) log(1 - input), of probabilities; logarithms are at least -100.
+
+    Input and target have one shape (ValueError) and dtype; `weight` broadcasts. Raises RuntimeError where an input is
+    outside [0, 1] (on the CPU; a GPU is not asked).
+    """
+def binary_cross_entropy_with_logits(input: Tensor, target: Tensor, weight: Tensor | None = None, size_average: _bool | None = None, reduce: _bool | None = None, reduction: _str = 'mean', pos_weight: Tensor | None = None) -> Tensor:
+    """The mean of `binary_cross_entropy` of sigmoid(input), without overflow.
+
+    Input and target have one shape (ValueError); `weight` and `pos_weight`, the weight of terms of the positive class,
+    broadcast.
+    """
+def kl_div(input: Tensor, target: Tensor, size_average: _bool | None = None, reduce: _bool | None = None, reduction: _str = 'mean', log_target: _bool = False) -> Tensor:
+    """The mean of target (log(target) - input), where the input is a log-probability; with `log_target` the target is one
+    too.
+
+    `reduction="batchmean"` divides the sum by the first size. Kullback and Leibler, 1951.
+    """
+def poisson_nll_loss(input: Tensor, target: Tensor, log_input: _bool = True, full: _bool = False, size_average: _bool | None = None, eps: _float | Tensor = 1e-8, reduce: _bool | None = None, reduction: _str = 'mean') -> Tensor:
+    """The mean of exp(input) - target input, the negative log-likelihood of a Poisson distribution less log(target!);
+    without `log_input` of input - target log(input + eps).
+
+    `full` adds Stirling's estimate of log(target!) where the target is above 1.
+    """
+@overload
+def gaussian_nll_loss(input: Tensor, target: Tensor, var: Tensor, full: _bool = False, eps: _float | Tensor = 1e-6, reduction: _str = 'mean') -> Tensor:
+    """The mean of (log(var) + (input - target)^2 / var) / 2, the negative log-likelihood of a normal distribution; `full`
+    adds log(2 pi) / 2.
+
+    `var`, at least `eps`, has the input's shape, or lacks its last dim, or has size 1 in one dim, or is a number
+    (ValueError for other shapes and for negative variances).
+    """
+@overload
+def gaussian_nll_loss(input: Tensor, target: Tensor, var: _float | Tensor, full: _bool = False, eps: _float | Tensor = 1e-6, reduction: _str = 'mean') -> Tensor: ...
+def soft_margin_loss(input: Tensor, target: Tensor, size_average: _bool | None = None, reduce: _bool | None = None, reduction: _str = 'mean') -> Tensor:
+    """The mean of log(1 + exp(-target input)), of targets 1 and -1."""
+def hinge_embedding_loss(input: Tensor, target: Tensor, margin: _float | Tensor = 1.0, size_average: _bool | None = None, reduce: _bool | None = None, reduction: _str = 'mean') -> Tensor:
+    """The mean of the input where the target is 1, and of max(0, margin - input) where it is -1."""
+def margin_ranking_loss(input1: Tensor, input2: Tensor, target: Tensor, margin: _float | Tensor = 0, size_average: _bool | None = None, reduce: _bool | None = None, reduction: _str = 'mean') -> Tensor:
+    """The mean of max(0, margin - target (input1 - input2)).
+
+    Raises RuntimeError unless all have as many dims.
+    """
+def cosine_embedding_loss(input1: Tensor, input2: Tensor, target: Tensor, margin: _float | Tensor = 0, size_average: _bool | None = None, reduce: _bool | None = None, reduction: _str = 'mean') -> Tensor:
+    """The mean of 1 - cos of the angle between both inputs where the target is 1, and of max(0, cos - margin) where it is
+    -1.
+
+    Inputs (N, D) with target (N,), or (D,) with target (); RuntimeError for others.
+    """
+def triplet_margin_loss(anchor: Tensor, positive: Tensor, negative: Tensor, margin: _float | Tensor = 1.0, p: _float | Tensor = 2, eps: _float | Tensor = 1e-6, swap: _bool = False, size_average: _bool | None = None, reduce: _bool | None = None, reduction: _str = 'mean') -> Tensor:
+    """The mean of max(0, margin + d(anchor, positive) - d(anchor, negative)), d the p-norm of the difference plus `eps`.
+
+    With `swap` the nearer of anchor and positive counts (Balntas et al., 2016). Raises ValueError unless `margin` is
+    positive.
+    """
+def multi_margin_loss(input: Tensor, target: Tensor, p: _int | Tensor = 1, margin: _float | Tensor = 1.0, weight: Tensor | None = None, size_average: _bool | None = None, reduce: _bool | None = None, reduction: _str = 'mean') -> Tensor:
+    """The sum over the other classes of max(0, margin - input at the target + input)^p, over the number of classes.
+
+    Input (N, C) with int64 target (N,), or (C,) with (). `p` is 1 or 2 (ValueError); `weight` (C,) weighs the target's
+    class.
+    """
+def multilabel_margin_loss(input: Tensor, target: Tensor, size_average: _bool | None = None, reduce: _bool | None = None, reduction: _str = 'mean') -> Tensor:
+    """The sum over each target class j and each class i that is none of max(0, 1 - (input[j] - input[i])), over the number
+    of classes.
+
+    Input (N, C) or (C,), int64 target of the same shape: classes up to the first -1.
+    """
+def multilabel_soft_margin_loss(input: Tensor, target: Tensor, weight: Tensor | None = None, size_average: _bool | None = None, reduce: _bool | None = None, reduction: _str = 'mean') -> Tensor:
+    """The mean over classes of `binary_cross_entropy_with_logits`, for targets of several classes; `weight` (C,) weighs
+    classes.
     """
 @overload
 def conv2d(input: Tensor, weight: Tensor, bias: Tensor | None = None, stride: _int | Sequence[_int | Tensor] = 1, padding: _int | Sequence[_int | Tensor] = 0, dilation: _int | Sequence[_int | Tensor] = 1, groups: _int | Tensor = 1) -> Tensor:

@@ -69,8 +69,6 @@ def erfinv(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """The inverse of `erf`; NaN outside [-1, 1]."""
 def erfcx(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """exp(x^2) erfc(x), which does not underflow."""
-def ndtr(input: Tensor, *, out: Tensor | None = None) -> Tensor:
-    """The standard normal distribution function."""
 def ndtri(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """The inverse of `ndtr`; NaN outside [0, 1]."""
 def log_ndtr(input: Tensor, *, out: Tensor | None = None) -> Tensor:
@@ -81,8 +79,6 @@ def digamma(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """The derivative of `lgamma`; infinite at 0, NaN at negative whole numbers."""
 def psi(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """The derivative of `lgamma`; infinite at 0, NaN at negative whole numbers."""
-def polygamma(n: _int | Tensor, self: Tensor, *, out: Tensor | None = None) -> Tensor:
-    """The derivative of order `n` of `digamma`."""
 def zeta(input: Tensor | Number, other: Tensor | Number, *, out: Tensor | None = None) -> Tensor:
     """Hurwitz's zeta function: the sum of (other + k)^-self over all k >= 0.
 
@@ -92,10 +88,74 @@ def sinc(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """sin(pi x) / (pi x), 1 at 0."""
 def expm1(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """e to the power of each element, less 1; exact near 0."""
+def polygamma(n: _int | Tensor, self: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """The derivative of order `n` of `digamma`."""
 def multigammaln(input: Tensor, p: _int | Tensor, *, out: Tensor | None = None) -> Tensor:
     """The logarithm of the multivariate gamma function of dimension `p`.
 
     Raises RuntimeError for `p` below 1.
+    """
+def ndtr(input: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """The standard normal distribution function."""
+def chebyshev_polynomial_t(x: Tensor | Number, n: Tensor | Number, *, out: Tensor | None = None) -> Tensor:
+    """Chebyshev's polynomial of the first kind of degree n.
+
+    `n` is cut to a whole number; a negative degree gives 0. PyTorch has no derivative of it.
+    """
+def chebyshev_polynomial_u(x: Tensor | Number, n: Tensor | Number, *, out: Tensor | None = None) -> Tensor:
+    """Chebyshev's polynomial of the second kind of degree n.
+
+    `n` is cut to a whole number; a negative degree gives 0. PyTorch has no derivative of it.
+    """
+def chebyshev_polynomial_v(x: Tensor | Number, n: Tensor | Number, *, out: Tensor | None = None) -> Tensor:
+    """Chebyshev's polynomial of the third kind of degree n.
+
+    `n` is cut to a whole number; a negative degree gives 0. PyTorch has no derivative of it.
+    """
+def chebyshev_polynomial_w(x: Tensor | Number, n: Tensor | Number, *, out: Tensor | None = None) -> Tensor:
+    """Chebyshev's polynomial of the fourth kind of degree n.
+
+    `n` is cut to a whole number; a negative degree gives 0. PyTorch has no derivative of it.
+    """
+def shifted_chebyshev_polynomial_t(x: Tensor | Number, n: Tensor | Number, *, out: Tensor | None = None) -> Tensor:
+    """Chebyshev's polynomial of the first kind of degree n, of 2 x - 1.
+
+    `n` is cut to a whole number; a negative degree gives 0. PyTorch has no derivative of it.
+    """
+def shifted_chebyshev_polynomial_u(x: Tensor | Number, n: Tensor | Number, *, out: Tensor | None = None) -> Tensor:
+    """Chebyshev's polynomial of the second kind of degree n, of 2 x - 1.
+
+    `n` is cut to a whole number; a negative degree gives 0. PyTorch has no derivative of it.
+    """
+def shifted_chebyshev_polynomial_v(x: Tensor | Number, n: Tensor | Number, *, out: Tensor | None = None) -> Tensor:
+    """Chebyshev's polynomial of the third kind of degree n, of 2 x - 1.
+
+    `n` is cut to a whole number; a negative degree gives 0. PyTorch has no derivative of it.
+    """
+def shifted_chebyshev_polynomial_w(x: Tensor | Number, n: Tensor | Number, *, out: Tensor | None = None) -> Tensor:
+    """Chebyshev's polynomial of the fourth kind of degree n, of 2 x - 1.
+
+    `n` is cut to a whole number; a negative degree gives 0. PyTorch has no derivative of it.
+    """
+def hermite_polynomial_h(x: Tensor | Number, n: Tensor | Number, *, out: Tensor | None = None) -> Tensor:
+    """Hermite's polynomial of degree n, of the weight exp(-x^2).
+
+    `n` is cut to a whole number; a negative degree gives 0. PyTorch has no derivative of it.
+    """
+def hermite_polynomial_he(x: Tensor | Number, n: Tensor | Number, *, out: Tensor | None = None) -> Tensor:
+    """Hermite's polynomial of degree n, of the weight exp(-x^2 / 2).
+
+    `n` is cut to a whole number; a negative degree gives 0. PyTorch has no derivative of it.
+    """
+def laguerre_polynomial_l(x: Tensor | Number, n: Tensor | Number, *, out: Tensor | None = None) -> Tensor:
+    """Laguerre's polynomial of degree n.
+
+    `n` is cut to a whole number; a negative degree gives 0. PyTorch has no derivative of it.
+    """
+def legendre_polynomial_p(x: Tensor | Number, n: Tensor | Number, *, out: Tensor | None = None) -> Tensor:
+    """Legendre's polynomial of degree n.
+
+    `n` is cut to a whole number; a negative degree gives 0. PyTorch has no derivative of it.
     """
 def softmax(input: Tensor, dim: _int | Tensor, dtype: _dtype | type[_float | _bool] | None = None, *, out: Tensor | None = None) -> Tensor:
     """exp(x) divided by its sum along `dim`; `dtype` casts first.

@@ -98,55 +98,6 @@ def as_strided_(input: Tensor, size: _int | Sequence[_int | Tensor], stride: _in
     """
 def broadcast_to(input: Tensor, size: _int | Sequence[_int | Tensor]) -> Tensor:
     """`self.expand(size)`."""
-def diagonal(input: Tensor, offset: _int | Tensor = 0, dim1: _int | Tensor = 0, dim2: _int | Tensor = 1) -> Tensor:
-    """The elements of dims `dim1` and `dim2` whose second index is the first plus `offset`, without a copy: a new last dim
-    in place of both.
-
-    An offset beyond the matrix gives no elements. Raises RuntimeError where both dims are one.
-    """
-def diag_embed(input: Tensor, offset: _int | Tensor = 0, dim1: _int | Tensor = -2, dim2: _int | Tensor = -1) -> Tensor:
-    """Zeros with the last dim of `self` on the diagonal of dims `dim1` and `dim2` of the result, `offset` to the right.
-    """
-def diag(input: Tensor, diagonal: _int | Tensor = 0, *, out: Tensor | None = None) -> Tensor:
-    """The diagonal of a matrix (a copy), or a matrix of zeros with a vector on its diagonal."""
-def diagflat(input: Tensor, offset: _int | Tensor = 0) -> Tensor:
-    """A matrix of zeros with all elements of `self` on its diagonal."""
-def diagonal_scatter(input: Tensor, src: Tensor, offset: _int | Tensor = 0, dim1: _int | Tensor = 0, dim2: _int | Tensor = 1) -> Tensor:
-    """A copy of `self` with `src` on the diagonal of dims `dim1` and `dim2`."""
-def trace(input: Tensor) -> Tensor:
-    """The sum of the diagonal of a matrix; integers give int64."""
-@overload
-def tensor_split(input: Tensor, tensor_indices_or_sections: Tensor, dim: _int | Tensor = 0) -> tuple[Tensor, ...]:
-    """Dim `dim` cut into `sections` parts of equal size (the first ones one larger where it does not divide), or before
-    each of `indices`.
-    """
-@overload
-def tensor_split(input: Tensor, sections: _int | Tensor, dim: _int | Tensor = 0) -> tuple[Tensor, ...]: ...
-@overload
-def tensor_split(input: Tensor, indices: _int | Sequence[_int | Tensor], dim: _int | Tensor = 0) -> tuple[Tensor, ...]: ...
-@overload
-def hsplit(input: Tensor, sections: _int | Tensor) -> tuple[Tensor, ...]:
-    """`tensor_split` along dim 1, or along dim 0 of a vector; sections must divide it."""
-@overload
-def hsplit(input: Tensor, indices: _int | Sequence[_int | Tensor]) -> tuple[Tensor, ...]: ...
-@overload
-def vsplit(input: Tensor, sections: _int | Tensor) -> tuple[Tensor, ...]:
-    """`tensor_split` along dim 0; sections must divide it."""
-@overload
-def vsplit(input: Tensor, indices: _int | Sequence[_int | Tensor]) -> tuple[Tensor, ...]: ...
-@overload
-def dsplit(input: Tensor, sections: _int | Tensor) -> tuple[Tensor, ...]:
-    """`tensor_split` along dim 2; sections must divide it."""
-@overload
-def dsplit(input: Tensor, indices: _int | Sequence[_int | Tensor]) -> tuple[Tensor, ...]: ...
-def narrow_copy(input: Tensor, dim: _int | Tensor, start: _int | Tensor, length: _int | Tensor, *, out: Tensor | None = None) -> Tensor:
-    """`narrow` in new memory."""
-def select_scatter(input: Tensor, src: Tensor, dim: _int | Tensor, index: _int | Tensor) -> Tensor:
-    """A copy of `self` with `src` as entry `index` of dim `dim`."""
-def slice_scatter(input: Tensor, src: Tensor, dim: _int | Tensor = 0, start: _int | Tensor | None = None, end: _int | Tensor | None = None, step: _int | Tensor = 1) -> Tensor:
-    """A copy of `self` with `src` as the entries `start` to `end` of dim `dim`, `step` apart."""
-def as_strided_scatter(input: Tensor, src: Tensor, size: _int | Sequence[_int | Tensor], stride: _int | Sequence[_int | Tensor], storage_offset: _int | Tensor | None = None) -> Tensor:
-    """A copy of `self` with `src` under the shape, strides and offset of a view."""
 def clone(input: Tensor, *, memory_format: _memory_format | None = None) -> Tensor:
     """A copy with its own memory, recorded: gradients flow to `self`.
 
@@ -167,12 +118,12 @@ def sigmoid_(input: Tensor) -> Tensor:
     Gradient: g y (1 - y), from the output.
     """
 def relu(input: Tensor) -> Tensor:
-    """Negative elements become zero; NaN and -0.0 stay.
+    """Negative elements become zero; NaN stays.
 
     Gradient: g where the output is positive, from the output.
     """
 def relu_(input: Tensor) -> Tensor:
-    """Negative elements become zero; NaN and -0.0 stay.
+    """Negative elements become zero; NaN stays.
 
     Gradient: g where the output is positive, from the output.
     """
@@ -398,6 +349,12 @@ def pow_(input: Tensor, exponent: Tensor | Number) -> Tensor:
 
     Gradients: g b a^(b-1) and g y log a, 0 where b is 0 or a is 0. Integers to negative powers are refused.
     """
+def hardshrink(input: Tensor, lambd: Number | Tensor = 0.5, *, out: Tensor | None = None) -> Tensor:
+    """0 within `lambd` of 0, else x."""
+def threshold(input: Tensor, threshold: Number | Tensor, value: Number | Tensor, *, out: Tensor | None = None) -> Tensor:
+    """`value` where x is not above `threshold`."""
+def threshold_(input: Tensor, threshold: Number | Tensor, value: Number | Tensor) -> Tensor:
+    """`value` where x is not above `threshold`."""
 def floor(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """The largest whole number that is not above each element."""
 def floor_(input: Tensor) -> Tensor:
@@ -573,8 +530,6 @@ def digamma(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """The derivative of `lgamma`; infinite at 0, NaN at negative whole numbers."""
 def digamma_(input: Tensor) -> Tensor:
     """The derivative of `lgamma`; infinite at 0, NaN at negative whole numbers."""
-def polygamma(n: _int | Tensor, self: Tensor, *, out: Tensor | None = None) -> Tensor:
-    """The derivative of order `n` of `digamma`."""
 def tan(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """The tangent of each element, in radians."""
 def tan_(input: Tensor) -> Tensor:
@@ -735,79 +690,60 @@ def reciprocal_(input: Tensor) -> Tensor:
     """One over each element."""
 def positive(input: Tensor) -> Tensor:
     """`self` itself; bool is refused."""
-def meshgrid(tensors: Sequence[Tensor], indexing: _str | None = None) -> tuple[Tensor, ...]:
-    """Vectors as coordinates of a grid: one tensor each, shaped by all their lengths, without a copy.
+def selu(input: Tensor) -> Tensor:
+    """`elu` with the scale and the alpha that keep mean 0 and variance 1.
 
-    `indexing`: "ij" (the first vector varies along dim 0; what None means, with a warning) or "xy" (along dim 1).
+    Klambauer et al., "Self-normalizing neural networks", 2017.
     """
-def cartesian_prod(tensors: Sequence[Tensor]) -> Tensor:
-    """All tuples of entries of the vectors, as rows; one vector alone stays as it is."""
-def combinations(input: Tensor, r: _int | Tensor = 2, with_replacement: _bool = False) -> Tensor:
-    """All combinations of `r` entries of a vector, in order of place, as rows."""
-def broadcast_tensors(tensors: Sequence[Tensor]) -> tuple[Tensor, ...]:
-    """The tensors expanded to their common shape."""
-def block_diag(tensors: Sequence[Tensor]) -> Tensor:
-    """A matrix of zeros with the tensors, which have two dims or fewer, one after the other along its diagonal."""
-def vander(x: Tensor, N: _int | Tensor | None = None, increasing: _bool = False) -> Tensor:
-    """Powers of a vector as columns: from `N - 1` down to 0, or up if `increasing`."""
-def flip(input: Tensor, dims: _int | Sequence[_int | Tensor]) -> Tensor:
-    """The entries of each of `dims` in reverse order, in new memory."""
-def fliplr(input: Tensor) -> Tensor:
-    """The entries of dim 1 in reverse order."""
-def flipud(input: Tensor) -> Tensor:
-    """The entries of dim 0 in reverse order."""
-def rot90(input: Tensor, k: _int | Tensor = 1, dims: _int | Sequence[_int | Tensor] = [0, 1]) -> Tensor:
-    """A quarter turn, `k` times, in the plane of two dims, from the first towards the second."""
-def roll(input: Tensor, shifts: _int | Sequence[_int | Tensor], dims: _int | Sequence[_int | Tensor] = []) -> Tensor:
-    """The entries of each of `dims` moved on by `shifts`; what leaves at the end comes in at the start. Without dims the
-    flattened tensor is rolled.
-    """
-def tile(input: Tensor, dims: _int | Sequence[_int | Tensor]) -> Tensor:
-    """As `repeat`, where missing repeats of leading dims are 1."""
-@overload
-def repeat_interleave(repeats: Tensor, *, output_size: _int | Tensor | None = None) -> Tensor:
-    """Each entry of `dim` several times in a row: `repeats` times, or as often as a vector says. Without `dim` the
-    flattened tensor is repeated. A vector alone gives each index as often as it says.
+def selu_(input: Tensor) -> Tensor:
+    """`elu` with the scale and the alpha that keep mean 0 and variance 1.
 
-    Raises RuntimeError for negative repeats, and where they are not as many as entries.
+    Klambauer et al., "Self-normalizing neural networks", 2017.
     """
-@overload
-def repeat_interleave(input: Tensor, repeats: Tensor, dim: _int | Tensor | None = None, *, output_size: _int | Tensor | None = None) -> Tensor: ...
-@overload
-def repeat_interleave(input: Tensor, repeats: _int | Tensor, dim: _int | Tensor | None = None, *, output_size: _int | Tensor | None = None) -> Tensor: ...
-@overload
-def atleast_1d(input: Tensor) -> Tensor:
-    """0-d tensors as 1-d ones of one element; a list of tensors gives a tuple."""
-@overload
-def atleast_1d(tensors: Sequence[Tensor]) -> tuple[Tensor, ...]: ...
-@overload
-def atleast_2d(input: Tensor) -> Tensor:
-    """Tensors with at least two dims, new ones in front; a list of tensors gives a tuple."""
-@overload
-def atleast_2d(tensors: Sequence[Tensor]) -> tuple[Tensor, ...]: ...
-@overload
-def atleast_3d(input: Tensor) -> Tensor:
-    """Tensors with at least three dims: a vector of n becomes (1, n, 1), a matrix (m, n, 1); a list of tensors gives a
-    tuple.
+def celu(input: Tensor, alpha: Number | Tensor = 1.0) -> Tensor:
+    """x, and `alpha * (exp(x / alpha) - 1)` where x is not positive.
+
+    Barron, 2017. Raises RuntimeError for alpha 0.
     """
-@overload
-def atleast_3d(tensors: Sequence[Tensor]) -> tuple[Tensor, ...]: ...
-def column_stack(tensors: Sequence[Tensor], *, out: Tensor | None = None) -> Tensor:
-    """`hstack` where vectors count as columns."""
-def dstack(tensors: Sequence[Tensor], *, out: Tensor | None = None) -> Tensor:
-    """`cat` along dim 2 of tensors with at least three dims."""
-def tril(input: Tensor, diagonal: _int | Tensor = 0, *, out: Tensor | None = None) -> Tensor:
-    """Matrices with zeros to the right of diagonal `diagonal`."""
-def tril_(input: Tensor, diagonal: _int | Tensor = 0) -> Tensor:
-    """Matrices with zeros to the right of diagonal `diagonal`."""
-def triu(input: Tensor, diagonal: _int | Tensor = 0, *, out: Tensor | None = None) -> Tensor:
-    """Matrices with zeros to the left of diagonal `diagonal`."""
-def triu_(input: Tensor, diagonal: _int | Tensor = 0) -> Tensor:
-    """Matrices with zeros to the left of diagonal `diagonal`."""
-def tril_indices(row: _int | Tensor, col: _int | Tensor, offset: _int | Tensor = 0, *, dtype: _dtype | type[_float | _bool] | None = None, layout: _layout | None = None, device: _device | _str | _int | None = None, pin_memory: _bool = False, requires_grad: _bool = False) -> Tensor:
-    """Rows and columns of the elements on and to the left of diagonal `offset` of a matrix, row by row: (2, count)."""
-def triu_indices(row: _int | Tensor, col: _int | Tensor, offset: _int | Tensor = 0, *, dtype: _dtype | type[_float | _bool] | None = None, layout: _layout | None = None, device: _device | _str | _int | None = None, pin_memory: _bool = False, requires_grad: _bool = False) -> Tensor:
-    """Rows and columns of the elements on and to the right of diagonal `offset` of a matrix, row by row: (2, count)."""
+def celu_(input: Tensor, alpha: Number | Tensor = 1.0) -> Tensor:
+    """x, and `alpha * (exp(x / alpha) - 1)` where x is not positive.
+
+    Barron, 2017. Raises RuntimeError for alpha 0.
+    """
+def rrelu(input: Tensor, lower: Number | Tensor = 0.125, upper: Number | Tensor = 0.3333333333333333, training: _bool = False, generator: Generator | None = None) -> Tensor:
+    """`leaky_relu` with the mean of `lower` and `upper` as slope; with `training` a slope is drawn for each element,
+    uniformly between both.
+
+    Xu et al., 2015. Raises RuntimeError where lower is above upper.
+    """
+def rrelu_(input: Tensor, lower: Number | Tensor = 0.125, upper: Number | Tensor = 0.3333333333333333, training: _bool = False, generator: Generator | None = None) -> Tensor:
+    """`leaky_relu` with the mean of `lower` and `upper` as slope; with `training` a slope is drawn for each element,
+    uniformly between both.
+
+    Xu et al., 2015. Raises RuntimeError where lower is above upper.
+    """
+def prelu(input: Tensor, weight: Tensor) -> Tensor:
+    """x, and `weight * x` where x is not positive: one weight, or one for each channel (dim 1).
+
+    He et al., 2015.
+    """
+def cosine_similarity(x1: Tensor, x2: Tensor, dim: _int | Tensor = 1, eps: _float | Tensor = 1e-8) -> Tensor:
+    """The cosine of the angle between vectors along `dim`: their product over that of their norms, each at least `eps`.
+    """
+def pairwise_distance(x1: Tensor, x2: Tensor, p: _float | Tensor = 2.0, eps: _float | Tensor = 1e-6, keepdim: _bool = False) -> Tensor:
+    """The p-norm of `x1 - x2 + eps` along the last dim."""
+def polygamma(n: _int | Tensor, self: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """The derivative of order `n` of `digamma`."""
+def mvlgamma(input: Tensor, p: _int | Tensor, *, out: Tensor | None = None) -> Tensor:
+    """The logarithm of the multivariate gamma function of dimension `p`.
+
+    Raises RuntimeError for `p` below 1.
+    """
+def mvlgamma_(input: Tensor, p: _int | Tensor) -> Tensor:
+    """The logarithm of the multivariate gamma function of dimension `p`.
+
+    Raises RuntimeError for `p` below 1.
+    """
 def isclose(input: Tensor, other: Tensor, rtol: _float | Tensor = 1e-5, atol: _float | Tensor = 1e-8, equal_nan: _bool = False) -> Tensor:
     """Whether each element is within `atol + rtol * |other|` of `other`'s; NaN is close to NaN if `equal_nan`.
 
@@ -833,16 +769,6 @@ def float_power(input: Tensor, exponent: Tensor | Number, *, out: Tensor | None 
 def float_power(input: Number | Tensor, exponent: Tensor, *, out: Tensor | None = None) -> Tensor: ...
 def float_power_(input: Tensor, exponent: Tensor | Number) -> Tensor:
     """`self` to the power of `exponent`, computed in float64."""
-def mvlgamma(input: Tensor, p: _int | Tensor, *, out: Tensor | None = None) -> Tensor:
-    """The logarithm of the multivariate gamma function of dimension `p`.
-
-    Raises RuntimeError for `p` below 1.
-    """
-def mvlgamma_(input: Tensor, p: _int | Tensor) -> Tensor:
-    """The logarithm of the multivariate gamma function of dimension `p`.
-
-    Raises RuntimeError for `p` below 1.
-    """
 @overload
 def conv2d(input: Tensor, weight: Tensor, bias: Tensor | None = None, stride: _int | Sequence[_int | Tensor] = 1, padding: _int | Sequence[_int | Tensor] = 0, dilation: _int | Sequence[_int | Tensor] = 1, groups: _int | Tensor = 1) -> Tensor:
     """Cross-correlation of images with kernels.
@@ -1024,8 +950,6 @@ def layer_norm(input: Tensor, normalized_shape: _int | Sequence[_int | Tensor], 
 
     As Ba, Kiros and Hinton 2016, eq. 4, with the biased variance.
     """
-def constant_pad_nd(input: Tensor, pad: _int | Sequence[_int | Tensor], value: Number | Tensor = 0) -> Tensor:
-    """`pad` entries of `value` before and after each dim, from the last dim on. See `nn.functional.pad`."""
 def max_pool2d(input: Tensor, kernel_size: _int | Sequence[_int | Tensor], stride: _int | Sequence[_int | Tensor] = [], padding: _int | Sequence[_int | Tensor] = 0, dilation: _int | Sequence[_int | Tensor] = 1, ceil_mode: _bool = False) -> Tensor:
     """The largest element of each window of an image; NaN wins.
 
@@ -1137,7 +1061,7 @@ def numel(input: Tensor) -> _int:
 def is_floating_point(input: Tensor) -> _bool:
     """Whether the elements are floats."""
 def is_complex(input: Tensor) -> _bool:
-    """Whether the elements are complex numbers."""
+    """False: no dtype here is complex."""
 def is_signed(input: Tensor) -> _bool:
     """Whether the elements may be negative."""
 def is_inference(input: Tensor) -> _bool:
@@ -1162,8 +1086,6 @@ def get_num_threads() -> _int:
     """How many threads a kernel may use."""
 def set_num_threads(n: _int | Tensor) -> None:
     """Sets how many threads a kernel may use."""
-def _become_worker(generator: Generator) -> None:
-    """Until this thread ends, its default generator is `generator`, and its kernels leave the other threads alone."""
 def promote_types(type1: _dtype | type[_float | _bool], type2: _dtype | type[_float | _bool]) -> _dtype:
     """The smallest dtype that both convert to."""
 def result_type(tensor1: Tensor | Number, tensor2: Tensor | Number) -> _dtype:
@@ -1174,10 +1096,6 @@ def _broadcast_shapes(shapes: Any) -> Size:
     """The shape that all of a sequence of shapes broadcast to."""
 def set_printoptions(precision: _int | Tensor | None = None, threshold: _float | Tensor | None = None, edgeitems: _int | Tensor | None = None, linewidth: _int | Tensor | None = None, profile: _str | None = None, sci_mode: _bool | None = None) -> None:
     """How tensors are printed; `profile` is default, short or full."""
-def _watch(on: _bool) -> Any:
-    """Watches the door, for tests: until the next call notes each op's name and its results; that call gives them as a
-    list.
-    """
 def _set_parameter_type(cls: Any) -> None:
     """Told once by `nn.Parameter`, whose objects then pass the fast type test."""
 def _backward(tensors: Any, grad_tensors: Any = None, retain_graph: _bool | None = None, create_graph: _bool = False, inputs: Any = None) -> None:

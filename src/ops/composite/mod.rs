@@ -2,21 +2,45 @@
 //! (put together), `grid` (all pairs of entries), `triangle`, `products` (sums of products), `moments` (statistics and
 //! distances), `norms`.
 
+pub mod functional;
+pub mod gamma;
 pub mod grid;
+pub mod losses;
+pub mod margins;
 pub mod pointwise;
+pub mod polynomials;
 pub mod rearrange;
 pub mod stacks;
 pub mod triangle;
 
 use crate::bail;
 use crate::core::{DType, Device, Layout, Meta, Number};
+use crate::cpu::map::any_zero;
 use crate::device::Array;
 use crate::error::Result;
 use crate::ops;
 use crate::ops::create::Arange;
 use crate::tensor::apply;
 use crate::tensor::door::enter;
-use crate::tensor::{Operand, Tensor};
+use crate::tensor::{Arg, Args, OpDef, Operand, Outs, Tensor};
+
+/// `a - b` as users call it: bools are refused.
+pub fn minus(a: &Tensor, b: &Tensor) -> Result<Tensor> {
+    called(&crate::ops::elementwise::binary::sub::DEF, &[Arg::Tensor(a), Arg::Tensor(b), Arg::Number(Number::Int(1))])
+}
+
+/// Whether a bool tensor has a false element.
+pub fn any_false(x: &Tensor) -> Result<bool> {
+    Ok(any_zero(&x.on_cpu()?))
+}
+
+/// The tensor that another op gives for the arguments of its first schema line.
+pub fn called(def: &OpDef, values: &[Arg]) -> Result<Tensor> {
+    match (def.call)(&Args { overload: 0, values, inplace: false, out: &[] })? {
+        Outs::Tensor(t) => Ok(t),
+        _ => bail!(Runtime, "internal error: an op that a composite calls gives no tensor"),
+    }
+}
 
 ops! {
     /// `other / self`: `self.reciprocal() * other`, rounded twice, as PyTorch does.

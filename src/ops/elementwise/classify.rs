@@ -82,7 +82,7 @@ elementwise! {
             }
         },
         samples: ["u(2, 3)", "edges(0.0, INF, -INF, NAN)", "edges(0.0, INF, -INF, NAN), 2.0, posinf=5.0",
-            "edges(INF, -INF, NAN), neginf=-1.0"],
+            "edges(1.0, INF, -INF, NAN), neginf=-1.0"],
     }
     /// What integers and bool are to `nan_to_num`.
     itself(x) all + rare as [] {

@@ -6,11 +6,13 @@ pub mod binary;
 pub mod bits;
 pub mod classify;
 pub mod compare;
+pub mod distance;
 pub mod exponential;
 pub mod fits;
 pub mod formula;
 pub mod map;
 pub mod power;
+pub mod rectifier;
 pub mod rounding;
 pub mod select;
 pub mod special;
@@ -44,7 +46,9 @@ tables!(
     exponential,
     trigonometric,
     special,
-    bessel
+    bessel,
+    rectifier,
+    distance
 );
 
 impl Tensor {

@@ -127,9 +127,10 @@ elementwise! {
         named "CopysignBackward0|CopysignBackward1" {
         value: a.copysign(b),
         grad(y, g): [S::select(a.eq(0.0), S::lit(0.0), g * (y / a)), S::lit(0.0)],
-        samples: ["u(2, 3), u(2, 3)", "u(2, 3), u(3)", "u(2, 3), -2", "edges(0.0, 1.0, INF), edges(-0.0, -0.0, -INF)"],
+        samples: ["u(2, 3), u(2, 3)", "u(2, 3), u(3)", "u(2, 3), -2", "edges(0.0, 1.0, INF).detach(), edges(-0.0, -0.0, -INF).detach()"],
     }
     /// The next number of the dtype from `self` towards `other`; where they are equal, `other`.
+    /// It has no derivative (backward raises RuntimeError).
     ///
     /// After Rump, Zimmermann, Boldo and Melquiond, "Computing predecessor and successor in rounding to nearest", 2009.
     nextafter(a, b; least = Number::Int(0), scale = Number::Int(0), most = Number::Int(0)) all + rare as [
@@ -155,8 +156,9 @@ elementwise! {
             let dtype = promoted(&[x, other])?;
             map::call_with(&ROW, [Operand::Tensor(x), Operand::Tensor(other)], grain(dtype), a)
         },
-        samples: ["u(2, 3), u(2, 3)", "u(2, 3), u(3)", "edges(1.0, 1.0, 2.0), edges(2.0, 0.0, 2.0)",
-            "edges(0.0, -0.0, INF, 1.0), edges(1.0, -1.0, 0.0, NAN)"],
+        samples: ["u(2, 3).detach(), u(2, 3).detach()", "u(2, 3).detach(), u(3).detach()",
+            "edges(1.0, 1.0, 2.0).detach(), edges(2.0, 0.0, 2.0).detach()",
+            "edges(0.0, -0.0, INF, 1.0).detach(), edges(1.0, -1.0, 0.0, NAN).detach()"],
     }
     /// 0 where an element is negative, 1 where it is positive, `values` where it is 0.
     heaviside(x, values) all + rare as ["heaviside(Tensor self, Tensor values) -> Tensor"] {
