@@ -6,7 +6,7 @@
 use std::mem::MaybeUninit;
 
 use super::columns;
-use super::fold::{self, All, Any, BLOCK, Fold, Max, Min, Pairs, Squares, Sum};
+use super::fold::{self, All, Any, BLOCK, Fold, Max, Min, Pairs, Product, Squares, Sum};
 use super::strided::{Raw, Walk};
 use super::threads;
 use super::widen::{Acc, Real, Widen, load, with_results};
@@ -197,6 +197,11 @@ fn reduce<S: Widen<A>, A: Acc, F: Fold<A>>(x: &Array, dims: &[usize], y: *mut A,
 /// Sum over `dims`. Both dtypes are floats, or both are not; integers add in int64.
 pub fn sum(x: &Array, dims: &[usize], out: &Array) {
     widened!(x.dtype, S, A => with_results::<A>(out, &mut |y| reduce::<S, A, _>(x, dims, y, Sum)));
+}
+
+/// Product over `dims`. Both dtypes are floats, or both are not; integers multiply in int64.
+pub fn prod(x: &Array, dims: &[usize], out: &Array) {
+    widened!(x.dtype, S, A => with_results::<A>(out, &mut |y| reduce::<S, A, _>(x, dims, y, Product)));
 }
 
 simd! {

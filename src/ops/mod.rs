@@ -3,6 +3,7 @@
 
 use crate::tensor::OpDef;
 
+pub mod accumulate;
 mod call;
 pub mod cast;
 pub mod composite;
@@ -11,11 +12,13 @@ pub mod copy;
 pub mod create;
 pub mod dropout;
 pub mod elementwise;
+pub mod entries;
 pub mod extremum;
 pub mod index;
 pub mod join;
 pub mod loss;
 pub mod matmul;
+pub mod nonzero;
 pub mod norm;
 pub mod one_hot;
 pub mod options;
@@ -23,6 +26,7 @@ pub mod pad;
 pub mod pool;
 pub mod random;
 pub mod reduce;
+pub mod scatter;
 pub mod schema;
 pub mod softmax;
 pub mod view;
@@ -53,28 +57,34 @@ files![
     elementwise::binary,
     elementwise::bits,
     elementwise::compare,
+    elementwise::masked,
     elementwise::power,
     elementwise::select,
     elementwise::unary,
+    accumulate,
     composite,
     composite::grid,
+    composite::moments,
     composite::rearrange,
     composite::stacks,
     composite::triangle,
     conv,
     create,
     dropout,
+    entries,
     extremum,
     index,
     join,
     loss,
     matmul,
+    nonzero,
     norm,
     one_hot,
     pad,
     pool,
     random,
     reduce,
+    scatter,
     softmax,
 ];
 

@@ -3,6 +3,7 @@
 //! distances), `norms`.
 
 pub mod grid;
+pub mod moments;
 pub mod rearrange;
 pub mod stacks;
 pub mod triangle;

@@ -6,6 +6,7 @@ pub mod bits;
 pub mod compare;
 pub mod formula;
 pub mod map;
+pub mod masked;
 pub mod power;
 pub mod select;
 pub mod table;
@@ -24,7 +25,7 @@ macro_rules! tables {
     };
 }
 #[cfg(test)]
-tables!(unary, activation, binary, power, compare, bits, select);
+tables!(unary, activation, binary, power, compare, bits, select, masked);
 
 impl Tensor {
     /// `self += other`.
