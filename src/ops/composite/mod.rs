@@ -2,8 +2,11 @@
 //! (put together), `grid` (all pairs of entries), `triangle`, `products` (sums of products), `moments` (statistics and
 //! distances), `norms`.
 
+pub mod einsum;
 pub mod grid;
 pub mod moments;
+pub mod norms;
+pub mod products;
 pub mod rearrange;
 pub mod stacks;
 pub mod triangle;
