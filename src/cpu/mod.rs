@@ -23,6 +23,7 @@ pub mod reduce;
 pub mod scan;
 pub mod scatter;
 pub mod softmax;
+pub mod sort;
 pub mod strided;
 pub mod threads;
 pub mod widen;

@@ -15,6 +15,7 @@ pub mod elementwise;
 pub mod entries;
 pub mod extremum;
 pub mod index;
+pub mod index_put;
 pub mod join;
 pub mod loss;
 pub mod matmul;
@@ -29,6 +30,8 @@ pub mod reduce;
 pub mod scatter;
 pub mod schema;
 pub mod softmax;
+pub mod sort;
+pub mod unique;
 pub mod view;
 
 pub use call::call;
@@ -77,6 +80,7 @@ files![
     entries,
     extremum,
     index,
+    index_put,
     join,
     loss,
     matmul,
@@ -89,6 +93,8 @@ files![
     reduce,
     scatter,
     softmax,
+    sort,
+    unique,
 ];
 
 /// All ops with a name that users can call.
