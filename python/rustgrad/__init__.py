@@ -13,6 +13,8 @@ from . import _rustgrad
 from ._rustgrad import *
 from ._rustgrad import __version__ as __version__
 from ._rustgrad.torch import *
+from .functional import einsum as einsum
+from .functional import tensordot as tensordot
 from .grad_mode import enable_grad as enable_grad
 from .grad_mode import inference_mode as inference_mode
 from .grad_mode import no_grad as no_grad

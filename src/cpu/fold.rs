@@ -28,6 +28,8 @@ pub trait Fold<A>: Copy + Send + Sync {
 
 #[derive(Clone, Copy)]
 pub struct Sum;
+#[derive(Clone, Copy)]
+pub struct Product;
 /// NaN wins.
 #[derive(Clone, Copy)]
 pub struct Max;
@@ -43,7 +45,7 @@ pub struct All;
 pub struct Squares<A>(pub A);
 
 macro_rules! folds {
-    ($($t:ty, $low:expr, $high:expr, $add:ident;)*) => { $(
+    ($($t:ty, $low:expr, $high:expr, $add:ident, $mul:ident;)*) => { $(
         impl Fold<$t> for Sum {
             #[inline(always)]
             fn init(self) -> $t {
@@ -52,6 +54,16 @@ macro_rules! folds {
             #[inline(always)]
             fn add(self, acc: $t, x: $t) -> $t {
                 folds!(@$add acc, x)
+            }
+        }
+        impl Fold<$t> for Product {
+            #[inline(always)]
+            fn init(self) -> $t {
+                1 as $t
+            }
+            #[inline(always)]
+            fn add(self, acc: $t, x: $t) -> $t {
+                folds!(@$mul acc, x)
             }
         }
         impl Fold<$t> for Max {
@@ -79,11 +91,13 @@ macro_rules! folds {
     )* };
     (@float $a:ident, $b:ident) => { $a + $b };
     (@int $a:ident, $b:ident) => { $a.wrapping_add($b) };
+    (@float_times $a:ident, $b:ident) => { $a * $b };
+    (@int_times $a:ident, $b:ident) => { $a.wrapping_mul($b) };
 }
 folds! {
-    f32, f32::NEG_INFINITY, f32::INFINITY, float;
-    f64, f64::NEG_INFINITY, f64::INFINITY, float;
-    i64, i64::MIN, i64::MAX, int;
+    f32, f32::NEG_INFINITY, f32::INFINITY, float, float_times;
+    f64, f64::NEG_INFINITY, f64::INFINITY, float, float_times;
+    i64, i64::MIN, i64::MAX, int, int_times;
 }
 
 macro_rules! squares {

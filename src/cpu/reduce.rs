@@ -6,7 +6,7 @@
 use std::mem::MaybeUninit;
 
 use super::columns;
-use super::fold::{self, All, Any, BLOCK, Fold, Max, Min, Pairs, Squares, Sum};
+use super::fold::{self, All, Any, BLOCK, Fold, Max, Min, Pairs, Product, Squares, Sum};
 use super::real::Real;
 use super::strided::{Raw, Walk};
 use super::threads;
@@ -202,6 +202,11 @@ pub fn sum(x: &Array, dims: &[usize], out: &Array) -> Result<()> {
     let x = &wide(x)?;
     widened!(x.dtype, S, A => with_results::<A>(out, &mut |y| reduce::<S, A, _>(x, dims, y, Sum)));
     Ok(())
+}
+
+/// Product over `dims`. Both dtypes are floats, or both are not; integers multiply in int64.
+pub fn prod(x: &Array, dims: &[usize], out: &Array) {
+    widened!(x.dtype, S, A => with_results::<A>(out, &mut |y| reduce::<S, A, _>(x, dims, y, Product)));
 }
 
 simd! {

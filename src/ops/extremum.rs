@@ -288,6 +288,11 @@ impl Op for Place {
 }
 
 impl Tensor {
+    /// Smallest element over `dims`, which are ascending and not empty.
+    pub fn amin(&self, dims: &[usize], keepdim: bool) -> Result<Tensor> {
+        apply(Amax { over: Over::of(self, dims, keepdim), largest: false, all: false }, &[self])
+    }
+
     /// Largest element over `dims`, which are ascending and not empty.
     pub fn amax(&self, dims: &[usize], keepdim: bool) -> Result<Tensor> {
         apply(Amax { over: Over::of(self, dims, keepdim), largest: true, all: false }, &[self])

@@ -159,14 +159,14 @@ ops! {
 }
 
 /// `index` as int64.
-fn indices(name: &str, index: &Tensor) -> Result<Tensor> {
+pub(super) fn indices(name: &str, index: &Tensor) -> Result<Tensor> {
     match index.dtype() {
         DType::I64 | DType::I32 => index.detach().to_dtype(DType::I64),
         _ => bail!(Runtime, "{name}(): Expected dtype int32/int64 for index"),
     }
 }
 
-fn same_ndim(x: &Tensor, index: &Tensor, whose: &str) -> Result<()> {
+pub(super) fn same_ndim(x: &Tensor, index: &Tensor, whose: &str) -> Result<()> {
     if x.ndim().max(1) != index.ndim().max(1) {
         bail!(Runtime, "Index tensor must have the same number of dimensions as {whose} tensor");
     }
@@ -216,7 +216,7 @@ fn place(from: &Shape, dim: usize, index: &Tensor, src: &Tensor) -> Result<Tenso
 }
 
 /// A 0-d array as one of one element.
-fn raised(x: &Array) -> Array {
+pub(super) fn raised(x: &Array) -> Array {
     if x.ndim() == 0 { x.with_layout(x.layout.unsqueezed(0)) } else { x.clone() }
 }
 
@@ -224,7 +224,7 @@ fn valid(size: usize) -> String {
     if size == 0 { "there is no valid index".into() } else { format!("valid indices are 0 to {}", size - 1) }
 }
 
-fn check_bounds(index: &Array, dim: usize, size: usize) -> Result<()> {
+pub(super) fn check_bounds(index: &Array, dim: usize, size: usize) -> Result<()> {
     match out_of_range(index, size) {
         Some(i) => {
             Err(err!(Runtime, "index {i} is out of bounds for dimension {dim} with size {size}").hint(valid(size)))

@@ -3,6 +3,7 @@
 
 use crate::tensor::OpDef;
 
+pub mod accumulate;
 mod call;
 pub mod cast;
 pub mod composite;
@@ -11,11 +12,14 @@ pub mod copy;
 pub mod create;
 pub mod dropout;
 pub mod elementwise;
+pub mod entries;
 pub mod extremum;
 pub mod index;
+pub mod index_put;
 pub mod join;
 pub mod loss;
 pub mod matmul;
+pub mod nonzero;
 pub mod norm;
 pub mod one_hot;
 pub mod options;
@@ -23,9 +27,12 @@ pub mod pad;
 pub mod pool;
 pub mod random;
 pub mod reduce;
+pub mod scatter;
 pub mod schema;
 pub mod softmax;
+pub mod sort;
 pub mod subscript;
+pub mod unique;
 pub mod view;
 
 pub use call::call;
@@ -57,6 +64,7 @@ files![
     elementwise::classify,
     elementwise::compare,
     elementwise::exponential,
+    elementwise::masked,
     elementwise::power,
     elementwise::distance,
     elementwise::rectifier,
@@ -65,6 +73,7 @@ files![
     elementwise::special,
     elementwise::trigonometric,
     elementwise::unary,
+    accumulate,
     composite,
     composite::functional,
     composite::gamma,
@@ -73,24 +82,34 @@ files![
     composite::margins,
     composite::pointwise,
     composite::polynomials,
+    composite::einsum,
+    composite::moments,
+    composite::norms,
+    composite::products,
     composite::rearrange,
     composite::stacks,
     composite::triangle,
     conv,
     create,
     dropout,
+    entries,
     extremum,
     index,
+    index_put,
     join,
     loss,
     matmul,
+    nonzero,
     norm,
     one_hot,
     pad,
     pool,
     random,
     reduce,
+    scatter,
     softmax,
+    sort,
+    unique,
 ];
 
 /// All ops with a name that users can call.

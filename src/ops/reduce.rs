@@ -224,7 +224,7 @@ ops! {
     }
 }
 
-fn sum(x: &Tensor, over: Over, dtype: Option<DType>, form: u8) -> Result<Tensor> {
+pub(super) fn sum(x: &Tensor, over: Over, dtype: Option<DType>, form: u8) -> Result<Tensor> {
     let default = if x.dtype().is_integral() { DType::I64 } else { x.dtype() };
     let dtype = dtype.unwrap_or(default);
     let direct = match (x.dtype(), dtype) {
@@ -382,11 +382,11 @@ const SPREADS: &[&str] = &[
 ];
 
 /// What is taken from the number of elements before dividing: 1, or 0 where not `unbiased`.
-fn divisor(unbiased: Option<bool>) -> f64 {
+pub(super) fn divisor(unbiased: Option<bool>) -> f64 {
     if unbiased.unwrap_or(true) { 1.0 } else { 0.0 }
 }
 
-fn var(x: &Tensor, dim: Option<&[i64]>, correction: f64, keepdim: bool, root: bool) -> Result<Tensor> {
+pub(super) fn var(x: &Tensor, dim: Option<&[i64]>, correction: f64, keepdim: bool, root: bool) -> Result<Tensor> {
     let name = if root { "std" } else { "var" };
     if !x.dtype().is_float() {
         bail!(Runtime, "std and var only support floating point and complex dtypes");
@@ -441,15 +441,15 @@ impl Op for Var {
 
 /// `y[i] = a[i] y[i - 1] + b[i]` along a dim, from `first` on. Inputs: a, and b if it is not 0. Its gradient is such a
 /// recurrence the other way, so that derivatives of any order are.
-struct Scan {
-    dim: usize,
-    backwards: bool,
-    first: f64,
+pub(super) struct Scan {
+    pub dim: usize,
+    pub backwards: bool,
+    pub first: f64,
 }
 
 impl Scan {
     /// `x` moved one place on in the order of the scan, `first` coming in.
-    fn shifted(&self, x: &Tensor, backwards: bool, first: f64) -> Result<Tensor> {
+    pub fn shifted(&self, x: &Tensor, backwards: bool, first: f64) -> Result<Tensor> {
         if x.ndim() == 0 {
             return x.mul_number(0.0)?.add_number(first);
         }

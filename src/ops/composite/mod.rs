@@ -2,13 +2,17 @@
 //! (put together), `grid` (all pairs of entries), `triangle`, `products` (sums of products), `moments` (statistics and
 //! distances), `norms`.
 
+pub mod einsum;
 pub mod functional;
 pub mod gamma;
 pub mod grid;
 pub mod losses;
 pub mod margins;
+pub mod moments;
+pub mod norms;
 pub mod pointwise;
 pub mod polynomials;
+pub mod products;
 pub mod rearrange;
 pub mod stacks;
 pub mod triangle;

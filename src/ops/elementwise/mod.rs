@@ -11,6 +11,7 @@ pub mod exponential;
 pub mod fits;
 pub mod formula;
 pub mod map;
+pub mod masked;
 pub mod power;
 pub mod rectifier;
 pub mod rounding;
@@ -48,7 +49,8 @@ tables!(
     special,
     bessel,
     rectifier,
-    distance
+    distance,
+    masked
 );
 
 impl Tensor {

@@ -1,0 +1,215 @@
+//! Elements at places given by tensors of indices for several dims, as `x[i, :, j]` names them: index_put, and what reads them.
+//!
+//! The indexed dims become one, in front; the indices become numbers along it. Then one gather or scatter does the work.
+
+use super::create::zeros_like;
+use super::nonzero::nonzero;
+use crate::core::shape::{broadcast, list};
+use crate::core::{DType, Shape};
+use crate::error::Result;
+use crate::ops;
+use crate::tensor::{Operand, Tensor};
+use crate::{bail, cpu, err};
+
+ops! {
+    /// `self` with `values` at the places that `indices` name, one tensor of integers or a mask for each dim, None for all of a
+    /// dim. They broadcast, as `values` do to what the indices would read. With `accumulate` the values are added.
+    ///
+    /// Without `accumulate`, of several values for one place the last is kept. Raises IndexError for an index out of range.
+    index_put + inplace as ["index_put(Tensor self, Tensor?[] indices, Tensor values, bool accumulate=False) -> Tensor"] {
+        call(x = self: &Tensor, indices: &[Option<&Tensor>], values: &Tensor, accumulate: bool) {
+            if x.dtype() != values.dtype() {
+                bail!(
+                    Runtime,
+                    "Index put requires the source and destination dtypes match, got {} for the destination and {} for the source.",
+                    x.dtype().scalar_name(),
+                    values.dtype().scalar_name()
+                );
+            }
+            Places::new(x, indices)?.put(x, values, accumulate)
+        },
+        samples: [
+            "u(3, 4), (torch.tensor([0, 2]),), u(2, 4)",
+            "u(3, 4), (torch.tensor([0, 2]), torch.tensor([1, -1])), u(2)",
+            "u(3, 4), (torch.tensor([0, 2, 0]),), u(3, 4), True",
+            "u(3, 4), (None, torch.tensor([1, 3])), u(3, 2)",
+            "u(2, 3, 4), (torch.tensor([0, 1]), None, torch.tensor([1, 3])), u(2, 3)",
+            "u(2, 3, 4), (None, torch.tensor([[0], [2]]), torch.tensor([1, 3])), u(2, 2, 2)",
+            "u(3, 4), (mask(3, 4),), u()",
+            "u(3, 4), (mask(3),), u(4)",
+            "u(3, 2).t(), (torch.tensor([1]),), u(1, 3)",
+            "u(3, 4), (ix(0, n=3),), u(0, 4)",
+            "u(3, 4), (torch.tensor([3]),), u(1, 4)",
+            "u(3, 4), (mask(2),), u(4)",
+            "u(3, 4), (torch.tensor([0]), torch.tensor([0]), torch.tensor([0])), u(1)",
+            "u(3, 4), (torch.tensor([0, 2]),), u(3, 4)",
+            "u(3, 4), (u(2) * 0.5,), u(2, 4)",
+        ],
+    }
+}
+
+/// Where the elements lie that indices name.
+pub struct Places {
+    /// The dims of the tensor, those that are indexed first.
+    order: Shape,
+    /// The dims of what is read, in this order from those of the indices and then the dims that are not indexed.
+    back: Shape,
+    /// The shape of the broadcast indices.
+    shape: Shape,
+    /// The sizes of the dims that are not indexed.
+    rest: Shape,
+    /// Numbers along the indexed dims made one, which has `size` entries.
+    numbers: Tensor,
+    size: usize,
+}
+
+impl Places {
+    /// Reads indices: bool and uint8 masks count as the indices of what is true.
+    pub fn new(x: &Tensor, indices: &[Option<&Tensor>]) -> Result<Places> {
+        let mut given: Vec<(usize, Tensor)> = vec![];
+        let mut dim = 0;
+        for index in indices {
+            let Some(index) = index else {
+                dim += 1;
+                continue;
+            };
+            match index.dtype() {
+                DType::Bool | DType::U8 => {
+                    for k in 0..index.ndim() {
+                        let size = x.shape().get(dim + k).copied();
+                        if size.is_some_and(|n| n != index.shape()[k]) {
+                            bail!(
+                                Index,
+                                "The shape of the mask {} at index {k} does not match the shape of the indexed tensor {} at index {}",
+                                list(index.shape()),
+                                list(x.shape()),
+                                dim + k
+                            );
+                        }
+                    }
+                    let places = nonzero("index", index, false)?;
+                    for k in 0..index.ndim() {
+                        given.push((dim + k, places.select(1, k)?));
+                    }
+                    dim += index.ndim();
+                }
+                DType::I64 | DType::I32 => {
+                    given.push((dim, index.detach().to_dtype(DType::I64)?));
+                    dim += 1;
+                }
+                _ => bail!(Index, "tensors used as indices must be long, int, byte or bool tensors"),
+            }
+        }
+        if dim > x.ndim() {
+            return Err(err!(Index, "too many indices for tensor of dimension {} (got {dim})", x.ndim())
+                .hint(format!("the tensor has shape {}", list(x.shape()))));
+        }
+        let mut shape = Shape::new();
+        for (_, t) in &given {
+            shape = match broadcast(&shape, t.shape()) {
+                Ok(shape) => shape,
+                Err(_) => {
+                    let all: Vec<String> = given.iter().map(|(_, t)| list(t.shape())).collect();
+                    bail!(
+                        Index,
+                        "shape mismatch: indexing tensors could not be broadcast together with shapes {}",
+                        all.join(", ")
+                    )
+                }
+            };
+        }
+        let dims: Vec<usize> = given.iter().map(|g| g.0).collect();
+        let others: Vec<usize> = (0..x.ndim()).filter(|d| !dims.contains(d)).collect();
+        let mut numbers: Option<Tensor> = None;
+        let mut size = 1;
+        for (d, t) in given.iter().rev() {
+            let n = x.shape()[*d];
+            let t = in_range(t, *d, n)?;
+            let scaled = if size == 1 { t } else { t.mul_number(size as i64)? };
+            numbers = Some(match numbers {
+                Some(sum) => sum.add(&scaled)?,
+                None => scaled,
+            });
+            size *= n;
+        }
+        let numbers = match numbers {
+            Some(t) => t.expand_to(&shape)?.reshape(&[shape.iter().product()])?,
+            None => super::composite::vector(&[0], x)?,
+        };
+        // Where indexed dims lie together, those of the indices stand in their place; else in front.
+        let adjacent = dims.windows(2).all(|w| w[1] == w[0] + 1);
+        let lead = if adjacent { dims.first().copied().unwrap_or(0) } else { 0 };
+        let k = shape.len();
+        let back = (0..lead).map(|i| k + i).chain(0..k).chain((lead..others.len()).map(|i| k + i)).collect();
+        Ok(Places {
+            order: dims.iter().chain(&others).copied().collect(),
+            back,
+            shape,
+            rest: others.iter().map(|&d| x.shape()[d]).collect(),
+            numbers,
+            size,
+        })
+    }
+
+    /// The tensor with the indexed dims as rows.
+    fn rows(&self, x: &Tensor) -> Result<Tensor> {
+        let x = if x.ndim() == 0 { x.clone() } else { x.permute(&self.order)? };
+        x.reshape(&[self.size, self.rest.iter().product()])
+    }
+
+    /// The sizes of the indices and of the dims that are not indexed.
+    fn whole(&self) -> Shape {
+        self.shape.iter().chain(self.rest.iter()).copied().collect()
+    }
+
+    /// The elements that are named, in new memory.
+    pub fn get(&self, x: &Tensor) -> Result<Tensor> {
+        let y = self.rows(x)?.index_select(0, &self.numbers)?.view_to(&self.whole())?;
+        if y.ndim() == 0 { Ok(y) } else { y.permute(&self.back) }
+    }
+
+    /// A copy of the tensor with `values`, which broadcast to what [`Places::get`] gives, in their place or added there.
+    pub fn put(&self, x: &Tensor, values: &Tensor, accumulate: bool) -> Result<Tensor> {
+        let whole = self.whole();
+        let shown: Shape = self.back.iter().map(|&d| whole[d]).collect();
+        let fits = broadcast(values.shape(), &shown).is_ok_and(|s| s == shown);
+        if !fits {
+            bail!(
+                Runtime,
+                "shape mismatch: value tensor of shape {} cannot be broadcast to indexing result of shape {}",
+                list(values.shape()),
+                list(&shown)
+            );
+        }
+        let mut front = Shape::zeros(self.back.len());
+        self.back.iter().enumerate().for_each(|(i, &d)| front[d] = i);
+        let values = values.expand_to(&shown)?;
+        let values = if values.ndim() == 0 { values } else { values.permute(&front)? };
+        let (rows, width) = (self.rows(x)?, self.rest.iter().product::<usize>());
+        let values = values.reshape(&[self.numbers.numel(), width])?;
+        let index = self.numbers.reshape(&[self.numbers.numel(), 1])?.expand_to(&[self.numbers.numel(), width])?;
+        let y = if accumulate { rows.scatter_add(0, &index, &values)? } else { rows.scatter_set(0, &index, &values)? };
+        let sizes: Shape = self.order.iter().map(|&d| x.shape()[d]).collect();
+        let y = y.view_to(&sizes)?;
+        if y.ndim() == 0 {
+            return Ok(y);
+        }
+        let mut inverse = Shape::zeros(self.order.len());
+        self.order.iter().enumerate().for_each(|(i, &d)| inverse[d] = i);
+        y.permute(&inverse)?.contiguous()
+    }
+}
+
+/// Indices of a dim of `n` entries, negative ones counted from its end. The GPU reports what is out of range when a result is
+/// read.
+fn in_range(index: &Tensor, dim: usize, n: usize) -> Result<Tensor> {
+    let below = index.lt(&zeros_like(index)?)?;
+    let places = below.choose(Operand::Tensor(&index.add_number(n as i64)?), Operand::Tensor(index))?;
+    if !places.device().is_gpu()
+        && let Some(i) = cpu::gather::out_of_range(places.array(), n)
+    {
+        let given = if i < 0 { i - n as i64 } else { i };
+        return Err(err!(Index, "index {given} is out of bounds for dimension {dim} with size {n}"));
+    }
+    Ok(places)
+}
