@@ -157,6 +157,8 @@ def legendre_polynomial_p(x: Tensor | Number, n: Tensor | Number, *, out: Tensor
 
     `n` is cut to a whole number; a negative degree gives 0. PyTorch has no derivative of it.
     """
+def logsumexp(input: Tensor, dim: _int | Sequence[_int | Tensor], keepdim: _bool = False, *, out: Tensor | None = None) -> Tensor:
+    """The logarithm of the sum of exponentials over `dim`, without overflow."""
 def softmax(input: Tensor, dim: _int | Tensor, dtype: _dtype | type[_float | _bool] | None = None, *, out: Tensor | None = None) -> Tensor:
     """exp(x) divided by its sum along `dim`; `dtype` casts first.
 
