@@ -348,6 +348,67 @@ class Tensor:
         """`self.expand(size)`."""
     @overload
     def broadcast_to(self, size: _int | Sequence[_int | Tensor]) -> Tensor: ...
+    def diagonal(self, offset: _int | Tensor = 0, dim1: _int | Tensor = 0, dim2: _int | Tensor = 1) -> Tensor:
+        """The elements of dims `dim1` and `dim2` whose second index is the first plus `offset`, without a copy: a new last
+        dim in place of both.
+
+        An offset beyond the matrix gives no elements. Raises RuntimeError where both dims are one.
+        """
+    def diag_embed(self, offset: _int | Tensor = 0, dim1: _int | Tensor = -2, dim2: _int | Tensor = -1) -> Tensor:
+        """Zeros with the last dim of `self` on the diagonal of dims `dim1` and `dim2` of the result, `offset` to the
+        right.
+        """
+    def diag(self, diagonal: _int | Tensor = 0) -> Tensor:
+        """The diagonal of a matrix (a copy), or a matrix of zeros with a vector on its diagonal."""
+    def diagflat(self, offset: _int | Tensor = 0) -> Tensor:
+        """A matrix of zeros with all elements of `self` on its diagonal."""
+    def diagonal_scatter(self, src: Tensor, offset: _int | Tensor = 0, dim1: _int | Tensor = 0, dim2: _int | Tensor = 1) -> Tensor:
+        """A copy of `self` with `src` on the diagonal of dims `dim1` and `dim2`."""
+    def trace(self) -> Tensor:
+        """The sum of the diagonal of a matrix; integers give int64."""
+    @overload
+    def tensor_split(self, tensor_indices_or_sections: Tensor, dim: _int | Tensor = 0) -> tuple[Tensor, ...]:
+        """Dim `dim` cut into `sections` parts of equal size (the first ones one larger where it does not divide), or
+        before each of `indices`.
+        """
+    @overload
+    def tensor_split(self, sections: _int | Tensor, dim: _int | Tensor = 0) -> tuple[Tensor, ...]: ...
+    @overload
+    def tensor_split(self, indices: _int | Sequence[_int | Tensor], dim: _int | Tensor = 0) -> tuple[Tensor, ...]: ...
+    @overload
+    def hsplit(self, sections: _int | Tensor) -> tuple[Tensor, ...]:
+        """`tensor_split` along dim 1, or along dim 0 of a vector; sections must divide it."""
+    @overload
+    def hsplit(self, *indices: _int | Tensor) -> tuple[Tensor, ...]: ...
+    @overload
+    def hsplit(self, indices: _int | Sequence[_int | Tensor]) -> tuple[Tensor, ...]: ...
+    @overload
+    def vsplit(self, sections: _int | Tensor) -> tuple[Tensor, ...]:
+        """`tensor_split` along dim 0; sections must divide it."""
+    @overload
+    def vsplit(self, *indices: _int | Tensor) -> tuple[Tensor, ...]: ...
+    @overload
+    def vsplit(self, indices: _int | Sequence[_int | Tensor]) -> tuple[Tensor, ...]: ...
+    @overload
+    def dsplit(self, sections: _int | Tensor) -> tuple[Tensor, ...]:
+        """`tensor_split` along dim 2; sections must divide it."""
+    @overload
+    def dsplit(self, *indices: _int | Tensor) -> tuple[Tensor, ...]: ...
+    @overload
+    def dsplit(self, indices: _int | Sequence[_int | Tensor]) -> tuple[Tensor, ...]: ...
+    def narrow_copy(self, dim: _int | Tensor, start: _int | Tensor, length: _int | Tensor) -> Tensor:
+        """`narrow` in new memory."""
+    def select_scatter(self, src: Tensor, dim: _int | Tensor, index: _int | Tensor) -> Tensor:
+        """A copy of `self` with `src` as entry `index` of dim `dim`."""
+    def slice_scatter(self, src: Tensor, dim: _int | Tensor = 0, start: _int | Tensor | None = None, end: _int | Tensor | None = None, step: _int | Tensor = 1) -> Tensor:
+        """A copy of `self` with `src` as the entries `start` to `end` of dim `dim`, `step` apart."""
+    def as_strided_scatter(self, src: Tensor, size: _int | Sequence[_int | Tensor], stride: _int | Sequence[_int | Tensor], storage_offset: _int | Tensor | None = None) -> Tensor:
+        """A copy of `self` with `src` under the shape, strides and offset of a view."""
+    def unfold(self, dimension: _int | Tensor, size: _int | Tensor, step: _int | Tensor) -> Tensor:
+        """All windows of `size` entries of dim `dimension`, `step` apart, without a copy: a new last dim of that size.
+
+        The derivative adds where windows overlap.
+        """
     def clone(self, *, memory_format: _memory_format | None = None) -> Tensor:
         """A copy with its own memory, recorded: gradients flow to `self`.
 
@@ -577,6 +638,24 @@ class Tensor:
         """Whether each element is zero."""
     def logical_not_(self) -> Tensor:
         """Whether each element is zero."""
+    @overload
+    def masked_fill(self, mask: Tensor, value: Tensor) -> Tensor:
+        """`value`, a number or a 0-d tensor, where `mask` is true, else the elements of `self`.
+
+        `mask` broadcasts with `self`; the result has the dtype of `self`. The gradient passes where the mask is false;
+        that of a 0-d `value` is the sum over the rest.
+        """
+    @overload
+    def masked_fill(self, mask: Tensor, value: Number | Tensor) -> Tensor: ...
+    @overload
+    def masked_fill_(self, mask: Tensor, value: Tensor) -> Tensor:
+        """`value`, a number or a 0-d tensor, where `mask` is true, else the elements of `self`.
+
+        `mask` broadcasts with `self`; the result has the dtype of `self`. The gradient passes where the mask is false;
+        that of a 0-d `value` is the sum over the rest.
+        """
+    @overload
+    def masked_fill_(self, mask: Tensor, value: Number | Tensor) -> Tensor: ...
     def pow(self, exponent: Tensor | Number) -> Tensor:
         """`self` to the power of `exponent`, element by element; either may be a number.
 
@@ -733,10 +812,118 @@ class Tensor:
         """One over each element."""
     def reciprocal_(self) -> Tensor:
         """One over each element."""
+    @overload
+    def prod(self, *, dtype: _dtype | type[_float | _bool] | None = None) -> Tensor:
+        """The product of all elements, or of those along `dim`.
+
+        Integers and bool give int64 unless `dtype` says otherwise; `dtype` casts first. The gradient is exact where
+        elements are 0: the product of the others.
+        """
+    @overload
+    def prod(self, dim: _int | Tensor, keepdim: _bool = False, *, dtype: _dtype | type[_float | _bool] | None = None) -> Tensor: ...
+    def cumsum(self, dim: _int | Tensor, *, dtype: _dtype | type[_float | _bool] | None = None) -> Tensor:
+        """The sum of each element along `dim` and all before it.
+
+        Integers and bool give int64 unless `dtype` says otherwise; `dtype` casts first.
+        """
+    def cumsum_(self, dim: _int | Tensor, *, dtype: _dtype | type[_float | _bool] | None = None) -> Tensor:
+        """The sum of each element along `dim` and all before it.
+
+        Integers and bool give int64 unless `dtype` says otherwise; `dtype` casts first.
+        """
+    def diff(self, n: _int | Tensor = 1, dim: _int | Tensor = -1, prepend: Tensor | None = None, append: Tensor | None = None) -> Tensor:
+        """Differences of neighbours along `dim`, `n` times, after `prepend` and `append` were put beside it. Bool gives
+        whether neighbours differ.
+        """
     def __rdiv__(self, other: Tensor | Number) -> Tensor:
         """`other / self`: `self.reciprocal() * other`, rounded twice, as PyTorch does."""
     def positive(self) -> Tensor:
         """`self` itself; bool is refused."""
+    def logsumexp(self, dim: _int | Sequence[_int | Tensor], keepdim: _bool = False) -> Tensor:
+        """The logarithm of the sum of exponentials over `dim`, without overflow."""
+    def nansum(self, dim: _int | Sequence[_int | Tensor] | None = None, keepdim: _bool = False, *, dtype: _dtype | type[_float | _bool] | None = None) -> Tensor:
+        """`sum` where NaN counts as 0."""
+    def nanmean(self, dim: _int | Sequence[_int | Tensor] | None = None, keepdim: _bool = False, *, dtype: _dtype | type[_float | _bool] | None = None) -> Tensor:
+        """`mean` where NaN does not count."""
+    def aminmax(self, *, dim: _int | Tensor | None = None, keepdim: _bool = False) -> tuple[Tensor, Tensor]:
+        """The smallest and the largest element, of all or along `dim`."""
+    def cov(self, *, correction: _int | Tensor = 1, fweights: Tensor | None = None, aweights: Tensor | None = None) -> Tensor:
+        """The covariances of the rows of a matrix, whose columns are observations: how often each occurred (`fweights`)
+        and how much it weighs (`aweights`) may be given.
+        """
+    def corrcoef(self) -> Tensor:
+        """The correlation coefficients of the rows of a matrix, whose columns are observations."""
+    @overload
+    def norm(self, p: Number | Tensor | None, dim: _int | Sequence[_int | Tensor] | None = None, keepdim: _bool = False, dtype: _dtype | type[_float | _bool] | None = None) -> Tensor:
+        """The p-norm over `dim` (all dims if None); "fro" is the 2-norm."""
+    @overload
+    def norm(self, p: _str | None = 'fro', dim: _int | Sequence[_int | Tensor] | None = None, keepdim: _bool = False, dtype: _dtype | type[_float | _bool] | None = None) -> Tensor: ...
+    def dist(self, other: Tensor, p: Number | Tensor = 2) -> Tensor:
+        """The p-norm of `self - other`, which broadcast."""
+    def kron(self, other: Tensor) -> Tensor:
+        """The products of all elements of `self` with all of `other`: block (i, j, ..) is `self[i, j, ..] * other`."""
+    def cross(self, other: Tensor, dim: _int | Tensor | None = None) -> Tensor:
+        """Cross products of vectors of 3 along `dim`; without `dim` along the first dim of size 3, which is deprecated.
+        """
+    def addr(self, vec1: Tensor, vec2: Tensor, *, beta: Number | Tensor = 1, alpha: Number | Tensor = 1) -> Tensor:
+        """`beta * self + alpha * outer(vec1, vec2)`; with `beta` 0 what `self` holds does not count."""
+    def addr_(self, vec1: Tensor, vec2: Tensor, *, beta: Number | Tensor = 1, alpha: Number | Tensor = 1) -> Tensor:
+        """`beta * self + alpha * outer(vec1, vec2)`; with `beta` 0 what `self` holds does not count."""
+    def addbmm(self, batch1: Tensor, batch2: Tensor, *, beta: Number | Tensor = 1, alpha: Number | Tensor = 1) -> Tensor:
+        """`beta * self + alpha * (the sum of the products of two batches of matrices)`; with `beta` 0 what `self` holds
+        does not count.
+        """
+    def addbmm_(self, batch1: Tensor, batch2: Tensor, *, beta: Number | Tensor = 1, alpha: Number | Tensor = 1) -> Tensor:
+        """`beta * self + alpha * (the sum of the products of two batches of matrices)`; with `beta` 0 what `self` holds
+        does not count.
+        """
+    def matrix_power(self, n: _int | Tensor) -> Tensor:
+        """The `n`th power of square matrices, for `n` from 0 up.
+
+        Negative powers need an inverse, which is not implemented.
+        """
+    @overload
+    def flip(self, *dims: _int | Tensor) -> Tensor:
+        """The entries of each of `dims` in reverse order, in new memory."""
+    @overload
+    def flip(self, dims: _int | Sequence[_int | Tensor]) -> Tensor: ...
+    def fliplr(self) -> Tensor:
+        """The entries of dim 1 in reverse order."""
+    def flipud(self) -> Tensor:
+        """The entries of dim 0 in reverse order."""
+    def rot90(self, k: _int | Tensor = 1, dims: _int | Sequence[_int | Tensor] = [0, 1]) -> Tensor:
+        """A quarter turn, `k` times, in the plane of two dims, from the first towards the second."""
+    def roll(self, shifts: _int | Sequence[_int | Tensor], dims: _int | Sequence[_int | Tensor] = []) -> Tensor:
+        """The entries of each of `dims` moved on by `shifts`; what leaves at the end comes in at the start. Without dims
+        the flattened tensor is rolled.
+        """
+    @overload
+    def repeat(self, *repeats: _int | Tensor) -> Tensor:
+        """`self` laid out `repeats` times along each dim; more repeats than dims add dims in front."""
+    @overload
+    def repeat(self, repeats: _int | Sequence[_int | Tensor]) -> Tensor: ...
+    @overload
+    def tile(self, *dims: _int | Tensor) -> Tensor:
+        """As `repeat`, where missing repeats of leading dims are 1."""
+    @overload
+    def tile(self, dims: _int | Sequence[_int | Tensor]) -> Tensor: ...
+    @overload
+    def repeat_interleave(self, repeats: Tensor, dim: _int | Tensor | None = None, *, output_size: _int | Tensor | None = None) -> Tensor:
+        """Each entry of `dim` several times in a row: `repeats` times, or as often as a vector says. Without `dim` the
+        flattened tensor is repeated. A vector alone gives each index as often as it says.
+
+        Raises RuntimeError for negative repeats, and where they are not as many as entries.
+        """
+    @overload
+    def repeat_interleave(self, repeats: _int | Tensor, dim: _int | Tensor | None = None, *, output_size: _int | Tensor | None = None) -> Tensor: ...
+    def tril(self, diagonal: _int | Tensor = 0) -> Tensor:
+        """Matrices with zeros to the right of diagonal `diagonal`."""
+    def tril_(self, diagonal: _int | Tensor = 0) -> Tensor:
+        """Matrices with zeros to the right of diagonal `diagonal`."""
+    def triu(self, diagonal: _int | Tensor = 0) -> Tensor:
+        """Matrices with zeros to the left of diagonal `diagonal`."""
+    def triu_(self, diagonal: _int | Tensor = 0) -> Tensor:
+        """Matrices with zeros to the left of diagonal `diagonal`."""
     @overload
     def new_zeros(self, *size: _int | Tensor, dtype: _dtype | type[_float | _bool] | None = None, layout: _layout | None = None, device: _device | _str | _int | None = None, pin_memory: _bool = False, requires_grad: _bool = False) -> Tensor:
         """Zeros of the dtype of `self`."""
@@ -760,6 +947,38 @@ class Tensor:
         """Overwrites every element with zero."""
     def multinomial(self, num_samples: _int | Tensor, replacement: _bool = False, *, generator: Generator | None = None) -> Tensor:
         """Indices drawn with the weights `self`, one row of weights or several; without `replacement` none twice."""
+    def index_add(self, dim: _int | Tensor, index: Tensor, source: Tensor, *, alpha: Number | Tensor = 1) -> Tensor:
+        """`self` with `alpha` times the entries of `source` added to those of `dim` at `index`, a vector."""
+    def index_add_(self, dim: _int | Tensor, index: Tensor, source: Tensor, *, alpha: Number | Tensor = 1) -> Tensor:
+        """`self` with `alpha` times the entries of `source` added to those of `dim` at `index`, a vector."""
+    def index_copy(self, dim: _int | Tensor, index: Tensor, source: Tensor) -> Tensor:
+        """`self` with the entries of `source` in place of those of `dim` at `index`, a vector."""
+    def index_copy_(self, dim: _int | Tensor, index: Tensor, source: Tensor) -> Tensor:
+        """`self` with the entries of `source` in place of those of `dim` at `index`, a vector."""
+    @overload
+    def index_fill(self, dim: _int | Tensor, index: Tensor, value: Tensor) -> Tensor:
+        """`self` with `value`, a number or a 0-d tensor, as the entries of `dim` at `index`, a vector."""
+    @overload
+    def index_fill(self, dim: _int | Tensor, index: Tensor, value: Number | Tensor) -> Tensor: ...
+    @overload
+    def index_fill_(self, dim: _int | Tensor, index: Tensor, value: Tensor) -> Tensor:
+        """`self` with `value`, a number or a 0-d tensor, as the entries of `dim` at `index`, a vector."""
+    @overload
+    def index_fill_(self, dim: _int | Tensor, index: Tensor, value: Number | Tensor) -> Tensor: ...
+    def index_reduce(self, dim: _int | Tensor, index: Tensor, source: Tensor, reduce: _str, *, include_self: _bool = True) -> Tensor:
+        """`self` with the entries of `source` reduced into those of `dim` at `index`, a vector: `reduce` is "prod",
+        "mean", "amax" or "amin".
+        """
+    def index_reduce_(self, dim: _int | Tensor, index: Tensor, source: Tensor, reduce: _str, *, include_self: _bool = True) -> Tensor:
+        """`self` with the entries of `source` reduced into those of `dim` at `index`, a vector: `reduce` is "prod",
+        "mean", "amax" or "amin".
+        """
+    def take(self, index: Tensor) -> Tensor:
+        """The elements of the flattened tensor at `index`, of any shape; negative indices count from the end."""
+    def put(self, index: Tensor, source: Tensor, accumulate: _bool = False) -> Tensor:
+        """`self` with the elements of `source` at `index`, both flattened; with `accumulate` added to what is there."""
+    def put_(self, index: Tensor, source: Tensor, accumulate: _bool = False) -> Tensor:
+        """`self` with the elements of `source` at `index`, both flattened; with `accumulate` added to what is there."""
     def amax(self, dim: _int | Sequence[_int | Tensor] | None = [], keepdim: _bool = False) -> Tensor:
         """Largest element over `dim` (all dims if empty). Ties share the gradient evenly."""
     def amin(self, dim: _int | Sequence[_int | Tensor] | None = [], keepdim: _bool = False) -> Tensor:
@@ -800,6 +1019,20 @@ class Tensor:
         """
     def index_select(self, dim: _int | Tensor, index: Tensor) -> Tensor:
         """The entries of `dim` at `index`, a vector of int32 or int64."""
+    def index_put(self, indices: Sequence[Tensor], values: Tensor, accumulate: _bool = False) -> Tensor:
+        """`self` with `values` at the places that `indices` name, tensors of integers or masks for the first dims. They
+        broadcast, as `values` do to what the indices would read. With `accumulate` the values are added.
+
+        Without `accumulate`, of several values for one place the last is kept. Raises IndexError for an index out of
+        range.
+        """
+    def index_put_(self, indices: Sequence[Tensor], values: Tensor, accumulate: _bool = False) -> Tensor:
+        """`self` with `values` at the places that `indices` name, tensors of integers or masks for the first dims. They
+        broadcast, as `values` do to what the indices would read. With `accumulate` the values are added.
+
+        Without `accumulate`, of several values for one place the last is kept. Raises IndexError for an index out of
+        range.
+        """
     def matmul(self, other: Tensor) -> Tensor:
         """The matrix product of two tensors.
 
@@ -842,6 +1075,34 @@ class Tensor:
         """`beta * self + alpha * torch.bmm(batch1, batch2)`; `self` broadcasts."""
     def baddbmm_(self, batch1: Tensor, batch2: Tensor, *, beta: Number | Tensor = 1, alpha: Number | Tensor = 1) -> Tensor:
         """`beta * self + alpha * torch.bmm(batch1, batch2)`; `self` broadcasts."""
+    def nonzero(self, *, as_tuple: _bool = False) -> Tensor:
+        """The indices of all elements that are not zero, a row each, in logical order: (count, ndim).
+
+        With `as_tuple` one vector for each dim, of a 0-d tensor as of a vector. On the GPU it is not implemented.
+        """
+    def nonzero_static(self, *, size: _int | Tensor, fill_value: _int | Tensor = -1) -> Tensor:
+        """`nonzero` cut, or filled up with rows of `fill_value`, to `size` rows."""
+    def argwhere(self) -> Tensor:
+        """`nonzero`, also of a 0-d tensor: one row without columns where it is not zero."""
+    @overload
+    def count_nonzero(self, dim: _int | Tensor | None = None) -> Tensor:
+        """How many elements are not zero, over `dim` (all dims if None)."""
+    @overload
+    def count_nonzero(self, *dim: _int | Tensor) -> Tensor: ...
+    @overload
+    def count_nonzero(self, dim: _int | Sequence[_int | Tensor]) -> Tensor: ...
+    def masked_select(self, mask: Tensor) -> Tensor:
+        """The elements of `self` where `mask` is true, in logical order, as a vector. Both broadcast."""
+    def masked_scatter(self, mask: Tensor, source: Tensor) -> Tensor:
+        """`self` with elements of `source`, in logical order, where `mask` is true. `mask` and `self` broadcast.
+
+        Raises RuntimeError where `source` has too few elements, or another dtype.
+        """
+    def masked_scatter_(self, mask: Tensor, source: Tensor) -> Tensor:
+        """`self` with elements of `source`, in logical order, where `mask` is true. `mask` and `self` broadcast.
+
+        Raises RuntimeError where `source` has too few elements, or another dtype.
+        """
     def uniform_(self, from_: _float | Tensor = 0, to: _float | Tensor = 1, *, generator: Generator | None = None) -> Tensor:
         """Overwrites `self` with uniform numbers in [from, to)."""
     def normal_(self, mean: _float | Tensor = 0, std: _float | Tensor = 1, *, generator: Generator | None = None) -> Tensor:
@@ -933,6 +1194,44 @@ class Tensor:
         Integers and bool give int64 unless `dtype` says otherwise; `dtype` casts first. The gradient is exact where
         elements are 0.
         """
+    @overload
+    def scatter(self, dim: _int | Tensor, index: Tensor, src: Tensor) -> Tensor:
+        """`self` with `src[i][j]`, or a number, at `[index[i][j]][j]` for dim 0, and likewise for others. Of several
+        values for one place the last is kept.
+
+        With `reduce` "add" or "multiply" the values are added to, or multiplied with, what is there.
+        """
+    @overload
+    def scatter(self, dim: _int | Tensor, index: Tensor, src: Tensor, *, reduce: _str) -> Tensor: ...
+    @overload
+    def scatter(self, dim: _int | Tensor, index: Tensor, value: Number | Tensor) -> Tensor: ...
+    @overload
+    def scatter(self, dim: _int | Tensor, index: Tensor, value: Number | Tensor, *, reduce: _str) -> Tensor: ...
+    @overload
+    def scatter_(self, dim: _int | Tensor, index: Tensor, src: Tensor) -> Tensor:
+        """`self` with `src[i][j]`, or a number, at `[index[i][j]][j]` for dim 0, and likewise for others. Of several
+        values for one place the last is kept.
+
+        With `reduce` "add" or "multiply" the values are added to, or multiplied with, what is there.
+        """
+    @overload
+    def scatter_(self, dim: _int | Tensor, index: Tensor, src: Tensor, *, reduce: _str) -> Tensor: ...
+    @overload
+    def scatter_(self, dim: _int | Tensor, index: Tensor, value: Number | Tensor) -> Tensor: ...
+    @overload
+    def scatter_(self, dim: _int | Tensor, index: Tensor, value: Number | Tensor, *, reduce: _str) -> Tensor: ...
+    def scatter_reduce(self, dim: _int | Tensor, index: Tensor, src: Tensor, reduce: _str, *, include_self: _bool = True) -> Tensor:
+        """`self` with the values of `src` at `index` along `dim` reduced into it: `reduce` is "sum", "prod", "mean",
+        "amax" or "amin". Without `include_self` what `self` had at these places does not count.
+        """
+    def scatter_reduce_(self, dim: _int | Tensor, index: Tensor, src: Tensor, reduce: _str, *, include_self: _bool = True) -> Tensor:
+        """`self` with the values of `src` at `index` along `dim` reduced into it: `reduce` is "sum", "prod", "mean",
+        "amax" or "amin". Without `include_self` what `self` had at these places does not count.
+        """
+    def take_along_dim(self, indices: Tensor, dim: _int | Tensor | None = None) -> Tensor:
+        """`gather` where `self` and `indices` first broadcast in all other dims; without `dim` both are flattened.
+        Negative indices count from the end.
+        """
     def softmax(self, dim: _int | Tensor, dtype: _dtype | type[_float | _bool] | None = None) -> Tensor:
         """exp(x) divided by its sum along `dim`; `dtype` casts first.
 
@@ -940,6 +1239,43 @@ class Tensor:
         """
     def log_softmax(self, dim: _int | Tensor, dtype: _dtype | type[_float | _bool] | None = None) -> Tensor:
         """The logarithm of softmax along `dim`, without its rounding; `dtype` casts first."""
+    @overload
+    def sort(self, dim: _int | Tensor = -1, descending: _bool = False) -> tuple[Tensor, Tensor]:
+        """The entries of `dim` in order, and where each stood. Equal ones keep their order, also without `stable`.
+
+        On the GPU it is not implemented.
+        """
+    @overload
+    def sort(self, *, stable: _bool | None, dim: _int | Tensor = -1, descending: _bool = False) -> tuple[Tensor, Tensor]: ...
+    @overload
+    def argsort(self, dim: _int | Tensor = -1, descending: _bool = False) -> Tensor:
+        """Where the entries of `dim` stand in order. See `sort`."""
+    @overload
+    def argsort(self, *, stable: _bool, dim: _int | Tensor = -1, descending: _bool = False) -> Tensor: ...
+    def msort(self) -> Tensor:
+        """`sort` along dim 0, without the indices."""
+    def topk(self, k: _int | Tensor, dim: _int | Tensor = -1, largest: _bool = True, sorted: _bool = True) -> tuple[Tensor, Tensor]:
+        """The `k` largest (or smallest) entries of `dim`, and where they stood; in order if `sorted`."""
+    def kthvalue(self, k: _int | Tensor, dim: _int | Tensor = -1, keepdim: _bool = False) -> tuple[Tensor, Tensor]:
+        """The `k`th smallest entry of `dim`, counted from 1, and where it stood."""
+    @overload
+    def median(self) -> Tensor:
+        """The middle element (of two the smaller), of all or along `dim` with its place. NaN where there is one."""
+    @overload
+    def median(self, dim: _int | Tensor, keepdim: _bool = False) -> tuple[Tensor, Tensor]: ...
+    @overload
+    def nanmedian(self) -> Tensor:
+        """The middle element (of two the smaller) of those that are not NaN, of all or along `dim` with its place."""
+    @overload
+    def nanmedian(self, dim: _int | Tensor, keepdim: _bool = False) -> tuple[Tensor, Tensor]: ...
+    def mode(self, dim: _int | Tensor = -1, keepdim: _bool = False) -> tuple[Tensor, Tensor]:
+        """The smallest of the elements of `dim` that occur most often, and where it last stood."""
+    def unique(self, sorted: _bool = True, return_inverse: _bool = False, return_counts: _bool = False, dim: _int | Tensor | None = None) -> Tensor:
+        """The different elements, in order; with `return_inverse` also which of them each element is, with `return_counts`
+        how often each occurs. With `dim` the different entries of that dim. They are in order also without `sorted`.
+        """
+    def unique_consecutive(self, return_inverse: _bool = False, return_counts: _bool = False, dim: _int | Tensor | None = None) -> Tensor:
+        """As `unique`, of neighbours only: each run of equal elements, or entries of a dim, becomes one."""
     def size(self, dim: _int | Tensor | None = None) -> Any:
         """All sizes, or that of dim `dim`."""
     def stride(self, dim: _int | Tensor | None = None) -> Any:

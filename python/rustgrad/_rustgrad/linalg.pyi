@@ -6,6 +6,41 @@ from typing import Any, Final, SupportsIndex, overload
 
 from . import Generator, Number, Size, Tensor, _device, _dtype, _layout, _memory_format
 
+def diagonal(A: Tensor, *, offset: _int | Tensor = 0, dim1: _int | Tensor = -2, dim2: _int | Tensor = -1) -> Tensor:
+    """`diagonal` of the last two dims."""
+def vander(x: Tensor, *, N: _int | Tensor | None = None) -> Tensor:
+    """Powers of the last dim from 0 to `N - 1`, along a new last dim."""
+def vector_norm(x: Tensor, ord: Number | Tensor = 2, dim: _int | Sequence[_int | Tensor] | None = None, keepdim: _bool = False, *, dtype: _dtype | type[_float | _bool] | None = None, out: Tensor | None = None) -> Tensor:
+    """`(sum |x|^ord)^(1/ord)` over `dim` (all dims if None): the largest element for inf, the smallest for -inf, how many
+    are not zero for 0. The gradient at a norm of 0 is 0.
+    """
+@overload
+def norm(A: Tensor, ord: Number | Tensor | None = None, dim: _int | Sequence[_int | Tensor] | None = None, keepdim: _bool = False, *, dtype: _dtype | type[_float | _bool] | None = None, out: Tensor | None = None) -> Tensor:
+    """The norm `ord` of vectors along `dim`, or of matrices in two dims; without `ord` the 2-norm of all elements.
+
+    Orders of matrices: "fro", inf, -inf, 1, -1. Those that need singular values ("nuc", 2, -2) raise
+    NotImplementedError.
+    """
+@overload
+def norm(A: Tensor, ord: _str, dim: _int | Sequence[_int | Tensor] | None = None, keepdim: _bool = False, *, dtype: _dtype | type[_float | _bool] | None = None, out: Tensor | None = None) -> Tensor: ...
+@overload
+def matrix_norm(A: Tensor, ord: Number | Tensor, dim: _int | Sequence[_int | Tensor] = [-2, -1], keepdim: _bool = False, *, dtype: _dtype | type[_float | _bool] | None = None, out: Tensor | None = None) -> Tensor:
+    """The norm `ord` of matrices in two dims: "fro", inf, -inf, 1, -1. Those that need singular values ("nuc", 2, -2)
+    raise NotImplementedError.
+    """
+@overload
+def matrix_norm(A: Tensor, ord: _str = 'fro', dim: _int | Sequence[_int | Tensor] = [-2, -1], keepdim: _bool = False, *, dtype: _dtype | type[_float | _bool] | None = None, out: Tensor | None = None) -> Tensor: ...
+def cross(input: Tensor, other: Tensor, *, dim: _int | Tensor = -1, out: Tensor | None = None) -> Tensor:
+    """Cross products of vectors of 3 along `dim`; all other dims broadcast."""
+def multi_dot(tensors: Sequence[Tensor], *, out: Tensor | None = None) -> Tensor:
+    """The product of two or more matrices, in the order that costs least; the first and the last may be vectors."""
+def vecdot(x: Tensor, y: Tensor, *, dim: _int | Tensor = -1, out: Tensor | None = None) -> Tensor:
+    """The sums of products of two tensors along `dim`; all other dims broadcast."""
+def matrix_power(input: Tensor, n: _int | Tensor, *, out: Tensor | None = None) -> Tensor:
+    """The `n`th power of square matrices, for `n` from 0 up.
+
+    Negative powers need an inverse, which is not implemented.
+    """
 def matmul(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Tensor:
     """The matrix product of two tensors.
 

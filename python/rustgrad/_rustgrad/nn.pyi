@@ -6,6 +6,16 @@ from typing import Any, Final, SupportsIndex, overload
 
 from . import Generator, Number, Size, Tensor, _device, _dtype, _layout, _memory_format
 
+def unfold(input: Tensor, kernel_size: _int | Sequence[_int | Tensor], dilation: _int | Sequence[_int | Tensor] = 1, padding: _int | Sequence[_int | Tensor] = 0, stride: _int | Sequence[_int | Tensor] = 1) -> Tensor:
+    """Patches of images (N, C, H, W), or of one image, as columns: (N, C * kernel height * kernel width, number of
+    patches).
+
+    Each size is one int or two. Gradient: `fold` of the gradient.
+    """
+def fold(input: Tensor, output_size: _int | Sequence[_int | Tensor], kernel_size: _int | Sequence[_int | Tensor], dilation: _int | Sequence[_int | Tensor] = 1, padding: _int | Sequence[_int | Tensor] = 0, stride: _int | Sequence[_int | Tensor] = 1) -> Tensor:
+    """The transpose of `unfold`: columns (N, C * kernel height * kernel width, number of patches) added into images of
+    `output_size`.
+    """
 def sigmoid(input: Tensor) -> Tensor:
     """1 / (1 + exp(-x)) of each element.
 
@@ -28,6 +38,8 @@ def tanh(input: Tensor) -> Tensor:
 
     Gradient: g (1 - y^2), from the output, so that the input is not saved.
     """
+def bilinear(input1: Tensor, input2: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    """`x1 A x2 + b` for each output: `input1` (.., n1), `input2` (.., n2), `weight` (out, n1, n2), `bias` (out)."""
 @overload
 def conv2d(input: Tensor, weight: Tensor, bias: Tensor | None = None, stride: _int | Sequence[_int | Tensor] = 1, padding: _int | Sequence[_int | Tensor] = 0, dilation: _int | Sequence[_int | Tensor] = 1, groups: _int | Tensor = 1) -> Tensor:
     """Cross-correlation of images with kernels.
@@ -82,6 +94,15 @@ def layer_norm(input: Tensor, normalized_shape: _int | Sequence[_int | Tensor], 
 def one_hot(input: Tensor, num_classes: _int | Tensor = -1) -> Tensor:
     """int64 ones at the classes `input` of a new last dim of `num_classes` (one more than the largest class if -1), zeros
     elsewhere.
+    """
+def pad(input: Tensor, pad: _int | Sequence[_int | Tensor], mode: _str = 'constant', value: _float | Tensor | None = None) -> Tensor:
+    """`pad` entries before and after each dim, from the last dim on: (left, right, top, bottom, ...). Negative numbers
+    cut.
+
+    `mode`: "constant" fills with `value` (0 if None); "reflect" mirrors without repeating the border, "replicate"
+    repeats the border, "circular" goes on at the other side; these three take the last one, two or three dims of a
+    tensor that has one or two more. Raises RuntimeError for an odd number of entries, and where less is left than
+    nothing.
     """
 def max_pool2d(input: Tensor, kernel_size: _int | Sequence[_int | Tensor], stride: _int | Sequence[_int | Tensor] | None = None, padding: _int | Sequence[_int | Tensor] = 0, dilation: _int | Sequence[_int | Tensor] = 1, ceil_mode: _bool = False, return_indices: _bool = False) -> Tensor:
     """The largest element of each window of an image; NaN wins.

@@ -13,6 +13,8 @@ def expit(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """
 def expm1(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """e to the power of each element, less 1; exact near 0."""
+def logsumexp(input: Tensor, dim: _int | Sequence[_int | Tensor], keepdim: _bool = False, *, out: Tensor | None = None) -> Tensor:
+    """The logarithm of the sum of exponentials over `dim`, without overflow."""
 def softmax(input: Tensor, dim: _int | Tensor, dtype: _dtype | type[_float | _bool] | None = None, *, out: Tensor | None = None) -> Tensor:
     """exp(x) divided by its sum along `dim`; `dtype` casts first.
 

@@ -98,6 +98,55 @@ def as_strided_(input: Tensor, size: _int | Sequence[_int | Tensor], stride: _in
     """
 def broadcast_to(input: Tensor, size: _int | Sequence[_int | Tensor]) -> Tensor:
     """`self.expand(size)`."""
+def diagonal(input: Tensor, offset: _int | Tensor = 0, dim1: _int | Tensor = 0, dim2: _int | Tensor = 1) -> Tensor:
+    """The elements of dims `dim1` and `dim2` whose second index is the first plus `offset`, without a copy: a new last dim
+    in place of both.
+
+    An offset beyond the matrix gives no elements. Raises RuntimeError where both dims are one.
+    """
+def diag_embed(input: Tensor, offset: _int | Tensor = 0, dim1: _int | Tensor = -2, dim2: _int | Tensor = -1) -> Tensor:
+    """Zeros with the last dim of `self` on the diagonal of dims `dim1` and `dim2` of the result, `offset` to the right.
+    """
+def diag(input: Tensor, diagonal: _int | Tensor = 0, *, out: Tensor | None = None) -> Tensor:
+    """The diagonal of a matrix (a copy), or a matrix of zeros with a vector on its diagonal."""
+def diagflat(input: Tensor, offset: _int | Tensor = 0) -> Tensor:
+    """A matrix of zeros with all elements of `self` on its diagonal."""
+def diagonal_scatter(input: Tensor, src: Tensor, offset: _int | Tensor = 0, dim1: _int | Tensor = 0, dim2: _int | Tensor = 1) -> Tensor:
+    """A copy of `self` with `src` on the diagonal of dims `dim1` and `dim2`."""
+def trace(input: Tensor) -> Tensor:
+    """The sum of the diagonal of a matrix; integers give int64."""
+@overload
+def tensor_split(input: Tensor, tensor_indices_or_sections: Tensor, dim: _int | Tensor = 0) -> tuple[Tensor, ...]:
+    """Dim `dim` cut into `sections` parts of equal size (the first ones one larger where it does not divide), or before
+    each of `indices`.
+    """
+@overload
+def tensor_split(input: Tensor, sections: _int | Tensor, dim: _int | Tensor = 0) -> tuple[Tensor, ...]: ...
+@overload
+def tensor_split(input: Tensor, indices: _int | Sequence[_int | Tensor], dim: _int | Tensor = 0) -> tuple[Tensor, ...]: ...
+@overload
+def hsplit(input: Tensor, sections: _int | Tensor) -> tuple[Tensor, ...]:
+    """`tensor_split` along dim 1, or along dim 0 of a vector; sections must divide it."""
+@overload
+def hsplit(input: Tensor, indices: _int | Sequence[_int | Tensor]) -> tuple[Tensor, ...]: ...
+@overload
+def vsplit(input: Tensor, sections: _int | Tensor) -> tuple[Tensor, ...]:
+    """`tensor_split` along dim 0; sections must divide it."""
+@overload
+def vsplit(input: Tensor, indices: _int | Sequence[_int | Tensor]) -> tuple[Tensor, ...]: ...
+@overload
+def dsplit(input: Tensor, sections: _int | Tensor) -> tuple[Tensor, ...]:
+    """`tensor_split` along dim 2; sections must divide it."""
+@overload
+def dsplit(input: Tensor, indices: _int | Sequence[_int | Tensor]) -> tuple[Tensor, ...]: ...
+def narrow_copy(input: Tensor, dim: _int | Tensor, start: _int | Tensor, length: _int | Tensor, *, out: Tensor | None = None) -> Tensor:
+    """`narrow` in new memory."""
+def select_scatter(input: Tensor, src: Tensor, dim: _int | Tensor, index: _int | Tensor) -> Tensor:
+    """A copy of `self` with `src` as entry `index` of dim `dim`."""
+def slice_scatter(input: Tensor, src: Tensor, dim: _int | Tensor = 0, start: _int | Tensor | None = None, end: _int | Tensor | None = None, step: _int | Tensor = 1, *, out: Tensor | None = None) -> Tensor:
+    """A copy of `self` with `src` as the entries `start` to `end` of dim `dim`, `step` apart."""
+def as_strided_scatter(input: Tensor, src: Tensor, size: _int | Sequence[_int | Tensor], stride: _int | Sequence[_int | Tensor], storage_offset: _int | Tensor | None = None) -> Tensor:
+    """A copy of `self` with `src` under the shape, strides and offset of a view."""
 def clone(input: Tensor, *, memory_format: _memory_format | None = None) -> Tensor:
     """A copy with its own memory, recorded: gradients flow to `self`.
 
@@ -274,6 +323,24 @@ def logical_not(input: Tensor, *, out: Tensor | None = None) -> Tensor:
 def logical_not_(input: Tensor) -> Tensor:
     """Whether each element is zero."""
 @overload
+def masked_fill(input: Tensor, mask: Tensor, value: Tensor) -> Tensor:
+    """`value`, a number or a 0-d tensor, where `mask` is true, else the elements of `self`.
+
+    `mask` broadcasts with `self`; the result has the dtype of `self`. The gradient passes where the mask is false; that
+    of a 0-d `value` is the sum over the rest.
+    """
+@overload
+def masked_fill(input: Tensor, mask: Tensor, value: Number | Tensor) -> Tensor: ...
+@overload
+def masked_fill_(input: Tensor, mask: Tensor, value: Tensor) -> Tensor:
+    """`value`, a number or a 0-d tensor, where `mask` is true, else the elements of `self`.
+
+    `mask` broadcasts with `self`; the result has the dtype of `self`. The gradient passes where the mask is false; that
+    of a 0-d `value` is the sum over the rest.
+    """
+@overload
+def masked_fill_(input: Tensor, mask: Tensor, value: Number | Tensor) -> Tensor: ...
+@overload
 def pow(input: Tensor, exponent: Tensor | Number, *, out: Tensor | None = None) -> Tensor:
     """`self` to the power of `exponent`, element by element; either may be a number.
 
@@ -288,9 +355,14 @@ def pow_(input: Tensor, exponent: Tensor | Number) -> Tensor:
     """
 @overload
 def where(condition: Tensor, self: Tensor, other: Tensor, *, out: Tensor | None = None) -> Tensor:
-    """Elements of `self` where `condition` is true, else of `other`."""
+    """Elements of `self` where `condition` is true, else of `other`.
+
+    `nonzero(condition, as_tuple=True)`.
+    """
 @overload
 def where(condition: Tensor, self: Tensor | Number, other: Tensor | Number) -> Tensor: ...
+@overload
+def where(condition: Tensor) -> tuple[Tensor, ...]: ...
 @overload
 def clamp(input: Tensor, min: Tensor | None = None, max: Tensor | None = None, *, out: Tensor | None = None) -> Tensor:
     """Elements below `min` become `min`, those above `max` become `max`; either may be left out. NaN stays.
@@ -435,8 +507,192 @@ def reciprocal(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """One over each element."""
 def reciprocal_(input: Tensor) -> Tensor:
     """One over each element."""
+@overload
+def prod(input: Tensor, *, dtype: _dtype | type[_float | _bool] | None = None) -> Tensor:
+    """The product of all elements, or of those along `dim`.
+
+    Integers and bool give int64 unless `dtype` says otherwise; `dtype` casts first. The gradient is exact where
+    elements are 0: the product of the others.
+    """
+@overload
+def prod(input: Tensor, dim: _int | Tensor, keepdim: _bool = False, *, dtype: _dtype | type[_float | _bool] | None = None, out: Tensor | None = None) -> Tensor: ...
+def cumsum(input: Tensor, dim: _int | Tensor, *, dtype: _dtype | type[_float | _bool] | None = None, out: Tensor | None = None) -> Tensor:
+    """The sum of each element along `dim` and all before it.
+
+    Integers and bool give int64 unless `dtype` says otherwise; `dtype` casts first.
+    """
+def cumsum_(input: Tensor, dim: _int | Tensor, *, dtype: _dtype | type[_float | _bool] | None = None) -> Tensor:
+    """The sum of each element along `dim` and all before it.
+
+    Integers and bool give int64 unless `dtype` says otherwise; `dtype` casts first.
+    """
+def diff(input: Tensor, n: _int | Tensor = 1, dim: _int | Tensor = -1, prepend: Tensor | None = None, append: Tensor | None = None, *, out: Tensor | None = None) -> Tensor:
+    """Differences of neighbours along `dim`, `n` times, after `prepend` and `append` were put beside it. Bool gives
+    whether neighbours differ.
+    """
+@overload
+def trapezoid(y: Tensor, x: Tensor, *, dim: _int | Tensor = -1) -> Tensor:
+    """The integral of `y` along `dim` by the trapezoidal rule: at points `x`, or `dx` apart."""
+@overload
+def trapezoid(y: Tensor, *, dx: Number | Tensor = 1, dim: _int | Tensor = -1) -> Tensor: ...
+@overload
+def trapz(y: Tensor, x: Tensor, *, dim: _int | Tensor = -1) -> Tensor:
+    """The integral of `y` along `dim` by the trapezoidal rule: at points `x`, or `dx` apart."""
+@overload
+def trapz(y: Tensor, *, dx: Number | Tensor = 1, dim: _int | Tensor = -1) -> Tensor: ...
+@overload
+def cumulative_trapezoid(y: Tensor, x: Tensor, *, dim: _int | Tensor = -1) -> Tensor:
+    """The running integral of `y` along `dim` by the trapezoidal rule: at points `x`, or `dx` apart."""
+@overload
+def cumulative_trapezoid(y: Tensor, *, dx: Number | Tensor = 1, dim: _int | Tensor = -1) -> Tensor: ...
 def positive(input: Tensor) -> Tensor:
     """`self` itself; bool is refused."""
+def meshgrid(tensors: Sequence[Tensor], indexing: _str | None = None) -> tuple[Tensor, ...]:
+    """Vectors as coordinates of a grid: one tensor each, shaped by all their lengths, without a copy.
+
+    `indexing`: "ij" (the first vector varies along dim 0; what None means, with a warning) or "xy" (along dim 1).
+    """
+def cartesian_prod(tensors: Sequence[Tensor]) -> Tensor:
+    """All tuples of entries of the vectors, as rows; one vector alone stays as it is."""
+def combinations(input: Tensor, r: _int | Tensor = 2, with_replacement: _bool = False) -> Tensor:
+    """All combinations of `r` entries of a vector, in order of place, as rows."""
+def broadcast_tensors(tensors: Sequence[Tensor]) -> tuple[Tensor, ...]:
+    """The tensors expanded to their common shape."""
+def block_diag(tensors: Sequence[Tensor]) -> Tensor:
+    """A matrix of zeros with the tensors, which have two dims or fewer, one after the other along its diagonal."""
+def vander(x: Tensor, N: _int | Tensor | None = None, increasing: _bool = False) -> Tensor:
+    """Powers of a vector as columns: from `N - 1` down to 0, or up if `increasing`."""
+def einsum(equation: _str, operands: Sequence[Tensor]) -> Tensor:
+    """Sums of products of the elements of the operands, by an equation such as "bij,bjk->bik".
+
+    Each letter is a dim: those that the result does not name are summed; letters that occur once make the result where
+    it is not given, in alphabetical order. `...` stands for any dims, which broadcast. A letter twice in one operand
+    takes its diagonal.
+    """
+@overload
+def std_mean(input: Tensor, unbiased: _bool = True) -> tuple[Tensor, Tensor]:
+    """`std` and `mean` over `dim` (all dims if it is None or empty)."""
+@overload
+def std_mean(input: Tensor, dim: _int | Sequence[_int | Tensor] | None, unbiased: _bool = True, keepdim: _bool = False) -> tuple[Tensor, Tensor]: ...
+@overload
+def std_mean(input: Tensor, dim: _int | Sequence[_int | Tensor] | None = None, *, correction: Number | Tensor | None = None, keepdim: _bool = False) -> tuple[Tensor, Tensor]: ...
+@overload
+def var_mean(input: Tensor, unbiased: _bool = True) -> tuple[Tensor, Tensor]:
+    """`var` and `mean` over `dim` (all dims if it is None or empty)."""
+@overload
+def var_mean(input: Tensor, dim: _int | Sequence[_int | Tensor] | None, unbiased: _bool = True, keepdim: _bool = False) -> tuple[Tensor, Tensor]: ...
+@overload
+def var_mean(input: Tensor, dim: _int | Sequence[_int | Tensor] | None = None, *, correction: Number | Tensor | None = None, keepdim: _bool = False) -> tuple[Tensor, Tensor]: ...
+def logsumexp(input: Tensor, dim: _int | Sequence[_int | Tensor], keepdim: _bool = False, *, out: Tensor | None = None) -> Tensor:
+    """The logarithm of the sum of exponentials over `dim`, without overflow."""
+def nansum(input: Tensor, dim: _int | Sequence[_int | Tensor] | None = None, keepdim: _bool = False, *, dtype: _dtype | type[_float | _bool] | None = None, out: Tensor | None = None) -> Tensor:
+    """`sum` where NaN counts as 0."""
+def nanmean(input: Tensor, dim: _int | Sequence[_int | Tensor] | None = None, keepdim: _bool = False, *, dtype: _dtype | type[_float | _bool] | None = None, out: Tensor | None = None) -> Tensor:
+    """`mean` where NaN does not count."""
+def aminmax(input: Tensor, *, dim: _int | Tensor | None = None, keepdim: _bool = False, out: Sequence[Tensor] | None = None) -> tuple[Tensor, Tensor]:
+    """The smallest and the largest element, of all or along `dim`."""
+def cov(input: Tensor, *, correction: _int | Tensor = 1, fweights: Tensor | None = None, aweights: Tensor | None = None) -> Tensor:
+    """The covariances of the rows of a matrix, whose columns are observations: how often each occurred (`fweights`) and
+    how much it weighs (`aweights`) may be given.
+    """
+def corrcoef(input: Tensor) -> Tensor:
+    """The correlation coefficients of the rows of a matrix, whose columns are observations."""
+@overload
+def norm(input: Tensor, p: Number | Tensor | None, dim: _int | Sequence[_int | Tensor] | None = None, keepdim: _bool = False, dtype: _dtype | type[_float | _bool] | None = None, *, out: Tensor | None = None) -> Tensor:
+    """The p-norm over `dim` (all dims if None); "fro" is the 2-norm."""
+@overload
+def norm(input: Tensor, p: _str | None = 'fro', dim: _int | Sequence[_int | Tensor] | None = None, keepdim: _bool = False, dtype: _dtype | type[_float | _bool] | None = None, *, out: Tensor | None = None) -> Tensor: ...
+def dist(input: Tensor, other: Tensor, p: Number | Tensor = 2) -> Tensor:
+    """The p-norm of `self - other`, which broadcast."""
+def cdist(x1: Tensor, x2: Tensor, p: _float | Tensor = 2.0, compute_mode: _str | None = 'use_mm_for_euclid_dist_if_necessary') -> Tensor:
+    """The p-norms of the differences of all rows of `x1` and all rows of `x2`: (.., rows of x1, rows of x2).
+
+    float32 and float64. The gradient at a distance of 0 is 0. Euclidean distances of more than 25 rows come from a
+    matrix product unless `compute_mode` is "donot_use_mm_for_euclid_dist".
+    """
+def kron(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """The products of all elements of `self` with all of `other`: block (i, j, ..) is `self[i, j, ..] * other`."""
+def cross(input: Tensor, other: Tensor, dim: _int | Tensor | None = None, *, out: Tensor | None = None) -> Tensor:
+    """Cross products of vectors of 3 along `dim`; without `dim` along the first dim of size 3, which is deprecated."""
+def addr(input: Tensor, vec1: Tensor, vec2: Tensor, *, beta: Number | Tensor = 1, alpha: Number | Tensor = 1, out: Tensor | None = None) -> Tensor:
+    """`beta * self + alpha * outer(vec1, vec2)`; with `beta` 0 what `self` holds does not count."""
+def addr_(input: Tensor, vec1: Tensor, vec2: Tensor, *, beta: Number | Tensor = 1, alpha: Number | Tensor = 1) -> Tensor:
+    """`beta * self + alpha * outer(vec1, vec2)`; with `beta` 0 what `self` holds does not count."""
+def addbmm(input: Tensor, batch1: Tensor, batch2: Tensor, *, beta: Number | Tensor = 1, alpha: Number | Tensor = 1, out: Tensor | None = None) -> Tensor:
+    """`beta * self + alpha * (the sum of the products of two batches of matrices)`; with `beta` 0 what `self` holds does
+    not count.
+    """
+def addbmm_(input: Tensor, batch1: Tensor, batch2: Tensor, *, beta: Number | Tensor = 1, alpha: Number | Tensor = 1) -> Tensor:
+    """`beta * self + alpha * (the sum of the products of two batches of matrices)`; with `beta` 0 what `self` holds does
+    not count.
+    """
+def chain_matmul(matrices: Sequence[Tensor]) -> Tensor:
+    """`linalg.multi_dot` of its arguments; deprecated."""
+def matrix_power(input: Tensor, n: _int | Tensor, *, out: Tensor | None = None) -> Tensor:
+    """The `n`th power of square matrices, for `n` from 0 up.
+
+    Negative powers need an inverse, which is not implemented.
+    """
+def bilinear(input1: Tensor, input2: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    """`x1 A x2 + b` for each output: `input1` (.., n1), `input2` (.., n2), `weight` (out, n1, n2), `bias` (out)."""
+def flip(input: Tensor, dims: _int | Sequence[_int | Tensor]) -> Tensor:
+    """The entries of each of `dims` in reverse order, in new memory."""
+def fliplr(input: Tensor) -> Tensor:
+    """The entries of dim 1 in reverse order."""
+def flipud(input: Tensor) -> Tensor:
+    """The entries of dim 0 in reverse order."""
+def rot90(input: Tensor, k: _int | Tensor = 1, dims: _int | Sequence[_int | Tensor] = [0, 1]) -> Tensor:
+    """A quarter turn, `k` times, in the plane of two dims, from the first towards the second."""
+def roll(input: Tensor, shifts: _int | Sequence[_int | Tensor], dims: _int | Sequence[_int | Tensor] = []) -> Tensor:
+    """The entries of each of `dims` moved on by `shifts`; what leaves at the end comes in at the start. Without dims the
+    flattened tensor is rolled.
+    """
+def tile(input: Tensor, dims: _int | Sequence[_int | Tensor]) -> Tensor:
+    """As `repeat`, where missing repeats of leading dims are 1."""
+@overload
+def repeat_interleave(repeats: Tensor, *, output_size: _int | Tensor | None = None) -> Tensor:
+    """Each entry of `dim` several times in a row: `repeats` times, or as often as a vector says. Without `dim` the
+    flattened tensor is repeated. A vector alone gives each index as often as it says.
+
+    Raises RuntimeError for negative repeats, and where they are not as many as entries.
+    """
+@overload
+def repeat_interleave(input: Tensor, repeats: Tensor, dim: _int | Tensor | None = None, *, output_size: _int | Tensor | None = None) -> Tensor: ...
+@overload
+def repeat_interleave(input: Tensor, repeats: _int | Tensor, dim: _int | Tensor | None = None, *, output_size: _int | Tensor | None = None) -> Tensor: ...
+@overload
+def atleast_1d(input: Tensor) -> Tensor:
+    """0-d tensors as 1-d ones of one element; a list of tensors gives a tuple."""
+@overload
+def atleast_1d(tensors: Sequence[Tensor]) -> tuple[Tensor, ...]: ...
+@overload
+def atleast_2d(input: Tensor) -> Tensor:
+    """Tensors with at least two dims, new ones in front; a list of tensors gives a tuple."""
+@overload
+def atleast_2d(tensors: Sequence[Tensor]) -> tuple[Tensor, ...]: ...
+@overload
+def atleast_3d(input: Tensor) -> Tensor:
+    """Tensors with at least three dims: a vector of n becomes (1, n, 1), a matrix (m, n, 1); a list of tensors gives a
+    tuple.
+    """
+@overload
+def atleast_3d(tensors: Sequence[Tensor]) -> tuple[Tensor, ...]: ...
+def column_stack(tensors: Sequence[Tensor], *, out: Tensor | None = None) -> Tensor:
+    """`hstack` where vectors count as columns."""
+def dstack(tensors: Sequence[Tensor], *, out: Tensor | None = None) -> Tensor:
+    """`cat` along dim 2 of tensors with at least three dims."""
+def tril(input: Tensor, diagonal: _int | Tensor = 0, *, out: Tensor | None = None) -> Tensor:
+    """Matrices with zeros to the right of diagonal `diagonal`."""
+def tril_(input: Tensor, diagonal: _int | Tensor = 0) -> Tensor:
+    """Matrices with zeros to the right of diagonal `diagonal`."""
+def triu(input: Tensor, diagonal: _int | Tensor = 0, *, out: Tensor | None = None) -> Tensor:
+    """Matrices with zeros to the left of diagonal `diagonal`."""
+def triu_(input: Tensor, diagonal: _int | Tensor = 0) -> Tensor:
+    """Matrices with zeros to the left of diagonal `diagonal`."""
+def tril_indices(row: _int | Tensor, col: _int | Tensor, offset: _int | Tensor = 0, *, dtype: _dtype | type[_float | _bool] | None = None, layout: _layout | None = None, device: _device | _str | _int | None = None, pin_memory: _bool = False, requires_grad: _bool = False) -> Tensor:
+    """Rows and columns of the elements on and to the left of diagonal `offset` of a matrix, row by row: (2, count)."""
+def triu_indices(row: _int | Tensor, col: _int | Tensor, offset: _int | Tensor = 0, *, dtype: _dtype | type[_float | _bool] | None = None, layout: _layout | None = None, device: _device | _str | _int | None = None, pin_memory: _bool = False, requires_grad: _bool = False) -> Tensor:
+    """Rows and columns of the elements on and to the right of diagonal `offset` of a matrix, row by row: (2, count)."""
 @overload
 def conv2d(input: Tensor, weight: Tensor, bias: Tensor | None = None, stride: _int | Sequence[_int | Tensor] = 1, padding: _int | Sequence[_int | Tensor] = 0, dilation: _int | Sequence[_int | Tensor] = 1, groups: _int | Tensor = 1) -> Tensor:
     """Cross-correlation of images with kernels.
@@ -505,6 +761,38 @@ def normal(mean: _float | Tensor, std: Tensor, *, generator: Generator | None = 
 def normal(mean: _float | Tensor, std: _float | Tensor, size: _int | Sequence[_int | Tensor], *, generator: Generator | None = None, dtype: _dtype | type[_float | _bool] | None = None, layout: _layout | None = None, device: _device | _str | _int | None = None, pin_memory: _bool = False, requires_grad: _bool = False, out: Tensor | None = None) -> Tensor: ...
 def multinomial(input: Tensor, num_samples: _int | Tensor, replacement: _bool = False, *, generator: Generator | None = None, out: Tensor | None = None) -> Tensor:
     """Indices drawn with the weights `self`, one row of weights or several; without `replacement` none twice."""
+def index_add(input: Tensor, dim: _int | Tensor, index: Tensor, source: Tensor, *, alpha: Number | Tensor = 1, out: Tensor | None = None) -> Tensor:
+    """`self` with `alpha` times the entries of `source` added to those of `dim` at `index`, a vector."""
+def index_add_(input: Tensor, dim: _int | Tensor, index: Tensor, source: Tensor, *, alpha: Number | Tensor = 1) -> Tensor:
+    """`self` with `alpha` times the entries of `source` added to those of `dim` at `index`, a vector."""
+def index_copy(input: Tensor, dim: _int | Tensor, index: Tensor, source: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """`self` with the entries of `source` in place of those of `dim` at `index`, a vector."""
+def index_copy_(input: Tensor, dim: _int | Tensor, index: Tensor, source: Tensor) -> Tensor:
+    """`self` with the entries of `source` in place of those of `dim` at `index`, a vector."""
+@overload
+def index_fill(input: Tensor, dim: _int | Tensor, index: Tensor, value: Tensor) -> Tensor:
+    """`self` with `value`, a number or a 0-d tensor, as the entries of `dim` at `index`, a vector."""
+@overload
+def index_fill(input: Tensor, dim: _int | Tensor, index: Tensor, value: Number | Tensor) -> Tensor: ...
+@overload
+def index_fill_(input: Tensor, dim: _int | Tensor, index: Tensor, value: Tensor) -> Tensor:
+    """`self` with `value`, a number or a 0-d tensor, as the entries of `dim` at `index`, a vector."""
+@overload
+def index_fill_(input: Tensor, dim: _int | Tensor, index: Tensor, value: Number | Tensor) -> Tensor: ...
+def index_reduce(input: Tensor, dim: _int | Tensor, index: Tensor, source: Tensor, reduce: _str, *, include_self: _bool = True, out: Tensor | None = None) -> Tensor:
+    """`self` with the entries of `source` reduced into those of `dim` at `index`, a vector: `reduce` is "prod", "mean",
+    "amax" or "amin".
+    """
+def index_reduce_(input: Tensor, dim: _int | Tensor, index: Tensor, source: Tensor, reduce: _str, *, include_self: _bool = True) -> Tensor:
+    """`self` with the entries of `source` reduced into those of `dim` at `index`, a vector: `reduce` is "prod", "mean",
+    "amax" or "amin".
+    """
+def take(input: Tensor, index: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """The elements of the flattened tensor at `index`, of any shape; negative indices count from the end."""
+def put(input: Tensor, index: Tensor, source: Tensor, accumulate: _bool = False) -> Tensor:
+    """`self` with the elements of `source` at `index`, both flattened; with `accumulate` added to what is there."""
+def put_(input: Tensor, index: Tensor, source: Tensor, accumulate: _bool = False) -> Tensor:
+    """`self` with the elements of `source` at `index`, both flattened; with `accumulate` added to what is there."""
 def amax(input: Tensor, dim: _int | Sequence[_int | Tensor] | None = [], keepdim: _bool = False, *, out: Tensor | None = None) -> Tensor:
     """Largest element over `dim` (all dims if empty). Ties share the gradient evenly."""
 def amin(input: Tensor, dim: _int | Sequence[_int | Tensor] | None = [], keepdim: _bool = False, *, out: Tensor | None = None) -> Tensor:
@@ -547,6 +835,18 @@ def index_select(input: Tensor, dim: _int | Tensor, index: Tensor, *, out: Tenso
     """The entries of `dim` at `index`, a vector of int32 or int64."""
 def embedding(weight: Tensor, indices: Tensor, padding_idx: _int | Tensor = -1, scale_grad_by_freq: _bool = False, sparse: _bool = False) -> Tensor:
     """Rows of `weight` at `indices`. See `nn.functional.embedding`."""
+def index_put(input: Tensor, indices: Sequence[Tensor], values: Tensor, accumulate: _bool = False) -> Tensor:
+    """`self` with `values` at the places that `indices` name, tensors of integers or masks for the first dims. They
+    broadcast, as `values` do to what the indices would read. With `accumulate` the values are added.
+
+    Without `accumulate`, of several values for one place the last is kept. Raises IndexError for an index out of range.
+    """
+def index_put_(input: Tensor, indices: Sequence[Tensor], values: Tensor, accumulate: _bool = False) -> Tensor:
+    """`self` with `values` at the places that `indices` name, tensors of integers or masks for the first dims. They
+    broadcast, as `values` do to what the indices would read. With `accumulate` the values are added.
+
+    Without `accumulate`, of several values for one place the last is kept. Raises IndexError for an index out of range.
+    """
 def cat(tensors: Sequence[Tensor], dim: _int | Tensor = 0, *, out: Tensor | None = None) -> Tensor:
     """Tensors one after the other along `dim`; they agree in all other dims, and dtypes promote.
 
@@ -612,12 +912,40 @@ def baddbmm(input: Tensor, batch1: Tensor, batch2: Tensor, *, beta: Number | Ten
     """`beta * self + alpha * torch.bmm(batch1, batch2)`; `self` broadcasts."""
 def baddbmm_(input: Tensor, batch1: Tensor, batch2: Tensor, *, beta: Number | Tensor = 1, alpha: Number | Tensor = 1) -> Tensor:
     """`beta * self + alpha * torch.bmm(batch1, batch2)`; `self` broadcasts."""
+def nonzero(input: Tensor, *, as_tuple: _bool = False, out: Tensor | None = None) -> Tensor:
+    """The indices of all elements that are not zero, a row each, in logical order: (count, ndim).
+
+    With `as_tuple` one vector for each dim, of a 0-d tensor as of a vector. On the GPU it is not implemented.
+    """
+def nonzero_static(input: Tensor, *, size: _int | Tensor, fill_value: _int | Tensor = -1, out: Tensor | None = None) -> Tensor:
+    """`nonzero` cut, or filled up with rows of `fill_value`, to `size` rows."""
+def argwhere(input: Tensor) -> Tensor:
+    """`nonzero`, also of a 0-d tensor: one row without columns where it is not zero."""
+@overload
+def count_nonzero(input: Tensor, dim: _int | Tensor | None = None) -> Tensor:
+    """How many elements are not zero, over `dim` (all dims if None)."""
+@overload
+def count_nonzero(input: Tensor, dim: _int | Sequence[_int | Tensor]) -> Tensor: ...
+def masked_select(input: Tensor, mask: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """The elements of `self` where `mask` is true, in logical order, as a vector. Both broadcast."""
+def masked_scatter(input: Tensor, mask: Tensor, source: Tensor) -> Tensor:
+    """`self` with elements of `source`, in logical order, where `mask` is true. `mask` and `self` broadcast.
+
+    Raises RuntimeError where `source` has too few elements, or another dtype.
+    """
+def masked_scatter_(input: Tensor, mask: Tensor, source: Tensor) -> Tensor:
+    """`self` with elements of `source`, in logical order, where `mask` is true. `mask` and `self` broadcast.
+
+    Raises RuntimeError where `source` has too few elements, or another dtype.
+    """
 def layer_norm(input: Tensor, normalized_shape: _int | Sequence[_int | Tensor], weight: Tensor | None = None, bias: Tensor | None = None, eps: _float | Tensor = 1e-5, cudnn_enable: _bool = True) -> Tensor:
     """Each slice over the last dims, which are `normalized_shape`, less its mean and divided by sqrt(variance + eps); then
     times `weight`, plus `bias`.
 
     As Ba, Kiros and Hinton 2016, eq. 4, with the biased variance.
     """
+def constant_pad_nd(input: Tensor, pad: _int | Sequence[_int | Tensor], value: Number | Tensor = 0) -> Tensor:
+    """`pad` entries of `value` before and after each dim, from the last dim on. See `nn.functional.pad`."""
 def max_pool2d(input: Tensor, kernel_size: _int | Sequence[_int | Tensor], stride: _int | Sequence[_int | Tensor] = [], padding: _int | Sequence[_int | Tensor] = 0, dilation: _int | Sequence[_int | Tensor] = 1, ceil_mode: _bool = False) -> Tensor:
     """The largest element of each window of an image; NaN wins.
 
@@ -717,6 +1045,44 @@ def cumprod_(input: Tensor, dim: _int | Tensor, *, dtype: _dtype | type[_float |
     Integers and bool give int64 unless `dtype` says otherwise; `dtype` casts first. The gradient is exact where
     elements are 0.
     """
+@overload
+def scatter(input: Tensor, dim: _int | Tensor, index: Tensor, src: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """`self` with `src[i][j]`, or a number, at `[index[i][j]][j]` for dim 0, and likewise for others. Of several values
+    for one place the last is kept.
+
+    With `reduce` "add" or "multiply" the values are added to, or multiplied with, what is there.
+    """
+@overload
+def scatter(input: Tensor, dim: _int | Tensor, index: Tensor, src: Tensor, *, reduce: _str, out: Tensor | None = None) -> Tensor: ...
+@overload
+def scatter(input: Tensor, dim: _int | Tensor, index: Tensor, value: Number | Tensor, *, out: Tensor | None = None) -> Tensor: ...
+@overload
+def scatter(input: Tensor, dim: _int | Tensor, index: Tensor, value: Number | Tensor, *, reduce: _str, out: Tensor | None = None) -> Tensor: ...
+@overload
+def scatter_(input: Tensor, dim: _int | Tensor, index: Tensor, src: Tensor) -> Tensor:
+    """`self` with `src[i][j]`, or a number, at `[index[i][j]][j]` for dim 0, and likewise for others. Of several values
+    for one place the last is kept.
+
+    With `reduce` "add" or "multiply" the values are added to, or multiplied with, what is there.
+    """
+@overload
+def scatter_(input: Tensor, dim: _int | Tensor, index: Tensor, src: Tensor, *, reduce: _str) -> Tensor: ...
+@overload
+def scatter_(input: Tensor, dim: _int | Tensor, index: Tensor, value: Number | Tensor) -> Tensor: ...
+@overload
+def scatter_(input: Tensor, dim: _int | Tensor, index: Tensor, value: Number | Tensor, *, reduce: _str) -> Tensor: ...
+def scatter_reduce(input: Tensor, dim: _int | Tensor, index: Tensor, src: Tensor, reduce: _str, *, include_self: _bool = True, out: Tensor | None = None) -> Tensor:
+    """`self` with the values of `src` at `index` along `dim` reduced into it: `reduce` is "sum", "prod", "mean", "amax" or
+    "amin". Without `include_self` what `self` had at these places does not count.
+    """
+def scatter_reduce_(input: Tensor, dim: _int | Tensor, index: Tensor, src: Tensor, reduce: _str, *, include_self: _bool = True) -> Tensor:
+    """`self` with the values of `src` at `index` along `dim` reduced into it: `reduce` is "sum", "prod", "mean", "amax" or
+    "amin". Without `include_self` what `self` had at these places does not count.
+    """
+def take_along_dim(input: Tensor, indices: Tensor, dim: _int | Tensor | None = None, *, out: Tensor | None = None) -> Tensor:
+    """`gather` where `self` and `indices` first broadcast in all other dims; without `dim` both are flattened. Negative
+    indices count from the end.
+    """
 def softmax(input: Tensor, dim: _int | Tensor, dtype: _dtype | type[_float | _bool] | None = None, *, out: Tensor | None = None) -> Tensor:
     """exp(x) divided by its sum along `dim`; `dtype` casts first.
 
@@ -724,6 +1090,65 @@ def softmax(input: Tensor, dim: _int | Tensor, dtype: _dtype | type[_float | _bo
     """
 def log_softmax(input: Tensor, dim: _int | Tensor, dtype: _dtype | type[_float | _bool] | None = None, *, out: Tensor | None = None) -> Tensor:
     """The logarithm of softmax along `dim`, without its rounding; `dtype` casts first."""
+@overload
+def sort(input: Tensor, dim: _int | Tensor = -1, descending: _bool = False, *, out: Sequence[Tensor] | None = None) -> tuple[Tensor, Tensor]:
+    """The entries of `dim` in order, and where each stood. Equal ones keep their order, also without `stable`.
+
+    On the GPU it is not implemented.
+    """
+@overload
+def sort(input: Tensor, *, stable: _bool | None, dim: _int | Tensor = -1, descending: _bool = False, out: Sequence[Tensor] | None = None) -> tuple[Tensor, Tensor]: ...
+@overload
+def argsort(input: Tensor, dim: _int | Tensor = -1, descending: _bool = False) -> Tensor:
+    """Where the entries of `dim` stand in order. See `sort`."""
+@overload
+def argsort(input: Tensor, *, stable: _bool, dim: _int | Tensor = -1, descending: _bool = False) -> Tensor: ...
+def msort(input: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """`sort` along dim 0, without the indices."""
+def topk(input: Tensor, k: _int | Tensor, dim: _int | Tensor = -1, largest: _bool = True, sorted: _bool = True, *, out: Sequence[Tensor] | None = None) -> tuple[Tensor, Tensor]:
+    """The `k` largest (or smallest) entries of `dim`, and where they stood; in order if `sorted`."""
+def kthvalue(input: Tensor, k: _int | Tensor, dim: _int | Tensor = -1, keepdim: _bool = False, *, out: Sequence[Tensor] | None = None) -> tuple[Tensor, Tensor]:
+    """The `k`th smallest entry of `dim`, counted from 1, and where it stood."""
+@overload
+def median(input: Tensor) -> Tensor:
+    """The middle element (of two the smaller), of all or along `dim` with its place. NaN where there is one."""
+@overload
+def median(input: Tensor, dim: _int | Tensor, keepdim: _bool = False, *, out: Sequence[Tensor] | None = None) -> tuple[Tensor, Tensor]: ...
+@overload
+def nanmedian(input: Tensor) -> Tensor:
+    """The middle element (of two the smaller) of those that are not NaN, of all or along `dim` with its place."""
+@overload
+def nanmedian(input: Tensor, dim: _int | Tensor, keepdim: _bool = False, *, out: Sequence[Tensor] | None = None) -> tuple[Tensor, Tensor]: ...
+def mode(input: Tensor, dim: _int | Tensor = -1, keepdim: _bool = False, *, out: Sequence[Tensor] | None = None) -> tuple[Tensor, Tensor]:
+    """The smallest of the elements of `dim` that occur most often, and where it last stood."""
+@overload
+def bucketize(input: Tensor, boundaries: Tensor, *, out_int32: _bool = False, right: _bool = False, out: Tensor | None = None) -> Tensor:
+    """For each element of `input` the place in the sorted `boundaries`, a vector, where it belongs: before equal ones, or
+    after them if `right`.
+    """
+@overload
+def bucketize(input: Number | Tensor, boundaries: Tensor, *, out_int32: _bool = False, right: _bool = False, out: Tensor | None = None) -> Tensor: ...
+@overload
+def searchsorted(sorted_sequence: Tensor, input: Tensor, *, out_int32: _bool = False, right: _bool = False, side: _str | None = None, sorter: Tensor | None = None, out: Tensor | None = None) -> Tensor:
+    """For each element of `input` the place in the last dim of `sorted_sequence` where it belongs: before equal ones, or
+    after them if `right` (or `side` is "right"). A vector serves all; else all dims but the last agree. `sorter` gives
+    the order where the sequence is not sorted.
+    """
+@overload
+def searchsorted(sorted_sequence: Tensor, input: Number | Tensor, *, out_int32: _bool = False, right: _bool = False, side: _str | None = None, sorter: Tensor | None = None, out: Tensor | None = None) -> Tensor: ...
+@overload
+def isin(elements: Tensor, test_elements: Tensor, *, assume_unique: _bool = False, invert: _bool = False, out: Tensor | None = None) -> Tensor:
+    """Whether each of `elements` is among `test_elements`; the reverse if `invert`."""
+@overload
+def isin(elements: Tensor, test_element: Number | Tensor, *, assume_unique: _bool = False, invert: _bool = False, out: Tensor | None = None) -> Tensor: ...
+@overload
+def isin(element: Number | Tensor, test_elements: Tensor, *, assume_unique: _bool = False, invert: _bool = False, out: Tensor | None = None) -> Tensor: ...
+def unique(input: Tensor, sorted: _bool = True, return_inverse: _bool = False, return_counts: _bool = False, dim: _int | Tensor | None = None) -> Tensor:
+    """The different elements, in order; with `return_inverse` also which of them each element is, with `return_counts` how
+    often each occurs. With `dim` the different entries of that dim. They are in order also without `sorted`.
+    """
+def unique_consecutive(input: Tensor, return_inverse: _bool = False, return_counts: _bool = False, dim: _int | Tensor | None = None) -> Tensor:
+    """As `unique`, of neighbours only: each run of equal elements, or entries of a dim, becomes one."""
 def numel(input: Tensor) -> _int:
     """The number of elements."""
 def is_floating_point(input: Tensor) -> _bool:
