@@ -66,24 +66,28 @@ ops! {
             if index.ndim() > 1 {
                 bail!(Runtime, "Index has to be a vector/scalar");
             }
-            let mut shape: Shape = x.shape().into();
-            if let Some(n) = shape.get_mut(dim) {
-                *n = index.numel();
-            }
             let n = x.shape().get(dim).copied().unwrap_or(1);
             let index = from_end(index, n)?;
             in_range(&index, dim, n)?;
-            let index = across(&index, &shape, dim)?;
+            // A mask over the dim, so that an index that repeats changes nothing, in the gradient of `value` either.
+            let index = index.reshape(&[index.numel()])?;
+            let hits = number(Number::Int(0), &index, &[n])?;
+            let ones = number(Number::Int(1), &index, &[index.numel()])?;
+            let mut own = Shape::filled(1, x.ndim());
+            if let Some(size) = own.get_mut(dim) {
+                *size = n;
+            }
+            let mask = hits.scatter_add(0, &index, &ones)?.to_dtype(DType::Bool)?.reshape(&own)?;
             let value = match value {
-                Operand::Number(n) => number(n, x, index.shape())?,
+                Operand::Number(n) => number(n, x, &[])?,
                 Operand::Tensor(t) if t.ndim() > 0 => bail!(
                     Runtime,
                     "index_fill_ only supports a 0-dimensional value tensor, but got tensor with {} dimension(s).",
                     t.ndim()
                 ),
-                Operand::Tensor(t) => t.to_dtype(x.dtype())?.expand_to(index.shape())?,
+                Operand::Tensor(t) => t.to_dtype(x.dtype())?,
             };
-            x.scatter_set_dense(dim, &index, &value)
+            mask.choose(Operand::Tensor(&value), Operand::Tensor(x))
         },
         samples: [
             "u(3, 4), 0, ix(2, n=3), 1.5",
@@ -124,7 +128,7 @@ ops! {
         ],
     }
     /// The elements of the flattened tensor at `index`, of any shape; negative indices count from the end.
-    take + out + exact as ["take(Tensor self, Tensor index) -> Tensor"] {
+    take + out + exact + apart as ["take(Tensor self, Tensor index) -> Tensor"] {
         call(x = self: &Tensor, index: &Tensor) {
             if index.dtype() != DType::I64 {
                 bail!(Runtime, "take(): Expected a long tensor for index, but got {}", index.dtype().scalar_name());
@@ -300,7 +304,7 @@ fn copy_entries(x: &Tensor, dim: i64, index: &Tensor, source: &Tensor) -> Result
 }
 
 /// Negative indices counted from the end of `n` elements.
-fn from_end(index: &Tensor, n: usize) -> Result<Tensor> {
+pub fn from_end(index: &Tensor, n: usize) -> Result<Tensor> {
     let index = index.detach();
     let below = index.lt(&zeros_like(&index)?)?;
     below.choose(Operand::Tensor(&index.add_number(n as i64)?), Operand::Tensor(&index))

@@ -2,6 +2,7 @@
 //!
 //! The indexed dims become one, in front; the indices become numbers along it. Then one gather or scatter does the work.
 
+use super::copy::Format;
 use super::create::zeros_like;
 use super::nonzero::nonzero;
 use crate::core::shape::{broadcast, list};
@@ -12,12 +13,12 @@ use crate::tensor::{Operand, Tensor};
 use crate::{bail, cpu, err};
 
 ops! {
-    /// `self` with `values` at the places that `indices` name, one tensor of integers or a mask for each dim, None for all of a
-    /// dim. They broadcast, as `values` do to what the indices would read. With `accumulate` the values are added.
+    /// `self` with `values` at the places that `indices` name, tensors of integers or masks for the first dims.
+    /// They broadcast, as `values` do to what the indices would read. With `accumulate` the values are added.
     ///
     /// Without `accumulate`, of several values for one place the last is kept. Raises IndexError for an index out of range.
-    index_put + inplace as ["index_put(Tensor self, Tensor?[] indices, Tensor values, bool accumulate=False) -> Tensor"] {
-        call(x = self: &Tensor, indices: &[Option<&Tensor>], values: &Tensor, accumulate: bool) {
+    index_put + inplace as ["index_put(Tensor self, Tensor[] indices, Tensor values, bool accumulate=False) -> Tensor"] {
+        call(x = self: &Tensor, indices: &[&Tensor], values: &Tensor, accumulate: bool) {
             if x.dtype() != values.dtype() {
                 bail!(
                     Runtime,
@@ -26,15 +27,15 @@ ops! {
                     values.dtype().scalar_name()
                 );
             }
-            Places::new(x, indices)?.put(x, values, accumulate)
+            let indices: Vec<Option<&Tensor>> = indices.iter().map(|&t| Some(t)).collect();
+            Places::new(x, &indices)?.put(x, values, accumulate)
         },
         samples: [
             "u(3, 4), (torch.tensor([0, 2]),), u(2, 4)",
             "u(3, 4), (torch.tensor([0, 2]), torch.tensor([1, -1])), u(2)",
             "u(3, 4), (torch.tensor([0, 2, 0]),), u(3, 4), True",
-            "u(3, 4), (None, torch.tensor([1, 3])), u(3, 2)",
-            "u(2, 3, 4), (torch.tensor([0, 1]), None, torch.tensor([1, 3])), u(2, 3)",
-            "u(2, 3, 4), (None, torch.tensor([[0], [2]]), torch.tensor([1, 3])), u(2, 2, 2)",
+            "u(2, 3, 4), (torch.tensor([[0], [1]]), torch.tensor([1, 2])), u(4)",
+            "u(3, 4), (torch.tensor([[0], [2]]), torch.tensor([1, 3])), u(2, 1)",
             "u(3, 4), (mask(3, 4),), u()",
             "u(3, 4), (mask(3),), u(4)",
             "u(3, 2).t(), (torch.tensor([1]),), u(1, 3)",
@@ -196,7 +197,14 @@ impl Places {
         }
         let mut inverse = Shape::zeros(self.order.len());
         self.order.iter().enumerate().for_each(|(i, &d)| inverse[d] = i);
-        y.permute(&inverse)?.contiguous()
+        let y = y.permute(&inverse)?;
+        if x.is_contiguous() {
+            return y.contiguous();
+        }
+        // Dims lie in memory as they do in `x`.
+        let out = x.detach().cloned(Format::Preserve)?;
+        out.copy_from(&y)?;
+        Ok(out)
     }
 }
 

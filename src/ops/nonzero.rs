@@ -3,7 +3,7 @@
 
 use super::reduce::Over;
 use crate::core::shape::broadcast;
-use crate::core::{DType, Meta, Shape};
+use crate::core::{DType, Meta, Number, Shape};
 use crate::device::Array;
 use crate::error::Result;
 use crate::ops;
@@ -38,6 +38,17 @@ ops! {
             "mask(2, 3), as_tuple=False",
         ],
     }
+    /// `nonzero` cut, or filled up with rows of `fill_value`, to `size` rows.
+    nonzero_static + out + exact as ["nonzero_static(Tensor self, *, int size, int fill_value=-1) -> Tensor"] {
+        call(x = self: &Tensor, size: i64, fill_value: i64) {
+            if size < 0 {
+                bail!(Runtime, "nonzero_static: 'size' must be an non-negative integer");
+            }
+            let rows = nonzero("nonzero_static", x, false)?.contiguous()?;
+            crate::ops::pad::constant(&rows, &[0, 0, 0, size - rows.shape()[0] as i64], Number::Int(fill_value))
+        },
+        samples: ["mask(2, 3), size=4", "mask(2, 3), size=1", "u(3), size=5, fill_value=7", "u(0), size=2", "mask(2), size=-1"],
+    }
     /// `nonzero`, also of a 0-d tensor: one row without columns where it is not zero.
     argwhere as ["argwhere(Tensor self) -> Tensor"] {
         call(x = self: &Tensor) { nonzero("argwhere", x, false) },
@@ -62,7 +73,7 @@ ops! {
             "mask(2, 3), ()", "u(2, 3), 2"],
     }
     /// The elements of `self` where `mask` is true, in logical order, as a vector. Both broadcast.
-    masked_select + out + exact as ["masked_select(Tensor self, Tensor mask) -> Tensor"] {
+    masked_select + out + exact + apart as ["masked_select(Tensor self, Tensor mask) -> Tensor"] {
         call(x = self: &Tensor, mask: &Tensor) {
             if mask.dtype() != DType::Bool {
                 bail!(Runtime, "masked_select: expected BoolTensor for mask");

@@ -1,8 +1,8 @@
 //! Writing at indices along one dim: scatter, scatter_reduce; and reading by take_along_dim. (Reading by gather and adding by
 //! scatter_add stand in `index.rs`, whole entries of a dim in `entries.rs`.)
 
-use super::copy::Format;
 use super::create::zeros_like;
+use super::entries::from_end;
 use super::index::{check_bounds, indices, raised, same_ndim};
 use crate::core::shape::{broadcast, list, normalize_dim};
 use crate::core::{DType, Meta, Number, Shape};
@@ -54,9 +54,9 @@ ops! {
                 Some(_) => bail!(Runtime, "reduce argument must be either add or multiply."),
             };
             if a.inplace {
-                return apply_inplace(Scatter { dim, how, dense: false }, &[x, &index, src]).map(Outs::Over);
+                return apply_inplace(Scatter { dim, how }, &[x, &index, src]).map(Outs::Over);
             }
-            apply(Scatter { dim, how, dense: false }, &[x, &index, src]).map(Outs::Tensor)
+            apply(Scatter { dim, how }, &[x, &index, src]).map(Outs::Tensor)
         },
         samples: [
             "u(3, 4), 0, ix(2, 4, n=3), u(2, 4)",
@@ -101,7 +101,8 @@ ops! {
             "u(3, 4), 0, ix(2, 4, n=3) + 3, u(2, 4), 'sum'",
         ],
     }
-    /// `gather` where `self` and `indices` first broadcast in all other dims; without `dim` both are flattened.
+    /// `gather` where `self` and `indices` first broadcast in all other dims; without `dim` both are flattened. Negative indices
+    /// count from the end.
     take_along_dim + out + exact as ["take_along_dim(Tensor self, Tensor indices, int? dim=None) -> Tensor"] {
         call(x = self: &Tensor, index = indices: &Tensor, dim: Option<i64>) {
             if index.dtype() != DType::I64 {
@@ -121,9 +122,11 @@ ops! {
                 );
             }
             let Some(dim) = dim else {
+                let index = from_end(index, x.numel())?;
                 return x.reshape(&[x.numel()])?.gather(0, &index.reshape(&[index.numel()])?);
             };
             let dim = normalize_dim(dim, x.ndim())?;
+            let index = &from_end(index, x.shape().get(dim).copied().unwrap_or(1))?;
             let with = |shape: &[usize], n: usize| {
                 let mut out: Shape = shape.into();
                 if let Some(size) = out.get_mut(dim) {
@@ -138,7 +141,7 @@ ops! {
         },
         samples: [
             "u(3, 4), ix(3, 2, n=4), 1",
-            "u(3, 4), ix(1, 4, n=3), dim=0",
+            "u(3, 4), ix(1, 4, n=3) - 3, dim=0",
             "u(1, 4), ix(3, 2, n=4), 1",
             "u(3, 2).t(), ix(5, n=6)",
             "u(3, 4), ix(4, n=3), 0",
@@ -250,8 +253,8 @@ pub fn reduced(
     };
     match how {
         Reduce::Sum => from.scatter_add(dim, index, src),
-        Reduce::Product => apply(Scatter { dim, how: Put::Multiply, dense: false }, &[&from, index, src]),
-        Reduce::Extremum(how) => apply(Scatter { dim, how, dense: false }, &[&from, index, src]),
+        Reduce::Product => apply(Scatter { dim, how: Put::Multiply }, &[&from, index, src]),
+        Reduce::Extremum(how) => apply(Scatter { dim, how }, &[&from, index, src]),
         Reduce::Mean => {
             let sum = from.scatter_add(dim, index, src)?;
             let one = number(Number::Int(1), &sum.detach(), index.shape())?;
@@ -265,14 +268,9 @@ pub fn reduced(
 }
 
 impl Tensor {
-    /// As [`Tensor::scatter_set`], with the dims of the result in memory as they are in `self`.
-    pub fn scatter_set_dense(&self, dim: usize, index: &Tensor, src: &Tensor) -> Result<Tensor> {
-        apply(Scatter { dim, how: Put::Set, dense: true }, &[self, index, src])
-    }
-
     /// This tensor with `src` at `index` (int64, fitting, as large as `src`) along `dim`.
     pub fn scatter_set(&self, dim: usize, index: &Tensor, src: &Tensor) -> Result<Tensor> {
-        apply(Scatter { dim, how: Put::Set, dense: false }, &[self, index, src])
+        apply(Scatter { dim, how: Put::Set }, &[self, index, src])
     }
 }
 
@@ -280,8 +278,6 @@ impl Tensor {
 struct Scatter {
     dim: usize,
     how: Put,
-    /// Whether the result keeps the order of dims in memory.
-    dense: bool,
 }
 
 impl Scatter {
@@ -302,9 +298,7 @@ impl Scatter {
     fn factors(&self, c: &Context, g: &Tensor) -> Result<Grads> {
         let (x, index, src) = (c.input(0)?, c.input(1)?, c.input(2)?);
         let dim = self.dim as i64;
-        let again = |x: &Tensor, src: &Tensor| {
-            apply(Scatter { dim: self.dim, how: Put::Multiply, dense: false }, &[x, &index, src])
-        };
+        let again = |x: &Tensor, src: &Tensor| apply(Scatter { dim: self.dim, how: Put::Multiply }, &[x, &index, src]);
         let one = Number::Int(1);
         let without =
             |t: &Tensor, places: &Tensor| places.choose(Operand::Number(one.cast(t.dtype())), Operand::Tensor(t));
@@ -329,8 +323,7 @@ impl Op for Scatter {
         if self.how == Put::Set { "scatter" } else { "scatter_reduce" }
     }
     fn infer(&self, x: &[&Meta]) -> Result<Meta> {
-        let format = if self.dense { Format::Preserve } else { Format::Contiguous };
-        Ok(Meta::new(format.layout(&x[0].layout)?, x[0].dtype, x[0].device))
+        Ok(x[0].contiguous(x[0].shape().into()))
     }
     fn cpu(&self, x: &[&Array], out: &[Array]) -> Result<()> {
         let (index, to) = (raised(x[1]), raised(&out[0]));

@@ -125,9 +125,6 @@ ops! {
     /// Powers of the last dim from 0 to `N - 1`, along a new last dim.
     linalg_vander as ["linalg.vander(Tensor x, *, int? N=None) -> Tensor"] {
         call(x: &Tensor, n = N: Option<i64>) {
-            if x.ndim() == 0 {
-                bail!(Runtime, "linalg.vander: Expected x to be a tensor with at least one dimension.");
-            }
             if x.dtype() == DType::Bool || x.dtype().is_half() {
                 bail!(
                     Runtime,
@@ -135,12 +132,13 @@ ops! {
                     x.dtype().scalar_name()
                 );
             }
-            if n.is_some_and(|n| n < 2) {
+            if n.is_some_and(|n| n < 2) || (x.ndim() == 0 && n.is_none()) {
                 bail!(Runtime, "linalg.vander: N must be greater than 1.");
             }
-            powers(x, n, "", true)
+            let x = if x.ndim() == 0 { x.reshape(&[1])? } else { x.clone() };
+            powers(&x, n, "", true)
         },
-        samples: ["u(3)", "u(2, 3), N=2", "u(3), N=4", "u(3), N=1", "u()"],
+        samples: ["u(3)", "u(2, 3), N=2", "u(3), N=4", "u(3), N=1", "u()", "u(), N=3"],
     }
 }
 
@@ -189,13 +187,13 @@ fn chosen(n: usize, r: usize, again: bool) -> Vec<i64> {
 }
 
 fn powers(x: &Tensor, n: Option<i64>, negative: &str, increasing: bool) -> Result<Tensor> {
-    let last = x.ndim() - 1;
-    let n = n.unwrap_or(x.shape()[last] as i64);
+    let last = x.ndim();
+    let n = n.unwrap_or(x.shape().last().map_or(1, |&n| n as i64));
     if n < 0 {
         bail!(Runtime, "{negative}");
     }
     let dtype = if x.dtype() == DType::Bool || x.dtype().is_integral() { DType::I64 } else { x.dtype() };
-    let x = x.to_dtype(dtype)?.unsqueeze_dims(&[last + 1])?;
+    let x = x.to_dtype(dtype)?.unsqueeze_dims(&[last])?;
     let mut columns = vec![];
     if n > 0 {
         columns.push(zeros_like(&x)?.add_number(1i64)?);
@@ -204,10 +202,10 @@ fn powers(x: &Tensor, n: Option<i64>, negative: &str, increasing: bool) -> Resul
         columns.push(if i == 1 { x.clone() } else { columns[i - 1].mul(&x)? });
     }
     if columns.is_empty() {
-        return x.narrow(last + 1, 0, 0)?.detach().cloned(Format::Contiguous);
+        return x.narrow(last, 0, 0)?.detach().cloned(Format::Contiguous);
     }
     if !increasing {
         columns.reverse();
     }
-    cat(&columns.iter().collect::<Vec<_>>(), last + 1)
+    cat(&columns.iter().collect::<Vec<_>>(), last)
 }

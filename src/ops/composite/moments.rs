@@ -88,13 +88,8 @@ ops! {
         "aminmax(Tensor self, *, int? dim=None, bool keepdim=False) -> (Tensor min, Tensor max)",
     ] {
         call(x = self: &Tensor, dim: Option<i64>, keepdim: bool) {
-            if x.numel() == 0 {
-                if dim.is_none() {
-                    bail!(
-                        Runtime,
-                        "aminmax(): cannot compute aminmax over an empty dimension as the operation has no identity."
-                    );
-                }
+            if x.numel() == 0 && dim.is_none() {
+                bail!(Runtime, "aminmax(): cannot compute aminmax over an empty dimension as the operation has no identity.");
             }
             let one = dim.map(|d| [d]);
             let over = Over::new(x, one.as_ref().map(|d| &d[..]), keepdim)?;

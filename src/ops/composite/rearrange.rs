@@ -96,6 +96,9 @@ ops! {
                 let flat = x.contiguous()?.view_to(&[x.numel()])?;
                 return roll(&flat, shifts[0], 0)?.view_to(x.shape());
             }
+            if x.ndim() == 0 && !dims.is_empty() && shifts.len() == dims.len() {
+                bail!(Index, "Dimension specified as {} but tensor has no dimensions", dims[0]);
+            }
             if shifts.is_empty() {
                 bail!(Runtime, "`shifts` required");
             }

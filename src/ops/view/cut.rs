@@ -119,7 +119,7 @@ ops! {
         ],
     }
     /// A copy of `self` with `src` as the entries `start` to `end` of dim `dim`, `step` apart.
-    slice_scatter as [
+    slice_scatter + out as [
         "slice_scatter(Tensor self, Tensor src, int dim=0, int? start=None, int? end=None, int step=1) -> Tensor",
     ] {
         call(x = self: &Tensor, src: &Tensor, dim: i64, start: Option<i64>, end: Option<i64>, step: i64) {
