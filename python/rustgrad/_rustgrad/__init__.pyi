@@ -704,12 +704,14 @@ class Tensor:
         Gradient: g with the change of sign, 0 where `self` is 0; none for `other`.
         """
     def nextafter(self, other: Tensor) -> Tensor:
-        """The next number of the dtype from `self` towards `other`; where they are equal, `other`.
+        """The next number of the dtype from `self` towards `other`; where they are equal, `other`. It has no derivative
+        (backward raises RuntimeError).
 
         After Rump, Zimmermann, Boldo and Melquiond, "Computing predecessor and successor in rounding to nearest", 2009.
         """
     def nextafter_(self, other: Tensor) -> Tensor:
-        """The next number of the dtype from `self` towards `other`; where they are equal, `other`.
+        """The next number of the dtype from `self` towards `other`; where they are equal, `other`. It has no derivative
+        (backward raises RuntimeError).
 
         After Rump, Zimmermann, Boldo and Melquiond, "Computing predecessor and successor in rounding to nearest", 2009.
         """
