@@ -1,4 +1,4 @@
-"""The coefficients in `src/ops/elementwise/fits.rs`: Chebyshev interpolants, the highest power first, for Horner's scheme.
+"""The coefficients in `src/ops/elementwise/fits.rs`: Chebyshev interpolants, highest power first, for Horner's scheme.
 
 python scripts/fits.py          # needs mpmath, nothing else does
 """
