@@ -21,8 +21,8 @@ MAP = {"float16": 1.01, "bfloat16": 1.01, "float32": 8, "float64": 16}
 # halves PyTorch rounds intermediate results that we keep in float32.
 SUM = {"float16": 3, "bfloat16": 3, "float32": 32, "float64": 64}
 
-# Special functions and losses: PyTorch's own are that far from the values in float32, and in float64 its trigamma and Bessel
-# functions have ten digits; its second gradient of binary_cross_entropy adds 1e-12.
+# Special functions and losses: PyTorch's own are that far from the values in float32, and in float64 its trigamma and
+# Bessel functions have ten digits; its second gradient of binary_cross_entropy adds 1e-12.
 LOOSE = {"float16": 3, "bfloat16": 3, "float32": 64, "float64": 2**23}
 
 # Second gradients are sums of products of all of the above.
