@@ -158,7 +158,7 @@ def test_notebooks_and_folders(tmp_path, capsys):
         {"cell_type": "markdown", "source": ["torch.hsmm"]},
         {"cell_type": "code", "source": ["%matplotlib inline\n", "import torch\n", "!pip list\n", "x = torch.ones(1)"]},
         {"cell_type": "code", "source": "%%bash\ntorch.hsmm"},
-        {"cell_type": "code", "source": "torch.ones?\n\nx.qscheme(), torch.hsmm"},
+        {"cell_type": "code", "source": "torch.ones?\nn = 3  # how many?\nx.qscheme(), torch.hsmm"},
     ]
     (tmp_path / "book.ipynb").write_text(json.dumps({"cells": cells}))
     (tmp_path / "good.py").write_text("import torch\ntorch.ones(1)\n")

@@ -202,6 +202,21 @@ def typed_constructors(torch):
 
 
 @case()
+def variables(torch):
+    Variable = torch.autograd.Variable
+    x, w = torch.ones(2), torch.ones(2, requires_grad=True)
+    made = [Variable(x), Variable(x, requires_grad=True), Variable(w), Variable(w * 2), Variable(torch.nn.Parameter(x))]
+    found = [[repr(one), type(one) is torch.Tensor, one.is_leaf, one._version] for one in made]
+    found += [
+        Variable(x).data_ptr() == x.data_ptr(),
+        Variable(x) is x,
+        isinstance(x, Variable),
+        isinstance(3, Variable),
+    ]
+    return [*found, Variable().shape, raised(Variable, 3)]
+
+
+@case()
 def versions_are_ordered(torch):
     import importlib
 

@@ -13,7 +13,7 @@ __all__ = ["attribute", "is_module", "listed", "lookup", "member", "missing", "m
 @cache
 def _lines() -> dict[str, str]:
     """Each line's names as one text, by the module or class it is about."""
-    with open(__file__.replace("__init__.py", "torch.txt"), encoding="utf-8") as file:
+    with open(__file__.rpartition("__init__")[0] + "torch.txt", encoding="utf-8") as file:
         return dict(line.split(": ", 1) for line in file)
 
 

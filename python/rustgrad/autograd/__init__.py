@@ -5,8 +5,9 @@ from .._names import lookup as _lookup
 from .._rustgrad import Tensor
 from .._rustgrad.torch import zeros_like
 from ..grad_mode import enable_grad, inference_mode, no_grad, set_grad_enabled
+from .variable import Variable
 
-__all__ = ["backward", "enable_grad", "grad", "inference_mode", "no_grad", "set_grad_enabled"]
+__all__ = ["Variable", "backward", "enable_grad", "grad", "inference_mode", "no_grad", "set_grad_enabled"]
 
 
 def backward(tensors, grad_tensors=None, retain_graph=None, create_graph=False, grad_variables=None, inputs=None):
