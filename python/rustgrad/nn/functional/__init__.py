@@ -6,8 +6,17 @@ name.
 """
 
 # isort: skip_file
+from .activation import *
+from .adaptive import *
 from .conv import *
 from .distance import *
 from .linear import *
+from .loss import *
+from .margin import *
+from .norm import *
+from .max_pooling import *
 from .padding import *
+from .pooling import *
+from .random import *
+from .shape import *
 from ..._rustgrad.nn import *
