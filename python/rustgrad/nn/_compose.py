@@ -8,7 +8,48 @@ import math
 from .._rustgrad import bfloat16, float16, float32
 from .._rustgrad.torch import where
 
-__all__ = ["norm_except_dim", "vector_norm"]
+__all__ = ["in_float32", "log1p", "norm_except_dim", "scalar_name", "vector_norm"]
+
+_SCALAR_NAMES = {
+    "bool": "Bool",
+    "uint8": "Byte",
+    "int8": "Char",
+    "int16": "Short",
+    "int32": "Int",
+    "int64": "Long",
+    "float16": "Half",
+    "bfloat16": "BFloat16",
+    "float32": "Float",
+    "float64": "Double",
+}
+
+
+def scalar_name(dtype) -> str:
+    """PyTorch's name of a dtype in messages: Long for int64."""
+    name = str(dtype).rpartition(".")[2]
+    return _SCALAR_NAMES.get(name, name)
+
+
+def in_float32(function, *tensors):
+    """`function(*tensors)`, computed in float32 and rounded once where they are halves, as PyTorch's kernels do."""
+    dtype = tensors[0].dtype
+    if dtype not in (float16, bfloat16):
+        return function(*tensors)
+    return function(*(x if x is None or x.dtype != dtype else x.to(float32) for x in tensors)).to(dtype)
+
+
+def log1p(u):
+    """log(1 + u), exact near 0.
+
+    With w = 1 + u rounded, log(w) u / (w - 1) is exact to the last places (Goldberg 1991, theorem 4). The quotient is a
+    constant for backward, so that derivatives of any order are those of the logarithm.
+    """
+    w = 1 + u
+    detached = u.detach()
+    rounded = w.detach() - 1
+    small = rounded == 0
+    quotient = where(rounded == detached, 1.0, detached / where(small, 1.0, rounded))
+    return where(small, u, w.log() * quotient)
 
 
 def vector_norm(x, p=2.0, dim=None, keepdim=False):
@@ -18,9 +59,8 @@ def vector_norm(x, p=2.0, dim=None, keepdim=False):
     Raises RuntimeError for integers, and for an infinite order of no elements.
     """
     if not x.is_floating_point():
-        name = str(x.dtype).rpartition(".")[2].replace("int64", "Long").replace("int32", "Int").capitalize()
         raise RuntimeError(
-            f"linalg.vector_norm: Expected a floating point or complex tensor as input. Got {name}\n"
+            f"linalg.vector_norm: Expected a floating point or complex tensor as input. Got {scalar_name(x.dtype)}\n"
             "hint: convert it first, e.g. x.float()"
         )
     if x.dtype in (float16, bfloat16):

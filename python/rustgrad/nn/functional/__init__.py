@@ -7,10 +7,19 @@ name.
 
 # isort: skip_file
 from ..._names import lookup as _lookup
+from .activation import *
+from .adaptive import *
 from .conv import *
 from .distance import *
 from .linear import *
+from .loss import *
+from .margin import *
+from .norm import *
+from .max_pooling import *
 from .padding import *
+from .pooling import *
+from .random import *
+from .shape import *
 from ..._rustgrad.nn import *
 
 __getattr__ = _lookup("torch.nn.functional")

@@ -1,7 +1,7 @@
 """Lengths and angles: normalised vectors, cosines, distances of pairs."""
 
 from ..._rustgrad.torch import div, result_type
-from .._compose import vector_norm
+from .._compose import scalar_name, vector_norm
 
 __all__ = ["cosine_similarity", "normalize", "pairwise_distance"]
 
@@ -24,9 +24,8 @@ def cosine_similarity(x1, x2, dim=1, eps=1e-8):
     """
     dtype = result_type(x1, x2)
     if not dtype.is_floating_point:
-        kind = {"int64": "Long", "int32": "Int", "uint8": "Byte", "bool": "Bool"}.get(str(dtype).rpartition(".")[2])
         raise RuntimeError(
-            f"expected common dtype to be floating point, yet common dtype is {kind}\n"
+            f"expected common dtype to be floating point, yet common dtype is {scalar_name(dtype)}\n"
             "hint: convert the inputs first, e.g. x.float()"
         )
     x1, x2 = x1.to(dtype), x2.to(dtype)
