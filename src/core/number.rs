@@ -66,7 +66,8 @@ impl Number {
             Number::Float(v) => v.to_string(),
             n => n.to_i64().to_string(),
         };
-        err!(Runtime, "value cannot be converted to type {} without overflow", dtype.c_name())
+        let name = if dtype.is_half() { dtype.c_words() } else { dtype.c_name() };
+        err!(Runtime, "value cannot be converted to type {name} without overflow")
             .hint(format!("{value} is outside of what {} holds, {range}", dtype.name()))
     }
 

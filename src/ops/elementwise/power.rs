@@ -116,7 +116,7 @@ elementwise! { DEFS, ROWS;
 
 elementwise! { CASE_DEFS, CASES;
     /// x^3.
-    cube(x) all as [] named "PowBackward" {
+    cube(x) all + stepwise_bf16 as [] named "PowBackward" {
         value: x * x * x,
         grad(y, g): [g * (3.0 * (x * x))],
         samples: [],
@@ -140,7 +140,7 @@ elementwise! { CASE_DEFS, CASES;
         samples: [],
     }
     /// x^-2.
-    inverse_square(x) float as [] named "PowBackward" {
+    inverse_square(x) float + stepwise_bf16 as [] named "PowBackward" {
         value: 1.0 / (x * x),
         grad(y, g): [g * (-2.0 * (y / x))],
         samples: [],

@@ -4,7 +4,7 @@ use crate::bail;
 use crate::core::{DType, Number};
 use crate::elementwise;
 use crate::error::Result;
-use crate::ops::elementwise::map::{self, Call, Row, numbers_fit};
+use crate::ops::elementwise::map::{self, Call, Row, numbers_fit, params_fit};
 use crate::tensor::{Args, Operand, Outs, mode};
 
 /// An optional bound, a number or a tensor.
@@ -59,7 +59,7 @@ fn same_dtypes(row: &'static Row, a: &Args) -> Result<Outs> {
     map::call_on(row, [Operand::Tensor(x), Operand::Tensor(end), a.operand(2)?], a)
 }
 
-fn no_integer_quotients(_: &Call, dtype: DType) -> Result<()> {
+fn no_integer_quotients(c: &Call, dtype: DType) -> Result<()> {
     if !dtype.is_float() {
         bail!(
             Runtime,
@@ -70,7 +70,7 @@ fn no_integer_quotients(_: &Call, dtype: DType) -> Result<()> {
              tensor1 / tensor2), for all dtypes."
         );
     }
-    Ok(())
+    params_fit(c, dtype)
 }
 
 elementwise! { DEFS, ROWS;
@@ -82,7 +82,8 @@ elementwise! { DEFS, ROWS;
     ] {
         value: S::select(c, a, b),
         grad(y, g): [S::lit(0.0), S::select(c, g, S::lit(0.0)), S::select(c, S::lit(0.0), g)],
-        check: numbers_fit,
+        // What does not fit a half is infinite here.
+        check: |c, dtype| if dtype.is_half() { Ok(()) } else { numbers_fit(c, dtype) },
         call: chosen,
         samples: ["mask(2, 3), u(2, 3), u(2, 3)", "mask(3), u(2, 3), u(2, 1)", "mask(2, 3), u(2, 3), 1.5", "mask(2, 3), 0, u(3)",
             "mask(3, 2).t(), u(2, 3), u(2, 3)"],
@@ -136,6 +137,7 @@ elementwise! { DEFS, ROWS;
             S::select(near, w, w - 1.0).mul_add(b - a, S::select(near, a, b))
         },
         grad(y, g): [g * (1.0 - w), g * w, g * (b - a)],
+        check: |c, dtype| numbers_fit(c, if dtype.is_half() { DType::F32 } else { dtype }),
         call: |a| same_dtypes(&ROW, a),
         samples: ["u(2, 3), u(2, 3), 0.3", "u(2, 3), u(3), u(2, 3)", "u(2, 3), u(2, 3), 0.9"],
     }
@@ -145,6 +147,7 @@ elementwise! { DEFS, ROWS;
     ] kernel "addcmul_cpu_out" {
         value: (value * b).mul_add(c, a),
         grad(y, g): [g, g * (value * c), g * (value * b)],
+        check: params_fit,
         samples: ["u(2, 3), u(2, 3), u(2, 3)", "u(2, 3), u(3), u(2, 1), value=2"],
     }
     /// `self + value * tensor1 / tensor2`.

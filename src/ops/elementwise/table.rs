@@ -6,14 +6,21 @@ use crate::cpu::map::Loops;
 use crate::expr::Body;
 use crate::tensor::def::Twins;
 
-/// The loops of a value: the lanes that the rule may ask for; the one over the first operand where the op has a twin that
+/// The loops of a value: the lanes that the rule may ask for; those of halves that round each step; the one over the first operand where the op has a twin that
 /// writes there; and, where that is arithmetic of two operands, those for one element and many.
-pub const fn loops<B: Body>(rule: Rule, twins: Twins, signature: &Signature, out_mask: bool) -> Loops {
+pub const fn loops<B: Body>(
+    rule: Rule,
+    twins: Twins,
+    signature: &Signature,
+    out_mask: bool,
+    stepwise: [bool; 2],
+) -> Loops {
     let loops = match rule {
         Rule::Float | Rule::FloatOnly => Loops::float::<B>(),
         Rule::Numeric | Rule::All => Loops::all::<B>(),
         Rule::Bits => Loops::int::<B>(),
     };
+    let loops = loops.and_halves::<B>(stepwise);
     if !twins.inplace() || out_mask {
         loops
     } else if signature.inputs == 2 && signature.masks == 0 {
@@ -96,7 +103,8 @@ pub const fn plain_name(name: &'static str) -> &'static str {
 /// }
 /// ```
 /// A body is an expression over `S: Scalar`; `c: bool` is an input that is a truth value, `-> bool` an output that is one. The
-/// rule is `float`, `float_only`, `numeric`, `all` or `bits`; `wide`, `divides`, `parametric` and `reversed` are flags of `Row`. Whatever is not said has a
+/// rule is `float`, `float_only`, `numeric`, `all` or `bits`; `wide`, `divides`, `parametric` and `reversed` are flags of `Row`; with `stepwise`
+/// (`stepwise_bf16`) each step in halves (in bfloat16) is rounded, as PyTorch's is. Whatever is not said has a
 /// default; without `as` the schema is `name(Tensor self) -> Tensor`. An input without a gradient has `S::lit(0.0)`.
 ///
 /// The head of the block names the lists it makes: the `OpDef`s for the registry, and the rows.
@@ -147,6 +155,10 @@ macro_rules! elementwise {
                 $($crate::elementwise!(@gradients $sig $y $g $grads);)?
 
                 const SIGNATURE: table::Signature = $crate::elementwise!(@signature $sig);
+                const STEPWISE: [bool; 2] = {
+                    let both = $crate::elementwise!(@flag stepwise $($flag)*);
+                    [both, both || $crate::elementwise!(@flag stepwise_bf16 $($flag)*)]
+                };
                 const OUT_MASK: bool = !matches!(concat!($(stringify!($out))?).as_bytes(), b"");
 
                 pub static ROW: Row = Row {
@@ -163,7 +175,9 @@ macro_rules! elementwise {
                     parametric: $crate::elementwise!(@flag parametric $($flag)*),
                     reversed: $crate::elementwise!(@flag reversed $($flag)*),
                     out_mask: OUT_MASK,
-                    value: Formula::new::<Value>(table::loops::<Value>(RULE, DEF.twins, &SIGNATURE, OUT_MASK)),
+                    value: Formula::new::<Value>(
+                        table::loops::<Value>(RULE, DEF.twins, &SIGNATURE, OUT_MASK, STEPWISE)
+                    ),
                     grads: $crate::elementwise!(@grads $($y)? $sig),
                     half_grad: $crate::elementwise!(@some $($half_grad)?),
                     check: $crate::elementwise!(@or $($check)?; $crate::ops::elementwise::map::anything),
@@ -259,6 +273,8 @@ macro_rules! elementwise {
     (@flag wide wide $($rest:ident)*) => { true };
     (@flag divides divides $($rest:ident)*) => { true };
     (@flag parametric parametric $($rest:ident)*) => { true };
+    (@flag stepwise stepwise $($rest:ident)*) => { true };
+    (@flag stepwise_bf16 stepwise_bf16 $($rest:ident)*) => { true };
     (@flag reversed reversed $($rest:ident)*) => { true };
     (@flag $wanted:ident $other:ident $($rest:ident)*) => { $crate::elementwise!(@flag $wanted $($rest)*) };
 

@@ -8,7 +8,7 @@ mod linear;
 mod product;
 
 use crate::core::shape::{broadcast, list};
-use crate::core::{DType, Shape};
+use crate::core::{DType, Number, Shape};
 use crate::error::Result;
 use crate::ops::copy::Format;
 use crate::tensor::def::Twins;
@@ -187,7 +187,9 @@ pub const ADDMV: OpDef = OpDef {
         check::matrix_vector(m.meta(), v.meta())?;
         check::addend(x.shape(), &m.shape()[..1])?;
         let column = x.unsqueeze_dims(&[x.ndim()])?;
-        let (beta, alpha) = (a.float(3)?, a.float(4)?);
+        // PyTorch rounds them to halves here, and not in `addmm`.
+        let factor = |n: Number| if x.dtype().is_half() { n.cast(x.dtype()) } else { n }.to_f64();
+        let (beta, alpha) = (factor(a.number(3)?), factor(a.number(4)?));
         let y = if [x, m, v].iter().all(|t| t.dtype() == DType::Bool) && m.shape()[1] == 0 && beta != 0.0 {
             // No products: PyTorch gives the vector itself, of bool too.
             x.expand_to(&m.shape()[..1])?.cloned(Format::Contiguous)?
