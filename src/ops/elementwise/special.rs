@@ -93,7 +93,7 @@ elementwise! {
         samples: ["pos(2, 3)", "pos(3, 2).t()", "edges(0.0, -0.0, -1.0, 30.0, INF, NAN)"],
     }
     /// The derivative of order `n` of `digamma`.
-    polygamma(x; n = Number::Int(1), factor = Number::Int(1)) float + rare as [
+    polygamma(x; n = Number::Int(1), factor = Number::Int(1)) float + rare + wide as [
         "method.polygamma(Tensor self, int n) -> Tensor",
         "function.polygamma(int n, Tensor self) -> Tensor",
         "special.polygamma(int n, Tensor self) -> Tensor",
