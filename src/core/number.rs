@@ -65,7 +65,7 @@ impl Number {
     /// The error for a number that a dtype cannot hold.
     #[cold]
     pub fn misfit(self, dtype: DType) -> Box<Error> {
-        self.misfit_of(dtype, dtype.c_name())
+        self.misfit_of(dtype, if dtype.is_half() { dtype.c_words() } else { dtype.c_name() })
     }
 
     /// As [`Number::misfit`], where PyTorch calls the dtype `name`.

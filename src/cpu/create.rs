@@ -43,6 +43,9 @@ pub fn linspace(out: &Array, start: f64, end: f64) {
     // float32 computes in its own precision, as PyTorch's does.
     let (start_s, end_s) = (start as f32, end as f32);
     let step_s = if n > 1 { (end_s - start_s) / (n - 1) as f32 } else { 0.0 };
+    if out.dtype.is_half() {
+        return linspace_half(out, n, [start, end]);
+    }
     dispatch!(out.dtype, T => each::<T>(out, &|i| {
         let first = i < n / 2 || n == 1;
         T::from_f64(match (single, first) {
@@ -52,6 +55,20 @@ pub fn linspace(out: &Array, start: f64, end: f64) {
             (false, false) => (-step).mul_add((n - i - 1) as f64, end),
         })
     }));
+}
+
+/// `linspace` in halves, where PyTorch rounds the step, the places and each product.
+fn linspace_half(out: &Array, n: usize, ends: [f64; 2]) {
+    dispatch!(out.dtype, T => {
+        let round = |v: f64| T::from_f64(v).to_f64();
+        let [start, end] = ends.map(round);
+        let step = if n > 1 { round(round(end - start) / round((n - 1) as f64)) } else { 0.0 };
+        each::<T>(out, &|i| {
+            let first = i < n / 2 || n == 1;
+            let way = round(step * round(if first { i } else { n - i - 1 } as f64));
+            T::from_f64(if first { start + way } else { end - way })
+        });
+    });
 }
 
 /// Ones on the diagonal of the contiguous 2-d `out`, zeros elsewhere.

@@ -365,6 +365,15 @@ impl Graph {
         }
     }
 
+    /// The input that the result is where number 0 is 1: `g * alpha`.
+    pub fn is_input_times_number(&self) -> Option<usize> {
+        let Node::Binary(Binary::mul, a, b) = self.root() else { return None };
+        match (self.nodes[a as usize], self.nodes[b as usize]) {
+            (Node::Input(i), Node::Param(0)) | (Node::Param(0), Node::Input(i)) => Some(i as usize),
+            _ => None,
+        }
+    }
+
     /// Whether the result is 0 whatever the inputs are.
     pub fn is_zero(&self) -> bool {
         matches!(self.root(), Node::Lit(bits) if f64::from_bits(bits) == 0.0)

@@ -7,7 +7,7 @@
 //! elements, as each row of a matrix sees a column: it stays in a register.
 
 use crate::core::{Bits, DType};
-use crate::expr::{Body, Lane, MAX_INPUTS, MAX_PARAMS, Native, Place};
+use crate::expr::{Body, Half, Lane, MAX_INPUTS, MAX_PARAMS, Native, Place};
 use crate::simd;
 
 /// The numbers of a formula, each as one lane in the first bytes.
@@ -26,6 +26,8 @@ pub struct Loops {
     pub f32_over: Option<Kernel>,
     /// As `f32`, where operand 0 or 1 is one element for all.
     pub f32_one: [Option<Kernel>; 2],
+    /// As `f32`, but each step is rounded to float16 or bfloat16.
+    pub halves: [Option<Kernel>; 2],
 }
 
 /// The loops of one lane.
@@ -44,7 +46,8 @@ const EACH: usize = MAX_INPUTS;
 
 impl Loops {
     /// No loop: the formula runs as a tile program.
-    pub const NONE: Loops = Loops { f32: None, f64: None, i64: None, f32_over: None, f32_one: [None; 2] };
+    pub const NONE: Loops =
+        Loops { f32: None, f64: None, i64: None, f32_over: None, f32_one: [None; 2], halves: [None; 2] };
 
     pub const fn float<B: Body>() -> Loops {
         Loops { f32: Some(looped::<B, f32, false, EACH>), f64: Some(looped::<B, f64, false, EACH>), ..Loops::NONE }
@@ -83,6 +86,23 @@ impl Loops {
         self.f32.is_none() && self.f64.is_none() && self.i64.is_none()
     }
 
+    /// With the loops that round each step to a half: float16's or bfloat16's.
+    pub const fn and_halves<B: Body>(self, which: [bool; 2]) -> Loops {
+        let f16 = if which[0] { Some(stepped::<B, false> as Kernel) } else { None };
+        let bf16 = if which[1] { Some(stepped::<B, true> as Kernel) } else { None };
+        Loops { halves: [f16, bf16], ..self }
+    }
+
+    /// The loop that rounds each step to this half, if there is one.
+    pub fn stepped(&self, dtype: DType) -> Option<Ways> {
+        let each = match dtype {
+            DType::F16 => self.halves[0],
+            DType::BF16 => self.halves[1],
+            _ => None,
+        };
+        each.map(|each| Ways { each, over: None, one: [None; 2] })
+    }
+
     #[inline]
     pub fn of(&self, lane: DType) -> Option<Kernel> {
         match lane {
@@ -111,6 +131,17 @@ impl Loops {
 simd! {
     unsafe fn looped[B: Body, T: Native, const OVER: bool, const ONE: usize][B, T, OVER, ONE]
         (x: &[*const u8; MAX_INPUTS], p: &Params, out: *mut u8, n: usize) = body;
+    /// Over float32 lanes, each step rounded to a half.
+    unsafe fn stepped[B: Body, const BRAIN: bool][B, BRAIN]
+        (x: &[*const u8; MAX_INPUTS], p: &Params, out: *mut u8, n: usize) = stepped_body;
+}
+
+#[inline(always)]
+unsafe fn stepped_body<B: Body, const BRAIN: bool>(x: &[*const u8; MAX_INPUTS], p: &Params, out: *mut u8, n: usize) {
+    let p: [f32; MAX_PARAMS] = [param(&p[0]), param(&p[1]), param(&p[2]), param(&p[3])];
+    for i in 0..n {
+        B::eval::<Half<BRAIN>, _>(At::<f32, EACH> { x: *x, p, one: p[0], out, i });
+    }
 }
 
 #[inline(always)]
@@ -148,6 +179,31 @@ struct At<T, const ONE: usize> {
     one: T,
     out: *mut u8,
     i: usize,
+}
+
+/// Operands and numbers are halves already.
+impl<const BRAIN: bool> Place<Half<BRAIN>> for At<f32, EACH> {
+    type Done = ();
+    #[inline(always)]
+    fn num(self, k: usize) -> Half<BRAIN> {
+        Half(Place::<Lane<f32>>::num(self, k).0)
+    }
+    #[inline(always)]
+    fn mask(self, k: usize) -> bool {
+        Place::<Lane<f32>>::mask(self, k)
+    }
+    #[inline(always)]
+    fn param(self, j: usize) -> Half<BRAIN> {
+        Half(self.p[j])
+    }
+    #[inline(always)]
+    fn put(self, value: Half<BRAIN>) {
+        Place::<Lane<f32>>::put(self, Lane(value.0));
+    }
+    #[inline(always)]
+    fn put_mask(self, value: bool) {
+        Place::<Lane<f32>>::put_mask(self, value);
+    }
 }
 
 impl<T: Native, const ONE: usize> Place<Lane<T>> for At<T, ONE> {

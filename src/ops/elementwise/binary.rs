@@ -7,16 +7,17 @@ use crate::elementwise;
 use crate::error::Result;
 use crate::expr::{Left, Scalar};
 use crate::ops::elementwise::map::{self, Call};
-use crate::tensor::{Args, Operand, Outs};
+use crate::tensor::{Args, Operand, Outs, Tensor};
 
 /// PyTorch's checks of `alpha` against the dtype of the result.
 fn alpha_fits(c: &Call, dtype: DType) -> Result<()> {
     match c.params[0] {
+        Number::Int(1) => Ok(()),
         Number::Bool(_) if dtype != DType::Bool => bail!(Runtime, "Boolean alpha only supported for Boolean results."),
         Number::Float(_) if !dtype.is_float() => {
             bail!(Runtime, "For integral input tensors, argument alpha must not be a floating point number.")
         }
-        _ => Ok(()),
+        alpha => map::fits(alpha, dtype),
     }
 }
 
@@ -55,6 +56,16 @@ where
     let f = S::select((q - f).gt(0.5), f + 1.0, f);
     let f = S::select(q.eq(0.0), (a / b) * 0.0, f);
     S::select(b.eq(0.0), a / b, f)
+}
+
+/// The gradients of a quotient in halves, rounded after each step as PyTorch's are.
+fn stepwise_quotients([a, b]: [Operand; 2], _: Option<&Tensor>, g: &Tensor, k: usize) -> Result<Tensor> {
+    let over_b = |x: Operand| map::on(&div::ROW, [x, b]);
+    if k == 0 {
+        return over_b(Operand::Tensor(g));
+    }
+    let slope = over_b(Operand::Tensor(&over_b(a)?))?;
+    g.neg()?.mul(&slope)
 }
 
 /// The row of a division by its rounding mode.
@@ -124,6 +135,7 @@ elementwise! {
     ] aliases ["divide"] {
         value: a / b,
         grad(y, g): [g / b, -(g * (a / b / b))],
+        half_grad: stepwise_quotients,
         call(x = self: Operand, other: Operand, rounding_mode: Option<&str>; a) {
             map::call_on(rounding(rounding_mode)?, [x, other], a)
         },
@@ -132,7 +144,7 @@ elementwise! {
             "u(2, 3), 2, rounding_mode='floor'"],
     }
     /// `self // other`: the quotient rounded down, as Python's.
-    floor_divide(a, b) numeric + divides as [
+    floor_divide(a, b) numeric + divides + wide + stepwise as [
         "method.floor_divide(Tensor self, Operand other) -> Tensor; __floordiv__ __ifloordiv__",
         "function.floor_divide(Operand self, Operand other) -> Tensor; __rfloordiv__",
     ] kernel "div_floor_cpu" {
@@ -177,19 +189,19 @@ elementwise! {
         samples: ["u(2, 3), u(2, 3)", "u(2, 3), u(3)", "u(3, 2).t(), u(2, 3)", "edges(0.0, NAN, INF), edges(NAN, 1.0, -INF)"],
     }
     /// `(a - b)^2`, each term of a mean squared error.
-    squared_distance(a, b) float_only as [] named "MseLossBackward" {
+    squared_distance(a, b) float_only + stepwise as [] named "MseLossBackward" {
         value: (a - b) * (a - b),
         grad(y, g): [g * (2.0 * (a - b)), -(g * (2.0 * (a - b)))],
         samples: [],
     }
     /// `div` with `rounding_mode="trunc"`.
-    div_trunc(a, b) numeric + divides as [] named "DivBackward2" {
+    div_trunc(a, b) numeric + divides + wide + stepwise as [] named "DivBackward2" {
         value: (a / b).trunc(),
         grad(y, g): [S::lit(0.0), S::lit(0.0)],
         samples: [],
     }
     /// `div` with `rounding_mode="floor"`.
-    div_floor(a, b) numeric + divides as [] named "DivBackward2" {
+    div_floor(a, b) numeric + divides + wide + stepwise as [] named "DivBackward2" {
         value: floor_quotient(a, b),
         grad(y, g): [S::lit(0.0), S::lit(0.0)],
         samples: [],

@@ -90,7 +90,7 @@ elementwise! {
         samples: [],
     }
     /// Whether `self` is within `atol + rtol * |other|` of `other`, or equal to it; NaN equals NaN if `equal_nan`.
-    near(a, b; rtol = Number::Int(0), atol = Number::Int(0)) -> bool float + rare + out_only as [] {
+    near(a, b; rtol = Number::Int(0), atol = Number::Int(0)) -> bool float + rare + wide + out_only as [] {
         value: {
             let off = (a - b).abs();
             a.eq(b) | off.lt(f64::INFINITY) & off.le(atol + (rtol * b).abs())

@@ -121,7 +121,7 @@ elementwise! {
         samples: ["pos(2, 3)", "pos(3, 2).t()", "edges(0.0, -1.0, INF, NAN)"],
     }
     /// `logit` with `eps`.
-    logit_within(x; eps = Number::Int(0)) float + rare as [] named "LogitBackward" {
+    logit_within(x; eps = Number::Int(0)) float + rare + wide as [] named "LogitBackward" {
         value: {
             let z = S::select(x.lt(eps), eps, S::select(x.gt(1.0 - eps), 1.0 - eps, x));
             (z / (1.0 - z)).log()

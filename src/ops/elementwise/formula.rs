@@ -3,7 +3,7 @@
 
 use std::sync::{Arc, OnceLock};
 
-use crate::core::DType;
+use crate::core::{DType, Number};
 use crate::cpu::map::program::Plan;
 use crate::cpu::map::{Code, Loops, lane};
 use crate::expr::graph::{Binary, Node, Unary};
@@ -17,6 +17,8 @@ pub struct Facts {
     pub uses: u32,
     /// The operand that the result simply is.
     pub is_input: Option<usize>,
+    /// The operand that the result simply is where the first number is 1.
+    is_input_times_number: Option<usize>,
     pub is_zero: bool,
     /// Nanoseconds an element on one thread, roughly, in float32.
     pub cost: f32,
@@ -27,7 +29,14 @@ impl Facts {
     fn of(graph: Graph) -> Facts {
         let cost = graph.nodes.iter().map(|n| weight(*n)).sum::<f32>() + 0.1;
         let (is_input, is_zero, on_gpu) = (graph.is_input(), graph.is_zero(), OnceLock::new());
-        Facts { uses: graph.uses(), is_input, is_zero, cost, graph, on_gpu }
+        let is_input_times_number = graph.is_input_times_number();
+        Facts { uses: graph.uses(), is_input, is_input_times_number, is_zero, cost, graph, on_gpu }
+    }
+
+    /// The operand that the result simply is, given the formula's first number.
+    pub fn operand(&self, number: Number) -> Option<usize> {
+        let one = || self.is_input_times_number.filter(|_| number.to_f64() == 1.0);
+        self.is_input.or_else(one)
     }
 
     /// The formula printed for the GPU, once.
@@ -150,6 +159,14 @@ impl Source {
         match self {
             Source::Row(f) => f.code(lane(dtype)),
             Source::Derived(d) => d.plans.of(&d.facts.graph, lane(dtype)).map(Code::Program),
+        }
+    }
+
+    /// What computes this half with each step rounded, if that was compiled.
+    pub fn stepped(&self, dtype: DType) -> Option<Code<'_>> {
+        match self {
+            Source::Row(f) => f.loops.stepped(dtype).map(Code::Loop),
+            Source::Derived(_) => None,
         }
     }
 

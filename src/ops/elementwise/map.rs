@@ -5,13 +5,15 @@ mod call;
 mod direct;
 mod gradient;
 
-pub use self::call::{Call, anything, call, call_on, call_with, numbers_fit, on, on_with, over, promoted};
+pub use self::call::{
+    Call, anything, call, call_on, call_with, fits, numbers_fit, on, on_with, over, params_fit, promoted,
+};
 use super::formula::{Formula, Source};
 use crate::core::layout::preserved;
 use crate::core::promote::Promotion;
 use crate::core::shape::broadcast;
 use crate::core::{DType, Layout, Meta, Number, Shape};
-use crate::cpu::map::{Call as Loop, any_zero, run};
+use crate::cpu::map::{Call as Loop, Code, any_zero, run};
 use crate::device::{Array, Value};
 use crate::error::Result;
 use crate::expr::MAX_INPUTS;
@@ -55,7 +57,7 @@ pub struct Row {
     pub masks: u32,
     pub params: usize,
     pub defaults: [Number; PARAMS],
-    /// A number beside half tensors keeps its float32 value.
+    /// Beside half tensors the row's numbers keep their float32 values: its params, or, where it has none, its last operand.
     pub wide: bool,
     /// An integer divisor must not be zero.
     pub divides: bool,
@@ -239,28 +241,53 @@ impl Map {
                 (Slot::Tensor, _) => match tensors.next() {
                     Some(a) if needed => {
                         // A 0-d tensor stands for a number, beside halves as well.
-                        if self.row.wide && a.ndim() == 0 && out.ndim() > 0 {
+                        if self.is_wide(k) && a.ndim() == 0 && out.ndim() > 0 {
                             wide |= 1 << k;
                         }
                         Value::Array(a)
                     }
                     _ => Value::Unused,
                 },
-                (_, Some(n)) if needed => Value::Number(if self.row.wide { n } else { n.cast(compute) }),
+                (_, Some(n)) if needed => {
+                    Value::Number(if self.is_wide(k) && compute.is_half() { n } else { n.cast(compute) })
+                }
                 _ => Value::Unused,
             };
         }
         (values, wide)
     }
 
+    /// Whether operand `k` keeps its float32 value beside halves.
+    fn is_wide(&self, k: usize) -> bool {
+        self.row.wide && self.row.params == 0 && k + 1 == self.slots().len()
+    }
+
+    /// The numbers of the formula, rounded to the halves that they stand beside.
+    fn rounded_params(&self, compute: DType) -> [Number; PARAMS] {
+        if compute.is_half() && !self.row.wide { self.params.map(|p| p.cast(compute)) } else { self.params }
+    }
+
+    /// The loop for these operands. Where a row rounds each step in halves, it does so between tensors; one value on the right
+    /// keeps its float32 value and PyTorch computes in float32.
+    fn code(&self, values: &[Value], compute: DType) -> Option<Code<'_>> {
+        let one = |v: &Value| match v {
+            Value::Number(_) => true,
+            Value::Array(a) => a.numel() == 1,
+            Value::Unused => false,
+        };
+        let plain = self.row.wide && values.last().is_some_and(one);
+        let stepped = if compute.is_half() && !plain { self.formula.stepped(compute) } else { None };
+        stepped.or_else(|| self.formula.code(compute))
+    }
+
     /// PyTorch's error where an integer divisor is zero, before anything is written. A tensor of the GPU is not asked: a device
     /// cannot raise.
-    fn check_divisor(&self, v: Value, compute: DType) -> Result<()> {
+    fn check_divisor(&self, v: Option<&Value>, compute: DType) -> Result<()> {
         let zero = match v {
             _ if !(self.row.divides && compute.is_integral() && self.row.is_value(&self.formula)) => false,
-            Value::Number(n) => n.is_zero(),
-            Value::Array(a) => !a.device.is_gpu() && any_zero(a),
-            Value::Unused => false,
+            Some(Value::Number(n)) => n.is_zero(),
+            Some(Value::Array(a)) => !a.device.is_gpu() && any_zero(a),
+            _ => false,
         };
         if !zero {
             return Ok(());
@@ -376,14 +403,15 @@ impl Op for Map {
     fn cpu(&self, x: &[&Array], out: &[Array]) -> Result<()> {
         let out = &out[0];
         let compute = if self.out_mask() { self.compute(x.iter().map(|a| &a.meta))? } else { out.dtype };
-        let Some(code) = self.formula.code(compute) else { return Err(compute.lacks(self.row.kernel)) };
         let (values, wide) = self.values(x, out, compute);
-        self.check_divisor(values[1], compute)?;
+        let values = &values[..self.slots().len()];
+        let Some(code) = self.code(values, compute) else { return Err(compute.lacks(self.row.kernel)) };
+        self.check_divisor(values.get(1), compute)?;
         let cost = self.formula.facts().cost;
         let cost = if compute == DType::F64 { 2.0 * cost } else { cost };
-        let call =
-            Loop { code, compute, masks: self.masks(), wide, out_mask: self.out_mask(), params: &self.params, cost };
-        run(&call, &values[..self.slots().len()], out);
+        let params = &self.rounded_params(compute);
+        let call = Loop { code, compute, masks: self.masks(), wide, out_mask: self.out_mask(), params, cost };
+        run(&call, values, out);
         Ok(())
     }
 
@@ -392,9 +420,9 @@ impl Op for Map {
         let out = &out[0];
         let compute = if self.out_mask() { self.compute(x.iter().map(|a| &a.meta))? } else { out.dtype };
         let (values, wide) = self.values(x, out, compute);
-        self.check_divisor(values[1], compute)?;
+        self.check_divisor(values.get(1), compute)?;
         let (formula, masks, out_mask) = (self.formula.facts().on_gpu(), self.masks(), self.out_mask());
-        let params = &self.params[..self.row.params];
+        let params = &self.rounded_params(compute)[..self.row.params];
         let call = gpu::map::Call { op: self.row.name, formula, compute, masks, wide, out_mask, params };
         gpu::map::run(&call, &values[..self.slots().len()], out)
     }
@@ -425,20 +453,20 @@ impl Op for Map {
         let g = g.one()?;
         let mut grads = [None, None, None];
         let mut more = Vec::new();
-        let mut index = 0;
-        for (k, slot) in self.slots().iter().enumerate() {
-            if !matches!(slot, Slot::Tensor) {
-                continue;
-            }
+        let n = self.slots().len();
+        let (mut count, is_tensor) = (0, |k: usize| matches!(self.slots[k], Slot::Tensor));
+        // Of two operands the second's first, as PyTorch does: gradients of gradients add up in this order.
+        for k in (0..n).map(|i| if n == 2 { 1 - i } else { i }).filter(|&k| is_tensor(k)) {
+            let index = self.tensor_index(k);
             let grad = if c.needs(index) { self.grad(c, g, k, index)? } else { None };
             match grads.get_mut(index) {
                 Some(slot) => *slot = grad,
                 None => more.push(grad),
             }
-            index += 1;
+            count += 1;
         }
         if more.is_empty() {
-            return Ok(Grads::Inline(index as u8, grads));
+            return Ok(Grads::Inline(count, grads));
         }
         Grads::many(grads.into_iter().chain(more).collect())
     }

@@ -131,7 +131,7 @@ elementwise! {
             "pos(2, 3), -0.5", "nz(2, 3), -2.0", "pos(2, 3), 2.5", "u(2, 3), 0", "u(3, 2).t(), 2"],
     }
     /// x^3.
-    cube(x) all as [] named "PowBackward" {
+    cube(x) all + stepwise_bf16 as [] named "PowBackward" {
         value: x * x * x,
         grad(y, g): [g * (3.0 * (x * x))],
         samples: [],
@@ -155,7 +155,7 @@ elementwise! {
         samples: [],
     }
     /// x^-2.
-    inverse_square(x) float as [] named "PowBackward" {
+    inverse_square(x) float + stepwise_bf16 as [] named "PowBackward" {
         value: 1.0 / (x * x),
         grad(y, g): [g * (-2.0 * (y / x))],
         samples: [],

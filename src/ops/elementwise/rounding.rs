@@ -208,13 +208,13 @@ elementwise! {
         samples: [],
     }
     /// `round` to decimals.
-    round_below(x; scale = Number::Int(1)) float_only + rare as [] named "RoundBackward1" kernel "round_cpu" {
+    round_below(x; scale = Number::Int(1)) float_only + rare + wide as [] named "RoundBackward1" kernel "round_cpu" {
         value: (x * scale).round() / scale,
         grad(y, g): [S::lit(0.0)],
         samples: [],
     }
     /// `round` to tens.
-    round_above(x; scale = Number::Int(1)) float_only + rare as [] named "RoundBackward1" kernel "round_cpu" {
+    round_above(x; scale = Number::Int(1)) float_only + rare + wide as [] named "RoundBackward1" kernel "round_cpu" {
         value: (x / scale).round() * scale,
         grad(y, g): [S::lit(0.0)],
         samples: [],

@@ -4,7 +4,7 @@ use crate::bail;
 use crate::core::{DType, Number};
 use crate::elementwise;
 use crate::error::Result;
-use crate::ops::elementwise::map::{self, Call, Row, numbers_fit};
+use crate::ops::elementwise::map::{self, Call, Row, numbers_fit, params_fit};
 use crate::tensor::{Operand, Tensor, mode};
 
 /// Numbers fit, and bool has no kernel for them; for tensors it is `maximum` or `minimum`.
@@ -49,7 +49,7 @@ fn same_dtypes(row: &'static Row, x: &Tensor, end: &Tensor) -> Result<()> {
     Ok(())
 }
 
-fn no_integer_quotients(_: &Call, dtype: DType) -> Result<()> {
+fn no_integer_quotients(c: &Call, dtype: DType) -> Result<()> {
     if !dtype.is_float() {
         bail!(
             Runtime,
@@ -60,7 +60,7 @@ fn no_integer_quotients(_: &Call, dtype: DType) -> Result<()> {
              tensor1 / tensor2), for all dtypes."
         );
     }
-    Ok(())
+    params_fit(c, dtype)
 }
 
 elementwise! {
@@ -72,7 +72,8 @@ elementwise! {
     ] {
         value: S::select(c, a, b),
         grad(y, g): [S::lit(0.0), S::select(c, g, S::lit(0.0)), S::select(c, S::lit(0.0), g)],
-        check: numbers_fit,
+        // What does not fit a half is infinite here.
+        check: |c, dtype| if dtype.is_half() { Ok(()) } else { numbers_fit(c, dtype) },
         call(condition: &Tensor, x = self: Operand, other: Operand; a) {
             check_condition(condition.dtype())?;
             map::call_on(&ROW, [Operand::Tensor(condition), x, other], a)
@@ -137,6 +138,7 @@ elementwise! {
             S::select(near, w, w - 1.0).mul_add(b - a, S::select(near, a, b))
         },
         grad(y, g): [g * (1.0 - w), g * w, g * (b - a)],
+        check: |c, dtype| numbers_fit(c, if dtype.is_half() { DType::F32 } else { dtype }),
         call(x = self: &Tensor, end: &Tensor, weight: Operand; a) {
             same_dtypes(&ROW, x, end)?;
             map::call_on(&ROW, [Operand::Tensor(x), Operand::Tensor(end), weight], a)
@@ -149,6 +151,7 @@ elementwise! {
     ] kernel "addcmul_cpu_out" {
         value: (value * b).mul_add(c, a),
         grad(y, g): [g, g * (value * c), g * (value * b)],
+        check: params_fit,
         samples: ["u(2, 3), u(2, 3), u(2, 3)", "u(2, 3), u(3), u(2, 1), value=2"],
     }
     /// `self + value * tensor1 / tensor2`.

@@ -87,7 +87,7 @@ elementwise! {
         samples: ["pos(2, 3)", "pos(3, 2).t()", "edges(0.0, -0.0, -1.0, 30.0, INF, NAN).detach()"],
     }
     /// The derivative of order `n` of `digamma`.
-    polygamma(x; n = Number::Int(1), factor = Number::Int(1)) float + rare + inplace_only as [
+    polygamma(x; n = Number::Int(1), factor = Number::Int(1)) float + rare + inplace_only + wide as [
         "method.polygamma(Tensor self, int n) -> Tensor",
     ] {
         value: factor * (n + 1.0).zeta(x),

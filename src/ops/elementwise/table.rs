@@ -7,11 +7,19 @@ use crate::expr::Body;
 use crate::tensor::declare;
 use crate::tensor::def::Variants;
 
-/// The loops of a value: the lanes that the rule may ask for; the one over the first operand where the op has a twin that
-/// writes there; and, where that is arithmetic of two operands, those for one element and many. None for a `rare` row, which
-/// runs as a tile program: each loop costs some kilobytes.
-pub const fn loops<B: Body>(rule: Rule, variants: Variants, row: &Signature, out_mask: bool, rare: bool) -> Loops {
+/// The loops of a value: the lanes that the rule may ask for; those of halves that round each step; the one over the first
+/// operand where the op has a twin that writes there; and, where that is arithmetic of two operands, those for one element and
+/// many. None for a `rare` row, which runs as a tile program: each loop costs some kilobytes.
+pub const fn loops<B: Body>(
+    rule: Rule,
+    variants: Variants,
+    row: &Signature,
+    out_mask: bool,
+    rare: bool,
+    stepwise: [bool; 2],
+) -> Loops {
     if rare {
+        assert!(!stepwise[0] && !stepwise[1], "a rare row has no loops that round each step");
         return Loops::NONE;
     }
     let loops = match rule {
@@ -19,6 +27,7 @@ pub const fn loops<B: Body>(rule: Rule, variants: Variants, row: &Signature, out
         Rule::Numeric | Rule::All => Loops::all::<B>(),
         Rule::Bits => Loops::int::<B>(),
     };
+    let loops = loops.and_halves::<B>(stepwise);
     if !variants.has_inplace() || out_mask {
         loops
     } else if row.inputs == 2 && row.masks == 0 {
@@ -96,8 +105,9 @@ pub const fn plain_name(name: &'static str) -> &'static str {
 /// ```
 /// A body is an expression over `S: Scalar`; `c: bool` is an input that is a truth value, `-> bool` an output that is one. The
 /// rule is `float`, `float_only`, `numeric`, `all` or `bits`; `wide`, `divides`, `unsigned`, `parametric` and `reversed` are flags
-/// of `Row`; a `rare` row has no compiled loops and runs as a tile program (one intrinsic costs nothing more that way, a long formula
-/// up to twice as much). Whatever is not said has a
+/// of `Row`; with `stepwise` (`stepwise_bf16`) each step in halves (in bfloat16) is rounded, as PyTorch's is; a `rare` row has no
+/// compiled loops and runs as a tile program (one intrinsic costs nothing more that way, a long formula up to twice as much).
+/// Whatever is not said has a
 /// default; without `as` the schema is `name(Tensor self) -> Tensor`. An input without a gradient has `S::lit(0.0)`.
 ///
 /// A row that other ops call, but no user, has `as []` and no samples.
@@ -151,6 +161,10 @@ macro_rules! elementwise {
                 $($crate::elementwise!(@gradients $sig $y $g $grads);)?
 
                 const SIGNATURE: table::Signature = $crate::elementwise!(@signature $sig);
+                const STEPWISE: [bool; 2] = {
+                    let both = $crate::elementwise!(@flag stepwise $($flag)*);
+                    [both, both || $crate::elementwise!(@flag stepwise_bf16 $($flag)*)]
+                };
                 const OUT_MASK: bool = !matches!(concat!($(stringify!($out))?).as_bytes(), b"");
 
                 pub static ROW: Row = Row {
@@ -168,7 +182,9 @@ macro_rules! elementwise {
                     parametric: $crate::elementwise!(@flag parametric $($flag)*),
                     reversed: $crate::elementwise!(@flag reversed $($flag)*),
                     out_mask: OUT_MASK,
-                    value: Formula::new::<Value>(table::loops::<Value>(RULE, DEF.variants, &SIGNATURE, OUT_MASK, RARE)),
+                    value: Formula::new::<Value>(
+                        table::loops::<Value>(RULE, DEF.variants, &SIGNATURE, OUT_MASK, RARE, STEPWISE)
+                    ),
                     grads: $crate::elementwise!(@grads $($y)? $sig),
                     half_grad: $crate::elementwise!(@some $($half_grad)?),
                     check: $crate::elementwise!(@or $($check)?; $crate::ops::elementwise::map::anything),
@@ -283,6 +299,8 @@ macro_rules! elementwise {
     (@flag divides divides $($rest:ident)*) => { true };
     (@flag unsigned unsigned $($rest:ident)*) => { true };
     (@flag parametric parametric $($rest:ident)*) => { true };
+    (@flag stepwise stepwise $($rest:ident)*) => { true };
+    (@flag stepwise_bf16 stepwise_bf16 $($rest:ident)*) => { true };
     (@flag reversed reversed $($rest:ident)*) => { true };
     (@flag rare rare $($rest:ident)*) => { true };
     (@flag $wanted:ident $other:ident $($rest:ident)*) => { $crate::elementwise!(@flag $wanted $($rest)*) };

@@ -18,6 +18,12 @@ fn no_bool_negation(_: &Call, dtype: DType) -> Result<()> {
     Ok(())
 }
 
+/// The gradient of a reciprocal in halves, rounded after each step as PyTorch's is.
+fn stepwise_square(_: [Operand; 2], y: Option<&Tensor>, g: &Tensor, _: usize) -> Result<Tensor> {
+    let Some(y) = y else { bail!(Runtime, "internal error: reciprocal backward without its result") };
+    g.neg()?.mul(&y.mul(y)?)
+}
+
 elementwise! {
     /// The negative of each element.
     neg(x) numeric as ["neg(Tensor self) -> Tensor; __neg__"] aliases ["negative"] {
@@ -103,6 +109,7 @@ elementwise! {
     reciprocal(x) float {
         value: 1.0 / x,
         grad(y, g): [-(g * (y * y))],
+        half_grad: stepwise_square,
         samples: ["nz(2, 3)", "nz(3, 2).t()", "edges(0.0, INF, NAN)"],
     }
 }

@@ -8,7 +8,7 @@ mod linear;
 mod product;
 
 use crate::core::shape::{broadcast, list};
-use crate::core::{DType, Shape};
+use crate::core::{DType, Number, Shape};
 use crate::error::Result;
 use crate::ops;
 use crate::ops::copy::Format;
@@ -147,10 +147,13 @@ ops! {
     addmv + out + inplace + exact as [
         "addmv(Tensor self, Tensor mat, Tensor vec, *, Scalar beta=1, Scalar alpha=1) -> Tensor",
     ] {
-        call(x = self: &Tensor, m = mat: &Tensor, v = vec: &Tensor, beta: f64, alpha: f64) {
+        call(x = self: &Tensor, m = mat: &Tensor, v = vec: &Tensor, beta: Number, alpha: Number) {
             check::matrix_vector(m.meta(), v.meta())?;
             check::addend(x.shape(), &m.shape()[..1])?;
             let column = x.unsqueeze_dims(&[x.ndim()])?;
+            // PyTorch rounds them to halves here, and not in `addmm`.
+            let factor = |n: Number| if x.dtype().is_half() { n.cast(x.dtype()) } else { n }.to_f64();
+            let (beta, alpha) = (factor(beta), factor(alpha));
             if [x, m, v].iter().all(|t| t.dtype() == DType::Bool) && m.shape()[1] == 0 && beta != 0.0 {
                 // No products: PyTorch gives the vector itself, of bool too.
                 x.expand_to(&m.shape()[..1])?.cloned(Format::Contiguous)

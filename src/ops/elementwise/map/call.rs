@@ -188,14 +188,22 @@ pub fn promoted(x: &[&Tensor]) -> Result<DType> {
     Ok(p.result()?.unwrap_or(DType::Bool))
 }
 
-/// PyTorch's error for a number that the dtype cannot hold.
+/// PyTorch's error for an operand that is a number which the dtype cannot hold.
 pub fn numbers_fit(call: &Call, dtype: DType) -> Result<()> {
-    for n in (0..call.operands.len()).filter_map(|k| call.number_at(k)) {
-        if !n.fits(dtype) {
-            return Err(n.misfit(dtype));
-        }
-    }
-    Ok(())
+    (0..call.operands.len()).filter_map(|k| call.number_at(k)).try_for_each(|n| fits(n, dtype))
+}
+
+/// As [`numbers_fit`], of the numbers that are no operands (`value`).
+pub fn params_fit(call: &Call, dtype: DType) -> Result<()> {
+    // In halves PyTorch reads them as float32.
+    let dtype = if dtype.is_half() { DType::F32 } else { dtype };
+    call.params[..call.row.params.min(PARAMS)].iter().try_for_each(|&n| fits(n, dtype))
+}
+
+/// PyTorch's error for a number that the dtype cannot hold.
+#[inline]
+pub fn fits(n: Number, dtype: DType) -> Result<()> {
+    if n.fits(dtype) { Ok(()) } else { Err(n.misfit(dtype)) }
 }
 
 /// No further check.

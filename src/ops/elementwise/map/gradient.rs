@@ -52,8 +52,9 @@ impl Map {
         let source = |j: usize| from.map_or(j, |f| f[j] as usize);
         let stepwise = self.row.half_grad.filter(|_| g.dtype().is_half() && self.row.is_value(&self.formula));
         let grad = if let Some(f) = stepwise {
+            // An operand that the gradient does not read was not saved.
             let tensor = |i: usize| match self.slots[i] {
-                Slot::Tensor => c.input(self.tensor_index(i)).map(Some),
+                Slot::Tensor if facts.uses >> i & 1 == 1 => c.input(self.tensor_index(i)).map(Some),
                 _ => Ok(None),
             };
             let tensors = [tensor(0)?, tensor(1)?];
@@ -66,7 +67,7 @@ impl Map {
             return Ok(None);
         } else if facts.is_zero {
             g.zeros_of(g.shape())?
-        } else if facts.is_input.map(source) == Some(p.g) {
+        } else if facts.operand(self.params[0]).map(source) == Some(p.g) {
             g.clone()
         } else {
             let count = from.map_or(p.g + 1, <[u8]>::len);
