@@ -1,12 +1,12 @@
 //! Order along a dim: sort, argsort, msort, topk, kthvalue, median, nanmedian, mode. NaN counts as the largest.
 
 use crate::core::shape::normalize_dim;
-use crate::core::{DType, Meta, Shape};
+use crate::core::{DType, Layout, Meta, Shape};
 use crate::cpu::sort::Want;
 use crate::device::Array;
 use crate::error::Result;
 use crate::ops;
-use crate::tensor::{Context, Cotangents, Grads, Mask, Op, Outs, Saves, Tensor, apply_many};
+use crate::tensor::{Context, Cotangents, Grads, Mask, Op, Outs, Saves, Tensor, apply, apply_many};
 use crate::{bail, cpu};
 
 ops! {
@@ -113,7 +113,7 @@ ops! {
         "nanmedian(Tensor self, int dim, bool keepdim=False) -> (Tensor values, Tensor indices)",
     ] {
         call(x = self: &Tensor, dim: Option<i64>, keepdim: bool) { middle("nanmedian", x, dim, keepdim, Want::NanMedian) },
-        samples: ["uniq(6)", "uniq(2, 5), 1", "edges(1.0, NAN, 2.0, 3.0)", "edges(1.0, NAN, 2.0), 0", "edges(NAN, NAN)", "uniq(3, 2).t(), 1", "u(0, 3), 0"],
+        samples: ["uniq(6)", "uniq(2, 5), 1", "edges(1.0, 2.0, 2.0)", "edges(1.0, NAN, 2.0, 3.0)", "edges(1.0, NAN, 2.0), 0", "edges(NAN, NAN)", "uniq(3, 2).t(), 1", "u(0, 3), 0"],
     }
     /// The smallest of the elements of `dim` that occur most often, and where it last stood.
     mode + out + exact as ["mode(Tensor self, int dim=-1, bool keepdim=False) -> (Tensor values, Tensor indices)"] {
@@ -146,8 +146,7 @@ fn middle(name: &'static str, x: &Tensor, dim: Option<i64>, keepdim: bool, want:
         }
         refuse_bool(x, "median_cpu")?;
         let flat = x.reshape(&[x.numel()])?;
-        let op = Order { name, dim: 0, descending: false, want, keepdim: false, from: flat.shape().into() };
-        return Ok(Outs::Tensor(op.run(&flat)?.swap_remove(0)));
+        return apply(Middle { name, want }, &[&flat]).map(Outs::Tensor);
     };
     let dim = normalize_dim(dim, x.ndim())?;
     if x.shape().get(dim) == Some(&0) {
@@ -155,6 +154,39 @@ fn middle(name: &'static str, x: &Tensor, dim: Option<i64>, keepdim: bool, want:
     }
     refuse_bool(x, "median_out")?;
     Order { name, dim, descending: false, want, keepdim, from: x.shape().into() }.run(x).map(Outs::Many)
+}
+
+/// The middle element of a vector. Elements equal to it share the gradient evenly.
+struct Middle {
+    name: &'static str,
+    want: Want,
+}
+
+impl Op for Middle {
+    fn name(&self) -> &'static str {
+        self.name
+    }
+    fn infer(&self, x: &[&Meta]) -> Result<Meta> {
+        Ok(x[0].contiguous(Shape::new()))
+    }
+    fn cpu(&self, x: &[&Array], out: &[Array]) -> Result<()> {
+        let value = out[0].with_layout(out[0].layout.unsqueezed(0));
+        let place = Array::empty(Meta::new(Layout::contiguous([1][..].into()), DType::I64, x[0].device))?;
+        cpu::sort::order(x[0], 0, false, self.want, &value, &place);
+        Ok(())
+    }
+    fn cost(&self, x: &[&Array], _: &[Array]) -> usize {
+        8 * x[0].numel()
+    }
+    fn saves(&self, _: Mask) -> Saves {
+        Saves::INPUTS.and(Saves::OUTPUT)
+    }
+    fn vjp(&self, c: &Context, g: &Cotangents) -> Result<Grads> {
+        let (x, y) = (c.input(0)?, c.output()?);
+        // NaN equals NaN here.
+        let hit = x.eq(&y)?.logical_or(&x.ne(&x)?.logical_and(&y.ne(&y)?)?)?.to_dtype(x.dtype())?;
+        Grads::one(g.one()?.div(&hit.sum_all()?)?.mul(&hit)?)
+    }
 }
 
 /// Entries along a dim in order, and their places.

@@ -113,6 +113,11 @@ def refused(call, wanted, late=None):
     return f"no {wanted}"
 
 
+def lacks_kernel(dtype, wanted, why):
+    """Whether PyTorch just has no kernel for a dtype: what we have, or refuse for another reason, is no fault then."""
+    return dtype in ("uint16", "uint32", "uint64") and wanted == "NotImplementedError" and "internal" not in why
+
+
 def attempt(call):
     """The result, or the exception as text."""
     try:
@@ -162,6 +167,8 @@ def wrong_forward(row, dtype, device):
             call = lambda: run(row, row.forms[0], sample)  # noqa: E731
             if "e" in record:
                 why = refused(call, record["e"])
+                if lacks_kernel(dtype, record["e"], why):
+                    continue
             else:
                 result, why = attempt(call)
                 if strided and "view size is not compatible" in why:
@@ -327,6 +334,8 @@ def test_inplace(row, device):
                 wrong.append(f"PyTorch has no {row.name}_")
                 continue
             sample = samples.Sample(rustgrad, text, dtype, device=device)
+            if not isinstance(sample.args[0], rustgrad.Tensor):
+                continue  # the row takes a number there, which has no method
             sample.args[0] = sample.args[0].clone()
             form = ("method", row.name + "_")
             call = lambda: synchronized(registry.resolve(rustgrad, form)(*sample.args, **sample.kwargs), device)  # noqa: E731
@@ -334,6 +343,8 @@ def test_inplace(row, device):
             if "e" in record:
                 late = []
                 why = refused(call, record["e"], late)
+                if lacks_kernel(dtype, record["e"], why):
+                    continue
                 # What wrote by bad indices on the GPU cannot be undone: the tensor is unspecified then.
                 if not why and not late and far(numpy(sample.args[0]), before, (0, 0)):
                     why = "refused, but changed its tensor"

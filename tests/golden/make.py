@@ -141,7 +141,8 @@ class Maker:
         found = {}
         for text in self.row.samples:
             entry = {"d": {}}
-            for dtype in samples.DTYPES[::-1]:
+            dtypes = [d for d in samples.DTYPES if makes(text, d)]
+            for dtype in dtypes[::-1]:
                 entry["d"][dtype], typed = self.forward(text, dtype)
                 if not typed:
                     entry["d"] = {"any": entry["d"][dtype]}
@@ -154,9 +155,19 @@ class Maker:
                 if self.row.out:
                     entry["out"] = self.out(text, works[0])
             if self.row.inplace:
-                entry["in"] = {d: self.inplace(text, d) for d in (INPLACE if "any" not in entry["d"] else ["float32"])}
+                inplace = [d for d in INPLACE if d in dtypes] if "any" not in entry["d"] else ["float32"]
+                entry["in"] = {d: self.inplace(text, d) for d in inplace}
             found[text] = entry
         return found
+
+
+def makes(text, dtype):
+    """Whether PyTorch can make the arguments in a dtype: it has few ops of uint16, uint32 and uint64."""
+    try:
+        samples.Sample(torch, text, dtype)
+    except NotImplementedError:
+        return False
+    return True
 
 
 def main(path, families):

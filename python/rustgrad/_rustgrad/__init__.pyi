@@ -1345,18 +1345,16 @@ class Tensor:
         """
     def index_select(self, dim: _int | Tensor, index: Tensor) -> Tensor:
         """The entries of `dim` at `index`, a vector of int32 or int64."""
-    def index_put(self, indices: Sequence[Tensor | None], values: Tensor, accumulate: _bool = False) -> Tensor:
-        """`self` with `values` at the places that `indices` name, one tensor of integers or a mask for each dim, None for
-        all of a dim. They broadcast, as `values` do to what the indices would read. With `accumulate` the values are
-        added.
+    def index_put(self, indices: Sequence[Tensor], values: Tensor, accumulate: _bool = False) -> Tensor:
+        """`self` with `values` at the places that `indices` name, tensors of integers or masks for the first dims. They
+        broadcast, as `values` do to what the indices would read. With `accumulate` the values are added.
 
         Without `accumulate`, of several values for one place the last is kept. Raises IndexError for an index out of
         range.
         """
-    def index_put_(self, indices: Sequence[Tensor | None], values: Tensor, accumulate: _bool = False) -> Tensor:
-        """`self` with `values` at the places that `indices` name, one tensor of integers or a mask for each dim, None for
-        all of a dim. They broadcast, as `values` do to what the indices would read. With `accumulate` the values are
-        added.
+    def index_put_(self, indices: Sequence[Tensor], values: Tensor, accumulate: _bool = False) -> Tensor:
+        """`self` with `values` at the places that `indices` name, tensors of integers or masks for the first dims. They
+        broadcast, as `values` do to what the indices would read. With `accumulate` the values are added.
 
         Without `accumulate`, of several values for one place the last is kept. Raises IndexError for an index out of
         range.
@@ -1408,6 +1406,8 @@ class Tensor:
 
         With `as_tuple` one vector for each dim, of a 0-d tensor as of a vector. On the GPU it is not implemented.
         """
+    def nonzero_static(self, *, size: _int | Tensor, fill_value: _int | Tensor = -1) -> Tensor:
+        """`nonzero` cut, or filled up with rows of `fill_value`, to `size` rows."""
     def argwhere(self) -> Tensor:
         """`nonzero`, also of a 0-d tensor: one row without columns where it is not zero."""
     @overload
@@ -1555,7 +1555,9 @@ class Tensor:
         "amax" or "amin". Without `include_self` what `self` had at these places does not count.
         """
     def take_along_dim(self, indices: Tensor, dim: _int | Tensor | None = None) -> Tensor:
-        """`gather` where `self` and `indices` first broadcast in all other dims; without `dim` both are flattened."""
+        """`gather` where `self` and `indices` first broadcast in all other dims; without `dim` both are flattened.
+        Negative indices count from the end.
+        """
     def softmax(self, dim: _int | Tensor, dtype: _dtype | type[_float | _bool] | None = None) -> Tensor:
         """exp(x) divided by its sum along `dim`; `dtype` casts first.
 

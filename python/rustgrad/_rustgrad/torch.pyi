@@ -143,7 +143,7 @@ def narrow_copy(input: Tensor, dim: _int | Tensor, start: _int | Tensor, length:
     """`narrow` in new memory."""
 def select_scatter(input: Tensor, src: Tensor, dim: _int | Tensor, index: _int | Tensor) -> Tensor:
     """A copy of `self` with `src` as entry `index` of dim `dim`."""
-def slice_scatter(input: Tensor, src: Tensor, dim: _int | Tensor = 0, start: _int | Tensor | None = None, end: _int | Tensor | None = None, step: _int | Tensor = 1) -> Tensor:
+def slice_scatter(input: Tensor, src: Tensor, dim: _int | Tensor = 0, start: _int | Tensor | None = None, end: _int | Tensor | None = None, step: _int | Tensor = 1, *, out: Tensor | None = None) -> Tensor:
     """A copy of `self` with `src` as the entries `start` to `end` of dim `dim`, `step` apart."""
 def as_strided_scatter(input: Tensor, src: Tensor, size: _int | Sequence[_int | Tensor], stride: _int | Sequence[_int | Tensor], storage_offset: _int | Tensor | None = None) -> Tensor:
     """A copy of `self` with `src` under the shape, strides and offset of a view."""
@@ -1169,15 +1169,15 @@ def index_select(input: Tensor, dim: _int | Tensor, index: Tensor, *, out: Tenso
     """The entries of `dim` at `index`, a vector of int32 or int64."""
 def embedding(weight: Tensor, indices: Tensor, padding_idx: _int | Tensor = -1, scale_grad_by_freq: _bool = False, sparse: _bool = False) -> Tensor:
     """Rows of `weight` at `indices`. See `nn.functional.embedding`."""
-def index_put(input: Tensor, indices: Sequence[Tensor | None], values: Tensor, accumulate: _bool = False) -> Tensor:
-    """`self` with `values` at the places that `indices` name, one tensor of integers or a mask for each dim, None for all
-    of a dim. They broadcast, as `values` do to what the indices would read. With `accumulate` the values are added.
+def index_put(input: Tensor, indices: Sequence[Tensor], values: Tensor, accumulate: _bool = False) -> Tensor:
+    """`self` with `values` at the places that `indices` name, tensors of integers or masks for the first dims. They
+    broadcast, as `values` do to what the indices would read. With `accumulate` the values are added.
 
     Without `accumulate`, of several values for one place the last is kept. Raises IndexError for an index out of range.
     """
-def index_put_(input: Tensor, indices: Sequence[Tensor | None], values: Tensor, accumulate: _bool = False) -> Tensor:
-    """`self` with `values` at the places that `indices` name, one tensor of integers or a mask for each dim, None for all
-    of a dim. They broadcast, as `values` do to what the indices would read. With `accumulate` the values are added.
+def index_put_(input: Tensor, indices: Sequence[Tensor], values: Tensor, accumulate: _bool = False) -> Tensor:
+    """`self` with `values` at the places that `indices` name, tensors of integers or masks for the first dims. They
+    broadcast, as `values` do to what the indices would read. With `accumulate` the values are added.
 
     Without `accumulate`, of several values for one place the last is kept. Raises IndexError for an index out of range.
     """
@@ -1251,6 +1251,8 @@ def nonzero(input: Tensor, *, as_tuple: _bool = False, out: Tensor | None = None
 
     With `as_tuple` one vector for each dim, of a 0-d tensor as of a vector. On the GPU it is not implemented.
     """
+def nonzero_static(input: Tensor, *, size: _int | Tensor, fill_value: _int | Tensor = -1, out: Tensor | None = None) -> Tensor:
+    """`nonzero` cut, or filled up with rows of `fill_value`, to `size` rows."""
 def argwhere(input: Tensor) -> Tensor:
     """`nonzero`, also of a 0-d tensor: one row without columns where it is not zero."""
 @overload
@@ -1412,7 +1414,9 @@ def scatter_reduce_(input: Tensor, dim: _int | Tensor, index: Tensor, src: Tenso
     "amin". Without `include_self` what `self` had at these places does not count.
     """
 def take_along_dim(input: Tensor, indices: Tensor, dim: _int | Tensor | None = None, *, out: Tensor | None = None) -> Tensor:
-    """`gather` where `self` and `indices` first broadcast in all other dims; without `dim` both are flattened."""
+    """`gather` where `self` and `indices` first broadcast in all other dims; without `dim` both are flattened. Negative
+    indices count from the end.
+    """
 def softmax(input: Tensor, dim: _int | Tensor, dtype: _dtype | type[_float | _bool] | None = None, *, out: Tensor | None = None) -> Tensor:
     """exp(x) divided by its sum along `dim`; `dtype` casts first.
 

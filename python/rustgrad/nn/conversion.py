@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from .. import _rustgrad
-from .._rustgrad import Tensor, _set_grad_enabled
+from .._rustgrad import Tensor, _library, _set_grad_enabled
 from .._rustgrad.torch import empty_like
 from .parameter import is_lazy
 from .registry import BUFFER, PARAMETER, UNSAVED_BUFFER
@@ -15,11 +15,11 @@ if TYPE_CHECKING:
 
 __all__ = ["ConversionMixin"]
 
-_REST = "bool non_blocking = False, bool copy = False, *, rustgrad.memory_format memory_format = None)"
+_REST = "bool non_blocking = False, bool copy = False, *, {0}.memory_format memory_format = None)"
 _FORMS = (
-    f" * (rustgrad.device device = None, rustgrad.dtype dtype = None, {_REST}",
-    f" * (rustgrad.dtype dtype, {_REST}",
-    f" * (Tensor tensor, {_REST}",
+    " * ({0}.device device = None, {0}.dtype dtype = None, " + _REST,
+    " * ({0}.dtype dtype, " + _REST,
+    " * (Tensor tensor, " + _REST,
 )
 # Python's types, where they stand for a dtype.
 _DTYPES = {float: _rustgrad.float64, int: _rustgrad.int64, bool: _rustgrad.bool}
@@ -172,4 +172,4 @@ def _parse(args, kwargs) -> tuple[Any, Any, Any]:
 def _refused(args, kwargs) -> TypeError:
     parts = [type(x).__name__ for x in args] + [f"{name}={type(x).__name__}" for name, x in kwargs.items()]
     got = f"to() received an invalid combination of arguments - got ({', '.join(parts)}), but expected one of:"
-    return TypeError("\n".join([got, *_FORMS]))
+    return TypeError("\n".join([got, *(form.format(_library()) for form in _FORMS)]))

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
-from .._rustgrad import Tensor, _set_parameter_type
+from .._rustgrad import Tensor, _library, _set_parameter_type
 from .._rustgrad.torch import empty
 
 __all__ = [
@@ -122,9 +122,9 @@ def _refusing(name):
     def refuse(self, *args, **kwargs):
         raise ValueError(
             f"Attempted to use an uninitialized parameter in {getattr(Tensor, name)}. This error happens when you are "
-            "using a `LazyModule` or explicitly manipulating `rustgrad.nn.parameter."
+            f"using a `LazyModule` or explicitly manipulating `{_library()}.nn.parameter."
             f"{type(self).__name__}` objects. When using LazyModules Call `forward` with a dummy batch to initialize "
-            "the parameters before calling rustgrad functions"
+            f"the parameters before calling {_library()} functions"
         )
 
     refuse.__name__ = name

@@ -4,6 +4,7 @@
 use super::vector;
 use crate::bail;
 use crate::core::Shape;
+use crate::core::promote::promoted;
 use crate::core::shape::{broadcast, list};
 use crate::core::{DType, Number};
 use crate::error::Result;
@@ -118,6 +119,7 @@ ops! {
             if x.ndim() != 1 {
                 bail!(Runtime, "x must be a one-dimensional tensor.");
             }
+            promoted(x.dtype(), DType::I64)?;
             powers(x, n, "N must be non-negative.", increasing)
         },
         samples: ["u(3)", "u(3), 2", "u(3), N=4, increasing=True", "u(3), 0", "u(0)", "u(2, 2)", "u(3), -1"],

@@ -1,9 +1,11 @@
 //! Statistics made of sums: std_mean, var_mean, logsumexp, nansum, nanmean, aminmax, cov, corrcoef.
 
 use crate::bail;
+use crate::core::promote::promoted;
 use crate::core::{DType, Device, Number};
 use crate::error::Result;
 use crate::ops;
+use crate::ops::copy::Format;
 use crate::ops::create::zeros_like;
 use crate::ops::reduce::{self, Over};
 use crate::tensor::{Operand, Outs, Tensor};
@@ -66,7 +68,7 @@ ops! {
             let over = Over::new(x, dim, keepdim)?;
             reduce::sum(&without_nan(x)?, over, dtype.or(a.out_dtype()), 1)
         },
-        samples: ["edges(1.0, NAN, 2.0)", "edges(NAN, NAN), 0", "u(2, 3), 1", "u(2, 3, 4), (0, 2), keepdim=True", "u(2, 3), dtype=float64",
+        samples: ["edges(1.0, NAN, 2.0)", "edges(NAN, NAN).detach(), 0", "u(2, 3), 1", "u(2, 3, 4), (0, 2), keepdim=True", "u(2, 3), dtype=float64",
             "ix(3, n=5)", "u(0, 3), 0"],
     }
     /// `mean` where NaN does not count.
@@ -81,7 +83,7 @@ ops! {
             let count = x.detach().eq(&x.detach())?.sum(&over.dims, keepdim)?;
             reduce::sum(&without_nan(x)?, over, dtype.or(a.out_dtype()), 1)?.div(&count)
         },
-        samples: ["edges(1.0, NAN, 2.0)", "edges(NAN, NAN), 0", "u(2, 3), 1", "u(2, 3, 4), (0, 2), keepdim=True", "ix(3, n=5)", "u(0, 3), 0"],
+        samples: ["edges(1.0, NAN, 2.0)", "edges(NAN, NAN).detach(), 0", "u(2, 3), 1", "u(2, 3, 4), (0, 2), keepdim=True", "ix(3, n=5)", "u(0, 3), 0"],
     }
     /// The smallest and the largest element, of all or along `dim`.
     aminmax + out + exact as [
@@ -95,6 +97,9 @@ ops! {
             let over = Over::new(x, one.as_ref().map(|d| &d[..]), keepdim)?;
             if over.dims.iter().any(|&d| over.from[d] == 0) {
                 bail!(Index, "aminmax(): Expected reduction dim {} to have non-zero size.", over.dims[0]);
+            }
+            if x.ndim() == 0 {
+                return Ok(Outs::Many(vec![x.cloned(Format::Preserve)?, x.cloned(Format::Preserve)?]));
             }
             let least = x.amin(&over.dims, keepdim)?;
             Ok(Outs::Many(vec![least, x.amax(&over.dims, keepdim)?]))
@@ -225,6 +230,7 @@ fn cov(x: &Tensor, correction: i64, fweights: Option<&Tensor>, aweights: Option<
         if negative(w)? {
             bail!(Runtime, "cov(): fweights cannot be negative");
         }
+        promoted(x.dtype(), DType::I64)?;
         weights = Some(w.reshape(&[n])?);
     }
     if let Some(w) = aweights {

@@ -5,7 +5,7 @@ use crate::error::Result;
 use crate::ops;
 use crate::ops::elementwise::compare::{eq, ge, gt, le, lt};
 use crate::ops::elementwise::distance::polynomial;
-use crate::ops::elementwise::map::on;
+use crate::ops::elementwise::map::{on, promoted};
 use crate::ops::elementwise::select::where_;
 use crate::tensor::{Arg, Operand, Tensor, mode};
 use crate::{bail, ops::composite::called, ops::extremum::amax};
@@ -92,8 +92,17 @@ impl Family {
         let Some(like) = tensors[0].or(tensors[1]) else {
             bail!(Type, "at least one of x and n must be a tensor");
         };
-        // Both together say the shape and the dtype.
-        let sum = on(&crate::ops::elementwise::binary::add::ROW, [x, n])?.detach();
+        if let [Some(a), Some(b)] = tensors {
+            promoted(&[a, b])?;
+        }
+        // Both together say the shape and the dtype; uint16, uint32 and uint64, which have no sums, as floats.
+        let floats = tensors.map(|t| t.filter(|t| t.dtype().is_limited()).map(|t| t.to_dtype(mode::default_float())));
+        let [a, b] = floats.map(Option::transpose);
+        let (a, b) = (a?, b?);
+        fn of<'a>(float: &'a Option<Tensor>, given: Operand<'a>) -> Operand<'a> {
+            float.as_ref().map_or(given, Operand::Tensor)
+        }
+        let sum = on(&crate::ops::elementwise::binary::add::ROW, [of(&a, x), of(&b, n)])?.detach();
         let dtype = if sum.dtype().is_float() { sum.dtype() } else { mode::default_float() };
         if dtype.is_half() {
             return Err(dtype.lacks(self.kernel));

@@ -26,36 +26,36 @@ fn most(dtype: DType) -> f64 {
 
 elementwise! {
     /// Whether each element is NaN.
-    isnan(x) -> bool all + rare + no_variants {
+    isnan(x) -> bool all + rare + unsigned + no_variants {
         value: x.ne(x),
         samples: ["u(2, 3)", "u(3, 2).t()", "edges(0.0, INF, -INF, NAN)"],
     }
     /// Whether each element is infinite.
-    isinf(x) -> bool all + rare + no_variants {
+    isinf(x) -> bool all + rare + unsigned + no_variants {
         value: x.abs().eq(f64::INFINITY),
         call(x = self: &Tensor; a) { map::call_on(on_floats(x, &ROW, false), [Operand::Tensor(x)], a) },
         samples: ["u(2, 3)", "u(3, 2).t()", "edges(0.0, INF, -INF, NAN)"],
     }
     /// Whether each element is positive infinity.
-    isposinf(x) -> bool all + rare + out_only {
+    isposinf(x) -> bool all + rare + unsigned + out_only {
         value: x.eq(f64::INFINITY),
         call(x = self: &Tensor; a) { map::call_on(on_floats(x, &ROW, false), [Operand::Tensor(x)], a) },
         samples: ["u(2, 3)", "edges(0.0, INF, -INF, NAN)"],
     }
     /// Whether each element is negative infinity.
-    isneginf(x) -> bool all + rare + out_only {
+    isneginf(x) -> bool all + rare + unsigned + out_only {
         value: x.eq(f64::NEG_INFINITY),
         call(x = self: &Tensor; a) { map::call_on(on_floats(x, &ROW, false), [Operand::Tensor(x)], a) },
         samples: ["u(2, 3)", "edges(0.0, INF, -INF, NAN)"],
     }
     /// Whether each element is neither infinite nor NaN.
-    isfinite(x) -> bool all + rare + no_variants {
+    isfinite(x) -> bool all + rare + unsigned + no_variants {
         value: x.abs().lt(f64::INFINITY),
         call(x = self: &Tensor; a) { map::call_on(on_floats(x, &ROW, true), [Operand::Tensor(x)], a) },
         samples: ["u(2, 3)", "u(3, 2).t()", "edges(0.0, INF, -INF, NAN)"],
     }
     /// True everywhere: no dtype here has an imaginary part.
-    isreal(x) -> bool all + rare + no_variants {
+    isreal(x) -> bool all + rare + unsigned + no_variants {
         value: x.eq(x) | x.ne(x),
         samples: ["u(2, 3)", "edges(0.0, INF, NAN)"],
     }
@@ -85,7 +85,7 @@ elementwise! {
             "edges(1.0, INF, -INF, NAN), neginf=-1.0"],
     }
     /// What integers and bool are to `nan_to_num`.
-    itself(x) all + rare as [] {
+    itself(x) all + rare + unsigned as [] {
         value: x,
         samples: [],
     }

@@ -61,20 +61,20 @@ where
 
 elementwise! {
     /// The largest whole number that is not above each element.
-    floor(x) numeric + rare kernel "floor_vml_cpu" {
+    floor(x) numeric + rare + unsigned kernel "floor_vml_cpu" {
         value: x.floor(),
         grad(y, g): [S::lit(0.0)],
         samples: ["u(2, 3)", "u(3, 2).t()", "u(6)[::2]", "u(0, 3)", "edges(0.0, -0.0, -0.5, INF, -INF, NAN)"],
     }
     /// The smallest whole number that is not below each element.
-    ceil(x) numeric + rare kernel "ceil_vml_cpu" {
+    ceil(x) numeric + rare + unsigned kernel "ceil_vml_cpu" {
         value: x.ceil(),
         grad(y, g): [S::lit(0.0)],
         samples: ["u(2, 3)", "u(3, 2).t()", "edges(0.0, -0.0, -0.5, INF, -INF, NAN)"],
     }
     /// The nearest whole number, of two the even one; with `decimals`, the nearest number of so many decimal places
     /// (tens, hundreds for negative ones), which floats only have.
-    round(x) numeric + rare as [
+    round(x) numeric + rare + unsigned as [
         "round(Tensor self) -> Tensor",
         "round(Tensor self, *, int decimals) -> Tensor",
         "special.round(Tensor self, *, int decimals=0) -> Tensor",
@@ -92,7 +92,7 @@ elementwise! {
             "u(2, 3) * 100, decimals=-1", "u(2, 3), decimals=0"],
     }
     /// Each element without its fraction.
-    trunc(x) numeric + rare aliases ["fix"] kernel "trunc_vml_cpu" {
+    trunc(x) numeric + rare + unsigned aliases ["fix"] kernel "trunc_vml_cpu" {
         value: x.trunc(),
         grad(y, g): [S::lit(0.0)],
         samples: ["u(2, 3)", "u(3, 2).t()", "edges(0.0, -0.0, -0.5, INF, -INF, NAN)"],
@@ -116,7 +116,7 @@ elementwise! {
         samples: ["u(2, 3)", "edges(0.0, -0.0, -3.0, INF, NAN)"],
     }
     /// Whether the sign bit of each element is set: of negative numbers, and of -0.
-    signbit(x) -> bool all + rare + out_only {
+    signbit(x) -> bool all + rare + unsigned + out_only {
         value: S::lit(1.0).copysign(x).lt(0.0),
         samples: ["u(2, 3)", "u(3, 2).t()", "edges(0.0, -0.0, -3.0, INF, -INF)"],
     }

@@ -3,7 +3,7 @@
 import types
 import warnings
 
-from ..._rustgrad import Tensor, tensor
+from ..._rustgrad import Tensor, _library, tensor
 from ..._rustgrad.torch import clamp, stack
 from ...grad_mode import no_grad
 from .._compose import vector_norm
@@ -64,7 +64,8 @@ def clip_grad_norm_(parameters, max_norm, norm_type=2.0, error_if_nonfinite=Fals
 def clip_grad_norm(parameters, max_norm, norm_type=2.0, error_if_nonfinite=False, foreach=None):
     """The older name of `clip_grad_norm_`."""
     warnings.warn(
-        "`rustgrad.nn.utils.clip_grad_norm` is now deprecated in favor of `rustgrad.nn.utils.clip_grad_norm_`.",
+        f"`{_library()}.nn.utils.clip_grad_norm` is now deprecated in favor of "
+        f"`{_library()}.nn.utils.clip_grad_norm_`.",
         FutureWarning,
         stacklevel=2,
     )

@@ -1,6 +1,6 @@
 """All parameters as one vector, and back."""
 
-from ..._rustgrad import Tensor
+from ..._rustgrad import Tensor, _library
 from ..._rustgrad.torch import cat
 
 __all__ = ["parameters_to_vector", "vector_to_parameters"]
@@ -25,7 +25,7 @@ def vector_to_parameters(vec, parameters):
     Raises TypeError where `vec` is no tensor.
     """
     if not isinstance(vec, Tensor):
-        raise TypeError(f"expected rustgrad.Tensor, but got: {type(vec).__name__}")
+        raise TypeError(f"expected {_library()}.Tensor, but got: {type(vec).__name__}")
     params = list(parameters)
     _check_devices(params)
     start = 0

@@ -2,7 +2,7 @@
 
 import warnings
 
-from ..._rustgrad import Tensor
+from ..._rustgrad import Tensor, _library
 from ..registry import BUFFER, PARAMETER
 
 __all__ = ["functional_call"]
@@ -11,8 +11,9 @@ __all__ = ["functional_call"]
 def functional_call(module, parameters_and_buffers, args=None, kwargs=None, *, tie_weights=True, strict=False):
     """The older place of `rustgrad.func.functional_call`; it works as that does, and warns."""
     warnings.warn(
-        "`rustgrad.nn.utils.stateless.functional_call` is deprecated as of PyTorch 2.0 and will be removed in a future "
-        "version of PyTorch. Please use `rustgrad.func.functional_call` instead which is a drop-in replacement.",
+        f"`{_library()}.nn.utils.stateless.functional_call` is deprecated as of PyTorch 2.0 and will be removed in "
+        f"a future version of PyTorch. Please use `{_library()}.func.functional_call` instead "
+        "which is a drop-in replacement.",
         FutureWarning,
         stacklevel=2,
     )
@@ -80,11 +81,11 @@ def _place(module, full_name, value):
     if full_name == "":
         raise KeyError('tensor name can\'t be empty string ""')
     if not isinstance(value, Tensor):
-        raise TypeError(f"{value} is not an instance of rustgrad.Tensor")
+        raise TypeError(f"{value} is not an instance of {_library()}.Tensor")
     path, _, name = full_name.rpartition(".")
     owner = module.get_submodule(path).__dict__
     if owner["_registered"].get(name) not in (None, PARAMETER, BUFFER):
         old = owner.get(name)
         if old is not None and not isinstance(old, Tensor):
-            raise TypeError(f"attribute `{name}`: {old} is not an instance of rustgrad.Tensor")
+            raise TypeError(f"attribute `{name}`: {old} is not an instance of {_library()}.Tensor")
     return owner, name

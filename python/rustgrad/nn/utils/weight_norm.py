@@ -5,6 +5,7 @@ After Salimans and Kingma 2016: the weight is g v / |v|, and g and v are trained
 
 import warnings
 
+from ..._rustgrad import _library
 from .._compose import norm_except_dim
 from ..parameter import Parameter, is_lazy
 
@@ -66,7 +67,8 @@ def weight_norm(module, name="weight", dim=0):
     Returns `module`. Warns that `parametrizations.weight_norm` takes its place.
     """
     warnings.warn(
-        "`rustgrad.nn.utils.weight_norm` is deprecated in favor of `rustgrad.nn.utils.parametrizations.weight_norm`.",
+        f"`{_library()}.nn.utils.weight_norm` is deprecated in favor of "
+        f"`{_library()}.nn.utils.parametrizations.weight_norm`.",
         FutureWarning,
         stacklevel=2,
     )
