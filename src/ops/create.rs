@@ -95,6 +95,14 @@ impl Made {
     }
 }
 
+/// The sizes that a user gave `zeros`, which has words of its own.
+fn sizes_of(name: &str, size: &[i64]) -> Result<Shape> {
+    if name == "zeros" && size.iter().any(|&n| n < 0) {
+        return Err(err!(Runtime, "zeros: Dimension size must be non-negative.").hint(format!("got {}", list(size))));
+    }
+    sizes(size)
+}
+
 /// The sizes that a user gave.
 pub fn sizes(size: &[i64]) -> Result<Shape> {
     match size.iter().find(|&&n| n < 0) {
@@ -150,7 +158,8 @@ macro_rules! sized {
             twins: Twins::OUT,
             call: |a| {
                 let made = Made::parse($name, a, 1)?;
-                let ($layout, $dtype, $device) = (Layout::contiguous(sizes(a.ints(0)?)?), made.float(), made.device());
+                let $layout = Layout::contiguous(sizes_of($name, a.ints(0)?)?);
+                let ($dtype, $device) = (made.float(), made.device());
                 made.finish($make?)
             },
             samples: &["(2, 3)", "2, 3", "()", "(0, 3)", "(2,), dtype=int64", "3, dtype=bool", "(2, -3)"],

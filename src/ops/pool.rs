@@ -90,6 +90,9 @@ fn call(a: &Args) -> Result<(Tensor, Tensor)> {
         Some(s) => pair("stride", s)?,
     };
     let (pad, dilation) = (pair("padding", a.ints(3)?)?, pair("dilation", a.ints(4)?)?);
+    if kernel.iter().chain(&stride).chain(&pad).chain(&dilation).any(|&n| i32::try_from(n).is_err()) {
+        bail!(Runtime, "value cannot be converted to type int without overflow");
+    }
     if stride.contains(&0) {
         bail!(Runtime, "stride should not be zero");
     }

@@ -1,7 +1,7 @@
 //! Sums, means, any and all, variances over any set of dims.
 
 use crate::core::dtype::Category;
-use crate::core::shape::{normalize_dim, normalize_dims};
+use crate::core::shape::{check_dims, normalize_dim, normalize_dims};
 use crate::core::{DType, Meta, Shape};
 use crate::device::Array;
 use crate::error::Result;
@@ -30,7 +30,11 @@ impl Over {
     /// `dims` as the user wrote them; none given stands for all.
     pub fn new(x: &Tensor, dims: Option<&[i64]>, keepdim: bool) -> Result<Over> {
         let mut all = match dims {
-            None | Some([]) => (0..x.ndim()).collect(),
+            None => (0..x.ndim()).collect(),
+            Some([]) => {
+                check_dims(x.ndim())?;
+                (0..x.ndim()).collect()
+            }
             Some(d) => normalize_dims(d, x.ndim())?,
         };
         if x.ndim() == 0 {
@@ -258,7 +262,7 @@ macro_rules! truth {
             call: |a| {
                 let x = a.t(0)?;
                 let over = match a.overload {
-                    0 => Over::new(x, None, false)?,
+                    0 => Over::new(x, Some(&[]), false)?,
                     1 => Over::new(x, Some(&[a.int(1)?]), a.flag(2))?,
                     // An empty list reduces nothing here.
                     _ if a.opt_ints(1).is_some_and(|d| d.is_empty()) => Over::of(x, &[], a.flag(2)),

@@ -11,7 +11,7 @@ use super::node::Node;
 use super::op::{Mask, Op};
 use super::views;
 use crate::bail;
-use crate::core::shape::list;
+use crate::core::shape::{check_numel, list};
 use crate::core::{DType, Layout, Meta};
 use crate::device::Array;
 use crate::err;
@@ -301,7 +301,9 @@ fn result<O: Op>(op: &O, x: &[&Tensor]) -> Result<Tensor> {
     if let Some(&of) = x.first()
         && let Some(layout) = op.view(of.layout())
     {
-        return Ok(alias(of, of.array().with_layout(layout?)));
+        let layout = layout?;
+        check_numel(&layout.shape)?;
+        return Ok(alias(of, of.array().with_layout(layout)));
     }
     run(op, x)
 }
