@@ -100,7 +100,7 @@ pub static ATTRIBUTES: &[Attribute] = &[
     read(c"grad_fn", "Any", c"The graph node that made this tensor; None for a leaf.", |t, _| autograd::grad_fn(t)),
     read(c"is_leaf", "_bool", c"Whether no recorded operation made this tensor.", |t, _| truth(t.is_leaf())),
     read(c"retains_grad", "_bool", c"Whether this non-leaf keeps its gradient.", |t, _| {
-        truth(!t.is_leaf() && t.extra(|e| e.retained.is_some()) == Some(true))
+        truth(t.extra(|e| e.retained.is_some()) == Some(true))
     }),
     read(c"output_nr", "_int", c"Which output of `grad_fn` this is.", |t, _| count(t.output_nr() as usize)),
     write(

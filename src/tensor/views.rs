@@ -88,7 +88,7 @@ pub fn past(target: &Tensor, copy: bool) -> Result<Tensor> {
 /// `target` has been overwritten with result `nr` of `node`: its history, and that of what it views, is new.
 pub fn rebase(target: &Tensor, node: Rc<Node>, nr: u32) -> Result<()> {
     let Some(base) = target.base() else {
-        target.set_history(node, nr);
+        target.replace_history(node, nr);
         target.bump_history();
         return Ok(());
     };
@@ -97,7 +97,7 @@ pub fn rebase(target: &Tensor, node: Rc<Node>, nr: u32) -> Result<()> {
     written.set_history(node, nr);
     let op = CopySlices { base: base.layout().clone(), view: target.layout().clone() };
     if let Some(node) = record(op, &[&old, &written], &base)? {
-        base.set_history(node, 0);
+        base.replace_history(node, 0);
     }
     base.bump_history();
     rebuild(target)
@@ -124,7 +124,7 @@ pub fn rebuild(view: &Tensor) -> Result<()> {
     let op = AsStrided { base: base.layout().clone(), view: view.layout().clone() };
     let _grad = mode::GradGuard::new(true);
     if let Some(node) = record(op, &[&base], view)? {
-        view.set_history(node, 0);
+        view.replace_history(node, 0);
     }
     Ok(())
 }

@@ -73,6 +73,7 @@ fn run<O: Op>(a: &Args, op: O) -> Result<Outs> {
             // The history of a view is that of its root, seen through the new layout.
             views::rebuild(x)?;
         } else {
+            // As in PyTorch, `retain_grad()` stays with the shape that it was asked for.
             x.set_history(Node::record(op, &[&old], from_ref(x), Mask(1), 0)?, 0);
         }
     }
