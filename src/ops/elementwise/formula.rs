@@ -76,7 +76,9 @@ pub struct Formula {
 struct Plans([OnceLock<Option<Plan>>; 3]);
 
 impl Plans {
-    const NONE: Plans = Plans([const { OnceLock::new() }; 3]);
+    const fn new() -> Plans {
+        Plans([const { OnceLock::new() }; 3])
+    }
 
     fn of(&self, graph: &Graph, lane: DType) -> Option<&Plan> {
         let slot = match lane {
@@ -97,7 +99,7 @@ impl Formula {
             record: Graph::of::<B>,
             facts: OnceLock::new(),
             partials: [const { OnceLock::new() }; MAX_INPUTS],
-            plans: Plans::NONE,
+            plans: Plans::new(),
         }
     }
 
@@ -126,7 +128,12 @@ impl Derived {
     /// The gradient that operand `k` of `graph` gets, `g` being operand `at`.
     fn new(graph: &Graph, k: usize, at: usize) -> Derived {
         let (graph, from) = diff::pulled_back(graph, k, at).compacted();
-        Derived { facts: Facts::of(graph), from, plans: Plans::NONE, partials: [const { OnceLock::new() }; MAX_INPUTS] }
+        Derived {
+            facts: Facts::of(graph),
+            from,
+            plans: Plans::new(),
+            partials: [const { OnceLock::new() }; MAX_INPUTS],
+        }
     }
 }
 
