@@ -52,3 +52,11 @@ def test_long_suffixes_take_a_line_of_their_own():
 def test_views_print_their_elements():
     x = torch.arange(12).view(3, 4).t()[1:, ::2]
     assert repr(x) == "tensor([[ 1,  9],\n        [ 2, 10],\n        [ 3, 11]])"
+
+
+def test_as_deep_as_the_stack():
+    deep = torch.ones(1).expand([1] * 100_000)
+    for show in (repr, str, torch.Tensor.tolist):
+        with pytest.raises(RecursionError, match="maximum recursion depth exceeded"):
+            show(deep)
+    assert torch.ones(1).expand([1] * 500).tolist() is not None

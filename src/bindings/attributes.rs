@@ -101,7 +101,7 @@ pub static ATTRIBUTES: &[Attribute] = &[
     read(c"grad_fn", "Any", c"The graph node that made this tensor; None for a leaf.", |t, _| autograd::grad_fn(t)),
     read(c"is_leaf", "_bool", c"Whether no recorded operation made this tensor.", |t, _| truth(t.is_leaf())),
     read(c"retains_grad", "_bool", c"Whether this non-leaf keeps its gradient.", |t, _| {
-        truth(!t.is_leaf() && t.extra(|e| e.retained.is_some()) == Some(true))
+        truth(t.extra(|e| e.retained.is_some()) == Some(true))
     }),
     read(c"output_nr", "_int", c"Which output of `grad_fn` this is.", |t, _| count(t.output_nr() as usize)),
     write(
@@ -131,7 +131,7 @@ pub static ATTRIBUTES: &[Attribute] = &[
     }),
     read(c"ndim", "_int", c"The number of dims.", |t, _| count(t.ndim())),
     read(c"itemsize", "_int", c"Bytes per element.", |t, _| count(t.dtype().size())),
-    read(c"nbytes", "_int", c"Bytes of all elements.", |t, _| count(t.dtype().size() * t.numel())),
+    read(c"nbytes", "_int", c"Bytes of all elements.", |t, _| count(t.dtype().size().wrapping_mul(t.numel()))),
     read(c"_version", "_int", c"How often the memory was changed in place.", |t, _| count(t.version() as usize)),
     read(c"_base", "Tensor | None", c"The tensor that this is a view of.", |t, _| match t.base() {
         Some(base) => checked(wrap(base)),
@@ -380,6 +380,9 @@ unsafe extern "C" fn repr(o: P) -> P {
         let t = unsafe { this(o)? };
         // SAFETY: as above.
         let class = unsafe { ffi::Py_TYPE(o) };
+        // As deep as Python would go, whose stack this is: PyTorch prints a dim a call.
+        // SAFETY: the GIL is held.
+        super::data::check_depth(t, unsafe { ffi::Py_GetRecursionLimit() } as usize)?;
         let name = (!super::object::is_plain(class)).then(|| type_name(o));
         let text = crate::tensor::display::show(t, name.as_deref())?;
         // SAFETY: the GIL is held; the text is UTF-8 of that length.

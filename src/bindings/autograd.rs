@@ -10,7 +10,7 @@ use pyo3::types::{PyDict, PyList, PyTuple, PyType};
 
 use super::call::none;
 use super::convert::{is_none, type_name};
-use super::errors::{OrForeign, P, checked, to_python};
+use super::errors::{OrForeign, P, checked};
 use super::hooks;
 use super::native::natives;
 use super::object::{as_tensor, track, wrap};
@@ -244,6 +244,7 @@ pub fn set_grad(t: &Tensor, o: P, v: P) -> Result<()> {
 
 fn register(t: &Tensor, callable: P, this: P, post: bool) -> Result<P> {
     let id = autograd::next_hook_id();
+    let mut node = None;
     if post {
         if !t.is_leaf() {
             bail!(Runtime, "post accumulate grad hooks cannot be registered on non-leaf tensors");
@@ -258,7 +259,10 @@ fn register(t: &Tensor, callable: P, this: P, post: bool) -> Result<P> {
         // SAFETY: an argument of the call.
         let hook = unsafe { hooks::hook(id, callable) };
         match t.grad_fn()? {
-            Some(node) => node.with_extra(|e| e.hooks.push((t.output_nr(), id, hook))),
+            Some(n) => {
+                node = Some(Rc::downgrade(&n));
+                n.with_extra(|e| e.hooks.push((t.output_nr(), id, hook)));
+            }
             None => t.with_extra(|e| e.hooks.push((id, hook))),
         }
     }
@@ -269,7 +273,7 @@ fn register(t: &Tensor, callable: P, this: P, post: bool) -> Result<P> {
     // SAFETY: as above.
     let this = unsafe { Bound::from_borrowed_ptr(py, this) };
     let weak = pyo3::types::PyWeakrefReference::new(&this).or_foreign()?;
-    Ok(Bound::new(py, RemovableHandle { id, tensor: weak.unbind() }).or_foreign()?.into_ptr())
+    Ok(Bound::new(py, RemovableHandle { id, tensor: weak.unbind(), node }).or_foreign()?.into_ptr())
 }
 
 /// What `register_hook` returns; it does not keep the tensor alive.
@@ -277,19 +281,27 @@ fn register(t: &Tensor, callable: P, this: P, post: bool) -> Result<P> {
 pub struct RemovableHandle {
     id: u64,
     tensor: Py<pyo3::types::PyWeakrefReference>,
+    /// The node that has the hook. The tensor may have another since, after a write in place.
+    node: Option<Weak<Node>>,
 }
+
+// SAFETY: the node is looked at with the GIL held only.
+unsafe impl Send for RemovableHandle {}
+// SAFETY: as above.
+unsafe impl Sync for RemovableHandle {}
 
 #[pymethods]
 impl RemovableHandle {
     /// Take the hook off again.
-    fn remove(&self, py: Python<'_>) -> PyResult<()> {
+    fn remove(&self, py: Python<'_>) {
         use pyo3::types::PyWeakrefMethods;
-        let Some(o) = self.tensor.bind(py).upgrade() else { return Ok(()) };
-        // SAFETY: alive while `o` is.
-        let Some(t) = (unsafe { as_tensor(o.as_ptr()) }) else { return Ok(()) };
         // Taken out first, dropped after the borrow: a hook's drop may run Python code.
         let mut gone = Vec::new();
-        if t.extra(|_| ()).is_some() {
+        let object = self.tensor.bind(py).upgrade();
+        // SAFETY: alive while its object is.
+        if let Some(t) = object.as_ref().and_then(|o| unsafe { as_tensor(o.as_ptr()) })
+            && t.extra(|_| ()).is_some()
+        {
             t.with_extra(|e| {
                 for list in [&mut e.hooks, &mut e.post_hooks] {
                     while let Some(at) = list.iter().position(|(id, _)| *id == self.id) {
@@ -298,7 +310,7 @@ impl RemovableHandle {
                 }
             });
         }
-        let node = t.grad_fn().map_err(|e| to_python(py, e))?;
+        let node = self.node.as_ref().and_then(Weak::upgrade);
         if let Some(node) = node.filter(|n| n.extra.borrow().is_some()) {
             node.with_extra(|e| {
                 while let Some(at) = e.hooks.iter().position(|(_, id, _)| *id == self.id) {
@@ -307,7 +319,6 @@ impl RemovableHandle {
             });
         }
         drop(gone);
-        Ok(())
     }
     #[getter]
     fn id(&self) -> u64 {
@@ -317,8 +328,8 @@ impl RemovableHandle {
         slf
     }
     #[pyo3(signature = (*_args))]
-    fn __exit__(&self, py: Python<'_>, _args: &Bound<'_, PyTuple>) -> PyResult<()> {
-        self.remove(py)
+    fn __exit__(&self, py: Python<'_>, _args: &Bound<'_, PyTuple>) {
+        self.remove(py);
     }
 }
 

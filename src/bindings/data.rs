@@ -3,16 +3,18 @@
 
 use std::ptr::addr_of_mut;
 
+use pyo3::exceptions::PyRecursionError;
 use pyo3::ffi;
 
 use super::autograd::again;
 use super::call::number;
 use super::convert::{self, is_bool, is_none, type_name};
-use super::errors::{P, checked, fetched};
+use super::errors::{P, checked, fetched, foreign};
 use super::native::natives;
 use super::numpy;
 use super::object::{as_tensor, wrap};
 use crate::core::promote::promoted;
+use crate::core::shape::list;
 use crate::core::{DType, Device, Element, Layout, Meta, Number, Shape};
 use crate::device::Array;
 use crate::error::Result;
@@ -112,6 +114,7 @@ natives! {
     tolist as ["method.tolist(Tensor self) -> Any"] {
         call(x = self: &Tensor) {
             real(x)?;
+            check_depth(x, MAX_DEPTH)?;
             let x = &x.on_cpu()?;
             to_list(x, 0, x.layout.offset)
         }
@@ -149,6 +152,17 @@ fn real(t: &Tensor) -> Result<()> {
 fn first(x: &Array) -> Number {
     // SAFETY: the caller has checked that there is an element.
     dispatch!(x.dtype, T => unsafe { x.ptr::<T>().read() }.number())
+}
+
+/// Lists within lists for which the stack has room.
+const MAX_DEPTH: usize = 10_000;
+
+/// Refuses what goes into each dim by a call of its own, where there are more dims than `limit`.
+pub fn check_depth(t: &Tensor, limit: usize) -> Result<()> {
+    if t.ndim() > limit {
+        return Err(foreign(PyRecursionError::new_err("maximum recursion depth exceeded")));
+    }
+    Ok(())
 }
 
 /// Dim `dim` and those below it, from element `at` of the storage on.
@@ -206,7 +220,11 @@ pub unsafe fn legacy(args: P) -> Result<Tensor> {
             let it = ffi::PyTuple_GetItem(sizes, i);
             match convert::int(it)? {
                 Some(v) if v >= 0 => shape.push(v as usize),
-                Some(v) => bail!(Runtime, "Trying to create tensor with negative dimension {v}"),
+                Some(v) => {
+                    let all = (0..ffi::PyTuple_Size(sizes)).map(|k| convert::int(ffi::PyTuple_GetItem(sizes, k)));
+                    let all = all.map(|n| Ok(n?.unwrap_or(0))).collect::<Result<Vec<i64>>>()?;
+                    bail!(Runtime, "Trying to create tensor with negative dimension {v}: {}", list(&all))
+                }
                 None => bail!(Type, "new(): expected ints as sizes, but got {}", type_name(it)),
             }
         }
@@ -449,7 +467,7 @@ impl Reader {
 
 /// An int beyond 64 bits: here PyTorch raises ValueError.
 #[cold]
-fn too_long(e: Box<crate::error::Error>) -> Box<crate::error::Error> {
+pub fn too_long(e: Box<crate::error::Error>) -> Box<crate::error::Error> {
     let overflow = e
         .foreign
         .as_ref()

@@ -177,8 +177,9 @@ fn watch(on: bool) -> Result<P> {
     };
     door::watch(if on { Some(Box::new(note)) } else { None });
     let seen = SEEN.take();
-    // SAFETY: the GIL is held; `wrap` gives a new reference, or null with an exception set.
+    // SAFETY: the GIL is held.
     let py = unsafe { Python::assume_attached() };
+    // SAFETY: `wrap` gives a new reference, or null with an exception set.
     let object = |t| unsafe { Bound::from_owned_ptr_or_err(py, wrap(t)) };
     let rows = seen.into_iter().map(|(name, results)| {
         let results = results.into_iter().map(object).collect::<PyResult<Vec<_>>>()?;

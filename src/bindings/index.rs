@@ -42,7 +42,7 @@ unsafe fn step(o: P) -> Result<Step> {
         if ffi::PyLong_CheckExact(o) != 0 {
             let v = ffi::PyLong_AsLongLong(o);
             if v == -1 && !ffi::PyErr_Occurred().is_null() {
-                return Err(fetched());
+                return Err(super::data::too_long(fetched()));
             }
             return Ok(Step::At(v));
         }

@@ -55,7 +55,7 @@ impl Layout {
                 if strides[i] != acc {
                     return self.numel() == 0;
                 }
-                acc *= shape[i] as isize;
+                acc = acc.wrapping_mul(shape[i] as isize);
             }
         }
         true
@@ -90,7 +90,7 @@ impl Layout {
             if self.strides[d] != acc {
                 return false;
             }
-            acc *= self.shape[d] as isize;
+            acc = acc.wrapping_mul(self.shape[d] as isize);
         }
         true
     }
@@ -258,7 +258,8 @@ impl Layout {
         let mut out = self.clone();
         out.offset = (self.offset as isize + start as isize * self.strides[dim]) as usize;
         out.shape[dim] = len;
-        out.strides[dim] = self.strides[dim] * step as isize;
+        // With a step beyond the dim there is one entry, whose stride nobody follows.
+        out.strides[dim] = self.strides[dim].wrapping_mul(step as isize);
         out
     }
 
@@ -274,7 +275,7 @@ impl Layout {
     /// A dim of size 1 before `dim` (at most `ndim`).
     pub fn unsqueezed(&self, dim: usize) -> Layout {
         let mut out = self.clone();
-        let stride = if dim < self.ndim() { self.shape[dim] as isize * self.strides[dim] } else { 1 };
+        let stride = if dim < self.ndim() { (self.shape[dim] as isize).wrapping_mul(self.strides[dim]) } else { 1 };
         out.shape.insert(dim, 1);
         out.strides.insert(dim, stride);
         out

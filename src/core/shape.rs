@@ -3,7 +3,7 @@
 use std::fmt;
 use std::ops::{BitOr, BitXor, Deref, DerefMut};
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::{bail, err};
 
 /// Up to this many dims live inline; more go to the heap.
@@ -133,8 +133,16 @@ impl<T> DerefMut for Dims<T> {
 
 impl<T: Copy + Default> FromIterator<T> for Dims<T> {
     fn from_iter<I: IntoIterator<Item = T>>(iter: I) -> Self {
+        let mut iter = iter.into_iter();
         let mut d = Dims::new();
-        iter.into_iter().for_each(|v| d.push(v));
+        for v in iter.by_ref().take(INLINE) {
+            d.push(v);
+        }
+        // Pushed one by one, many would be copied as often.
+        if let Some(next) = iter.next() {
+            let all: Vec<T> = d.iter().copied().chain([next]).chain(iter).collect();
+            d = Dims { len: all.len(), inline: [T::default(); INLINE], spill: Some(all.into()) };
+        }
         d
     }
 }
@@ -166,6 +174,23 @@ pub fn numel(shape: &[usize]) -> usize {
     shape.iter().product()
 }
 
+/// Refuses a shape of more elements than an int64 counts. Sizes are multiplied from the first on, so that a 0 behind too many
+/// does not help, as in PyTorch.
+#[inline]
+pub fn check_numel(shape: &[usize]) -> Result<()> {
+    let count = shape.iter().try_fold(1usize, |count, &n| count.checked_mul(n));
+    if count.is_some_and(|count| count <= i64::MAX as usize) { Ok(()) } else { Err(too_many(shape)) }
+}
+
+#[cold]
+fn too_many(shape: &[usize]) -> Box<Error> {
+    err!(Runtime, "numel: integer multiplication overflow")
+        .hint(format!("the shape {} has more elements than an int64 counts", list(shape)))
+}
+
+/// The most dims that a list of dims may choose from.
+const MOST_DIMS: usize = 64;
+
 /// `dim` counted from the front, for a tensor of `ndim` dims (a 0-d tensor accepts -1 and 0).
 #[inline]
 pub fn normalize_dim(dim: i64, ndim: usize) -> Result<usize> {
@@ -184,6 +209,7 @@ pub fn normalize_dim(dim: i64, ndim: usize) -> Result<usize> {
 
 /// Every entry of `dims` normalised; twice the same is an error. An empty list stays empty.
 pub fn normalize_dims(dims: &[i64], ndim: usize) -> Result<Shape> {
+    check_dims(ndim)?;
     let mut out = Shape::new();
     for &d in dims {
         let d = normalize_dim(d, ndim)?;
@@ -193,6 +219,15 @@ pub fn normalize_dims(dims: &[i64], ndim: usize) -> Result<Shape> {
         out.push(d);
     }
     Ok(out)
+}
+
+/// Refuses to choose dims of a tensor that has more of them than PyTorch has bits for.
+pub fn check_dims(ndim: usize) -> Result<()> {
+    if ndim > MOST_DIMS {
+        return Err(err!(Runtime, "only tensors with up to 64 dims are supported")
+            .hint(format!("this tensor has {ndim} dims; reshape it first")));
+    }
+    Ok(())
 }
 
 /// The shape that both broadcast to, by NumPy's rule: trailing dims are equal, or one of them is 1.
@@ -224,13 +259,14 @@ pub fn broadcast(a: &[usize], b: &[usize]) -> Result<Shape> {
 
 /// `x.view(sizes)`: one entry may be -1 and is deduced from the number of elements.
 pub fn infer_sizes(sizes: &[i64], numel: usize) -> Result<Shape> {
+    // Products that an int64 does not hold wrap, as in PyTorch; what comes of them is checked at the end.
     let mut known: usize = 1;
     let mut hole = None;
     let mut out = Shape::zeros(sizes.len());
     for (i, (&s, to)) in sizes.iter().zip(out.iter_mut()).enumerate() {
         if s >= 0 {
             *to = s as usize;
-            known = known.saturating_mul(s as usize);
+            known = known.wrapping_mul(s as usize);
         } else if s < -1 {
             bail!(Runtime, "invalid shape dimension {s} at index {i} of shape {}", list(sizes));
         } else if hole.replace(i).is_some() {
@@ -255,6 +291,7 @@ pub fn infer_sizes(sizes: &[i64], numel: usize) -> Result<Shape> {
         return Err(err!(Runtime, "shape '{}' is invalid for input of size {numel}", list(sizes))
             .hint(format!("the sizes must multiply to {numel}; one of them may be -1, which is then deduced")));
     }
+    check_numel(&out)?;
     Ok(out)
 }
 

@@ -124,22 +124,24 @@ fn on_gpu(meta: &Meta, bytes: usize) -> Result<Storage> {
     }
 }
 
-/// Bytes that a dense `meta` takes; an error when that does not fit an address.
+/// Bytes that a dense `meta` takes; PyTorch's errors where an int64 does not count them, or the elements of a stride.
 fn bytes_of(meta: &Meta) -> Result<usize> {
-    if meta.shape().contains(&0) {
-        return Ok(0);
-    }
-    let mut bytes = meta.dtype.size();
+    let mut bytes = Some(meta.dtype.size());
     for &n in meta.shape() {
-        match bytes.checked_mul(n) {
-            Some(b) if b <= isize::MAX as usize => bytes = b,
-            _ => {
-                return Err(crate::err!(
-                    OutOfMemory,
-                    "not enough memory: a tensor of shape {} has more bytes than an address can count",
-                    crate::core::shape::list(meta.shape())
-                ));
-            }
+        bytes = bytes.and_then(|b| b.checked_mul(n)).filter(|&b| b <= isize::MAX as usize);
+    }
+    let Some(bytes) = bytes else {
+        return Err(crate::err!(
+            Runtime,
+            "Storage size calculation overflowed with sizes={}",
+            crate::core::shape::list(meta.shape())
+        )
+        .hint("the tensor has more bytes than an address can count"));
+    };
+    if bytes == 0 && meta.ndim() > 2 {
+        let slowest = meta.shape()[1..].iter().try_fold(1usize, |acc, &n| acc.checked_mul(n.max(1)));
+        if slowest.is_none_or(|n| n > isize::MAX as usize) {
+            return Err(crate::err!(Runtime, "Stride calculation overflowed"));
         }
     }
     Ok(bytes)

@@ -22,7 +22,7 @@ fn rounded<const BRAIN: bool>(x: f32) -> f32 {
     // Ten bits of the mantissa; below the smallest normal number, 2^-14, all that a sum with 0.5 keeps: multiples of 2^-24.
     let normal = f32::from_bits((a.to_bits() + 0xfff + (a.to_bits() >> 13 & 1)) & 0xffff_e000);
     let small = (a + 0.5) - 0.5;
-    let y = if a < 6.103_515_625e-5 { small } else { normal };
+    let y = if a < 1.0 / 16384.0 { small } else { normal };
     let y = if y > 65504.0 { f32::INFINITY } else { y };
     let y = if x.is_nan() { a } else { y };
     f32::from_bits(y.to_bits() | bits & 0x8000_0000)

@@ -124,7 +124,7 @@ fn conv2d(
         )
         .hint(format!("conv2d: weight must be (out, in / groups, kH, kW), but has shape {}", list(w.shape()))));
     }
-    let spans = [0, 1].map(|d| dilation[d] * (w.shape()[2 + d] as i64 - 1));
+    let spans = [0, 1].map(|d| dilation[d].saturating_mul(w.shape()[2 + d] as i64 - 1).min(i64::MAX / 2));
     // Rows added in front, and in all.
     let (front, total) = match padding {
         Padding::Named("valid") => ([0, 0], [0, 0]),
@@ -133,7 +133,14 @@ fn conv2d(
         }
         Padding::Named("same") => (spans.map(|s| s / 2), spans),
         Padding::Named(other) => bail!(Runtime, "Invalid padding string: '{other}'"),
-        Padding::Rows(p) => (p, p.map(|p| 2 * p)),
+        Padding::Rows(p) => {
+            const MOST: i64 = i64::MAX / 2;
+            if let Some(d) = p.iter().position(|&p| p > MOST) {
+                let p = p[d];
+                bail!(Runtime, "Given padding={p} at dimension {d} , expected padding to be at most {MOST}");
+            }
+            (p, p.map(|p| p.saturating_mul(2)))
+        }
     };
     if front.iter().any(|&p| p < 0) {
         bail!(Runtime, "negative padding is not supported");
@@ -158,14 +165,14 @@ fn conv2d(
     check(x, w, bias, &window, single)?;
     let mut size = [0, 0];
     for d in [0, 1] {
-        let room = x.shape()[2 + d] as i64 + total[d];
+        let room = (x.shape()[2 + d] as i64).saturating_add(total[d]);
         if room < spans[d] + 1 || x.shape()[2 + d] == 0 {
             bail!(
                 Runtime,
                 "Calculated padded input size per channel: ({} x {}). Kernel size: ({} x {}). Kernel size can't be greater \
                  than actual input size",
-                x.shape()[2] as i64 + total[0],
-                x.shape()[3] as i64 + total[1],
+                (x.shape()[2] as i64).saturating_add(total[0]),
+                (x.shape()[3] as i64).saturating_add(total[1]),
                 spans[0] + 1,
                 spans[1] + 1
             );

@@ -50,6 +50,9 @@ ops! {
     /// Zeros.
     zeros + out as ["function.zeros(int[] size, *, {options}, memory_format? memory_format=None) -> Tensor"] {
         call(size: &[i64], options: Options) {
+            if size.iter().any(|&n| n < 0) {
+                return Err(err!(Runtime, "zeros: Dimension size must be non-negative.").hint(format!("got {}", list(size))));
+            }
             let layout = Layout::contiguous(sizes(size)?);
             options.finish(zeroed("zeros", layout, options.float(), options.device())?)
         },

@@ -1,7 +1,7 @@
 //! Tensors put together: cat, stack, hstack, vstack.
 
 use crate::core::promote::promoted;
-use crate::core::shape::{list, normalize_dim};
+use crate::core::shape::{check_numel, list, normalize_dim};
 use crate::core::{DType, Layout, Meta, Shape};
 use crate::device::Array;
 use crate::error::Result;
@@ -190,8 +190,9 @@ impl Op for Join {
                     .hint(format!("cat: got shapes {} and {}", list(first.shape()), list(m.shape()))));
                 }
             }
-            shape[self.dim] += m.shape()[self.dim];
+            shape[self.dim] = shape[self.dim].saturating_add(m.shape()[self.dim]);
         }
+        check_numel(&shape)?;
         let mut meta = first.contiguous(shape).with_dtype(dtype);
         if real.iter().all(|(_, m)| m.layout.suggests_channels_last()) {
             meta.layout.strides = meta.layout.channels_last_strides().unwrap_or_default();

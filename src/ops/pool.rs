@@ -100,6 +100,9 @@ fn pooled(
         Some(s) => pair("stride", s)?,
     };
     let (pad, dilation) = (pair("padding", pad)?, pair("dilation", dilation)?);
+    if kernel.iter().chain(&stride).chain(&pad).chain(&dilation).any(|&n| i32::try_from(n).is_err()) {
+        bail!(Runtime, "value cannot be converted to type int without overflow");
+    }
     if stride.contains(&0) {
         bail!(Runtime, "stride should not be zero");
     }

@@ -1,7 +1,7 @@
 //! Sums, means, any and all, variances over any set of dims.
 
 use crate::core::dtype::Category;
-use crate::core::shape::{normalize_dim, normalize_dims};
+use crate::core::shape::{check_dims, normalize_dim, normalize_dims};
 use crate::core::{DType, Meta, Shape};
 use crate::device::Array;
 use crate::error::Result;
@@ -24,7 +24,11 @@ impl Over {
     /// `dims` as the user wrote them; none given stands for all.
     pub fn new(x: &Tensor, dims: Option<&[i64]>, keepdim: bool) -> Result<Over> {
         let mut all = match dims {
-            None | Some([]) => (0..x.ndim()).collect(),
+            None => (0..x.ndim()).collect(),
+            Some([]) => {
+                check_dims(x.ndim())?;
+                (0..x.ndim()).collect()
+            }
             Some(d) => normalize_dims(d, x.ndim())?,
         };
         if x.ndim() == 0 {
@@ -323,6 +327,7 @@ fn truth(x: &Tensor, one: Option<i64>, dims: Option<&[i64]>, keepdim: bool, any:
     let over = match (one, dims) {
         (Some(dim), _) => Over::new(x, Some(&[dim]), keepdim)?,
         (None, Some([])) => Over::of(x, &[], keepdim),
+        (None, None) if a.overload == 0 => Over::new(x, Some(&[]), keepdim)?,
         (None, dims) => Over::new(x, dims, keepdim)?,
     };
     let op = Truth { over, any };

@@ -9,6 +9,7 @@ use super::handle::Tensor;
 use super::mode;
 use super::node::Node;
 use super::op::{Mask, Op};
+use crate::core::shape::check_numel;
 use crate::core::{DType, Meta};
 use crate::device::Array;
 use crate::err;
@@ -118,7 +119,9 @@ pub(super) fn result<O: Op>(op: &O, x: &[&Tensor]) -> Result<Tensor> {
     if let Some(&of) = x.first()
         && let Some(layout) = op.view(of.layout())
     {
-        return Ok(view(of, layout?, Token(())));
+        let layout = layout?;
+        check_numel(&layout.shape)?;
+        return Ok(view(of, layout, Token(())));
     }
     run(op, x)
 }

@@ -12,7 +12,7 @@ use super::mode;
 use super::node::{Node, tuple};
 use crate::bail;
 use crate::core::spoken::library;
-use crate::core::{DType, Number, Shape};
+use crate::core::{DType, Number};
 use crate::device::Array;
 use crate::error::Result;
 
@@ -117,10 +117,10 @@ fn elements(x: &Array, indent: usize, o: &Options) -> String {
     }
     let summary = x.numel() as f64 > o.threshold;
     let mut shown = Vec::new();
-    visit(x, &mut Shape::new(), &|n| edges(n, summary, o.edgeitems), &mut |v| shown.push(v));
+    visit(x, &mut Vec::new(), &|n| edges(n, summary, o.edgeitems), &mut |v| shown.push(v));
     let page = Page { x, o, summary, format: Format::of(x.dtype, &shown, o) };
     let mut out = String::new();
-    page.write(&mut Shape::new(), indent, &mut out);
+    page.write(&mut Vec::new(), indent, &mut out);
     out
 }
 
@@ -130,7 +130,7 @@ fn edges(n: usize, summary: bool, edgeitems: usize) -> (usize, usize) {
 }
 
 /// Calls `f` for the elements that are shown; `index` holds the dims before `dim`.
-fn visit(x: &Array, index: &mut Shape, edges: &dyn Fn(usize) -> (usize, usize), f: &mut dyn FnMut(Number)) {
+fn visit(x: &Array, index: &mut Vec<usize>, edges: &dyn Fn(usize) -> (usize, usize), f: &mut dyn FnMut(Number)) {
     let dim = index.len();
     if dim == x.ndim() {
         return f(x.element(index));
@@ -222,7 +222,7 @@ struct Page<'a> {
 
 impl Page<'_> {
     /// The part of the tensor at `index` of its first dims.
-    fn write(&self, index: &mut Shape, indent: usize, out: &mut String) {
+    fn write(&self, index: &mut Vec<usize>, indent: usize, out: &mut String) {
         let dim = index.len();
         if dim == self.x.ndim() {
             return out.push_str(&self.format.padded(self.x.element(index)));
@@ -232,16 +232,15 @@ impl Page<'_> {
         if dim + 1 == self.x.ndim() {
             return self.write_row(index, indent, out);
         }
-        let mut separator = String::from(",");
-        separator.extend(std::iter::repeat_n('\n', self.x.ndim() - dim - 1));
-        separator.extend(std::iter::repeat_n(' ', indent + 1));
         // None is the gap.
         let gap = tail > head || (self.summary && self.o.edgeitems == 0);
         let items = (0..head).map(Some).chain(gap.then_some(None)).chain((tail..n).map(Some));
         out.push('[');
         for (i, item) in items.enumerate() {
             if i > 0 {
-                out.push_str(&separator);
+                out.push(',');
+                out.extend(std::iter::repeat_n('\n', self.x.ndim() - dim - 1));
+                out.extend(std::iter::repeat_n(' ', indent + 1));
             }
             match item {
                 None => out.push_str("..."),
@@ -255,7 +254,7 @@ impl Page<'_> {
         out.push(']');
     }
 
-    fn write_row(&self, index: &mut Shape, indent: usize, out: &mut String) {
+    fn write_row(&self, index: &mut Vec<usize>, indent: usize, out: &mut String) {
         let n = self.x.shape()[index.len()];
         let (head, tail) = edges(n, self.summary, self.o.edgeitems);
         let mut text = |i: usize| {

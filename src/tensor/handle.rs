@@ -307,6 +307,19 @@ impl Tensor {
         *self.handle().grad_fn.borrow_mut() = Some(node);
     }
 
+    /// As [`set_history`](Self::set_history) after a write in place: `retain_grad()` follows the tensor to its new node.
+    pub fn replace_history(&self, node: Rc<Node>, output_nr: u32) {
+        if let Some(slot) = self.extra(|e| e.retained.clone()).flatten() {
+            // Not held while the nodes change: what they drop may look at this tensor again.
+            let old = self.handle().grad_fn.borrow().clone();
+            if let Some(old) = old.filter(|old| old.extra.borrow().is_some()) {
+                old.with_extra(|e| e.retain.retain(|(_, s)| !Rc::ptr_eq(s, &slot)));
+            }
+            node.with_extra(|e| e.retain.push((output_nr, slot)));
+        }
+        self.set_history(node, output_nr);
+    }
+
     /// Cuts this tensor off its graph: `detach_()`.
     pub fn clear_history(&self) {
         self.handle().output_nr.set(0);

@@ -90,7 +90,7 @@ pub fn past(target: &Tensor, copy: bool) -> Result<Tensor> {
 /// `target` has been overwritten with result `nr` of `node`: its history, and that of what it views, is new.
 pub fn rebase(target: &Tensor, node: Rc<Node>, nr: u32) -> Result<()> {
     let Some(base) = target.base() else {
-        target.set_history(node, nr);
+        target.replace_history(node, nr);
         target.bump_history();
         return Ok(());
     };
@@ -99,7 +99,7 @@ pub fn rebase(target: &Tensor, node: Rc<Node>, nr: u32) -> Result<()> {
     written.set_history(node, nr);
     let op = CopySlices { base: base.layout().clone(), view: target.layout().clone() };
     if let Some(node) = record(op, &[&old, &written], &base)? {
-        base.set_history(node, 0);
+        base.replace_history(node, 0);
     }
     base.bump_history();
     rebuild(target)
@@ -138,6 +138,7 @@ pub fn become_view<O: Op>(x: &Tensor, op: O) -> Result<Written> {
             // The history of a view is that of its root, seen through the new layout.
             rebuild(x)?;
         } else {
+            // As in PyTorch, `retain_grad()` stays with the shape that it was asked for.
             x.set_history(Node::record(op, &[&old], std::slice::from_ref(x), Mask(1), 0)?, 0);
         }
     }
@@ -152,7 +153,7 @@ pub fn rebuild(view: &Tensor) -> Result<()> {
     let op = AsStrided { base: base.layout().clone(), view: view.layout().clone() };
     let _grad = mode::GradGuard::new(true);
     if let Some(node) = record(op, &[&base], view)? {
-        view.set_history(node, 0);
+        view.replace_history(node, 0);
     }
     Ok(())
 }

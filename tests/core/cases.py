@@ -121,3 +121,108 @@ def channels_last(torch):
 @case()
 def arrays_without_elements(torch):
     return [torch.zeros(2, 0, 3).numpy().strides, torch.from_numpy(torch.zeros(0, 3).t().numpy()).stride()]
+
+
+def _refused(fn):
+    """The first line of what is raised, or the shape of a result."""
+    try:
+        result = fn()
+        return getattr(result, "shape", result)
+    except (RuntimeError, IndexError, ValueError, TypeError) as error:
+        return f"{type(error).__name__}: {error}".split("\n")[0].split(" and strides")[0]
+
+
+@case()
+def sizes_that_overflow(torch):
+    big, most = 2**40, 2**63 - 1
+    one, none, four = torch.ones(1), torch.ones(0), torch.ones(4)
+    wide = one.expand(2**62)
+    conv, pool = torch.nn.functional.conv2d, torch.nn.functional.max_pool2d
+    image, kernel = torch.ones(1, 1, 3, 3), torch.ones(1, 1, 2, 2)
+    calls = [
+        lambda: one.expand(big, big),
+        lambda: one.expand(most, 2),
+        lambda: one.expand(most).numel(),
+        lambda: one.expand(0, big, big),
+        lambda: one.expand(big, big, 0),
+        lambda: one.expand([2] * 63),
+        lambda: one.expand([2] * 62).numel(),
+        lambda: one.expand(big).unsqueeze(1).expand(big, big),
+        lambda: one.expand(big, 1).expand(-1, big),
+        lambda: torch.broadcast_to(one, (big, big)),
+        lambda: none.reshape(big, big, 0),
+        lambda: none.view(big, big, 0),
+        lambda: none.view(big, 0, big),
+        lambda: none.reshape(-1, big, big),
+        lambda: four.view(big, big),
+        lambda: four.reshape(-1, big, big),
+        lambda: four.as_strided((big, big), (0, 0)),
+        lambda: four.as_strided((2,), (most,)),
+        lambda: four.as_strided((2,), (1,), most),
+        lambda: four.as_strided((-1,), (1,)),
+        lambda: four.as_strided((0,), (big,), big),
+        lambda: four.as_strided((3,), (2,)),
+        lambda: torch.zeros(big, big),
+        lambda: torch.empty(big, big, 0),
+        lambda: torch.empty(0, big, big),
+        lambda: torch.empty(most),
+        lambda: torch.empty(2**60, dtype=torch.int64),
+        lambda: torch.full((big, big), 1.0),
+        lambda: torch.rand(big, big),
+        lambda: torch.randint(0, 2, (big, big)),
+        lambda: torch.normal(0.0, 1.0, (big, big)),
+        lambda: torch.randperm(most),
+        lambda: torch.linspace(0, 1, most),
+        lambda: torch.Tensor(big, big),
+        lambda: torch.Tensor(-1),
+        lambda: torch.zeros(2, -3),
+        lambda: torch.ones(2, -3),
+        lambda: four.new_zeros(big, big),
+        lambda: torch.nn.functional.one_hot(torch.tensor([0]), most),
+        lambda: torch.nn.Linear(big, big),
+        lambda: one.expand(big, 1) + one.expand(big),
+        lambda: one.expand(big, 1) == one.expand(big),
+        lambda: one.expand(big, 1) @ one.expand(1, big),
+        lambda: wide.exp(),
+        lambda: wide.to(torch.int64),
+        lambda: torch.zeros_like(wide),
+        lambda: wide.nbytes,
+        lambda: wide.reshape(2**31, 2**31),
+        lambda: four[2**64],
+        lambda: four[:: 2**62],
+        lambda: four[2**62 :],
+        lambda: four.split([2**62, 2**62, most]),
+        lambda: conv(image, kernel, padding=most),
+        lambda: conv(image, kernel, padding=2**62),
+        lambda: conv(image, kernel, stride=most),
+        *(lambda args=args: pool(image, *args) for args in ((most,), (2, most), (2, 1, most), (2, 1, 0, most))),
+    ]
+    return [_refused(call) for call in calls]
+
+
+def _of_rank(torch, n):
+    x = torch.ones(1).expand([1] * n)
+    calls = [
+        lambda: x.ndim,
+        lambda: (x + 1).ndim,
+        lambda: x.sum(),
+        lambda: x.exp().unsqueeze(0).ndim,
+        lambda: x[None].ndim,
+        lambda: torch.cat([x, x]).ndim,
+        lambda: x.sum(0).ndim,
+        lambda: x.mean(-1).ndim,
+        lambda: x.amax(0).ndim,
+        lambda: x.max(0)[0].ndim,
+        lambda: x.argmax(0).ndim,
+        lambda: x.any(),
+        lambda: x.std(0, correction=0).ndim,
+        lambda: x.squeeze((0, 1)).ndim,
+        lambda: x.squeeze().ndim,
+        lambda: x.sum(tuple(range(n))).ndim,
+    ]
+    return [_refused(call) for call in calls]
+
+
+@case()
+def tensors_of_more_than_64_dims(torch):
+    return [_of_rank(torch, n) for n in (64, 65, 1500)]

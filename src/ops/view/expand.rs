@@ -72,8 +72,7 @@ impl Op for Expand {
         "expand"
     }
     fn view(&self, x: &Layout) -> Option<Result<Layout>> {
-        let mut sizes = crate::core::shape::Dims::<i64>::new();
-        self.to.iter().for_each(|&n| sizes.push(n as i64));
+        let sizes: crate::core::shape::Dims<i64> = self.to.iter().map(|&n| n as i64).collect();
         Some(x.expand(&sizes))
     }
     fn vjp(&self, _: &Context, g: &Cotangents) -> Result<Grads> {

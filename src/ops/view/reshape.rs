@@ -256,7 +256,7 @@ fn rescale(layout: &mut Layout, old: DType, new: DType) -> Result<()> {
         let ratio = old.size() / new.size();
         layout.shape[last] *= ratio;
         layout.offset *= ratio;
-        layout.strides[..last].iter_mut().for_each(|s| *s *= ratio as isize);
+        layout.strides[..last].iter_mut().for_each(|s| *s = s.wrapping_mul(ratio as isize));
         return Ok(());
     }
     let ratio = new.size() / old.size();

@@ -145,7 +145,7 @@ fn split_sizes(x: &Tensor, sizes: &[i64], dim: i64) -> Result<Outs> {
             list(sizes)
         );
     }
-    if sizes.iter().sum::<i64>() != n as i64 {
+    if sizes.iter().map(|&s| s as i128).sum::<i128>() != n as i128 {
         bail!(
             Runtime,
             "split_with_sizes expects split_sizes to sum exactly to {n} (input tensor's size at dimension {dim}), but got \
@@ -163,8 +163,10 @@ pub(super) fn strided_layout(x: &Tensor, size: &[i64], stride: &[i64], offset: O
     if stride.iter().any(|&s| s < 0) {
         bail!(Runtime, "as_strided: Negative strides are not supported at the moment, got strides: {}", list(stride));
     }
-    if let Some(i) = size.iter().position(|&n| n < 0) {
-        bail!(Runtime, "Trying to create tensor with negative dimension {}: {}", size[i], list(size));
+    let overflowed =
+        || err!(Runtime, "Storage size calculation overflowed with sizes={} and strides={}", list(size), list(stride));
+    if size.iter().any(|&n| n < 0) {
+        return Err(overflowed().hint("a size is negative"));
     }
     let offset = match offset {
         Some(o) if o < 0 => bail!(Runtime, "Tensor: invalid storage offset {o}"),
@@ -180,15 +182,15 @@ pub(super) fn strided_layout(x: &Tensor, size: &[i64], stride: &[i64], offset: O
         end = end.and_then(|e| e.checked_add(1));
     }
     let bytes = x.array().storage.bytes();
-    let needed = end.and_then(|e| e.checked_mul(item));
-    if needed.is_none_or(|n| n > bytes) && !size.contains(&0) {
+    let needed = end.and_then(|e| e.checked_mul(item)).filter(|&n| n <= i64::MAX as usize).ok_or_else(overflowed)?;
+    if needed > bytes && !size.contains(&0) {
         bail!(
             Runtime,
             "setStorage: sizes {}, strides {}, storage offset {offset}, and itemsize {item} requiring a storage size of {} \
              are out of bounds for storage of size {bytes}",
             list(size),
             list(stride),
-            needed.unwrap_or(usize::MAX)
+            needed
         );
     }
     Ok(Layout {
