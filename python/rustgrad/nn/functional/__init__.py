@@ -8,6 +8,7 @@ name.
 # isort: skip_file
 from .activation import *
 from .adaptive import *
+from .attention import *
 from .conv import *
 from .distance import *
 from .linear import *
