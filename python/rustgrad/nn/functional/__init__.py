@@ -9,6 +9,7 @@ name.
 from ..._names import lookup as _lookup
 from .activation import *
 from .adaptive import *
+from .attention import *
 from .conv import *
 from .distance import *
 from .linear import *

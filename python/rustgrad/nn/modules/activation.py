@@ -2,6 +2,7 @@
 
 from .. import functional as F
 from .module import Module
+from .places import forward
 from .rectifier import (
     Hardshrink,
     Hardsigmoid,
@@ -205,3 +206,7 @@ class Softmax2d(Module):
         if input.ndim not in (3, 4):
             raise ValueError(f"Softmax2d: expected input to be 3D or 4D, got {input.ndim}D instead")
         return F.softmax(input, -3)
+
+
+_ELSEWHERE = ("MultiheadAttention",)
+__getattr__ = forward(__name__, _ELSEWHERE, "attention")

@@ -2,6 +2,7 @@
 
 from .. import functional as F
 from .module import Module
+from .places import place
 
 __all__ = [
     "AdaptiveAvgPool1d",
@@ -68,3 +69,6 @@ class AdaptiveMaxPool3d(_AdaptiveMaxPool):
 
     def forward(self, input):
         return F.adaptive_max_pool3d(input, self.output_size, self.return_indices)
+
+
+place(__all__, globals(), "pooling")

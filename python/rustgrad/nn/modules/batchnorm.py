@@ -6,6 +6,7 @@ from .. import functional as F
 from .. import init
 from ..parameter import Parameter
 from .module import Module
+from .places import forward
 
 __all__ = [
     "BatchNorm1d",
@@ -183,3 +184,7 @@ class SyncBatchNorm(_BatchNorm):
         for name, child in module.named_children():
             new.add_module(name, cls.convert_sync_batchnorm(child, process_group))
         return new
+
+
+_ELSEWHERE = ("LazyBatchNorm1d", "LazyBatchNorm2d", "LazyBatchNorm3d")
+__getattr__ = forward(__name__, _ELSEWHERE, "lazy_norm")

@@ -4,6 +4,7 @@ import warnings
 
 from .. import functional as F
 from .batchnorm import _NormBase, expect_dims
+from .places import forward
 
 __all__ = [
     "InstanceNorm1d",
@@ -111,3 +112,7 @@ class InstanceNorm3d(_InstanceNorm):
 
     def _check_input_dim(self, input):
         expect_dims(input, 4, 5)
+
+
+_ELSEWHERE = ("LazyInstanceNorm1d", "LazyInstanceNorm2d", "LazyInstanceNorm3d")
+__getattr__ = forward(__name__, _ELSEWHERE, "lazy_norm")

@@ -6,6 +6,7 @@ from ..parameter import UninitializedBuffer, UninitializedParameter
 from .batchnorm import BatchNorm1d, BatchNorm2d, BatchNorm3d, _BatchNorm, _NormBase
 from .instancenorm import InstanceNorm1d, InstanceNorm2d, InstanceNorm3d, _InstanceNorm
 from .lazy import LazyModuleMixin
+from .places import place
 
 __all__ = [
     "LazyBatchNorm1d",
@@ -110,3 +111,7 @@ class LazyInstanceNorm3d(_LazyNormBase, _InstanceNorm):
     cls_to_become = InstanceNorm3d
     _check_input_dim = InstanceNorm3d._check_input_dim
     _get_no_batch_dim = InstanceNorm3d._get_no_batch_dim
+
+
+place(__all__[:3], globals(), "batchnorm")
+place(__all__[3:], globals(), "instancenorm")

@@ -9,6 +9,7 @@ from .. import init
 from ..parameter import Parameter, UninitializedParameter
 from .lazy import LazyModuleMixin
 from .module import Module
+from .places import forward
 
 __all__ = ["Bilinear", "Flatten", "Identity", "LazyLinear", "Linear", "Unflatten"]
 
@@ -173,3 +174,7 @@ class Unflatten(Module):
 
     def extra_repr(self):
         return f"dim={self.dim}, unflattened_size={self.unflattened_size}"
+
+
+_ELSEWHERE = ("NonDynamicallyQuantizableLinear",)
+__getattr__ = forward(__name__, _ELSEWHERE, "attention")

@@ -5,6 +5,7 @@ import warnings
 from .. import functional as F
 from ..functional.loss import spelled
 from .module import Module
+from .places import forward
 
 __all__ = [
     "BCELoss",
@@ -177,3 +178,17 @@ class GaussianNLLLoss(_Loss):
 
     def forward(self, input, target, var):
         return F.gaussian_nll_loss(input, target, var, full=self.full, eps=self.eps, reduction=self.reduction)
+
+
+_ELSEWHERE = (
+    "CosineEmbeddingLoss",
+    "HingeEmbeddingLoss",
+    "MarginRankingLoss",
+    "MultiLabelMarginLoss",
+    "MultiLabelSoftMarginLoss",
+    "MultiMarginLoss",
+    "SoftMarginLoss",
+    "TripletMarginLoss",
+    "TripletMarginWithDistanceLoss",
+)
+__getattr__ = forward(__name__, _ELSEWHERE, "margin_loss")

@@ -5,6 +5,7 @@ from typing import Any
 from .. import functional as F
 from .distance import PairwiseDistance
 from .loss import _Loss, _WeightedLoss
+from .places import place
 
 __all__ = [
     "CosineEmbeddingLoss",
@@ -139,3 +140,6 @@ class TripletMarginWithDistanceLoss(_Loss):
             swap=self.swap,
             reduction=self.reduction,
         )
+
+
+place(__all__, globals(), "loss")

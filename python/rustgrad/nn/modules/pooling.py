@@ -5,6 +5,7 @@ from typing import Any
 from .. import functional as F
 from .conv import repeated
 from .module import Module
+from .places import forward
 
 __all__ = [
     "AvgPool1d",
@@ -220,3 +221,14 @@ class LPPool3d(_LPPool):
 
     def forward(self, input):
         return F.lp_pool3d(input, float(self.norm_type), self.kernel_size, self.stride, self.ceil_mode)
+
+
+_ELSEWHERE = (
+    "AdaptiveAvgPool1d",
+    "AdaptiveAvgPool2d",
+    "AdaptiveAvgPool3d",
+    "AdaptiveMaxPool1d",
+    "AdaptiveMaxPool2d",
+    "AdaptiveMaxPool3d",
+)
+__getattr__ = forward(__name__, _ELSEWHERE, "adaptive_pooling")

@@ -7,6 +7,7 @@ from .. import functional as F
 from .. import init
 from ..parameter import Parameter
 from .module import Module
+from .places import place
 
 __all__ = [
     "Hardshrink",
@@ -181,3 +182,6 @@ class Softshrink(Hardshrink):
 
     def forward(self, input):
         return F.softshrink(input, self.lambd)
+
+
+place(__all__, globals(), "activation")
