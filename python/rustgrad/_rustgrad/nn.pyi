@@ -171,7 +171,7 @@ def binary_cross_entropy(input: Tensor, target: Tensor, weight: Tensor | None = 
     """The mean of -target log(input) - (1 - target) log(1 - input), of probabilities; logarithms are at least -100.
 
     Input and target have one shape (ValueError) and dtype; `weight` broadcasts. Raises RuntimeError where an input is
-    outside [0, 1] (on the CPU; a GPU is not asked).
+    outside [0, 1].
     """
 def binary_cross_entropy_with_logits(input: Tensor, target: Tensor, weight: Tensor | None = None, size_average: _bool | None = None, reduce: _bool | None = None, reduction: _str = 'mean', pos_weight: Tensor | None = None) -> Tensor:
     """The mean of `binary_cross_entropy` of sigmoid(input), without overflow.

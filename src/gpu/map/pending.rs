@@ -9,6 +9,7 @@ use std::sync::{Mutex, MutexGuard, Once, PoisonError};
 
 use super::launch::{Job, READS};
 use super::{Step, fused};
+use crate::bail;
 use crate::core::DType;
 use crate::device::Array;
 use crate::device::gpu::{self, gpu};
@@ -231,6 +232,32 @@ impl Queue {
             places[j] = parts.len();
             parts.push(fused::Part { step: &node.step, inputs, dtype: node.dtype });
         }
+        // Results that others hold are read from memory, beside the leaves that were counted.
+        if arrays.len() > READS {
+            return self.apart(i, homes, out);
+        }
         fused::launch(&parts, arrays, out)
+    }
+
+    /// The calls of kernel `i` one by one, each result in memory of its own.
+    fn apart(&self, i: usize, homes: &[Option<usize>], out: &Array) -> Result<()> {
+        let mut made: Vec<Option<Array>> = vec![None; i + 1];
+        for (j, Node { step, dtype, operands, .. }) in
+            self.nodes[..=i].iter().enumerate().filter(|(j, _)| homes[*j] == Some(i))
+        {
+            let to = if j == i { out.clone() } else { Array::empty(out.meta.clone().with_dtype(*dtype))? };
+            let array = |&(origin, kind): &(Origin, Type)| match origin {
+                Origin::Node(k) if made[k].is_some() => Some((made[k].as_ref()?, kind)),
+                _ => Some((self.array(origin, homes)?, kind)),
+            };
+            let Some(arrays) = operands.iter().map(array).collect() else {
+                bail!(Runtime, "internal error: {} waits for a result that is nowhere", step.op)
+            };
+            let (key, text) = (step.key(), || Ok(step.alone()));
+            let (op, numbers, result) = (step.op, &step.numbers[..], step.result);
+            Job { op, key, numbers, words: &[], result, out: &to, text: &text, arrays }.run()?;
+            made[j] = Some(to);
+        }
+        Ok(())
     }
 }

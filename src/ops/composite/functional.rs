@@ -2,7 +2,7 @@
 //! distances between them.
 
 use crate::core::shape::{broadcast, normalize_dim, normalize_dims};
-use crate::core::{DType, Layout, Number, Shape};
+use crate::core::{DType, Device, Layout, Number, Shape};
 use crate::device::Array;
 use crate::device::rng::{SharedGenerator, default_generator};
 use crate::error::Result;
@@ -87,7 +87,7 @@ fn rrelu_drawn(x: &Tensor, lower: f64, upper: f64, generator: &SharedGenerator, 
     if !x.dtype().is_float() || x.dtype() == DType::F16 {
         return Err(x.dtype().lacks("rrelu_with_noise_out_cpu"));
     }
-    let values = x.detach().to_dtype(DType::F64)?.contiguous()?.on_cpu()?.to_vec::<f64>();
+    let values = x.detach().to_device(Device::CPU)?.to_dtype(DType::F64)?.contiguous()?.array().to_vec::<f64>();
     let count = values.iter().filter(|v| **v <= 0.0).count();
     let layout = Layout::contiguous([count][..].into());
     let drawn = Draw::Uniform { from: lower, to: upper }.make("rrelu", layout, DType::F64, generator)?;

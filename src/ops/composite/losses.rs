@@ -193,7 +193,7 @@ ops! {
     /// The mean of -target log(input) - (1 - target) log(1 - input), of probabilities; logarithms are at least -100.
     ///
     /// Input and target have one shape (ValueError) and dtype; `weight` broadcasts. Raises RuntimeError where an input is outside
-    /// [0, 1] (on the CPU; a GPU is not asked).
+    /// [0, 1].
     binary_cross_entropy as [
         "nn.binary_cross_entropy(Tensor input, Tensor target, Tensor? weight=None, bool? size_average=None, bool? reduce=None, str reduction='mean') -> Tensor",
     ] {
@@ -223,7 +223,7 @@ ops! {
                 bail!(Runtime, "Found dtype {} but expected {}", target.dtype().scalar_name(), x.dtype().scalar_name());
             }
             integral_refused(x, target, "binary_cross_entropy")?;
-            if !x.device().is_gpu() && any_false(&on(&probable::ROW, [Operand::Tensor(&x.detach())])?)? {
+            if any_false(&on(&probable::ROW, [Operand::Tensor(&x.detach())])?)? {
                 bail!(Runtime, "all elements of input should be between 0 and 1");
             }
             let mut terms = terms(&bernoulli_nll::ROW, x, target, [])?;

@@ -250,10 +250,10 @@ ops! {
             multilabel_margin(x, target, reduction(size_average, reduce, how)?)
         },
         samples: [
-            "u(2, 4), torch.tensor([[1, 2, -1, 0], [3, -1, -1, -1]], device=device('cpu'))",
-            "u(4), torch.tensor([0, 3, -1, 1]), reduction='sum'",
-            "u(2, 4), torch.tensor([[1, 2, 3, 0], [-1, 0, 0, 0]]), reduction='none'",
-            "u(2, 4), torch.tensor([[1, 4, -1, 0], [3, -1, -1, -1]])",
+            "u(2, 4), ix(2, 4, n=5) - 1",
+            "u(4), ix(4, n=5) - 1, reduction='sum'",
+            "u(4, 2).t(), ix(2, 4, n=4), reduction='none'",
+            "u(2, 4), ix(2, 4, n=4) + 4",
             "u(2, 4), ix(2, n=4)",
         ],
     }

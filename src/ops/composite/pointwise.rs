@@ -132,7 +132,7 @@ ops! {
             let base = base.as_ref().map_or(x, Operand::Tensor);
             on(&pow::ROW, [base, power.as_ref().map_or(exponent, Operand::Tensor)])
         },
-        samples: ["pos(2, 3), u(2, 3)", "u(2, 3), 2", "2, u(3)", "pos(2, 3), ix(3, n=4)", "u(2, 3), 0.5"],
+        samples: ["pos(2, 3), u(2, 3)", "u(2, 3), 2", "pos(2, 3), ix(3, n=4)", "u(2, 3), 0.5"],
     }
     /// The standard normal distribution function.
     ndtr + out as ["special.ndtr(Tensor self) -> Tensor"] {

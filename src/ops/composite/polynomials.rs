@@ -206,7 +206,7 @@ const SAMPLES: &[&str] = &[
     "u(2, 3).detach(), 3",
     "u(3, lo=-1.0, hi=1.0).detach(), ix(2, 1, n=12)",
     "0.5, ix(3, n=5)",
-    "edges(1.0, -1.0, 0.0, 1.0, -1.0).detach(), torch.tensor([4, 5, 6, -1, 4])",
+    "edges(1.0, -1.0, 0.0, 1.0, -1.0).detach(), ix(5, n=8) - 1",
 ];
 
 macro_rules! polynomials {

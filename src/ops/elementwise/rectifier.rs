@@ -49,6 +49,17 @@ where
     1.0 / (1.0 + (-x).exp())
 }
 
+/// tanh(log(1 + e)) = n / (n + 2) with e = exp(x) and n = e^2 + 2 e; 1 from x = 20 on.
+#[inline(always)]
+fn tanh_of_softplus<S: Scalar>(x: S) -> S
+where
+    f64: Left<S>,
+{
+    let e = x.min(20.0).exp();
+    let n = e * (e + 2.0);
+    n / (n + 2.0)
+}
+
 elementwise! {
     /// x, and `negative_slope * x` where x is not positive.
     leaky_relu(x; slope = Number::Int(0)) float_only + no_variants as [
@@ -112,9 +123,9 @@ elementwise! {
     ///
     /// Misra, 2019.
     mish(x) float_only + no_variants as ["nn.mish(Tensor input, bool inplace=False) -> Tensor"] {
-        value: x * x.exp().log1p().tanh(),
+        value: x * tanh_of_softplus(x),
         grad(y, g): [{
-            let t = x.exp().log1p().tanh();
+            let t = tanh_of_softplus(x);
             g * (t + x * sigmoid(x) * (1.0 - t * t))
         }],
         call(x = input: &Tensor, inplace: bool; a) { activated(&ROW, x, [], inplace, a) },
