@@ -6,6 +6,7 @@ use crate::cpu::sort::Want;
 use crate::device::Array;
 use crate::error::Result;
 use crate::ops;
+use crate::tensor::apply::{recorded, remember};
 use crate::tensor::{Context, Cotangents, Grads, Mask, Op, Outs, Saves, Tensor, apply_many};
 use crate::{bail, cpu};
 
@@ -104,7 +105,7 @@ ops! {
         "median(Tensor self, int dim, bool keepdim=False) -> (Tensor values, Tensor indices)",
     ] {
         call(x = self: &Tensor, dim: Option<i64>, keepdim: bool) { middle("median", x, dim, keepdim, Want::Median) },
-        samples: ["uniq(6)", "uniq(5)", "uniq(2, 5), 1", "uniq(2, 3, 4), 0, True", "uniq(3, 2).t(), 1", "edges(1.0, NAN, 2.0)", "edges(1.0, NAN, 2.0), 0", "u()",
+        samples: ["uniq(6)", "uniq(5)", "edges(1.0, 2.0, 2.0, 3.0)", "uniq(2, 5), 1", "uniq(2, 3, 4), 0, True", "uniq(3, 2).t(), 1", "edges(1.0, NAN, 2.0)", "edges(1.0, NAN, 2.0), 0", "u()",
             "u(), 0", "u(0, 3), 1", "u(0, 3), 0"],
     }
     /// The middle element (of two the smaller) of those that are not NaN, of all or along `dim` with its place.
@@ -149,7 +150,11 @@ fn middle(name: &'static str, x: &Tensor, dim: Option<i64>, keepdim: bool, want:
         refuse_bool(x, "median_cpu")?;
         let flat = x.reshape(&[x.numel()])?;
         let op = Order { name, dim: 0, descending: false, want, keepdim: false, from: flat.shape().into() };
-        return Ok(Outs::Tensor(op.run(&flat)?.swap_remove(0)));
+        let y = op.run(&flat.detach())?.swap_remove(0);
+        if recorded([x].into_iter()) {
+            remember(Middle { name }, &[x], &y)?;
+        }
+        return Ok(Outs::Tensor(y));
     };
     let dim = normalize_dim(dim, x.ndim())?;
     if x.shape().get(dim) == Some(&0) {
@@ -157,6 +162,26 @@ fn middle(name: &'static str, x: &Tensor, dim: Option<i64>, keepdim: bool, want:
     }
     refuse_bool(x, "median_out")?;
     Order { name, dim, descending: false, want, keepdim, from: x.shape().into() }.run(x).map(Outs::Many)
+}
+
+/// The middle of all elements, found without being recorded: those that equal it share its gradient evenly.
+struct Middle {
+    name: &'static str,
+}
+
+impl Op for Middle {
+    fn name(&self) -> &'static str {
+        self.name
+    }
+    fn saves(&self, _: Mask) -> Saves {
+        Saves::INPUTS.and(Saves::OUTPUT)
+    }
+    fn vjp(&self, c: &Context, g: &Cotangents) -> Result<Grads> {
+        let (x, y) = (c.input(0)?, c.output()?);
+        let nan = x.ne(&x)?.logical_and(&y.ne(&y)?)?;
+        let hit = x.eq(&y)?.logical_or(&nan)?.to_dtype(x.dtype())?;
+        Grads::one(hit.mul(&g.one()?.div(&hit.sum_all()?)?)?)
+    }
 }
 
 /// Entries along a dim in order, and their places.
