@@ -42,11 +42,11 @@ ops! {
             x.scatter_set(dim, &index, &source.reshape(index.shape())?)
         },
         samples: [
-            "u(3, 4), 0, torch.tensor([2, 0]), u(2, 4)",
-            "u(3, 4), 1, torch.tensor([1, 3]), u(3, 2)",
-            "u(4, 3).t(), -1, torch.tensor([2, 0]), u(3, 2)",
-            "u(3), 0, torch.tensor(1), u()",
-            "u(), 0, torch.tensor([0]), u()",
+            "u(3, 4), 0, at(2, 0), u(2, 4)",
+            "u(3, 4), 1, at(1, 3), u(3, 2)",
+            "u(4, 3).t(), -1, at(2, 0), u(3, 2)",
+            "u(3), 0, at(1).reshape(()), u()",
+            "u(), 0, at(0), u()",
             "u(3, 4), 0, ix(0, n=3), u(0, 4)",
             "u(3, 4), 0, ix(2, n=3), u(2, 3)",
             "u(3, 4), 0, ix(2, n=3), u(3, 4)",
@@ -183,8 +183,8 @@ ops! {
             out.copy_from(&y)?;
             Ok(out)
         },
-        samples: ["u(3, 4), torch.tensor([1, 5, -1]), u(3)", "u(3, 4), ix(2, 3, n=12), u(2, 3), True",
-            "u(3, 2).t(), torch.tensor([1, 4]), u(2)", "u(3), ix(0, n=3), u(0)", "u(3), ix(2, n=3) + 3, u(2)", "u(3), ix(2, n=3), u(3)"],
+        samples: ["u(3, 4), at(1, 5, -1), u(3)", "u(3, 4), ix(2, 3, n=12), u(2, 3), True",
+            "u(3, 2).t(), at(1, 4), u(2)", "u(3), ix(0, n=3), u(0)", "u(3), ix(2, n=3) + 3, u(2)", "u(3), ix(2, n=3), u(3)"],
     }
 }
 

@@ -104,7 +104,7 @@ ops! {
         "median(Tensor self, int dim, bool keepdim=False) -> (Tensor values, Tensor indices)",
     ] {
         call(x = self: &Tensor, dim: Option<i64>, keepdim: bool) { middle("median", x, dim, keepdim, Want::Median) },
-        samples: ["uniq(6)", "uniq(5)", "uniq(2, 5), 1", "uniq(2, 3, 4), 0, True", "uniq(3, 2).t(), 1", "edges(1.0, NAN, 2.0)", "edges(1.0, NAN, 2.0), 0", "u()",
+        samples: ["uniq(6)", "uniq(5)", "edges(1.0, 2.0, 2.0, 3.0)", "uniq(2, 5), 1", "uniq(2, 3, 4), 0, True", "uniq(3, 2).t(), 1", "edges(1.0, NAN, 2.0)", "edges(1.0, NAN, 2.0), 0", "u()",
             "u(), 0", "u(0, 3), 1", "u(0, 3), 0"],
     }
     /// The middle element (of two the smaller) of those that are not NaN, of all or along `dim` with its place.

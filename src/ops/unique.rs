@@ -24,9 +24,9 @@ ops! {
             }
             search("bucketize", boundaries, x, out_int32, right, None)
         },
-        samples: ["u(2, 3), torch.tensor([-1.0, 0.0, 1.0])", "u(5), torch.tensor([-1.0, 0.0, 1.0]), right=True", "ix(3, 4, n=5), torch.tensor([1, 3]), out_int32=True",
-            "edges(NAN, INF, -0.0), torch.tensor([-1.0, 0.0, 1.0])", "u(3, 2).t(), torch.tensor([0.0])", "u(0), torch.tensor([0.0])", "u(3), torch.tensor([])",
-            "u(3), torch.tensor([[0.0]])"],
+        samples: ["u(2, 3), torch.tensor([-1.0, 0.0, 1.0]).to(mask(1).device)", "u(5), torch.tensor([-1.0, 0.0, 1.0]).to(mask(1).device), right=True", "ix(3, 4, n=5), at(1, 3), out_int32=True",
+            "edges(NAN, INF, -0.0), torch.tensor([-1.0, 0.0, 1.0]).to(mask(1).device)", "u(3, 2).t(), torch.tensor([0.0]).to(mask(1).device)", "u(0), torch.tensor([0.0]).to(mask(1).device)", "u(3), torch.tensor([]).to(mask(1).device)",
+            "u(3), torch.tensor([[0.0]]).to(mask(1).device)"],
     }
     /// For each element of `input` the place in the last dim of `sorted_sequence` where it belongs: before equal ones, or after
     /// them if `right` (or `side` is "right"). A vector serves all; else all dims but the last agree. `sorter` gives the order
@@ -47,10 +47,10 @@ ops! {
             };
             search("searchsorted", edges, x, out_int32, right, sorter)
         },
-        samples: ["torch.tensor([-1.0, 0.0, 1.0]), torch.tensor([0.0, 2.0, -3.0])", "torch.tensor([[1, 3], [2, 4]]), torch.tensor([[1, 2, 3], [4, 3, 2]])",
-            "torch.tensor([1, 3, 5]), 3", "torch.tensor([1, 3, 5]), ix(2, 3, n=6), right=True", "torch.tensor([1, 3, 5]), ix(2, 3, n=6), side='right'",
-            "torch.tensor([5, 1, 3]), ix(4, n=6), sorter=torch.tensor([1, 2, 0])", "torch.tensor([1, 3, 5]), ix(4, n=6), out_int32=True",
-            "torch.tensor([[1, 3], [2, 4]]), torch.tensor([1, 2, 3])", "torch.tensor([1, 3, 5]), ix(4, n=6), side='up'", "torch.tensor([1, 3, 5]), torch.tensor([1.0])"],
+        samples: ["torch.tensor([-1.0, 0.0, 1.0]).to(mask(1).device), torch.tensor([0.0, 2.0, -3.0]).to(mask(1).device)", "at(1, 3, 2, 4).reshape(2, 2), at(1, 2, 3, 4, 3, 2).reshape(2, 3)",
+            "at(1, 3, 5), 3", "at(1, 3, 5), ix(2, 3, n=6), right=True", "at(1, 3, 5), ix(2, 3, n=6), side='right'",
+            "at(5, 1, 3), ix(4, n=6), sorter=at(1, 2, 0)", "at(1, 3, 5), ix(4, n=6), out_int32=True",
+            "at(1, 3, 2, 4).reshape(2, 2), at(1, 2, 3)", "at(1, 3, 5), ix(4, n=6), side='up'", "at(1, 3, 5), torch.tensor([1.0]).to(mask(1).device)"],
     }
     /// Whether each of `elements` is among `test_elements`; the reverse if `invert`.
     isin + out as [
@@ -78,7 +78,7 @@ ops! {
             };
             isin(&x.detach(), &of.detach(), invert)
         },
-        samples: ["u(2, 3), u(4)", "ix(3, 4, n=5), torch.tensor([1, 3])", "ix(4, n=5), torch.tensor([1, 3]), invert=True", "ix(4, n=5), 2", "2, ix(4, n=5)",
+        samples: ["u(2, 3), u(4)", "ix(3, 4, n=5), at(1, 3)", "ix(4, n=5), at(1, 3), invert=True", "ix(4, n=5), 2", "2, ix(4, n=5)",
             "u(3, 2).t(), u(2)", "ix(3, n=5), u(0)", "u(0), u(2)", "edges(NAN, 1.0), edges(NAN, 1.0)"],
     }
     /// The different elements, in order; with `return_inverse` also which of them each element is, with `return_counts` how often

@@ -29,7 +29,7 @@ pub struct OpDef {
     pub call: fn(&Args) -> Result<Outs>,
     /// Argument lists for golden values and generated tests, as Python text evaluated by `tests/generated/samples.py`:
     /// `u(2, 3)` is a tensor of the dtype under test with values in [-2, 2] (`lo=`, `hi=`), `pos(..)` positive, `nz(..)` away from
-    /// zero, `uniq(..)` all different, `edges(0.0, INF, NAN)` the listed values, `ix(3, n=4)` int64 in [0, n), `mask(2, 3)` bool; tensors may
+    /// zero, `uniq(..)` all different, `edges(0.0, INF, NAN)` the listed values, `ix(3, n=4)` int64 in [0, n), `at(2, 0)` int64 as listed, `mask(2, 3)` bool; tensors may
     /// be rearranged: `u(3, 2).t()`, `u(1, 3).expand(2, 3)`, `u(6)[::2]`. Example: `"u(2, 3), dim=1, keepdim=True"`.
     pub samples: &'static [&'static str],
 }

@@ -1,7 +1,7 @@
 """Sample arguments, from the text that a registry row gives, for any library with PyTorch's API.
 
 `u(2, 3)` is a tensor of the dtype under test with values in [-2, 2] (`lo=`, `hi=`), `pos` positive, `nz` far from zero,
-`uniq` all different, `edges(..)` the listed values, `ix(3, n=4)` int64 in [0, n), `mask` bool. Values come from numpy,
+`uniq` all different, `edges(..)` the listed values, `ix(3, n=4)` int64 in [0, n), `at(2, 0)` int64 as listed, `mask` bool. Values come from numpy,
 seeded by the text, and are exact in every float dtype, so that PyTorch and the tests see the same inputs.
 """
 
@@ -30,7 +30,7 @@ class Sample:
         self.drawn = 0
         env = {name: getattr(lib, name) for name in NAMES}
         env |= {"INF": math.inf, "NAN": math.nan, "inf": math.inf, "nan": math.nan, "torch": lib, "device": lib.device}
-        env |= {f: getattr(self, f) for f in ("u", "pos", "nz", "uniq", "edges", "ix", "mask")}
+        env |= {f: getattr(self, f) for f in ("u", "pos", "nz", "uniq", "edges", "ix", "at", "mask")}
         self.args, self.kwargs = eval(f"_pair({text})", env | {"_pair": lambda *a, **k: (list(a), k)})
 
     # ---- what the text may call
@@ -72,6 +72,9 @@ class Sample:
 
     def ix(self, *shape, n):
         return self.place(self.rng().randint(0, n, shape), "int64")
+
+    def at(self, *values):
+        return self.place(np.array(values), "int64")
 
     def mask(self, *shape):
         return self.place(self.rng().randint(0, 2, shape), "bool")

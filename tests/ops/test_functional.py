@@ -1,4 +1,4 @@
-"""tensordot and einsum's form with lists of subscripts, which are written in Python, beside numpy."""
+"""tensordot and einsum's form with lists of subscripts, which are written in Python, beside numpy; norms of zeros."""
 
 import numpy as np
 import pytest
@@ -68,3 +68,9 @@ def test_einsum_with_lists():
         torch.einsum("i")
     with pytest.raises(ValueError, match="within the range"):
         torch.einsum(x, [0, 60])
+
+
+def test_the_gradient_of_a_norm_of_zero_is_zero():
+    x = torch.zeros(3, requires_grad=True)
+    torch.linalg.vector_norm(x).backward()
+    assert x.grad.tolist() == [0.0, 0.0, 0.0]

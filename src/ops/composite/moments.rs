@@ -117,14 +117,14 @@ ops! {
             "u(2, 5)",
             "u(5)",
             "u(2, 5), correction=0",
-            "u(2, 4), fweights=torch.tensor([1, 2, 1, 3])",
+            "u(2, 4), fweights=at(1, 2, 1, 3)",
             "u(2, 4), aweights=pos(4)",
-            "u(2, 4), fweights=torch.tensor([1, 2, 1, 3]), aweights=pos(4), correction=0",
+            "u(2, 4), fweights=at(1, 2, 1, 3), aweights=pos(4), correction=0",
             "u(3, 2).t()",
             "u()",
             "u(2, 2, 2)",
             "u(2, 4), fweights=u(4)",
-            "u(2, 4), fweights=torch.tensor([1, 2])",
+            "u(2, 4), fweights=at(1, 2)",
         ],
     }
     /// The correlation coefficients of the rows of a matrix, whose columns are observations.

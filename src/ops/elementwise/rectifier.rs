@@ -62,7 +62,7 @@ where
 
 elementwise! {
     /// x, and `negative_slope * x` where x is not positive.
-    leaky_relu(x; slope = Number::Int(0)) float_only + no_variants as [
+    leaky_relu(x; slope = Number::Int(0)) float_only + wide + no_variants as [
         "nn.leaky_relu(Tensor input, float negative_slope=0.01, bool inplace=False) -> Tensor",
         "nn.leaky_relu_(Tensor input, float negative_slope=0.01) -> Tensor",
     ] {
@@ -76,7 +76,7 @@ elementwise! {
     /// x, and `alpha * (exp(x) - 1)` where x is not positive.
     ///
     /// Clevert, Unterthiner and Hochreiter, 2016.
-    elu(x; low = Number::Int(1), high = Number::Int(1), inner = Number::Int(1)) float_only + no_variants as [
+    elu(x; low = Number::Int(1), high = Number::Int(1), inner = Number::Int(1)) float_only + wide + no_variants as [
         "nn.elu(Tensor input, float alpha=1.0, bool inplace=False) -> Tensor",
         "nn.elu_(Tensor input, float alpha=1.0) -> Tensor",
     ] {
@@ -132,7 +132,7 @@ elementwise! {
         samples: ["u(2, 3)", "u(3, 2).t()", "edges(0.0, 20.0, -20.0, INF, NAN)"],
     }
     /// log(1 + exp(beta x)) / beta, and x where beta x is above `threshold`.
-    softplus(x; beta = Number::Int(1), threshold = Number::Int(20)) float_only + out_only as [
+    softplus(x; beta = Number::Int(1), threshold = Number::Int(20)) float_only + wide + out_only as [
         "nn.softplus(Tensor self, Scalar beta=1, Scalar threshold=20) -> Tensor; out",
     ] {
         value: {
@@ -161,7 +161,7 @@ elementwise! {
     /// x brought `lambd` nearer to 0, and 0 within that distance of it.
     ///
     /// Raises RuntimeError for a negative `lambd`.
-    softshrink(x; lambd = Number::Float(0.5)) float_only + rare + out_only as [
+    softshrink(x; lambd = Number::Float(0.5)) float_only + wide + rare + out_only as [
         "nn.softshrink(Tensor self, Scalar lambd=0.5) -> Tensor; out",
     ] kernel "softshrink_check" {
         value: S::select(x.gt(lambd), x - lambd, S::select(x.lt(-lambd), x + lambd, S::select(x.ne(x), x, S::lit(0.0)))),
@@ -194,7 +194,7 @@ elementwise! {
         samples: ["u(2, 3), 0.5, 2", "u(3, 2).t(), 0, 20", "edges(0.0, 1.0, INF, NAN), 0, 1"],
     }
     /// `celu`: `elu` under another name.
-    celu_of_alpha(x; low = Number::Int(1), high = Number::Int(1), inner = Number::Int(1)) float_only + rare + no_variants
+    celu_of_alpha(x; low = Number::Int(1), high = Number::Int(1), inner = Number::Int(1)) float_only + wide + rare + no_variants
         as [] named "CeluBackward" kernel "elu_cpu" {
         value: S::select(x.le(0.0), (x * inner).expm1() * low, x * high),
         grad(y, g): [S::select(x.le(0.0), g * (inner * low * (x * inner).exp()), g * high)],
