@@ -17,7 +17,7 @@ function.bucketize function.searchsorted function.unique function.unique_consecu
 """.split()
 
 # Families and dtypes that are refused for good: products of 64-bit integers, which nothing but emulation could give.
-REFUSED = {("matmul", "int64"), ("conv", "int64")}
+REFUSED = {("matmul", "int64"), ("conv", "int64"), ("einsum", "int64"), ("products", "int64")}
 
 
 def accepts(why, row, dtype, text, record, device):
