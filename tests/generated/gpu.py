@@ -10,10 +10,11 @@ MISSING = "not implemented on the GPU"
 
 # Rows that lack some kernel. A name that works fails its test: delete it then.
 NOT_YET = """
-function.nonzero function.nonzero_static function.argwhere function.where#2 function.masked_select function.masked_scatter
-function.scatter function.scatter_reduce function.index_copy function.index_reduce function.index_put function.put
-function.sort function.argsort function.msort function.topk function.kthvalue function.median function.nanmedian function.mode
-function.bucketize function.searchsorted function.unique function.unique_consecutive
+function.nonzero function.nonzero_static function.argwhere function.where#2 function.masked_select
+function.masked_scatter function.scatter function.scatter_reduce function.index_copy
+function.index_reduce function.index_put function.put
+function.sort function.argsort function.msort function.topk function.kthvalue function.median function.nanmedian
+function.mode function.bucketize function.searchsorted function.unique function.unique_consecutive
 """.split()
 
 # Families and dtypes that are refused for good: products of 64-bit integers, which nothing but emulation could give.
