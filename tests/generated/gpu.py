@@ -20,7 +20,7 @@ function.unique_consecutive
 """.split()
 
 # Families and dtypes that are refused for good: products of 64-bit integers, which nothing but emulation could give.
-REFUSED = {("matmul", "int64"), ("conv", "int64")}
+REFUSED = {("matmul", "int64"), ("conv", "int64"), ("einsum", "int64"), ("products", "int64")}
 
 
 def accepts(why, row, dtype, text, record, device):

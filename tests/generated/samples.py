@@ -1,8 +1,9 @@
 """Sample arguments, from the text that a registry row gives, for any library with PyTorch's API.
 
-`u(2, 3)` is a tensor of the dtype under test with values in [-2, 2] (`lo=`, `hi=`), `pos` positive, `nz` far from zero,
-`uniq` all different, `edges(..)` the listed values, `ix(3, n=4)` int64 in [0, n), `at(2, 0)` int64 as listed, `mask` bool. Values come from numpy,
-seeded by the text, and are exact in every float dtype, so that PyTorch and the tests see the same inputs.
+`u(2, 3)` is a tensor of the dtype under test with values in [-2, 2] (`lo=`, `hi=`), `pos` positive, `nz` far from
+zero, `uniq` all different, `edges(..)` the listed values, `ix(3, n=4)` int64 in [0, n), `at(2, 0)` int64 as listed,
+`mask` bool. Values come from numpy, seeded by the text, and are exact in every float dtype, so that PyTorch and the
+tests see the same inputs.
 """
 
 import math

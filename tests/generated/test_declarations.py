@@ -22,6 +22,9 @@ WITHOUT_EFFECT = {
     "context": "NumPy's own",
     "return_scalar": "NumPy's own",
     "protocol": "tensors pickle alike in every protocol",
+    "stable": "sorting is stable",
+    "unique.sorted": "what is unique is in order",
+    "assume_unique": "the way is the same",
     "max_pool2d_with_indices.return_indices": "the name says it",
 }
 

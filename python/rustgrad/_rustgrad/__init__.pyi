@@ -1186,6 +1186,14 @@ class Tensor:
     def norm(self, p: _str | None = 'fro', dim: _int | Sequence[_int | Tensor] | None = None, keepdim: _bool = False, dtype: _dtype | type[_float | _bool] | None = None) -> Tensor: ...
     def dist(self, other: Tensor, p: Number | Tensor = 2) -> Tensor:
         """The p-norm of `self - other`, which broadcast."""
+    def addbmm(self, batch1: Tensor, batch2: Tensor, *, beta: Number | Tensor = 1, alpha: Number | Tensor = 1) -> Tensor:
+        """`beta * self + alpha * (the sum of the products of two batches of matrices)`; with `beta` 0 what `self` holds
+        does not count.
+        """
+    def addbmm_(self, batch1: Tensor, batch2: Tensor, *, beta: Number | Tensor = 1, alpha: Number | Tensor = 1) -> Tensor:
+        """`beta * self + alpha * (the sum of the products of two batches of matrices)`; with `beta` 0 what `self` holds
+        does not count.
+        """
     def kron(self, other: Tensor) -> Tensor:
         """The products of all elements of `self` with all of `other`: block (i, j, ..) is `self[i, j, ..] * other`."""
     def cross(self, other: Tensor, dim: _int | Tensor | None = None) -> Tensor:
@@ -1195,14 +1203,6 @@ class Tensor:
         """`beta * self + alpha * outer(vec1, vec2)`; with `beta` 0 what `self` holds does not count."""
     def addr_(self, vec1: Tensor, vec2: Tensor, *, beta: Number | Tensor = 1, alpha: Number | Tensor = 1) -> Tensor:
         """`beta * self + alpha * outer(vec1, vec2)`; with `beta` 0 what `self` holds does not count."""
-    def addbmm(self, batch1: Tensor, batch2: Tensor, *, beta: Number | Tensor = 1, alpha: Number | Tensor = 1) -> Tensor:
-        """`beta * self + alpha * (the sum of the products of two batches of matrices)`; with `beta` 0 what `self` holds
-        does not count.
-        """
-    def addbmm_(self, batch1: Tensor, batch2: Tensor, *, beta: Number | Tensor = 1, alpha: Number | Tensor = 1) -> Tensor:
-        """`beta * self + alpha * (the sum of the products of two batches of matrices)`; with `beta` 0 what `self` holds
-        does not count.
-        """
     def matrix_power(self, n: _int | Tensor) -> Tensor:
         """The `n`th power of square matrices, for `n` from 0 up.
 

@@ -944,14 +944,6 @@ def cdist(x1: Tensor, x2: Tensor, p: _float | Tensor = 2.0, compute_mode: _str |
     float32 and float64. The gradient at a distance of 0 is 0. Euclidean distances of more than 25 rows come from a
     matrix product unless `compute_mode` is "donot_use_mm_for_euclid_dist".
     """
-def kron(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Tensor:
-    """The products of all elements of `self` with all of `other`: block (i, j, ..) is `self[i, j, ..] * other`."""
-def cross(input: Tensor, other: Tensor, dim: _int | Tensor | None = None, *, out: Tensor | None = None) -> Tensor:
-    """Cross products of vectors of 3 along `dim`; without `dim` along the first dim of size 3, which is deprecated."""
-def addr(input: Tensor, vec1: Tensor, vec2: Tensor, *, beta: Number | Tensor = 1, alpha: Number | Tensor = 1, out: Tensor | None = None) -> Tensor:
-    """`beta * self + alpha * outer(vec1, vec2)`; with `beta` 0 what `self` holds does not count."""
-def addr_(input: Tensor, vec1: Tensor, vec2: Tensor, *, beta: Number | Tensor = 1, alpha: Number | Tensor = 1) -> Tensor:
-    """`beta * self + alpha * outer(vec1, vec2)`; with `beta` 0 what `self` holds does not count."""
 def addbmm(input: Tensor, batch1: Tensor, batch2: Tensor, *, beta: Number | Tensor = 1, alpha: Number | Tensor = 1, out: Tensor | None = None) -> Tensor:
     """`beta * self + alpha * (the sum of the products of two batches of matrices)`; with `beta` 0 what `self` holds does
     not count.
@@ -960,6 +952,14 @@ def addbmm_(input: Tensor, batch1: Tensor, batch2: Tensor, *, beta: Number | Ten
     """`beta * self + alpha * (the sum of the products of two batches of matrices)`; with `beta` 0 what `self` holds does
     not count.
     """
+def kron(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """The products of all elements of `self` with all of `other`: block (i, j, ..) is `self[i, j, ..] * other`."""
+def cross(input: Tensor, other: Tensor, dim: _int | Tensor | None = None, *, out: Tensor | None = None) -> Tensor:
+    """Cross products of vectors of 3 along `dim`; without `dim` along the first dim of size 3, which is deprecated."""
+def addr(input: Tensor, vec1: Tensor, vec2: Tensor, *, beta: Number | Tensor = 1, alpha: Number | Tensor = 1, out: Tensor | None = None) -> Tensor:
+    """`beta * self + alpha * outer(vec1, vec2)`; with `beta` 0 what `self` holds does not count."""
+def addr_(input: Tensor, vec1: Tensor, vec2: Tensor, *, beta: Number | Tensor = 1, alpha: Number | Tensor = 1) -> Tensor:
+    """`beta * self + alpha * outer(vec1, vec2)`; with `beta` 0 what `self` holds does not count."""
 def chain_matmul(matrices: Sequence[Tensor]) -> Tensor:
     """`linalg.multi_dot` of its arguments; deprecated."""
 def matrix_power(input: Tensor, n: _int | Tensor, *, out: Tensor | None = None) -> Tensor:

@@ -10,6 +10,39 @@ use crate::tensor::{Operand, Tensor, mode};
 use crate::{bail, err};
 
 ops! {
+    /// `beta * self + alpha * (the sum of the products of two batches of matrices)`; with `beta` 0 what `self` holds does not
+    /// count.
+    addbmm + out + inplace as ["addbmm(Tensor self, Tensor batch1, Tensor batch2, *, Scalar beta=1, Scalar alpha=1) -> Tensor"] {
+        call(x = self: &Tensor, batch1: &Tensor, batch2: &Tensor, beta: Number, alpha: Number) {
+            if batch1.ndim() != 3 {
+                bail!(Runtime, "batch1 must be a 3D tensor");
+            }
+            if batch2.ndim() != 3 {
+                bail!(Runtime, "batch2 must be a 3D tensor");
+            }
+            let (a, b) = (batch1.shape(), batch2.shape());
+            if a[0] != b[0] {
+                bail!(Runtime, "batch1 and batch2 must have same number of batches, got {} and {}", a[0], b[0]);
+            }
+            if a[2] != b[1] {
+                bail!(Runtime, "Incompatible matrix sizes for bmm ({}x{} and {}x{})", a[1], a[2], b[1], b[2]);
+            }
+            let x = x.expand_to_checked(&[a[1], b[2]])?;
+            let (beta, alpha) = (beta.cast(x.dtype()), alpha.cast(x.dtype()));
+            let plain = |n: Number| n.to_f64() == 1.0;
+            // One product over batch and inner dim.
+            let left = batch1.permute(&[1, 0, 2])?.reshape(&[a[1], a[0] * a[2]])?;
+            let y = left.mm(&batch2.reshape(&[b[0] * b[1], b[2]])?)?;
+            let y = if plain(alpha) { y } else { y.mul_number(alpha)?.to_dtype(y.dtype())? };
+            if beta.is_zero() {
+                return Ok(y);
+            }
+            let x = if plain(beta) { x } else { x.mul_number(beta)?.to_dtype(x.dtype())? };
+            y.add(&x)
+        },
+        samples: ["u(2, 3), u(4, 2, 5), u(4, 5, 3)", "u(2, 3), u(2, 2, 2), u(2, 2, 3), beta=2, alpha=0.5", "u(3, 2).t(), u(2, 2, 2), u(2, 2, 3)",
+            "u(2, 3), u(2, 2, 3), u(2, 4, 3)"],
+    }
     /// The products of all elements of `self` with all of `other`: block (i, j, ..) is `self[i, j, ..] * other`.
     kron + out as ["kron(Tensor self, Tensor other) -> Tensor"] {
         call(a = self: &Tensor, b = other: &Tensor) {
@@ -85,39 +118,6 @@ ops! {
         },
         samples: ["u(2, 3), u(2), u(3)", "u(3), u(2), u(3), beta=2, alpha=3", "u(3, 2).t(), u(2), u(3)", "u(2, 3), u(2), u(3), beta=0", "u(2), u(2), u(3)",
             "u(2, 3), u(2, 1), u(3)"],
-    }
-    /// `beta * self + alpha * (the sum of the products of two batches of matrices)`; with `beta` 0 what `self` holds does not
-    /// count.
-    addbmm + out + inplace as ["addbmm(Tensor self, Tensor batch1, Tensor batch2, *, Scalar beta=1, Scalar alpha=1) -> Tensor"] {
-        call(x = self: &Tensor, batch1: &Tensor, batch2: &Tensor, beta: Number, alpha: Number) {
-            if batch1.ndim() != 3 {
-                bail!(Runtime, "batch1 must be a 3D tensor");
-            }
-            if batch2.ndim() != 3 {
-                bail!(Runtime, "batch2 must be a 3D tensor");
-            }
-            let (a, b) = (batch1.shape(), batch2.shape());
-            if a[0] != b[0] {
-                bail!(Runtime, "batch1 and batch2 must have same number of batches, got {} and {}", a[0], b[0]);
-            }
-            if a[2] != b[1] {
-                bail!(Runtime, "Incompatible matrix sizes for bmm ({}x{} and {}x{})", a[1], a[2], b[1], b[2]);
-            }
-            let x = x.expand_to_checked(&[a[1], b[2]])?;
-            let (beta, alpha) = (beta.cast(x.dtype()), alpha.cast(x.dtype()));
-            let plain = |n: Number| n.to_f64() == 1.0;
-            // One product over batch and inner dim.
-            let left = batch1.permute(&[1, 0, 2])?.reshape(&[a[1], a[0] * a[2]])?;
-            let y = left.mm(&batch2.reshape(&[b[0] * b[1], b[2]])?)?;
-            let y = if plain(alpha) { y } else { y.mul_number(alpha)?.to_dtype(y.dtype())? };
-            if beta.is_zero() {
-                return Ok(y);
-            }
-            let x = if plain(beta) { x } else { x.mul_number(beta)?.to_dtype(x.dtype())? };
-            y.add(&x)
-        },
-        samples: ["u(2, 3), u(4, 2, 5), u(4, 5, 3)", "u(2, 3), u(2, 2, 2), u(2, 2, 3), beta=2, alpha=0.5", "u(3, 2).t(), u(2, 2, 2), u(2, 2, 3)",
-            "u(2, 3), u(2, 2, 3), u(2, 4, 3)"],
     }
     /// The product of two or more matrices, in the order that costs least; the first and the last may be vectors.
     multi_dot + out as ["linalg.multi_dot(Tensor[] tensors) -> Tensor"] {
