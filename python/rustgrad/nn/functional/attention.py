@@ -84,16 +84,15 @@ def scaled_dot_product_attention(
     # Half of the scale for each operand, so that neither product overflows in halves.
     scores = (query * (factor if scale is None or scale >= 0 else -factor)) @ (key * factor).transpose(-2, -1)
     length, source = scores.shape[-2:]
-    allowed = None
     if is_causal:
-        allowed = arange(length, device=query.device).unsqueeze(1) >= arange(source, device=query.device)
-    elif attn_mask is not None and attn_mask.dtype == bool_dtype:
-        allowed = attn_mask
-    elif attn_mask is not None:
+        attn_mask = arange(length, device=query.device).unsqueeze(1) >= arange(source, device=query.device)
+    if attn_mask is not None:
+        if attn_mask.dtype == bool_dtype:
+            attn_mask = where(attn_mask, 0.0, -math.inf)
         scores = scores + attn_mask.to(scores.dtype)
-    if allowed is not None:
-        scores = where(allowed, scores, -math.inf)
     weights = _safe_softmax(scores) if attn_mask is not None else softmax(scores, -1)
+    if not 0.0 <= dropout_p <= 1.0:
+        raise RuntimeError(f"dropout probability has to be between 0 and 1, but got {dropout_p}")
     if dropout_p != 0.0:
         weights = drop(weights, dropout_p, True)
     return weights @ value

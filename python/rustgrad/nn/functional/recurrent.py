@@ -104,5 +104,5 @@ def _run_packed(step, gates, state, weights, reverse):
             state = tuple(s[:have] for s in state)
         output, state = step(now, state, weights)
         outputs.append(output)
-    parts = [state, *reversed(ended)]
-    return outputs, tuple(cat(same) if len(same) > 1 else same[0] for same in zip(*parts))
+    parts: list[tuple] = [state, *reversed(ended)]
+    return outputs, tuple(cat([part[i] for part in parts]) for i in range(len(state)))
