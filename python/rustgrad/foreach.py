@@ -6,6 +6,7 @@ length, else RuntimeError.
 
 from ._names import lookup as _lookup
 from ._rustgrad import Tensor
+from ._rustgrad.linalg import vector_norm
 
 __all__: list[str] = []
 
@@ -141,9 +142,7 @@ def _foreach_lerp_(self, tensors1, weight):
 
 def _foreach_norm(self, ord=2, dtype=None):
     """The norm of each tensor in a list."""
-    from .nn.utils.clip_grad import _norm
-
-    return tuple(_norm(x if dtype is None else x.to(dtype), ord) for x in _listed(self))
+    return tuple(vector_norm(x, ord, dtype=dtype) for x in _listed(self))
 
 
 def _foreach_max(self):

@@ -341,7 +341,7 @@ def retained_grad_fn_seen(torch):
     v = b[1:]
     v.retain_grad()
     b.mul_(2)
-    n = v.grad_fn.name()
+    v.grad_fn.name()  # reading it must not disturb the rest
     (v * v).sum().backward()
     return v.grad
 

@@ -150,7 +150,7 @@ _WORKING = {
     *dir(object),
 } - {"__eq__", "__ne__", "__lt__", "__le__", "__gt__", "__ge__"}
 for _name in dir(Tensor):
-    if callable(getattr(Tensor, _name)) and _name not in _WORKING and _name not in vars(UninitializedTensorMixin):
+    if callable(getattr(Tensor, _name, None)) and _name not in _WORKING and _name not in vars(UninitializedTensorMixin):
         setattr(UninitializedTensorMixin, _name, _refusing(_name))
 
 

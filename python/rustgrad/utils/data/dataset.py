@@ -7,7 +7,8 @@ from collections.abc import Iterable, Sequence
 from itertools import accumulate
 from typing import Any, Generic, TypeVar
 
-from ..._rustgrad import Generator, Tensor, default_generator
+from ... import _rustgrad
+from ..._rustgrad import Tensor, default_generator
 from ..._rustgrad.torch import randperm
 
 __all__ = [
@@ -220,7 +221,7 @@ class Subset(Dataset[_T_co]):
 
 
 def random_split(
-    dataset: Dataset[_T_co], lengths: Sequence[int | float], generator: Generator | None = default_generator
+    dataset: Dataset[_T_co], lengths: Sequence[int | float], generator: _rustgrad.Generator | None = default_generator
 ) -> list[Subset[_T_co]]:
     """Split a dataset at random into subsets of `lengths`, or of fractions that sum to 1. One `randperm` is drawn.
 
