@@ -151,6 +151,15 @@ def _tensor_over(
 ) -> Any: ...
 """.strip()
 
+# What `rustgrad.as_torch` and the messages call.
+SPOKEN = """
+def _library() -> _str: ...
+def _call_library_torch(on: _bool) -> None: ...
+def _cpu_capability() -> _str: ...
+def _cuda_is_gpu() -> _bool: ...
+def _call_gpu_cuda(on: _bool) -> None: ...
+""".strip()
+
 BINARY = "add sub mul truediv floordiv mod pow and or xor".split()
 COMPARE = "lt le gt ge".split()
 
@@ -242,7 +251,7 @@ def render(description: dict) -> dict[str, str]:
         if kind in ("dtype", "layout", "memory_format", "Generator"):
             constants.append(f"{name}: Final[{'_' * (kind != 'Generator')}{kind}]")
     top += ["", *tensor_class(description), "", *functions(description, "torch", native=True), ""]
-    top += [*constants, "__version__: Final[_str]", "def _describe() -> dict[_str, Any]: ...", GPU, OTHER]
+    top += [*constants, "__version__: Final[_str]", "def _describe() -> dict[_str, Any]: ...", GPU, SPOKEN, OTHER]
     files = {"__init__.pyi": "\n".join(top) + "\n"}
     names = "Generator, Number, Size, Tensor, _device, _dtype, _layout, _memory_format"
     for place in dict.fromkeys(n["place"] for n in description["names"] if n["place"] != "Tensor"):

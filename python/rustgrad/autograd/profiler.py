@@ -1,8 +1,9 @@
 """The profiler under its older name: `torch.profiler` has the rest."""
 
 from .._names import lookup as _lookup
-from ..profiler import EventList, FunctionEvent, FunctionEventAvg, kineto_available, record_function
+from ..profiler import kineto_available, record_function
 from ..profiler import profile as _profile
+from ..profiler.events import EventList, FunctionEvent, FunctionEventAvg
 
 __all__ = ["EventList", "FunctionEvent", "FunctionEventAvg", "kineto_available", "profile", "record_function"]
 
