@@ -11,7 +11,9 @@ from .activation import *
 from .adaptive import *
 from .attention import *
 from .conv import *
+from .conv_transpose import *
 from .distance import *
+from .embedding import *
 from .linear import *
 from .loss import *
 from .margin import *
@@ -22,5 +24,8 @@ from .pooling import *
 from .random import *
 from .shape import *
 from ..._rustgrad.nn import *
+
+# What max_norm asks for is done in Python, before the extension's op.
+from .embedding import embedding
 
 __getattr__ = _lookup("torch.nn.functional")

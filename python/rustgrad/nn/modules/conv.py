@@ -1,14 +1,13 @@
 """Convolutions."""
 
-from ..._rustgrad import _set_grad_enabled
 from ..._rustgrad.torch import empty
 from .. import functional as F
-from ..parameter import Parameter, UninitializedParameter
-from .lazy import LazyModuleMixin
+from ..parameter import Parameter
 from .linear import init_affine
 from .module import Module
+from .places import forward
 
-__all__ = ["Conv1d", "Conv2d", "LazyConv1d", "LazyConv2d"]
+__all__ = ["Conv1d", "Conv2d", "Conv3d"]
 
 
 def repeated(value, count):
@@ -35,6 +34,7 @@ class _ConvNd(Module):
         padding_mode="zeros",
         device=None,
         dtype=None,
+        output_padding=0,
     ):
         super().__init__()
         if groups <= 0:
@@ -62,15 +62,19 @@ class _ConvNd(Module):
         self.stride = stride
         self.padding = padding
         self.dilation = repeated(dilation, self._dims)
-        self.output_padding = (0,) * self._dims
+        self.output_padding = repeated(output_padding, self._dims)
         self.groups = groups
         self.padding_mode = padding_mode
         self._make_parameters(bias, device, dtype)
         self.reset_parameters()
 
+    def _weight_shape(self):
+        if self.transposed:
+            return self.in_channels, self.out_channels // self.groups, *self.kernel_size
+        return self.out_channels, self.in_channels // self.groups, *self.kernel_size
+
     def _make_parameters(self, bias, device, dtype):
-        shape = (self.out_channels, self.in_channels // self.groups, *self.kernel_size)
-        self.weight = Parameter(empty(shape, device=device, dtype=dtype))
+        self.weight = Parameter(empty(self._weight_shape(), device=device, dtype=dtype))
         if bias:
             self.bias = Parameter(empty(self.out_channels, device=device, dtype=dtype))
         else:
@@ -99,6 +103,8 @@ class _ConvNd(Module):
             text += f", padding={self.padding}"
         if self.dilation != (1,) * len(self.dilation):
             text += f", dilation={self.dilation}"
+        if self.output_padding != (0,) * len(self.output_padding):
+            text += f", output_padding={self.output_padding}"
         if self.groups != 1:
             text += f", groups={self.groups}"
         if self.bias is None:
@@ -130,103 +136,27 @@ class Conv2d(_ConvNd):
         return F.conv2d(input, self.weight, self.bias, self.stride, self.padding, self.dilation, self.groups)
 
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
+class Conv3d(_ConvNd):
+    """Convolution of volumes (N, C, D, H, W) or (C, D, H, W). The weight has shape (out, in / groups, kD, kH, kW)."""
 
-    class _LazyBase(LazyModuleMixin, _ConvNd): ...
-else:
-    _LazyBase = LazyModuleMixin
+    _dims = 3
 
-
-class _LazyConv(_LazyBase):
-    """What the lazy convolutions share: in_channels comes from the first input."""
-
-    def __init__(self, out_channels, kernel_size, *args, **kwargs):
-        super().__init__(0, 0, kernel_size, *args, **kwargs)
-        self.out_channels = out_channels
-
-    def _make_parameters(self, bias, device, dtype):
-        self.weight = UninitializedParameter(device=device, dtype=dtype)
-        if bias:
-            self.bias = UninitializedParameter(device=device, dtype=dtype)
-        else:
-            self.register_parameter("bias", None)
-
-    def reset_parameters(self):
-        """Draw weight and bias, once they have shapes."""
-        if not self.has_uninitialized_params() and self.in_channels != 0:
-            super().reset_parameters()
-
-    def _in_channels_of(self, input):
-        batched, unbatched = self._dims + 2, self._dims + 1
-        if input.ndim not in (batched, unbatched):
-            raise RuntimeError(
-                f"Expected {unbatched}D (unbatched) or {batched}D (batched) input to {type(self).__name__}, but got "
-                f"input of size: {input.shape}"
-            )
-        return input.shape[input.ndim - unbatched]
-
-    def initialize_parameters(self, input, *args, **kwargs):
-        """Give weight and bias the shapes that `input` needs, and draw them.
-
-        Raises RuntimeError for an input of another rank, ValueError where groups do not divide its channels.
-        """
-        if not self.has_uninitialized_params():
-            return
-        self.in_channels = self._in_channels_of(input)
-        if self.in_channels % self.groups != 0:
-            raise ValueError("in_channels must be divisible by groups")
-        outer = _set_grad_enabled(False)
-        try:
-            self.weight.materialize((self.out_channels, self.in_channels // self.groups, *self.kernel_size))
-            if self.bias is not None:
-                self.bias.materialize((self.out_channels,))
-            self.reset_parameters()
-        finally:
-            _set_grad_enabled(outer)
+    def forward(self, input):
+        if self.padding_mode != "zeros":
+            return F.conv3d(self._padded(input), self.weight, self.bias, self.stride, 0, self.dilation, self.groups)
+        return F.conv3d(input, self.weight, self.bias, self.stride, self.padding, self.dilation, self.groups)
 
 
-class LazyConv1d(_LazyConv, Conv1d):
-    """A Conv1d that takes in_channels from its first input."""
-
-    cls_to_become = Conv1d
-
-    def __init__(
-        self,
-        out_channels,
-        kernel_size,
-        stride=1,
-        padding=0,
-        dilation=1,
-        groups=1,
-        bias=True,
-        padding_mode="zeros",
-        device=None,
-        dtype=None,
-    ):
-        super().__init__(
-            out_channels, kernel_size, stride, padding, dilation, groups, bias, padding_mode, device, dtype
-        )
-
-
-class LazyConv2d(_LazyConv, Conv2d):
-    """A Conv2d that takes in_channels from its first input."""
-
-    cls_to_become = Conv2d
-
-    def __init__(
-        self,
-        out_channels,
-        kernel_size,
-        stride=1,
-        padding=0,
-        dilation=1,
-        groups=1,
-        bias=True,
-        padding_mode="zeros",
-        device=None,
-        dtype=None,
-    ):
-        super().__init__(
-            out_channels, kernel_size, stride, padding, dilation, groups, bias, padding_mode, device, dtype
-        )
+_FILES = {
+    "_ConvTransposeNd": "conv_transpose",
+    "ConvTranspose1d": "conv_transpose",
+    "ConvTranspose2d": "conv_transpose",
+    "ConvTranspose3d": "conv_transpose",
+    "LazyConv1d": "lazy_conv",
+    "LazyConv2d": "lazy_conv",
+    "LazyConv3d": "lazy_conv",
+    "LazyConvTranspose1d": "lazy_conv",
+    "LazyConvTranspose2d": "lazy_conv",
+    "LazyConvTranspose3d": "lazy_conv",
+}
+__getattr__ = forward(__name__, _FILES)

@@ -13,14 +13,14 @@ def place(names, namespace, module) -> None:
         namespace[name].__module__ = f"{package}.{module}"
 
 
-def forward(module, names, file):
-    """The `__getattr__` of a module that finds these names in another file of this package."""
+def forward(module, names, file=None):
+    """The `__getattr__` of a module that finds these names in `file` of this package, or each in the file it maps to."""
 
     def find(name: str):
         if name in names:
             from importlib import import_module
 
-            return getattr(import_module(f"{__package__}.{file}"), name)
+            return getattr(import_module(f"{__package__}.{file or names[name]}"), name)
         raise AttributeError(f"module {module!r} has no attribute {name!r}")
 
     return find

@@ -1,0 +1,140 @@
+"""Transposed convolutions: the gradients of convolutions with respect to their inputs, as functions."""
+
+from typing import Any
+
+from ..._rustgrad.nn import conv2d
+from ..._rustgrad.torch import is_grad_enabled
+from ...autograd import grad
+from ...grad_mode import enable_grad
+from .._compose import scalar_name
+from .conv import check_bias, check_rank, check_steps, conv1d, conv3d, repeated
+
+__all__ = ["conv_transpose1d", "conv_transpose2d", "conv_transpose3d"]
+
+_CONVS = {1: conv1d, 2: conv2d, 3: conv3d}
+_AXES = ("depth", "height", "width")
+
+
+def _check(input, weight, bias, groups, dims):
+    shape, sizes = [*input.shape], [*weight.shape]
+    if weight.ndim != dims + 2:
+        raise RuntimeError(
+            f"Expected {weight.ndim}-dimensional input for {weight.ndim}-dimensional weight {sizes}, but got "
+            f"{input.ndim}-dimensional input of size {shape} instead"
+        )
+    if sizes[0] % groups:
+        raise RuntimeError(
+            f"Given groups={groups}, expected weight to be divisible by {groups} at dimension 0, but got weight of "
+            f"size [{sizes}] instead"
+        )
+    shape = shape if input.ndim == dims + 2 else [1, *shape]
+    if shape[1] != sizes[0]:
+        raise RuntimeError(
+            f"Given transposed=1, weight of size {sizes}, expected input{shape} to have {sizes[0]} channels, but got "
+            f"{shape[1]} channels instead"
+        )
+    check_bias(weight, bias, sizes[1] * groups, transposed=True)
+
+
+def _check_output_padding(output_padding, stride, dilation, dims):
+    if min(output_padding) < 0:
+        raise RuntimeError("negative output_padding is not supported")
+    if any(more >= max(step, gap) for more, step, gap in zip(output_padding, stride, dilation)):
+        values = {"output_padding": output_padding, "stride": stride, "dilation": dilation}
+        axes = _AXES[3 - max(dims, 2) :]
+        # A sequence is an image of one row.
+        filled = {name: ((0 if name == "output_padding" else 1),) * (dims == 1) + v for name, v in values.items()}
+        text = " ".join(f"{name}_{axis}: {n}" for name, v in filled.items() for axis, n in zip(axes, v))
+        raise RuntimeError(f"output padding must be smaller than either stride or dilation, but got {text}")
+
+
+def _transposed(dims, input, weight, bias, stride, padding, output_padding, groups, dilation):
+    batched = check_rank(f"conv_transpose{dims}d", input, dims)
+    groups = int(groups)
+    named = {"stride": stride, "padding": padding, "output_padding": output_padding, "dilation": dilation}
+    stride, padding, output_padding, dilation = (repeated(name, value, dims) for name, value in named.items())
+    if min(padding) < 0:
+        raise RuntimeError("negative padding is not supported")
+    check_steps(stride, dilation, groups, dims)
+    _check(input, weight, bias, groups, dims)
+    _check_output_padding(output_padding, stride, dilation, dims)
+    if input.dtype != weight.dtype:
+        raise RuntimeError(f"Input type ({input.type()}) and weight type ({weight.type()}) should be the same")
+    if not input.is_floating_point():
+        raise NotImplementedError(
+            f"conv_transpose{dims}d: not built for {scalar_name(input.dtype)} tensors\nhint: convert them to floats"
+        )
+    x = input if batched else input.unsqueeze(0)
+    sizes = [
+        (n - 1) * step - 2 * margin + gap * (k - 1) + more + 1
+        for n, k, step, margin, more, gap in zip(
+            x.shape[2:], weight.shape[2:], stride, padding, output_padding, dilation
+        )
+    ]
+    if min(sizes) <= 0:
+        raise RuntimeError(
+            f"Given input size per channel: ({' x '.join(map(str, x.shape[2:]))}). Calculated output size per channel: "
+            f"({' x '.join(map(str, sizes))}). Output size is too small"
+        )
+    recorded = is_grad_enabled() and (x.requires_grad or weight.requires_grad)
+    with enable_grad():
+        # A convolution is linear in its input, so that its gradient is the same wherever it is taken.
+        place = x.new_zeros((x.shape[0], weight.shape[1] * groups, *sizes)).requires_grad_()
+        kernel = weight if recorded else weight.detach()
+        value = _CONVS[dims](place, kernel, None, stride, padding, dilation, groups)
+        (out,) = grad(value, [place], x, create_graph=recorded)
+    if bias is not None:
+        out = out + bias.view(-1, *[1] * dims)
+    return out if batched else out.squeeze(0)
+
+
+def conv_transpose1d(
+    input,
+    weight,
+    bias=None,
+    stride: Any = 1,
+    padding: Any = 0,
+    output_padding: Any = 0,
+    groups: Any = 1,
+    dilation: Any = 1,
+):
+    """Transposed convolution of sequences: what conv1d with these arguments maps gradients of outputs to.
+
+    input: (N, C, L) or (C, L); weight: (C, O / groups, k); bias: (O,). Returns (N, O, L') with L' = (L - 1) stride - 2
+    padding + dilation (k - 1) + output_padding + 1. Raises RuntimeError where sizes, groups or dtypes do not fit.
+    """
+    return _transposed(1, input, weight, bias, stride, padding, output_padding, groups, dilation)
+
+
+def conv_transpose2d(
+    input,
+    weight,
+    bias=None,
+    stride: Any = 1,
+    padding: Any = 0,
+    output_padding: Any = 0,
+    groups: Any = 1,
+    dilation: Any = 1,
+):
+    """Transposed convolution of images: input (N, C, H, W) or (C, H, W), weight (C, O / groups, kH, kW).
+
+    For the rest see conv_transpose1d.
+    """
+    return _transposed(2, input, weight, bias, stride, padding, output_padding, groups, dilation)
+
+
+def conv_transpose3d(
+    input,
+    weight,
+    bias=None,
+    stride: Any = 1,
+    padding: Any = 0,
+    output_padding: Any = 0,
+    groups: Any = 1,
+    dilation: Any = 1,
+):
+    """Transposed convolution of volumes: input (N, C, D, H, W) or (C, D, H, W), weight (C, O / groups, kD, kH, kW).
+
+    For the rest see conv_transpose1d.
+    """
+    return _transposed(3, input, weight, bias, stride, padding, output_padding, groups, dilation)
