@@ -294,6 +294,12 @@ pub fn checked(precision: i64, edgeitems: i64, linewidth: i64) -> Result<(usize,
     Ok((precision.min(100) as usize, edgeitems as usize, linewidth as usize))
 }
 
+impl std::fmt::Debug for Tensor {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Tensor({} {:?})", self.dtype().name(), self.shape())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -439,11 +439,10 @@ impl Tensor {
             return;
         }
         // The old gradient is dropped after the borrow ends: its drop may run Python code.
-        let old = self.with_extra(|e| match &e.retained {
+        drop(self.with_extra(|e| match &e.retained {
             Some(slot) => slot.replace(grad),
             None => std::mem::replace(&mut e.grad, grad),
-        });
-        drop(old);
+        }));
     }
 
     /// A tensor over the same memory and version, outside the graph.
@@ -597,11 +596,5 @@ fn free(ptr: NonNull<Handle>) {
     if !kept.unwrap_or(false) {
         // SAFETY: memory from `Box`, content already dropped.
         drop(unsafe { Box::from_raw(ptr.as_ptr().cast::<MaybeUninit<Handle>>()) });
-    }
-}
-
-impl std::fmt::Debug for Tensor {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Tensor({} {:?})", self.dtype().name(), self.shape())
     }
 }

@@ -91,8 +91,8 @@ def _check_bag(input, weight, offsets, mode, scale_grad_by_freq, sparse, per_sam
     if per_sample_weights is not None and per_sample_weights.dtype != weight.dtype:
         raise RuntimeError(
             "Expected tensor for argument #1 'weight' to have the same type as tensor for argument #1 "
-            f"'per_sample_weights'; but type {weight.type()} does not equal {per_sample_weights.type()} (while checking "
-            "arguments for embedding_bag)"
+            f"'per_sample_weights'; but type {weight.type()} does not equal {per_sample_weights.type()} (while "
+            "checking arguments for embedding_bag)"
         )
 
 
