@@ -10,9 +10,10 @@ use _rustgrad::core::{DType, Device, Layout, Meta, Number, Shape};
 use _rustgrad::device::Array;
 use _rustgrad::error::{Error, Kind};
 use _rustgrad::gpu::map::settle;
+use _rustgrad::ops::elementwise::map::on;
 use _rustgrad::ops::registry;
 use _rustgrad::ops::schema::{Param, Schema, Type};
-use _rustgrad::tensor::{Arg, Args, OpDef, Outs, Tensor};
+use _rustgrad::tensor::{Arg, Args, OpDef, Operand, Outs, Tensor};
 
 /// What a sample's text may hold.
 #[derive(Clone)]
@@ -316,6 +317,11 @@ impl Reader<'_> {
                 v = self.combined(v, |t, n| t.mul_number(n))?;
             } else if self.takes("+") {
                 v = self.combined(v, |t, n| t.add_number(n))?;
+            } else if self.takes("-") {
+                v = self.combined(v, |t, n| t.sub(&t.mul_number(0)?.add_number(n)?))?;
+            } else if self.takes(">") {
+                let row = &_rustgrad::ops::elementwise::compare::gt::ROW;
+                v = self.combined(v, |t, n| on(row, [Operand::Tensor(t), Operand::Number(n)]))?;
             } else {
                 return Ok(v);
             }
@@ -357,7 +363,12 @@ impl Reader<'_> {
         }
         for (open, close) in [("[", "]"), ("(", ")")] {
             if self.takes(open) {
-                return Ok(Value::List(self.arguments(Some(close))?.0));
+                let before = self.rest;
+                let mut items = self.arguments(Some(close))?.0;
+                let inside = before[..before.len() - self.rest.len()].trim_end_matches(close).trim_end();
+                // `(x)` is x, `(x,)` a tuple.
+                let group = open == "(" && items.len() == 1 && !inside.ends_with(',');
+                return Ok(if group { items.remove(0) } else { Value::List(items) });
             }
         }
         for quote in ["'", "\""] {
