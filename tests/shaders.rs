@@ -286,13 +286,23 @@ fn no_shader_is_forgotten() {
 }
 
 /// Families and dtypes that have no kernel: products of 64-bit integers, which have 32 bits of hardware to stand on.
-const MISSING: &[&str] = &["conv int64", "large int64", "matmul int64", "matmul uint64"];
+const MISSING: &[&str] =
+    &["conv int64", "einsum int64", "large int64", "matmul int64", "matmul uint64", "products int64"];
+
+/// Families with rows that have no kernel yet, in any dtype: delete one that has them all.
+const NOT_YET: &[&str] = &["entries", "index_put", "nonzero", "scatter", "sort", "unique"];
 
 #[test]
 fn nothing_else_lacks_a_kernel() {
     let missing: Vec<String> = record().missing.iter().map(|(f, why)| format!("{f}: {why}")).collect();
-    let found: Vec<&str> = record().missing.keys().map(String::as_str).collect();
-    assert_eq!(found, MISSING, "\n{}", missing.join("\n"));
+    let (yet, rest): (Vec<&str>, Vec<&str>) = record().missing.keys().map(String::as_str).partition(|key| {
+        let family = key.split(' ').next().unwrap_or_default();
+        NOT_YET.contains(&family)
+    });
+    assert_eq!(rest, MISSING, "\n{}", missing.join("\n"));
+    for family in NOT_YET {
+        assert!(yet.iter().any(|key| key.starts_with(family)), "{family} has its kernels: delete it from the list");
+    }
 }
 
 /// A text that is no WGSL is an error of its launch, and nothing more.

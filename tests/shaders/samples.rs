@@ -171,8 +171,9 @@ fn bound<'a>(schema: &Schema, positional: &'a [Value], named: &'a [(String, Valu
     for (at, v) in positional.iter().enumerate() {
         let i = *order.get(at)?;
         let last = at + 1 == order.len();
-        if last && schema.params[i].ty == Type::Ints && matches!(v, Value::Number(_)) {
-            // `view(2, 3)`: the rest is one list.
+        let spread = schema.params[i].spread && is_tensor(v) && !matches!(v, Value::List(_));
+        if spread || last && schema.params[i].ty == Type::Ints && matches!(v, Value::Number(_)) {
+            // `view(2, 3)`, `meshgrid(x, y)`: the rest is one list.
             let rest: &Value = Box::leak(Box::new(Value::List(positional[at..].to_vec())));
             values[i] = argument(rest, &schema.params[i])?;
             given[i] = true;
@@ -383,6 +384,18 @@ impl Reader<'_> {
             return self.number();
         }
         let word = self.word();
+        if word == "torch" && self.takes(".tensor(") {
+            // A tensor of float32 as written, on the GPU as all.
+            let (positional, _) = self.arguments(Some(")"))?;
+            let mut shape = vec![];
+            let mut inside = positional.first();
+            while let Some(Value::List(items)) = inside {
+                shape.push(items.len());
+                inside = items.first();
+            }
+            self.takes(".to(mask(1).device)");
+            return Ok(Value::Tensor(empty(&shape, DType::F32)?));
+        }
         if self.takes("(") {
             let (positional, named) = self.arguments(Some(")"))?;
             return Ok(Value::Tensor(self.tensor(&word, &positional, &named)?));
@@ -430,13 +443,13 @@ impl Reader<'_> {
             _ => None,
         });
         let sizes: Option<Vec<usize>> = match name {
-            "edges" => Some(vec![positional.len()]),
+            "edges" | "at" => Some(vec![positional.len()]),
             _ => sizes.collect(),
         };
         let Some(shape) = sizes else { return beyond(format!("shape of {name}")) };
         let dtype = match name {
             "u" | "pos" | "nz" | "uniq" | "edges" => self.making.dtype,
-            "ix" => DType::I64,
+            "ix" | "at" => DType::I64,
             "mask" => DType::Bool,
             _ => return beyond(format!("{name}()")),
         };

@@ -147,7 +147,7 @@ def embedding_bag(
     weight,
     offsets: Tensor | None = None,
     max_norm: float | None = None,
-    norm_type=2,
+    norm_type: float = 2,
     scale_grad_by_freq=False,
     mode="mean",
     sparse=False,

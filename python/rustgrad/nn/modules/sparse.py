@@ -4,6 +4,7 @@ from ..._rustgrad.nn import embedding as _rows
 from ..._rustgrad.torch import empty
 from .. import functional as F
 from .. import init
+from ..functional.embedding import embedding
 from ..parameter import Parameter
 from .module import Module
 
@@ -89,7 +90,7 @@ class Embedding(Module):
     def forward(self, input):
         if self.max_norm is None and self.padding_idx is None and not self.scale_grad_by_freq and not self.sparse:
             return _rows(input, self.weight)
-        return F.embedding(
+        return embedding(
             input,
             self.weight,
             self.padding_idx,
