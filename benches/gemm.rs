@@ -6,7 +6,7 @@ use std::hint::black_box;
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
-use _rustgrad::core::{DType, Device, Element, Layout, Meta};
+use _rustgrad::core::{DType, Device, Layout, Meta};
 use _rustgrad::cpu::copy::copy;
 use _rustgrad::cpu::gemm::{Fused, matmul};
 use _rustgrad::cpu::threads;
@@ -85,7 +85,7 @@ fn main() {
     if let Some(n) = args.get(1) {
         threads::set_count(n.parse().unwrap());
     }
-    let f32s = Case { only, dtype: f32::DTYPE, batch: &[] };
+    let f32s = Case { only, dtype: DType::F32, batch: &[] };
     for s in [8, 16, 32, 64, 128, 256, 512, 1024, 2048] {
         f32s.run(&format!("f32_{s}"), s, s, s, false, false);
     }

@@ -4,7 +4,6 @@
 use std::time::Instant;
 
 use _rustgrad::core::{DType, Number};
-use _rustgrad::cpu::convert::element_bits;
 use _rustgrad::cpu::dispatch::{Level, set_level};
 use _rustgrad::cpu::map::Kernel;
 use _rustgrad::ops::elementwise::rows;
@@ -49,14 +48,11 @@ fn main() {
 }
 
 fn time(kernel: Kernel, dtype: DType, masks: u32, n: usize) -> f64 {
-    let values: Vec<u64> = (0..n)
-        .map(|i| u64::from_le_bytes(element_bits(Number::Float((i * 7919 % 2000) as f64 / 500.0 + 0.01), dtype)))
-        .collect();
-    let lanes: Vec<u8> = values.iter().flat_map(|v| v.to_le_bytes()[..dtype.size()].to_vec()).collect();
+    let value = |i: usize| Number::Float((i * 7919 % 2000) as f64 / 500.0 + 0.01);
+    let lanes: Vec<u8> = (0..n).flat_map(|i| value(i).bits(dtype)[..dtype.size()].to_vec()).collect();
     let bools: Vec<u8> = (0..n).map(|i| (i * 7 % 3 == 0) as u8).collect();
     let x = std::array::from_fn(|k| if masks >> k & 1 == 1 { bools.as_ptr() } else { lanes.as_ptr() });
-    let mut p = [[0u8; 8]; 4];
-    p[0] = element_bits(Number::Int(2), dtype);
+    let p = std::array::from_fn(|_| Number::Int(2).bits(dtype));
     let mut out = vec![0u64; n];
     // SAFETY: n elements everywhere.
     least(|| unsafe { kernel(&x, &p, out.as_mut_ptr().cast(), n) })

@@ -44,7 +44,7 @@ fn main() {
                     let _ = line(format!("{name:40} {:10.1} us", least(f) * 1e6));
                 }
             };
-            show("sum", &mut || reduce::sum(&x, dims, &y));
+            show("sum", &mut || reduce::sum(&x, dims, &y).expect("a sum"));
             if let &[dim] = dims {
                 show("max", &mut || argreduce::extremum(&x, dim, true, &y, &at));
             }

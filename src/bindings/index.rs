@@ -1,42 +1,180 @@
-//! Python's index objects, read and written: ints, slices, `...` and None become the steps of [`subscript`].
+//! Python's index objects, read and written: ints, slices, `...` and None become the steps of [`subscript`](crate::ops::subscript),
+//! a view; tensors, arrays, sequences and bools then choose among what it shows.
 
 use pyo3::ffi;
 
 use super::convert::{is_bool, is_none, type_name};
 use super::errors::{P, checked, fetched};
 use super::object::{as_tensor, wrap};
-use crate::core::DType;
 use crate::core::spoken::library;
+use crate::core::{DType, Device};
 use crate::error::Result;
+use crate::ops::index_put::Places;
 use crate::ops::subscript::{Step, Steps, view};
 use crate::tensor::handle::ViewKind;
 use crate::tensor::{Tensor, mode};
 use crate::{bail, err};
 
-fn parse(key: P) -> Result<Steps> {
+/// The steps of an index; None where something in it is no step.
+fn parse(key: P) -> Result<Option<Steps>> {
     let mut steps = Steps::new();
     // SAFETY: a live key; items are borrowed.
     unsafe {
         if ffi::PyTuple_Check(key) != 0 {
             for i in 0..ffi::PyTuple_Size(key) {
-                steps.push_unless_second_rest(step(ffi::PyTuple_GetItem(key, i))?);
+                match step(ffi::PyTuple_GetItem(key, i))? {
+                    Some(step) => steps.push_unless_second_rest(step),
+                    None => return Ok(None),
+                }
             }
         } else {
-            steps.push(step(key)?);
+            match step(key)? {
+                Some(step) => steps.push(step),
+                None => return Ok(None),
+            }
         }
     }
-    Ok(steps)
+    Ok(Some(steps))
 }
 
+/// What tensors in an index choose: the view that its other parts show, and the places in it.
+///
+/// # Safety
+/// `key` is alive.
 #[cold]
-fn advanced(what: &str) -> Box<crate::error::Error> {
-    err!(NotImplemented, "indexing with {what} is not implemented yet; expected ints, slices, `...` or None")
-        .hint("use index_select, gather or where")
+unsafe fn chosen(x: &Tensor, key: P) -> Result<(Tensor, Places)> {
+    // SAFETY: says the caller; items are borrowed.
+    let items: Vec<P> = unsafe {
+        if ffi::PyTuple_Check(key) != 0 {
+            (0..ffi::PyTuple_Size(key)).map(|i| ffi::PyTuple_GetItem(key, i)).collect()
+        } else if let Some(items) = list_as_tuple(key) {
+            items
+        } else {
+            vec![key]
+        }
+    };
+    let mut parts = vec![];
+    for item in items {
+        // SAFETY: an item lives as long as the key.
+        parts.push(unsafe {
+            match step(item)? {
+                Some(step) => Part::Step(step),
+                None => part(x, item)?,
+            }
+        });
+    }
+    let used: usize = parts.iter().map(Part::dims).sum();
+    let (mut steps, mut indices) = (Steps::new(), vec![]);
+    let all = Step::Slice { start: 0, stop: i64::MAX, step: 1 };
+    let mut rested = false;
+    for part in parts {
+        match part {
+            Part::Step(Step::Rest) if rested => {}
+            Part::Step(step) => {
+                steps.push(step);
+                let shown = match step {
+                    Step::At(_) => 0,
+                    Step::Slice { .. } | Step::NewDim => 1,
+                    Step::Rest => x.ndim().saturating_sub(used),
+                };
+                rested |= matches!(step, Step::Rest);
+                indices.extend((0..shown).map(|_| None));
+            }
+            Part::Along(t) => {
+                (0..Part::along(&t)).for_each(|_| steps.push(all));
+                indices.push(Some(t));
+            }
+            Part::Bool(b) => {
+                steps.push(Step::NewDim);
+                // The entry of the new dim, or none.
+                indices.push(Some(Tensor::constant(&[b as usize], DType::I64, x.device(), 0)?));
+            }
+        }
+    }
+    let shown = view(x, &steps)?;
+    let indices: Vec<Option<&Tensor>> = indices.iter().map(Option::as_ref).collect();
+    let places = Places::new(&shown, &indices)?;
+    Ok((shown, places))
 }
 
+/// The items of a short list in which something is no number: PyTorch takes it for a tuple.
+///
+/// # Safety
+/// `key` is alive.
+unsafe fn list_as_tuple(key: P) -> Option<Vec<P>> {
+    // SAFETY: says the caller; items are borrowed.
+    unsafe {
+        if ffi::PyList_Check(key) == 0 || ffi::PyList_Size(key) >= 32 {
+            return None;
+        }
+        let items: Vec<P> = (0..ffi::PyList_Size(key)).map(|i| ffi::PyList_GetItem(key, i)).collect();
+        let nested = |&o: &P| {
+            as_tensor(o).is_some()
+                || ffi::PyList_Check(o) != 0
+                || ffi::PyTuple_Check(o) != 0
+                || ffi::Py_TYPE(o) == &raw mut ffi::PySlice_Type
+                || o == ffi::Py_Ellipsis()
+                || is_none(o)
+        };
+        if items.iter().any(nested) { Some(items) } else { None }
+    }
+}
+
+/// A part of an index with tensors.
+enum Part {
+    Step(Step),
+    /// Indices along a dim, or a mask of as many dims as it has.
+    Along(Tensor),
+    /// A new dim, of size 1 where true, else 0.
+    Bool(bool),
+}
+
+impl Part {
+    fn along(t: &Tensor) -> usize {
+        if matches!(t.dtype(), DType::Bool | DType::U8) { t.ndim() } else { 1 }
+    }
+
+    /// Dims of the tensor that this part takes.
+    fn dims(&self) -> usize {
+        match self {
+            Part::Step(Step::At(_) | Step::Slice { .. }) => 1,
+            Part::Step(_) | Part::Bool(_) => 0,
+            Part::Along(t) => Part::along(t),
+        }
+    }
+}
+
+/// What is no step: a bool, a tensor, or what becomes a tensor.
+///
 /// # Safety
 /// `o` is alive.
-unsafe fn step(o: P) -> Result<Step> {
+unsafe fn part(x: &Tensor, o: P) -> Result<Part> {
+    // SAFETY: says the caller.
+    let t = unsafe {
+        if is_bool(o) {
+            return Ok(Part::Bool(o == ffi::Py_True()));
+        }
+        match as_tensor(o) {
+            Some(t) => t.detach(),
+            None => {
+                let t = super::data::from_data(o, None, Device::CPU, true)?;
+                // An empty list is no list of floats.
+                if t.numel() == 0 { t.to_dtype(DType::I64)? } else { t }
+            }
+        }
+    };
+    match t.dtype() {
+        DType::Bool | DType::U8 if t.ndim() == 0 => Ok(Part::Bool(!super::data::item(&t)?.is_zero())),
+        DType::Bool | DType::U8 | DType::I32 | DType::I64 => Ok(Part::Along(t.to_device(x.device())?)),
+        _ => bail!(Index, "tensors used as indices must be long, int, byte or bool tensors"),
+    }
+}
+
+/// The step that `o` stands for, if it is one.
+///
+/// # Safety
+/// `o` is alive.
+unsafe fn step(o: P) -> Result<Option<Step>> {
     // SAFETY: says the caller.
     unsafe {
         if ffi::PyLong_CheckExact(o) != 0 {
@@ -44,29 +182,29 @@ unsafe fn step(o: P) -> Result<Step> {
             if v == -1 && !ffi::PyErr_Occurred().is_null() {
                 return Err(super::data::too_long(fetched()));
             }
-            return Ok(Step::At(v));
+            return Ok(Some(Step::At(v)));
         }
         if ffi::Py_TYPE(o) == &raw mut ffi::PySlice_Type {
-            return slice(o);
+            return slice(o).map(Some);
         }
         if is_none(o) {
-            return Ok(Step::NewDim);
+            return Ok(Some(Step::NewDim));
         }
         if o == ffi::Py_Ellipsis() {
-            return Ok(Step::Rest);
+            return Ok(Some(Step::Rest));
         }
         if let Some(t) = as_tensor(o) {
             return match t.dtype() {
-                DType::Bool | DType::U8 => Err(advanced("a boolean mask")),
+                DType::Bool | DType::U8 => Ok(None),
                 d if !matches!(d, DType::I32 | DType::I64) && t.ndim() > 0 || !d.is_integral() => {
                     bail!(Index, "tensors used as indices must be long, int, byte or bool tensors")
                 }
-                _ if t.ndim() == 0 => Ok(Step::At(super::data::item(t)?.to_i64())),
-                _ => Err(advanced("an integer tensor")),
+                _ if t.ndim() == 0 => Ok(Some(Step::At(super::data::item(t)?.to_i64()))),
+                _ => Ok(None),
             };
         }
         if is_bool(o) {
-            return Err(advanced("a bool"));
+            return Ok(None);
         }
         // A 0-d array of integers counts as an int.
         if super::numpy::is_array(o)
@@ -76,10 +214,10 @@ unsafe fn step(o: P) -> Result<Step> {
             || ffi::PyTuple_Check(o) != 0
             || ffi::PyRange_Check(o) != 0
         {
-            return Err(advanced("a sequence or an array"));
+            return Ok(None);
         }
         if let Some(v) = super::convert::int(o)? {
-            return Ok(Step::At(v));
+            return Ok(Some(Step::At(v)));
         }
         // What has `__index__` counts as an int.
         let index = ffi::PyNumber_Index(o);
@@ -93,7 +231,7 @@ unsafe fn step(o: P) -> Result<Step> {
         }
         let v = ffi::PyLong_AsLongLong(index);
         ffi::Py_DECREF(index);
-        if v == -1 && !ffi::PyErr_Occurred().is_null() { Err(fetched()) } else { Ok(Step::At(v)) }
+        if v == -1 && !ffi::PyErr_Occurred().is_null() { Err(fetched()) } else { Ok(Some(Step::At(v))) }
     }
 }
 
@@ -113,30 +251,68 @@ unsafe fn slice(o: P) -> Result<Step> {
     }
 }
 
-/// `x[key]`: a view.
+/// `x[key]`: a view, or, where tensors choose, new memory.
 pub fn read(x: &Tensor, key: P) -> Result<Tensor> {
-    view(x, &parse(key)?)
+    match parse(key)? {
+        Some(steps) => view(x, &steps),
+        None => {
+            // SAFETY: the key lives while its subscript is read.
+            let (shown, places) = unsafe { chosen(x, key)? };
+            places.get(&shown)
+        }
+    }
 }
 
-/// `x[key] = value`: a write through a view.
+/// `x[key] = value`: a write through a view, or into the places in it that tensors choose.
 ///
 /// # Safety
 /// `value` is alive.
 pub unsafe fn write(x: &Tensor, key: P, value: P) -> Result<()> {
-    let steps = parse(key)?;
-    let target = view(x, &steps)?;
+    match parse(key)? {
+        Some(steps) => {
+            let target = view(x, &steps)?;
+            // SAFETY: says the caller.
+            copy(&target, &unsafe { given(x, value)? })
+        }
+        None => {
+            // SAFETY: says the caller; the key lives while its subscript is written.
+            let ((shown, places), v) = unsafe { (chosen(x, key)?, given(x, value)?) };
+            put(&shown, &places, &v)
+        }
+    }
+}
+
+/// Writes `v` to the places of a view. Leading dims of size 1 do not count, as in PyTorch.
+fn put(shown: &Tensor, places: &Places, v: &Tensor) -> Result<()> {
+    if v.dtype() != shown.dtype() {
+        bail!(
+            Runtime,
+            "Index put requires the source and destination dtypes match, got {} for the destination and {} for the source.",
+            shown.dtype().scalar_name(),
+            v.dtype().scalar_name()
+        );
+    }
+    let ones = v.shape().iter().take_while(|&&n| n == 1).count();
+    let v = if ones > 0 { v.reshape(&v.shape()[ones..])? } else { v.clone() };
+    let v = if v.ndim() == 0 { v.to_device(shown.device())? } else { v };
+    shown.copy_from(&places.put(shown, &v, false)?)
+}
+
+/// The value that is assigned, as a tensor.
+///
+/// # Safety
+/// `value` is alive.
+unsafe fn given(x: &Tensor, value: P) -> Result<Tensor> {
     // SAFETY: says the caller.
     unsafe {
         if let Some(v) = as_tensor(value) {
-            return copy(&target, v);
+            return Ok(v.clone());
         }
         if let Some(n) = super::convert::number(value, false)? {
-            let one = super::data::from_number(n, x.dtype())?;
-            return copy(&target, &one);
+            return super::data::from_number(n, x.dtype());
         }
         if super::numpy::is_array(value) || (ffi::PySequence_Check(value) != 0 && ffi::PyUnicode_Check(value) == 0) {
-            let v = super::data::from_data(value, Some(x.dtype()), x.device(), true)?;
-            return copy(&target, &v);
+            return super::data::from_data(value, Some(x.dtype()), x.device(), true);
         }
         bail!(Type, "can't assign a {} to a {}.{}Tensor", type_name(value), library(), x.dtype().scalar_name())
     }

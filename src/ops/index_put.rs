@@ -57,8 +57,9 @@ pub struct Places {
     back: Shape,
     /// The shape of the broadcast indices.
     shape: Shape,
-    /// The sizes of the dims that are not indexed.
+    /// The sizes of the dims that are not indexed, of which `lead` stand before the indices' in what is read.
     rest: Shape,
+    lead: usize,
     /// Numbers along the indexed dims made one, which has `size` entries.
     numbers: Tensor,
     size: usize,
@@ -147,6 +148,7 @@ impl Places {
             back,
             shape,
             rest: others.iter().map(|&d| x.shape()[d]).collect(),
+            lead,
             numbers,
             size,
         })
@@ -165,8 +167,16 @@ impl Places {
 
     /// The elements that are named, in new memory.
     pub fn get(&self, x: &Tensor) -> Result<Tensor> {
-        let y = self.rows(x)?.index_select(0, &self.numbers)?.view_to(&self.whole())?;
-        if y.ndim() == 0 { Ok(y) } else { y.permute(&self.back) }
+        let indexed = self.order.len() - self.rest.len();
+        let (dims, others) = self.order.split_at(indexed);
+        let (before, after) = others.split_at(self.lead);
+        let order: Shape = before.iter().chain(dims).chain(after).copied().collect();
+        let x = if x.ndim() == 0 { x.clone() } else { x.permute(&order)? };
+        let (before, after) = self.rest.split_at(self.lead);
+        let y =
+            x.reshape(&[before.iter().product(), self.size, after.iter().product()])?.index_select(1, &self.numbers)?;
+        let whole: Shape = before.iter().chain(self.shape.iter()).chain(after).copied().collect();
+        y.view_to(&whole)
     }
 
     /// A copy of the tensor with `values`, which broadcast to what [`Places::get`] gives, in their place or added there.

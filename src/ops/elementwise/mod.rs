@@ -24,16 +24,14 @@ pub mod unary;
 use crate::tensor::{Operand, Tensor, Written};
 
 /// Lists the rows of tables.
-#[cfg(test)]
 macro_rules! tables {
     ($($table:ident),*) => {
-        /// All rows, those without a name of their own included (for tests of their formulas).
+        /// All rows, those without a name of their own included (for tests and benchmarks of their formulas).
         pub fn rows() -> impl Iterator<Item = &'static map::Row> {
             [$($table::ROWS),*].into_iter().flat_map(|rows| rows.iter().copied())
         }
     };
 }
-#[cfg(test)]
 tables!(
     unary,
     activation,

@@ -129,7 +129,6 @@ macro_rules! elementwise {
         /// The ops of this table; those that others call have no schema lines.
         pub(crate) const OPS: &[&$crate::tensor::OpDef] = &[$(&$name::DEF),*];
         /// Their formulas.
-        #[cfg(test)]
         pub(crate) static ROWS: &[&$crate::ops::elementwise::map::Row] = &[$(&$name::ROW),*];
         $($crate::elementwise!(@method $name $sig $([$($schema),*])? ; $(#[doc = $doc])*);)*
         $(
