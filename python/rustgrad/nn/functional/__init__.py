@@ -14,6 +14,7 @@ from .conv import *
 from .conv_transpose import *
 from .distance import *
 from .embedding import *
+from .interpolation import *
 from .linear import *
 from .loss import *
 from .margin import *
