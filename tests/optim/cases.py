@@ -66,6 +66,30 @@ def adamw(torch):
     return [_steps(torch, lambda p, o=o: torch.optim.AdamW(p, lr=0.02, **o)) for o in options]
 
 
+OTHERS = {
+    "Adadelta": [{}, {"rho": 0.7, "weight_decay": 0.1, "maximize": True}],
+    "Adagrad": [{}, {"lr_decay": 0.1, "initial_accumulator_value": 0.5, "weight_decay": 0.1}],
+    "Adamax": [{}, {"betas": (0.7, 0.8), "weight_decay": 0.1, "maximize": True}],
+    "NAdam": [{}, {"momentum_decay": 0.1, "weight_decay": 0.1}, {"decoupled_weight_decay": True, "weight_decay": 0.1}],
+    "RAdam": [{}, {"betas": (0.5, 0.6), "weight_decay": 0.1}, {"decoupled_weight_decay": True, "weight_decay": 0.1}],
+    "RMSprop": [{}, {"centered": True, "momentum": 0.5}, {"momentum": 0.9, "weight_decay": 0.1, "maximize": True}],
+}
+
+
+@case(rtol=5e-6, atol=1e-6)
+def others(torch):
+    kinds = [(getattr(torch.optim, name), options) for name, options in OTHERS.items()]
+    return [_steps(torch, lambda p, k=kind, o=o: k(p, **o), 8) for kind, options in kinds for o in options]
+
+
+@case()
+def others_shown(torch):
+    kinds = [getattr(torch.optim, name) for name in OTHERS]
+    shown = [repr(kind(_model(torch), lr=0.5)) for kind in kinds]
+    wrong = ({"lr": -1.0}, {"eps": -1.0}, {"weight_decay": -1.0})
+    return shown, [raised(lambda k=kind, o=o: k(_model(torch), **o)) for kind in kinds for o in wrong]
+
+
 @case()
 def float64(torch):
     return [

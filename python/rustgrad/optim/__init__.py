@@ -1,17 +1,36 @@
-"""Optimizers. A step over all parameters of a group is one call into the extension. `lr_scheduler` and `swa_utils` are
-loaded when first used.
+"""Optimizers. A step of SGD, Adam and AdamW over all parameters of a group is one call into the extension.
+`lr_scheduler` and `swa_utils` are loaded when first used.
 """
 
 from .._names import lookup as _lookup
+from .adadelta import Adadelta
+from .adagrad import Adagrad
 from .adam import Adam, AdamW
+from .adamax import Adamax
+from .nadam import NAdam
 from .optimizer import Optimizer
+from .radam import RAdam
+from .rmsprop import RMSprop
 from .sgd import SGD
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from . import lr_scheduler, swa_utils
 
-__all__ = ["SGD", "Adam", "AdamW", "Optimizer", "lr_scheduler", "swa_utils"]
+__all__ = [
+    "SGD",
+    "Adadelta",
+    "Adagrad",
+    "Adam",
+    "AdamW",
+    "Adamax",
+    "NAdam",
+    "Optimizer",
+    "RAdam",
+    "RMSprop",
+    "lr_scheduler",
+    "swa_utils",
+]
 
 
 def __getattr__(name: str):

@@ -4,6 +4,7 @@ a few entries of that dim.
 
 import math
 import warnings
+from typing import Any
 
 from ..._rustgrad import Tensor, _library, channels_last, float32, float64, int64, tensor
 from ..._rustgrad.torch import arange, where
@@ -139,7 +140,7 @@ def _resized(x, dim, n, scale, mode, align_corners, antialias):
         part = (centres - first).clamp(0, 1)
         places, weights = [first, first + 1], [1 - part, part]
     shape = [-1] + [1] * (x.ndim - dim - 1)
-    total = None
+    total: Any = None
     for place, weight in zip(places, weights):
         term = x.index_select(dim, _indices(place, old, x)) * weight.to(x).reshape(shape)
         total = term if total is None else total + term
