@@ -66,7 +66,8 @@ def _check_bag(input, weight, offsets, mode, scale_grad_by_freq, sparse, per_sam
             )
     elif input.ndim == 1:
         if not isinstance(offsets, Tensor):
-            raise ValueError(f"offsets has to be a 1D Tensor but got {type(offsets) if offsets is not None else None}")
+            kind = None if offsets is None else type(offsets)
+            raise ValueError(f"offsets has to be a 1D Tensor but got {kind}")
         if offsets.ndim != 1:
             raise ValueError("offsets has to be a 1D Tensor")
     else:
@@ -91,8 +92,8 @@ def _check_bag(input, weight, offsets, mode, scale_grad_by_freq, sparse, per_sam
     if per_sample_weights is not None and per_sample_weights.dtype != weight.dtype:
         raise RuntimeError(
             "Expected tensor for argument #1 'weight' to have the same type as tensor for argument #1 "
-            f"'per_sample_weights'; but type {weight.type()} does not equal {per_sample_weights.type()} (while checking "
-            "arguments for embedding_bag)"
+            f"'per_sample_weights'; but type {weight.type()} does not equal {per_sample_weights.type()} (while "
+            "checking arguments for embedding_bag)"
         )
 
 
@@ -147,7 +148,7 @@ def embedding_bag(
     weight,
     offsets: Tensor | None = None,
     max_norm: float | None = None,
-    norm_type=2,
+    norm_type: float = 2,
     scale_grad_by_freq=False,
     mode="mean",
     sparse=False,
