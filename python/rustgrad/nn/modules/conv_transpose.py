@@ -109,7 +109,8 @@ class ConvTranspose2d(_ConvTransposeNd):
 
 
 class ConvTranspose3d(_ConvTransposeNd):
-    """Transposed convolution of volumes (N, C, D, H, W) or (C, D, H, W), by (in, out / groups, kD, kH, kW) weights.
+    """Transposed convolution of volumes (N, C, D, H, W) or (C, D, H, W). The weight has shape (in, out / groups, kD,
+    kH, kW).
 
     Raises ValueError for a padding_mode other than "zeros", and for groups that do not divide both numbers of channels.
     """

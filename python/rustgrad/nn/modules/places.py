@@ -14,7 +14,7 @@ def place(names, namespace, module) -> None:
 
 
 def forward(module, names, file=None):
-    """The `__getattr__` of a module: finds these names in `file` of this package, or each in the file it maps to."""
+    """The `__getattr__` of a module that finds names in `file` of this package, or each in the file it maps to."""
 
     def find(name: str):
         if name in names:
