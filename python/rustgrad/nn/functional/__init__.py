@@ -14,7 +14,7 @@ from .conv import *
 from .conv_transpose import *
 from .distance import *
 from .embedding import *
-from .interpolation import *
+from .grid import *
 from .linear import *
 from .loss import *
 from .margin import *
@@ -23,6 +23,7 @@ from .max_pooling import *
 from .padding import *
 from .pooling import *
 from .random import *
+from .resizing import *
 from .shape import *
 from ..._rustgrad.nn import *
 

@@ -28,6 +28,8 @@ def _spans(size, count) -> list[tuple[int, int]]:
 
 def _targets(function, input, output_size, dims) -> list[int]:
     """The wanted sizes, None standing for the input's. Raises RuntimeError for what does not fit."""
+    if dims > 1 and isinstance(output_size, (tuple, list)) and input.ndim <= len(output_size):
+        raise ValueError(f"Input dimension should be at least {len(output_size) + 1}")
     if input.ndim not in (dims + 1, dims + 2):
         if dims == 1:
             raise RuntimeError(
@@ -40,6 +42,8 @@ def _targets(function, input, output_size, dims) -> list[int]:
     if len(wanted) == 1:
         wanted = wanted * dims
     if len(wanted) != dims:
+        if dims == 1:
+            raise RuntimeError(f"{function}() argument 'output_size' should contain one int (got {len(wanted)})")
         raise RuntimeError(f"{function}: output_size must be {dims}")
     wanted = [size if n is None else int(n) for n, size in zip(wanted, shape)]
     if min(wanted) < 0:

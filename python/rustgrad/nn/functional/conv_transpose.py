@@ -82,6 +82,9 @@ def _transposed(dims, input, weight, bias, stride, padding, output_padding, grou
         place = x.new_zeros((x.shape[0], weight.shape[1] * groups, *sizes)).requires_grad_()
         kernel = weight if recorded else weight.detach()
         value = _CONVS[dims](place, kernel, None, stride, padding, dilation, groups)
+        for dim, size in enumerate(x.shape[2:], 2):
+            # With gaps between the kernel's elements, output_padding may leave room for more steps than there were.
+            value = value.narrow(dim, 0, size) if value.shape[dim] > size else value
         (out,) = grad(value, [place], x, create_graph=recorded)
     if bias is not None:
         out = out + bias.view(-1, *[1] * dims)

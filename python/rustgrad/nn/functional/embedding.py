@@ -66,7 +66,8 @@ def _check_bag(input, weight, offsets, mode, scale_grad_by_freq, sparse, per_sam
             )
     elif input.ndim == 1:
         if not isinstance(offsets, Tensor):
-            raise ValueError(f"offsets has to be a 1D Tensor but got {type(offsets) if offsets is not None else None}")
+            kind = None if offsets is None else type(offsets)
+            raise ValueError(f"offsets has to be a 1D Tensor but got {kind}")
         if offsets.ndim != 1:
             raise ValueError("offsets has to be a 1D Tensor")
     else:

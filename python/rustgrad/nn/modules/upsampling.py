@@ -1,4 +1,4 @@
-"""Signals, images and volumes of another size."""
+"""Upsample: images and the like of other sizes."""
 
 from .. import functional as F
 from .module import Module
@@ -7,7 +7,7 @@ __all__ = ["Upsample", "UpsamplingBilinear2d", "UpsamplingNearest2d"]
 
 
 class Upsample(Module):
-    """(N, C, W), (N, C, H, W) or (N, C, D, H, W) resized to `size` or by `scale_factor`; see `F.interpolate`."""
+    """`F.interpolate` to `size`, or by scale_factor, with the arguments given here."""
 
     def __init__(self, size=None, scale_factor=None, mode="nearest", align_corners=None, recompute_scale_factor=None):
         super().__init__()
@@ -31,21 +31,25 @@ class Upsample(Module):
             recompute_scale_factor=self.recompute_scale_factor,
         )
 
+    def __setstate__(self, state):
+        state.setdefault("recompute_scale_factor", True)
+        super().__setstate__(state)
+
     def extra_repr(self):
-        scaled = self.scale_factor is not None
-        first = f"scale_factor={self.scale_factor!r}" if scaled else f"size={self.size!r}"
-        return f"{first}, mode={self.mode!r}"
+        if self.scale_factor is not None:
+            return f"scale_factor={self.scale_factor!r}, mode={self.mode!r}"
+        return f"size={self.size!r}, mode={self.mode!r}"
 
 
 class UpsamplingNearest2d(Upsample):
-    """`Upsample` of images in mode "nearest"."""
+    """Upsample of images with mode="nearest"."""
 
     def __init__(self, size=None, scale_factor=None):
         super().__init__(size, scale_factor, mode="nearest")
 
 
 class UpsamplingBilinear2d(Upsample):
-    """`Upsample` of images in mode "bilinear" with aligned corners."""
+    """Upsample of images with mode="bilinear" and align_corners=True."""
 
     def __init__(self, size=None, scale_factor=None):
         super().__init__(size, scale_factor, mode="bilinear", align_corners=True)
