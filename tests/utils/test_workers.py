@@ -6,6 +6,7 @@ import subprocess
 import sys
 import textwrap
 import time
+from pathlib import Path
 
 import pytest
 
@@ -107,7 +108,9 @@ def test_processes_in_trouble():
         assert time.monotonic() - begun < 4  # told by the process's end, not by the next look at it
 
 
-def test_a_process_that_begins_anew():
+def test_a_process_that_begins_anew(monkeypatch):
+    # The new process has to find this file by its module's name.
+    monkeypatch.syspath_prepend(str(Path(__file__).parents[2]))
     torch.manual_seed(2)
     loader = DataLoader(Draws(), None, num_workers=1, multiprocessing_context="spawn", worker_init_fn=draw_more)
     torch.manual_seed(2)
