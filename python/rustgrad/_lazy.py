@@ -5,9 +5,9 @@ from . import _rustgrad
 __all__ = ["FUNCTIONS", "MODULES", "TYPED"]
 
 MODULES = frozenset(
-    "__config__ _C _dynamo accelerator as_torch autograd backends compiler cpu cuda datasets distributed export func "
-    "futures fx gpu hub jit linalg mps multiprocessing nn onnx ops optim overrides profiler return_types special "
-    "storage testing torch_version types utils version xpu".split()
+    "__config__ _C _dynamo accelerator as_torch autograd backends compiler cpu cuda datasets distributed distributions "
+    "export func futures fx gpu hub jit linalg mps multiprocessing nn onnx ops optim overrides profiler return_types "
+    "special storage testing torch_version types utils version xpu".split()
 )
 
 _BY_MODULE = {
