@@ -75,6 +75,12 @@ OTHERS = {
     "RMSprop": [{}, {"centered": True, "momentum": 0.5}, {"momentum": 0.9, "weight_decay": 0.1, "maximize": True}],
 }
 
+OTHERS |= {
+    "ASGD": [{}, {"lambd": 0.1, "alpha": 0.5, "t0": 3, "weight_decay": 0.1}],
+    "Adafactor": [{}, {"beta2_decay": -0.5, "eps": (1e-3, 1e-2), "d": 2.0, "weight_decay": 0.1, "maximize": True}],
+    "Rprop": [{}, {"etas": (0.3, 1.7), "step_sizes": (1e-3, 0.05), "maximize": True}],
+}
+
 
 @case(rtol=5e-6, atol=1e-6)
 def others(torch):
@@ -87,7 +93,125 @@ def others_shown(torch):
     kinds = [getattr(torch.optim, name) for name in OTHERS]
     shown = [repr(kind(_model(torch), lr=0.5)) for kind in kinds]
     wrong = ({"lr": -1.0}, {"eps": -1.0}, {"weight_decay": -1.0})
-    return shown, [raised(lambda k=kind, o=o: k(_model(torch), **o)) for kind in kinds for o in wrong]
+    with_eps = [kind for kind in kinds if kind.__name__ not in ("ASGD", "Adafactor", "Rprop")]
+    return shown, [raised(lambda k=kind, o=o: k(_model(torch), **o)) for kind in with_eps for o in wrong]
+
+
+@case()
+def others_refused(torch):
+    optim, two_dims = torch.optim, [torch.zeros(2, 2, requires_grad=True)]
+    wrong = [
+        (optim.Rprop, {"etas": (1.0, 0.5)}),
+        (optim.Rprop, {"lr": torch.tensor([1.0, 2.0])}),
+        (optim.ASGD, {"weight_decay": -1.0}),
+        (optim.Adafactor, {"lr": -1.0}),
+        (optim.Adafactor, {"beta2_decay": 0.8}),
+        (optim.Adafactor, {"eps": (-1.0, 1e-3)}),
+        (optim.Adafactor, {"eps": (None, -1.0)}),
+        (optim.Adafactor, {"d": 0.5}),
+        (optim.Adafactor, {"weight_decay": -0.5}),
+        (optim.Muon, {"momentum": -1.0}),
+        (optim.Muon, {"adjust_lr_fn": "other"}),
+        (optim.SparseAdam, {"lr": 0.0}),
+        (optim.SparseAdam, {"betas": (0.5, 1.0)}),
+        (optim.LBFGS, {"lr": -1.0}),
+    ]
+    flat = torch.zeros(3, requires_grad=True)
+    groups = [{"params": two_dims}, {"params": [flat]}]
+    more = [lambda: optim.Muon([flat]), lambda: optim.LBFGS(groups)]
+
+    def dense():
+        flat.grad = torch.ones(3)
+        optim.SparseAdam([flat]).step()
+
+    return [raised(lambda k=k, o=o: k(two_dims, **o)) for k, o in wrong] + [
+        raised(f).split("\n")[0] for f in (*more, dense)
+    ]
+
+
+@case(rtol=1e-5, atol=1e-6)
+def muon(torch):
+    results = []
+    for options in ({}, {"nesterov": False, "adjust_lr_fn": "match_rms_adamw", "weight_decay": 0.0}, {"ns_steps": 2}):
+        torch.manual_seed(0)
+        tall, wide = torch.randn(6, 3, requires_grad=True), torch.randn(2, 5, requires_grad=True)
+        optimizer = torch.optim.Muon([tall, wide], lr=0.01, **options)
+        for _ in range(3):
+            for p in (tall, wide):
+                p.grad = torch.randn(p.shape)
+            optimizer.step()
+        results.append([tall, wide, optimizer.state[tall]["momentum_buffer"], repr(optimizer)])
+    return results
+
+
+@case(rtol=1e-5, atol=1e-7)
+def sparse_adam(torch):
+    results = []
+    for options in ({}, {"betas": (0.5, 0.7), "eps": 1e-3, "maximize": True}):
+        torch.manual_seed(0)
+        table = torch.nn.Embedding(7, 3, sparse=True)
+        optimizer = torch.optim.SparseAdam(table.parameters(), lr=0.1, **options)
+        for rows in ([1, 3, 3], [0, 1, 6], [3, 5, 5]):
+            optimizer.zero_grad()
+            (table(torch.tensor(rows)) ** 2).sum().backward()
+            optimizer.step()
+        results.append([table.weight, dict(optimizer.state[table.weight])])
+    return results
+
+
+@case(rtol=1e-4, atol=1e-6)
+def lbfgs(torch):
+    results = []
+    for options in (
+        {"max_iter": 4},
+        {"lr": 0.3, "history_size": 2, "max_iter": 5},
+        {"line_search_fn": "strong_wolfe", "max_iter": 5},
+        {"line_search_fn": "strong_wolfe", "lr": 30.0, "max_iter": 4, "history_size": 2},
+        {"line_search_fn": "strong_wolfe", "tolerance_grad": 0.3},
+    ):
+        torch.manual_seed(0)
+        w, b = (torch.randn(*s, dtype=torch.float64).requires_grad_() for s in ((3, 4), (4,)))
+        x, y = torch.randn(6, 3, dtype=torch.float64), torch.randn(6, 4, dtype=torch.float64)
+        optimizer = torch.optim.LBFGS([w, b], **options)
+
+        def closure(w=w, b=b, x=x, y=y, optimizer=optimizer):
+            optimizer.zero_grad()
+            loss = ((torch.tanh(x @ w + b) - y) ** 2).mean()
+            loss.backward()
+            return loss
+
+        losses = [optimizer.step(closure) for _ in range(2)]
+        results.append([losses, w, b, {k: v for k, v in optimizer.state[w].items() if k != "al"}, repr(optimizer)])
+    return results
+
+
+DIFFERENTIABLE = {
+    "SGD": {"momentum": 0.9, "nesterov": True, "weight_decay": 0.1},
+    "Adam": {"amsgrad": True, "weight_decay": 0.1},
+    "AdamW": {},
+    "Adadelta": {},
+    "Adagrad": {},
+    "Adamax": {},
+    "ASGD": {},
+    "NAdam": {},
+    "RAdam": {},
+    "RMSprop": {"centered": True, "momentum": 0.9},
+    "Rprop": {},
+}
+
+
+@case(rtol=1e-5, atol=1e-7)
+def differentiable(torch):
+    """The gradient of what a recorded step leads to, by what the parameter and its gradient were."""
+    results = []
+    for name, options in DIFFERENTIABLE.items():
+        torch.manual_seed(0)
+        start, grad = (torch.randn(4, dtype=torch.float64).requires_grad_() for _ in range(2))
+        p = start.clone()
+        p.grad = grad
+        getattr(torch.optim, name)([p], lr=0.1, differentiable=True, **options).step()
+        results.append(torch.autograd.grad((p * p).sum(), [start, grad], allow_unused=True))
+    return results
 
 
 @case()

@@ -124,8 +124,3 @@ def test_an_optimizer_of_ones_own():
     optimizer.step()
     assert p.tolist() == [0.5, 2.5]
     assert seen == [1]
-
-
-def test_what_is_not_built_says_so():
-    with pytest.raises(NotImplementedError, match="differentiable=True is not built yet"):
-        torch.optim.SGD([torch.zeros(1, requires_grad=True)], differentiable=True)

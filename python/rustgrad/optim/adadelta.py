@@ -2,7 +2,7 @@
 
 from .._rustgrad.torch import zeros_like
 from .optimizer import as_step, check
-from .stepwise import Stepwise, decayed
+from .stepwise import Stepwise, apart, decayed
 
 __all__ = ["Adadelta"]
 
@@ -36,14 +36,15 @@ class Adadelta(Stepwise):
             differentiable=differentiable,
         )
 
+    def _start(self, p, grad, state, group):
+        state["step"] = as_step(0)
+        state["square_avg"] = zeros_like(p)
+        state["acc_delta"] = zeros_like(p)
+
     def _change(self, p, grad, state, group):
-        if not state:
-            state["step"] = as_step(0)
-            state["square_avg"] = zeros_like(p)
-            state["acc_delta"] = zeros_like(p)
         state["step"] += 1
         grad, rho, eps = decayed(p, grad, group), group["rho"], group["eps"]
         size = state["square_avg"].mul_(rho).addcmul_(grad, grad, value=1 - rho).add(eps).sqrt_()
-        change = state["acc_delta"].add(eps).sqrt_().div_(size).mul_(grad)
+        change = apart(state["acc_delta"].add(eps).sqrt_(), group).div_(size).mul_(grad)
         state["acc_delta"].mul_(rho).addcmul_(change, change, value=1 - rho)
         p.add_(change, alpha=-float(group["lr"]))

@@ -2,7 +2,7 @@
 
 from .._rustgrad.torch import full_like
 from .optimizer import as_step, check
-from .stepwise import Stepwise, decayed
+from .stepwise import Stepwise, apart, decayed
 
 __all__ = ["Adagrad"]
 
@@ -43,17 +43,15 @@ class Adagrad(Stepwise):
         )
         for group in self.param_groups:
             for p in group["params"]:
-                self._start(p, self.state[p], group)
+                self._start(p, p, self.state[p], group)
 
-    def _start(self, p, state, group):
+    def _start(self, p, grad, state, group):
         state["step"] = as_step(0)
         state["sum"] = full_like(p, group["initial_accumulator_value"]).detach()
 
     def _change(self, p, grad, state, group):
-        if not state:
-            self._start(p, state, group)
         state["step"] += 1
         grad = decayed(p, grad, group)
         rate = float(group["lr"]) / (1 + (state["step"].item() - 1) * group["lr_decay"])
-        size = state["sum"].addcmul_(grad, grad, value=1).sqrt().add_(group["eps"])
+        size = apart(state["sum"].addcmul_(grad, grad, value=1).sqrt(), group).add_(group["eps"])
         p.addcdiv_(grad, size, value=-rate)

@@ -1,6 +1,7 @@
 """Adam and AdamW."""
 
 from .._rustgrad import Tensor, optim
+from .._rustgrad.torch import maximum, zeros_like
 from ..grad_mode import enable_grad
 from .optimizer import Optimizer, as_step, check
 from .sgd import refuse_modes
@@ -58,7 +59,7 @@ class Adam(Optimizer):
             params,
             {
                 "lr": lr,
-                "betas": tuple(float(beta) if isinstance(beta, Tensor) else beta for beta in betas),
+                "betas": betas if differentiable else tuple(float(b) if isinstance(b, Tensor) else b for b in betas),
                 "eps": eps,
                 "weight_decay": weight_decay,
                 "amsgrad": amsgrad,
@@ -83,6 +84,13 @@ class Adam(Optimizer):
         if closure is not None:
             with enable_grad():
                 loss = closure()
+        if self.defaults["differentiable"]:
+            with enable_grad():
+                for group in self.param_groups:
+                    for p in group["params"]:
+                        if p.grad is not None:
+                            self._recorded(p, -p.grad if group["maximize"] else p.grad, self.state[p], group)
+            return loss
         state = self.state
         for group in self.param_groups:
             beta1, beta2 = group["betas"]
@@ -99,6 +107,26 @@ class Adam(Optimizer):
                 group["decoupled_weight_decay"],
             )
         return loss
+
+    def _recorded(self, p, grad, state, group):
+        """The step in operations that backward passes, also to hyperparameters that are tensors."""
+        if not state:
+            state["step"] = as_step(0)
+            for name in ("exp_avg", "exp_avg_sq", "max_exp_avg_sq")[: 3 if group["amsgrad"] else 2]:
+                state[name] = zeros_like(p)
+        state["step"] += 1
+        step, lr, decay, (beta1, beta2) = state["step"], group["lr"], group["weight_decay"], group["betas"]
+        if isinstance(decay, Tensor) or decay != 0:
+            if group["decoupled_weight_decay"]:
+                p.mul_(1 - lr * decay)
+            else:
+                grad = grad + decay * p
+        state["exp_avg"] = mean = beta1 * state["exp_avg"] + (1 - beta1) * grad
+        state["exp_avg_sq"] = square = beta2 * state["exp_avg_sq"] + (1 - beta2) * grad * grad
+        if group["amsgrad"]:
+            state["max_exp_avg_sq"] = square = maximum(state["max_exp_avg_sq"], square)
+        size = (square / (1 - beta2**step)).sqrt() + group["eps"]
+        p.sub_(lr / (1 - beta1**step) * mean / size)
 
 
 class AdamW(Adam):

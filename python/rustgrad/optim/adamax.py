@@ -35,11 +35,12 @@ class Adamax(Stepwise):
             capturable=capturable,
         )
 
+    def _start(self, p, grad, state, group):
+        state["step"] = as_step(0)
+        state["exp_avg"] = zeros_like(p)
+        state["exp_inf"] = zeros_like(p)
+
     def _change(self, p, grad, state, group):
-        if not state:
-            state["step"] = as_step(0)
-            state["exp_avg"] = zeros_like(p)
-            state["exp_inf"] = zeros_like(p)
         state["step"] += 1
         grad, (beta1, beta2) = decayed(p, grad, group), group["betas"]
         mean = state["exp_avg"].lerp_(grad, 1 - beta1)

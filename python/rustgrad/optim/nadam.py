@@ -3,7 +3,7 @@
 from .._rustgrad import tensor
 from .._rustgrad.torch import zeros_like
 from .optimizer import as_step, check
-from .stepwise import Stepwise, decayed
+from .stepwise import Stepwise, apart, decayed
 
 __all__ = ["NAdam"]
 
@@ -41,12 +41,13 @@ class NAdam(Stepwise):
             differentiable=differentiable,
         )
 
+    def _start(self, p, grad, state, group):
+        state["step"] = as_step(0)
+        state["mu_product"] = tensor(1.0, dtype=state["step"].dtype)
+        state["exp_avg"] = zeros_like(p)
+        state["exp_avg_sq"] = zeros_like(p)
+
     def _change(self, p, grad, state, group):
-        if not state:
-            state["step"] = as_step(0)
-            state["mu_product"] = tensor(1.0, dtype=state["step"].dtype)
-            state["exp_avg"] = zeros_like(p)
-            state["exp_avg_sq"] = zeros_like(p)
         state["step"] += 1
         step, lr, (beta1, beta2) = state["step"].item(), float(group["lr"]), group["betas"]
         grad = decayed(p, grad, group)
@@ -55,6 +56,6 @@ class NAdam(Stepwise):
         product = state["mu_product"].item()
         mean = state["exp_avg"].lerp_(grad, 1 - beta1)
         square = state["exp_avg_sq"].mul_(beta2).addcmul_(grad, grad, value=1 - beta2)
-        size = square.div(1 - beta2**step).sqrt().add_(group["eps"])
+        size = apart(square.div(1 - beta2**step).sqrt(), group).add_(group["eps"])
         p.addcdiv_(grad, size, value=-lr * (1 - now) / (1 - product))
         p.addcdiv_(mean, size, value=-lr * then / (1 - product * then))

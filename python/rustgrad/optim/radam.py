@@ -2,7 +2,7 @@
 
 from .._rustgrad.torch import zeros_like
 from .optimizer import as_step
-from .stepwise import Stepwise, decayed
+from .stepwise import Stepwise, apart, decayed
 
 __all__ = ["RAdam"]
 
@@ -37,11 +37,12 @@ class RAdam(Stepwise):
             differentiable=differentiable,
         )
 
+    def _start(self, p, grad, state, group):
+        state["step"] = as_step(0)
+        state["exp_avg"] = zeros_like(p)
+        state["exp_avg_sq"] = zeros_like(p)
+
     def _change(self, p, grad, state, group):
-        if not state:
-            state["step"] = as_step(0)
-            state["exp_avg"] = zeros_like(p)
-            state["exp_avg_sq"] = zeros_like(p)
         state["step"] += 1
         step, lr, (beta1, beta2) = state["step"].item(), float(group["lr"]), group["betas"]
         grad = decayed(p, grad, group)
@@ -53,5 +54,5 @@ class RAdam(Stepwise):
         length = longest - 2 * step * beta2**step / correction
         if length > 5:
             scale = (length - 4) * (length - 2) * longest / ((longest - 4) * (longest - 2) * length)
-            change = change * (correction**0.5 / square.sqrt().add_(group["eps"])) * scale**0.5
+            change = change * (correction**0.5 / apart(square.sqrt(), group).add_(group["eps"])) * scale**0.5
         p.add_(change, alpha=-1.0)

@@ -2,7 +2,7 @@
 
 from .._rustgrad.torch import zeros_like
 from .optimizer import as_step, check
-from .stepwise import Stepwise, decayed
+from .stepwise import Stepwise, apart, decayed
 
 __all__ = ["RMSprop"]
 
@@ -43,14 +43,15 @@ class RMSprop(Stepwise):
             differentiable=differentiable,
         )
 
+    def _start(self, p, grad, state, group):
+        state["step"] = as_step(0)
+        state["square_avg"] = zeros_like(p)
+        if group["momentum"] > 0:
+            state["momentum_buffer"] = zeros_like(p)
+        if group["centered"]:
+            state["grad_avg"] = zeros_like(p)
+
     def _change(self, p, grad, state, group):
-        if not state:
-            state["step"] = as_step(0)
-            state["square_avg"] = zeros_like(p)
-            if group["momentum"] > 0:
-                state["momentum_buffer"] = zeros_like(p)
-            if group["centered"]:
-                state["grad_avg"] = zeros_like(p)
         state["step"] += 1
         grad, lr, alpha = decayed(p, grad, group), float(group["lr"]), group["alpha"]
         square = state["square_avg"].mul_(alpha).addcmul_(grad, grad, value=1 - alpha)
@@ -59,7 +60,7 @@ class RMSprop(Stepwise):
             size = square.addcmul(mean, mean, value=-1).sqrt_()
         else:
             size = square.sqrt()
-        size.add_(group["eps"])
+        size = apart(size, group).add_(group["eps"])
         if group["momentum"] > 0:
             p.add_(state["momentum_buffer"].mul_(group["momentum"]).addcdiv_(grad, size), alpha=-lr)
         else:

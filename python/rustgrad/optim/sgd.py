@@ -59,6 +59,13 @@ class SGD(Optimizer):
         if closure is not None:
             with enable_grad():
                 loss = closure()
+        if self.defaults["differentiable"]:
+            with enable_grad():
+                for group in self.param_groups:
+                    for p in group["params"]:
+                        if p.grad is not None:
+                            self._recorded(p, -p.grad if group["maximize"] else p.grad, self.state[p], group)
+            return loss
         state = self.state
         for group in self.param_groups:
             _step(
@@ -73,12 +80,22 @@ class SGD(Optimizer):
             )
         return loss
 
+    def _recorded(self, p, grad, state, group):
+        """The step in operations that backward passes, also to hyperparameters that are tensors."""
+        if isinstance(group["weight_decay"], Tensor) or group["weight_decay"] != 0:
+            grad = grad + group["weight_decay"] * p
+        if isinstance(group["momentum"], Tensor) or group["momentum"] != 0:
+            buffer = state.get("momentum_buffer")
+            grown = (1 - group["dampening"]) * grad
+            buffer = grad.detach().clone() if buffer is None else group["momentum"] * buffer + grown
+            state["momentum_buffer"] = buffer
+            grad = grad + group["momentum"] * buffer if group["nesterov"] else buffer
+        p.sub_(group["lr"] * grad)
+
 
 def refuse_modes(differentiable, foreach, fused):
-    """Combinations that PyTorch refuses, and the one mode that is not built here."""
+    """Combinations that PyTorch refuses."""
     if fused and differentiable:
         raise RuntimeError("`fused` does not support `differentiable`")
     if fused and foreach:
         raise RuntimeError("`fused` and `foreach` cannot be `True` together.")
-    if differentiable:
-        raise NotImplementedError("differentiable=True is not built yet: a step is not recorded for backward")

@@ -3,23 +3,26 @@
 from typing import Any
 
 from .._rustgrad import Tensor
-from ..grad_mode import enable_grad, no_grad
+from .._rustgrad import torch as _ops
+from ..grad_mode import enable_grad, set_grad_enabled
 from .optimizer import Optimizer, check
 from .sgd import refuse_modes
 
 
 class Stepwise(Optimizer):
-    """An optimizer that changes each parameter with `_change`."""
+    """An optimizer that changes each parameter with `_change`, from a state that `_start` makes.
+
+    With differentiable, steps are recorded for backward; parameters need not be leaves then. A complex parameter is
+    changed as its real view: both parts are numbers of their own.
+    """
 
     def __init__(self, params, **options):
-        lr = options["lr"]
-        if isinstance(lr, Tensor) and lr.numel() != 1:
-            raise ValueError("Tensor lr must be 1-element")
-        check(bool(lr >= 0.0), "learning rate", lr)
-        check(options["eps"] >= 0.0, "epsilon value", options["eps"])
+        one_rate(options["lr"])
+        check(bool(options["lr"] >= 0.0), "learning rate", options["lr"])
+        check(options.get("eps", 0.0) >= 0.0, "epsilon value", options.get("eps"))
         for i, beta in enumerate(options.get("betas", ())):
             check(0.0 <= beta < 1.0, f"beta parameter at index {i}", beta)
-        check(options["weight_decay"] >= 0.0, "weight_decay value", options["weight_decay"])
+        check(options.get("weight_decay", 0.0) >= 0.0, "weight_decay value", options.get("weight_decay"))
         refuse_modes(options["differentiable"], options["foreach"], options.get("fused"))
         super().__init__(params, options)
 
@@ -29,15 +32,38 @@ class Stepwise(Optimizer):
         if closure is not None:
             with enable_grad():
                 loss = closure()
-        with no_grad():
+        with set_grad_enabled(bool(self.defaults.get("differentiable"))):
             for group in self.param_groups:
                 for p in group["params"]:
                     if p.grad is not None:
-                        self._change(p, -p.grad if group["maximize"] else p.grad, self.state[p], group)
+                        self._step_one(p, -p.grad if group.get("maximize") else p.grad, group)
         return loss
+
+    def _step_one(self, p: Tensor, grad: Tensor, group: dict[str, Any]) -> None:
+        state = self.state[p]
+        if not state:
+            self._start(p, grad, state, group)
+        if p.is_complex():
+            state = {k: real(v) if v.is_complex() else v for k, v in state.items()}
+            p, grad = real(p), real(grad)
+        self._change(p, grad, state, group)
+
+    def _start(self, p: Tensor, grad: Tensor, state: dict[str, Any], group: dict[str, Any]) -> None:
+        raise NotImplementedError
 
     def _change(self, p: Tensor, grad: Tensor, state: dict[str, Any], group: dict[str, Any]) -> None:
         raise NotImplementedError
+
+
+def real(x):
+    """The real and imaginary parts of `x` as a real tensor over the same memory."""
+    return getattr(_ops, "view_as_real")(x)  # noqa: B009
+
+
+def one_rate(lr):
+    """Refuses a learning rate that is a tensor of several."""
+    if isinstance(lr, Tensor) and lr.numel() != 1:
+        raise ValueError("Tensor lr must be 1-element")
 
 
 def decayed(p, grad, group):
@@ -49,3 +75,8 @@ def decayed(p, grad, group):
         p.mul_(1 - float(group["lr"]) * decay)
         return grad
     return grad.add(p, alpha=decay)
+
+
+def apart(x, group):
+    """A copy of `x` to write to where its value is kept for backward, else `x` itself."""
+    return x.clone() if group["differentiable"] else x
