@@ -184,11 +184,11 @@ fn record() -> &'static Record {
     })
 }
 
-/// The steps of the optimizers, which are no rows.
+/// The steps of the optimizers, plain and with every choice made.
 fn optimizers() {
-    use _rustgrad::core::optim::{Adam, Sgd};
     use _rustgrad::core::{Device, Layout, Meta};
     use _rustgrad::device::Array;
+    use _rustgrad::ops::update::{Counter, Part, RULES};
     for dtype in [DType::F32, DType::F16, DType::BF16] {
         for strides in [[8, 1], [1, 8], [16, 2]] {
             let array = || {
@@ -196,31 +196,16 @@ fn optimizers() {
                 let layout = Layout { shape: [8, 8][..].into(), strides: strides[..].into(), offset: 0 };
                 Array::zeros(flat).expect("an array").with_layout(layout)
             };
-            let [x, g, m, v, top] = std::array::from_fn(|_| array());
-            let sgd = Sgd {
-                lr: 0.1,
-                momentum: 0.9,
-                dampening: 0.0,
-                weight_decay: 0.1,
-                nesterov: true,
-                maximize: false,
-                first: false,
-            };
-            let adam = Adam {
-                lr: 0.1,
-                beta1: 0.9,
-                beta2: 0.99,
-                eps: 1e-8,
-                weight_decay: 0.1,
-                decoupled: true,
-                maximize: false,
-                step: 1.0,
-            };
-            for momentum in [None, Some(&m)] {
-                _rustgrad::gpu::optim::sgd(&x, &g, momentum, &sgd).expect("a step");
-            }
-            for largest in [None, Some(&top)] {
-                _rustgrad::gpu::optim::adam(&x, &g, &m, &v, largest, &adam).expect("a step");
+            for rule in RULES {
+                for (option, choices) in [(0.0, 0), (0.75, 0), (0.75, u32::MAX >> (32 - rule.choices.len()))] {
+                    let mut counters: Vec<Counter> =
+                        rule.counters.iter().map(|&(_, value)| Counter { value, single: true }).collect();
+                    let options = vec![option; rule.options.len()];
+                    let ready = (rule.prepare)(&options, choices, &mut counters).expect("as many options as it has");
+                    let arrays: [Array; 6] = std::array::from_fn(|_| array());
+                    let part = Part { x: arrays.each_ref(), numbers: ready.numbers, flags: ready.flags };
+                    rule.run(&[part]).expect("a step");
+                }
             }
         }
     }

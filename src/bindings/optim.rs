@@ -1,118 +1,225 @@
-//! One call per step of an optimizer: it walks the parameters of a group and runs a kernel on each that has a gradient.
-//! Their state lives in the dicts that Python shows as `optimizer.state`, which are read and filled here.
+//! One call per step of an optimizer: it walks the parameters of a group and runs the optimizer's row on each that has a
+//! gradient. Their state lives in the dicts that Python shows as `optimizer.state`, which are read and filled here.
 
-use pyo3::exceptions::PyTypeError;
-use pyo3::intern;
+use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyList, PyString};
+use pyo3::types::{PyDict, PyList, PyString, PyTuple};
 
 use super::errors::to_python;
 use super::object::{as_tensor, wrap};
-use crate::core::optim::{Adam, Sgd};
 use crate::core::{DType, Device, Element, Layout, Meta, Shape, layout, shape};
 use crate::device::Array;
 use crate::error::Result;
+use crate::expr::update::MAX_OPERANDS;
+use crate::ops::update::{Counter, FRESH, MAX_COUNTERS, MAX_STATE, Part, Ready, Rule, lanes, replay};
 use crate::tensor::door::enter;
 use crate::tensor::{Tensor, mode};
-use crate::{bail, cpu, err, gpu};
+use crate::{bail, err};
 
-/// Elements from which a kernel is worth letting other Python threads run meanwhile.
+/// Elements from which a step is worth letting other Python threads run meanwhile.
 const RELEASE: usize = 32 * 1024;
+/// Numbers that an optimizer is called with at most.
+const MAX_OPTIONS: usize = 8;
 
 /// The submodule `optim`.
 pub fn module(py: Python<'_>) -> PyResult<Bound<'_, PyModule>> {
     let m = PyModule::new(py, "optim")?;
-    m.add_function(wrap_pyfunction!(sgd_step, &m)?)?;
-    m.add_function(wrap_pyfunction!(adam_step, &m)?)?;
+    m.add_class::<Step>()?;
     Ok(m)
 }
 
-/// One step of stochastic gradient descent over `params`.
-#[pyfunction]
-#[expect(clippy::too_many_arguments, reason = "the options of the optimizer, as its group holds them")]
-fn sgd_step(
-    py: Python<'_>,
-    params: &Bound<'_, PyList>,
-    state: &Bound<'_, PyDict>,
-    lr: f64,
-    momentum: f64,
-    dampening: f64,
-    weight_decay: f64,
-    nesterov: bool,
-    maximize: bool,
-) -> PyResult<()> {
-    let mut options = Sgd { lr, momentum, dampening, weight_decay, nesterov, maximize, first: false };
-    for object in params {
-        let Some((param, grad)) = with_gradient(&object)? else { continue };
-        let mut buffer = None;
-        if momentum != 0.0 {
-            let key = intern!(py, "momentum_buffer");
-            let own = state_of(state, &object)?;
-            let found = own.get_item(key)?.filter(|o| !o.is_none());
-            options.first = found.is_none();
-            buffer = Some(match found {
+/// The step of the optimizer of this name, over the parameters of a group.
+#[pyclass(module = "rustgrad._rustgrad.optim", frozen)]
+struct Step {
+    rule: &'static Rule,
+    /// The names of its state: counters first.
+    counters: Vec<Py<PyString>>,
+    state: Vec<Py<PyString>>,
+}
+
+/// A parameter with all that a step of it reads and writes.
+struct Found {
+    param: Tensor,
+    grad: Tensor,
+    state: [Option<Tensor>; MAX_STATE],
+    counters: [Option<Tensor>; MAX_COUNTERS],
+    /// What the counters hold after the step.
+    counts: [Counter; MAX_COUNTERS],
+    ready: Ready,
+}
+
+impl Found {
+    /// The step, where `of` gives the array of a tensor; the parameter stands for state that is not needed.
+    fn part<'a>(&self, of: impl Fn(usize) -> Option<&'a Array>, param: &'a Array) -> Part<'a> {
+        let x = std::array::from_fn(|k| of(k).unwrap_or(param));
+        Part { x, numbers: self.ready.numbers, flags: self.ready.flags }
+    }
+
+    /// Operand `k` of the formula.
+    fn operand(&self, k: usize) -> Option<&Tensor> {
+        match k {
+            0 => Some(&self.param),
+            1 => Some(&self.grad),
+            _ => self.state.get(k - 2)?.as_ref(),
+        }
+    }
+
+    /// Notes that the step was done.
+    fn done(&self) {
+        self.counters.iter().zip(self.counts).for_each(|(t, count)| {
+            if let Some(t) = t {
+                write(t, count.value);
+            }
+        });
+    }
+}
+
+#[pymethods]
+impl Step {
+    #[new]
+    fn new(py: Python<'_>, name: &str) -> PyResult<Step> {
+        let Some(rule) = Rule::named(name) else {
+            return Err(PyValueError::new_err(format!("no optimizer is called '{name}'")));
+        };
+        let interned = |key: &str| PyString::intern(py, key).unbind();
+        Ok(Step {
+            rule,
+            counters: rule.counters.iter().map(|(key, _)| interned(key)).collect(),
+            state: rule.state.iter().map(|(key, _)| interned(key)).collect(),
+        })
+    }
+
+    /// Changes the parameters once, and their state. `args` are the optimizer's options, numbers and then truth values.
+    #[pyo3(signature = (params, state, *args))]
+    fn __call__(
+        &self,
+        py: Python<'_>,
+        params: &Bound<'_, PyList>,
+        state: &Bound<'_, PyDict>,
+        args: &Bound<'_, PyTuple>,
+    ) -> PyResult<()> {
+        let (options, choices) = self.options(args)?;
+        let options = &options[..self.rule.options.len()];
+        let mut found = Vec::with_capacity(params.len());
+        let mut total = 0;
+        for object in params {
+            let Some(one) = self.find(&object, state, options, choices)? else { continue };
+            total += one.param.numel();
+            found.push(one);
+        }
+        let rule = self.rule;
+        let done = if total >= RELEASE || found.iter().any(|one| one.param.dtype().is_complex()) {
+            // Arrays of their own, since other threads may give the tensors new ones meanwhile.
+            let own: Vec<[Option<Array>; MAX_OPERANDS]> =
+                found.iter().map(|one| std::array::from_fn(|k| one.operand(k).map(|t| lanes(t.array())))).collect();
+            let mut parts = Vec::with_capacity(found.len());
+            for (one, own) in found.iter().zip(&own) {
+                if let Some(param) = &own[0] {
+                    parts.push(one.part(|k| own[k].as_ref(), param));
+                }
+            }
+            py.detach(|| rule.run(&parts))
+        } else {
+            let mut parts = Vec::with_capacity(found.len());
+            for one in &found {
+                parts.push(one.part(|k| one.operand(k).map(Tensor::array), one.param.array()));
+            }
+            rule.run(&parts)
+        };
+        done.map_err(|e| to_python(py, e))?;
+        for one in &found {
+            one.done();
+            one.param.bump_version();
+            one.state.iter().flatten().for_each(Tensor::bump_version);
+        }
+        Ok(())
+    }
+
+    /// As a call, but of ops that are recorded, so that what follows can be differentiated through the step.
+    #[pyo3(signature = (params, state, *args))]
+    fn recorded(
+        &self,
+        py: Python<'_>,
+        params: &Bound<'_, PyList>,
+        state: &Bound<'_, PyDict>,
+        args: &Bound<'_, PyTuple>,
+    ) -> PyResult<()> {
+        let (options, choices) = self.options(args)?;
+        for object in params {
+            let options = &options[..self.rule.options.len()];
+            let Some(one) = self.find(&object, state, options, choices)? else { continue };
+            let x: [Option<Tensor>; MAX_OPERANDS] = std::array::from_fn(|k| one.operand(k).cloned());
+            let change = || -> Result<()> {
+                for (k, value) in replay(self.rule, &x, &one.ready)? {
+                    if let Some(operand) = one.operand(k) {
+                        operand.copy_from(&value)?;
+                    }
+                }
+                Ok(())
+            };
+            change().map_err(|e| to_python(py, e))?;
+            one.done();
+        }
+        Ok(())
+    }
+}
+
+impl Step {
+    /// The numbers among the arguments, and the truth values as bits.
+    fn options(&self, args: &Bound<'_, PyTuple>) -> PyResult<([f64; MAX_OPTIONS], u32)> {
+        let rule = self.rule;
+        let (numbers, choices) = (rule.options.len(), rule.choices.len());
+        if args.len() != numbers + choices {
+            let names: Vec<&str> = rule.options.iter().chain(rule.choices).copied().collect();
+            return Err(PyTypeError::new_err(format!("{}: the options are {}", rule.name, names.join(", "))));
+        }
+        let mut options = [0.0; MAX_OPTIONS];
+        let mut bits = 0;
+        for (k, value) in args.iter_borrowed().enumerate() {
+            match options.get_mut(k) {
+                Some(option) if k < numbers => *option = value.extract()?,
+                _ => bits |= u32::from(value.is_truthy()?) << (k - numbers),
+            }
+        }
+        Ok((options, bits))
+    }
+
+    /// The parameter with its gradient, its state, made where it is missing, and the numbers of its step. None without a gradient.
+    fn find(
+        &self,
+        object: &Bound<'_, PyAny>,
+        state: &Bound<'_, PyDict>,
+        options: &[f64],
+        choices: u32,
+    ) -> PyResult<Option<Found>> {
+        let (py, rule) = (object.py(), self.rule);
+        let Some((param, grad)) = with_gradient(object)? else { return Ok(None) };
+        let mut own = None;
+        let mut counters = [const { None }; MAX_COUNTERS];
+        let mut counts = [Counter::default(); MAX_COUNTERS];
+        for (k, (key, (_, start))) in self.counters.iter().zip(rule.counters).enumerate() {
+            let (t, count) = counter(own_state(&mut own, state, object)?, key.bind(py), *start)?;
+            (counters[k], counts[k]) = (Some(t), count);
+        }
+        let Some(mut ready) = (rule.prepare)(options, choices, &mut counts) else {
+            return Err(PyTypeError::new_err(format!("{}: wrong options", rule.name)));
+        };
+        let mut tensors = [const { None }; MAX_STATE];
+        for (slot, (key, (_, when))) in tensors.iter_mut().zip(self.state.iter().zip(rule.state)) {
+            if when.is_some_and(|flag| ready.flags >> flag & 1 == 0) {
+                continue;
+            }
+            let (own, key) = (own_state(&mut own, state, object)?, key.bind(py));
+            *slot = Some(match own.get_item(key)?.filter(|o| !o.is_none()) {
                 Some(o) => state_tensor(&o, key, &param)?,
-                None => new_state(py, &own, key, &param)?,
+                None => {
+                    ready.flags |= 1 << FRESH;
+                    new_state(py, own, key, &param)?
+                }
             });
         }
-        let (p, g, b) = (param.array().clone(), grad.array().clone(), buffer.as_ref().map(|b| b.array().clone()));
-        if p.device.is_gpu() {
-            gpu::optim::sgd(&p, &g, b.as_ref(), &options).map_err(|e| to_python(py, e))?;
-        } else {
-            release_if_big(py, p.numel(), || cpu::optim::sgd(&p, &g, b.as_ref(), &options));
-        }
-        wrote(&[Some(&param), buffer.as_ref()]);
+        Ok(Some(Found { param, grad, state: tensors, counters, counts, ready }))
     }
-    Ok(())
-}
-
-/// One step of Adam, or of AdamW if `decoupled`, over `params`.
-#[pyfunction]
-#[expect(clippy::too_many_arguments, reason = "the options of the optimizer, as its group holds them")]
-fn adam_step(
-    py: Python<'_>,
-    params: &Bound<'_, PyList>,
-    state: &Bound<'_, PyDict>,
-    lr: f64,
-    beta1: f64,
-    beta2: f64,
-    eps: f64,
-    weight_decay: f64,
-    amsgrad: bool,
-    maximize: bool,
-    decoupled: bool,
-) -> PyResult<()> {
-    for object in params {
-        let Some((param, grad)) = with_gradient(&object)? else { continue };
-        let own = state_of(state, &object)?;
-        let named = |key: &Bound<'_, PyString>| match own.get_item(key)? {
-            Some(o) => state_tensor(&o, key, &param),
-            None => new_state(py, &own, key, &param),
-        };
-        let counter = counter(py, &own)?;
-        let mean = named(intern!(py, "exp_avg"))?;
-        let square = named(intern!(py, "exp_avg_sq"))?;
-        let largest = if amsgrad { Some(named(intern!(py, "max_exp_avg_sq"))?) } else { None };
-        let step = count(&counter);
-        let options = Adam { lr, beta1, beta2, eps, weight_decay, decoupled, maximize, step };
-        let (p, g, m, s) = (param.array().clone(), grad.array().clone(), mean.array().clone(), square.array().clone());
-        let l = largest.as_ref().map(|l| l.array().clone());
-        if p.device.is_gpu() {
-            gpu::optim::adam(&p, &g, &m, &s, l.as_ref(), &options).map_err(|e| to_python(py, e))?;
-        } else {
-            release_if_big(py, p.numel(), || cpu::optim::adam(&p, &g, &m, &s, l.as_ref(), &options));
-        }
-        wrote(&[Some(&param), Some(&mean), Some(&square), largest.as_ref()]);
-    }
-    Ok(())
-}
-
-fn release_if_big(py: Python<'_>, numel: usize, kernel: impl FnOnce() + Send) {
-    if numel >= RELEASE { py.detach(kernel) } else { kernel() }
-}
-
-fn wrote(tensors: &[Option<&Tensor>]) {
-    tensors.iter().flatten().for_each(|t| t.bump_version());
 }
 
 /// The parameter and its gradient, or None where there is none. What the kernels rely on is checked here.
@@ -123,7 +230,7 @@ fn with_gradient(object: &Bound<'_, PyAny>) -> PyResult<Option<(Tensor, Tensor)>
     };
     let Some(grad) = param.grad() else { return Ok(None) };
     let check = || -> Result<()> {
-        if !param.dtype().is_float() {
+        if !param.dtype().is_differentiable() {
             bail!(Runtime, "optimizer: a parameter must be floating point, but this one is {}", param.dtype().name());
         }
         if !param.is_contiguous() && param.layout().overlaps_itself() {
@@ -156,16 +263,24 @@ fn fits(what: &str, t: &Tensor, param: &Tensor) -> Result<()> {
     Ok(())
 }
 
-/// The dict of one parameter's state, made if missing.
-fn state_of<'py>(state: &Bound<'py, PyDict>, param: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyDict>> {
-    match state.get_item(param)? {
-        Some(own) => Ok(own.cast_into::<PyDict>()?),
-        None => {
-            let own = PyDict::new(state.py());
-            state.set_item(param, &own)?;
-            Ok(own)
-        }
-    }
+/// The dict of one parameter's state, found once and made if missing.
+fn own_state<'a, 'py>(
+    known: &'a mut Option<Bound<'py, PyDict>>,
+    state: &Bound<'py, PyDict>,
+    param: &Bound<'py, PyAny>,
+) -> PyResult<&'a Bound<'py, PyDict>> {
+    let own = match known.take() {
+        Some(own) => own,
+        None => match state.get_item(param)? {
+            Some(own) => own.cast_into::<PyDict>()?,
+            None => {
+                let own = PyDict::new(state.py());
+                state.set_item(param, &own)?;
+                own
+            }
+        },
+    };
+    Ok(known.insert(own))
 }
 
 fn state_tensor(object: &Bound<'_, PyAny>, key: &Bound<'_, PyString>, param: &Tensor) -> PyResult<Tensor> {
@@ -197,33 +312,35 @@ fn keep(py: Python<'_>, own: &Bound<'_, PyDict>, key: &Bound<'_, PyString>, t: T
     Ok(t)
 }
 
-/// The tensor that counts this parameter's steps.
-fn counter(py: Python<'_>, own: &Bound<'_, PyDict>) -> PyResult<Tensor> {
-    let key = intern!(py, "step");
-    match own.get_item(key)? {
+/// The number under `key`, a tensor of one element, and what it holds; made where it is missing.
+fn counter(own: &Bound<'_, PyDict>, key: &Bound<'_, PyString>, start: f64) -> PyResult<(Tensor, Counter)> {
+    let py = own.py();
+    let t = match own.get_item(key)? {
         // SAFETY: the object is alive, and the GIL is held.
         Some(o) => match unsafe { as_tensor(o.as_ptr()) } {
-            Some(t) if t.numel() == 1 && t.device() == Device::CPU => Ok(t.clone()),
-            _ => Err(PyTypeError::new_err("optimizer: state 'step' must be a tensor of one element")),
+            Some(t) if t.numel() == 1 && t.device() == Device::CPU => t.clone(),
+            _ => return Err(PyTypeError::new_err(format!("optimizer: state '{key}' must be a tensor of one element"))),
         },
         None => {
             let dtype = if mode::default_float() == DType::F64 { DType::F64 } else { DType::F32 };
             let meta = Meta::new(Layout::contiguous(Shape::new()), dtype, Device::CPU);
-            keep(py, own, key, enter("zeros", Array::zeros(meta).map_err(|e| to_python(py, e))?))
+            let zeros = Array::zeros(meta).map_err(|e| to_python(py, e))?;
+            let t = keep(py, own, key, enter("zeros", zeros))?;
+            write(&t, start);
+            t
         }
-    }
+    };
+    let array = t.array();
+    // SAFETY: the array has one element, and the GIL is held.
+    let value = crate::dispatch!(array.dtype, T => unsafe { *array.ptr::<T>() }.to_f64());
+    let single = t.dtype() == DType::F32;
+    Ok((t, Counter { value, single }))
 }
 
-/// One step more.
-fn count(counter: &Tensor) -> f64 {
+/// Puts a number into a tensor of one element.
+fn write(counter: &Tensor, value: f64) {
     let array = counter.array();
     counter.bump_version();
-    crate::dispatch!(array.dtype, T => {
-        let p = array.ptr::<T>();
-        // SAFETY: the array has one element, and the GIL is held.
-        unsafe {
-            *p = T::from_f64((*p).to_f64() + 1.0);
-            (*p).to_f64()
-        }
-    })
+    // SAFETY: as above.
+    crate::dispatch!(array.dtype, T => unsafe { *array.ptr::<T>() = T::from_f64(value) });
 }

@@ -5,7 +5,6 @@ pub mod dtype;
 pub mod layout;
 pub mod meta;
 pub mod number;
-pub mod optim;
 pub mod promote;
 pub mod shape;
 pub mod spoken;

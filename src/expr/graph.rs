@@ -91,6 +91,8 @@ pub enum Node {
     Or(u32, u32),
     Xor(u32, u32),
     Not(u32),
+    /// A number as the dtype holds it that an update stores; in a formula of one result there is none.
+    Rounded(u32),
 }
 
 impl Node {
@@ -104,7 +106,7 @@ impl Node {
         use Node::*;
         match self {
             Input(_) | MaskInput(_) | Param(_) | Lit(_) | Truth(_) => {}
-            Unary(_, a) | Not(a) => f(a),
+            Unary(_, a) | Not(a) | Rounded(a) => f(a),
             Binary(_, a, b) | Compare(_, a, b) | And(a, b) | Or(a, b) | Xor(a, b) => [a, b].into_iter().for_each(f),
             Select(c, a, b) => [c, a, b].into_iter().for_each(f),
         }
@@ -123,6 +125,7 @@ impl Node {
             Or(a, b) => Or(n(a), n(b)),
             Xor(a, b) => Xor(n(a), n(b)),
             Not(a) => Not(n(a)),
+            Rounded(a) => Rounded(n(a)),
         }
     }
 }
@@ -221,6 +224,13 @@ impl std::ops::Neg for Expr {
 }
 
 impl Expr {
+    /// As it would be stored.
+    pub fn rounded(self) -> Expr {
+        match node(self.0) {
+            Node::Rounded(_) | Node::Input(_) => self,
+            _ => Expr(push(Node::Rounded(self.0))),
+        }
+    }
     fn plus(self, o: Expr) -> Expr {
         binary(Binary::add, self, o)
     }
@@ -310,7 +320,15 @@ impl Graph {
         RECORDERS.with_borrow_mut(|stack| stack.push(Recorder::default()));
         let root = f();
         let nodes = RECORDERS.with_borrow_mut(|stack| stack.pop()).map_or_else(Vec::new, |r| r.nodes);
-        pruned(&nodes, root)
+        pruned(&nodes, &[root]).0
+    }
+
+    /// What `f` computes, several numbers, and the nodes that they are.
+    pub fn several(f: impl FnOnce() -> Vec<Expr>) -> (Graph, Vec<u32>) {
+        RECORDERS.with_borrow_mut(|stack| stack.push(Recorder::default()));
+        let roots: Vec<u32> = f().iter().map(|e| e.0).collect();
+        let nodes = RECORDERS.with_borrow_mut(|stack| stack.pop()).map_or_else(Vec::new, |r| r.nodes);
+        pruned(&nodes, &roots)
     }
 
     pub fn of<B: Body>() -> Graph {
@@ -420,6 +438,7 @@ impl Graph {
                 Node::Or(a, b) => Value::Mask(mask(a) | mask(b)),
                 Node::Xor(a, b) => Value::Mask(mask(a) ^ mask(b)),
                 Node::Not(a) => Value::Mask(!mask(a)),
+                Node::Rounded(a) => Value::Num(num(a)),
             };
             values.push(v);
         }
@@ -436,11 +455,13 @@ enum Value<S: Scalar> {
     Mask(S::Mask),
 }
 
-/// The steps that `root` needs, in order.
-fn pruned(nodes: &[Node], root: u32) -> Graph {
+/// The steps that `roots` need, in order, and which of them those are.
+fn pruned(nodes: &[Node], roots: &[u32]) -> (Graph, Vec<u32>) {
     let mut live = vec![false; nodes.len()];
-    if let Some(l) = live.get_mut(root as usize) {
-        *l = true;
+    for &root in roots {
+        if let Some(l) = live.get_mut(root as usize) {
+            *l = true;
+        }
     }
     for i in (0..nodes.len()).rev() {
         if live[i] {
@@ -453,5 +474,6 @@ fn pruned(nodes: &[Node], root: u32) -> Graph {
         to[i] = out.len() as u32;
         out.push(n.renamed(&to));
     }
-    Graph { nodes: out }
+    let roots = roots.iter().map(|&r| to.get(r as usize).copied().unwrap_or(0)).collect();
+    (Graph { nodes: out }, roots)
 }

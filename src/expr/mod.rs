@@ -11,6 +11,7 @@ pub mod lanes;
 pub mod math;
 pub mod program;
 pub mod scalar;
+pub mod update;
 pub mod wgsl;
 
 pub use body::{Body, MAX_INPUTS, MAX_PARAMS, Place};
@@ -20,3 +21,4 @@ pub use halves::Half;
 pub use lanes::{Lane, Native};
 pub use program::Program;
 pub use scalar::{Left, Mask, Scalar};
+pub use update::{Recorded, Update};

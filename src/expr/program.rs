@@ -88,6 +88,7 @@ impl Program {
                 Node::Or(a, b) => (Op::Or, [at(a), at(b), at(a)]),
                 Node::Xor(a, b) => (Op::Xor, [at(a), at(b), at(a)]),
                 Node::Not(a) => (Op::Not, [at(a); 3]),
+                Node::Rounded(a) => (Op::Move, [at(a); 3]),
             };
             if i + 1 == n {
                 p.steps.push(Step { op, from, to: None });

@@ -28,15 +28,34 @@ impl Lane {
 /// the first [`Graph::params`] numbers, `n0` ... None where the lane has no such function: rows of floats promote before they
 /// get here.
 pub fn function(name: &str, graph: &Graph, lane: Lane) -> Option<String> {
+    let (body, values) = lines(graph, lane)?;
+    let mut arguments: Vec<(u8, bool)> = graph
+        .nodes
+        .iter()
+        .filter_map(|n| match *n {
+            Node::Input(k) | Node::MaskInput(k) => Some((k, n.is_mask())),
+            _ => None,
+        })
+        .collect();
+    arguments.sort_unstable();
     let mut head = Vec::new();
+    for (k, mask) in arguments {
+        head.push(format!("x{k}: {}", if mask { "bool" } else { lane.name() }));
+    }
+    head.extend((0..graph.params()).map(|j| format!("n{j}: {}", lane.name())));
+    let result = if graph.is_mask() { "bool" } else { lane.name() };
+    let last = values.last()?;
+    Some(format!("fn {name}({}) -> {result} {{\n{body}    return {last};\n}}\n", head.join(", ")))
+}
+
+/// The steps of a graph, a line each, and what each node is called: inputs `x0` .., numbers `n0` .., steps `t0` ..
+pub fn lines(graph: &Graph, lane: Lane) -> Option<(String, Vec<String>)> {
     let mut body = String::new();
     let mut values: Vec<String> = Vec::with_capacity(graph.nodes.len());
-    let mut arguments: Vec<(u8, bool)> = Vec::new();
     for (i, n) in graph.nodes.iter().enumerate() {
         let at = |k: u32| values[k as usize].as_str();
         let text = match *n {
             Node::Input(k) | Node::MaskInput(k) => {
-                arguments.push((k, n.is_mask()));
                 values.push(format!("x{k}"));
                 continue;
             }
@@ -61,19 +80,14 @@ pub fn function(name: &str, graph: &Graph, lane: Lane) -> Option<String> {
             // Of truth values.
             Node::Xor(a, b) => format!("select({}, !{}, {})", at(a), at(a), at(b)),
             Node::Not(a) => format!("!{}", at(a)),
+            // A function of the kernel's.
+            Node::Rounded(a) => format!("rounded({})", at(a)),
         };
         // Writing to a String cannot fail.
         let _ = writeln!(body, "    let t{i} = {text};");
         values.push(format!("t{i}"));
     }
-    arguments.sort_unstable();
-    for (k, mask) in arguments {
-        head.push(format!("x{k}: {}", if mask { "bool" } else { lane.name() }));
-    }
-    head.extend((0..graph.params()).map(|j| format!("n{j}: {}", lane.name())));
-    let result = if graph.is_mask() { "bool" } else { lane.name() };
-    let last = values.last()?;
-    Some(format!("fn {name}({}) -> {result} {{\n{body}    return {last};\n}}\n", head.join(", ")))
+    Some((body, values))
 }
 
 /// Number `j` of a call, in the metadata.

@@ -33,6 +33,7 @@ pub mod softmax;
 pub mod sort;
 pub mod subscript;
 pub mod unique;
+pub mod update;
 pub mod view;
 
 pub use call::call;

@@ -338,6 +338,12 @@ STEPS = {
     "adam decay": lambda p: torch.optim.Adam(p, lr=0.1, weight_decay=0.1, maximize=True, betas=(0.3, 0.9)),
     "amsgrad": lambda p: torch.optim.Adam(p, lr=0.1, amsgrad=True),
     "adamw": lambda p: torch.optim.AdamW(p, lr=0.1, weight_decay=0.1, amsgrad=True),
+    "nadam": lambda p: torch.optim.NAdam(p, lr=0.1, weight_decay=0.1, decoupled_weight_decay=True),
+    "radam": lambda p: torch.optim.RAdam(p, lr=0.1, betas=(0.6, 0.9), maximize=True),
+    "adamax": lambda p: torch.optim.Adamax(p, lr=0.1, weight_decay=0.1),
+    "adagrad": lambda p: torch.optim.Adagrad(p, lr=0.1, lr_decay=0.1, initial_accumulator_value=0.5),
+    "adadelta": lambda p: torch.optim.Adadelta(p, lr=0.1, eps=1e-3),
+    "rmsprop": lambda p: torch.optim.RMSprop(p, lr=0.1, momentum=0.5, centered=True),
 }
 
 
@@ -357,7 +363,9 @@ def stepped(make, device, dtype, view):
             p.grad = noise(*reversed(p.shape), seed=10 * i + j, dtype=dtype).to(device).t() if p.dim() == 2 else g
         o.step()
         o.param_groups[0]["lr"] *= 0.7
-    state = [t for p in params for k, t in sorted(o.state[p].items()) if k != "step" and t is not None]
+    state = [
+        t for p in params for k, t in sorted(o.state[p].items()) if k not in ("step", "mu_product") and t is not None
+    ]
     return params + state
 
 

@@ -1,26 +1,17 @@
-"""One call into Rust per optimizer step. Written by hand: these are no ops of the registry."""
+"""Steps of optimizers, one call into Rust each. Written by hand: these are no ops of the registry."""
 
 from . import Tensor
 
-def sgd_step(
-    params: list[Tensor],
-    state: dict[Tensor, dict[str, Tensor]],
-    lr: float,
-    momentum: float,
-    dampening: float,
-    weight_decay: float,
-    nesterov: bool,
-    maximize: bool,
-) -> None: ...
-def adam_step(
-    params: list[Tensor],
-    state: dict[Tensor, dict[str, Tensor]],
-    lr: float,
-    beta1: float,
-    beta2: float,
-    eps: float,
-    weight_decay: float,
-    amsgrad: bool,
-    maximize: bool,
-    decoupled: bool,
-) -> None: ...
+class Step:
+    """The step of the optimizer of this name: sgd, adam, nadam, radam, adamax, adagrad, adadelta or rmsprop."""
+
+    def __init__(self, name: str) -> None: ...
+    def __call__(
+        self, params: list[Tensor], state: dict[Tensor, dict[str, Tensor]], *args: float | Tensor | bool
+    ) -> None:
+        """Change the parameters and their state once. `args` are the options: numbers, then truth values."""
+
+    def recorded(
+        self, params: list[Tensor], state: dict[Tensor, dict[str, Tensor]], *args: float | Tensor | bool
+    ) -> None:
+        """As a call, of ops that are recorded for backward."""

@@ -1,4 +1,4 @@
-"""Optimizers. A step of SGD, Adam and AdamW over all parameters of a group is one call into the extension.
+"""Optimizers. Most steps over all parameters of a group are one call into the extension.
 `lr_scheduler` and `swa_utils` are loaded when first used.
 """
 

@@ -1,14 +1,16 @@
 """Adadelta."""
 
-from .._rustgrad.torch import zeros_like
-from .optimizer import as_step, check
-from .stepwise import Stepwise, apart, decayed
+from .._rustgrad import optim
+from .by_row import ByRow
+from .optimizer import check
 
 __all__ = ["Adadelta"]
 
 
-class Adadelta(Stepwise):
+class Adadelta(ByRow):
     """Steps in the ratio of running root mean squares of steps and gradients, after Zeiler 2012."""
+
+    _row = optim.Step("adadelta")
 
     def __init__(
         self,
@@ -36,15 +38,5 @@ class Adadelta(Stepwise):
             differentiable=differentiable,
         )
 
-    def _start(self, p, grad, state, group):
-        state["step"] = as_step(0)
-        state["square_avg"] = zeros_like(p)
-        state["acc_delta"] = zeros_like(p)
-
-    def _change(self, p, grad, state, group):
-        state["step"] += 1
-        grad, rho, eps = decayed(p, grad, group), group["rho"], group["eps"]
-        size = state["square_avg"].mul_(rho).addcmul_(grad, grad, value=1 - rho).add(eps).sqrt_()
-        change = apart(state["acc_delta"].add(eps).sqrt_(), group).div_(size).mul_(grad)
-        state["acc_delta"].mul_(rho).addcmul_(change, change, value=1 - rho)
-        p.add_(change, alpha=-float(group["lr"]))
+    def _options(self, group):
+        return group["lr"], group["rho"], group["eps"], group["weight_decay"], group["maximize"]

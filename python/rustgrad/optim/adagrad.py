@@ -1,17 +1,20 @@
 """Adagrad."""
 
+from .._rustgrad import optim
 from .._rustgrad.torch import full_like
+from .by_row import ByRow
 from .optimizer import as_step, check
-from .stepwise import Stepwise, apart, decayed
 
 __all__ = ["Adagrad"]
 
 
-class Adagrad(Stepwise):
+class Adagrad(ByRow):
     """Steps divided by the root of the sum of all squared gradients, after Duchi, Hazan and Singer 2011.
 
     lr_decay: the rate is lr / (1 + (step - 1) * lr_decay). The sum begins at initial_accumulator_value.
     """
+
+    _row = optim.Step("adagrad")
 
     def __init__(
         self,
@@ -41,17 +44,14 @@ class Adagrad(Stepwise):
             differentiable=differentiable,
             fused=fused,
         )
-        for group in self.param_groups:
-            for p in group["params"]:
-                self._start(p, p, self.state[p], group)
 
-    def _start(self, p, grad, state, group):
-        state["step"] = as_step(0)
-        state["sum"] = full_like(p, group["initial_accumulator_value"]).detach()
+    def add_param_group(self, param_group):
+        """Optimize further parameters; their sums of squares begin here."""
+        super().add_param_group(param_group)
+        group = self.param_groups[-1]
+        for p in group["params"]:
+            total = full_like(p, group["initial_accumulator_value"]).detach()
+            self.state[p] = {"step": as_step(0), "sum": total}
 
-    def _change(self, p, grad, state, group):
-        state["step"] += 1
-        grad = decayed(p, grad, group)
-        rate = float(group["lr"]) / (1 + (state["step"].item() - 1) * group["lr_decay"])
-        size = apart(state["sum"].addcmul_(grad, grad, value=1).sqrt(), group).add_(group["eps"])
-        p.addcdiv_(grad, size, value=-rate)
+    def _options(self, group):
+        return group["lr"], group["lr_decay"], group["eps"], group["weight_decay"], group["maximize"]

@@ -8,7 +8,7 @@ from .sgd import refuse_modes
 
 __all__ = ["Adam", "AdamW"]
 
-_step = optim.adam_step
+_step = optim.Step("adam")
 
 
 class Adam(Optimizer):

@@ -1,14 +1,15 @@
 """Adamax."""
 
-from .._rustgrad.torch import maximum, zeros_like
-from .optimizer import as_step
-from .stepwise import Stepwise, decayed
+from .._rustgrad import optim
+from .by_row import ByRow
 
 __all__ = ["Adamax"]
 
 
-class Adamax(Stepwise):
+class Adamax(ByRow):
     """Adam with the largest recent gradient in the place of the root mean square, after Kingma and Ba 2015."""
+
+    _row = optim.Step("adamax")
 
     def __init__(
         self,
@@ -35,15 +36,5 @@ class Adamax(Stepwise):
             capturable=capturable,
         )
 
-    def _start(self, p, grad, state, group):
-        state["step"] = as_step(0)
-        state["exp_avg"] = zeros_like(p)
-        state["exp_inf"] = zeros_like(p)
-
-    def _change(self, p, grad, state, group):
-        state["step"] += 1
-        grad, (beta1, beta2) = decayed(p, grad, group), group["betas"]
-        mean = state["exp_avg"].lerp_(grad, 1 - beta1)
-        largest = state["exp_inf"]
-        largest.copy_(maximum(largest.mul(beta2), grad.abs().add_(group["eps"])))
-        p.addcdiv_(mean, largest, value=-float(group["lr"]) / (1 - beta1 ** state["step"].item()))
+    def _options(self, group):
+        return group["lr"], *group["betas"], group["eps"], group["weight_decay"], group["maximize"]

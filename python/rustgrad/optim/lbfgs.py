@@ -1,5 +1,7 @@
 """L-BFGS."""
 
+from functools import partial
+
 from .._rustgrad import Tensor
 from .._rustgrad.torch import cat
 from ..grad_mode import enable_grad, no_grad
@@ -106,14 +108,7 @@ class LBFGS(Optimizer):
                 if group["line_search_fn"] != "strong_wolfe":
                     raise RuntimeError("only 'strong_wolfe' is supported")
                 kept = [p.clone() for p in self._params]
-
-                def at(t, d=d, kept=kept) -> tuple:
-                    self._move(t, d)
-                    loss, gradient = float(evaluate()), self._gradient()
-                    for p, value in zip(self._params, kept):
-                        p.copy_(value)
-                    return t, loss, gradient, gradient.dot(d)
-
+                at = partial(self._probe, evaluate, d, kept)
                 best, used = _strong_wolfe(at, t, d, (0, loss, gradient, slope), group["max_eval"] - evaluations)
                 t, loss, gradient, _ = best
                 self._move(t, d)
@@ -159,8 +154,16 @@ def _direction(memory, gradient, state, most):
         d.add_(ss[i], alpha=al[i] - ys[i].dot(d) * ro[i])
     return d
 
+    def _probe(self, evaluate, d, kept, t) -> tuple:
+        """A point `t` along `d` from `kept`: t, the loss, its gradient and its slope. The parameters stay where they are."""
+        self._move(t, d)
+        loss, gradient = float(evaluate()), self._gradient()
+        for p, value in zip(self._params, kept):
+            p.copy_(value)
+        return t, loss, gradient, gradient.dot(d)
 
-def _strong_wolfe(at, t, d, start, most, c1=1e-4, c2=0.9, small=1e-9):
+
+def _strong_wolfe(at, t, d, start, most, c1=1e-4, c2=0.9, small=1e-9) -> tuple[tuple, int]:
     """A step length of the strong Wolfe conditions, as (t, loss, gradient, slope), and the evaluations it took.
 
     at: evaluates such a point. First a bracket is found, then narrowed.

@@ -6,7 +6,7 @@ from .optimizer import Optimizer, check
 
 __all__ = ["SGD"]
 
-_step = optim.sgd_step
+_step = optim.Step("sgd")
 
 
 class SGD(Optimizer):
