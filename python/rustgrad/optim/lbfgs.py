@@ -126,6 +126,14 @@ class LBFGS(Optimizer):
                 break
         state.update(d=d, t=t, **memory, prev_flat_grad=before, prev_loss=loss_before)
 
+    def _probe(self, evaluate, d, kept, t) -> tuple:
+        """A point `t` along `d` from `kept`: t, the loss, its gradient and its slope. The parameters stay."""
+        self._move(t, d)
+        loss, gradient = float(evaluate()), self._gradient()
+        for p, value in zip(self._params, kept):
+            p.copy_(value)
+        return t, loss, gradient, gradient.dot(d)
+
 
 def _remember(memory, y, s, most):
     """Keep the last change of the gradient, `y`, and of the parameters, `s`, where the curvature is positive."""
@@ -153,14 +161,6 @@ def _direction(memory, gradient, state, most):
     for i in range(len(ys)):
         d.add_(ss[i], alpha=al[i] - ys[i].dot(d) * ro[i])
     return d
-
-    def _probe(self, evaluate, d, kept, t) -> tuple:
-        """A point `t` along `d` from `kept`: t, the loss, its gradient and its slope. The parameters stay where they are."""
-        self._move(t, d)
-        loss, gradient = float(evaluate()), self._gradient()
-        for p, value in zip(self._params, kept):
-            p.copy_(value)
-        return t, loss, gradient, gradient.dot(d)
 
 
 def _strong_wolfe(at, t, d, start, most, c1=1e-4, c2=0.9, small=1e-9) -> tuple[tuple, int]:
