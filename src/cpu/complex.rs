@@ -160,9 +160,17 @@ fn write(y: &Array, at: isize, v: Complex<f64>) {
 /// `out = alpha a b + beta add` of complex matrices, or batches of them: four products of their parts. `out` is contiguous.
 pub fn matmul(a: &Array, b: &Array, out: &Array, fused: &Fused) -> Result<()> {
     let apart = |x: &Array, k: usize| -> Result<Array> {
-        let to = Array::empty(x.contiguous(x.layout.shape.clone()).with_dtype(x.dtype.to_real()))?;
-        copy(&part(x, k), &to)?;
-        Ok(to)
+        // A matrix that serves a whole batch, or stands alone before it, is copied once and keeps a step of 0.
+        let mut from = x.layout.clone();
+        let lead = x.ndim() - 2;
+        let once = |d: usize| x.layout.strides[d] == 0 || x.layout.shape[d] == 1;
+        (0..lead).filter(|&d| once(d)).for_each(|d| from.shape[d] = 1);
+        let to = Array::empty(x.contiguous(from.shape.clone()).with_dtype(x.dtype.to_real()))?;
+        copy(&part(&x.with_layout(from), k), &to)?;
+        let mut over = to.layout.clone();
+        over.shape = x.layout.shape.clone();
+        (0..lead).filter(|&d| once(d)).for_each(|d| over.strides[d] = 0);
+        Ok(to.with_layout(over))
     };
     let ([ar, ai], [br, bi]) = ([apart(a, 0)?, apart(a, 1)?], [apart(b, 0)?, apart(b, 1)?]);
     let room = || Array::empty(out.contiguous(out.layout.shape.clone()).with_dtype(out.dtype.to_real()));

@@ -57,6 +57,9 @@ ops! {
     polar + out + exact as ["function.polar(Tensor abs, Tensor angle) -> Tensor"] {
         call(abs: &Tensor, angle: &Tensor) {
             check_parts(abs, angle)?;
+            if abs.dtype() == DType::F16 {
+                return Err(abs.dtype().lacks("polar_cpu"));
+            }
             apply(Polar, &[abs, angle])
         },
         samples: ["pos(2, 3), u(2, 3)", "pos(2, 3), u(3)", "u(3, 2).t(), u(2, 3)", "u(), u()"],
@@ -155,6 +158,10 @@ impl Op for Of {
     }
     fn infer(&self, x: &[&Meta]) -> Result<Meta> {
         let dtype = if matches!(self, Of::Abs | Of::Angle) { x[0].dtype.to_real() } else { x[0].dtype };
+        if *self == Of::Angle {
+            // Here PyTorch keeps no order of dims.
+            return Ok(x[0].contiguous(x[0].shape().into()).with_dtype(dtype));
+        }
         Ok(Meta::new(preserved(&x[0].layout), dtype, x[0].device))
     }
     fn cpu(&self, x: &[&Array], out: &[Array]) -> Result<()> {
@@ -258,13 +265,9 @@ impl Op for Polar {
     }
     fn vjp(&self, c: &Context, g: &Cotangents) -> Result<Grads> {
         let (abs, angle, y, g) = (c.input(0)?, c.input(1)?, c.output()?, g.one()?);
-        // Re(conj(g) dy), dy being e^(i angle) and i y.
+        // Re(conj(g) dy), dy being y / |y|, as PyTorch has it where `abs` is negative too, and i y.
         let along = |dy: Tensor, to: &Tensor| g.conj()?.mul(&dy)?.real()?.sum_to(to.shape());
-        Grads::two(
-            c,
-            || along(apply(Polar, &[&abs.mul_number(0i64)?.add_number(1i64)?, &angle])?, &abs),
-            || along(y.mul_number(Number::Complex(0.0, 1.0))?, &angle),
-        )
+        Grads::two(c, || along(Of::Sgn.run(&y)?, &abs), || along(y.mul_number(Number::Complex(0.0, 1.0))?, &angle))
     }
 }
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 
 FOLDER = Path(__file__).parent.parent / "golden"
-# bfloat16 is stored as its bits.
-STORED = {"bool": "bool", "bfloat16": "uint16"}
+# bfloat16 is stored as its bits, complex32 wider.
+STORED = {"bool": "bool", "bfloat16": "uint16", "complex32": "complex64"}
 
 
 class Writer:

@@ -16,7 +16,7 @@ ROWS = registry.rows(_rustgrad._describe()["rows"])
 # Fresh memory: only shape, strides and dtype are a result.
 UNSET = {"empty", "empty_like", "new_empty", "empty_strided", "new_empty_strided"}
 # They read memory as it lies, or draw numbers in its order, so a strided input is another input.
-LAYOUT = {"as_strided", "as_strided_scatter", "view"}
+LAYOUT = {"as_strided", "as_strided_scatter", "view", "view_as_complex"}
 DRAWN = {"random", "dropout"}
 
 
@@ -77,6 +77,8 @@ def numpy(t):
     name, t = registry.dtype_name(t), t.detach().cpu()
     if name == "bfloat16":
         t = t.float()
+    if name == "complex32":
+        t = t.cfloat()
     return golden.wide(t.numpy(), "float32" if name == "bfloat16" else name)
 
 

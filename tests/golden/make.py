@@ -23,10 +23,10 @@ INPLACE = ("float32", "float16", "int64", "int8", "uint8", "uint32", "bool")
 
 
 def numpy(t):
-    t = t.detach().clone()  # PyTorch may hand out a tensor of zeros without memory
+    t = t.detach().resolve_conj().clone()  # PyTorch may hand out a tensor of zeros without memory
     if t.dtype == torch.bfloat16:
         return t.contiguous().view(torch.int16).numpy().view(np.uint16)
-    return t.numpy()
+    return (t.to(torch.complex64) if t.dtype == torch.complex32 else t).numpy()
 
 
 def same(a, b):

@@ -151,10 +151,20 @@ class Tensor:
         """The last two dims swapped."""
     @property
     def H(self) -> Tensor:
-        """A matrix transposed (and conjugated, were it complex)."""
+        """A matrix transposed and conjugated."""
     @property
     def mH(self) -> Tensor:
-        """The last two dims swapped (and conjugated, were it complex)."""
+        """The last two dims swapped, and the elements conjugated."""
+    @property
+    def real(self) -> Tensor:
+        """The real parts: a view of complex numbers, a real tensor itself."""
+    @real.setter
+    def real(self, value: Tensor) -> None: ...
+    @property
+    def imag(self) -> Tensor:
+        """The imaginary parts, a view. Real tensors are refused."""
+    @imag.setter
+    def imag(self, value: Tensor) -> None: ...
     @property
     def ndim(self) -> _int:
         """The number of dims."""
@@ -325,7 +335,7 @@ class Tensor:
     def t_(self) -> Tensor:
         """The transpose of a matrix; fewer dims stay as they are."""
     def adjoint(self) -> Tensor:
-        """The last two dims swapped (and conjugated, which changes no real number)."""
+        """The last two dims swapped, and complex elements conjugated."""
     @overload
     def movedim(self, source: _int | Tensor, destination: _int | Tensor) -> Tensor:
         """The dims `source` put at the places `destination`; the others keep their order."""
@@ -487,6 +497,12 @@ class Tensor:
         """`self.to(float16)`."""
     def bfloat16(self, *, memory_format: _memory_format | None = None) -> Tensor:
         """`self.to(bfloat16)`."""
+    def cfloat(self, *, memory_format: _memory_format | None = None) -> Tensor:
+        """`self.to(complex64)`."""
+    def cdouble(self, *, memory_format: _memory_format | None = None) -> Tensor:
+        """`self.to(complex128)`."""
+    def chalf(self, *, memory_format: _memory_format | None = None) -> Tensor:
+        """`self.to(complex32)`."""
     def int(self, *, memory_format: _memory_format | None = None) -> Tensor:
         """`self.to(int32)`."""
     def short(self, *, memory_format: _memory_format | None = None) -> Tensor:
@@ -499,6 +515,18 @@ class Tensor:
         """`self.to(uint8)`."""
     def bool(self, *, memory_format: _memory_format | None = None) -> Tensor:
         """`self.to(bool)`."""
+    def conj(self) -> Tensor:
+        """The complex conjugate; a real tensor itself."""
+    def conj_physical(self) -> Tensor:
+        """The complex conjugate; a real tensor itself."""
+    def conj_physical_(self) -> Tensor:
+        """The complex conjugate; a real tensor itself."""
+    def angle(self) -> Tensor:
+        """The angle of complex numbers, in (-pi, pi]; of a real number 0, or pi where it is negative."""
+    def resolve_conj(self) -> Tensor:
+        """`self`: conjugates are computed at once."""
+    def resolve_neg(self) -> Tensor:
+        """`self`: negatives are computed at once."""
     def sigmoid(self) -> Tensor:
         """1 / (1 + exp(-x)) of each element.
 
@@ -630,7 +658,7 @@ class Tensor:
     def isfinite(self) -> Tensor:
         """Whether each element is neither infinite nor NaN."""
     def isreal(self) -> Tensor:
-        """True everywhere: no dtype here has an imaginary part."""
+        """Whether the imaginary part is zero: always, of a dtype that has none."""
     def nan_to_num(self, nan: _float | Tensor | None = None, posinf: _float | Tensor | None = None, neginf: _float | Tensor | None = None) -> Tensor:
         """`nan` in the place of NaN (0 if it is not given), `posinf` and `neginf` in the place of infinities (the largest
         and the lowest finite number of the dtype).
@@ -1377,7 +1405,7 @@ class Tensor:
     def dot(self, tensor: Tensor) -> Tensor:
         """The sum of the products of two vectors. Both are 1-D; `inner` takes other ranks."""
     def vdot(self, other: Tensor) -> Tensor:
-        """The sum of the products of two vectors. Both are 1-D; `inner` takes other ranks."""
+        """The sum of the products of two vectors, the first conjugated. Both are 1-D."""
     def inner(self, other: Tensor) -> Tensor:
         """Sums of products over the last dim of both; the other dims of `self`, then those of `other`, are the result's.
 
@@ -1630,6 +1658,10 @@ class Tensor:
         """Whether the elements are floats."""
     def is_complex(self) -> _bool:
         """Whether the elements are complex numbers."""
+    def is_conj(self) -> _bool:
+        """False: conjugates are computed at once."""
+    def is_neg(self) -> _bool:
+        """False: negatives are computed at once."""
     def is_signed(self) -> _bool:
         """Whether the elements may be negative."""
     def is_inference(self) -> _bool:
@@ -1702,6 +1734,10 @@ def is_floating_point(input: Tensor) -> _bool:
     """Whether the elements are floats."""
 def is_complex(input: Tensor) -> _bool:
     """Whether the elements are complex numbers."""
+def is_conj(input: Tensor) -> _bool:
+    """False: conjugates are computed at once."""
+def is_neg(input: Tensor) -> _bool:
+    """False: negatives are computed at once."""
 def is_signed(input: Tensor) -> _bool:
     """Whether the elements may be negative."""
 def is_inference(input: Tensor) -> _bool:

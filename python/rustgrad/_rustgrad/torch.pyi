@@ -57,7 +57,7 @@ def t(input: Tensor) -> Tensor:
 def t_(input: Tensor) -> Tensor:
     """The transpose of a matrix; fewer dims stay as they are."""
 def adjoint(input: Tensor) -> Tensor:
-    """The last two dims swapped (and conjugated, which changes no real number)."""
+    """The last two dims swapped, and complex elements conjugated."""
 @overload
 def movedim(input: Tensor, source: _int | Tensor, destination: _int | Tensor) -> Tensor:
     """The dims `source` put at the places `destination`; the others keep their order."""
@@ -156,6 +156,30 @@ def detach(input: Tensor) -> Tensor:
     """A tensor over the same memory that is outside the graph. Writes to either are seen by both."""
 def detach_(input: Tensor) -> Tensor:
     """Cuts `self` off the graph that made it. Refused for views."""
+def view_as_real(input: Tensor) -> Tensor:
+    """Complex numbers as their real and imaginary parts along a new last dim of size 2, over the same memory."""
+def view_as_complex(input: Tensor) -> Tensor:
+    """The complex numbers whose real and imaginary parts lie along the last dim, over the same memory."""
+def real(input: Tensor) -> Tensor:
+    """The real parts: a view of complex numbers, real tensors themselves."""
+def imag(input: Tensor) -> Tensor:
+    """The imaginary parts, a view. Real tensors are refused."""
+def conj(input: Tensor) -> Tensor:
+    """The complex conjugate; a real tensor itself."""
+def conj_physical(input: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """The complex conjugate; a real tensor itself."""
+def conj_physical_(input: Tensor) -> Tensor:
+    """The complex conjugate; a real tensor itself."""
+def complex(real: Tensor, imag: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """Complex numbers of their real and imaginary parts, floats of one dtype."""
+def polar(abs: Tensor, angle: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """Complex numbers of their absolute values and angles, floats of one dtype."""
+def angle(input: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """The angle of complex numbers, in (-pi, pi]; of a real number 0, or pi where it is negative."""
+def resolve_conj(input: Tensor) -> Tensor:
+    """`self`: conjugates are computed at once."""
+def resolve_neg(input: Tensor) -> Tensor:
+    """`self`: negatives are computed at once."""
 def sigmoid(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """1 / (1 + exp(-x)) of each element.
 
@@ -277,7 +301,7 @@ def isneginf(input: Tensor, *, out: Tensor | None = None) -> Tensor:
 def isfinite(input: Tensor) -> Tensor:
     """Whether each element is neither infinite nor NaN."""
 def isreal(input: Tensor) -> Tensor:
-    """True everywhere: no dtype here has an imaginary part."""
+    """Whether the imaginary part is zero: always, of a dtype that has none."""
 def nan_to_num(input: Tensor, nan: _float | Tensor | None = None, posinf: _float | Tensor | None = None, neginf: _float | Tensor | None = None, *, out: Tensor | None = None) -> Tensor:
     """`nan` in the place of NaN (0 if it is not given), `posinf` and `neginf` in the place of infinities (the largest and
     the lowest finite number of the dtype).
@@ -1222,7 +1246,7 @@ def mv(input: Tensor, vec: Tensor, *, out: Tensor | None = None) -> Tensor:
 def dot(input: Tensor, tensor: Tensor, *, out: Tensor | None = None) -> Tensor:
     """The sum of the products of two vectors. Both are 1-D; `inner` takes other ranks."""
 def vdot(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Tensor:
-    """The sum of the products of two vectors. Both are 1-D; `inner` takes other ranks."""
+    """The sum of the products of two vectors, the first conjugated. Both are 1-D."""
 def inner(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Tensor:
     """Sums of products over the last dim of both; the other dims of `self`, then those of `other`, are the result's.
 
@@ -1489,6 +1513,10 @@ def is_floating_point(input: Tensor) -> _bool:
     """Whether the elements are floats."""
 def is_complex(input: Tensor) -> _bool:
     """Whether the elements are complex numbers."""
+def is_conj(input: Tensor) -> _bool:
+    """False: conjugates are computed at once."""
+def is_neg(input: Tensor) -> _bool:
+    """False: negatives are computed at once."""
 def is_signed(input: Tensor) -> _bool:
     """Whether the elements may be negative."""
 def is_inference(input: Tensor) -> _bool:

@@ -72,6 +72,16 @@ elementwise! {
             S::select(a.eq(b) & a.abs().eq(f64::INFINITY), a, y)
         },
         grad(y, g): [g / (1.0 + (b - a).exp()), g / (1.0 + (a - b).exp())],
+        call(x = self: &Tensor, other: &Tensor; a) {
+            if x.dtype().is_complex() && other.dtype() == x.dtype() && a.out.is_empty() {
+                // From the number with the larger real part.
+                let over = x.detach().real()?.ge(&other.detach().real()?)?;
+                let (x, z) = (Operand::Tensor(x), Operand::Tensor(other));
+                let (high, low) = (over.choose(x, z)?, over.choose(z, x)?);
+                return low.sub(&high)?.exp()?.log1p()?.add(&high).map(Outs::Tensor);
+            }
+            map::call_on(&ROW, [x, other].map(Operand::Tensor), a)
+        },
         samples: ["u(2, 3), u(2, 3)", "u(2, 3), u(3)", "edges(INF, -INF, NAN, 100.0), edges(INF, -INF, 0.0, -100.0)"],
     }
     /// The logarithm to base 2 of 2^self + 2^other, without overflow.

@@ -39,6 +39,9 @@ elementwise! {
                             t.ndim()
                         );
                     }
+                    if t.dtype().is_complex() && !dtype.is_complex() {
+                        bail!(Runtime, "value cannot be converted to type {} without overflow", dtype.c_name());
+                    }
                     converted = t.to_dtype(dtype)?;
                     Operand::Tensor(&converted)
                 }
