@@ -2,7 +2,6 @@
 and what is refused, each as PyTorch gives it."""
 
 # Each function made in a loop is called before the next round.
-# ruff: noqa: B023
 
 import io
 import math
@@ -254,7 +253,9 @@ def two_operands(torch):
                 b = real.clone().requires_grad_()
             y = fn(a, b)
             (pa, pb) = torch.autograd.grad((y * y.conj()).real.sum(), [a, b], create_graph=True)
-            total = sum((torch.view_as_real(p.resolve_conj()) if p.is_complex() else p).square().sum() for p in (pa, pb))
+            total = sum(
+                (torch.view_as_real(p.resolve_conj()) if p.is_complex() else p).square().sum() for p in (pa, pb)
+            )
             gg = torch.autograd.grad(total, [a, b]) if total.requires_grad else []
             out[f"{name}, {kind}"] = [pairs(y), pairs(pa), pairs(pb), [pairs(g) for g in gg]]
     return out

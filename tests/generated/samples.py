@@ -2,8 +2,8 @@
 
 `u(2, 3)` is a tensor of the dtype under test with values in [-2, 2] (`lo=`, `hi=`), `pos` positive, `nz` far from
 zero, `uniq` all different, `edges(..)` the listed values, `ix(3, n=4)` int64 in [0, n), `at(2, 0)` int64 as listed,
-`mask` bool, `cx(2, 3)` complex numbers whose parts are two `u`. Values come from numpy, seeded by the text, and are exact in every float dtype, so that PyTorch and the
-tests see the same inputs.
+`mask` bool, `cx(2, 3)` complex numbers whose parts are two `u`. Values come from numpy, seeded by the text,
+and are exact in every float dtype, so that PyTorch and the tests see the same inputs.
 """
 
 import math

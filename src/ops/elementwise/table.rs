@@ -104,11 +104,11 @@ pub const fn plain_name(name: &'static str) -> &'static str {
 /// }
 /// ```
 /// A body is an expression over `S: Scalar`; `c: bool` is an input that is a truth value, `-> bool` an output that is one. The
-/// rule is `float`, `float_only`, `numeric`, `all` or `bits`; `wide`, `divides`, `unsigned`, `parametric`, `reversed`, `complex` and `chalf`
-/// are flags of `Row`, `complex: f` is its function of a complex tensor where the formula is none; with `stepwise` (`stepwise_bf16`) each step in halves (in bfloat16) is rounded, as PyTorch's is; a `rare` row has no
-/// compiled loops and runs as a tile program (one intrinsic costs nothing more that way, a long formula up to twice as much).
-/// Whatever is not said has a
-/// default; without `as` the schema is `name(Tensor self) -> Tensor`. An input without a gradient has `S::lit(0.0)`.
+/// rule is `float`, `float_only`, `numeric`, `all` or `bits`; `wide`, `divides`, `unsigned`, `parametric`, `reversed`, `complex`
+/// and `chalf` are flags of `Row`, and `complex: f` is its function of a complex tensor where the formula is none; with
+/// `stepwise` (`stepwise_bf16`) each step in halves (in bfloat16) is rounded, as PyTorch's is; a `rare` row has no compiled loops
+/// and runs as a tile program (one intrinsic costs nothing more that way, a long formula up to twice as much). Whatever is not
+/// said has a default; without `as` the schema is `name(Tensor self) -> Tensor`. An input without a gradient has `S::lit(0.0)`.
 ///
 /// A row that other ops call, but no user, has `as []` and no samples.
 #[macro_export]
