@@ -33,6 +33,7 @@ pub mod softmax;
 pub mod sort;
 pub mod subscript;
 pub mod unique;
+pub mod variates;
 pub mod view;
 
 pub use call::call;
@@ -105,6 +106,7 @@ files![
     pad,
     pool,
     random,
+    variates,
     reduce,
     scatter,
     softmax,
