@@ -35,6 +35,7 @@ pub mod sort;
 pub mod subscript;
 pub mod unique;
 pub mod update;
+pub mod variates;
 pub mod view;
 
 pub use call::call;
@@ -108,6 +109,7 @@ files![
     pad,
     pool,
     random,
+    variates,
     reduce,
     scatter,
     softmax,
