@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     P = ParamSpec("P")
     R = TypeVar("R")
 
-__all__ = ["enable_grad", "inference_mode", "no_grad", "set_grad_enabled"]
+__all__ = ["enable_grad", "inference_mode", "no_grad", "set_grad_enabled", "set_multithreading_enabled"]
 
 
 class _GradMode:
@@ -170,3 +170,16 @@ class set_grad_enabled(_GradMode):
     def __call__(self, fn):
         _set_grad_enabled(self._before)
         return super().__call__(fn)
+
+
+class set_multithreading_enabled:
+    """Kept for programs that ask for it: backward runs on the thread that calls it, and its kernels on several."""
+
+    def __init__(self, mode: bool):
+        self.mode = bool(mode)
+
+    def __enter__(self):
+        return None
+
+    def __exit__(self, *_):
+        return None

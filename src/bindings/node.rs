@@ -245,7 +245,7 @@ impl NodeObject {
             let (at, output) = match s {
                 Saved::Input(_, at, _) => (*at, false),
                 Saved::Output(_, at, _) => (*at, true),
-                Saved::Packed { at, output, .. } => (*at, *output),
+                Saved::Packed(kept) => (kept.at, kept.output),
             };
             let found = match output {
                 true => wanted == "result" || wanted == format!("result{at}"),

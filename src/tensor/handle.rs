@@ -239,8 +239,13 @@ impl Tensor {
         let h = self.handle();
         h.leaf_requires_grad.get()
             || h.grad_fn.borrow().is_some()
-            // Also a view that nobody recorded, and one made before its root required a gradient.
-            || h.base.borrow().as_ref().is_some_and(Tensor::requires_grad)
+            || (h.base.borrow().is_some() && self.base_requires_grad())
+    }
+
+    /// Also a view that nobody recorded requires a gradient, and one made before its root required it.
+    #[inline(never)]
+    fn base_requires_grad(&self) -> bool {
+        self.handle().base.borrow().as_ref().is_some_and(Tensor::requires_grad)
     }
 
     /// Whether this tensor was made in inference mode.

@@ -131,7 +131,7 @@ impl Garbage {
             Garbage::Edge(Edge::None) => false,
             Garbage::Edge(Edge::Node(node, _)) => Rc::strong_count(node) == 1,
             Garbage::Edge(Edge::Leaf(t)) | Garbage::Saved(Saved::Input(t, ..) | Saved::Output(t, ..)) => ends(t),
-            Garbage::Saved(Saved::Packed { .. }) => true,
+            Garbage::Saved(Saved::Packed(_)) => true,
         }
     }
 }
@@ -215,7 +215,7 @@ impl<O: Op> Node<O> {
             None
         };
         if mode::anomaly().0 {
-            extra.get_or_insert_default().trace = saved::trace();
+            extra = Some(traced(extra));
         }
         Ok(Rc::new(Node {
             seq: next_seq(),
@@ -228,6 +228,15 @@ impl<O: Op> Node<O> {
             op: OpBox(op),
         }))
     }
+}
+
+/// In anomaly mode a node keeps where it was made.
+#[cold]
+#[inline(never)]
+fn traced(extra: Option<Box<NodeExtra>>) -> Box<NodeExtra> {
+    let mut extra = extra.unwrap_or_default();
+    extra.trace = saved::trace();
+    extra
 }
 
 #[inline]

@@ -222,9 +222,8 @@ impl<'a> Context<'a> {
         let saved = self.node.saved.borrow();
         for s in saved.iter() {
             match s {
-                Saved::Input(_, at, _) | Saved::Packed { at, output: false, .. } if *at as usize == i => {
-                    return self.restored(s, mode::recording());
-                }
+                Saved::Input(_, at, _) if *at as usize == i => return self.restored(s, mode::recording()),
+                Saved::Packed(p) if !p.output && p.at as usize == i => return self.restored(s, mode::recording()),
                 _ => {}
             }
         }
@@ -237,9 +236,8 @@ impl<'a> Context<'a> {
         let saved = self.node.saved.borrow();
         for s in saved.iter() {
             match s {
-                Saved::Output(_, at, _) | Saved::Packed { at, output: true, .. } if *at as usize == i => {
-                    return self.restored(s, mode::recording());
-                }
+                Saved::Output(_, at, _) if *at as usize == i => return self.restored(s, mode::recording()),
+                Saved::Packed(p) if p.output && p.at as usize == i => return self.restored(s, mode::recording()),
                 _ => {}
             }
         }
@@ -263,12 +261,12 @@ impl<'a> Context<'a> {
                 }
                 if joined { self.as_output(alias, *at) } else { Ok(alias.clone()) }
             }
-            Saved::Packed { packed, output, at, edge } => {
-                let t = packed.unpack()?;
-                match (joined, output) {
+            Saved::Packed(kept) => {
+                let t = kept.packed.unpack()?;
+                match (joined, kept.output) {
                     (false, _) => Ok(t),
-                    (true, true) => self.as_output(&t, *at),
-                    (true, false) => super::saved::rejoined(t, edge),
+                    (true, true) => self.as_output(&t, kept.at),
+                    (true, false) => super::saved::rejoined(t, &kept.edge),
                 }
             }
         }

@@ -53,7 +53,8 @@ pub fn kept_input(t: &Tensor, at: u8) -> Result<Saved> {
     if mode::bits() & mode::SAVED_HOOKS != 0
         && let Some(hooks) = HOOKS.get()
     {
-        return Ok(Saved::Packed { packed: (hooks.pack)(t)?, output: false, at, edge: t.edge()? });
+        let (packed, edge) = ((hooks.pack)(t)?, t.edge()?);
+        return Ok(Saved::Packed(Box::new(ByHooks { packed, output: false, at, edge })));
     }
     Ok(Saved::Input(t.clone(), at, t.version()))
 }
@@ -65,7 +66,8 @@ pub fn kept_output(t: &Tensor, at: u8, pending: u32) -> Result<Saved> {
     if mode::bits() & mode::SAVED_HOOKS != 0
         && let Some(hooks) = HOOKS.get()
     {
-        return Ok(Saved::Packed { packed: (hooks.pack)(&alias)?, output: true, at, edge: Edge::None });
+        let packed = (hooks.pack)(&alias)?;
+        return Ok(Saved::Packed(Box::new(ByHooks { packed, output: true, at, edge: Edge::None })));
     }
     Ok(Saved::Output(alias, at, t.array().storage.version() + pending))
 }
@@ -87,8 +89,18 @@ pub enum Saved {
     Input(Tensor, u8, u32),
     /// Output `.1`, kept as an alias outside the graph: the tensor itself would own this node, a cycle.
     Output(Tensor, u8, u32),
-    /// What hooks made of a tensor; it comes back through them. `edge` is where the gradient of an input goes.
-    Packed { packed: Rc<dyn Packed>, output: bool, at: u8, edge: Edge },
+    /// What hooks made of a tensor.
+    Packed(Box<ByHooks>),
+}
+
+/// What hooks made of a tensor; it comes back through them.
+pub struct ByHooks {
+    pub packed: Rc<dyn Packed>,
+    /// Whether it was an output, and which.
+    pub output: bool,
+    pub at: u8,
+    /// Where the gradient of an input goes.
+    pub edge: Edge,
 }
 
 /// What ops save, inline up to three.
@@ -149,7 +161,7 @@ impl Saved {
         match self {
             Saved::Input(t, ..) => format!("its saved input, {} {}", t.dtype().name(), tuple(t.shape())),
             Saved::Output(t, ..) => format!("its saved output, {} {}", t.dtype().name(), tuple(t.shape())),
-            Saved::Packed { .. } => "what hooks keep".into(),
+            Saved::Packed(_) => "what hooks keep".into(),
         }
     }
 }

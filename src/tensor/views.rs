@@ -34,7 +34,7 @@ pub fn check_distinct(target: &Tensor) -> Result<()> {
 }
 
 /// Refuses to write to a tensor of inference mode outside of it.
-#[inline]
+#[cold]
 pub fn check_mode(target: &Tensor) -> Result<()> {
     if mode::bits() & mode::BEFORE_WRITE != 0 {
         super::saved::before_write(target)?;
@@ -54,8 +54,11 @@ fn inference_only() -> Box<crate::error::Error> {
 /// Refuses to write where gradients or elements would be lost.
 pub fn check_writable(op: &str, target: &Tensor) -> Result<()> {
     check_distinct(target)?;
-    check_mode(target)?;
-    if !mode::recording() {
+    let bits = mode::bits();
+    if target.is_inference() || bits & mode::BEFORE_WRITE != 0 {
+        check_mode(target)?;
+    }
+    if bits & (mode::GRAD | mode::INFERENCE) != mode::GRAD {
         return Ok(());
     }
     let base = target.base();
