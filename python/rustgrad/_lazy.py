@@ -5,13 +5,26 @@ from . import _rustgrad
 __all__ = ["FUNCTIONS", "MODULES", "TYPED"]
 
 MODULES = frozenset(
-    "__config__ _C _dynamo accelerator as_torch autograd backends compiler cpu cuda datasets distributed distributions "
+    "__config__ _C _dynamo accelerator amp as_torch autograd backends compiler cpu cuda datasets distributed "
+    "distributions "
     "export func futures fx gpu hub jit linalg mps multiprocessing nn onnx ops optim overrides profiler return_types "
     "special storage testing torch_version types utils version xpu".split()
 )
 
 _BY_MODULE = {
     "_rustgrad.torch": "_dirichlet_grad _sample_dirichlet _standard_gamma _standard_gamma_grad",
+    "amp": "autocast",
+    "amp.state": (
+        "get_autocast_cpu_dtype get_autocast_dtype get_autocast_gpu_dtype get_autocast_ipu_dtype "
+        "get_autocast_xla_dtype "
+        "is_autocast_cpu_enabled is_autocast_enabled is_autocast_ipu_enabled is_autocast_xla_enabled "
+        "set_autocast_cpu_dtype set_autocast_cpu_enabled set_autocast_dtype set_autocast_enabled "
+        "set_autocast_gpu_dtype "
+        "set_autocast_ipu_dtype set_autocast_ipu_enabled set_autocast_xla_dtype set_autocast_xla_enabled"
+    ),
+    "amp.unscale": "_amp_foreach_non_finite_check_and_unscale_ _amp_update_scale_",
+    "autograd.anomaly_mode": "is_anomaly_check_nan_enabled is_anomaly_enabled set_anomaly_enabled",
+    "func": "vmap",
     "compiler": "compile",
     "limits": "finfo iinfo",
     "model_summary": "summary",

@@ -1,9 +1,29 @@
-"""Functions of functions and of modules: calling a module with other tensors than its own."""
+"""Functions of functions and of modules: derivatives, loops over batches, calling a module with other tensors."""
 
+from ._names import lookup as _lookup
 from ._rustgrad.torch import stack
 from .grad_mode import no_grad
+from .transforms import grad, grad_and_value, hessian, jacfwd, jacrev, jvp, linearize, vjp, vmap
 
-__all__ = ["functional_call", "stack_module_state"]
+__all__ = [
+    "functional_call",
+    "functionalize",
+    "grad",
+    "grad_and_value",
+    "hessian",
+    "jacfwd",
+    "jacrev",
+    "jvp",
+    "linearize",
+    "stack_module_state",
+    "vjp",
+    "vmap",
+]
+
+
+def functionalize(func, *, remove="mutations"):
+    """Rewrites a function without writes in place: NotImplementedError, since calls are not recorded."""
+    raise NotImplementedError("functionalize: rustgrad does not record calls yet\nhint: call the function as it is")
 
 
 def functional_call(module, parameter_and_buffer_dicts, args=None, kwargs=None, *, tie_weights=True, strict=False):
@@ -66,3 +86,6 @@ def _stacked(tensors):
     with no_grad():
         result = stack(tensors).detach()
     return result.requires_grad_(requires_grad.pop())
+
+
+__getattr__ = _lookup("torch.func")

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     P = ParamSpec("P")
     R = TypeVar("R")
 
-__all__ = ["enable_grad", "inference_mode", "no_grad", "set_grad_enabled"]
+__all__ = ["enable_grad", "inference_mode", "no_grad", "set_grad_enabled", "set_multithreading_enabled"]
 
 
 class _GradMode:
@@ -24,52 +24,56 @@ class _GradMode:
         self._mode = mode
         self._outer = []
 
+    # Sets the mode and returns what it was, and sets that again.
+    _switch = staticmethod(_set_grad_enabled)
+    _restore = staticmethod(_set_grad_enabled)
+
     def __enter__(self):
-        self._outer.append(_set_grad_enabled(self._mode))
+        self._outer.append(self._switch(self._mode))
 
     def __exit__(self, *_):
-        _set_grad_enabled(self._outer.pop())
+        self._restore(self._outer.pop())
 
     def __call__(self, fn: Callable[P, R]) -> Callable[P, R]:
         """Decorate a function, or a generator function: its body runs in this mode, its callers do not."""
         from functools import wraps
         from inspect import isgeneratorfunction
 
-        mode = self._mode
+        mode, switch, restore = self._mode, self._switch, self._restore
 
         @wraps(fn)
         def in_mode(*args, **kwargs):
-            outer = _set_grad_enabled(mode)
+            outer = switch(mode)
             try:
                 return fn(*args, **kwargs)
             finally:
-                _set_grad_enabled(outer)
+                restore(outer)
 
         @wraps(fn)
         def steps_in_mode(*args, **kwargs):
-            return (yield from _generator_in_mode(mode, fn(*args, **kwargs)))
+            return (yield from _generator_in_mode(mode, switch, restore, fn(*args, **kwargs)))
 
         return steps_in_mode if isgeneratorfunction(fn) else in_mode  # pyright: ignore[reportReturnType]
 
 
-def _generator_in_mode(mode, generator):
+def _generator_in_mode(mode, switch, restore, generator):
     """Each resumption of `generator` runs in `mode`; between them the caller's own mode is back."""
     send, value = generator.send, None
     try:
         while True:
-            outer = _set_grad_enabled(mode)
+            outer = switch(mode)
             try:
                 item = send(value)
             finally:
-                _set_grad_enabled(outer)
+                restore(outer)
             try:
                 send, value = generator.send, (yield item)
             except GeneratorExit:
-                outer = _set_grad_enabled(mode)
+                outer = switch(mode)
                 try:
                     generator.close()
                 finally:
-                    _set_grad_enabled(outer)
+                    restore(outer)
                 raise
             except BaseException as error:
                 send, value = generator.throw, error
@@ -118,7 +122,10 @@ class enable_grad(_GradMode):
 
 
 class inference_mode(_GradMode):
-    """Like `no_grad`; `inference_mode(False)` switches recording back on."""
+    """Nothing inside is recorded, and tensors made inside take no part in graphs; `inference_mode(False)` ends that.
+
+    Outside of the block its tensors may be read, but not written over or saved for backward: RuntimeError.
+    """
 
     __slots__ = ()
 
@@ -136,13 +143,14 @@ class inference_mode(_GradMode):
         self._mode = not mode
         self._outer = []
 
-    def __enter__(self):
-        self._outer.append((_set_grad_enabled(self._mode), _set_inference(not self._mode)))
+    @staticmethod
+    def _switch(mode):
+        return _set_grad_enabled(mode), _set_inference(not mode)
 
-    def __exit__(self, *_):
-        recording, inference = self._outer.pop()
-        _set_grad_enabled(recording)
-        _set_inference(inference)
+    @staticmethod
+    def _restore(outer):
+        _set_grad_enabled(outer[0])
+        _set_inference(outer[1])
 
 
 class set_grad_enabled(_GradMode):
@@ -162,3 +170,16 @@ class set_grad_enabled(_GradMode):
     def __call__(self, fn):
         _set_grad_enabled(self._before)
         return super().__call__(fn)
+
+
+class set_multithreading_enabled:
+    """Kept for programs that ask for it: backward runs on the thread that calls it, and its kernels on several."""
+
+    def __init__(self, mode: bool):
+        self.mode = bool(mode)
+
+    def __enter__(self):
+        return None
+
+    def __exit__(self, *_):
+        return None

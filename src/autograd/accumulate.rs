@@ -8,7 +8,7 @@ use crate::tensor::{Tensor, apply, data, mode};
 
 /// The sum of what has arrived and what arrives. Written over the former where nobody else can see it.
 pub fn sum(have: Tensor, more: &Tensor) -> Result<Tensor> {
-    let private = !mode::grad_enabled()
+    let private = !mode::recording()
         && have.count() == 1
         && have.object().is_null()
         && have.shape() == more.shape()
@@ -35,7 +35,7 @@ pub fn into_grad(leaf: &Tensor, g: Tensor) -> Result<()> {
             leaf.dtype().name()
         );
     }
-    let recording = mode::grad_enabled();
+    let recording = mode::recording();
     let grad = match leaf.grad() {
         None if recording => g,
         None => own(leaf, g)?,

@@ -4,18 +4,17 @@
 //! Gradients wait in the nodes themselves. A node that another live run has claimed (a hook that calls
 //! backward; a second thread while a kernel has released the GIL) gets a slot in this run's side table.
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::cmp::Ordering;
 use std::collections::{BinaryHeap, HashMap};
 use std::rc::Rc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-use super::accumulate::{into_grad, sum};
+use super::accumulate::sum;
 use crate::core::shape::list;
 use crate::error::Result;
-use crate::tensor::handle::Extra;
-use crate::tensor::mode::GradGuard;
-use crate::tensor::node::{Hook, Scratch};
+use crate::tensor::mode::{self, GradGuard};
+use crate::tensor::node::Scratch;
 use crate::tensor::op::{Context, Cotangents};
 use crate::tensor::{Edge, Node, Tensor};
 use crate::{bail, err, spoken};
@@ -38,7 +37,7 @@ pub fn backward(
             let _mode = GradGuard::new(create_graph);
             for (input, g) in inputs.iter().zip(run.captured()) {
                 if let Some(g) = g {
-                    into_grad(input, g)?;
+                    super::node_hooks::accumulate(input, g)?;
                 }
             }
             Ok(())
@@ -99,6 +98,10 @@ struct Target {
     grad: Option<Tensor>,
 }
 
+fn tensors(targets: &[Target]) -> Vec<Tensor> {
+    targets.iter().map(|t| t.tensor.clone()).collect()
+}
+
 struct Run {
     id: u64,
     retain_graph: bool,
@@ -146,6 +149,7 @@ impl Run {
 
     fn execute(&mut self, roots: &[(Tensor, Option<Tensor>)]) -> Result<()> {
         let _mode = GradGuard::new(self.create_graph);
+        let _current = super::current::enter(self.id, roots, self.targets.as_deref().map(tensors))?;
         let result = self.run(roots);
         if result.is_err() {
             self.clear();
@@ -295,7 +299,7 @@ impl Run {
     /// Hooks, captures, the vjp, and on to the inputs.
     fn pass(&mut self, node: &Rc<Node>, grads: &mut [Option<Tensor>]) -> Result<()> {
         if node.hooked() {
-            run_node_hooks(node, grads)?;
+            run_tensor_hooks(node, grads)?;
         }
         if let Some(targets) = &mut self.targets {
             for t in targets.iter_mut() {
@@ -308,7 +312,16 @@ impl Run {
                 return Ok(());
             }
         }
-        let mut outgoing = node.op().vjp(&Context::new(node), &Cotangents(grads))?;
+        if node.hooked() {
+            super::node_hooks::pre(node, grads)?;
+        }
+        let mut outgoing = match node.op().vjp(&Context::new(node), &Cotangents(grads)) {
+            Ok(outgoing) => outgoing,
+            Err(e) => return Err(super::anomaly::failed(node, e)),
+        };
+        if mode::anomaly().1 {
+            outgoing = super::anomaly::checked(node, outgoing)?;
+        }
         if node.post_hooked() {
             outgoing = super::node_hooks::post(node, outgoing, grads)?;
         }
@@ -333,7 +346,7 @@ impl Run {
             let leaf = self.leaves[i].clone();
             i += 1;
             let Some(mut g) = self.take_slot(&leaf) else { continue };
-            for hook in hooks_of(&leaf, |e| &e.hooks) {
+            for hook in super::node_hooks::of_leaf(&leaf, |e| &e.hooks) {
                 if let Some(new) = (hook.0)(&g)? {
                     g = new;
                 }
@@ -344,10 +357,7 @@ impl Run {
                 }
                 continue;
             }
-            into_grad(&leaf, g)?;
-            for hook in hooks_of(&leaf, |e| &e.post_hooks) {
-                (hook.0)(&leaf)?;
-            }
+            super::node_hooks::accumulate(&leaf, g)?;
         }
         self.leaves.clear();
         Ok(())
@@ -437,11 +447,8 @@ fn put(slots: &mut Scratch, nr: usize, g: Tensor) {
     slots.rest[nr - 1] = Some(g);
 }
 
-fn hooks_of(leaf: &Tensor, of: impl Fn(&Extra) -> &Vec<(u64, Hook)>) -> Vec<Hook> {
-    leaf.extra(|e| of(e).iter().map(|(_, h)| h.clone()).collect()).unwrap_or_default()
-}
-
-fn run_node_hooks(node: &Rc<Node>, grads: &mut [Option<Tensor>]) -> Result<()> {
+/// Hooks of tensors on the gradients of a node's outputs, in the order of their registration, then `retain_grad`.
+fn run_tensor_hooks(node: &Rc<Node>, grads: &mut [Option<Tensor>]) -> Result<()> {
     let (hooks, retain) = node.with_extra(|e| (e.hooks.clone(), e.retain.clone()));
     for (nr, _, hook) in hooks {
         if let Some(Some(g)) = grads.get(nr as usize)
@@ -450,7 +457,6 @@ fn run_node_hooks(node: &Rc<Node>, grads: &mut [Option<Tensor>]) -> Result<()> {
             grads[nr as usize] = Some(new);
         }
     }
-    super::node_hooks::pre(node, grads)?;
     for (nr, slot) in retain {
         if let Some(Some(g)) = grads.get(nr as usize) {
             let have = slot.take();
@@ -514,14 +520,10 @@ fn seed(i: usize, root: &Tensor, g: Option<&Tensor>) -> Result<Tensor> {
     Tensor::constant(root.shape(), root.dtype(), root.device(), 1)
 }
 
-thread_local! {
-    static HOOK_ID: Cell<u64> = const { Cell::new(0) };
-}
-
-/// A number that names a hook for its removal.
+/// A number that names a hook for its removal, and a Python object for the collector: one of its kind in the process.
 pub fn next_hook_id() -> u64 {
-    HOOK_ID.set(HOOK_ID.get() + 1);
-    HOOK_ID.get()
+    static HOOK_ID: AtomicU64 = AtomicU64::new(1);
+    HOOK_ID.fetch_add(1, Relaxed)
 }
 
 /// Makes `.grad` of a non-leaf keep what backward computes for it: `retain_grad()`.

@@ -2,7 +2,10 @@
 //! adds gradients.
 
 mod accumulate;
+mod anomaly;
+pub mod current;
 mod engine;
 mod node_hooks;
 
+pub use anomaly::set_show;
 pub use engine::{backward, grad, next_hook_id, retain_grad};

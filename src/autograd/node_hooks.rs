@@ -1,9 +1,11 @@
-//! Hooks of whole nodes: `grad_fn.register_prehook` and `grad_fn.register_hook`.
+//! Hooks of whole nodes: `grad_fn.register_prehook` and `grad_fn.register_hook`, also of a leaf's AccumulateGrad.
 
 use std::rc::Rc;
 
+use super::accumulate::into_grad;
 use crate::bail;
 use crate::error::Result;
+use crate::tensor::handle::Extra;
 use crate::tensor::node::GradList;
 use crate::tensor::op::Grads;
 use crate::tensor::{Node, Tensor};
@@ -53,6 +55,44 @@ fn check(new: &[Option<Tensor>], old: &[Option<Tensor>]) -> Result<()> {
             (Some(_), None) => bail!(Runtime, "can't replace a None gradient with a non-None value"),
             _ => {}
         }
+    }
+    Ok(())
+}
+
+/// A copy of a leaf's hooks, which may register others.
+pub fn of_leaf<T: Clone>(leaf: &Tensor, of: impl Fn(&Extra) -> &Vec<(u64, T)>) -> Vec<T> {
+    leaf.extra(|e| of(e).iter().map(|(_, h)| h.clone()).collect()).unwrap_or_default()
+}
+
+/// Adds a finished gradient to `.grad` of a leaf, between the hooks before it and those after it.
+pub fn accumulate(leaf: &Tensor, g: Tensor) -> Result<()> {
+    let after = of_leaf(leaf, |e| &e.after);
+    let before = of_leaf(leaf, |e| &e.before);
+    if before.is_empty() && after.is_empty() {
+        into_grad(leaf, g)?;
+        return written(leaf);
+    }
+    let mut grads = [Some(g)];
+    for hook in before {
+        if let Some(new) = hook(&grads)? {
+            check(&new, &grads)?;
+            grads.clone_from_slice(&new);
+        }
+    }
+    if let [Some(g)] = &grads {
+        into_grad(leaf, g.clone())?;
+    }
+    written(leaf)?;
+    for hook in after {
+        hook(&[], &grads)?;
+    }
+    Ok(())
+}
+
+/// `register_post_accumulate_grad_hook`.
+fn written(leaf: &Tensor) -> Result<()> {
+    for hook in of_leaf(leaf, |e| &e.post_hooks) {
+        (hook.0)(leaf)?;
     }
     Ok(())
 }

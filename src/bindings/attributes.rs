@@ -13,7 +13,7 @@ use super::errors::{OrForeign, P, checked, fetched, raise};
 use super::install::slot;
 use super::object::{as_tensor, wrap};
 use super::operators::guarded;
-use super::{autograd, gil, index, size, types};
+use super::{autograd, gil, index, node, size, types};
 use crate::core::{Number, spoken};
 use crate::error::Result;
 use crate::tensor::door;
@@ -98,7 +98,7 @@ pub static ATTRIBUTES: &[Attribute] = &[
         autograd::get_grad,
         autograd::set_grad,
     ),
-    read(c"grad_fn", "Any", c"The graph node that made this tensor; None for a leaf.", |t, _| autograd::grad_fn(t)),
+    read(c"grad_fn", "Any", c"The graph node that made this tensor; None for a leaf.", |t, _| node::grad_fn(t)),
     read(c"is_leaf", "_bool", c"Whether no recorded operation made this tensor.", |t, _| truth(t.is_leaf())),
     read(c"retains_grad", "_bool", c"Whether this non-leaf keeps its gradient.", |t, _| {
         truth(t.extra(|e| e.retained.is_some()) == Some(true))
@@ -146,7 +146,12 @@ pub static ATTRIBUTES: &[Attribute] = &[
     read(c"ndim", "_int", c"The number of dims.", |t, _| count(t.ndim())),
     read(c"itemsize", "_int", c"Bytes per element.", |t, _| count(t.dtype().size())),
     read(c"nbytes", "_int", c"Bytes of all elements.", |t, _| count(t.dtype().size().wrapping_mul(t.numel()))),
-    read(c"_version", "_int", c"How often the memory was changed in place.", |t, _| count(t.version() as usize)),
+    read(c"_version", "_int", c"How often the memory was changed in place.", |t, _| {
+        if t.is_inference() {
+            bail!(Runtime, "Inference tensors do not track version counter.");
+        }
+        count(t.version() as usize)
+    }),
     read(c"_base", "Tensor | None", c"The tensor that this is a view of.", |t, _| match t.base() {
         Some(base) => checked(wrap(base)),
         None => Ok(none()),

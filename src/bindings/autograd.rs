@@ -1,12 +1,10 @@
-//! The graph as Python sees it: backward, grad, hooks, and node objects, which are made on demand and equal
-//! by node.
+//! Differentiation as Python sees it: backward, grad, hooks of tensors.
 
 use std::rc::{Rc, Weak};
 
 use pyo3::ffi;
 use pyo3::prelude::*;
-use pyo3::sync::PyOnceLock;
-use pyo3::types::{PyDict, PyList, PyTuple, PyType};
+use pyo3::types::PyTuple;
 
 use super::call::none;
 use super::convert::{is_none, type_name};
@@ -17,8 +15,7 @@ use super::object::{as_tensor, track, wrap};
 use crate::autograd;
 use crate::core::shape::list;
 use crate::error::Result;
-use crate::tensor::node::NodeExtra;
-use crate::tensor::{Edge, Node, Tensor, display, mode};
+use crate::tensor::{Node, Tensor, mode};
 use crate::{bail, err};
 
 natives! {
@@ -123,7 +120,7 @@ pub fn again(o: P) -> P {
 }
 
 /// The Python object of an optional tensor.
-fn object(py: Python<'_>, t: Option<Tensor>) -> PyResult<Bound<'_, PyAny>> {
+pub fn object(py: Python<'_>, t: Option<Tensor>) -> PyResult<Bound<'_, PyAny>> {
     let p = t.map_or_else(none, wrap);
     // SAFETY: a new reference, or null with an exception set.
     unsafe { Bound::from_owned_ptr_or_err(py, p) }
@@ -330,172 +327,5 @@ impl RemovableHandle {
     #[pyo3(signature = (*_args))]
     fn __exit__(&self, py: Python<'_>, _args: &Bound<'_, PyTuple>) {
         self.remove(py);
-    }
-}
-
-/// What `register_hook` of a node returns; it does not keep the node alive.
-#[pyclass(frozen, module = "rustgrad.utils.hooks")]
-pub struct NodeHandle {
-    id: u64,
-    node: Weak<Node>,
-}
-
-// SAFETY: nodes are used and dropped with the GIL held only.
-unsafe impl Send for NodeHandle {}
-// SAFETY: as above.
-unsafe impl Sync for NodeHandle {}
-
-#[pymethods]
-impl NodeHandle {
-    /// Take the hook off again.
-    fn remove(&self) {
-        let Some(node) = self.node.upgrade() else { return };
-        // Taken out first, dropped after the borrow: a hook's drop may run Python code.
-        let gone = node.with_extra(|e| {
-            let pre = e.pre.iter().position(|(id, _)| *id == self.id).map(|at| e.pre.remove(at));
-            let post = e.post.iter().position(|(id, _)| *id == self.id).map(|at| e.post.remove(at));
-            (pre, post)
-        });
-        drop(gone);
-    }
-    #[getter]
-    fn id(&self) -> u64 {
-        self.id
-    }
-    fn __enter__(slf: PyRef<'_, Self>) -> PyRef<'_, Self> {
-        slf
-    }
-    #[pyo3(signature = (*_args))]
-    fn __exit__(&self, _args: &Bound<'_, PyTuple>) {
-        self.remove();
-    }
-}
-
-/// What a node object stands for.
-enum Origin {
-    Node(Rc<Node>),
-    /// Edges point at leaves themselves.
-    Leaf(Tensor),
-}
-
-/// A node of the graph. Objects are made when asked for; two of one node are equal.
-#[pyclass(frozen, subclass, module = "rustgrad.autograd.graph", name = "Node")]
-pub struct NodeObject(Origin);
-
-// SAFETY: nodes and tensors are used and dropped with the GIL held only.
-unsafe impl Send for NodeObject {}
-// SAFETY: as above.
-unsafe impl Sync for NodeObject {}
-
-impl NodeObject {
-    fn add_hook(&self, f: &Bound<'_, PyAny>, add: impl FnOnce(&mut NodeExtra, u64, P)) -> PyResult<NodeHandle> {
-        let Origin::Node(node) = &self.0 else {
-            return Err(pyo3::exceptions::PyNotImplementedError::new_err(
-                "hooks on AccumulateGrad are not built yet\nhint: use variable.register_hook, or \
-                 variable.register_post_accumulate_grad_hook",
-            ));
-        };
-        let id = autograd::next_hook_id();
-        node.with_extra(|extra| add(extra, id, f.as_ptr()));
-        Ok(NodeHandle { id, node: Rc::downgrade(node) })
-    }
-    fn id(&self) -> usize {
-        match &self.0 {
-            Origin::Node(n) => Rc::as_ptr(n).cast::<u8>() as usize,
-            Origin::Leaf(t) => t.id(),
-        }
-    }
-}
-
-#[pymethods]
-impl NodeObject {
-    /// The class name, as PyTorch's: `MulBackward0`.
-    fn name(&self) -> String {
-        match &self.0 {
-            Origin::Node(n) => display::class_name(n),
-            Origin::Leaf(_) => "AccumulateGrad".into(),
-        }
-    }
-    /// The nodes that gradients go to, with the number of their output.
-    #[getter]
-    fn next_functions<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
-        let list = PyList::empty(py);
-        if let Origin::Node(node) = &self.0 {
-            for edge in node.edges.borrow().iter() {
-                match edge {
-                    Edge::None => list.append((py.None(), 0))?,
-                    Edge::Leaf(t) => list.append((self::node(py, Origin::Leaf(t.clone()))?, 0))?,
-                    Edge::Node(n, nr) => list.append((self::node(py, Origin::Node(n.clone()))?, *nr))?,
-                }
-            }
-        }
-        Ok(list.to_tuple())
-    }
-    /// The leaf of an AccumulateGrad.
-    #[getter]
-    fn variable<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        match &self.0 {
-            Origin::Leaf(t) => object(py, Some(t.clone())),
-            Origin::Node(_) => Err(pyo3::exceptions::PyAttributeError::new_err("only AccumulateGrad has a variable")),
-        }
-    }
-    /// Call `fn(grad_inputs, grad_outputs)` after backward has passed this node; a tuple that it returns takes the place
-    /// of grad_inputs.
-    #[pyo3(signature = (r#fn))]
-    fn register_hook(&self, r#fn: &Bound<'_, PyAny>) -> PyResult<NodeHandle> {
-        self.add_hook(r#fn, |extra, id, f| {
-            // SAFETY: an argument of the call, which holds the GIL.
-            extra.post.push((id, unsafe { hooks::post_hook(id, f) }));
-        })
-    }
-    /// Call `fn(grad_outputs)` before backward passes this node; a tuple that it returns takes the place of grad_outputs.
-    #[pyo3(signature = (r#fn))]
-    fn register_prehook(&self, r#fn: &Bound<'_, PyAny>) -> PyResult<NodeHandle> {
-        self.add_hook(r#fn, |extra, id, f| {
-            // SAFETY: an argument of the call, which holds the GIL.
-            extra.pre.push((id, unsafe { hooks::pre_hook(id, f) }));
-        })
-    }
-    fn __repr__(&self) -> String {
-        format!("<{} object at {:#x}>", self.name(), self.id())
-    }
-    fn __hash__(&self) -> usize {
-        self.id() >> 4
-    }
-    fn __eq__(&self, other: &Bound<'_, PyAny>) -> bool {
-        other.cast::<NodeObject>().is_ok_and(|o| o.get().id() == self.id())
-    }
-}
-
-/// The object of a node. Its class is the node's kind, as in PyTorch: a subclass made when first asked for.
-fn node<'py>(py: Python<'py>, origin: Origin) -> PyResult<Bound<'py, NodeObject>> {
-    static KINDS: PyOnceLock<Py<PyDict>> = PyOnceLock::new();
-    let kinds = KINDS.get_or_init(py, || PyDict::new(py).unbind()).bind(py);
-    let object = Bound::new(py, NodeObject(origin))?;
-    let name = object.get().name();
-    let kind = match kinds.get_item(&name)? {
-        Some(kind) => kind,
-        None => {
-            let members = PyDict::new(py);
-            members.set_item("__slots__", ())?;
-            members.set_item("__module__", "builtins")?;
-            let kind = py.get_type::<PyType>().call1((&name, (py.get_type::<NodeObject>(),), members))?;
-            kinds.set_item(&name, &kind)?;
-            kind
-        }
-    };
-    object.setattr("__class__", kind)?;
-    Ok(object)
-}
-
-/// The node object of a tensor, or None.
-pub fn grad_fn(t: &Tensor) -> Result<P> {
-    match t.grad_fn()? {
-        None => Ok(none()),
-        Some(node) => {
-            // SAFETY: the GIL is held.
-            let py = unsafe { Python::assume_attached() };
-            Ok(self::node(py, Origin::Node(node)).or_foreign()?.into_ptr())
-        }
     }
 }

@@ -28,7 +28,8 @@ pub fn callable(id: u64) -> P {
     CALLABLES.try_with(|c| c.borrow().get(&id).copied()).ok().flatten().unwrap_or(null_mut())
 }
 
-struct Callable {
+/// A reference to a Python object that belongs to the graph.
+pub struct Callable {
     id: u64,
     object: P,
 }
@@ -46,11 +47,16 @@ impl Callable {
     ///
     /// # Safety
     /// `object` is alive and the GIL is held.
-    unsafe fn keep(id: u64, object: P) -> Callable {
+    pub unsafe fn keep(id: u64, object: P) -> Callable {
         // SAFETY: the caller promises that the object is alive and the GIL held.
         unsafe { ffi::Py_INCREF(object) };
         CALLABLES.with(|c| c.borrow_mut().insert(id, object));
         Callable { id, object }
+    }
+
+    /// Borrowed: alive while this is.
+    pub fn object(&self) -> P {
+        self.object
     }
 }
 

@@ -11,8 +11,9 @@ use crate::core::{DType, Device};
 use crate::error::Result;
 use crate::ops::index_put::Places;
 use crate::ops::subscript::{Step, Steps, view};
+use crate::tensor::Tensor;
+use crate::tensor::door::view_kind;
 use crate::tensor::handle::ViewKind;
-use crate::tensor::{Tensor, mode};
 use crate::{bail, err};
 
 /// The steps of an index; None where something in it is no step.
@@ -340,9 +341,7 @@ pub fn unbind(x: &Tensor) -> Result<P> {
         let tuple = checked(ffi::PyTuple_New(n as ffi::Py_ssize_t))?;
         for i in 0..n {
             let item = x.select(0, i).map(|t| {
-                if mode::grad_enabled() {
-                    t.set_base(x, ViewKind::Many);
-                }
+                t.set_base(x, view_kind(ViewKind::Many));
                 wrap(t)
             });
             match item {

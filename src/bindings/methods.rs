@@ -112,7 +112,7 @@ natives! {
     }
     /// Whether the tensor was made in inference mode.
     is_inference as ["is_inference(Tensor self) -> bool"] {
-        call() { truth(false) }
+        call(x = self: &Tensor) { truth(x.is_inference()) }
     }
     /// Whether both have the same sizes.
     is_same_size as ["is_same_size(Tensor self, Tensor other) -> bool"] {

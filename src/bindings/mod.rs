@@ -2,6 +2,7 @@
 //! types, attributes, indexing and the conversions between Python's data and ours.
 
 mod attributes;
+mod autocast;
 mod autograd;
 mod call;
 mod convert;
@@ -9,6 +10,7 @@ mod data;
 mod describe;
 mod entry;
 mod errors;
+mod function;
 mod functions;
 mod gil;
 mod gpu;
@@ -19,10 +21,12 @@ mod io;
 mod methods;
 mod mismatch;
 mod native;
+mod node;
 mod numpy;
 mod object;
 mod operators;
 mod optim;
+mod saved;
 mod size;
 mod storage;
 mod types;
@@ -136,6 +140,9 @@ pub fn init(m: &Bound<'_, PyModule>) -> PyResult<()> {
     m.add_function(wrap_pyfunction!(_return_types, m)?)?;
     m.add_function(wrap_pyfunction!(_cpu_capability, m)?)?;
     gpu::add(m)?;
+    node::add(m)?;
+    function::add(m)?;
+    saved::add(m)?;
     m.add("io", io::module(py)?)?;
     m.add("optim", optim::module(py)?)?;
     m.add("RemovableHandle", py.get_type::<autograd::RemovableHandle>())?;

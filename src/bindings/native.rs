@@ -25,6 +25,7 @@ pub fn rows() -> impl Iterator<Item = &'static Native> {
         super::storage::ROWS,
         super::functions::ROWS,
         super::autograd::ROWS,
+        super::autocast::ROWS,
         super::data::ROWS,
         super::numpy::ROWS,
     ]

@@ -3,6 +3,7 @@
 //! An op computes; where the result goes is settled here, for every op that says it has such forms. An op that can write
 //! over `self` or into `out=` by itself does so and says it.
 
+use super::autocast;
 use crate::bail;
 use crate::core::shape::list;
 use crate::err;
@@ -12,9 +13,17 @@ use crate::tensor::def::MAX_ARGS;
 use crate::tensor::write::{check_apart, check_castable, copy_to_out};
 use crate::tensor::{Arg, Args, OpDef, Outs, Tensor, views};
 
-/// Calls `def`, named `name` by the user.
+/// Calls `def`, named `name` by the user; under autocast, with its tensors in the dtype that its policy says.
 #[inline]
-pub fn call(name: &'static str, def: &OpDef, a: &Args) -> Result<Outs> {
+pub fn call(name: &'static str, def: &'static OpDef, a: &Args) -> Result<Outs> {
+    if autocast::anywhere() && !a.inplace && a.out.is_empty() {
+        return autocast::call(def, a);
+    }
+    plain(name, def, a)
+}
+
+#[inline(always)]
+fn plain(name: &'static str, def: &OpDef, a: &Args) -> Result<Outs> {
     if a.inplace {
         return if def.variants.writes_itself() { written(name, (def.call)(a)?) } else { over(name, def, a) };
     }

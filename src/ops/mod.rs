@@ -4,6 +4,7 @@
 use crate::tensor::OpDef;
 
 pub mod accumulate;
+pub mod autocast;
 mod call;
 pub mod cast;
 pub mod complex;

@@ -242,7 +242,7 @@ impl Op for Overwrite {
 
 /// `out` as a result of the tensors it was drawn with: nothing flows back, and a gradient of 0 says so.
 pub fn drawn_from(name: &'static str, out: &Tensor, parameters: &[&Tensor]) -> Result<Tensor> {
-    if !mode::grad_enabled() || !parameters.iter().any(|t| t.requires_grad()) {
+    if !mode::recording() || !parameters.iter().any(|t| t.requires_grad()) {
         return Ok(out.clone());
     }
     let inputs: Vec<&Tensor> = std::iter::once(out).chain(parameters.iter().copied()).collect();

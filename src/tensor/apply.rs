@@ -68,7 +68,7 @@ pub fn apply_many<O: Op>(op: O, x: &[&Tensor]) -> Result<Vec<Tensor>> {
 
 /// Runs a view op whose array is not its input's under another layout: the same bytes as another dtype. Carries no gradient.
 pub fn apply_view(name: &'static str, of: &Tensor, array: Array) -> Tensor {
-    let out = Tensor::new(array, Token(()));
+    let out = Tensor::new(array, Token(of.is_inference()));
     mark_view(of, &out);
     note(name, &[&out]);
     out
@@ -78,7 +78,7 @@ pub fn apply_view(name: &'static str, of: &Tensor, array: Array) -> Tensor {
 #[inline]
 pub(super) fn needs(x: &[&Tensor]) -> Mask {
     let mut mask = Mask::default();
-    if mode::grad_enabled() {
+    if mode::recording() {
         for (i, t) in x.iter().enumerate() {
             if t.requires_grad() {
                 // Long lists (`cat`) share the last bit.
@@ -123,9 +123,9 @@ pub(super) fn result<O: Op>(op: &O, x: &[&Tensor]) -> Result<Tensor> {
         check_numel(&layout.shape)?;
         let dtype = op.view_dtype(of.dtype());
         if dtype != of.dtype() {
-            return Ok(view_as(of, layout, dtype, Token(())));
+            return Ok(view_as(of, layout, dtype, Token(false)));
         }
-        return Ok(view(of, layout, Token(())));
+        return Ok(view(of, layout, Token(false)));
     }
     run(op, x)
 }
@@ -172,7 +172,7 @@ fn run(op: &dyn Op, x: &[&Tensor]) -> Result<Tensor> {
     let make = if op.zeroed() { Array::zeros } else { Array::empty };
     let out = make(meta).map_err(|e| e.asked_by(op.name()))?;
     compute(op, x, std::slice::from_ref(&out))?;
-    Ok(Tensor::new(out, Token(())))
+    Ok(Tensor::new(out, Token::here()))
 }
 
 fn run_many(op: &dyn Op, x: &[&Tensor]) -> Result<Vec<Tensor>> {
@@ -180,7 +180,7 @@ fn run_many(op: &dyn Op, x: &[&Tensor]) -> Result<Vec<Tensor>> {
     let metas = with_metas(x, |m| op.infer_many(m))?;
     let outs = metas.into_iter().map(Array::empty).collect::<Result<Vec<_>>>().map_err(|e| e.asked_by(op.name()))?;
     compute(op, x, &outs)?;
-    Ok(outs.into_iter().map(|a| Tensor::new(a, Token(()))).collect())
+    Ok(outs.into_iter().map(|a| Tensor::new(a, Token::here())).collect())
 }
 
 /// Runs the kernel, without the GIL where it takes long: then on arrays of its own, since another

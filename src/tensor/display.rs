@@ -56,11 +56,9 @@ pub fn set_options(o: Options) {
     *OPTIONS.lock().unwrap_or_else(PoisonError::into_inner) = o;
 }
 
-/// The Python class name of a node: `AddBackward0`. PyTorch numbers an op's overloads; ops say a number other than 0
-/// themselves.
+/// The Python class name of a node: `AddBackward0`.
 pub fn class_name(node: &Node) -> String {
-    let name = node.op().grad_name();
-    if name.ends_with("Backward") { name + "0" } else { name }
+    node.op().node_name()
 }
 
 /// `tensor([1., 2.], requires_grad=True)`; `class` replaces the word `tensor`.

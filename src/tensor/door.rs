@@ -10,9 +10,22 @@ use super::mode;
 use crate::core::{DType, Layout};
 use crate::device::Array;
 
-/// Leave to make a tensor.
+/// Leave to make a tensor; says whether inference mode is on, whose tensors stay outside of graphs for ever.
 #[derive(Clone, Copy)]
-pub struct Token(pub(super) ());
+pub struct Token(pub(super) bool);
+
+impl Token {
+    /// Leave by the thread's mode.
+    #[inline(always)]
+    pub(super) fn here() -> Token {
+        Token(mode::inference())
+    }
+}
+
+/// Leave for what floor 8 shows anew without computing: an input that a custom function returns.
+pub fn pass() -> Token {
+    Token::here()
+}
 
 /// What the door asks of this thread's modes, read once per call.
 #[derive(Clone, Copy)]
@@ -28,28 +41,28 @@ impl Door {
     /// the call must be an op.
     #[inline(always)]
     pub fn token(self) -> Option<Token> {
-        if self.0 & mode::WATCHED == 0 { Some(Token(())) } else { None }
+        if self.0 & mode::WATCHED == 0 { Some(Token(self.0 & mode::INFERENCE != 0)) } else { None }
     }
 
     /// Whether a result of these tensors may have to be recorded for backward.
     #[inline(always)]
     pub fn records<'a>(self, mut x: impl Iterator<Item = &'a Tensor>) -> bool {
-        self.0 & mode::GRAD != 0 && x.any(|t| t.requires_grad())
+        self.0 & (mode::GRAD | mode::INFERENCE) == mode::GRAD && x.any(|t| t.requires_grad())
     }
 }
 
 /// The tensor over `array`, whose elements come from outside: the user's data, a file. `name` is the function that was
 /// called. What is computed, or drawn, is an op.
 pub fn enter(name: &'static str, array: Array) -> Tensor {
-    let t = Tensor::new(array, Token(()));
+    let t = Tensor::new(array, Token::here());
     note(name, &[&t]);
     t
 }
 
 /// A view of `of` under another layout, for a short way.
 #[inline]
-pub fn view(of: &Tensor, layout: Layout, token: Token) -> Tensor {
-    let out = Tensor::new(of.array().with_layout(layout), token);
+pub fn view(of: &Tensor, layout: Layout, _: Token) -> Tensor {
+    let out = Tensor::new(of.array().with_layout(layout), Token(of.is_inference()));
     mark_view(of, &out);
     out
 }
@@ -66,12 +79,25 @@ pub fn view_as(of: &Tensor, layout: Layout, dtype: DType, token: Token) -> Tenso
 /// Notes that `out` is a view of `of`.
 #[inline]
 pub fn mark_view(of: &Tensor, out: &Tensor) {
-    out.set_base(of, if mode::grad_enabled() { ViewKind::Recorded } else { ViewKind::NoGrad });
+    out.set_base(of, view_kind(ViewKind::Recorded));
+}
+
+/// `recorded`, or what a view is that is made where nothing is recorded.
+pub fn view_kind(recorded: ViewKind) -> ViewKind {
+    let bits = mode::bits();
+    if bits & mode::INFERENCE != 0 {
+        ViewKind::Inference
+    } else if bits & mode::GRAD != 0 {
+        recorded
+    } else {
+        ViewKind::NoGrad
+    }
 }
 
 /// `x.data`: the same memory outside the graph, with a version of its own.
 pub fn data(x: &Tensor) -> Tensor {
     let out = enter("data", x.array().clone());
+    out.set_inference(x.is_inference());
     out.with_extra(|e| e.version = Some(0));
     out
 }
@@ -79,7 +105,7 @@ pub fn data(x: &Tensor) -> Tensor {
 /// `x.data = new`. The tensor keeps its own version, whatever the memory's.
 pub fn set_data(x: &Tensor, new: &Tensor) {
     let version = x.version();
-    x.set_array(new.array().clone(), Token(()));
+    x.set_array(new.array().clone(), Token(false));
     x.with_extra(|e| e.version = Some(version));
     note("set_data", &[x]);
 }

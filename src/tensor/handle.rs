@@ -15,7 +15,8 @@ use std::rc::Rc;
 use std::sync::OnceLock;
 
 use super::door::{Token, enter};
-use super::node::{Edge, Hook, Node};
+pub use super::extra::{Extra, Part, ViewKind};
+use super::node::{Edge, Node};
 use crate::core::layout::fill_contiguous;
 use crate::core::{DType, Device, Layout, Meta, Shape, Strides};
 use crate::device::{Array, Storage};
@@ -33,6 +34,8 @@ pub struct Handle {
     array: UnsafeCell<Array>,
     /// Set by the user on a leaf; a recorded result has a `grad_fn` instead.
     leaf_requires_grad: Cell<bool>,
+    /// Made in inference mode: it takes no part in graphs.
+    inference: Cell<bool>,
     /// Which output of `grad_fn` this is.
     output_nr: Cell<u32>,
     /// How this view of `base` was made, for the errors of writing to it.
@@ -40,44 +43,10 @@ pub struct Handle {
     /// How often the history of this tensor was replaced by an in-place op (a base), or the base's
     /// count for which `grad_fn` holds (a view).
     history: Cell<u32>,
-    grad_fn: RefCell<Option<Rc<Node>>>,
+    pub(super) grad_fn: RefCell<Option<Rc<Node>>>,
     /// The root that this is a view of.
     base: RefCell<Option<Tensor>>,
-    extra: RefCell<Option<Box<Extra>>>,
-}
-
-/// How a view came to be.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ViewKind {
-    Recorded,
-    /// Made under `no_grad`: writing to it in grad mode would lose gradients.
-    NoGrad,
-    /// One of several outputs (`unbind`, `split`): PyTorch forbids writing to it when recorded.
-    Many,
-}
-
-/// What few tensors have: gradients, hooks, a version of their own.
-#[derive(Default)]
-pub struct Extra {
-    pub grad: Option<Tensor>,
-    /// What the running backward has collected for this leaf.
-    pub slot: Option<Tensor>,
-    /// The run that owns the slot; 0 is nobody.
-    pub slot_owner: u64,
-    /// `.grad` of a non-leaf with `retain_grad`, shared with its node.
-    pub retained: Option<Rc<RefCell<Option<Tensor>>>>,
-    pub hooks: Vec<(u64, Hook)>,
-    /// Run after `.grad` has been written.
-    pub post_hooks: Vec<(u64, Hook)>,
-    /// `x.data` shares memory but not the version.
-    pub version: Option<u32>,
-}
-
-/// What a tensor may be the only one to hold.
-pub enum Part<'a> {
-    /// A hook, by its id.
-    Hook(u64),
-    Tensor(&'a Tensor),
+    pub(super) extra: RefCell<Option<Box<Extra>>>,
 }
 
 /// A tensor. Cloning shares it.
@@ -114,19 +83,26 @@ thread_local! {
 impl Tensor {
     /// A tensor over `array`, outside any graph.
     #[inline]
-    pub fn new(array: Array, _: Token) -> Tensor {
+    pub fn new(array: Array, token: Token) -> Tensor {
         let h = Tensor::slot();
         // SAFETY: memory for a handle that is ours; with the array it is whole.
         unsafe {
             (&raw mut (*h.as_ptr()).array).write(UnsafeCell::new(array));
-            Tensor::begin(h)
+            Tensor::begin(h, token)
         }
     }
 
     /// As `new`, of a packed array made from its parts: each is written where it stays, where an array made first would be
     /// moved, which stalls on what was just written.
     #[inline]
-    pub fn packed(shape: &Shape, offset: usize, dtype: DType, device: Device, storage: Storage, _: Token) -> Tensor {
+    pub fn packed(
+        shape: &Shape,
+        offset: usize,
+        dtype: DType,
+        device: Device,
+        storage: Storage,
+        token: Token,
+    ) -> Tensor {
         let h = Tensor::slot();
         // SAFETY: as in `new`.
         unsafe {
@@ -139,7 +115,7 @@ impl Tensor {
             (&raw mut (*array).meta.dtype).write(dtype);
             (&raw mut (*array).meta.device).write(device);
             (&raw mut (*array).storage).write(storage);
-            Tensor::begin(h)
+            Tensor::begin(h, token)
         }
     }
 
@@ -157,13 +133,14 @@ impl Tensor {
     /// # Safety
     /// `ptr` came from `slot`, and its array was written.
     #[inline]
-    unsafe fn begin(ptr: NonNull<Handle>) -> Tensor {
+    unsafe fn begin(ptr: NonNull<Handle>, token: Token) -> Tensor {
         let h = ptr.as_ptr();
         // SAFETY: says the caller.
         unsafe {
             (&raw mut (*h).count).write(Cell::new(1));
             (&raw mut (*h).object).write(Cell::new(std::ptr::null_mut()));
             (&raw mut (*h).leaf_requires_grad).write(Cell::new(false));
+            (&raw mut (*h).inference).write(Cell::new(token.0));
             (&raw mut (*h).output_nr).write(Cell::new(0));
             (&raw mut (*h).view_kind).write(Cell::new(ViewKind::Recorded));
             (&raw mut (*h).history).write(Cell::new(0));
@@ -175,7 +152,7 @@ impl Tensor {
     }
 
     #[inline]
-    fn handle(&self) -> &Handle {
+    pub(super) fn handle(&self) -> &Handle {
         // SAFETY: a Tensor owns one count, so the handle is alive.
         unsafe { self.0.as_ref() }
     }
@@ -259,7 +236,27 @@ impl Tensor {
 
     #[inline]
     pub fn requires_grad(&self) -> bool {
-        self.handle().leaf_requires_grad.get() || self.handle().grad_fn.borrow().is_some() || self.stale()
+        let h = self.handle();
+        h.leaf_requires_grad.get()
+            || h.grad_fn.borrow().is_some()
+            || (h.base.borrow().is_some() && self.base_requires_grad())
+    }
+
+    /// Also a view that nobody recorded requires a gradient, and one made before its root required it.
+    #[inline(never)]
+    fn base_requires_grad(&self) -> bool {
+        self.handle().base.borrow().as_ref().is_some_and(Tensor::requires_grad)
+    }
+
+    /// Whether this tensor was made in inference mode.
+    #[inline]
+    pub fn is_inference(&self) -> bool {
+        self.handle().inference.get()
+    }
+
+    /// For what shows another tensor's memory.
+    pub fn set_inference(&self, on: bool) {
+        self.handle().inference.set(on);
     }
 
     /// Whether no recorded op made this tensor.
@@ -279,6 +276,13 @@ impl Tensor {
         if on && !self.dtype().is_differentiable() {
             return Err(err!(Runtime, "only Tensors of floating point and complex dtype can require gradients")
                 .hint(format!("this tensor is {}; convert it first, e.g. x.float()", self.dtype().name())));
+        }
+        if on && self.is_inference() && !super::mode::inference() {
+            return Err(err!(
+                Runtime,
+                "Setting requires_grad=True on inference tensor outside InferenceMode is not allowed."
+            )
+            .hint("make a clone() of it, which is a normal tensor"));
         }
         if self.is_leaf() {
             self.handle().leaf_requires_grad.set(on);
@@ -449,6 +453,7 @@ impl Tensor {
     #[inline]
     pub fn detach(&self) -> Tensor {
         let out = enter("detach", self.array().clone());
+        out.set_inference(self.is_inference());
         if let Some(v) = self.own_version(|v| *v) {
             out.with_extra(|e| e.version = Some(v));
         }
@@ -456,35 +461,6 @@ impl Tensor {
     }
 
     // ---- the Python object (floor 8 only)
-
-    /// Shows `f` what only this tensor holds, for the garbage collector. Skips what is being changed.
-    pub fn owned_parts(&self, f: &mut dyn FnMut(Part)) {
-        if let Ok(extra) = self.handle().extra.try_borrow()
-            && let Some(e) = extra.as_deref()
-        {
-            e.hooks.iter().chain(&e.post_hooks).for_each(|(id, _)| f(Part::Hook(*id)));
-            if let Some(g) = &e.grad {
-                f(Part::Tensor(g));
-            }
-        }
-        if let Ok(node) = self.handle().grad_fn.try_borrow()
-            && let Some(node) = node.as_ref().filter(|n| Rc::strong_count(n) == 1)
-            && let Ok(extra) = node.extra.try_borrow()
-            && let Some(e) = extra.as_deref()
-        {
-            let ids = e.hooks.iter().map(|(_, id, _)| *id).chain(e.pre.iter().map(|(id, _)| *id));
-            ids.chain(e.post.iter().map(|(id, _)| *id)).for_each(|id| f(Part::Hook(id)));
-        }
-    }
-
-    /// Lets go of what [`Tensor::owned_parts`] shows.
-    pub fn drop_owned_parts(&self) {
-        // Taken out first: what is dropped may look at this tensor again.
-        let extra = self.handle().extra.take();
-        let node = self.handle().grad_fn.borrow().as_ref().filter(|n| Rc::strong_count(n) == 1).cloned();
-        let hooks = node.map(|n| n.extra.take());
-        drop((extra, hooks));
-    }
 
     /// The Python object, if one was made.
     #[inline]

@@ -3,6 +3,7 @@
 
 use std::cell::Cell;
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU8, Ordering::Relaxed};
 
 use crate::core::DType;
 
@@ -12,7 +13,11 @@ pub const GRAD: u8 = 1;
 /// Somebody watches the door: short ways are closed.
 pub const WATCHED: u8 = 2;
 /// Inference mode.
-const INFERENCE: u8 = 4;
+pub const INFERENCE: u8 = 4;
+/// Hooks keep what nodes save.
+pub const SAVED_HOOKS: u8 = 8;
+/// Somebody wants to know of tensors that are about to be written over.
+pub const BEFORE_WRITE: u8 = 16;
 
 thread_local! {
     static MODE: Cell<u8> = const { Cell::new(GRAD) };
@@ -32,9 +37,16 @@ pub fn set_bit(bit: u8, on: bool) -> bool {
     before & bit != 0
 }
 
+/// What the user asked for last; inference mode records nothing all the same.
 #[inline]
 pub fn grad_enabled() -> bool {
     bits() & GRAD != 0
+}
+
+/// Whether operations are recorded.
+#[inline]
+pub fn recording() -> bool {
+    bits() & (GRAD | INFERENCE) == GRAD
 }
 
 /// Returns what was set before.
@@ -76,6 +88,20 @@ impl Drop for GradGuard {
     fn drop(&mut self) {
         set_grad_enabled(self.0);
     }
+}
+
+/// Anomaly mode, of all threads: nodes keep the lines that made them, and backward looks for NaN.
+static ANOMALY: AtomicU8 = AtomicU8::new(0);
+
+/// Whether anomaly mode is on, and whether it looks for NaN.
+#[inline]
+pub fn anomaly() -> (bool, bool) {
+    let bits = ANOMALY.load(Relaxed);
+    (bits & 1 != 0, bits & 2 != 0)
+}
+
+pub fn set_anomaly(on: bool, check_nan: bool) {
+    ANOMALY.store(on as u8 | (check_nan as u8) << 1, Relaxed);
 }
 
 /// Runs a kernel with the GIL released.

@@ -9,10 +9,11 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-use super::door::Token;
 use super::handle::Tensor;
 use super::op::{Mask, Op, Saves};
-use crate::core::{DType, Meta};
+use super::saved::{Saved, SavedList, kept_input, kept_output};
+use super::{mode, saved};
+use crate::core::Meta;
 use crate::error::Result;
 
 /// A Python callable or a native function that sees a gradient and may replace it.
@@ -66,67 +67,6 @@ impl std::ops::Deref for Edges {
     }
 }
 
-/// A tensor kept for backward.
-pub enum Saved {
-    /// Input `.1`: the very tensor, with its Python object.
-    Input(Tensor, u8, u32),
-    /// Output `.1`, kept as an alias outside the graph: the tensor itself would own this node, a cycle.
-    Output(Tensor, u8, u32),
-}
-
-/// What ops save, inline up to three.
-pub enum SavedList {
-    Few([Option<Saved>; 3]),
-    Heap(Vec<Saved>),
-    /// Backward has run without `retain_graph`.
-    Released,
-}
-
-impl SavedList {
-    const EMPTY: SavedList = SavedList::Few([None, None, None]);
-
-    pub fn iter(&self) -> impl Iterator<Item = &Saved> {
-        let (few, rest): (&[Option<Saved>], &[Saved]) = match self {
-            SavedList::Few(list) => (list, &[]),
-            SavedList::Heap(list) => (&[], list),
-            SavedList::Released => (&[], &[]),
-        };
-        few.iter().flatten().chain(rest)
-    }
-
-    #[inline]
-    fn is_empty(&self) -> bool {
-        matches!(self, SavedList::Few([None, ..]))
-    }
-
-    #[inline]
-    fn push(&mut self, s: Saved) {
-        match self {
-            SavedList::Few(list) => match list.iter_mut().find(|place| place.is_none()) {
-                Some(place) => *place = Some(s),
-                None => {
-                    let few = std::mem::take(list);
-                    *self = SavedList::Heap(few.into_iter().flatten().chain([s]).collect());
-                }
-            },
-            SavedList::Heap(list) => list.push(s),
-            SavedList::Released => {}
-        }
-    }
-
-    /// Lets go of what it holds, without recursion.
-    #[inline]
-    fn clear(&mut self) {
-        match self {
-            SavedList::Few(list) => {
-                list.iter_mut().filter_map(Option::take).for_each(|s| discard(Garbage::Saved(s)));
-            }
-            SavedList::Heap(list) => list.drain(..).for_each(|s| discard(Garbage::Saved(s))),
-            SavedList::Released => {}
-        }
-    }
-}
-
 /// Gradients that have arrived for the outputs of a node, and whether the engine has queued it.
 #[derive(Default)]
 pub struct Scratch {
@@ -150,8 +90,10 @@ pub struct NodeExtra {
     pub retain: Vec<(u32, Rc<RefCell<Option<Tensor>>>)>,
     /// Shapes and dtypes of the inputs, for ops that save [`Saves::META`].
     pub metas: Vec<Meta>,
-    /// A Python object that belongs to the node (a custom function's context).
-    pub payload: Option<Rc<dyn Any>>,
+    /// What floor 8 keeps with the node, under the id by which the collector finds it: a custom function's context, `metadata`.
+    pub payload: Option<(u64, Rc<dyn Any>)>,
+    /// Where the node was made, in anomaly mode.
+    pub trace: Option<Rc<dyn Any>>,
 }
 
 pub struct Node<O: ?Sized = dyn Op> {
@@ -189,6 +131,7 @@ impl Garbage {
             Garbage::Edge(Edge::None) => false,
             Garbage::Edge(Edge::Node(node, _)) => Rc::strong_count(node) == 1,
             Garbage::Edge(Edge::Leaf(t)) | Garbage::Saved(Saved::Input(t, ..) | Saved::Output(t, ..)) => ends(t),
+            Garbage::Saved(Saved::Packed(_)) => true,
         }
     }
 }
@@ -244,13 +187,12 @@ impl<O: Op> Node<O> {
         if saves.any() {
             for (i, &t) in x.iter().enumerate() {
                 if saves.input(i) {
-                    saved.push(Saved::Input(t.clone(), i as u8, t.version()));
+                    saved.push(kept_input(t, i as u8)?);
                 }
             }
             for (i, t) in outs.iter().enumerate() {
                 if saves.output(i) {
-                    let alias = Tensor::new(t.array().clone(), Token(()));
-                    saved.push(Saved::Output(alias, i as u8, t.array().storage.version() + pending));
+                    saved.push(kept_output(t, i as u8, pending)?);
                 }
             }
         }
@@ -266,12 +208,15 @@ impl<O: Op> Node<O> {
             }
             _ => Edges::Heap(x.iter().map(|t| t.edge()).collect::<Result<_>>()?),
         };
-        let extra = if saves.contains(Saves::META) {
+        let mut extra = if saves.contains(Saves::META) {
             let metas = x.iter().map(|t| t.meta().clone()).collect();
             Some(Box::new(NodeExtra { metas, ..NodeExtra::default() }))
         } else {
             None
         };
+        if mode::anomaly().0 {
+            extra = Some(traced(extra));
+        }
         Ok(Rc::new(Node {
             seq: next_seq(),
             outputs: outs.len() as u32,
@@ -283,6 +228,15 @@ impl<O: Op> Node<O> {
             op: OpBox(op),
         }))
     }
+}
+
+/// In anomaly mode a node keeps where it was made.
+#[cold]
+#[inline(never)]
+fn traced(extra: Option<Box<NodeExtra>>) -> Box<NodeExtra> {
+    let mut extra = extra.unwrap_or_default();
+    extra.trace = saved::trace();
+    extra
 }
 
 #[inline]
@@ -320,6 +274,12 @@ fn discard(g: Garbage) {
     if g.may_end_node() { discard_in_turn(g) } else { drop(g) }
 }
 
+/// Drops what a node kept, in its turn.
+#[inline]
+pub(super) fn discard_saved(s: Saved) {
+    discard(Garbage::Saved(s));
+}
+
 fn discard_in_turn(g: Garbage) {
     // At thread exit the list may be gone; then plain recursion is all that is left.
     let Ok(nested) = DRAINING.try_with(|d| d.replace(true)) else { return drop(g) };
@@ -333,21 +293,6 @@ fn discard_in_turn(g: Garbage) {
         drop(next);
     }
     let _ = DRAINING.try_with(|d| d.set(false));
-}
-
-impl Saved {
-    pub fn what(&self) -> String {
-        match self {
-            Saved::Input(t, ..) => format!("its saved input, {} {}", t.dtype().name(), tuple(t.shape())),
-            Saved::Output(t, ..) => format!("its saved output, {} {}", t.dtype().name(), tuple(t.shape())),
-        }
-    }
-
-    pub fn dtype(&self) -> DType {
-        match self {
-            Saved::Input(t, ..) | Saved::Output(t, ..) => t.dtype(),
-        }
-    }
 }
 
 /// `(16, 128)`, as Python writes a tuple.

@@ -6,7 +6,8 @@ use std::rc::Rc;
 use super::door::Token;
 use super::handle::Tensor;
 use super::mode;
-use super::node::{Node, Saved, SavedList};
+use super::node::Node;
+use super::saved::{Saved, SavedList};
 use crate::bail;
 use crate::core::{DType, Layout, Meta};
 use crate::device::Array;
@@ -94,6 +95,12 @@ pub trait Op: Send + Sync + 'static {
     /// The class name of `grad_fn` without its `0`: `SoftmaxBackward`.
     fn grad_name(&self) -> String {
         backward_class(self.name())
+    }
+
+    /// The class name of `grad_fn`. PyTorch numbers an op's overloads; ops say a number other than 0 themselves.
+    fn node_name(&self) -> String {
+        let name = self.grad_name();
+        if name.ends_with("Backward") { name + "0" } else { name }
     }
 
     /// The layout of the result over the same storage, where this op is a view of input 0.
@@ -220,12 +227,8 @@ impl<'a> Context<'a> {
         let saved = self.node.saved.borrow();
         for s in saved.iter() {
             match s {
-                Saved::Input(t, at, version) if *at as usize == i => {
-                    if t.version() != *version {
-                        return Err(self.changed(s, t.version(), *version));
-                    }
-                    return Ok(t.clone());
-                }
+                Saved::Input(_, at, _) if *at as usize == i => return self.restored(s, mode::recording()),
+                Saved::Packed(p) if !p.output && p.at as usize == i => return self.restored(s, mode::recording()),
                 _ => {}
             }
         }
@@ -238,22 +241,54 @@ impl<'a> Context<'a> {
         let saved = self.node.saved.borrow();
         for s in saved.iter() {
             match s {
-                Saved::Output(alias, at, version) if *at as usize == i => {
-                    let array = alias.array();
-                    if array.storage.version() != *version {
-                        return Err(self.changed(s, array.storage.version(), *version));
-                    }
-                    if !mode::grad_enabled() || !array.dtype.is_differentiable() {
-                        return Ok(alias.clone());
-                    }
-                    let t = Tensor::new(array.clone(), Token(()));
-                    t.set_history(self.node.clone(), i as u32);
-                    return Ok(t);
-                }
+                Saved::Output(_, at, _) if *at as usize == i => return self.restored(s, mode::recording()),
+                Saved::Packed(p) if p.output && p.at as usize == i => return self.restored(s, mode::recording()),
                 _ => {}
             }
         }
         Err(self.missing(&saved))
+    }
+
+    /// What was saved, if it was not changed since; `joined` to the graph where it matters.
+    #[inline]
+    pub(super) fn restored(&self, s: &Saved, joined: bool) -> Result<Tensor> {
+        match s {
+            Saved::Input(t, _, version) => {
+                if t.version() != *version {
+                    return Err(self.changed(s, t.version(), *version));
+                }
+                Ok(t.clone())
+            }
+            Saved::Output(alias, at, version) => {
+                let array = alias.array();
+                if array.storage.version() != *version {
+                    return Err(self.changed(s, array.storage.version(), *version));
+                }
+                if joined { self.as_output(alias, *at) } else { Ok(alias.clone()) }
+            }
+            Saved::Packed(kept) => {
+                let t = kept.packed.unpack()?;
+                match (joined, kept.output) {
+                    (false, _) => Ok(t),
+                    (true, true) => self.as_output(&t, kept.at),
+                    (true, false) => super::saved::rejoined(t, &kept.edge),
+                }
+            }
+        }
+    }
+
+    /// `t` as output `at` of this node.
+    fn as_output(&self, t: &Tensor, at: u8) -> Result<Tensor> {
+        let out = Tensor::new(t.array().clone(), Token(false));
+        if t.dtype().is_differentiable() {
+            out.set_history(self.node.clone(), at as u32);
+        }
+        Ok(out)
+    }
+
+    /// A saved tensor with its place in the graph, for who looks at a node.
+    pub fn kept(&self, s: &Saved) -> Result<Tensor> {
+        self.restored(s, true)
     }
 
     /// Saved output 0.

@@ -33,15 +33,38 @@ pub fn check_distinct(target: &Tensor) -> Result<()> {
     Ok(())
 }
 
+/// Refuses to write to a tensor of inference mode outside of it.
+#[cold]
+pub fn check_mode(target: &Tensor) -> Result<()> {
+    if mode::bits() & mode::BEFORE_WRITE != 0 {
+        super::saved::before_write(target)?;
+    }
+    if target.is_inference() && !mode::inference() { Err(inference_only()) } else { Ok(()) }
+}
+
+#[cold]
+fn inference_only() -> Box<crate::error::Error> {
+    err!(
+        Runtime,
+        "Inplace update to inference tensor outside InferenceMode is not allowed.You can make a clone to get a normal tensor \
+         before doing inplace update.See https://github.com/pytorch/rfcs/pull/17 for more details."
+    )
+}
+
 /// Refuses to write where gradients or elements would be lost.
 pub fn check_writable(op: &str, target: &Tensor) -> Result<()> {
     check_distinct(target)?;
-    if !mode::grad_enabled() {
+    let bits = mode::bits();
+    if target.is_inference() || bits & mode::BEFORE_WRITE != 0 {
+        check_mode(target)?;
+    }
+    if bits & (mode::GRAD | mode::INFERENCE) != mode::GRAD {
         return Ok(());
     }
     let base = target.base();
     if let Some(base) = &base {
-        if base.is_leaf() && target.requires_grad() {
+        let plain = !matches!(target.view_kind(), ViewKind::NoGrad | ViewKind::Inference | ViewKind::Custom);
+        if plain && base.is_leaf() && target.requires_grad() {
             return Err(err!(
                 Runtime,
                 "a view of a leaf Variable that requires grad is being used in an in-place operation."
@@ -52,9 +75,26 @@ pub fn check_writable(op: &str, target: &Tensor) -> Result<()> {
         match target.view_kind() {
             ViewKind::NoGrad if recorded => bail!(
                 Runtime,
-                "A view was created in no_grad mode and is being modified inplace with grad mode enabled. This view was \
-                 created inside a no_grad block, so gradients of the base would be lost; create the view outside of it, \
-                 or write under torch.no_grad()."
+                "A view was created in no_grad mode and is being modified inplace with grad mode enabled. Given that this \
+                 use case is ambiguous and error-prone, it is forbidden. You can clarify your code by moving both the \
+                 view and the inplace either both inside the no_grad block (if you don't want the inplace to be tracked) \
+                 or both outside (if you want the inplace to be tracked)."
+            ),
+            ViewKind::Inference if recorded => bail!(
+                Runtime,
+                "A view was created in inference mode and is being modified inplace in normal mode. Given that this use \
+                 case is ambiguous and error-prone, it is forbidden. You can clarify your code by moving both the view \
+                 and the inplace either both inside the inference_mode block (if you don't want the inplace to be \
+                 tracked) or both outside (if you want the inplace to be tracked)."
+            ),
+            ViewKind::Custom => bail!(
+                Runtime,
+                "Output {} of {} is a view and is being modified inplace. This view was created inside a custom Function \
+                 (or because an input was returned as-is) and the autograd logic to handle view+inplace would override \
+                 the custom backward associated with the custom Function, leading to incorrect gradients. This behavior \
+                 is forbidden. You can fix this by cloning the output of the custom Function.",
+                target.output_nr(),
+                target.grad_fn()?.map_or_else(String::new, |n| n.op().grad_name().replace("Backward", ""))
             ),
             ViewKind::Many if recorded => bail!(
                 Runtime,
@@ -80,7 +120,7 @@ pub fn past(target: &Tensor, copy: bool) -> Result<Tensor> {
     } else {
         target.array().clone()
     };
-    let old = Tensor::new(array, Token(()));
+    let old = Tensor::new(array, Token(false));
     if let Edge::Node(node, nr) = target.edge()? {
         old.set_history(node, nr);
     }
@@ -95,7 +135,7 @@ pub fn rebase(target: &Tensor, node: Rc<Node>, nr: u32) -> Result<()> {
         return Ok(());
     };
     let old = past(&base, false)?;
-    let written = Tensor::new(target.array().clone(), Token(()));
+    let written = Tensor::new(target.array().clone(), Token(false));
     written.set_history(node, nr);
     if let Some(node) = scattered(&base, &old, &written)? {
         base.replace_history(node, 0);
@@ -115,7 +155,7 @@ fn scattered(base: &Tensor, old: &Tensor, written: &Tensor) -> Result<Option<Rc<
         }
         (true, false) => {
             let old = old.view_as_real()?;
-            let parts = Tensor::new(old.array().clone(), Token(()));
+            let parts = Tensor::new(old.array().clone(), Token(false));
             if let Some(node) = record(op(&parts, written), &[&old, written], &parts)? {
                 parts.set_history(node, 0);
             }
@@ -139,9 +179,10 @@ pub fn replace(name: &'static str, target: &Tensor, y: &Tensor) -> Result<Writte
 /// Gives `x` the layout and the history that its view by `op` would have (`x.squeeze_()`).
 pub fn become_view<O: Op>(x: &Tensor, op: O) -> Result<Written> {
     let name = op.name();
+    check_mode(x)?;
     let Some(layout) = op.view(x.layout()) else { return Ok(Written(())) };
     let array = x.array().with_layout(layout?);
-    let record = mode::grad_enabled() && x.requires_grad();
+    let record = mode::recording() && x.requires_grad();
     if record {
         let viewed = x.base().is_some_and(|b| b.is_leaf());
         if x.is_leaf() || viewed {
@@ -151,7 +192,7 @@ pub fn become_view<O: Op>(x: &Tensor, op: O) -> Result<Written> {
         }
     }
     let old = if record { Some(past(x, false)?) } else { None };
-    x.set_array(array, Token(()));
+    x.set_array(array, Token(false));
     x.bump_version();
     if let Some(old) = old {
         if x.is_view() {
@@ -169,6 +210,20 @@ pub fn become_view<O: Op>(x: &Tensor, op: O) -> Result<Written> {
 /// A stale view becomes an `AsStrided` of its root.
 pub fn rebuild(view: &Tensor) -> Result<()> {
     let Some(base) = view.base() else { return Ok(()) };
+    let made = match view.view_kind() {
+        ViewKind::NoGrad => "no_grad mode",
+        ViewKind::Inference => "inference mode",
+        _ => "",
+    };
+    if !made.is_empty() && base.requires_grad() {
+        bail!(
+            Runtime,
+            "A view was created in {made} and its base or another view of its base has been modified inplace with grad mode \
+             enabled. Given that this use case is ambiguous and error-prone, it is forbidden. You can clarify your code by \
+             moving both the view and the inplace either both inside the block (if you don't want the inplace to be \
+             tracked) or both outside (if you want the inplace to be tracked)."
+        );
+    }
     view.mark_fresh();
     let _grad = mode::GradGuard::new(true);
     if let Some(node) = shown(&base, view)? {
@@ -186,7 +241,7 @@ fn shown(base: &Tensor, view: &Tensor) -> Result<Option<Rc<Node>>> {
             record(op(&parts, view), &[&parts], view)
         }
         (false, true) => {
-            let parts = Tensor::new(view.array().clone(), Token(())).view_as_real()?;
+            let parts = Tensor::new(view.array().clone(), Token(false)).view_as_real()?;
             parts.clear_base();
             if let Some(node) = record(op(base, &parts), &[base], &parts)? {
                 parts.set_history(node, 0);

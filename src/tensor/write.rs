@@ -117,7 +117,8 @@ fn check_same_device(name: &str, meta: &Meta, out: &Tensor) -> Result<()> {
 
 /// `out=` cannot be recorded.
 pub fn refuse_out_with_grad(name: &str, x: &[&Tensor], out: &[&Tensor]) -> Result<()> {
-    if !out.is_empty() && mode::grad_enabled() && x.iter().chain(out).any(|t| t.requires_grad()) {
+    out.iter().try_for_each(|t| views::check_mode(t))?;
+    if !out.is_empty() && mode::recording() && x.iter().chain(out).any(|t| t.requires_grad()) {
         return Err(err!(
             Runtime,
             "{name}(): functions with out=... arguments don't support automatic differentiation, but one of the \
@@ -149,13 +150,13 @@ pub fn resize_out(out: &Tensor, meta: &Meta) -> Result<()> {
     if meta.numel().checked_add(offset).and_then(|n| n.checked_mul(size)).is_some_and(|n| n <= old.storage.bytes()) {
         // What fits stays in its memory, which others may share.
         let layout = Layout { offset, ..meta.layout.clone() };
-        out.set_array(old.with_layout(layout), Token(()));
+        out.set_array(old.with_layout(layout), Token(false));
         return Ok(());
     }
     if old.storage.is_foreign() {
         bail!(Runtime, "Trying to resize storage that is not resizable");
     }
-    out.set_array(Array::empty(Meta::new(meta.layout.clone(), out.dtype(), out.device()))?, Token(()));
+    out.set_array(Array::empty(Meta::new(meta.layout.clone(), out.dtype(), out.device()))?, Token(false));
     Ok(())
 }
 

@@ -2,6 +2,8 @@
 
 # Modules of rustgrad by their path, and the path of PyTorch's module with the same names.
 PLACES = {
+    "amp.state": "",
+    "amp.unscale": "",
     "grad_mode": "autograd.grad_mode",
     "limits": "",
     "nn.module": "nn.modules.module",

@@ -1575,6 +1575,28 @@ def _backward(tensors: Any, grad_tensors: Any = None, retain_graph: _bool | None
     """`backward` of several roots at once."""
 def _grad(outputs: Any, inputs: Any, grad_outputs: Any = None, retain_graph: _bool | None = None, create_graph: _bool = False, allow_unused: _bool = False) -> tuple[Any, ...]:
     """The gradients of `outputs` with respect to `inputs`, None where unused."""
+def _autocast_enabled(device: _int | Tensor) -> _bool:
+    """Whether autocast is on for a device type."""
+def _set_autocast_enabled(device: _int | Tensor, enabled: _bool) -> None:
+    """Switches autocast on or off for a device type."""
+def _autocast_dtype(device: _int | Tensor) -> _dtype:
+    """The dtype in which autocast computes on a device type."""
+def _set_autocast_dtype(device: _int | Tensor, dtype: _dtype | type[_float | _bool]) -> None:
+    """Sets the dtype in which autocast computes on a device type."""
+def _autocast_active() -> _bool:
+    """Whether calls of this thread are changed by autocast."""
+def _suspend_autocast(on: _bool) -> _bool:
+    """Leaves the calls of this thread as they are, or changes them again; returns what it was."""
+def is_autocast_cache_enabled() -> _bool:
+    """Whether autocast keeps the casts of parameters until the outermost block ends."""
+def set_autocast_cache_enabled(enabled: _bool) -> None:
+    """Sets whether autocast keeps the casts of parameters."""
+def clear_autocast_cache() -> None:
+    """Forgets the casts of parameters."""
+def autocast_increment_nesting() -> _int:
+    """Opens a block of autocast; returns how many are open."""
+def autocast_decrement_nesting() -> _int:
+    """Closes a block of autocast; returns how many are open."""
 def tensor(data: Any, *, dtype: _dtype | type[_float | _bool] | None = None, device: _device | _str | _int | None = None, requires_grad: _bool = False, pin_memory: _bool = False) -> Tensor:
     """A tensor with a copy of `data`: a number, nested sequences of numbers, a NumPy array, or a tensor.
 

@@ -1,25 +1,87 @@
-"""Differentiation: `backward` and `grad`, and the switches for recording."""
+"""Differentiation: `backward` and `grad`, functions with derivatives of their own, and the switches for recording."""
+
+import warnings
+from typing import Any
 
 from .. import _rustgrad
 from .._names import lookup as _lookup
 from .._rustgrad import Tensor
-from .._rustgrad.torch import zeros_like
-from ..grad_mode import enable_grad, inference_mode, no_grad, set_grad_enabled
+from .._rustgrad.torch import empty, stack, zeros_like
+from ..grad_mode import enable_grad, inference_mode, no_grad, set_grad_enabled, set_multithreading_enabled
+from .anomaly_mode import detect_anomaly, set_detect_anomaly
+from .function import Function, NestedIOFunction
+from .gradcheck import gradcheck, gradgradcheck
 from .variable import Variable
 
-__all__ = ["Variable", "backward", "enable_grad", "grad", "inference_mode", "no_grad", "set_grad_enabled"]
+__all__ = [
+    "Function",
+    "NestedIOFunction",
+    "Variable",
+    "backward",
+    "detect_anomaly",
+    "enable_grad",
+    "grad",
+    "gradcheck",
+    "gradgradcheck",
+    "inference_mode",
+    "no_grad",
+    "set_detect_anomaly",
+    "set_grad_enabled",
+    "set_multithreading_enabled",
+]
+
+
+def _stand_in(root: Any, grad):
+    """A tensor for an edge of the graph (`graph.GradientEdge`); tensors stay."""
+    if isinstance(root, Tensor) or not isinstance(root, tuple) or not hasattr(root, "output_nr"):
+        return root
+    if grad is None:
+        raise RuntimeError("grad can be implicitly created only for scalar outputs")
+    edge: Any = root
+    return _rustgrad._edge_tensor(edge.node, edge.output_nr, grad)
+
+
+def _listed(tensors) -> list:
+    return [tensors] if isinstance(tensors, Tensor) or hasattr(tensors, "output_nr") else list(tensors)
+
+
+def _roots(tensors, grads):
+    """Tensors, with stand-ins for edges, and one gradient for each."""
+    if isinstance(tensors, Tensor) and (grads is None or isinstance(grads, Tensor)):
+        return tensors, grads
+    tensors = _listed(tensors)
+    grads = [None] * len(tensors) if grads is None else _listed(grads)
+    if len(grads) == len(tensors):
+        tensors = [_stand_in(x, g) for x, g in zip(tensors, grads)]
+    return tensors, grads
+
+
+def _leaves(inputs):
+    if inputs is None or isinstance(inputs, Tensor):
+        return inputs
+    return [_stand_in(x, empty(0)) for x in _listed(inputs)]
 
 
 def backward(tensors, grad_tensors=None, retain_graph=None, create_graph=False, grad_variables=None, inputs=None):
     """Add the gradients of `tensors` to `.grad` of the leaves they were made from, or of `inputs` only.
 
     grad_tensors: one for each tensor, None standing for 1 where it has one element. create_graph: the gradients can be
-    differentiated themselves. The graph is freed unless retain_graph, which follows create_graph if not given.
+    differentiated themselves. The graph is freed unless retain_graph, which follows create_graph if not given. Edges
+    (`graph.GradientEdge`) may stand for tensors; they need a gradient.
     """
+    if grad_variables is not None:
+        warnings.warn("`grad_variables` is deprecated. Use `grad_tensors` instead.", FutureWarning, stacklevel=2)
+        if grad_tensors is not None:
+            raise RuntimeError(
+                "`grad_tensors` and `grad_variables` (deprecated) arguments both passed to `backward()`. Please only "
+                "use "
+                "`grad_tensors`."
+            )
+        grad_tensors = grad_variables
     if inputs is not None and not isinstance(inputs, Tensor) and len(inputs) == 0:
         raise RuntimeError("`inputs` argument to `backward()` cannot be empty.")
-    grads = grad_variables if grad_tensors is None else grad_tensors
-    _rustgrad.torch._backward(tensors, grads, retain_graph, create_graph, inputs)
+    tensors, grads = _roots(tensors, grad_tensors)
+    _rustgrad.torch._backward(tensors, grads, retain_graph, create_graph, _leaves(inputs))
 
 
 def grad(
@@ -36,20 +98,74 @@ def grad(
     """The gradients of `outputs` with respect to `inputs`, as a tuple; no `.grad` changes.
 
     allow_unused: an input that had no part gives None instead of an error; with materialize_grads it gives zeros.
+    is_grads_batched: each of grad_outputs has one dim more in front, and so have the results: one pass for each entry.
     The other arguments are those of `backward`.
     """
-    if is_grads_batched:
-        raise NotImplementedError("grad: is_grads_batched=True is not built yet; call grad once for each vector")
     if materialize_grads and allow_unused is False:
         raise ValueError(
             "Expected allow_unused to be True or not passed when materialize_grads=True, but got: allow_unused=False."
         )
+    if not only_inputs:
+        warnings.warn(
+            "only_inputs argument is deprecated and is ignored now (defaults to True). To accumulate gradient for "
+            "other "
+            f"parts of the graph, please use {_rustgrad._library()}.autograd.backward.",
+            FutureWarning,
+            stacklevel=2,
+        )
     unused = materialize_grads if allow_unused is None else allow_unused
-    grads = _rustgrad.torch._grad(outputs, inputs, grad_outputs, retain_graph, create_graph, unused)
+    wanted = _leaves(inputs)
+    if not isinstance(wanted, Tensor) and not wanted:
+        raise RuntimeError("`inputs` argument to `grad()` cannot be empty.")
+    if is_grads_batched:
+        grads = _batched(outputs, wanted, grad_outputs, retain_graph, create_graph, unused)
+    else:
+        roots, given = _roots(outputs, grad_outputs)
+        if isinstance(given, list) and isinstance(roots, list) and len(given) > len(roots):
+            given = given[: len(roots)]
+        grads = _rustgrad.torch._grad(roots, wanted, given, retain_graph, create_graph, unused)
     if materialize_grads:
-        wanted = [inputs] if isinstance(inputs, Tensor) else inputs
-        grads = tuple(zeros_like(x) if g is None else g for g, x in zip(grads, wanted))
+        like = [inputs] if isinstance(inputs, Tensor) else inputs
+        grads = tuple(zeros_like(x) if g is None else g for g, x in zip(grads, like))
     return grads
 
 
-__getattr__ = _lookup("torch.autograd")
+def _batched(outputs, inputs, grad_outputs, retain_graph, create_graph, unused):
+    """One pass for each entry of the gradients; the results are stacked."""
+    outputs = _listed(outputs)
+    given = _listed(grad_outputs)
+    for out, g in zip(outputs, given):
+        if g is not None and isinstance(out, Tensor) and g.shape[1:] != out.shape:
+            raise RuntimeError(
+                "If `is_grads_batched=True`, we interpret the first dimension of each grad_output as the batch "
+                "dimension. "
+                "The sizes of the remaining dimensions are expected to match the shape of corresponding output, but a "
+                f"mismatch was detected: grad_output[0] has a shape of {g.shape} and output[0] has a shape of "
+                f"{out.shape}."
+                " If you only want some tensors in `grad_output` to be considered batched, consider using vmap."
+            )
+    size = next(len(g) for g in given if g is not None)
+    keep = create_graph if retain_graph is None else retain_graph
+    rows = []
+    for i in range(size):
+        last = i == size - 1
+        roots, one = _roots(outputs, [None if g is None else g[i] for g in given])
+        rows.append(_rustgrad.torch._grad(roots, inputs, one, keep if last else True, create_graph, unused))
+    if not rows:
+        like = [inputs] if isinstance(inputs, Tensor) else inputs
+        return tuple(x.new_zeros((0, *x.shape)) for x in like)
+    return tuple(None if column[0] is None else stack(list(column)) for column in zip(*rows))
+
+
+def variable(*args, **kwargs):
+    """Raises RuntimeError: `torch.autograd.Variable` and plain tensors are what to write."""
+    lib = _rustgrad._library()
+    raise RuntimeError(f"{lib}.autograd.variable(...) is deprecated, use {lib}.tensor(...) instead")
+
+
+def __getattr__(name: str):
+    from importlib import import_module
+
+    if name in ("forward_ad", "functional", "graph"):
+        return import_module(f"{__name__}.{name}")
+    return _lookup("torch.autograd")(name)

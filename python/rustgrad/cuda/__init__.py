@@ -181,6 +181,10 @@ class CUDAGraph:
 
 
 def __getattr__(name: str):
+    if name == "amp":
+        from importlib import import_module
+
+        return import_module(f"{__name__}.amp")
     made = _kind(name, on_gpu=True) if name.endswith("Tensor") else None
     if made is None:
         return _missing(name)

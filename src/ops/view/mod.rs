@@ -13,9 +13,10 @@ pub mod sliding;
 pub mod window;
 
 use crate::error::Result;
+use crate::tensor::door::view_kind;
 use crate::tensor::handle::ViewKind;
 use crate::tensor::views;
-use crate::tensor::{Args, Op, Outs, Tensor, apply, mode};
+use crate::tensor::{Args, Op, Outs, Tensor, apply};
 
 pub use expand::SumTo;
 
@@ -30,8 +31,7 @@ fn run<O: Op>(x: &Tensor, a: &Args, op: O) -> Result<Outs> {
 /// Marks `parts` as several views made at once, which PyTorch forbids to write to when recorded.
 fn as_many(x: &Tensor, parts: Vec<Tensor>) -> Outs {
     for part in &parts {
-        let kind = if mode::grad_enabled() { ViewKind::Many } else { ViewKind::NoGrad };
-        part.set_base(x, kind);
+        part.set_base(x, view_kind(ViewKind::Many));
     }
     Outs::Many(parts)
 }

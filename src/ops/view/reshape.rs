@@ -234,7 +234,7 @@ impl Tensor {
         let mut array = self.array().with_layout(layout);
         array.meta.dtype = new;
         let out = apply_view("view", self, array);
-        if mode::grad_enabled() && self.requires_grad() {
+        if mode::recording() && self.requires_grad() {
             // The root's history cannot follow a write through another dtype.
             out.clear_base();
         }

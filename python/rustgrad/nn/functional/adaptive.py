@@ -7,6 +7,7 @@ from typing import Any
 
 from ..._rustgrad import tensor
 from ..._rustgrad.torch import stack
+from .._autocast import cast_to_float32
 from .._compose import in_float32, scalar_name
 
 __all__ = [
@@ -101,6 +102,7 @@ def adaptive_avg_pool2d(input, output_size: Any):
     return _adaptive_avg("adaptive_avg_pool2d", input, output_size, 2)
 
 
+@cast_to_float32
 def adaptive_avg_pool3d(input, output_size: Any):
     """Means over windows that cover (N, C, D, H, W) or (C, D, H, W): a size or three, None for the input's own."""
     return _adaptive_avg("adaptive_avg_pool3d", input, output_size, 3)
@@ -144,6 +146,7 @@ def adaptive_max_pool2d(input, output_size: Any, return_indices=False):
     return _adaptive_max("adaptive_max_pool2d", input, output_size, return_indices, 2)
 
 
+@cast_to_float32
 def adaptive_max_pool3d(input, output_size: Any, return_indices=False):
     """Maxima over windows that cover (N, C, D, H, W) or (C, D, H, W); sizes as of `adaptive_avg_pool3d`."""
     return _adaptive_max("adaptive_max_pool3d", input, output_size, return_indices, 3)

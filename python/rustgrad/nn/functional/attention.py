@@ -9,6 +9,7 @@ from ..._rustgrad import bool as bool_dtype
 from ..._rustgrad.nn import dropout as drop
 from ..._rustgrad.nn import linear, softmax
 from ..._rustgrad.torch import arange, bmm, cat, where, zeros
+from .._autocast import cast_lower
 from .._compose import scalar_name
 from .padding import pad
 
@@ -59,6 +60,7 @@ def _repeated_heads(query, key, value):
     return spread(key), spread(value)
 
 
+@cast_lower
 def scaled_dot_product_attention(
     query,
     key,

@@ -4,6 +4,7 @@ from typing import Any
 
 from ..._rustgrad.nn import conv2d
 from ..._rustgrad.torch import stack
+from .._autocast import cast_lower
 from .padding import pad
 
 __all__ = ["conv1d", "conv3d"]
@@ -82,6 +83,7 @@ def _check_reach(input, weight, padding, dilation):
         )
 
 
+@cast_lower
 def conv1d(input, weight, bias=None, stride: Any = 1, padding: Any = 0, dilation: Any = 1, groups: Any = 1):
     """Cross-correlation of sequences with kernels.
 
@@ -102,6 +104,7 @@ def conv1d(input, weight, bias=None, stride: Any = 1, padding: Any = 0, dilation
     return out.squeeze(-2)
 
 
+@cast_lower
 def conv3d(input, weight, bias=None, stride: Any = 1, padding: Any = 0, dilation: Any = 1, groups: Any = 1):
     """Cross-correlation of volumes with kernels.
 

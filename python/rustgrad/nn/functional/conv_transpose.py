@@ -3,9 +3,10 @@
 from typing import Any
 
 from ..._rustgrad.nn import conv2d
-from ..._rustgrad.torch import is_grad_enabled
+from ..._rustgrad.torch import is_grad_enabled, is_inference_mode_enabled
 from ...autograd import grad
-from ...grad_mode import enable_grad
+from ...grad_mode import enable_grad, inference_mode
+from .._autocast import cast_lower
 from .._compose import scalar_name
 from .conv import check_bias, check_rank, check_steps, conv1d, conv3d, repeated
 
@@ -76,21 +77,23 @@ def _transposed(dims, input, weight, bias, stride, padding, output_padding, grou
             f"Given input size per channel: ({' x '.join(map(str, x.shape[2:]))}). Calculated output size per channel: "
             f"({' x '.join(map(str, sizes))}). Output size is too small"
         )
-    recorded = is_grad_enabled() and (x.requires_grad or weight.requires_grad)
-    with enable_grad():
+    recorded = is_grad_enabled() and not is_inference_mode_enabled() and (x.requires_grad or weight.requires_grad)
+    # (In inference mode nothing is recorded, not even here, and its tensors cannot be saved.)
+    with inference_mode(False) if is_inference_mode_enabled() else enable_grad():
         # A convolution is linear in its input, so that its gradient is the same wherever it is taken.
         place = x.new_zeros((x.shape[0], weight.shape[1] * groups, *sizes)).requires_grad_()
-        kernel = weight if recorded else weight.detach()
+        kernel = weight if recorded else weight.clone() if weight.is_inference() else weight.detach()
         value = _CONVS[dims](place, kernel, None, stride, padding, dilation, groups)
         for dim, size in enumerate(x.shape[2:], 2):
             # With gaps between the kernel's elements, output_padding may leave room for more steps than there were.
             value = value.narrow(dim, 0, size) if value.shape[dim] > size else value
-        (out,) = grad(value, [place], x, create_graph=recorded)
+        out: Any = grad(value, [place], x, create_graph=recorded)[0]
     if bias is not None:
         out = out + bias.view(-1, *[1] * dims)
     return out if batched else out.squeeze(0)
 
 
+@cast_lower
 def conv_transpose1d(
     input,
     weight,
@@ -109,6 +112,7 @@ def conv_transpose1d(
     return _transposed(1, input, weight, bias, stride, padding, output_padding, groups, dilation)
 
 
+@cast_lower
 def conv_transpose2d(
     input,
     weight,
@@ -126,6 +130,7 @@ def conv_transpose2d(
     return _transposed(2, input, weight, bias, stride, padding, output_padding, groups, dilation)
 
 
+@cast_lower
 def conv_transpose3d(
     input,
     weight,

@@ -7,6 +7,7 @@ from typing import Any
 from ..._rustgrad import bool as bool_dtype
 from ..._rustgrad import int64
 from ..._rustgrad.torch import linspace, ones, stack, where, zeros_like
+from .._autocast import cast_to_float32
 from .._compose import in_float32, scalar_name
 
 __all__ = ["affine_grid", "grid_sample"]
@@ -157,6 +158,7 @@ def _warn_of_default():
     )
 
 
+@cast_to_float32
 def grid_sample(input, grid, mode="bilinear", padding_mode="zeros", align_corners: bool | None = None):
     """`input` (N, C, H, W) or (N, C, D, H, W) read at the places of `grid` (N, H', W', 2) or (N, D', H', W', 3).
 

@@ -5,6 +5,7 @@ from typing import Any
 
 from ..._rustgrad import int64
 from ..._rustgrad.nn import max_pool2d
+from .._autocast import cast_to_float32
 from .._compose import scalar_name
 from .pooling import out_size, sizes_of
 
@@ -75,6 +76,7 @@ def max_pool1d_with_indices(
     return max_pool1d(input, kernel_size, stride, padding, dilation, ceil_mode, True)
 
 
+@cast_to_float32
 def max_pool3d(
     input,
     kernel_size: Any,
@@ -190,11 +192,13 @@ def max_unpool1d(input, indices, kernel_size: Any, stride: Any = None, padding: 
     return _unpool("max_unpooling1d", input, indices, kernel_size, stride, padding, output_size, 1)
 
 
+@cast_to_float32
 def max_unpool2d(input, indices, kernel_size: Any, stride: Any = None, padding: Any = 0, output_size: Any = None):
     """Put maxima back where `max_pool2d` found them, zeros elsewhere. output_size: the size before pooling."""
     return _unpool("max_unpooling2d", input, indices, kernel_size, stride, padding, output_size, 2)
 
 
+@cast_to_float32
 def max_unpool3d(input, indices, kernel_size: Any, stride: Any = None, padding: Any = 0, output_size: Any = None):
     """Put maxima back where `max_pool3d` found them, zeros elsewhere. output_size: the size before pooling."""
     return _unpool("max_unpooling3d", input, indices, kernel_size, stride, padding, output_size, 3)

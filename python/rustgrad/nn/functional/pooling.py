@@ -6,6 +6,7 @@ from typing import Any
 from ..._rustgrad import int64, tensor
 from ..._rustgrad.nn import conv2d
 from ..._rustgrad.torch import ones, where
+from .._autocast import cast_to_float32, left_alone
 from .._compose import in_float32
 from .padding import pad as pad_input
 
@@ -164,6 +165,7 @@ def _rank_error(function, input, dims):
     return RuntimeError(f"non-empty {dims + 1}D or {dims + 2}D (batch mode) tensor expected for input")
 
 
+@left_alone
 def avg_pool1d(input, kernel_size: Any, stride: Any = None, padding: Any = 0, ceil_mode=False, count_include_pad=True):
     """The mean of each window of (N, C, L) or (C, L); `stride` is the window's size by default.
 
@@ -173,6 +175,7 @@ def avg_pool1d(input, kernel_size: Any, stride: Any = None, padding: Any = 0, ce
     return _avg_pool("avg_pool1d", input, kernel_size, stride, padding, ceil_mode, count_include_pad, None, 1)
 
 
+@left_alone
 def avg_pool2d(
     input,
     kernel_size: Any,
@@ -191,6 +194,7 @@ def avg_pool2d(
     )
 
 
+@cast_to_float32
 def avg_pool3d(
     input,
     kernel_size: Any,

@@ -2,8 +2,8 @@
 
 from contextlib import AbstractContextManager, nullcontext
 
-from ._names import lookup as _lookup
-from ._rustgrad import _cpu_capability
+from .._names import lookup as _lookup
+from .._rustgrad import _cpu_capability
 
 __all__ = [
     "Event",
@@ -116,4 +116,9 @@ def stream(stream) -> AbstractContextManager:
     return nullcontext() if stream is None else StreamContext(stream)
 
 
-__getattr__ = _lookup("torch.cpu")
+def __getattr__(name: str):
+    if name == "amp":
+        from importlib import import_module
+
+        return import_module(f"{__name__}.amp")
+    return _lookup("torch.cpu")(name)

@@ -1,0 +1,318 @@
+"""gradcheck: derivatives against differences of the function's values, element by element."""
+
+import collections
+import warnings
+
+from .._names import lookup as _lookup
+from .._rustgrad import Tensor, float64
+from .._rustgrad.torch import allclose, rand_like, randn_like, zeros_like
+
+__all__ = ["GradcheckError", "gradcheck", "gradgradcheck"]
+
+
+class GradcheckError(RuntimeError):
+    """Raised where a derivative is not what differences say."""
+
+
+def _grad(*args, **kwargs):
+    from . import grad
+
+    return grad(*args, **kwargs)
+
+
+def _tuple(x) -> tuple:
+    if isinstance(x, list):
+        return tuple(x)
+    return x if isinstance(x, tuple) else (x,)
+
+
+def _differentiable(outputs) -> tuple:
+    return tuple(x for x in _tuple(outputs) if isinstance(x, Tensor) and x.requires_grad)
+
+
+def _checked_inputs(inputs) -> bool:
+    """Whether an input requires a gradient; warns of those that are not float64."""
+    if not any(isinstance(x, Tensor) and x.requires_grad for x in inputs):
+        raise ValueError(
+            "gradcheck expects at least one input tensor to require gradient, but none of them have requires_grad=True."
+        )
+    for i, x in enumerate(inputs):
+        if not (isinstance(x, Tensor) and x.requires_grad):
+            continue
+        if x.dtype != float64:
+            warnings.warn(
+                f"Input #{i} requires gradient and is not a double precision floating point or complex. This check "
+                "will "
+                "likely fail if all the inputs are not of double precision floating point or complex. ",
+                stacklevel=3,
+            )
+        if x.numel() > 1 and not all(st > 0 or sz <= 1 for st, sz in zip(x.stride(), x.size())):
+            raise RuntimeError(
+                f"The {i}th input has a dimension with stride 0. gradcheck only supports inputs that are "
+                "non-overlapping to "
+                "be able to compute the numerical gradients correctly. You should call .contiguous on the input before "
+                "passing it to gradcheck."
+            )
+        x.retain_grad()
+    return True
+
+
+def _moved(fn, x, index, step):
+    """The outputs of `fn` with one element of `x` moved by `step`."""
+    flat = x.data
+    old = flat[index].item()
+    flat[index] = old + step
+    try:
+        return [out.detach().clone() for out in _tuple(fn()) if isinstance(out, Tensor)]
+    finally:
+        flat[index] = old
+
+
+def _indices(shape):
+    from itertools import product
+
+    return product(*(range(n) for n in shape))
+
+
+def _numerical(fn, x, places, eps):
+    """The Jacobian of each output by `x`, from central differences: (elements of x, elements of the output)."""
+    columns = [[] for _ in places]
+    for index in _indices(x.shape):
+        after, before = _moved(fn, x, index, eps), _moved(fn, x, index, -eps)
+        for column, place in zip(columns, places):
+            column.append(((after[place] - before[place]) / (2 * eps)).reshape(-1))
+    return columns
+
+
+def _matrix(rows, x, out):
+    from .._rustgrad.torch import stack
+
+    return stack(rows).to(out.dtype) if rows else zeros_like(out).new_zeros((0, out.numel()))
+
+
+def _analytical(out, x, grad_of):
+    """The Jacobian of one output by `x`, from backward: (elements of x, elements of the output)."""
+    jacobian = x.new_zeros((x.numel(), out.numel()))
+    for j in range(out.numel()):
+        g = zeros_like(out)
+        g.reshape(-1)[j] = 1
+        (found,) = _grad(out, [x], grad_of(g), retain_graph=True, allow_unused=True)
+        if found is not None:
+            if found.size() != x.size():
+                raise GradcheckError("Analytical gradient has incorrect size")
+            if found.dtype != x.dtype:
+                raise GradcheckError("Analytical gradient has incorrect type")
+            jacobian[:, j] = found.detach().reshape(-1)
+    return jacobian
+
+
+def _message(numerical, analytical, out, i):
+    return (
+        f"Jacobian mismatch for output {out} with respect to input {i},\n"
+        f"numerical:{numerical}\nanalytical:{analytical}\n"
+    )
+
+
+def _check_no_outputs(fn, inputs, eps):
+    """Where no output requires a gradient, moving the inputs must change nothing."""
+    outs = [x for x in _tuple(fn(*inputs)) if isinstance(x, Tensor)]
+    for x in inputs:
+        if not (isinstance(x, Tensor) and x.requires_grad):
+            continue
+        for column in _numerical(lambda: fn(*inputs), x, range(len(outs)), eps):
+            if any((row != 0).any() for row in column):
+                raise GradcheckError("Numerical gradient for function expected to be zero")
+
+
+def _slow(fn, inputs, outputs, places, eps, rtol, atol, nondet_tol):
+    for i, x in enumerate(inputs):
+        if not (isinstance(x, Tensor) and x.requires_grad):
+            continue
+        columns = _numerical(lambda: fn(*inputs), x, places, eps)
+        for j, out in enumerate(outputs):
+            numerical = _matrix(columns[j], x, out)
+            analytical = _analytical(out, x, lambda g: g)
+            again = _analytical(out, x, lambda g: g)
+            if not allclose(analytical, again, rtol=0.0, atol=nondet_tol, equal_nan=True):
+                raise GradcheckError(
+                    f"Backward is not reentrant, i.e., running backward with same input and grad_output multiple times "
+                    "gives different values, although analytical gradient matches numerical gradient.The tolerance "
+                    "for "
+                    f"nondeterminism was {nondet_tol}."
+                )
+            if not allclose(analytical.to(out.dtype), numerical, rtol, atol):
+                raise GradcheckError(_message(numerical, analytical, j, i))
+
+
+def _fast(fn, inputs, outputs, places, eps, rtol, atol):
+    """One random direction for each input and output instead of every element."""
+    for i, x in enumerate(inputs):
+        if not (isinstance(x, Tensor) and x.requires_grad):
+            continue
+        u = rand_like(x)
+        u = u / u.norm() if u.numel() else u
+        kept = x.detach().clone()
+        try:
+            x.data.copy_(kept + eps * u)
+            after = [o.detach().clone() for o in _tuple(fn(*inputs)) if isinstance(o, Tensor)]
+            x.data.copy_(kept - eps * u)
+            before = [o.detach().clone() for o in _tuple(fn(*inputs)) if isinstance(o, Tensor)]
+        finally:
+            x.data.copy_(kept)
+        for j, (out, place) in enumerate(zip(outputs, places)):
+            v = rand_like(out)
+            v = v / v.norm() if v.numel() else v
+            numerical = (((after[place] - before[place]) / (2 * eps)) * v).sum()
+            (found,) = _grad(out, [x], v, retain_graph=True, allow_unused=True)
+            analytical = (found.detach() * u).sum() if found is not None else zeros_like(numerical)
+            if not allclose(analytical.to(numerical.dtype), numerical, rtol, atol):
+                slow_n = _matrix(_numerical(lambda: fn(*inputs), x, [place], eps)[0], x, out)
+                slow_a = _analytical(out, x, lambda g: g)
+                raise GradcheckError(
+                    _message(numerical, analytical, j, i)
+                    + "\nThe above quantities relating the numerical and analytical jacobians are computed \n"
+                    "in fast mode. Below, we recompute numerical and analytical jacobians in slow mode:\n\n"
+                    f"Numerical:\n {slow_n}\nAnalytical:\n{slow_a}\n\n"
+                    f"The max per-element difference (slow mode) is: {(slow_n - slow_a).abs().max().item()}.\n"
+                )
+
+
+def _check_undefined(fn, inputs, outputs):
+    """Backward must take None for an output's gradient as it takes zeros."""
+    wanted = [x for x in inputs if isinstance(x, Tensor) and x.requires_grad]
+    given = [out * 1 for out in outputs]
+    found = _grad(given, wanted, [zeros_like(x) for x in given], allow_unused=True, retain_graph=True)
+    for g, x in zip(found, wanted):
+        if g is not None and not (g == 0).all():
+            raise GradcheckError("backward not multiplied by grad_output")
+        if g is not None and g.size() != x.size():
+            raise GradcheckError("grad is incorrect size")
+
+
+def gradcheck(
+    func,
+    inputs,
+    *,
+    eps: float = 1e-6,
+    atol: float = 1e-5,
+    rtol: float = 1e-3,
+    raise_exception: bool = True,
+    nondet_tol: float = 0.0,
+    check_undefined_grad: bool = True,
+    check_grad_dtypes: bool = False,
+    check_batched_grad: bool = False,
+    check_batched_forward_grad: bool = False,
+    check_forward_ad: bool = False,
+    check_backward_ad: bool = True,
+    fast_mode: bool = False,
+    masked: bool | None = None,
+) -> bool:
+    """Compare the gradients of `func(*inputs)` by those inputs that require one with central differences.
+
+    inputs should be float64: a warning says so otherwise. True where |analytical - numerical| <= atol + rtol *
+    |numerical|; else GradcheckError, a RuntimeError, or False without raise_exception. fast_mode compares random
+    directions. ValueError where no input requires a gradient, NotImplementedError for check_forward_ad.
+    """
+    if not (check_forward_ad or check_backward_ad):
+        raise AssertionError("Expected at least one of check_forward_ad or check_backward_ad to be True")
+    if check_forward_ad:
+        raise NotImplementedError("gradcheck: check_forward_ad=True, but rustgrad has no forward mode yet")
+    given = _tuple(inputs)
+    try:
+        _checked_inputs(given)
+        all_outputs = [x for x in _tuple(func(*given)) if isinstance(x, Tensor)]
+        places = [i for i, x in enumerate(all_outputs) if x.requires_grad]
+        outputs = [all_outputs[i] for i in places]
+        if not outputs:
+            _check_no_outputs(func, given, eps)
+            return True
+        if fast_mode:
+            _fast(func, given, outputs, places, eps, rtol, atol)
+        else:
+            _slow(func, given, outputs, places, eps, rtol, atol, nondet_tol)
+        if check_undefined_grad:
+            _check_undefined(func, given, outputs)
+    except GradcheckError:
+        if raise_exception:
+            raise
+        return False
+    return True
+
+
+def gradgradcheck(
+    func,
+    inputs,
+    grad_outputs=None,
+    *,
+    eps: float = 1e-6,
+    atol: float = 1e-5,
+    rtol: float = 1e-3,
+    gen_non_contig_grad_outputs: bool = False,
+    raise_exception: bool = True,
+    nondet_tol: float = 0.0,
+    check_undefined_grad: bool = True,
+    check_grad_dtypes: bool = False,
+    check_batched_grad: bool = False,
+    check_fwd_over_rev: bool = False,
+    check_rev_over_rev: bool = True,
+    fast_mode: bool = False,
+    masked: bool = False,
+) -> bool:
+    """`gradcheck` of the gradients of `func(*inputs)`, which are a function of the inputs and of `grad_outputs`."""
+    if check_fwd_over_rev:
+        raise NotImplementedError("gradgradcheck: check_fwd_over_rev=True, but rustgrad has no forward mode yet")
+    given = _tuple(inputs)
+    if grad_outputs is None:
+        outputs = _differentiable(func(*given))
+        made = tuple(randn_like(x.detach()).requires_grad_(True) for x in outputs)
+    else:
+        made = _tuple(grad_outputs)
+    count = len(made)
+
+    def gradients(*args):
+        own, grads = args[:-count], args[-count:]
+        own = tuple(x.requires_grad_() if isinstance(x, Tensor) and x.is_floating_point() else x for x in own)
+        outputs = _differentiable(func(*own))
+        wanted = tuple(x for x in own if isinstance(x, Tensor) and x.requires_grad)
+        found = _grad(outputs, wanted, grads, create_graph=True, allow_unused=True)
+        return tuple(g for g in found if g is not None)
+
+    return gradcheck(
+        gradients,
+        given + made,
+        eps=eps,
+        atol=atol,
+        rtol=rtol,
+        raise_exception=raise_exception,
+        nondet_tol=nondet_tol,
+        check_undefined_grad=check_undefined_grad,
+        fast_mode=fast_mode,
+    )
+
+
+def get_numerical_jacobian(fn, inputs, target=None, eps=1e-3, grad_out=1.0):
+    """Raises ValueError unless grad_out is 1; the Jacobians of the first output by `target`, from differences."""
+    if grad_out != 1.0:
+        raise ValueError(
+            "Expected grad_out to be 1.0. get_numerical_jacobian no longer supports values of grad_out != 1.0."
+        )
+    given = _tuple(inputs)
+    wanted = [x for x in (given if target is None else _tuple(target)) if isinstance(x, Tensor) and x.requires_grad]
+    out = _tuple(fn(*given))[0]
+    return tuple(_matrix(_numerical(lambda: fn(*given), x, [0], eps)[0], x, out) for x in wanted)
+
+
+_AnalyticalJacobian = collections.namedtuple("_AnalyticalJacobian", "jacobians reentrant correct_size correct_type")
+
+
+def get_analytical_jacobian(inputs, output, nondet_tol=0.0, grad_out=1.0):
+    """The Jacobians of `output` by the inputs, from backward, and whether they are what they should be."""
+    if grad_out != 1.0:
+        raise ValueError(
+            "Expected grad_out to be 1.0. get_analytical_jacobian no longer supports values of grad_out != 1.0."
+        )
+    wanted = [x for x in _tuple(inputs) if isinstance(x, Tensor) and x.requires_grad]
+    return _AnalyticalJacobian(tuple(_analytical(output, x, lambda g: g) for x in wanted), True, True, True)
+
+
+__getattr__ = _lookup("torch.autograd.gradcheck")

@@ -1,0 +1,495 @@
+//! Node objects: the graph as Python walks it. They are made on demand and equal by node; those of custom functions are
+//! the functions' contexts.
+
+use std::cell::{Cell, OnceCell};
+use std::collections::BTreeMap;
+use std::rc::{Rc, Weak};
+use std::sync::{Mutex, PoisonError};
+
+use pyo3::exceptions::{PyAttributeError, PyRuntimeError};
+use pyo3::ffi;
+use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
+use pyo3::types::{PyDict, PyList, PyTuple, PyType};
+
+use super::autograd::object;
+use super::call::none;
+use super::errors::{OrForeign, P, to_python};
+use super::hooks::{self, Callable};
+use crate::autograd;
+use crate::core::spoken::library;
+use crate::error::Result;
+use crate::ops;
+use crate::ops::schema::{Schema, Type};
+use crate::tensor::node::{PostHookFn, PreHookFn};
+use crate::tensor::saved::{self, Saved};
+use crate::tensor::{Context, Edge, Node, Tensor, display};
+
+/// Whose hook a handle removes.
+enum Owner {
+    Node(Weak<Node>),
+    /// The leaf of an AccumulateGrad.
+    Leaf(Tensor),
+}
+
+type Pre = (u64, Rc<PreHookFn>);
+type Post = (u64, Rc<PostHookFn>);
+
+fn taken(pre: &mut Vec<Pre>, post: &mut Vec<Post>, id: u64) -> (Option<Pre>, Option<Post>) {
+    let at = pre.iter().position(|(i, _)| *i == id).map(|at| pre.remove(at));
+    (at, post.iter().position(|(i, _)| *i == id).map(|at| post.remove(at)))
+}
+
+/// What `register_hook` of a node returns; it does not keep the node alive.
+#[pyclass(frozen, module = "rustgrad.utils.hooks")]
+pub struct NodeHandle {
+    id: u64,
+    owner: Owner,
+}
+
+// SAFETY: nodes are used and dropped with the GIL held only.
+unsafe impl Send for NodeHandle {}
+// SAFETY: as above.
+unsafe impl Sync for NodeHandle {}
+
+#[pymethods]
+impl NodeHandle {
+    /// Take the hook off again.
+    fn remove(&self) {
+        // Taken out first, dropped after the borrow: a hook's drop may run Python code.
+        let gone = match &self.owner {
+            Owner::Node(node) => node.upgrade().map(|n| n.with_extra(|e| taken(&mut e.pre, &mut e.post, self.id))),
+            Owner::Leaf(leaf) => Some(leaf.with_extra(|e| taken(&mut e.before, &mut e.after, self.id))),
+        };
+        drop(gone);
+    }
+    #[getter]
+    fn id(&self) -> u64 {
+        self.id
+    }
+    fn __enter__(slf: PyRef<'_, Self>) -> PyRef<'_, Self> {
+        slf
+    }
+    #[pyo3(signature = (*_args))]
+    fn __exit__(&self, _args: &Bound<'_, PyTuple>) {
+        self.remove();
+    }
+}
+
+/// What a node object stands for.
+enum Origin {
+    Node(Rc<Node>),
+    /// Edges point at leaves themselves.
+    Leaf(Tensor),
+    /// The context that a custom function's forward was given, which the node outlives or not.
+    Context(Weak<Node>),
+}
+
+/// A node of the graph. Objects are made when asked for; two of one node are equal.
+#[pyclass(frozen, subclass, module = "rustgrad.autograd.graph", name = "Node")]
+pub struct NodeObject(OnceCell<Origin>, Cell<u64>);
+
+// SAFETY: nodes and tensors are used and dropped with the GIL held only.
+unsafe impl Send for NodeObject {}
+// SAFETY: as above.
+unsafe impl Sync for NodeObject {}
+
+/// What Python keeps with a node: the class and the attributes of a custom function's context, or `metadata`.
+pub struct Payload {
+    pub class: Option<Callable>,
+    pub dict: Callable,
+}
+
+impl NodeObject {
+    fn node(&self) -> Option<Rc<Node>> {
+        match self.0.get()? {
+            Origin::Node(n) => Some(n.clone()),
+            Origin::Leaf(_) => None,
+            Origin::Context(weak) => weak.upgrade(),
+        }
+    }
+
+    /// What gradients go to.
+    fn edge(&self, nr: u32) -> Edge {
+        match self.0.get() {
+            Some(Origin::Leaf(t)) => Edge::Leaf(t.clone()),
+            _ => self.node().map_or(Edge::None, |n| Edge::Node(n, nr)),
+        }
+    }
+
+    /// The context of a custom function whose forward has run.
+    pub fn becomes(&self, node: &Rc<Node>) {
+        let _ = self.0.set(Origin::Context(Rc::downgrade(node)));
+    }
+
+    fn id(&self) -> usize {
+        match self.edge(0) {
+            Edge::Node(n, _) => Rc::as_ptr(&n).cast::<u8>() as usize,
+            Edge::Leaf(t) => t.id(),
+            Edge::None => self as *const NodeObject as usize,
+        }
+    }
+
+    fn add_hook(&self, pre: Option<Rc<PreHookFn>>, post: Option<Rc<PostHookFn>>, id: u64) -> PyResult<NodeHandle> {
+        let owner = match self.edge(0) {
+            Edge::Node(n, _) => {
+                n.with_extra(|e| {
+                    e.pre.extend(pre.map(|h| (id, h)));
+                    e.post.extend(post.map(|h| (id, h)));
+                });
+                Owner::Node(Rc::downgrade(&n))
+            }
+            Edge::Leaf(t) => {
+                t.with_extra(|e| {
+                    e.before.extend(pre.map(|h| (id, h)));
+                    e.after.extend(post.map(|h| (id, h)));
+                });
+                Owner::Leaf(t)
+            }
+            Edge::None => return Err(PyRuntimeError::new_err("this context has no node: nothing was recorded")),
+        };
+        Ok(NodeHandle { id, owner })
+    }
+}
+
+#[pymethods]
+impl NodeObject {
+    #[new]
+    #[pyo3(signature = (*_args, **_kwargs))]
+    fn new(_args: &Bound<'_, PyTuple>, _kwargs: Option<&Bound<'_, PyDict>>) -> NodeObject {
+        NodeObject(OnceCell::new(), Cell::new(0))
+    }
+    /// The class name, as PyTorch's: `MulBackward0`.
+    fn name(slf: &Bound<'_, Self>) -> PyResult<String> {
+        match slf.get().edge(0) {
+            Edge::Node(n, _) => Ok(display::class_name(&n)),
+            Edge::Leaf(_) => Ok(format!("{}::autograd::AccumulateGrad", library())),
+            Edge::None => Ok(slf.get_type().name()?.to_string()),
+        }
+    }
+    /// The nodes that gradients go to, with the number of their output.
+    #[getter]
+    fn next_functions<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
+        let list = PyList::empty(py);
+        if let Some(node) = self.node() {
+            // Copied first: Python code may run while objects are made.
+            let edges: Vec<Edge> = node.edges.borrow().iter().cloned().collect();
+            for edge in edges {
+                let nr = if let Edge::Node(_, nr) = edge { nr } else { 0 };
+                match of_edge(py, edge)? {
+                    Some(o) => list.append((o, nr))?,
+                    None => list.append((py.None(), 0))?,
+                }
+            }
+        }
+        Ok(list.to_tuple())
+    }
+    /// The leaf of an AccumulateGrad.
+    #[getter]
+    fn variable<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        match self.edge(0) {
+            Edge::Leaf(t) => object(py, Some(t)),
+            _ => Err(PyAttributeError::new_err("only AccumulateGrad has a variable")),
+        }
+    }
+    /// A dict that belongs to the node, for the user's own marks.
+    #[getter]
+    fn metadata<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        let Some(node) = self.node() else { return Ok(PyDict::new(py).into_any()) };
+        let dict = match payload(&node) {
+            // SAFETY: alive while its payload is.
+            Some(p) => unsafe { Bound::from_borrowed_ptr(py, p.dict.object()) },
+            None => {
+                let dict = PyDict::new(py);
+                // SAFETY: a live object; the GIL is held.
+                unsafe { keep(&node, None, dict.as_ptr()) };
+                dict.into_any()
+            }
+        };
+        if payload(&node).is_some_and(|p| p.class.is_none()) {
+            return Ok(dict);
+        }
+        // The attributes of a context are the user's: the marks are one of them.
+        dict.call_method1("setdefault", ("_metadata", PyDict::new(py)))
+    }
+    /// Whether gradients go on from here.
+    #[getter]
+    fn requires_grad(&self) -> bool {
+        self.edge(0).is_some()
+    }
+    /// Nodes made later have higher numbers.
+    fn _sequence_nr(&self) -> u64 {
+        self.node().map_or(u64::MAX, |n| n.seq)
+    }
+    /// The tensors that the node keeps, with their places in the graph. RuntimeError after they were freed.
+    fn _kept<'py>(&self, py: Python<'py>) -> PyResult<Vec<Bound<'py, PyAny>>> {
+        let Some(node) = self.node() else { return Ok(Vec::new()) };
+        let kept = saved::kept(&node).map_err(|e| to_python(py, e))?;
+        kept.into_iter().map(|t| object(py, Some(t))).collect()
+    }
+    /// Saved tensors by the names of the op's arguments: `_saved_self`, `_saved_result`.
+    fn __getattr__<'py>(slf: &Bound<'py, Self>, name: &str) -> PyResult<Bound<'py, PyAny>> {
+        let missing = || {
+            let class = slf.get_type().name().map_or_else(|_| "Node".into(), |n| n.to_string());
+            PyAttributeError::new_err(format!("'{class}' object has no attribute '{name}'"))
+        };
+        let Some(wanted) = name.strip_prefix("_saved_") else { return Err(missing()) };
+        let Some(node) = slf.get().node() else { return Err(missing()) };
+        let py = slf.py();
+        if node.released() {
+            return Err(to_python(py, crate::tensor::op::backward_twice()));
+        }
+        let names = argument_names(node.op().name());
+        let saved = node.saved.borrow();
+        for s in saved.iter() {
+            let (at, output) = match s {
+                Saved::Input(_, at, _) => (*at, false),
+                Saved::Output(_, at, _) => (*at, true),
+                Saved::Packed(kept) => (kept.at, kept.output),
+            };
+            let found = match output {
+                true => wanted == "result" || wanted == format!("result{at}"),
+                false => names.get(at as usize).is_some_and(|n| *n == wanted),
+            };
+            if found {
+                let t = Context::new(&node).kept(s).map_err(|e| to_python(py, e))?;
+                return object(py, Some(t));
+            }
+        }
+        Err(missing())
+    }
+    /// Call `fn(grad_inputs, grad_outputs)` after backward has passed this node; a tuple that it returns takes the place
+    /// of grad_inputs.
+    #[pyo3(signature = (r#fn))]
+    fn register_hook(&self, r#fn: &Bound<'_, PyAny>) -> PyResult<NodeHandle> {
+        let id = autograd::next_hook_id();
+        // SAFETY: an argument of the call, which holds the GIL.
+        self.add_hook(None, Some(unsafe { hooks::post_hook(id, r#fn.as_ptr()) }), id)
+    }
+    /// Call `fn(grad_outputs)` before backward passes this node; a tuple that it returns takes the place of grad_outputs.
+    #[pyo3(signature = (r#fn))]
+    fn register_prehook(&self, r#fn: &Bound<'_, PyAny>) -> PyResult<NodeHandle> {
+        let id = autograd::next_hook_id();
+        // SAFETY: an argument of the call, which holds the GIL.
+        self.add_hook(Some(unsafe { hooks::pre_hook(id, r#fn.as_ptr()) }), None, id)
+    }
+    fn __repr__(slf: &Bound<'_, Self>) -> PyResult<String> {
+        let class = slf.get_type();
+        let module = class.getattr("__module__")?.to_string();
+        let place = if module == "builtins" { String::new() } else { module + "." };
+        Ok(format!("<{place}{} object at {:#x}>", class.name()?, slf.get().id()))
+    }
+    fn __hash__(&self) -> usize {
+        self.id() >> 4
+    }
+    fn __eq__(&self, other: &Bound<'_, PyAny>) -> bool {
+        other.cast::<NodeObject>().is_ok_and(|o| o.get().id() == self.id())
+    }
+}
+
+/// The names of an op's tensor arguments, as its first schema line has them.
+fn argument_names(op: &str) -> Vec<&'static str> {
+    for def in ops::registry() {
+        if let Some(schema) = def.schema.first().and_then(|line| Schema::parse(line).ok())
+            && schema.name == op
+        {
+            let tensors = schema.params.iter().filter(|p| matches!(p.ty, Type::Tensor | Type::Operand));
+            return tensors.map(|p| p.name).collect();
+        }
+    }
+    Vec::new()
+}
+
+/// What Python keeps with the node.
+pub fn payload(node: &Node) -> Option<Rc<Payload>> {
+    let kept = node.extra.borrow().as_ref().and_then(|e| e.payload.as_ref().map(|(_, p)| p.clone()))?;
+    kept.downcast::<Payload>().ok()
+}
+
+/// Keeps a dict, and the class of a custom function's context, with the node.
+///
+/// # Safety
+/// The objects are alive and the GIL is held.
+pub unsafe fn keep(node: &Node, class: Option<P>, dict: P) {
+    let (id, other) = (autograd::next_hook_id(), autograd::next_hook_id());
+    // SAFETY: says the caller.
+    let payload = unsafe { Payload { class: class.map(|c| Callable::keep(other, c)), dict: Callable::keep(id, dict) } };
+    node.with_extra(|e| e.payload = Some((id, Rc::new(payload))));
+}
+
+/// The object of what gradients go to; None for nothing.
+fn of_edge(py: Python<'_>, edge: Edge) -> PyResult<Option<Bound<'_, NodeObject>>> {
+    match edge {
+        Edge::None => Ok(None),
+        Edge::Leaf(t) => {
+            let key = t.id();
+            if let Some(found) = living(py, key) {
+                return Ok(Some(found));
+            }
+            let object = made(py, Origin::Leaf(t))?;
+            lives(key, &object);
+            Ok(Some(object))
+        }
+        Edge::Node(n, _) => of_node(py, &n).map(Some),
+    }
+}
+
+/// The living object of each node and leaf, borrowed, with its number: `y.grad_fn is y.grad_fn`. One table for all threads,
+/// since an object may end on another than the one that made it.
+static LIVING: Mutex<BTreeMap<usize, (u64, usize)>> = Mutex::new(BTreeMap::new());
+
+/// The living object of what has this address.
+fn living(py: Python<'_>, key: usize) -> Option<Bound<'_, NodeObject>> {
+    let found = LIVING.lock().unwrap_or_else(PoisonError::into_inner).get(&key)?.1 as P;
+    // SAFETY: the GIL is held, and objects leave the table before their memory is given back; one that is being taken apart
+    // has no references.
+    unsafe {
+        if ffi::Py_REFCNT(found) == 0 {
+            return None;
+        }
+        Bound::from_borrowed_ptr(py, found).cast_into::<NodeObject>().ok()
+    }
+}
+
+fn lives(key: usize, object: &Bound<'_, NodeObject>) {
+    let id = autograd::next_hook_id();
+    object.get().1.set(id);
+    LIVING.lock().unwrap_or_else(PoisonError::into_inner).insert(key, (id, object.as_ptr() as usize));
+}
+
+impl Drop for NodeObject {
+    fn drop(&mut self) {
+        let key = match self.0.get() {
+            Some(Origin::Node(n)) => Rc::as_ptr(n).cast::<u8>() as usize,
+            Some(Origin::Leaf(t)) => t.id(),
+            _ => return,
+        };
+        let mut table = LIVING.lock().unwrap_or_else(PoisonError::into_inner);
+        // Another object may stand there since this one began to be taken apart.
+        if table.get(&key).is_some_and(|(id, _)| *id == self.1.get()) {
+            table.remove(&key);
+        }
+    }
+}
+
+/// The object of a node: of a custom function, its context.
+pub fn of_node<'py>(py: Python<'py>, node: &Rc<Node>) -> PyResult<Bound<'py, NodeObject>> {
+    let key = Rc::as_ptr(node).cast::<u8>() as usize;
+    if let Some(found) = living(py, key) {
+        return Ok(found);
+    }
+    let object = new_of_node(py, node)?;
+    lives(key, &object);
+    Ok(object)
+}
+
+fn new_of_node<'py>(py: Python<'py>, node: &Rc<Node>) -> PyResult<Bound<'py, NodeObject>> {
+    let Some(payload) = payload(node) else { return made(py, Origin::Node(node.clone())) };
+    let Some(class) = &payload.class else { return made(py, Origin::Node(node.clone())) };
+    // SAFETY: alive while the payload is.
+    let (class, dict) =
+        unsafe { (Bound::from_borrowed_ptr(py, class.object()), Bound::from_borrowed_ptr(py, payload.dict.object())) };
+    let object = class.call0()?.cast_into::<NodeObject>()?;
+    let _ = object.get().0.set(Origin::Node(node.clone()));
+    object.setattr("__dict__", dict)?;
+    Ok(object)
+}
+
+/// An object whose class is the node's kind, as in PyTorch: a subclass made when first asked for.
+fn made<'py>(py: Python<'py>, origin: Origin) -> PyResult<Bound<'py, NodeObject>> {
+    static KINDS: PyOnceLock<Py<PyDict>> = PyOnceLock::new();
+    let kinds = KINDS.get_or_init(py, || PyDict::new(py).unbind()).bind(py);
+    let object = Bound::new(py, NodeObject(OnceCell::from(origin), Cell::new(0)))?;
+    let name = match object.get().edge(0) {
+        Edge::Node(n, _) => display::class_name(&n),
+        _ => "AccumulateGrad".into(),
+    };
+    let kind = match kinds.get_item(&name)? {
+        Some(kind) => kind,
+        None => {
+            let members = PyDict::new(py);
+            members.set_item("__slots__", ())?;
+            members.set_item("__module__", "builtins")?;
+            let kind = py.get_type::<PyType>().call1((&name, (py.get_type::<NodeObject>(),), members))?;
+            kinds.set_item(&name, &kind)?;
+            kind
+        }
+    };
+    object.setattr("__class__", kind)?;
+    Ok(object)
+}
+
+/// The node object of a tensor, or None.
+pub fn grad_fn(t: &Tensor) -> Result<P> {
+    match t.grad_fn()? {
+        None => Ok(none()),
+        Some(node) => {
+            // SAFETY: the GIL is held.
+            let py = unsafe { Python::assume_attached() };
+            Ok(of_node(py, &node).or_foreign()?.into_ptr())
+        }
+    }
+}
+
+/// Where the gradient of `x` goes: the object and the number of its output; None where it needs none.
+#[pyfunction]
+fn _gradient_edge<'py>(py: Python<'py>, x: &Bound<'py, PyAny>) -> PyResult<Option<(Bound<'py, NodeObject>, u32)>> {
+    // SAFETY: an argument of the call.
+    let Some(t) = (unsafe { super::object::as_tensor(x.as_ptr()) }) else { return Ok(None) };
+    let edge = t.edge().map_err(|e| to_python(py, e))?;
+    let nr = if let Edge::Node(_, nr) = edge { nr } else { 0 };
+    Ok(of_edge(py, edge)?.map(|o| (o, nr)))
+}
+
+/// A tensor that stands for output `nr` of a node in calls of backward: over `like`'s memory.
+#[pyfunction]
+fn _edge_tensor<'py>(
+    py: Python<'py>,
+    node: &Bound<'py, NodeObject>,
+    nr: u32,
+    like: &Bound<'py, PyAny>,
+) -> PyResult<Bound<'py, PyAny>> {
+    // SAFETY: an argument of the call.
+    let like = unsafe { super::object::as_tensor(like.as_ptr()) };
+    match (node.get().edge(nr), like) {
+        (Edge::Leaf(t), _) => object(py, Some(t)),
+        (Edge::Node(n, nr), Some(like)) => {
+            let t = like.detach();
+            t.set_history(n, nr);
+            object(py, Some(t))
+        }
+        _ => Err(PyRuntimeError::new_err("this context has no node: nothing was recorded")),
+    }
+}
+
+/// The number of the backward that runs; -1 outside of one.
+#[pyfunction]
+fn _current_graph_task_id() -> i64 {
+    autograd::current::id().map_or(-1, |id| id as i64)
+}
+
+/// Whether the backward that runs brings a gradient to this node. RuntimeError outside of one.
+#[pyfunction]
+fn _will_engine_execute_node(node: &Bound<'_, NodeObject>) -> PyResult<bool> {
+    if autograd::current::id().is_none() {
+        return Err(PyRuntimeError::new_err(
+            "_get_should_execute_nodes should only be called during the backward pass",
+        ));
+    }
+    Ok(autograd::current::reaches(&node.get().edge(0)))
+}
+
+/// Whether the backward that runs was told which tensors to find the gradients of.
+#[pyfunction]
+fn _graph_task_is_limited() -> bool {
+    autograd::current::limited()
+}
+
+pub fn add(m: &Bound<'_, PyModule>) -> PyResult<()> {
+    m.add("Node", m.py().get_type::<NodeObject>())?;
+    m.add_function(wrap_pyfunction!(_gradient_edge, m)?)?;
+    m.add_function(wrap_pyfunction!(_edge_tensor, m)?)?;
+    m.add_function(wrap_pyfunction!(_graph_task_is_limited, m)?)?;
+    m.add_function(wrap_pyfunction!(_current_graph_task_id, m)?)?;
+    m.add_function(wrap_pyfunction!(_will_engine_execute_node, m)?)
+}

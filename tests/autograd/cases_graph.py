@@ -1,0 +1,229 @@
+"""The graph: the order of hooks, nodes and edges, hooks on what is saved, anomaly mode, batched gradients."""
+
+import warnings
+
+from support import Cases, raised, warned
+
+CASES = Cases()
+case = CASES.case
+
+
+def _x(torch):
+    return torch.tensor([1.0, 2.0], requires_grad=True)
+
+
+@case(rtol=1e-6)
+def order_of_hooks(torch):
+    x = _x(torch)
+    y = x * 2
+    z = y.exp()
+    log = []
+    leaf = y.grad_fn.next_functions[0][0]
+    leaf.register_hook(lambda gi, go: log.append(["leaf after", gi, go]))
+    leaf.register_prehook(lambda go: log.append(["leaf before", go]))
+    x.register_hook(lambda g: log.append(["x", g]))
+    x.register_post_accumulate_grad_hook(lambda p: log.append(["x written", p.grad.clone()]))
+    y.register_hook(lambda g: log.append(["y first", g]))
+    y.retain_grad()
+    y.register_hook(lambda g: (log.append(["y second", g]), g * 2)[1])
+    before = y.grad_fn.register_prehook(lambda go: log.append(["node before", go]))
+    after = y.grad_fn.register_hook(lambda gi, go: log.append(["node after", gi[0], go]))
+    z.sum().backward(retain_graph=True)
+    count = len(log)
+    before.remove()
+    after.remove()
+    z.sum().backward(inputs=[x])
+    return [log, count, y.grad, x.grad]
+
+
+@case(rtol=1e-6)
+def leaf_prehook_replaces(torch):
+    x = _x(torch)
+    leaf = (x * 1).grad_fn.next_functions[0][0]
+    handle = leaf.register_prehook(lambda go: (go[0] * 10,))
+    (x * 3).sum().backward()
+    first = x.grad.clone()
+    handle.remove()
+    (x * 3).sum().backward()
+    return [first, x.grad]
+
+
+@case(rtol=1e-6)
+def nodes(torch):
+    x = _x(torch)
+    y = x.exp() * x
+    node = y.grad_fn
+    found, stack = [], [node]
+    while stack:
+        one = stack.pop()
+        found.append([one.name(), type(one).__name__])
+        stack += [n for n, _ in one.next_functions if n is not None]
+    graph = torch.autograd.graph
+    node.metadata["mark"] = 3
+    return [
+        found,
+        node is y.grad_fn,
+        node == y.grad_fn,
+        isinstance(node, graph.Node),
+        y.grad_fn.metadata,
+        node.next_functions[1][0].variable is x,
+        node.next_functions[1][0] is node.next_functions[1][0],
+        x.exp().grad_fn._saved_result,
+        [node._saved_self, node._saved_other],
+        raised(lambda: node.nope).split(":")[0],
+        raised(lambda: x.exp().grad_fn._saved_self).split(":")[0],
+    ]
+
+
+@case(rtol=1e-6)
+def edges(torch):
+    graph, grad = torch.autograd.graph, torch.autograd.grad
+    x = _x(torch)
+    y = x * 2
+    z = y.exp().sum()
+    edge, leaf = graph.get_gradient_edge(y), graph.get_gradient_edge(x)
+    torch.autograd.backward([edge], [torch.ones(2)], retain_graph=True)
+    return [
+        list(edge._fields),
+        edge.output_nr,
+        edge.node == y.grad_fn,
+        leaf.node.name(),
+        grad(z, edge, retain_graph=True),
+        grad(z, [leaf, y], retain_graph=True),
+        x.grad,
+        raised(graph.get_gradient_edge, torch.ones(1)),
+    ]
+
+
+@case(rtol=1e-6)
+def hooks_of_several_tensors(torch):
+    graph = torch.autograd.graph
+    x, other = _x(torch), _x(torch)
+    y = x * 2
+    log = []
+    z = y.exp().sum()
+    handle = graph.register_multi_grad_hook([x, y, other], lambda grads: log.append(grads))
+    z.backward(retain_graph=True)
+    z.backward(retain_graph=True, inputs=[y])
+    handle.remove()
+    handle = graph.register_multi_grad_hook([x, y], lambda g: log.append(g), mode="any")
+    z.backward(retain_graph=True)
+    handle.remove()
+    z.backward()
+    return [log, raised(graph.register_multi_grad_hook, [x], print, mode="foo")]
+
+
+@case(rtol=1e-6)
+def hooks_on_saved_tensors(torch):
+    graph = torch.autograd.graph
+    x = _x(torch)
+    y = x * 2
+    packs = []
+
+    def pack(t):
+        packs.append(t.detach().clone())
+        return t.detach() * 1
+
+    def unpack(t):
+        packs.append("unpack")
+        return t
+
+    with graph.saved_tensors_hooks(pack, unpack):
+        out = (x * x).exp().sum()
+    (g,) = torch.autograd.grad(out, x, create_graph=True)
+    (gg,) = torch.autograd.grad(g.sum(), x)
+    results = [out, g, gg, len(packs) > 4]
+    with graph.save_on_cpu():
+        out = (x * y).exp().sum()
+    results.append(torch.autograd.grad(out, x))
+
+    def wrong():
+        with graph.saved_tensors_hooks(lambda t: t, lambda t: 3):
+            out = x * x
+        out.sum().backward()
+
+    def refused():
+        with graph.disable_saved_tensors_hooks("no hooks here"), graph.saved_tensors_hooks(pack, unpack):
+            pass
+
+    def refused_inside():
+        with graph.saved_tensors_hooks(pack, unpack), graph.disable_saved_tensors_hooks("no hooks here"):
+            pass
+
+    def writes():
+        def pack(t):
+            t.mul_(2)
+            return t
+
+        with graph.saved_tensors_hooks(pack, lambda t: t):
+            (x * 1).exp().exp()
+
+    power = x.detach().clone().requires_grad_()
+    with graph.saved_tensors_hooks(lambda t: "text", lambda t: torch.full((2,), 5.0)):
+        out = power**2
+    out.sum().backward()
+    return [*results, raised(wrong), raised(refused), raised(refused_inside), raised(writes).split(".")[0], power.grad]
+
+
+@case(rtol=1e-6)
+def writes_to_saved_tensors(torch):
+    x = _x(torch)
+    out = []
+    with torch.autograd.graph.allow_mutation_on_saved_tensors():
+        a = x * 1
+        b = (a * a).sum()
+        a.sin_()
+        c = a.exp().sum()
+        a.mul_(3)
+        (b + c).backward()
+        out.append(x.grad.clone())
+    a = x * 1
+    b = (a * a).sum()
+    a.sin_()
+    out.append(raised(b.backward).split(":")[1])
+    return out
+
+
+@case(rtol=1e-6)
+def anomaly(torch):
+    x = _x(torch)
+    modes = [torch.is_anomaly_enabled()]
+    with torch.autograd.set_detect_anomaly(True):
+        modes += [torch.is_anomaly_enabled(), torch.is_anomaly_check_nan_enabled()]
+    modes.append(torch.is_anomaly_enabled())
+
+    def failing():
+        with torch.autograd.detect_anomaly():
+            a = (x * 0).sqrt()
+            return raised((a * 0).sum().backward)
+
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        text = failing()
+    said = [str(w.message).split("\n")[0] for w in caught]
+    line = "a = (x * 0).sqrt()" in str(caught[-1].message)
+
+    def unchecked():
+        with torch.autograd.detect_anomaly(check_nan=False):
+            ((x * 0).sqrt() * 0).sum().backward()
+        return x.grad
+
+    return [modes, text, said, line, warned(unchecked)]
+
+
+@case(rtol=1e-6)
+def batched_gradients(torch):
+    grad = torch.autograd.grad
+    x, other = _x(torch), _x(torch)
+    y = x * x
+    results = [
+        grad(y, x, torch.eye(2), is_grads_batched=True, retain_graph=True),
+        grad([y], [x, other], [torch.eye(2)], is_grads_batched=True, allow_unused=True, retain_graph=True),
+        grad(y, x, torch.eye(2), is_grads_batched=True, create_graph=True)[0].requires_grad,
+        raised(grad, y, x, torch.eye(3), is_grads_batched=True).split(".")[0],
+        raised(grad, y, [], torch.ones(2)),
+        grad([y.sum()], [x], [None, None]),
+        warned(grad, (x * x).sum(), x, only_inputs=False),
+        warned(torch.autograd.backward, (x * x).sum(), grad_variables=torch.ones(()))[0],
+    ]
+    return results
