@@ -6,6 +6,7 @@ pub mod layout;
 pub mod meta;
 pub mod number;
 pub mod promote;
+pub mod put;
 pub mod shape;
 pub mod spoken;
 
@@ -14,4 +15,5 @@ pub use dtype::{Bits, Bool, Complex, DType, Element, Stored};
 pub use layout::Layout;
 pub use meta::Meta;
 pub use number::Number;
+pub use put::Put;
 pub use shape::{Dims, Shape, Strides};

@@ -6,22 +6,11 @@
 use super::complex::{parts, twice};
 use super::strided::{Raw, Walk};
 use super::threads;
-use crate::core::{Element, Strides};
+use crate::core::{Element, Put, Strides};
 use crate::device::Array;
 use crate::dispatch;
 
 const GRAIN: usize = 1 << 15;
-
-/// What becomes of an element `old` for which there is `new`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Put {
-    Set,
-    Multiply,
-    /// NaN wins.
-    Larger,
-    /// NaN wins.
-    Smaller,
-}
 
 #[inline(always)]
 fn merged<T: Element>(how: Put, old: T, new: T) -> T {

@@ -15,6 +15,7 @@ pub mod loss;
 pub mod map;
 pub mod matmul;
 pub mod norm;
+pub mod order;
 pub mod overlap;
 mod plain;
 pub mod pool;

@@ -1,4 +1,4 @@
-//! Sums at given indices along a dim, the transpose of `gather`, without float atomics: indices are sorted, and each destination
+//! Writing at given indices along a dim, above all sums, the transpose of `gather`, without float atomics: indices are sorted, and each destination
 //! adds its sources in their order. So bits are the same on every run, and those of the CPU's loop.
 
 use super::access::{Type, Way};
@@ -8,7 +8,7 @@ use super::kernel::{Kernel, Operand, count};
 use super::map::launch;
 use super::sort::{Slices, Sorted};
 use super::walk::Walk;
-use crate::core::{DType, Layout, Meta, Number, Shape, Strides};
+use crate::core::{DType, Layout, Meta, Number, Put, Shape, Strides};
 use crate::device::Array;
 use crate::device::gpu::gpu;
 use crate::error::Result;
@@ -35,32 +35,65 @@ fn entry(p: u32) -> u32 { return bitcast<u32>(load3(p)) - p / rg_word(9u) * rg_w
 static RARITY: u8 = 0;
 
 /// The walk over some dims of `shape`.
-fn walk_of(shape: &[usize], dims: &[usize], operands: &[&Strides]) -> Walk {
+pub fn walk_of(shape: &[usize], dims: &[usize], operands: &[&Strides]) -> Walk {
     let sizes: Shape = dims.iter().map(|&d| shape[d]).collect();
     let strides: Vec<Strides> = operands.iter().map(|s| dims.iter().map(|&d| s[d]).collect()).collect();
     Walk::new(&sizes, &strides.iter().collect::<Vec<_>>())
 }
 
-/// The sum of two elements, or of four by four: halves are rounded each time, as on the CPU.
-fn plus(dtype: DType, v: &str, fours: bool) -> String {
-    let one = |a: &str, b: &str| match dtype {
-        DType::F16 => format!("f16_unpack(f16_round({a} + {b}))"),
-        DType::BF16 => format!("bf16_unpack(bf16_round({a} + {b}))"),
-        DType::I64 => format!("i64_add({a}, {b})"),
-        DType::Bool => format!("{a} | {b}"),
-        _ => format!("{a} + {b}"),
+/// What becomes of an element `a` for which there is `b`, or of four: `how`, or their sum. Halves are rounded each time, as on the
+/// CPU.
+fn plus(how: Option<Put>, dtype: DType, v: &str, fours: bool) -> String {
+    let kind = Type::of(dtype);
+    let one = |a: &str, b: &str| match (how, kind) {
+        (None, _) => sum(dtype, a, b),
+        (Some(Put::Set), _) => b.to_string(),
+        (Some(Put::Multiply), Type::F32) => round(dtype, format!("{a} * {b}")),
+        (Some(Put::Multiply), Type::I64) => format!("i64_mul({a}, {b})"),
+        (Some(Put::Multiply), _) => format!("{a} * {b}"),
+        (Some(Put::Larger), Type::F32) => format!("rg_max({a}, {b})"),
+        (Some(Put::Smaller), Type::F32) => format!("rg_min({a}, {b})"),
+        (Some(Put::Larger), Type::I64) => format!("i64_max({a}, {b})"),
+        (Some(Put::Smaller), Type::I64) => format!("i64_min({a}, {b})"),
+        (Some(Put::Larger), _) => format!("max({a}, {b})"),
+        (Some(Put::Smaller), _) => format!("min({a}, {b})"),
     };
-    let sum = if fours {
+    let both = if fours {
         format!("{v}({})", [0, 1, 2, 3].map(|j| one(&format!("a[{j}]"), &format!("b[{j}]"))).join(", "))
     } else {
         one("a", "b")
     };
-    format!("fn plus(a: {v}, b: {v}) -> {v} {{ return {sum}; }}\n")
+    format!("fn plus(a: {v}, b: {v}) -> {v} {{ return {both}; }}\n")
+}
+
+fn round(dtype: DType, v: String) -> String {
+    match dtype {
+        DType::F16 => format!("f16_unpack(f16_round({v}))"),
+        DType::BF16 => format!("bf16_unpack(bf16_round({v}))"),
+        _ => v,
+    }
+}
+
+fn sum(dtype: DType, a: &str, b: &str) -> String {
+    match dtype {
+        DType::I64 => format!("i64_add({a}, {b})"),
+        DType::Bool => format!("{a} | {b}"),
+        _ => round(dtype, format!("{a} + {b}")),
+    }
 }
 
 /// `out[i.., index[i.., k, j..], j..] += src[i.., k, j..]`, in the order of `index` (int64), which is no larger than `src` in any
 /// dim. All may have any strides, `out` without overlap; none is 0-d.
 pub fn add(op: &str, out: &Array, dim: usize, index: &Array, src: &Array) -> Result<()> {
+    write(op, out, dim, index, src, None)
+}
+
+/// As [`add`], but the values are put as `how` says.
+pub fn put(op: &str, out: &Array, dim: usize, index: &Array, src: &Array, how: Put) -> Result<()> {
+    write(op, out, dim, index, src, Some(how))
+}
+
+fn write(op: &str, out: &Array, dim: usize, index: &Array, src: &Array, how: Option<Put>) -> Result<()> {
     if index.numel() == 0 {
         return Ok(());
     }
@@ -127,14 +160,14 @@ pub fn add(op: &str, out: &Array, dim: usize, index: &Array, src: &Array) -> Res
     let second = 12 + column.words().count();
     let body = || {
         let kind = Type::of(out.dtype);
-        let sum = plus(out.dtype, if fours { kind.four() } else { kind.name() }, fours);
+        let sum = plus(how, out.dtype, if fours { kind.four() } else { kind.name() }, fours);
         Ok(column.text("columns", 12) + &slice.text("slice", second) + &sum + find + text)
     };
     let kernel = Kernel {
         op,
         id: text.as_ptr().addr(),
         // How entries are found follows from the operands: they are one or two.
-        variant: (column.ndim() | slice.ndim() << 4) as u64,
+        variant: (column.ndim() | slice.ndim() << 4) as u64 | how.map_or(0, |how| how as u64 + 1) << 32,
         consts: &[],
         reads: &reads,
         writes: &[to],

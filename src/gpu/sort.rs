@@ -46,7 +46,7 @@ pub enum Sorted {
 }
 
 /// Fresh unsigned numbers, which kernels see as int32.
-fn fresh(like: &Array, n: usize) -> Result<Array> {
+pub fn fresh(like: &Array, n: usize) -> Result<Array> {
     Array::empty(Meta::new(Layout::contiguous([n][..].into()), DType::I32, like.device))
 }
 
@@ -101,19 +101,18 @@ impl Slices<'_> {
             body: &|| Ok(self.walk.text("walk", 6) + KEYS),
         };
         kernel.run_linear(n, GROUP, &words, &[])?;
-        radix(self.op, keys, (slices * self.size) as u64)
+        radix(self.op, keys, (slices * self.size) as u64, None)
     }
 }
 
-/// Keys below `limit` in order, and the place that each had.
-fn radix(op: &str, mut keys: Array, limit: u64) -> Result<(Array, Array)> {
+/// Keys below `limit` in order, and the place that each had: its own, or that of `places`.
+pub fn radix(op: &str, mut keys: Array, limit: u64, mut places: Option<Array>) -> Result<(Array, Array)> {
     let n = keys.numel();
     let bits = (u64::BITS - limit.saturating_sub(1).leading_zeros()).max(1);
     let passes = bits.div_ceil(8);
     // A chunk has as many keys as there are digits, so that there are about as many counts as keys.
     let digit = bits.div_ceil(passes).max(5);
     let chunks = n.div_ceil(1 << digit);
-    let mut places: Option<Array> = None;
     for pass in 0..passes {
         let counts = fresh(&keys, chunks << digit)?;
         let (moved, origins) = (fresh(&keys, n)?, fresh(&keys, n)?);

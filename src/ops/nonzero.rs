@@ -3,7 +3,7 @@
 
 use super::reduce::Over;
 use crate::core::shape::broadcast;
-use crate::core::{DType, Meta, Number, Shape};
+use crate::core::{DType, Device, Meta, Number, Shape};
 use crate::device::Array;
 use crate::error::Result;
 use crate::ops;
@@ -15,7 +15,7 @@ use crate::{bail, cpu, err};
 ops! {
     /// The indices of all elements that are not zero, a row each, in logical order: (count, ndim).
     ///
-    /// With `as_tuple` one vector for each dim, of a 0-d tensor as of a vector. On the GPU it is not implemented.
+    /// With `as_tuple` one vector for each dim, of a 0-d tensor as of a vector.
     nonzero + out + exact as [
         "nonzero(Tensor self, *, bool as_tuple=False) -> Tensor",
     ] {
@@ -122,8 +122,7 @@ ops! {
 /// The places of what is not zero: rows of indices, or numbers in logical order.
 pub fn nonzero(name: &'static str, x: &Tensor, flat: bool) -> Result<Tensor> {
     if x.device().is_gpu() {
-        return Err(err!(NotImplemented, "{name}: not implemented on the GPU (for {})", x.dtype().name())
-            .hint("use x.cpu(), and .to(\"gpu\") on the result"));
+        return on_gpu(x, flat);
     }
     if x.dtype().is_complex() {
         let zero = Operand::Number(crate::core::Number::Int(0));
@@ -132,6 +131,39 @@ pub fn nonzero(name: &'static str, x: &Tensor, flat: bool) -> Result<Tensor> {
     let (array, mut before) = (x.array().clone(), Vec::new());
     mode::unlocked(array.numel(), &mut || before = cpu::nonzero::count(&array));
     apply(Nonzero { name, before, flat }, &[&x.detach()])
+}
+
+/// As [`nonzero`], by a scan of the mask: what is not zero goes to the place that the scan counts, all else to one behind the last.
+fn on_gpu(x: &Tensor, flat: bool) -> Result<Tensor> {
+    let n = x.numel();
+    let mask = x.detach().reshape(&[n])?.to_dtype(DType::Bool)?;
+    let counts = mask.to_dtype(DType::I64)?.cumsum(0, false)?;
+    let total = match n {
+        0 => 0,
+        _ => counts.select(0, n - 1)?.to_device(Device::CPU)?.array().element(&[]).to_i64() as usize,
+    };
+    let last = super::scatter::number(Number::Int(total as i64), &counts, &[])?;
+    let place = mask.choose(Operand::Tensor(&counts.add_number(-1i64)?), Operand::Tensor(&last))?;
+    let room = super::scatter::number(Number::Int(0), &counts, &[total + 1])?;
+    let found = room.scatter_set(0, &place, &super::composite::counted(n, x.device())?)?.narrow(0, 0, total)?;
+    if flat {
+        return found.contiguous();
+    }
+    // The indices of a dim lie together.
+    let mut rest = found;
+    let mut dims = Vec::with_capacity(x.ndim());
+    for &size in x.shape().iter().rev() {
+        let size = super::scatter::number(Number::Int(size as i64), &rest, &[])?;
+        let above = rest.floor_divide(&size)?;
+        dims.push(rest.sub(&above.mul(&size)?)?);
+        rest = above;
+    }
+    dims.reverse();
+    if dims.is_empty() {
+        return super::scatter::number(Number::Int(0), &counts, &[total, 0]);
+    }
+    let rows = dims.iter().map(|t| t.unsqueeze_dims(&[0])).collect::<Result<Vec<_>>>()?;
+    super::join::cat(&rows.iter().collect::<Vec<_>>(), 0)?.transpose(0, 1)
 }
 
 fn tuple(name: &'static str, x: &Tensor) -> Result<Vec<Tensor>> {

@@ -5,13 +5,12 @@ use super::create::zeros_like;
 use super::entries::from_end;
 use super::index::{check_bounds, indices, raised, same_ndim};
 use crate::core::shape::{broadcast, list, normalize_dim};
-use crate::core::{DType, Meta, Number, Shape};
-use crate::cpu::scatter::Put;
+use crate::core::{DType, Meta, Number, Put, Shape};
 use crate::device::Array;
 use crate::error::Result;
 use crate::ops;
-use crate::tensor::{Context, Cotangents, Grads, Mask, Op, Operand, Outs, Saves, Tensor, apply, apply_inplace};
-use crate::{bail, cpu};
+use crate::tensor::{Context, Cotangents, Grads, Mask, Op, Operand, Outs, Saves, Tensor, apply, apply_inplace, data};
+use crate::{bail, cpu, gpu};
 
 ops! {
     /// `self` with `src[i][j]`, or a number, at `[index[i][j]][j]` for dim 0, and likewise for others. Of several values for one
@@ -338,6 +337,10 @@ impl Op for Scatter {
             cpu::scatter::scatter(&to, self.dim, &index, &raised(x[2]), self.how);
         }
         Ok(())
+    }
+    fn gpu(&self, x: &[&Array], out: &[Array]) -> Result<()> {
+        data::copy(x[0], &out[0])?;
+        gpu::scatter::put(self.name(), &raised(&out[0]), self.dim, &raised(x[1]), &raised(x[2]), self.how)
     }
     fn aliases(&self) -> bool {
         true

@@ -5,9 +5,11 @@ use crate::core::{DType, Layout, Meta, Shape};
 use crate::cpu::sort::Want;
 use crate::device::Array;
 use crate::error::Result;
+use crate::gpu::order::Pick;
 use crate::ops;
+use crate::ops::index::raised;
 use crate::tensor::{Context, Cotangents, Grads, Mask, Op, Outs, Saves, Tensor, apply, apply_many};
-use crate::{bail, cpu};
+use crate::{bail, cpu, gpu};
 
 ops! {
     /// The entries of `dim` in order, and where each stood. Equal ones keep their order, also without `stable`.
@@ -156,6 +158,17 @@ fn middle(name: &'static str, x: &Tensor, dim: Option<i64>, keepdim: bool, want:
     Order { name, dim, descending: false, want, keepdim, from: x.shape().into() }.run(x).map(Outs::Many)
 }
 
+/// What is wanted as the GPU picks it from entries in order.
+fn pick(want: Want) -> Pick {
+    match want {
+        Want::Sorted | Want::First(..) => Pick::From(0),
+        Want::At(k) => Pick::From(k),
+        Want::Median => Pick::Median,
+        Want::NanMedian => Pick::NanMedian,
+        Want::Mode => Pick::Mode,
+    }
+}
+
 /// The middle element of a vector. Elements equal to it share the gradient evenly.
 struct Middle {
     name: &'static str,
@@ -174,6 +187,11 @@ impl Op for Middle {
         let place = Array::empty(Meta::new(Layout::contiguous([1][..].into()), DType::I64, x[0].device))?;
         cpu::sort::order(x[0], 0, false, self.want, &value, &place);
         Ok(())
+    }
+    fn gpu(&self, x: &[&Array], out: &[Array]) -> Result<()> {
+        let value = out[0].with_layout(out[0].layout.unsqueezed(0));
+        let place = Array::empty(Meta::new(Layout::contiguous([1][..].into()), DType::I64, x[0].device))?;
+        gpu::order::order(self.name, x[0], 0, false, pick(self.want), &value, &place)
     }
     fn cost(&self, x: &[&Array], _: &[Array]) -> usize {
         8 * x[0].numel()
@@ -243,6 +261,17 @@ impl Op for Order {
         let kept = |a: &Array| if self.drops() { a.with_layout(a.layout.unsqueezed(self.dim)) } else { a.clone() };
         cpu::sort::order(x[0], self.dim, self.descending, self.want, &kept(&out[0]), &kept(&out[1]));
         Ok(())
+    }
+    fn gpu(&self, x: &[&Array], out: &[Array]) -> Result<()> {
+        if x[0].numel() == 0 || out[0].numel() == 0 {
+            return Ok(());
+        }
+        let kept = |a: &Array| match self.drops() {
+            true => a.with_layout(a.layout.unsqueezed(self.dim)),
+            false => raised(a),
+        };
+        let (values, places) = (kept(&out[0]), kept(&out[1]));
+        gpu::order::order(self.name, &raised(x[0]), self.dim, self.descending, pick(self.want), &values, &places)
     }
     fn cost(&self, x: &[&Array], _: &[Array]) -> usize {
         8 * x[0].numel()

@@ -9,7 +9,7 @@ use crate::device::Array;
 use crate::error::Result;
 use crate::ops;
 use crate::tensor::{Op, Operand, Outs, Tensor, apply};
-use crate::{bail, cpu, err};
+use crate::{bail, cpu, gpu};
 
 ops! {
     /// For each element of `input` the place in the sorted `boundaries`, a vector, where it belongs: before equal ones, or after
@@ -194,6 +194,9 @@ impl Op for Search {
         cpu::sort::search(x[0], x.get(2).copied(), x[1], self.right, &out[0]);
         Ok(())
     }
+    fn gpu(&self, x: &[&Array], out: &[Array]) -> Result<()> {
+        gpu::order::search(self.name, x[0], x.get(2).copied(), x[1], self.right, &out[0])
+    }
     fn differentiable(&self) -> bool {
         false
     }
@@ -235,10 +238,6 @@ fn isin(x: &Tensor, of: &Tensor, invert: bool) -> Result<Tensor> {
 
 /// Equal elements, or entries of a dim, made one: as they lie, or in order first.
 fn unique(x: &Tensor, dim: Option<i64>, as_they_lie: bool, inverse: bool, counts: bool) -> Result<Outs> {
-    if x.device().is_gpu() {
-        return Err(err!(NotImplemented, "unique: not implemented on the GPU (for {})", x.dtype().name())
-            .hint("use x.cpu(), and .to(\"gpu\") on the result"));
-    }
     let x = x.detach();
     let dim = dim.map(|d| normalize_dim(d, x.ndim())).transpose()?;
     // Entries as rows; the flattened tensor as a vector.
