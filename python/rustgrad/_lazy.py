@@ -11,6 +11,7 @@ MODULES = frozenset(
 )
 
 _BY_MODULE = {
+    "_rustgrad.torch": "_dirichlet_grad _sample_dirichlet _standard_gamma _standard_gamma_grad",
     "compiler": "compile",
     "limits": "finfo iinfo",
     "model_summary": "summary",

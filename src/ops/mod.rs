@@ -34,6 +34,7 @@ pub mod sort;
 pub mod subscript;
 pub mod unique;
 pub mod update;
+pub mod variates;
 pub mod view;
 
 pub use call::call;
@@ -106,6 +107,7 @@ files![
     pad,
     pool,
     random,
+    variates,
     reduce,
     scatter,
     softmax,

@@ -1317,6 +1317,18 @@ def bernoulli(input: Tensor, *, generator: Generator | None = None, out: Tensor 
     """Ones with probability `p` (each element of `self` where it is not given), else zeros."""
 @overload
 def bernoulli(input: Tensor, p: _float | Tensor, *, generator: Generator | None = None) -> Tensor: ...
+def poisson(input: Tensor, generator: Generator | None = None) -> Tensor:
+    """Poisson variates whose rates are the elements of `self`, in its dtype."""
+def binomial(count: Tensor, prob: Tensor, generator: Generator | None = None) -> Tensor:
+    """Binomial variates: successes of `count` trials of probability `prob`, which broadcast."""
+def _standard_gamma(input: Tensor, generator: Generator | None = None) -> Tensor:
+    """Gamma variates of shape `self` and rate 1."""
+def _standard_gamma_grad(input: Tensor, output: Tensor) -> Tensor:
+    """How the gamma variates `output` change with their shapes `self`."""
+def _sample_dirichlet(input: Tensor, generator: Generator | None = None) -> Tensor:
+    """Dirichlet variates along the last dim, of concentrations `self`."""
+def _dirichlet_grad(x: Tensor, alpha: Tensor, total: Tensor) -> Tensor:
+    """How the Dirichlet variates `x` change with `alpha`, whose sums along the last dim are `total`."""
 @overload
 def sum(input: Tensor, *, dtype: _dtype | type[_float | _bool] | None = None) -> Tensor:
     """Sum over `dim` (all dims if it is None or empty).

@@ -1,53 +1,36 @@
 """The Bernoulli distribution."""
 
 from .._rustgrad.nn import binary_cross_entropy_with_logits
-from .._rustgrad.torch import bernoulli
+from .._rustgrad.torch import arange, bernoulli, logit
 from ..grad_mode import no_grad
-from ..limits import finfo
-from .distribution import Distribution, batch_of, broadcast_all
+from . import constraints
+from .exp_family import ExponentialFamily
+from .utils import ByProbsOrLogits, batch_of, broadcast_all
 
 __all__ = ["Bernoulli"]
 
 
-class Bernoulli(Distribution):
+class Bernoulli(ByProbsOrLogits, ExponentialFamily):
     """1 with probability `probs`, else 0; or with log-odds `logits`."""
 
-    _shown = ("probs", "logits")
+    arg_constraints = {"probs": constraints.unit_interval, "logits": constraints.real}
+    support = constraints.boolean
+    has_enumerate_support = True
+    _mean_carrier_measure = 0
 
     def __init__(self, probs=None, logits=None, validate_args=None):
-        given = probs if probs is not None else logits
-        if (probs is None) == (logits is None) or given is None:
-            raise ValueError("Either `probs` or `logits` must be specified, but not both.")
-        (value,) = broadcast_all(given)
-        self._given = "logits" if probs is None else "probs"
-        self._probs, self._logits = (None, value) if probs is None else (value, None)
-        super().__init__(batch_of((given,), value), (), validate_args)
-        if probs is not None:
-            self._refuse("probs", value, (value >= 0) & (value <= 1), "Interval(lower_bound=0.0, upper_bound=1.0)")
-        else:
-            self._refuse("logits", value, value == value, "Real()")
-
-    @property
-    def probs(self):
-        if self._probs is None:
-            self._probs = self.logits.sigmoid()
-        return self._probs
-
-    @property
-    def logits(self):
-        if self._logits is None:
-            eps = finfo(self.probs.dtype).eps
-            clamped = self.probs.clamp(min=eps, max=1 - eps)
-            self._logits = clamped.log() - (-clamped).log1p()
-        return self._logits
-
-    @property
-    def param_shape(self):
-        return (self.probs if self._given == "probs" else self.logits).size()
+        self._take(probs, logits)
+        super().__init__(batch_of(self._param, logits if probs is None else probs), validate_args=validate_args)
 
     @property
     def mean(self):
         return self.probs
+
+    @property
+    def mode(self):
+        mode = (self.probs >= 0.5).to(self.probs)
+        mode[self.probs == 0.5] = float("nan")
+        return mode
 
     @property
     def variance(self):
@@ -58,9 +41,25 @@ class Bernoulli(Distribution):
             return bernoulli(self.probs.expand(self._extended_shape(sample_shape)))
 
     def log_prob(self, value):
-        self._refuse_value(value, (value == 0) | (value == 1), "Boolean()")
+        self._check(value)
         logits, value = broadcast_all(self.logits, value)
         return -binary_cross_entropy_with_logits(logits, value, reduction="none")
 
     def entropy(self):
         return binary_cross_entropy_with_logits(self.logits, self.probs, reduction="none")
+
+    def enumerate_support(self, expand=True):
+        return counted(arange(2, dtype=self._param.dtype, device=self._param.device), self._batch_shape, expand)
+
+    @property
+    def _natural_params(self):
+        return (logit(self.probs),)
+
+    def _log_normalizer(self, x):
+        return x.exp().log1p()
+
+
+def counted(values, batch_shape, expand):
+    """`values` along a first dim, for each of the batch or with batch dims of 1."""
+    values = values.view((-1, *(1 for _ in batch_shape)))
+    return values.expand((-1, *batch_shape)) if expand else values
