@@ -1,6 +1,6 @@
 //! How gamma and Dirichlet variates change with their parameters: -(d/dalpha cdf(x; alpha)) / pdf(x; alpha), after
-//! Figurnov, Mohamed and Mnih 2018 and Jankowiak and Obermeyer 2018: series near the ends, Rice's saddle point expansion for
-//! large parameters, and the rational approximations between, whose coefficients are PyTorch's.
+//! Figurnov, Mohamed and Mnih 2018 and Jankowiak and Obermeyer 2018: series near the ends, Rice's saddle point expansion
+//! for large parameters, and the rational approximations between, whose coefficients are PyTorch's.
 
 use crate::expr::math::f64::digamma;
 

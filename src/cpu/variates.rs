@@ -1,4 +1,4 @@
-//! Draws whose parameters are arrays: gamma, Dirichlet, Poisson and binomial variates, in PyTorch's order and to its bits.
+//! Draws whose parameters are arrays: gamma, Dirichlet, Poisson and binomial variates, in PyTorch's order, to its bits.
 //!
 //! Every element draws as many numbers as its rejections ask for, so all of it is serial, in double.
 
@@ -19,7 +19,9 @@ fn each(out: &Array, x: &Array, mut f: impl FnMut(f64) -> f64) {
     dispatch!(float out.dtype, T => {
         let (y, x_at) = (Raw::new(out.ptr::<T>()), Raw::new(x.ptr::<T>()));
         // SAFETY: elements of the arrays.
-        walk(out, [out, x]).elements(0..out.numel(), |[i, j], _| unsafe { *y.at(i) = T::from_f64(f((*x_at.at(j)).to_f64())) });
+        walk(out, [out, x]).elements(0..out.numel(), |[i, j], _| unsafe {
+            *y.at(i) = T::from_f64(f((*x_at.at(j)).to_f64()))
+        });
     }; else => ());
 }
 

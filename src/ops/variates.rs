@@ -184,7 +184,9 @@ ops! {
     }
     /// Binomial variates: successes of `count` trials of probability `prob`, which broadcast.
     binomial as ["function.binomial(Tensor count, Tensor prob, Generator? generator=None) -> Tensor"] {
-        call(count: &Tensor, prob: &Tensor, generator: &SharedGenerator) { draw(Kind::Binomial, generator, &[count, prob]) },
+        call(count: &Tensor, prob: &Tensor, generator: &SharedGenerator) {
+            draw(Kind::Binomial, generator, &[count, prob])
+        },
         samples: [
             "pos(20) * 4, pos(20) / 8",
             "pos(5, 4).t() * 40, pos(4, 5) / 8",
@@ -200,7 +202,12 @@ ops! {
     /// How the gamma variates `output` change with their shapes `self`.
     _standard_gamma_grad as ["function._standard_gamma_grad(Tensor self, Tensor output) -> Tensor"] {
         call(x = self: &Tensor, output: &Tensor) { apply(GammaGrad, &[x, output]) },
-        samples: ["pos(20), pos(20)", "pos(20) * 0.1, pos(20) * 0.1", "pos(20) * 20, pos(20) * 20", "pos(20) + 30, pos(20) + 30"],
+        samples: [
+            "pos(20), pos(20)",
+            "pos(20) * 0.1, pos(20) * 0.1",
+            "pos(20) * 20, pos(20) * 20",
+            "pos(20) + 30, pos(20) + 30",
+        ],
     }
     /// Dirichlet variates along the last dim, of concentrations `self`.
     _sample_dirichlet as ["function._sample_dirichlet(Tensor self, Generator? generator=None) -> Tensor"] {
