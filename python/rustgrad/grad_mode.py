@@ -20,14 +20,14 @@ class _GradMode:
 
     __slots__ = ("_mode", "_outer")
 
-    def __init__(self, mode: bool):
+    def __init__(self, mode: bool) -> None:
         self._mode = mode
         self._outer = []
 
-    def __enter__(self):
+    def __enter__(self) -> None:
         self._outer.append(_set_grad_enabled(self._mode))
 
-    def __exit__(self, *_):
+    def __exit__(self, *_) -> None:
         _set_grad_enabled(self._outer.pop())
 
     def __call__(self, fn: Callable[P, R]) -> Callable[P, R]:
@@ -92,7 +92,7 @@ class no_grad(_GradMode):
     def __new__(cls, fn=None) -> Any:
         return super().__new__(cls) if fn is None else cls()(fn)
 
-    def __init__(self):
+    def __init__(self) -> None:
         self._mode = False
         self._outer = []
 
@@ -112,7 +112,7 @@ class enable_grad(_GradMode):
     def __new__(cls, fn=None) -> Any:
         return super().__new__(cls) if fn is None else cls()(fn)
 
-    def __init__(self):
+    def __init__(self) -> None:
         self._mode = True
         self._outer = []
 
@@ -132,14 +132,14 @@ class inference_mode(_GradMode):
     def __new__(cls, mode: Any = True) -> Any:
         return super().__new__(cls) if isinstance(mode, bool) else cls()(mode)
 
-    def __init__(self, mode=True):
+    def __init__(self, mode=True) -> None:
         self._mode = not mode
         self._outer = []
 
-    def __enter__(self):
+    def __enter__(self) -> None:
         self._outer.append((_set_grad_enabled(self._mode), _set_inference(not self._mode)))
 
-    def __exit__(self, *_):
+    def __exit__(self, *_) -> None:
         recording, inference = self._outer.pop()
         _set_grad_enabled(recording)
         _set_inference(inference)
@@ -150,12 +150,12 @@ class set_grad_enabled(_GradMode):
 
     __slots__ = ("_before",)
 
-    def __init__(self, mode: bool):
+    def __init__(self, mode: bool) -> None:
         self._mode = bool(mode)
         self._outer = []
         self._before = _set_grad_enabled(self._mode)
 
-    def __enter__(self):
+    def __enter__(self) -> None:
         self._outer.append(self._before)
         _set_grad_enabled(self._mode)
 

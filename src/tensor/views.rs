@@ -36,6 +36,11 @@ pub fn check_distinct(target: &Tensor) -> Result<()> {
 /// Refuses to write where gradients or elements would be lost.
 pub fn check_writable(op: &str, target: &Tensor) -> Result<()> {
     check_distinct(target)?;
+    check_history(op, target)
+}
+
+/// Refuses to write where gradients would be lost.
+pub fn check_history(op: &str, target: &Tensor) -> Result<()> {
     if !mode::grad_enabled() {
         return Ok(());
     }
