@@ -59,7 +59,7 @@ def test_variables_of_the_gpu():
         code, _, said = run(first, **{name: value})
         assert code == 1
         assert expected in said
-    limited = "import rustgrad as torch\ntorch.zeros(10**9, device='gpu')"
+    limited = "import rustgrad as torch\ntorch.zeros(400_000_000, device='gpu')"
     code, _, said = run(limited, RUSTGRAD_GPU_MEMORY="1.5 GB")
     assert code == 1
     assert "the limit is 1500000000 bytes" in said
