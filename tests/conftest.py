@@ -16,6 +16,16 @@ if os.environ["RUSTGRAD_GPU"] == "software" and LAVAPIPE:
 NOT_RUN = pytest.StashKey()
 
 
+@pytest.fixture(autouse=True)
+def no_panic():
+    """Fails a test in which Rust panicked, also where the panic became an exception that the test expects."""
+    from rustgrad import _rustgrad
+
+    before = _rustgrad._panics()
+    yield
+    assert _rustgrad._panics() == before, "Rust panicked during this test: its standard error shows where"
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config, items):
     marked = [item for item in items if item.get_closest_marker("gpu")]

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import pathlib
+import re
 import sys
 import textwrap
 
@@ -19,6 +20,7 @@ HEAD = """\
 
 IMPORTS = """\
 from builtins import bool as _bool, bytes as _bytes, complex as _complex, float as _float, int as _int, str as _str
+from builtins import type as _type
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final, SupportsIndex, overload
 """
@@ -157,9 +159,9 @@ def _gpu_buffer(t: Tensor) -> _int | None: ...
 
 # What the package's Python calls of the rest.
 OTHER = """
-def _return_types() -> dict[_str, type]: ...
+def _return_types() -> dict[_str, _type]: ...
 def _tensor_over(
-    cls: type,
+    cls: _type,
     storage: UntypedStorage,
     dtype: _dtype,
     offset: _int,
@@ -191,6 +193,8 @@ def _increment_version(x: Any) -> None: ...
 def set_anomaly_enabled(enabled: _bool, check_nan: _bool | None = True) -> None: ...
 def is_anomaly_enabled() -> _bool: ...
 def is_anomaly_check_nan_enabled() -> _bool: ...
+def _cpu_empty_cache() -> None: ...
+def _panics() -> _int: ...
 def _cuda_is_gpu() -> _bool: ...
 def _call_gpu_cuda(on: _bool) -> None: ...
 """.strip()
@@ -233,7 +237,7 @@ def tensor_class(description: dict) -> list[str]:
     lines.append("")
     lines.append("    def __init__(self, *args: Any) -> None: ...")
     lines.append("    @staticmethod")
-    lines.append("    def _make_subclass(kind: type, data: Tensor, require_grad: _bool = False) -> Any: ...")
+    lines.append("    def _make_subclass(kind: _type, data: Tensor, require_grad: _bool = False) -> Any: ...")
     for a in description["attributes"]:
         lines.append("    @property")
         lines += documented(f"def {a['name']}(self) -> {a['type']}: ...", a["doc"], "    ")
@@ -267,6 +271,17 @@ def tensor_class(description: dict) -> list[str]:
     return lines
 
 
+def named_results(extension) -> list[str]:
+    """A class for each kind of result whose items have names."""
+    lines = []
+    for name, kind in sorted(extension._return_types().items()):
+        fields = kind.__match_args__
+        lines.append(f"class _named_{name}(tuple[{', '.join(['Tensor'] * len(fields))}]):")
+        for field in fields:
+            lines += ["    @property", f"    def {field}(self) -> Tensor: ..."]
+    return lines
+
+
 def functions(description: dict, place: str, native: bool | None = None) -> list[str]:
     lines = []
     for item in description["names"]:
@@ -285,13 +300,16 @@ def render(description: dict) -> dict[str, str]:
         kind = type(getattr(extension, name)).__name__
         if kind in ("dtype", "layout", "memory_format", "Generator"):
             constants.append(f"{name}: Final[{'_' * (kind != 'Generator')}{kind}]")
+    top += ["", *named_results(extension)]
     top += ["", *tensor_class(description), "", *functions(description, "torch", native=True), ""]
     top += [*constants, "__version__: Final[_str]", "def _describe() -> dict[_str, Any]: ...", GPU, SPOKEN, OTHER]
     files = {"__init__.pyi": "\n".join(top) + "\n"}
     names = "Generator, Number, Size, Tensor, _device, _dtype, _layout, _memory_format"
     for place in dict.fromkeys(n["place"] for n in description["names"] if n["place"] != "Tensor"):
-        text = HEAD + IMPORTS + f"\nfrom . import {names}\n\n"
-        files[f"{place}.pyi"] = text + "\n".join(functions(description, place)) + "\n"
+        body = "\n".join(functions(description, place)) + "\n"
+        named = sorted(set(re.findall(r"\b_named_\w+", body)))
+        text = HEAD + IMPORTS + f"\nfrom . import {', '.join([names, *named])}\n\n"
+        files[f"{place}.pyi"] = text + body
     return files
 
 

@@ -1,8 +1,25 @@
-"""rustgrad: PyTorch's API and numbers in one small wheel. `import rustgrad as torch` is how most programs start.
+"""PyTorch's API and numbers in one small wheel: `import rustgrad as torch` is how programs start.
 
-Every op comes from the extension by star import; this file adds what is written in Python. Subpackages and numpy are
-imported when first used, so that importing the package stays cheap.
+    import rustgrad as torch
+    from rustgrad import nn
+
+    x = torch.randn(64, 20)
+    model = nn.Sequential(nn.Linear(20, 32), nn.ReLU(), nn.Linear(32, 2))
+    loss = nn.functional.cross_entropy(model(x), torch.randint(0, 2, (64,)))
+    loss.backward()
+
+Names, arguments, dtypes, random numbers and error messages are PyTorch's. Where to look:
+
+- `help(torch.NAME)`, such as `help(torch.sum)` or `help(torch.Tensor.view)`: one function.
+- `torch.nn`, `torch.nn.functional`, `torch.optim`, `torch.utils.data`: layers, losses, optimizers, loaders.
+- `torch.gpu`: the GPU of any maker, `device="gpu"`. `torch.set_num_threads(n)`: the CPU's threads.
+- `torch.save`, `torch.load`: PyTorch's files, safetensors and others.
+- `python -m rustgrad.check FILE`: which of PyTorch's names a program uses that are not here yet.
+- `python -m rustgrad.as_torch SCRIPT`: runs a PyTorch program unchanged.
 """
+
+# Every op comes from the extension by star import; this file adds what is written in Python. Subpackages and numpy are
+# imported when first used, so that importing the package stays cheap.
 
 from math import e as e
 from math import inf as inf
@@ -30,24 +47,95 @@ from .serialization import save as save
 newaxis = None
 
 
-def __getattr__(name: str):
-    if name.startswith("__") and name != "__config__":  # asked by the import machinery, before relative imports work
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from importlib import import_module
+TYPE_CHECKING = False  # typing is not imported for this alone
+if TYPE_CHECKING:
+    # What is loaded when first used (`_lazy.py`), for checkers: a name that is neither here nor above is an error.
+    from . import accelerator as accelerator
+    from . import autograd as autograd
+    from . import backends as backends
+    from . import compiler as compiler
+    from . import cpu as cpu
+    from . import cuda as cuda
+    from . import datasets as datasets
+    from . import distributed as distributed
+    from . import distributions as distributions
+    from . import export as export
+    from . import func as func
+    from . import futures as futures
+    from . import fx as fx
+    from . import gpu as gpu
+    from . import hub as hub
+    from . import jit as jit
+    from . import linalg as linalg
+    from . import mps as mps
+    from . import multiprocessing as multiprocessing
+    from . import nn as nn
+    from . import onnx as onnx
+    from . import ops as ops
+    from . import optim as optim
+    from . import overrides as overrides
+    from . import profiler as profiler
+    from . import return_types as return_types
+    from . import special as special
+    from . import storage as storage
+    from . import testing as testing
+    from . import torch_version as torch_version
+    from . import types as types
+    from . import utils as utils
+    from . import version as version
+    from . import xpu as xpu
+    from ._rustgrad import Tensor as BFloat16Tensor
+    from ._rustgrad import Tensor as BoolTensor
+    from ._rustgrad import Tensor as ByteTensor
+    from ._rustgrad import Tensor as CharTensor
+    from ._rustgrad import Tensor as DoubleTensor
+    from ._rustgrad import Tensor as FloatTensor
+    from ._rustgrad import Tensor as HalfTensor
+    from ._rustgrad import Tensor as IntTensor
+    from ._rustgrad import Tensor as LongTensor
+    from ._rustgrad import Tensor as ShortTensor
+    from .compiler import compile as compile
+    from .limits import finfo as finfo
+    from .limits import iinfo as iinfo
+    from .model_summary import summary as summary
+    from .storage import TypedStorage as TypedStorage
+    from .switches import are_deterministic_algorithms_enabled as are_deterministic_algorithms_enabled
+    from .switches import compiled_with_cxx11_abi as compiled_with_cxx11_abi
+    from .switches import get_default_device as get_default_device
+    from .switches import get_deterministic_debug_mode as get_deterministic_debug_mode
+    from .switches import get_float32_matmul_precision as get_float32_matmul_precision
+    from .switches import get_num_interop_threads as get_num_interop_threads
+    from .switches import is_deterministic_algorithms_warn_only_enabled as is_deterministic_algorithms_warn_only_enabled
+    from .switches import is_vulkan_available as is_vulkan_available
+    from .switches import is_warn_always_enabled as is_warn_always_enabled
+    from .switches import set_default_tensor_type as set_default_tensor_type
+    from .switches import set_deterministic_debug_mode as set_deterministic_debug_mode
+    from .switches import set_float32_matmul_precision as set_float32_matmul_precision
+    from .switches import set_num_interop_threads as set_num_interop_threads
+    from .switches import set_warn_always as set_warn_always
+    from .switches import use_deterministic_algorithms as use_deterministic_algorithms
+else:
 
-    from ._lazy import FUNCTIONS, MODULES
+    def __getattr__(name: str):
+        if (
+            name.startswith("__") and name != "__config__"
+        ):  # asked by the import machinery, before relative imports work
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        from importlib import import_module
 
-    if name in MODULES:
-        return import_module(f"rustgrad.{name}")
-    if name.startswith("_foreach_"):
-        return getattr(import_module("rustgrad.foreach"), name)
-    if name in FUNCTIONS:
-        value = getattr(import_module(f"rustgrad.{FUNCTIONS[name]}"), name)
-        globals()[name] = value
-        return value
-    from ._names import attribute
+        from ._lazy import FUNCTIONS, MODULES
 
-    return attribute("torch", name)
+        if name in MODULES:
+            return import_module(f"rustgrad.{name}")
+        if name.startswith("_foreach_"):
+            return getattr(import_module("rustgrad.foreach"), name)
+        if name in FUNCTIONS:
+            value = getattr(import_module(f"rustgrad.{FUNCTIONS[name]}"), name)
+            globals()[name] = value
+            return value
+        from ._names import attribute
+
+        return attribute("torch", name)
 
 
 def __dir__():
@@ -69,3 +157,9 @@ def typename(obj) -> str:
         return obj.type()
     kind = obj if isinstance(obj, type) else type(obj)
     return kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
+
+
+if not TYPE_CHECKING:
+    # What star import gives: all that is loaded by now. Subpackages come when they are asked for.
+    __all__ = sorted(name for name in globals() if not name.startswith("_") and name != "TYPE_CHECKING")
+    del TYPE_CHECKING

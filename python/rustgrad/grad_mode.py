@@ -20,7 +20,7 @@ class _GradMode:
 
     __slots__ = ("_mode", "_outer")
 
-    def __init__(self, mode: bool):
+    def __init__(self, mode: bool) -> None:
         self._mode = mode
         self._outer = []
 
@@ -28,10 +28,10 @@ class _GradMode:
     _switch = staticmethod(_set_grad_enabled)
     _restore = staticmethod(_set_grad_enabled)
 
-    def __enter__(self):
+    def __enter__(self) -> None:
         self._outer.append(self._switch(self._mode))
 
-    def __exit__(self, *_):
+    def __exit__(self, *_) -> None:
         self._restore(self._outer.pop())
 
     def __call__(self, fn: Callable[P, R]) -> Callable[P, R]:
@@ -96,7 +96,7 @@ class no_grad(_GradMode):
     def __new__(cls, fn=None) -> Any:
         return super().__new__(cls) if fn is None else cls()(fn)
 
-    def __init__(self):
+    def __init__(self) -> None:
         self._mode = False
         self._outer = []
 
@@ -116,7 +116,7 @@ class enable_grad(_GradMode):
     def __new__(cls, fn=None) -> Any:
         return super().__new__(cls) if fn is None else cls()(fn)
 
-    def __init__(self):
+    def __init__(self) -> None:
         self._mode = True
         self._outer = []
 
@@ -139,7 +139,7 @@ class inference_mode(_GradMode):
     def __new__(cls, mode: Any = True) -> Any:
         return super().__new__(cls) if isinstance(mode, bool) else cls()(mode)
 
-    def __init__(self, mode=True):
+    def __init__(self, mode=True) -> None:
         self._mode = not mode
         self._outer = []
 
@@ -158,12 +158,12 @@ class set_grad_enabled(_GradMode):
 
     __slots__ = ("_before",)
 
-    def __init__(self, mode: bool):
+    def __init__(self, mode: bool) -> None:
         self._mode = bool(mode)
         self._outer = []
         self._before = _set_grad_enabled(self._mode)
 
-    def __enter__(self):
+    def __enter__(self) -> None:
         self._outer.append(self._before)
         _set_grad_enabled(self._mode)
 

@@ -36,7 +36,7 @@ class finfo(_Limits):
     Attributes: bits, eps, max, min, tiny, smallest_normal, resolution, dtype (a name).
     """
 
-    def __init__(self, type=None):
+    def __init__(self, type=None) -> None:
         self.dtype = _name("finfo", get_default_dtype() if type is None else type)
         if self.dtype.startswith("complex"):  # the limits of its parts
             self.dtype = f"float{int(self.dtype.removeprefix('complex')) // 2}"
@@ -61,7 +61,7 @@ class finfo(_Limits):
 class iinfo(_Limits):
     """Limits of an integer dtype: bits, min, max, dtype."""
 
-    def __init__(self, type):
+    def __init__(self, type) -> None:
         self.dtype = _name("iinfo", type)
         if self.dtype in _FLOATS or self.dtype.startswith("complex"):
             raise TypeError(

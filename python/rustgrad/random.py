@@ -4,7 +4,7 @@ There is one stream for all devices, so what is forked or set here holds for the
 threads have default generators of their own, and these functions, called there, mean those.
 """
 
-from ._rustgrad import Generator, default_generator
+from ._rustgrad import Generator, Tensor, default_generator
 
 __all__ = [
     "fork_rng",
@@ -17,7 +17,7 @@ __all__ = [
 ]
 
 
-def manual_seed(seed):
+def manual_seed(seed) -> Generator:
     """Seed the default generator, and return it. Negative seeds count from 2**64 down."""
     return default_generator.manual_seed(int(seed))
 
@@ -32,7 +32,7 @@ def initial_seed() -> int:
     return default_generator.initial_seed()
 
 
-def get_rng_state():
+def get_rng_state() -> "Tensor":
     """The default generator's state, as a uint8 tensor."""
     return default_generator.get_state()
 
@@ -60,7 +60,7 @@ class fork_rng:
     forks nothing.
     """
 
-    def __init__(self, devices=None, enabled=True, _caller="fork_rng", _devices_kw="devices", device_type=None):
+    def __init__(self, devices=None, enabled=True, _caller="fork_rng", _devices_kw="devices", device_type=None) -> None:
         self._enabled = enabled and device_type != "meta"
         self._states = []
 

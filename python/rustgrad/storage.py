@@ -42,7 +42,7 @@ class TypedStorage:
         return self._size * self.dtype.itemsize
 
     def data_ptr(self) -> int:
-        """The address of the first element; 0 on the GPU."""
+        """The address of the first element; on the GPU a number that tells blocks apart."""
         address = self._untyped_storage.data_ptr()
         return address + self._offset * self.dtype.itemsize if address else 0
 

@@ -11,7 +11,7 @@ use super::convert::type_name;
 use super::data::item;
 use super::errors::{OrForeign, P, checked, fetched, raise};
 use super::install::slot;
-use super::object::{as_tensor, wrap};
+use super::object::{as_tensor, keep_class, wrap};
 use super::operators::guarded;
 use super::{autograd, gil, index, node, size, types};
 use crate::core::{Number, spoken};
@@ -203,13 +203,27 @@ fn set_data(t: &Tensor, _: P, v: P) -> Result<()> {
     Ok(())
 }
 
+/// The class of a tensor whose results are of it too; null for a plain tensor.
+///
+/// # Safety
+/// `o` is alive.
+unsafe fn class_of(o: P) -> *mut ffi::PyTypeObject {
+    // SAFETY: says the caller.
+    let class = unsafe { ffi::Py_TYPE(o) };
+    if super::object::is_plain(class) { std::ptr::null_mut() } else { class }
+}
+
 unsafe extern "C" fn get(o: P, closure: *mut c_void) -> P {
     // SAFETY: the closure is an entry of the table above; `o` is a tensor object, says the descriptor.
     let attribute = unsafe { &*closure.cast::<Attribute>() };
     let run = || {
         // SAFETY: as above.
         let t = unsafe { as_tensor(o) }.ok_or_else(|| err!(Runtime, "a tensor that was taken apart"))?;
-        (attribute.get)(t, o)
+        let found = (attribute.get)(t, o)?;
+        // Gradients and bases are what they are.
+        let kept = matches!(attribute.name.to_bytes(), b"grad" | b"_grad" | b"_base");
+        // SAFETY: as above.
+        Ok(if kept { found } else { unsafe { keep_class(found, class_of(o)) } })
     };
     match catch_unwind(AssertUnwindSafe(run)) {
         Ok(Ok(p)) => p,
@@ -290,6 +304,7 @@ unsafe extern "C" fn iterate(o: P) -> P {
         let parts = index::unbind(t)?;
         // SAFETY: the GIL is held; the tuple is given up to its iterator.
         unsafe {
+            keep_class(parts, class_of(o));
             let iterator = ffi::PyObject_GetIter(parts);
             ffi::Py_DECREF(parts);
             checked(iterator).map(Some)
@@ -335,7 +350,10 @@ fn text_of(o: P) -> String {
 
 unsafe extern "C" fn get_item(o: P, key: P) -> P {
     // SAFETY: slot arguments.
-    guarded("__getitem__", || unsafe { checked(wrap(index::read(this(o)?, key)?)).map(Some) })
+    guarded("__getitem__", || unsafe {
+        let read = checked(wrap(index::read(this(o)?, key)?))?;
+        Ok(Some(keep_class(read, class_of(o))))
+    })
 }
 
 unsafe extern "C" fn set_item(o: P, key: P, value: P) -> c_int {
@@ -439,10 +457,7 @@ unsafe extern "C" fn make(class: *mut ffi::PyTypeObject, args: P, kwargs: P) -> 
     guarded("Tensor", || {
         // SAFETY: slot arguments.
         unsafe {
-            if !kwargs.is_null() && ffi::PyDict_Size(kwargs) > 0 {
-                bail!(Type, "Tensor() takes no keyword arguments");
-            }
-            let t = super::data::legacy(args)?;
+            let t = super::data::legacy(args, kwargs)?;
             let o = checked(super::object::wrap_as(t, class))?;
             Ok(Some(o))
         }

@@ -12,7 +12,7 @@ use pyo3::ffi;
 use super::convert::{Scratch, int};
 use super::entry::{Entry, Overload, Target};
 use super::errors::{P, checked, fetched, raise};
-use super::object::wrap;
+use super::object::{forget_subclass, keep_class, subclass, wrap};
 use super::{gil, mismatch};
 use crate::core::Number;
 use crate::error::Result;
@@ -85,6 +85,7 @@ pub fn panicked(name: &str, panic: &(dyn Any + Send)) -> Box<crate::error::Error
 }
 
 unsafe fn run(entry: &'static Entry, given: Given) -> Result<P> {
+    forget_subclass();
     for overload in &entry.overloads {
         let mut scratch = Scratch::new();
         let mut values = [const { MaybeUninit::<Arg>::uninit() }; MAX_ARGS + 1];
@@ -93,7 +94,9 @@ unsafe fn run(entry: &'static Entry, given: Given) -> Result<P> {
             if bind(overload, given, &mut values, &mut scratch)?.is_none() {
                 let n = overload.template.len();
                 let values = std::slice::from_raw_parts(values.as_ptr().cast::<Arg>(), n);
-                return call(&entry.name, overload, values, given.this);
+                let class = subclass();
+                let result = call(&entry.name, overload, values, given.this)?;
+                return Ok(if entry.name == "as_subclass" { result } else { keep_class(result, class) });
             }
         }
     }

@@ -66,14 +66,14 @@ pub fn is_numpy_bool(o: P) -> bool {
     super::numpy::is_instance(o, "bool_")
 }
 
-/// The value of a Python int; OverflowError beyond 64 bits.
+/// The value of a Python int; beyond 64 bits PyTorch's ValueError.
 #[inline]
 fn long(o: P) -> Result<i64> {
     // SAFETY: the object is alive and the GIL is held.
     unsafe {
         let v = ffi::PyLong_AsLongLong(o);
         if v == -1 && !ffi::PyErr_Occurred().is_null() {
-            return Err(fetched());
+            return Err(super::data::too_long(fetched()));
         }
         Ok(v)
     }
@@ -478,10 +478,18 @@ impl<'a> Scratch<'a> {
             if let Some((tuple, n)) = self.items(o)? {
                 return self.ints(n, |i| int(ffi::PyTuple_GetItem(tuple, i as ffi::Py_ssize_t)));
             }
-            // A bare int stands for a list of as many as the schema says.
-            match int(o)? {
-                Some(v) => self.ints(p.len.unwrap_or(1), |_| Ok(Some(v))),
-                None => Ok(None),
+            // A bare int stands for a list of as many as the schema says; for one of any length it is none. An integer
+            // tensor of one element is its own list.
+            match (p.len, as_tensor(o)) {
+                (Some(len), _) => match int(o)? {
+                    Some(v) => self.ints(len, |_| Ok(Some(v))),
+                    None => Ok(None),
+                },
+                (None, Some(t)) if t.ndim() == 1 && t.numel() == 1 && t.dtype().is_integral() => {
+                    let v = super::data::item(t)?.to_i64();
+                    self.ints(1, |_| Ok(Some(v)))
+                }
+                _ => Ok(None),
             }
         }
     }

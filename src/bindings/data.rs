@@ -186,23 +186,43 @@ fn to_list(x: &Array, dim: usize, at: usize) -> Result<P> {
 /// `Tensor(...)`: sizes, or data, as the default dtype.
 ///
 /// # Safety
-/// `args` is a tuple.
-pub unsafe fn legacy(args: P) -> Result<Tensor> {
+/// `args` is a tuple, `kwargs` null or a dict.
+pub unsafe fn legacy(args: P, kwargs: P) -> Result<Tensor> {
     let dtype = mode::default_float();
+    // SAFETY: says the caller; the value is borrowed.
+    let device = unsafe {
+        let given = if kwargs.is_null() { 0 } else { ffi::PyDict_Size(kwargs) };
+        let device =
+            if given == 0 { std::ptr::null_mut() } else { ffi::PyDict_GetItemString(kwargs, c"device".as_ptr()) };
+        if given > (!device.is_null()) as isize {
+            bail!(Type, "Tensor() takes no keyword arguments but device");
+        }
+        let device = if device.is_null() { None } else { convert::device(device)? };
+        if device.is_some() && ffi::PyTuple_Size(args) == 1 && as_tensor(ffi::PyTuple_GetItem(args, 0)).is_some() {
+            bail!(
+                Runtime,
+                "Legacy tensor constructor of the form torch.Tensor(tensor, device=device) is not supported.  Use \
+                 torch.tensor(...) or torch.as_tensor(...) instead."
+            );
+        }
+        device_of(device)?
+    };
     // SAFETY: says the caller; items are borrowed.
     unsafe {
         let n = ffi::PyTuple_Size(args);
         if n == 1 {
             let first = ffi::PyTuple_GetItem(args, 0);
             if let Some(t) = as_tensor(first) {
-                if t.dtype() != dtype {
-                    bail!(Type, "expected a tensor of dtype {} (got {})", dtype.name(), t.dtype().name());
-                }
                 return Ok(super::methods::alias(t));
             }
             let is_size = ffi::Py_TYPE(first) == super::size::size_type();
             if convert::int(first)?.is_none() && !is_size {
-                return from_data(first, Some(dtype), Device::CPU, true);
+                let sequence = ffi::PySequence_Check(first) != 0 && !convert::is_numpy_scalar(first);
+                if !sequence && !numpy::is_array(first) {
+                    return Err(err!(Type, "new(): data must be a sequence (got {})", type_name(first))
+                        .hint("a tensor of one number is tensor(number)"));
+                }
+                return from_data(first, Some(dtype), device, true);
             }
         }
         let mut shape = Shape::new();
@@ -223,7 +243,7 @@ pub unsafe fn legacy(args: P) -> Result<Tensor> {
         if n == 0 {
             shape.push(0);
         }
-        Ok(enter("Tensor", Array::empty(Meta::new(Layout::contiguous(shape), dtype, Device::CPU))?))
+        Ok(enter("Tensor", Array::empty(Meta::new(Layout::contiguous(shape), dtype, device))?))
     }
 }
 
@@ -254,8 +274,8 @@ pub fn from_data(data: P, dtype: Option<DType>, device: Device, copy: bool) -> R
         };
     }
     // SAFETY: a live object.
-    if unsafe { ffi::PyUnicode_Check(data) } != 0 {
-        bail!(Type, "new(): invalid data type 'str'");
+    if unsafe { is_text(data) } {
+        bail!(Type, "new(): invalid data type '{}'", type_name(data));
     }
     let mut reader = Reader { values: Vec::new(), found: None, wanted: dtype };
     let shape = sizes(data)?;
@@ -263,13 +283,25 @@ pub fn from_data(data: P, dtype: Option<DType>, device: Device, copy: bool) -> R
     let dtype = dtype.or(reader.found).unwrap_or_else(mode::default_float);
     reader.wanted = Some(dtype);
     reader.values.reserve(shape.iter().product());
-    reader.store(data, &shape, 0)?;
+    // What has no element is not looked at further.
+    if !shape.contains(&0) {
+        reader.store(data, &shape, 0)?;
+    }
     let out = Array::empty(Meta::new(Layout::contiguous(shape), dtype, Device::CPU))?;
     for (i, v) in reader.values.iter().enumerate() {
         // SAFETY: one value per element, checked by `store`; the array is fresh.
         unsafe { put(*v, &out, i) };
     }
     enter("tensor", out).to_device(device)
+}
+
+/// Whether `o` is a str or bytes, which are sequences of no numbers.
+///
+/// # Safety
+/// `o` is alive.
+unsafe fn is_text(o: P) -> bool {
+    // SAFETY: says the caller.
+    unsafe { ffi::PyUnicode_Check(o) != 0 || ffi::PyBytes_Check(o) != 0 }
 }
 
 /// Whether `o` is a sequence to go into: list, tuple, range, tensor; never str.
@@ -287,11 +319,8 @@ fn sizes(data: P) -> Result<Shape> {
         loop {
             // SAFETY: `at` is alive: an argument, or the reference in `owned`.
             unsafe {
-                if let Some(t) = as_tensor(at) {
-                    if t.numel() == 1 {
-                        return Ok(());
-                    }
-                    t.shape().iter().for_each(|&n| shape.push(n));
+                // A tensor in the first place counts as a number.
+                if as_tensor(at).is_some() {
                     return Ok(());
                 }
                 if !is_sequence(at) || numpy::is_zero_d(at) {
@@ -355,8 +384,8 @@ impl Reader {
                 self.see(mode::default_float().to_complex())?;
             } else if let Some(t) = as_tensor(o) {
                 self.see(t.dtype())?;
-            } else if ffi::PyUnicode_Check(o) != 0 {
-                bail!(Type, "new(): invalid data type 'str'");
+            } else if is_text(o) {
+                bail!(Type, "new(): invalid data type '{}'", type_name(o));
             } else if let Some(d) = numpy::dtype_of(o) {
                 self.see(d?)?;
             } else if ffi::PyFloat_Check(o) != 0 {
@@ -393,7 +422,7 @@ impl Reader {
         // SAFETY: live objects; each new reference is given back.
         unsafe {
             if let Some(t) = as_tensor(o) {
-                return self.store_tensor(t, &shape[dim..]);
+                return self.store_tensor(&t.to_device(Device::CPU)?.detach(), shape, dim);
             }
             if dim == shape.len() {
                 return self.store_number(o);
@@ -418,8 +447,15 @@ impl Reader {
         Ok(())
     }
 
-    fn store_tensor(&mut self, t: &Tensor, rest: &[usize]) -> Result<()> {
-        if !rest.is_empty() || t.numel() != 1 {
+    /// A tensor among the data: a number where no dim is left to fill, else a sequence like a list.
+    fn store_tensor(&mut self, t: &Tensor, shape: &[usize], dim: usize) -> Result<()> {
+        if dim < shape.len() && t.ndim() > 0 {
+            if t.shape()[0] != shape[dim] {
+                bail!(Value, "expected sequence of length {} at dim {dim} (got {})", shape[dim], t.shape()[0]);
+            }
+            return (0..t.shape()[0]).try_for_each(|i| self.store_tensor(&t.select(0, i)?, shape, dim + 1));
+        }
+        if dim < shape.len() || t.numel() != 1 {
             if !t.dtype().is_float() {
                 bail!(Type, "only integer tensors of a single element can be converted to an index");
             }
@@ -429,7 +465,19 @@ impl Reader {
     }
 
     fn store_number(&mut self, o: P) -> Result<()> {
-        // PyTorch reads an int as int64, but for uint64.
+        // PyTorch reads an int as int64, but for uint64, and among floats as a float.
+        // SAFETY: a live object; the GIL is held.
+        if self.wanted.is_some_and(|d| d.is_float()) && unsafe { ffi::PyLong_Check(o) } != 0 {
+            // SAFETY: as above.
+            let v = unsafe { ffi::PyLong_AsDouble(o) };
+            // SAFETY: as above.
+            if v == -1.0 && !unsafe { ffi::PyErr_Occurred() }.is_null() {
+                return Err(fetched());
+            }
+            if v.abs() >= 9.2e18 {
+                return self.push(Number::Float(v));
+            }
+        }
         let read = convert::number(o, true);
         let read = if self.wanted == Some(DType::U64) { read } else { read.map_err(too_long) };
         match read? {

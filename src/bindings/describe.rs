@@ -8,6 +8,32 @@ use super::mismatch::literal;
 use crate::ops;
 use crate::ops::schema::{Param, Returns, Type};
 
+/// The docs of a row, naming the first argument as this place does: `input` of functions.
+pub fn doc(entry: &Entry, text: &str) -> String {
+    let first = entry.overloads.first().and_then(|o| o.schema.params.first());
+    if entry.method || first.is_none_or(|p| p.name != "input") {
+        return text.to_string();
+    }
+    // Code stands between backticks.
+    let parts = text.split('`').enumerate().map(|(i, part)| if i % 2 == 1 { word(part) } else { part.to_string() });
+    parts.collect::<Vec<_>>().join("`")
+}
+
+/// `self` as `input`, where it is a word.
+fn word(code: &str) -> String {
+    let letter = |c: Option<char>| c.is_some_and(|c| c.is_ascii_alphanumeric() || c == '_');
+    let mut out = String::new();
+    let mut rest = code;
+    while let Some(at) = rest.find("self") {
+        let (before, after) = (&rest[..at], &rest[at + 4..]);
+        out += before;
+        let whole = !letter(out.chars().last()) && !letter(after.chars().next());
+        out += if whole { "input" } else { "self" };
+        rest = after;
+    }
+    out + rest
+}
+
 /// The type of a result, as Python writes it.
 pub fn returns(o: &Overload) -> String {
     if o.inplace {
@@ -25,6 +51,11 @@ pub fn returns(o: &Overload) -> String {
 /// In a stub, builtin and module names get an underscore: Tensor has methods called `int` and `type`, and the
 /// module dtypes called `float` and `bool`.
 fn stub_returns(o: &Overload) -> String {
+    if let (Returns::Named(_), false) = (&o.schema.returns, o.inplace) {
+        // The class of the result, which `tests/test_stub.py` writes out.
+        // SAFETY: a class that lives for ever.
+        return format!("_named_{}", unsafe { super::entry::class_name(o.class) });
+    }
     let text = returns(o);
     match text.as_str() {
         "int" | "bool" | "str" | "float" | "bytes" | "complex" | "dtype" | "device" | "layout" => format!("_{text}"),
@@ -43,7 +74,7 @@ fn annotation(p: &Param) -> String {
         Type::Float => "_float | Tensor",
         Type::Bool => "_bool",
         Type::Str => "_str",
-        Type::DType => "_dtype | type[_float | _bool]",
+        Type::DType => "_dtype | _type[_float | _bool]",
         Type::Device => "_device | _str | _int",
         Type::Layout => "_layout",
         Type::MemoryFormat => "_memory_format",
@@ -52,6 +83,7 @@ fn annotation(p: &Param) -> String {
         Type::Tensors => "Sequence[Tensor]",
         Type::OptionalTensors => "Sequence[Tensor | None]",
         Type::Scalars => "Sequence[Number]",
+        Type::Ints if p.len.is_none() => "Sequence[_int | Tensor]",
         Type::Ints => "_int | Sequence[_int | Tensor]",
         Type::Floats => "Sequence[_float]",
         Type::Bools => "Sequence[_bool]",
@@ -154,8 +186,8 @@ pub fn describe<'py>(py: Python<'py>, entries: &[Entry]) -> PyResult<Bound<'py, 
             }
         });
         item.set_item("stub", unique)?;
-        let mut docs: Vec<&str> = Vec::new();
-        entry.overloads.iter().map(|o| o.target.doc()).for_each(|d| {
+        let mut docs: Vec<String> = Vec::new();
+        entry.overloads.iter().map(|o| doc(entry, o.target.doc())).for_each(|d| {
             if !docs.contains(&d) {
                 docs.push(d);
             }

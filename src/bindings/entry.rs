@@ -193,7 +193,8 @@ impl Overload {
         }
         let positional = schema.positional();
         let start = method as usize;
-        let varargs = positional == start + 1 && schema.params.get(start).is_some_and(|p| p.ty == Type::Ints);
+        let varargs =
+            positional == start + 1 && schema.params.get(start).is_some_and(|p| p.ty == Type::Ints && p.len.is_none());
         let spread = schema.params.iter().position(|p| p.spread);
         let mut template = template;
         let out_at = out.then_some(schema.params.len());
@@ -264,6 +265,16 @@ static NAMED: Mutex<Vec<(String, usize)>> = Mutex::new(Vec::new());
 /// Every class of named results, borrowed: they live for ever.
 pub fn named_classes() -> Vec<P> {
     NAMED.lock().unwrap_or_else(PoisonError::into_inner).iter().map(|(_, class)| *class as P).collect()
+}
+
+/// The last part of the name of a class of named results.
+///
+/// # Safety
+/// `class` is such a class; the GIL is held.
+pub unsafe fn class_name(class: P) -> String {
+    // SAFETY: says the caller.
+    let class = unsafe { Bound::from_borrowed_ptr(Python::assume_attached(), class) };
+    class.getattr("__name__").and_then(|n| n.extract()).unwrap_or_default()
 }
 
 /// `rustgrad.return_types.max`: a tuple whose items have names. One class per name of an op.

@@ -7,7 +7,7 @@ use super::convert::{is_bool, is_none, type_name};
 use super::errors::{P, checked, fetched};
 use super::object::{as_tensor, wrap};
 use crate::core::spoken::library;
-use crate::core::{DType, Device};
+use crate::core::{DType, Device, Number};
 use crate::error::Result;
 use crate::ops::index_put::Places;
 use crate::ops::subscript::{Step, Steps, view};
@@ -113,6 +113,7 @@ unsafe fn list_as_tuple(key: P) -> Option<Vec<P>> {
             as_tensor(o).is_some()
                 || ffi::PyList_Check(o) != 0
                 || ffi::PyTuple_Check(o) != 0
+                || ffi::PyUnicode_Check(o) != 0
                 || ffi::Py_TYPE(o) == &raw mut ffi::PySlice_Type
                 || o == ffi::Py_Ellipsis()
                 || is_none(o)
@@ -159,8 +160,8 @@ unsafe fn part(x: &Tensor, o: P) -> Result<Part> {
             Some(t) => t.detach(),
             None => {
                 let t = super::data::from_data(o, None, Device::CPU, true)?;
-                // An empty list is no list of floats.
-                if t.numel() == 0 { t.to_dtype(DType::I64)? } else { t }
+                // What is no mask becomes indices, an empty list and floats too.
+                if matches!(t.dtype(), DType::Bool | DType::U8) { t } else { t.to_dtype(DType::I64)? }
             }
         }
     };
@@ -206,6 +207,10 @@ unsafe fn step(o: P) -> Result<Option<Step>> {
         }
         if is_bool(o) {
             return Ok(None);
+        }
+        if ffi::PyUnicode_Check(o) != 0 || ffi::PyBytes_Check(o) != 0 {
+            return Err(err!(Type, "new(): invalid data type '{}'", type_name(o))
+                .hint("a tensor is indexed by ints, slices, `...`, None, lists and tensors"));
         }
         // A 0-d array of integers counts as an int.
         if super::numpy::is_array(o)
@@ -309,13 +314,23 @@ unsafe fn given(x: &Tensor, value: P) -> Result<Tensor> {
         if let Some(v) = as_tensor(value) {
             return Ok(v.clone());
         }
-        if let Some(n) = super::convert::number(value, false)? {
+        // Of NumPy's numbers its integers and the float64, which is Python's float.
+        let refused = super::convert::is_numpy_scalar(value)
+            && ffi::PyFloat_Check(value) == 0
+            && (super::convert::is_numpy_bool(value)
+                || ffi::PyType_GetSlot(ffi::Py_TYPE(value), ffi::Py_nb_index).is_null());
+        let number = if refused { None } else { super::convert::number(value, false)? };
+        if let Some(n) = number {
+            if matches!(n, Number::Unsigned(_)) && x.dtype() != DType::U64 {
+                bail!(Value, "Overflow when unpacking long long");
+            }
             return super::data::from_number(n, x.dtype());
         }
-        if super::numpy::is_array(value) || (ffi::PySequence_Check(value) != 0 && ffi::PyUnicode_Check(value) == 0) {
-            return super::data::from_data(value, Some(x.dtype()), x.device(), true);
-        }
-        bail!(Type, "can't assign a {} to a {}.{}Tensor", type_name(value), library(), x.dtype().scalar_name())
+        let error =
+            err!(Type, "can't assign a {} to a {}.{}Tensor", type_name(value), library(), x.dtype().scalar_name());
+        let data = super::numpy::is_array(value) || super::convert::is_numpy_scalar(value);
+        let data = data || ffi::PySequence_Check(value) != 0 && ffi::PyUnicode_Check(value) == 0;
+        Err(if data { error.hint(format!("assign a tensor: {}.tensor(value)", library())) } else { error })
     }
 }
 

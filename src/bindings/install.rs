@@ -15,7 +15,7 @@ use super::entry::{Entries, Entry, Overload};
 use super::errors::{P, checked, fetched, raise};
 use super::mismatch::literal;
 use crate::error::Result;
-use crate::ops::schema::Default;
+use crate::ops::schema::{Default, Param};
 use crate::{bail, err};
 
 /// Most methods: thunks exist for as many.
@@ -219,25 +219,27 @@ pub unsafe fn install(tensor: P, modules: &mut dyn FnMut(&'static str) -> Result
     Ok(built)
 }
 
-/// The text signature, where there is one signature that Python can write, and the docs.
+/// The text signature, where Python can write one, the signatures and the docs.
 fn doc(entry: &Entry) -> String {
     let mut text = String::new();
-    if let [one] = &entry.overloads[..]
-        && let Some(parameters) = text_signature(one, entry.method)
-    {
+    if let Some(parameters) = text_signature(entry) {
         text = format!("{}({parameters})\n--\n\n", entry.name);
     }
-    let mut seen: Vec<&str> = Vec::new();
+    let mut seen: Vec<String> = Vec::new();
     for o in &entry.overloads {
-        text += &format!("{}{} -> {}\n", entry.name, super::mismatch::signature(o), super::describe::returns(o));
+        let line = format!("{}{} -> {}\n", entry.name, super::mismatch::signature(o), super::describe::returns(o));
+        if !seen.contains(&line) {
+            text += &line;
+            seen.push(line);
+        }
     }
     for o in &entry.overloads {
-        let doc = o.target.doc();
+        let doc = super::describe::doc(entry, o.target.doc());
         if !seen.contains(&doc) {
+            text += "\n";
+            text += &doc;
+            text += "\n";
             seen.push(doc);
-            text += "\n";
-            text += doc;
-            text += "\n";
         }
     }
     if entry.overloads.iter().any(|o| o.inplace) {
@@ -246,27 +248,56 @@ fn doc(entry: &Entry) -> String {
     text
 }
 
-fn text_signature(o: &Overload, method: bool) -> Option<String> {
-    let mut parts = Vec::new();
-    let mut star = false;
-    for (i, p) in o.schema.params.iter().enumerate() {
-        if super::describe::RESERVED.contains(&p.name) {
-            return None;
-        }
-        if method && i == 0 {
-            parts.push("$self".to_string());
+/// The parameters of all overloads together: those that come in one order, optional where an overload does without, or else what
+/// they begin with and `*args, **kwargs`.
+fn text_signature(entry: &Entry) -> Option<String> {
+    let named = |p: &Param| {
+        if super::describe::RESERVED.contains(&p.name) { format!("{}_", p.name) } else { p.name.to_string() }
+    };
+    let positional = |o: &Overload| -> Vec<String> {
+        o.schema.params[o.start..].iter().filter(|p| !p.keyword_only).map(named).collect()
+    };
+    let longest = entry.overloads.iter().max_by_key(|o| positional(o).len())?;
+    let names = positional(longest);
+    let shared = |at: usize| entry.overloads.iter().all(|o| positional(o).get(at).is_none_or(|n| *n == names[at]));
+    let agreed = (0..names.len()).take_while(|&at| shared(at)).count();
+    let mut parts: Vec<String> = if entry.method { vec!["$self".into()] } else { vec![] };
+    // Python reads literals only.
+    let value = |d: &Default| match d {
+        Default::Float(f) if f.is_infinite() => if *f > 0.0 { "1e999" } else { "-1e999" }.to_string(),
+        d => literal(d),
+    };
+    let mut optional = false;
+    for (at, name) in names.iter().enumerate().take(agreed) {
+        let given: Vec<Option<&Default>> = entry
+            .overloads
+            .iter()
+            .map(|o| o.schema.params.get(o.start + at).filter(|p| !p.keyword_only).and_then(|p| p.default.as_ref()))
+            .collect();
+        let lacks = entry.overloads.iter().any(|o| positional(o).len() <= at);
+        optional |= lacks || given.iter().all(Option::is_some);
+        parts.push(match (optional, given.iter().flatten().next()) {
+            (false, _) => name.clone(),
+            (true, Some(d)) => format!("{name}={}", value(d)),
+            (true, None) => format!("{name}=None"),
+        });
+    }
+    if agreed < names.len() {
+        parts.push("*args".into());
+        parts.push("**kwargs".into());
+        return Some(parts.join(", "));
+    }
+    let mut keywords: Vec<String> = vec![];
+    for p in entry.overloads.iter().flat_map(|o| &o.schema.params[o.start..]).filter(|p| p.keyword_only) {
+        let name = named(p);
+        if names.contains(&name) || keywords.iter().any(|k| k.split('=').next() == Some(&name)) {
             continue;
         }
-        if p.keyword_only && !star {
-            parts.push("*".into());
-            star = true;
-        }
-        match &p.default {
-            None => parts.push(p.name.into()),
-            // Python reads literals only, so `inf` would spoil the signature.
-            Some(Default::Float(f)) if !f.is_finite() => return None,
-            Some(d) => parts.push(format!("{}={}", p.name, literal(d))),
-        }
+        keywords.push(p.default.as_ref().map_or(name.clone(), |d| format!("{name}={}", value(d))));
+    }
+    if !keywords.is_empty() {
+        parts.push("*".into());
+        parts.append(&mut keywords);
     }
     Some(parts.join(", "))
 }

@@ -63,10 +63,15 @@ natives! {
     storage_offset as ["method.storage_offset(Tensor self) -> int"] {
         call(x = self: &Tensor) { int(x.layout().offset) }
     }
-    /// The address of the first element.
+    /// The address of the first element. On the GPU, whose drivers tell none, a number that tells memory apart as one would.
     data_ptr as ["method.data_ptr(Tensor self) -> int"] {
         call(t = self: &Tensor) {
-            int(if t.numel() == 0 || t.device().is_gpu() { 0 } else { t.array().bytes_ptr() as usize })
+            let array = t.array();
+            int(match array.storage.gpu() {
+                _ if t.numel() == 0 => 0,
+                Some(block) => block.address as usize + t.layout().offset * t.dtype().size(),
+                None => array.bytes_ptr() as usize,
+            })
         }
     }
     /// `self.to("cuda")`: an error, but for PyTorch programs run by rustgrad.as_torch on a machine with a GPU.
@@ -269,7 +274,7 @@ fn by_class(t: &Tensor, class: P) -> Result<P> {
     let on_gpu = name("is_cuda").and_then(|v| v.extract::<bool>().ok());
     match (dtype, on_gpu) {
         (Some(d), Some(g)) if class.is_instance_of::<PyType>() => checked(wrap(placed(t, d, g)?)),
-        _ => bail!(Value, "dtype must be a type, str, or dtype object"),
+        _ => bail!(Type, "dtype must be a type, str, or dtype object"),
     }
 }
 

@@ -33,8 +33,9 @@ mod types;
 
 use std::collections::HashMap;
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
-use pyo3::exceptions::PyImportError;
+use pyo3::exceptions::{PyImportError, PyValueError};
 use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyModule};
@@ -43,6 +44,7 @@ use entry::Entry;
 use errors::{OrForeign, P, to_python};
 
 use crate::cpu::dispatch::Level;
+use crate::device::settings;
 
 static ENTRIES: OnceLock<&'static [Entry]> = OnceLock::new();
 
@@ -72,6 +74,28 @@ fn _cpu_capability() -> &'static str {
         Level::Avx2 => "AVX2",
         Level::Avx512 => "AVX512",
     }
+}
+
+/// Gives memory that is kept for later tensors back to the system.
+#[pyfunction]
+fn _cpu_empty_cache() {
+    crate::device::cpu::empty_cache();
+}
+
+static PANICS: AtomicUsize = AtomicUsize::new(0);
+
+/// How many panics there were, those that became exceptions included: for tests.
+#[pyfunction]
+fn _panics() -> usize {
+    PANICS.load(Relaxed)
+}
+
+fn count_panics() {
+    let before = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |info| {
+        PANICS.fetch_add(1, Relaxed);
+        before(info);
+    }));
 }
 
 /// The classes of results with named items, by name: what `rustgrad.return_types` shows.
@@ -112,7 +136,10 @@ pub fn init(m: &Bound<'_, PyModule>) -> PyResult<()> {
     if unsafe { ffi::PyInterpreterState_GetID(ffi::PyInterpreterState_Get()) } != 0 || ENTRIES.get().is_some() {
         return Err(PyImportError::new_err("rustgrad can be loaded once per process, by its main interpreter"));
     }
+    settings::choice("RUSTGRAD_CPU", &["portable", "avx2", "avx512"]).map_err(PyValueError::new_err)?;
+    settings::count("RUSTGRAD_NUM_THREADS").map_err(PyValueError::new_err)?;
     gil::init(py)?;
+    count_panics();
     let mut all: Vec<String> = Vec::new();
     types::add_to(m, &mut all)?;
     // SAFETY: once, at import; the slots follow the C API.
@@ -139,6 +166,8 @@ pub fn init(m: &Bound<'_, PyModule>) -> PyResult<()> {
     m.add_function(wrap_pyfunction!(_library, m)?)?;
     m.add_function(wrap_pyfunction!(_return_types, m)?)?;
     m.add_function(wrap_pyfunction!(_cpu_capability, m)?)?;
+    m.add_function(wrap_pyfunction!(_cpu_empty_cache, m)?)?;
+    m.add_function(wrap_pyfunction!(_panics, m)?)?;
     gpu::add(m)?;
     node::add(m)?;
     function::add(m)?;

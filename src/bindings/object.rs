@@ -11,6 +11,7 @@ use std::ptr::null_mut;
 use std::sync::atomic::{AtomicPtr, Ordering::Relaxed};
 
 use pyo3::ffi;
+use pyo3::prelude::*;
 
 use super::errors::P;
 use super::gil;
@@ -64,7 +65,11 @@ pub unsafe fn as_tensor<'a>(o: P) -> Option<&'a Tensor> {
     // SAFETY: objects of these types, and of subtypes, begin with `Object`, whose handle is set.
     unsafe {
         let t = ffi::Py_TYPE(o);
-        if t == tensor_type() || t == PARAMETER.load(Relaxed) || ffi::PyType_IsSubtype(t, tensor_type()) != 0 {
+        let plain = t == tensor_type() || t == PARAMETER.load(Relaxed);
+        if plain || ffi::PyType_IsSubtype(t, tensor_type()) != 0 {
+            if !plain {
+                note_subclass(t);
+            }
             let object = o.cast::<Object>();
             if (*object).handle.is_null() {
                 return None;
@@ -72,6 +77,76 @@ pub unsafe fn as_tensor<'a>(o: P) -> Option<&'a Tensor> {
             return Some(Tensor::borrow_raw(&(*object).handle));
         }
         None
+    }
+}
+
+/// The most derived class among the tensors that were looked at since [`forget_subclass`]: that of a call's results.
+static SUBCLASS: AtomicPtr<ffi::PyTypeObject> = AtomicPtr::new(null_mut());
+
+#[cold]
+unsafe fn note_subclass(t: *mut ffi::PyTypeObject) {
+    let known = SUBCLASS.load(Relaxed);
+    // SAFETY: both are types, alive as long as the call's arguments.
+    if known.is_null() || unsafe { ffi::PyType_IsSubtype(t, known) } != 0 {
+        SUBCLASS.store(t, Relaxed);
+    }
+}
+
+/// A call begins.
+#[inline(always)]
+pub fn forget_subclass() {
+    SUBCLASS.store(null_mut(), Relaxed);
+}
+
+/// The class of the results of a call whose arguments have been read; null for Tensor. Asked before a kernel may release the GIL.
+#[inline(always)]
+pub fn subclass() -> *mut ffi::PyTypeObject {
+    SUBCLASS.load(Relaxed)
+}
+
+/// `result` with its fresh tensors as instances of `class`, where that is a class of the user's.
+///
+/// # Safety
+/// `result` is a new reference, and the GIL is held.
+#[inline(always)]
+pub unsafe fn keep_class(result: P, class: *mut ffi::PyTypeObject) -> P {
+    if !class.is_null() && !result.is_null() {
+        // SAFETY: says the caller.
+        unsafe { become_class(result, class) };
+    }
+    result
+}
+
+#[cold]
+unsafe fn become_class(result: P, class: *mut ffi::PyTypeObject) {
+    // SAFETY: the objects are alive; items are borrowed from the fresh tuple.
+    unsafe {
+        if ffi::PyTuple_Check(result) != 0 {
+            (0..ffi::PyTuple_Size(result)).for_each(|i| become_class(ffi::PyTuple_GetItem(result, i), class));
+            return;
+        }
+        // Somebody's tensor stays what it is, and what ops make of our own classes (parameters, buffers) is a plain tensor.
+        let fresh = ffi::Py_TYPE(result) == tensor_type() && ffi::Py_REFCNT(result) == 1;
+        if fresh
+            && !is_ours(class)
+            && ffi::PyObject_SetAttrString(result, c"__class__".as_ptr(), class.cast::<ffi::PyObject>()) != 0
+        {
+            // A class with slots of its own has another layout: the result is a plain tensor.
+            ffi::PyErr_Clear();
+        }
+    }
+}
+
+unsafe fn is_ours(class: *mut ffi::PyTypeObject) -> bool {
+    let parameter = PARAMETER.load(Relaxed);
+    // SAFETY: a type object, with the GIL held.
+    unsafe {
+        if !parameter.is_null() && ffi::PyType_IsSubtype(class, parameter) != 0 {
+            return true;
+        }
+        let class = Bound::from_borrowed_ptr(Python::assume_attached(), class.cast());
+        let module = class.getattr("__module__").and_then(|m| m.extract::<String>()).unwrap_or_default();
+        ["rustgrad", "torch"].contains(&module.split('.').next().unwrap_or_default())
     }
 }
 

@@ -14,7 +14,7 @@ use super::entry::default_arg;
 use super::errors::{P, raise};
 use super::gil;
 use super::install::slot;
-use super::object::{as_tensor, wrap};
+use super::object::{as_tensor, forget_subclass, keep_class, subclass, wrap};
 use super::{errors, numpy};
 use crate::bail;
 use crate::error::Result;
@@ -142,6 +142,7 @@ unsafe fn operand<'a>(o: P) -> Result<Option<Arg<'a>>> {
 unsafe fn run(which: usize, a: P, b: P, inplace: bool) -> Result<Option<P>> {
     // SAFETY: slot arguments are alive; operators are set at import and live for ever.
     unsafe {
+        forget_subclass();
         let Some(left) = operand(a)? else { return beside_array(which, a, b) };
         let reflected = matches!(left, Arg::Number(_));
         let method = if inplace { INPLACE } else { reflected as usize };
@@ -163,12 +164,13 @@ unsafe fn run(which: usize, a: P, b: P, inplace: bool) -> Result<Option<P>> {
             }
         }
         let args = Args { overload: op.overload, values: &values[..op.n], inplace, out: &[] };
+        let class = subclass();
         match ops::call(NAMES[which], op.def, &args)? {
             _ if inplace => {
                 ffi::Py_INCREF(a);
                 Ok(Some(a))
             }
-            Outs::Tensor(t) => Ok(Some(wrap(t))),
+            Outs::Tensor(t) => Ok(Some(keep_class(wrap(t), class))),
             _ => bail!(Runtime, "internal error: operator {} gives no tensor", NAMES[which]),
         }
     }

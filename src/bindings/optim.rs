@@ -247,7 +247,18 @@ fn with_gradient(object: &Bound<'_, PyAny>) -> PyResult<Option<(Tensor, Tensor)>
 }
 
 fn fits(what: &str, t: &Tensor, param: &Tensor) -> Result<()> {
-    if t.shape() != param.shape() || t.dtype() != param.dtype() || t.device() != param.device() {
+    if t.device() != param.device() {
+        return Err(err!(
+            Runtime,
+            "optimizer: {what} is on {}, but its parameter is on {}",
+            t.device(),
+            param.device()
+        )
+        .hint(
+            "move the model, model.to(device), before making the optimizer; load_state_dict moves state that was saved",
+        ));
+    }
+    if t.shape() != param.shape() || t.dtype() != param.dtype() {
         return Err(err!(
             Runtime,
             "optimizer: {what} is {} of shape {}, but its parameter is {} of shape {}",

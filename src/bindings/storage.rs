@@ -170,9 +170,12 @@ impl UntypedStorage {
         1
     }
 
-    /// The address of the memory; 0 on the GPU.
+    /// The address of the memory; on the GPU a number that tells blocks apart.
     fn data_ptr(&self) -> usize {
-        if self.storage.is_here() { self.storage.ptr() as usize } else { 0 }
+        match self.storage.gpu() {
+            Some(block) => block.address as usize,
+            None => self.storage.ptr() as usize,
+        }
     }
 
     /// What tells this storage from others.

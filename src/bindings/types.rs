@@ -83,8 +83,33 @@ impl DType {
 
 /// Where a tensor lives: `device("cpu")`, `device("cuda", 0)`.
 #[pyclass(frozen, eq, hash, name = "device", module = "rustgrad")]
-#[derive(PartialEq, Eq, Hash, Clone)]
+#[derive(Clone)]
 pub struct Device(pub core::Device);
+
+impl Device {
+    /// What equality looks at. There is one GPU, which tensors name without a number: `gpu` and `gpu:0` are equal, unless the
+    /// program calls it `cuda` and expects PyTorch's rule.
+    fn same(&self) -> core::Device {
+        match self.0.index {
+            Some(0) if self.0.is_gpu() && !spoken::gpu_as_cuda() => self.0.plain(),
+            _ => self.0,
+        }
+    }
+}
+
+impl PartialEq for Device {
+    fn eq(&self, other: &Device) -> bool {
+        self.same() == other.same()
+    }
+}
+
+impl Eq for Device {}
+
+impl std::hash::Hash for Device {
+    fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
+        self.same().hash(state);
+    }
+}
 
 #[pymethods]
 impl Device {

@@ -101,8 +101,9 @@ impl Device {
                 self.index.unwrap_or(0)
             )
             .hint("use device=\"gpu\"; RUSTGRAD_GPU=NAME chooses the adapter")),
-            kind => Err(crate::err!(Runtime, "{op}: rustgrad has no {} device", kind.name())
-                .hint("tensors live on \"cpu\"; the GPU of any maker is called \"gpu\"")),
+            kind => Err(crate::err!(Runtime, "{op}: rustgrad has no {} device", kind.name()).hint(
+                "tensors live on \"cpu\"; the GPU of any maker is called \"gpu\": write x.to(\"gpu\"), device=\"gpu\"",
+            )),
         }
     }
 }

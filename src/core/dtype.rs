@@ -271,6 +271,21 @@ impl DType {
         self.row().c_words
     }
 
+    /// The call that casts `x` to it.
+    pub fn cast_of(self, x: &str) -> String {
+        let method = match self {
+            DType::F32 => "float",
+            DType::F64 => "double",
+            DType::F16 => "half",
+            DType::BF16 => "bfloat16",
+            DType::I64 => "long",
+            DType::I32 => "int",
+            DType::Bool => "bool",
+            other => return format!("{x}.to(torch.{})", other.name()),
+        };
+        format!("{x}.{method}()")
+    }
+
     pub const fn c_name(self) -> &'static str {
         self.row().c_name
     }

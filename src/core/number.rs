@@ -4,6 +4,27 @@ use super::dtype::{Bits, Category, DType, Element, Kind, Stored, WIDEST, f64_to_
 use crate::err;
 use crate::error::Error;
 
+/// A float as PyTorch's messages write it, C++'s way: six digits, `3e+38`, `nan`.
+pub fn spelled(v: f64) -> String {
+    if v.is_nan() {
+        return "nan".into();
+    }
+    if v == 0.0 || v.is_infinite() {
+        return v.to_string();
+    }
+    let text = format!("{v:.5e}");
+    let (digits, power) = text.split_once('e').unwrap_or((&text, "0"));
+    let power: i32 = power.parse().unwrap_or(0);
+    let cut = |s: &str| {
+        if s.contains('.') { s.trim_end_matches('0').trim_end_matches('.').to_string() } else { s.to_string() }
+    };
+    if (-4..6).contains(&power) {
+        return cut(&format!("{v:.*}", (5 - power) as usize));
+    }
+    let sign = if power < 0 { '-' } else { '+' };
+    format!("{}e{sign}{:02}", cut(digits), power.abs())
+}
+
 /// Its tag takes a word, so that a copy is whole words: one with a byte for a tag is copied in parts that overlap, which stalls
 /// where it was just written.
 #[derive(Debug, Clone, Copy, PartialEq)]

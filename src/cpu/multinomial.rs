@@ -15,11 +15,11 @@ pub enum BadWeights {
     Sum,
 }
 
-/// Whether no element of the float array is negative. NaN passes.
+/// Whether every element of the float array is 0 or above; NaN is not.
 pub fn none_negative(x: &Array) -> bool {
     widened!(only float x.dtype, S, A => {
         let flat = contiguous::<S, A>(x);
-        !(0..x.numel()).any(|i| value(&flat, i) < 0.0)
+        (0..x.numel()).all(|i| value(&flat, i) >= 0.0)
     })
 }
 
@@ -41,6 +41,9 @@ fn draw_in<S: Widen<A> + Element, A: Acc>(
 ) -> Result<(), BadWeights> {
     let classes = p.shape()[p.ndim() - 1];
     let n = out.shape()[out.ndim() - 1];
+    if p.numel() == 0 {
+        return Ok(());
+    }
     let flat = contiguous::<S, A>(p);
     let weights: Vec<f64> = (0..p.numel()).map(|i| value(&flat, i)).collect();
     if weights.iter().any(|w| !w.is_finite() || *w < 0.0) {

@@ -15,7 +15,7 @@ use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, AtomicUsize, Ordering:
 use std::thread::{self, Thread};
 use std::time::{Duration, Instant};
 
-use crate::device::os;
+use crate::device::{os, settings};
 
 /// How long an idle worker spins before it parks: a woken worker is 10 us late, a spinning one 0.2 us.
 const SPIN: Duration = Duration::from_micros(20);
@@ -100,7 +100,8 @@ pub fn count() -> usize {
 
 #[cold]
 fn first_count() -> usize {
-    let asked = |name| std::env::var(name).ok()?.trim().parse::<usize>().ok().filter(|&n| n > 0);
+    // The first is looked at and refused at import; the second is also others'.
+    let asked = |name| settings::count(name).ok().flatten();
     let n = asked("RUSTGRAD_NUM_THREADS").or_else(|| asked("OMP_NUM_THREADS"));
     let n = n.unwrap_or_else(|| thread::available_parallelism().map_or(1, |n| n.get())).min(MOST);
     match POOL.count.compare_exchange(0, n, Relaxed, Relaxed) {

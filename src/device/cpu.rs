@@ -2,13 +2,15 @@
 //!
 //! Small blocks (to 1 MiB) come from free lists of the calling thread, one per size class: no lock, and no malloc once
 //! warm. Large ones are mapped on huge pages and recycled through one cache for the process: the first touch of
-//! fresh pages costs several times what a kernel does with them.
+//! fresh pages costs several times what a kernel does with them. What nobody takes out of it for two seconds goes back to the
+//! system, so that a process does not keep what it needed once.
 
 use std::alloc::{Layout, alloc, dealloc};
 use std::cell::{Cell, UnsafeCell};
 use std::ptr::{NonNull, null_mut, write};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering::*};
+use std::time::{Duration, Instant};
 
 use super::os;
 
@@ -23,6 +25,8 @@ const THREAD_KEEPS: usize = 32 << 20;
 const CLASS_KEEPS: u32 = 1024;
 /// The process keeps this much of large blocks, or as much as was lately in use, whichever is more.
 const PROCESS_KEEPS: usize = 64 << 20;
+/// How long a large block waits in the cache before it goes back to the system.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// The class of a size, and the size that its blocks have: multiples of 64 up to 256, then four per doubling.
 #[inline]
@@ -155,13 +159,15 @@ struct Large {
 }
 
 struct Inner {
-    free: Vec<(NonNull<u8>, usize)>,
+    free: Vec<(NonNull<u8>, usize, Instant)>,
     kept: usize,
     in_use: usize,
     peak: usize,
     /// The peak of use that the cache aims at; it falls slowly with every block taken.
     recent: usize,
     fork_handled: bool,
+    /// Whether a thread watches the cache.
+    watched: bool,
 }
 
 // SAFETY: `inner` is reached through `with` only, which holds the lock.
@@ -169,7 +175,15 @@ unsafe impl Sync for Large {}
 
 static LARGE: Large = Large {
     locked: AtomicBool::new(false),
-    inner: UnsafeCell::new(Inner { free: Vec::new(), kept: 0, in_use: 0, peak: 0, recent: 0, fork_handled: false }),
+    inner: UnsafeCell::new(Inner {
+        free: Vec::new(),
+        kept: 0,
+        in_use: 0,
+        peak: 0,
+        recent: 0,
+        fork_handled: false,
+        watched: false,
+    }),
 };
 
 impl Large {
@@ -189,6 +203,8 @@ impl Large {
 
 /// Another thread may have held the lock, and the list may be half changed: the child begins a new one.
 unsafe extern "C" fn after_fork() {
+    // SAFETY: this is the only thread, and the one that watched the cache is the parent's.
+    unsafe { (*LARGE.inner.get()).watched = false };
     if LARGE.locked.load(Relaxed) {
         // SAFETY: this is the only thread.
         unsafe {
@@ -251,12 +267,14 @@ fn allocate_large(wanted: usize) -> Option<(NonNull<u8>, bool)> {
 fn free_large(block: NonNull<u8>, size: usize) {
     let Some(size) = large_size(size) else { return };
     let total = total_memory();
-    let drop_one = |keep_this: bool| {
+    let mut watch = false;
+    let mut drop_one = |keep_this: bool| {
         LARGE.with(|l| {
             if keep_this {
                 l.in_use -= size;
                 l.kept += size;
-                l.free.push((block, size));
+                l.free.push((block, size, Instant::now()));
+                watch |= !std::mem::replace(&mut l.watched, true);
             }
             // Kept and used memory together stay below the recent peak of use, so that a loop finds all its blocks.
             let most = PROCESS_KEEPS.max(l.recent.min(total / 2).saturating_sub(l.in_use));
@@ -269,10 +287,39 @@ fn free_large(block: NonNull<u8>, size: usize) {
         })
     };
     let mut victim = drop_one(true);
-    while let Some((block, size)) = victim {
+    while let Some((block, size, _)) = victim {
         // SAFETY: it was in the cache, and is no more.
         unsafe { os::unmap(block, size) };
         victim = drop_one(false);
+    }
+    if watch {
+        // Where there is no thread to have, the cache keeps what it has.
+        let _ = std::thread::Builder::new().name("rustgrad-memory".into()).stack_size(64 << 10).spawn(watch_cache);
+    }
+}
+
+/// Gives blocks back that were not taken for a while, until none is left; then the thread ends.
+fn watch_cache() {
+    loop {
+        std::thread::sleep(PATIENCE / 4);
+        let (idle, done) = LARGE.with(|l| {
+            // In the order they were freed: the oldest stand first.
+            let n = l.free.iter().take_while(|b| b.2.elapsed() >= PATIENCE).count();
+            let idle: Vec<(NonNull<u8>, usize, Instant)> = l.free.drain(..n).collect();
+            l.kept -= idle.iter().map(|b| b.1).sum::<usize>();
+            if n > 0 {
+                l.recent = l.in_use + l.kept;
+            }
+            l.watched = !l.free.is_empty();
+            (idle, !l.watched)
+        });
+        for (block, size, _) in idle {
+            // SAFETY: it was in the cache, and is no more.
+            unsafe { os::unmap(block, size) };
+        }
+        if done {
+            return;
+        }
     }
 }
 
@@ -283,7 +330,7 @@ pub fn empty_cache() {
         l.recent = l.in_use;
         std::mem::take(&mut l.free)
     });
-    for (block, size) in free {
+    for (block, size, _) in free {
         // SAFETY: it was in the cache, and is no more.
         unsafe { os::unmap(block, size) };
     }

@@ -15,7 +15,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 pub use self::batch::{Dispatch, SLOT};
 pub use self::buffers::{Block, Statistics, relieve_by};
 pub use self::profile::Entry;
-use super::os;
+use super::{os, settings};
 use crate::error::{Error, Result};
 use crate::{bail, err};
 
@@ -26,6 +26,8 @@ pub struct Gpu {
     info: wgpu::AdapterInfo,
     limits: wgpu::Limits,
     checks_each: bool,
+    /// Bytes of a binding at most.
+    window: u64,
     trouble: Arc<Trouble>,
     state: Mutex<State>,
 }
@@ -143,11 +145,34 @@ pub fn is_hardware() -> bool {
     gpu("gpu.is_hardware").is_ok_and(|g| !g.is_software())
 }
 
+/// Bindings of buffers that are asked of an adapter at most.
+const BINDINGS: u32 = 32;
+
+/// What the environment says besides the adapter.
+struct Settings {
+    memory: Option<u64>,
+    check: bool,
+    /// Bytes that a binding shows at most, for tests of large operands.
+    window: Option<u64>,
+}
+
+impl Settings {
+    fn read() -> std::result::Result<Settings, String> {
+        settings::choice("RUSTGRAD_GPU_MATMUL", &["tiled", "plain"])?;
+        Ok(Settings {
+            memory: settings::bytes("RUSTGRAD_GPU_MEMORY")?,
+            check: settings::choice("RUSTGRAD_GPU_CHECK", &["0", "1"])? == Some("1"),
+            window: settings::bytes("RUSTGRAD_GPU_WINDOW")?,
+        })
+    }
+}
+
 impl Gpu {
     fn make(wish: &str) -> std::result::Result<Gpu, String> {
         if wish == "off" {
             return Err("the GPU is switched off by RUSTGRAD_GPU=off".into());
         }
+        let settings = Settings::read()?;
         let adapter = adapter(wish)?;
         let (mut info, limits) = (adapter.get_info(), adapter.limits());
         if PRETENDS.load(Relaxed) {
@@ -157,6 +182,11 @@ impl Gpu {
         let required_limits = wgpu::Limits {
             max_buffer_size: limits.max_buffer_size,
             max_storage_buffer_binding_size: limits.max_storage_buffer_binding_size,
+            // A tensor larger than a binding is bound several times.
+            max_storage_buffers_per_shader_stage: limits.max_storage_buffers_per_shader_stage.min(BINDINGS),
+            max_buffers_and_acceleration_structures_per_shader_stage: limits
+                .max_buffers_and_acceleration_structures_per_shader_stage
+                .min(BINDINGS + 20),
             ..wgpu::Limits::default()
         };
         let descriptor = wgpu::DeviceDescriptor {
@@ -175,14 +205,17 @@ impl Gpu {
         let report = Block::fixed(&device, 256);
         let state = State {
             batch: batch::Batch::new(&device),
-            buffers: buffers::Buffers::new(info.device_type),
+            buffers: buffers::Buffers::new(info.device_type, settings.memory),
             transfer: transfer::Transfer::new(&device, report),
             staging: staging::Staging::default(),
             profile: None,
         };
-        let checks_each = std::env::var("RUSTGRAD_GPU_CHECK").is_ok_and(|v| v == "1");
         os::on_fork(forked);
-        Ok(Gpu { device, queue, info, limits: required_limits, checks_each, trouble, state: Mutex::new(state) })
+        // Whole words, at the alignment that any device takes; windows count elements of 16 bytes in 32 bits.
+        let most = required_limits.max_storage_buffer_binding_size.min(1 << 31);
+        let window = (settings.window.unwrap_or(most).min(most) / 256 * 256).max(256);
+        let checks_each = settings.check;
+        Ok(Gpu { device, queue, info, limits: required_limits, checks_each, window, trouble, state: Mutex::new(state) })
     }
 
     /// The adapter's name, as its driver gives it.
@@ -195,10 +228,14 @@ impl Gpu {
         self.info.device_type == wgpu::DeviceType::Cpu
     }
 
-    /// The most bytes of a buffer that a kernel can see.
+    /// The most bytes of a buffer that one binding shows to a kernel.
     pub fn binding_limit(&self) -> u64 {
-        // Whole words, at the alignment that any device takes.
-        self.limits.max_storage_buffer_binding_size / 256 * 256
+        self.window
+    }
+
+    /// How many bindings of buffers a kernel can have.
+    pub fn most_bindings(&self) -> usize {
+        self.limits.max_storage_buffers_per_shader_stage as usize
     }
 
     /// Whether every op waits for its result, to raise where the fault is: `RUSTGRAD_GPU_CHECK=1`.
@@ -270,7 +307,7 @@ fn adapter(wish: &str) -> std::result::Result<wgpu::Adapter, String> {
         ..wgpu::InstanceDescriptor::new_without_display_handle()
     };
     descriptor.backend_options.noop.enable = pretends;
-    let found = pollster::block_on(wgpu::Instance::new(descriptor).enumerate_adapters(backends));
+    let found = os::quietly(|| pollster::block_on(wgpu::Instance::new(descriptor).enumerate_adapters(backends)));
     let names = found.iter().map(|a| a.get_info().name).collect::<Vec<_>>().join(", ");
     let rank = |a: &wgpu::Adapter| match a.get_info().device_type {
         wgpu::DeviceType::DiscreteGpu => 0,

@@ -5,6 +5,7 @@ pub mod cpu;
 pub mod gpu;
 pub mod os;
 pub mod rng;
+pub mod settings;
 pub mod storage;
 
 pub use array::{Array, Value};

@@ -68,6 +68,24 @@ mod unix {
         NonNull::new(start)
     }
 
+    /// Runs `f`, which loads graphics drivers, without the layer by which Mesa asks the desktop which device is meant: where there
+    /// is no desktop, it says so on the user's screen. We choose the device ourselves.
+    pub fn quietly<R>(f: impl FnOnce() -> R) -> R {
+        const SWITCH: &std::ffi::CStr = c"NODEVICE_SELECT";
+        // SAFETY: plain calls; the GIL is held, under which Python changes the environment.
+        let ours = unsafe {
+            libc::getenv(c"XDG_RUNTIME_DIR".as_ptr()).is_null()
+                && libc::getenv(SWITCH.as_ptr()).is_null()
+                && libc::setenv(SWITCH.as_ptr(), c"1".as_ptr(), 0) == 0
+        };
+        let found = f();
+        if ours {
+            // SAFETY: as above.
+            unsafe { libc::unsetenv(SWITCH.as_ptr()) };
+        }
+        found
+    }
+
     /// # Safety
     /// `ptr` came from [`map`] with the same `bytes`, and is not used again.
     pub unsafe fn unmap(ptr: NonNull<u8>, bytes: usize) {
@@ -81,6 +99,11 @@ mod unix {
 mod portable {
     use std::alloc::{Layout, alloc_zeroed, dealloc};
     use std::ptr::NonNull;
+
+    /// Runs `f`.
+    pub fn quietly<R>(f: impl FnOnce() -> R) -> R {
+        f()
+    }
 
     /// No `fork` to prepare for.
     pub fn on_fork(_child: unsafe extern "C" fn()) {}

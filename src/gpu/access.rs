@@ -1,6 +1,7 @@
 //! How kernels see their operands: the WGSL that declares operand `k` and defines `load{k}(i)` for inputs and `store{k}(i, v)`
 //! for outputs, whatever the dtype. Narrow elements share words: they are unpacked to read, and written by compare-exchange, or
-//! a whole word at a time where one invocation owns it.
+//! a whole word at a time where one invocation owns it. A buffer larger than what one binding shows is bound several times,
+//! window after window, and `load` and `store` choose the window.
 
 use crate::core::DType;
 use crate::core::dtype::OnGpu;
@@ -75,17 +76,62 @@ pub struct Access {
     pub over: bool,
     /// Which output that is.
     pub output: u8,
+    /// How many bindings show it, one after the other.
+    pub windows: u8,
+    /// Bytes that each of them shows but the last, where there are several.
+    pub window: u32,
 }
 
 impl Access {
     /// A number that stands for it in the key of a pipeline.
-    pub const fn code(self) -> u32 {
-        1 + (self.dtype as u32
-            | (self.kind as u32) << 4
-            | (self.way as u32) << 8
-            | (self.over as u32) << 12
-            | (self.output as u32) << 13)
+    pub const fn code(self) -> u64 {
+        1 + (self.dtype as u64
+            | (self.kind as u64) << 5
+            | (self.way as u64) << 8
+            | (self.over as u64) << 12
+            | (self.output as u64) << 13
+            | (self.windows as u64) << 20)
     }
+
+    /// The declarations of a buffer of `element`s from a binding on, one per window; `mode` is its access.
+    fn declared(self, name: &str, binding: usize, mode: &str, element: &str) -> String {
+        (0..self.windows.max(1) as usize)
+            .map(|p| {
+                let (at, name) = (binding + p, window(name, p));
+                format!("@group(0) @binding({at}) var<storage, {mode}> {name}: array<{element}>;\n")
+            })
+            .collect()
+    }
+
+    /// Elements of this type in a window.
+    fn room(self, element: &str) -> u32 {
+        let bytes = match element {
+            "vec4<f32>" | "vec4<u32>" | "vec4<i32>" => 16,
+            "vec2<u32>" => 8,
+            _ => 4,
+        };
+        self.window / bytes
+    }
+
+    /// What stands before `body` where there are several windows: a function of this name and result, whose argument `i` is made
+    /// relative to the window that `body` is given by name. Else nothing.
+    fn choice(self, head: &str, name: &str, element: &str, body: &dyn Fn(&str, &str) -> String) -> String {
+        let room = self.room(element);
+        let mut text = format!("{head} {{\n");
+        for p in 0..self.windows as usize {
+            let here = body(&window(name, p), &format!("(i - {}u)", p as u32 * room));
+            text += &match p + 1 < self.windows as usize {
+                true => format!("    if (i < {}u) {{ {here} }}\n", (p as u32 + 1) * room),
+                false => format!("    {here}\n"),
+            };
+        }
+        text + "}\n"
+    }
+}
+
+/// The name of window `p` of a buffer.
+fn window(name: &str, p: usize) -> String {
+    if p == 0 { name.to_string() } else { format!("{name}_{p}") }
 }
 
 /// How elements are reached.
@@ -188,16 +234,26 @@ pub fn read(k: usize, binding: usize, a: Access) -> String {
     let bits = 32 / n;
     let mask = if n == 4 { "0xffu" } else { "0xffffu" };
     let x = if a.over { format!("y{}", a.output) } else { format!("x{k}") };
-    let declared = |element: &str| match a.over {
-        true => String::new(),
-        false => format!("@group(0) @binding({binding}) var<storage, read> {x}: array<{element}>;\n"),
+    let several = a.windows > 1;
+    let atomic = a.over && a.way == Way::Each && n > 1;
+    let declared = |element: &str| {
+        let mut text = if a.over { String::new() } else { a.declared(&x, binding, "read", element) };
+        if several {
+            let head = format!("fn rg_at{k}(i: u32) -> {element}");
+            text += &a.choice(&head, &x, element, &|name, i| match atomic {
+                true => format!("return atomicLoad(&{name}[{i}]);"),
+                false => format!("return {name}[{i}];"),
+            });
+        }
+        text
     };
+    let at = |i: &str| if several { format!("rg_at{k}({i})") } else { format!("{x}[{i}]") };
     let value = |v: &str| unpacked(dtype, v, a.kind);
     if a.way != Way::Fours {
         // Words that other invocations write in part.
-        let shared = a.over && a.way == Way::Each;
-        let word = if shared { format!("atomicLoad(&{x}[i / {n}u])") } else { format!("{x}[i / {n}u]") };
-        let element = if n > 1 { format!("({word} >> ((i % {n}u) * {bits}u)) & {mask}") } else { format!("{x}[i]") };
+        let word = at(&format!("i / {n}u"));
+        let word = if atomic && !several { format!("atomicLoad(&{word})") } else { word };
+        let element = if n > 1 { format!("({word} >> ((i % {n}u) * {bits}u)) & {mask}") } else { at("i") };
         return declared(stored(dtype)) + &format!("fn load{k}(i: u32) -> {kind} {{ return {}; }}\n", value(&element));
     }
     let parts = |f: &dyn Fn(usize) -> String| {
@@ -210,8 +266,8 @@ pub fn read(k: usize, binding: usize, a: Access) -> String {
         _ => (four_words(dtype), parts(&|j| format!("w[{j}]"))),
     };
     let first = match dtype.size() {
-        8 => format!("let w = {x}[2u * i]; let u = {x}[2u * i + 1u];"),
-        _ => format!("let w = {x}[i];"),
+        8 => format!("let w = {}; let u = {};", at("2u * i"), at("2u * i + 1u")),
+        _ => format!("let w = {};", at("i")),
     };
     declared(element) + &format!("fn load{k}(i: u32) -> {} {{ {first} return {body}; }}\n", a.kind.four())
 }
@@ -228,8 +284,17 @@ const fn four_words(dtype: DType) -> &'static str {
 pub fn write(k: usize, binding: usize, a: Access) -> String {
     let (dtype, kind) = (a.dtype, a.kind.name());
     let n = per_word(dtype);
-    let declared =
-        |element: &str| format!("@group(0) @binding({binding}) var<storage, read_write> y{k}: array<{element}>;\n");
+    let several = a.windows > 1;
+    let y = format!("y{k}");
+    let declared = |element: &str| {
+        let mut text = a.declared(&y, binding, "read_write", element);
+        if several && !element.starts_with("atomic") {
+            let head = format!("fn rg_put{k}(i: u32, v: {element})");
+            text += &a.choice(&head, &y, element, &|name, i| format!("{name}[{i}] = v; return;"));
+        }
+        text
+    };
+    let put = |i: &str, v: &str| if several { format!("rg_put{k}({i}, {v});") } else { format!("y{k}[{i}] = {v};") };
     let part = |j: usize| packed(dtype, &format!("v[{j}]"), a.kind);
     let word = |parts: std::ops::Range<usize>| {
         let first = parts.start;
@@ -239,44 +304,55 @@ pub fn write(k: usize, binding: usize, a: Access) -> String {
         Way::Fours => {
             let four = a.kind.four();
             let (element, body) = match dtype.size() {
-                1 => ("u32", format!("y{k}[i] = {};", word(0..4))),
-                2 => ("vec2<u32>", format!("y{k}[i] = vec2<u32>({}, {});", word(0..2), word(2..4))),
+                1 => ("u32", put("i", &word(0..4))),
+                2 => ("vec2<u32>", put("i", &format!("vec2<u32>({}, {})", word(0..2), word(2..4)))),
                 8 => (
                     "vec4<u32>",
                     format!(
-                        "y{k}[2u * i] = vec4<u32>({}, {}); y{k}[2u * i + 1u] = vec4<u32>({}, {});",
-                        part(0),
-                        part(1),
-                        part(2),
-                        part(3)
+                        "{} {}",
+                        put("2u * i", &format!("vec4<u32>({}, {})", part(0), part(1))),
+                        put("2u * i + 1u", &format!("vec4<u32>({}, {})", part(2), part(3)))
                     ),
                 ),
                 _ => {
                     let t = four_words(dtype);
-                    (t, format!("y{k}[i] = {t}({}, {}, {}, {});", part(0), part(1), part(2), part(3)))
+                    (t, put("i", &format!("{t}({}, {}, {}, {})", part(0), part(1), part(2), part(3))))
                 }
             };
             declared(element) + &format!("fn store{k}(i: u32, v: {four}) {{ {body} }}\n")
         }
         Way::Words if n > 1 => {
-            let several = if n == 4 { a.kind.four() } else { a.kind.two() };
-            declared("u32") + &format!("fn store{k}(i: u32, v: {several}) {{ y{k}[i] = {}; }}\n", word(0..n))
+            let words = if n == 4 { a.kind.four() } else { a.kind.two() };
+            declared("u32") + &format!("fn store{k}(i: u32, v: {words}) {{ {} }}\n", put("i", &word(0..n)))
         }
         _ if n > 1 => {
             let (bits, mask) = (32 / n, if n == 4 { "0xffu" } else { "0xffffu" });
             let value = packed(dtype, "v", a.kind);
             // Neighbours in the word may be written by other invocations.
-            declared("atomic<u32>")
-                + &format!(
-                    "fn store{k}(i: u32, v: {kind}) {{\n    let w = i / {n}u;\n    let s = (i % {n}u) * {bits}u;\n    let b = \
-                     {value} << s;\n    var old = atomicLoad(&y{k}[w]);\n    loop {{\n        let r = \
-                     atomicCompareExchangeWeak(&y{k}[w], old, (old & ~({mask} << s)) | b);\n        if (r.exchanged) {{ break; \
-                     }}\n        old = r.old_value;\n    }}\n}}\n"
+            let exchange = |name: &str, i: &str| {
+                format!(
+                    "    var old = atomicLoad(&{name}[{i}]);\n    loop {{\n        let r = \
+                     atomicCompareExchangeWeak(&{name}[{i}], old, (old & ~({mask} << s)) | b);\n        if (r.exchanged) {{ \
+                     break; }}\n        old = r.old_value;\n    }}\n"
                 )
+            };
+            let head = format!("    let s = (j % {n}u) * {bits}u;\n    let b = {value} << s;\n");
+            let declared = declared("atomic<u32>");
+            if several {
+                let chosen =
+                    a.choice(&format!("fn rg_put{k}(i: u32, s: u32, b: u32)"), &y, "atomic<u32>", &|name, i| {
+                        format!("{} return;", exchange(name, i))
+                    });
+                return declared
+                    + &chosen
+                    + &format!("fn store{k}(j: u32, v: {kind}) {{\n{head}    rg_put{k}(j / {n}u, s, b);\n}}\n");
+            }
+            declared
+                + &format!("fn store{k}(j: u32, v: {kind}) {{\n    let w = j / {n}u;\n{head}{}}}\n", exchange(&y, "w"))
         }
         _ => {
             let value = packed(dtype, "v", a.kind);
-            declared(stored(dtype)) + &format!("fn store{k}(i: u32, v: {kind}) {{ y{k}[i] = {value}; }}\n")
+            declared(stored(dtype)) + &format!("fn store{k}(i: u32, v: {kind}) {{ {} }}\n", put("i", &value))
         }
     }
 }

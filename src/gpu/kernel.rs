@@ -16,7 +16,8 @@ use crate::{bail, err};
 pub const WORDS: usize = 108;
 /// Groups of one dimension of a grid at most.
 const ROW: u32 = 65_535;
-/// Operands of a kernel at most: the storage buffers that every adapter takes.
+/// Operands of a kernel at most: the storage buffers that every adapter takes. Windows of large ones come on top, where the
+/// adapter takes more.
 const OPERANDS: usize = 8;
 /// Constants of a kernel at most.
 const CONSTS: usize = 6;
@@ -34,7 +35,7 @@ impl<'a> Operand<'a> {
     pub fn new(array: &'a Array, kind: Type) -> Operand<'a> {
         Operand {
             array,
-            access: Access { dtype: array.dtype, kind, way: Way::Each, over: false, output: 0 },
+            access: Access { dtype: array.dtype, kind, way: Way::Each, over: false, output: 0, windows: 1, window: 0 },
             part: None,
         }
     }
@@ -82,20 +83,21 @@ impl<'a> Operand<'a> {
         (from, (end as u64 * element - from).next_multiple_of(16).clamp(16, size - from))
     }
 
-    fn bound(&self, g: &Gpu, op: &str) -> Result<(&'a Block, u64, u64)> {
+    /// What a kernel is given of it: the buffer, the bytes before and the bytes of each window.
+    fn bound(&self, g: &Gpu, op: &str, to: &mut Vec<(&'a Block, u64, u64)>) -> Result<()> {
         let Some(block) = self.array.storage.gpu() else {
             bail!(Runtime, "internal error: {op} was given an array of the CPU on the GPU")
         };
         let (from, bytes) = self.extent(g);
-        if bytes > g.binding_limit() {
-            return Err(err!(
-                Runtime,
-                "{op}: an operand of {bytes} bytes exceeds this adapter's limit of {} bytes for a kernel's operand",
-                g.binding_limit()
-            )
-            .hint("work on parts of it, or use x.cpu()"));
-        }
-        Ok((block, from, bytes))
+        let limit = g.binding_limit();
+        to.extend((0..bytes.div_ceil(limit).max(1)).map(|p| (block, from + p * limit, limit.min(bytes - p * limit))));
+        Ok(())
+    }
+
+    /// How its text reaches it on this adapter.
+    fn access(&self, g: &Gpu) -> Access {
+        let (windows, limit) = (self.extent(g).1.div_ceil(g.binding_limit()).max(1), g.binding_limit());
+        Access { windows: windows.min(255) as u8, window: if windows > 1 { limit as u32 } else { 0 }, ..self.access }
     }
 
     /// Where its first element stands in what is bound.
@@ -124,7 +126,7 @@ pub struct Kernel<'a> {
 struct Key {
     id: usize,
     variant: u64,
-    accesses: [u32; OPERANDS],
+    accesses: [u64; OPERANDS],
     consts: [u32; CONSTS],
 }
 
@@ -149,41 +151,58 @@ static TEXTS: Mutex<Option<Vec<(String, String)>>> = Mutex::new(None);
 impl Kernel<'_> {
     /// The whole WGSL text, and whether the kernel may report a bad index.
     pub fn text(&self) -> Result<(String, bool)> {
+        let g = gpu(self.op)?;
+        let (reads, writes) = self.accesses(g);
         let mut text = String::new();
         for (name, value) in self.consts {
             text += &format!("const {name}: u32 = {value}u;\n");
         }
         let mut binding = 1;
-        for (k, x) in self.reads.iter().enumerate() {
-            text += &access::read(k, binding, x.access);
-            binding += usize::from(!x.access.over);
+        for (k, x) in reads.iter().enumerate() {
+            text += &access::read(k, binding, *x);
+            binding += if x.over { 0 } else { x.windows as usize };
         }
-        for (k, y) in self.writes.iter().enumerate() {
-            text += &access::write(k, binding, y.access);
-            binding += 1;
+        for (k, y) in writes.iter().enumerate() {
+            text += &access::write(k, binding, *y);
+            binding += y.windows as usize;
         }
         text += &(self.body)()?;
         let reports = library::reports(&text);
         Ok((library::link(&text, reports.then_some(binding as u32)), reports))
     }
 
-    fn key(&self) -> Key {
+    /// How the operands are reached on this adapter. An input over an output is reached as that is.
+    fn accesses(&self, g: &Gpu) -> (Vec<Access>, Vec<Access>) {
+        let writes: Vec<Access> = self.writes.iter().map(|y| y.access(g)).collect();
+        let reads = self.reads.iter().map(|x| match writes.get(x.access.output as usize) {
+            Some(y) if x.access.over => Access { windows: y.windows, window: y.window, ..x.access },
+            _ => x.access(g),
+        });
+        (reads.collect(), writes)
+    }
+
+    fn key(&self, reads: &[Access], writes: &[Access]) -> Key {
         let mut key = Key { id: self.id, variant: self.variant, accesses: [0; OPERANDS], consts: [0; CONSTS] };
-        let codes = self.reads.iter().map(|x| x.access.code()).chain(self.writes.iter().map(|y| y.access.code() << 16));
+        let codes = reads.iter().map(|x| x.code()).chain(writes.iter().map(|y| y.code() << 32));
         key.accesses.iter_mut().zip(codes).for_each(|(to, code)| *to = code);
         key.consts.iter_mut().zip(self.consts).for_each(|(to, (_, v))| *to = *v);
         key
     }
 
     fn pipeline(&self, g: &Gpu) -> Result<&'static Pipeline> {
-        let key = self.key();
+        let (reads, writes) = self.accesses(g);
+        let key = self.key(&reads, &writes);
         let mut known = pipelines().lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(p) = known.get(&key) {
             return Ok(p);
         }
         let (text, reports) = self.text()?;
-        let reads = self.reads.iter().filter(|x| !x.access.over).count();
-        let (pipeline, layout) = g.compile(self.op, &text, reads, self.writes.len() + usize::from(reports))?;
+        let bindings = |list: &[Access]| list.iter().filter(|a| !a.over).map(|a| a.windows as usize).sum::<usize>();
+        let (reads, writes) = (bindings(&reads), bindings(&writes) + usize::from(reports));
+        if reads + writes > g.most_bindings() {
+            return Err(self.too_wide(g, reads + writes));
+        }
+        let (pipeline, layout) = g.compile(self.op, &text, reads, writes)?;
         if let Some(all) = &mut *TEXTS.lock().unwrap_or_else(PoisonError::into_inner) {
             all.push((self.op.to_string(), text));
         }
@@ -191,6 +210,22 @@ impl Kernel<'_> {
         let made: &'static Pipeline = Box::leak(Box::new(Pipeline { pipeline, layout, reports }));
         known.insert(key, made);
         Ok(made)
+    }
+
+    /// The error for operands that this adapter cannot show to a kernel.
+    #[cold]
+    fn too_wide(&self, g: &Gpu, windows: usize) -> Box<crate::error::Error> {
+        let operands = self.reads.iter().chain(self.writes);
+        let largest = operands.map(|x| x.extent(g).1).max().unwrap_or(0);
+        err!(
+            Runtime,
+            "{}: an operand of {largest} bytes is more than this adapter shows to a kernel: {} windows of {} bytes, and all \
+             operands together take {windows}",
+            self.op,
+            g.most_bindings(),
+            g.binding_limit()
+        )
+        .hint("work on parts of it, x.split(n), or use x.cpu()")
     }
 
     /// Launches `groups` workgroups; `words` follow the numbers in the metadata.
@@ -218,10 +253,10 @@ impl Kernel<'_> {
         let mut traffic = operations as u64 / 8;
         let read = self.reads.iter().filter(|x| !x.access.over);
         for x in read.clone().chain(self.writes) {
-            bindings.push(x.bound(g, self.op)?);
+            x.bound(g, self.op, &mut bindings)?;
             traffic += (x.array.numel() * x.array.dtype.size()) as u64;
         }
-        if bindings.len() > OPERANDS
+        if self.reads.len() + self.writes.len() > OPERANDS + self.reads.iter().filter(|x| x.access.over).count()
             || read.clone().any(|x| self.writes.iter().any(|y| x.array.storage.same(&y.array.storage)))
         {
             bail!(Runtime, "internal error: {} reads a buffer that it writes, or has too many operands", self.op);

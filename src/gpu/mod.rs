@@ -5,6 +5,7 @@ pub mod access;
 pub mod conv;
 pub mod copy;
 pub mod create;
+pub mod divisor;
 pub mod dropout;
 pub mod gather;
 mod gemm;

@@ -240,9 +240,10 @@ fn check(x: &Tensor, w: &Tensor, bias: Option<&Tensor>, window: &Window, single:
             w.dtype().scalar_name()
         )
         .hint(format!(
-            "conv2d: input is {}, weight {}; cast one to the other",
+            "the input is {}, the weight {}; convert the input, {}",
             x.dtype().name(),
-            w.dtype().name()
+            w.dtype().name(),
+            w.dtype().cast_of("x")
         )));
     }
     if let Some(b) = bias

@@ -76,9 +76,12 @@ ops! {
         samples: ["(0, 3)", "(2, -3)"],
     }
     /// Every element `fill_value`, whose kind (bool, int, float) gives the dtype if none is given.
-    full + out as ["function.full(int[] size, Operand fill_value, *, {options}) -> Tensor"] {
-        call(size: &[i64], fill_value: Operand, options: Options) {
-            let (value, kind) = number(fill_value)?;
+    full + out as ["function.full(int[] size, Scalar fill_value, *, {options}) -> Tensor"] {
+        call(size: &[i64], value = fill_value: Number, options: Options) {
+            let kind = match crate::core::promote::number_dtype(value, mode::default_float()) {
+                DType::U64 => DType::I64,
+                kind => kind,
+            };
             let layout = Layout::contiguous(sizes(size)?);
             options.finish(filled("full", layout, options.or(kind), options.device(), value)?)
         },
@@ -203,18 +206,16 @@ ops! {
     }
     /// `fill_value` everywhere, with the shape, strides and dtype of `self`.
     full_like as [
-        "function.full_like(Tensor self, Operand fill_value, *, {options}, memory_format? memory_format=None) -> Tensor",
+        "function.full_like(Tensor self, Scalar fill_value, *, {options}, memory_format? memory_format=None) -> Tensor",
     ] {
-        call(x = self: &Tensor, fill_value: Operand, options: Options, memory_format: Option<Format>) {
-            let value = number(fill_value)?.0;
+        call(x = self: &Tensor, value = fill_value: Number, options: Options, memory_format: Option<Format>) {
             like(x, options, memory_format, |layout, dtype, device| filled("full_like", layout, dtype, device, value))
         },
         samples: ["u(2, 3), 2", "u(3, 2).t(), 1.5", "ix(3, n=4), 2.5", "u(2), 300, dtype=uint8"],
     }
     /// `fill_value` everywhere, of the dtype of `self`.
-    new_full as ["method.new_full(Tensor self, int[] size, Operand fill_value, *, {options}) -> Tensor"] {
-        call(x = self: &Tensor, size: &[i64], fill_value: Operand, options: Options) {
-            let value = number(fill_value)?.0;
+    new_full as ["method.new_full(Tensor self, int[] size, Scalar fill_value, *, {options}) -> Tensor"] {
+        call(x = self: &Tensor, size: &[i64], value = fill_value: Number, options: Options) {
             new(x, size, options, |layout, dtype, device| filled("new_full", layout, dtype, device, value))
         },
         samples: ["u(2), (2, 3), 3", "ix(2, n=3), (2,), 3.7"],
@@ -260,15 +261,15 @@ ops! {
     }
 }
 
-/// A number, or a 0-d tensor's; and the dtype that it stands for.
-fn number(value: Operand) -> Result<(Number, DType)> {
+/// A number, or a 0-d tensor's.
+fn number(value: Operand) -> Result<Number> {
     match value {
-        Operand::Number(n) => Ok((n, crate::core::promote::number_dtype(n, mode::default_float()))),
+        Operand::Number(n) => Ok(n),
         Operand::Tensor(t) => {
             if t.ndim() != 0 {
                 bail!(Runtime, "expected a number or a 0-dimensional tensor, but got {} dimensions", t.ndim());
             }
-            Ok((t.on_cpu()?.element(&[]), t.dtype()))
+            Ok(t.on_cpu()?.element(&[]))
         }
     }
 }
@@ -277,7 +278,6 @@ fn range_len(start: Number, end: Number, step: Number, dtype: DType) -> Result<u
     if dtype == DType::Bool {
         return Err(DType::Bool.lacks("arange_cpu"));
     }
-    dtype.usual("arange_cpu")?;
     dtype.usual("arange_cpu")?;
     let (from, to, by) = (start.to_f64(), end.to_f64(), step.to_f64());
     if by == 0.0 || by.is_nan() {
@@ -291,6 +291,7 @@ fn range_len(start: Number, end: Number, step: Number, dtype: DType) -> Result<u
         bail!(Runtime, "upper bound and lower bound inconsistent with step sign");
     }
     let n = if dtype == DType::I64 {
+        [start, end, step].into_iter().try_for_each(|n| check_fits(n, dtype))?;
         let (from, to, by) = (start.to_i64() as i128, end.to_i64() as i128, step.to_i64() as i128);
         if by == 0 {
             bail!(Value, "step must be nonzero");
@@ -434,6 +435,9 @@ impl Op for Fill {
         true
     }
     fn aliases(&self) -> bool {
+        true
+    }
+    fn repeats(&self) -> bool {
         true
     }
     fn vjp(&self, c: &Context, g: &Cotangents) -> Result<Grads> {

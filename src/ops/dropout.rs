@@ -4,6 +4,7 @@ use super::copy::Format;
 use super::create::sizes;
 use super::options::Options;
 use super::random::{Draw, drawn_from};
+use crate::core::number::spelled;
 use crate::core::{DType, Device, Layout, Meta, Shape};
 use crate::cpu::{multinomial, random};
 use crate::device::rng::default_generator;
@@ -13,7 +14,7 @@ use crate::ops;
 use crate::tensor::mode::GradGuard;
 use crate::tensor::write::refuse_out_with_grad;
 use crate::tensor::{Args, Op, Tensor, apply, data};
-use crate::{bail, gpu};
+use crate::{bail, err, gpu};
 
 ops! {
     /// See `nn.functional.dropout`.
@@ -93,8 +94,11 @@ ops! {
 }
 
 fn dropout(x: &Tensor, p: f64, training: bool, inplace: bool) -> Result<Tensor> {
+    if p.is_nan() {
+        bail!(Runtime, "dropout probability has to be between 0 and 1, but got nan");
+    }
     if !(0.0..=1.0).contains(&p) {
-        bail!(Value, "dropout probability has to be between 0 and 1, but got {p:?}");
+        bail!(Value, "dropout probability has to be between 0 and 1, but got {}", spelled(p));
     }
     if !training || p == 0.0 || x.numel() == 0 {
         return Ok(x.clone());
@@ -188,7 +192,8 @@ fn by_parameters([mean, std]: [Option<&Tensor>; 2], numbers: [f64; 2], g: &Share
             draw.make("normal", layout, mean.dtype(), g)?.to_device(mean.device())?.add(mean)
         }
         (mean, Some(std)) => {
-            if std.dtype().is_float() && !multinomial::none_negative(&data::moved(std.array(), Device::CPU)?) {
+            let real = if std.dtype().is_float() { std.detach() } else { std.detach().to_dtype(DType::F64)? };
+            if !multinomial::none_negative(&data::moved(real.array(), Device::CPU)?) {
                 bail!(Runtime, "normal expects all elements of std >= 0.0");
             }
             match mean {
@@ -215,6 +220,13 @@ fn by_weight(p: &Tensor, n: i64, replacement: bool, generator: &SharedGenerator)
         bail!(Runtime, "prob_dist must be 1 or 2 dim");
     }
     let classes = p.shape()[p.ndim() - 1];
+    if classes == 0 && replacement {
+        return Err(err!(
+            Runtime,
+            "aminmax(): cannot compute aminmax over an empty dimension as the operation has no identity."
+        )
+        .hint("multinomial: there are no weights to draw from"));
+    }
     if n <= 0 {
         bail!(Runtime, "cannot sample n_sample <= 0 samples");
     }

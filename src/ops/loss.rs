@@ -172,6 +172,24 @@ ops! {
     }
 }
 
+/// What would make a target of another shape fit.
+fn shape_hint(x: &Tensor, target: &Tensor) -> String {
+    let (xs, ts) = (x.shape(), target.shape());
+    let shapes = format!("input has shape {}, target {}", list(xs), list(ts));
+    if xs == ts {
+        return format!("{shapes}: one-hot rows become class numbers by target.argmax(1)");
+    }
+    if xs.len() >= 3 && *ts == xs[..xs.len() - 1] {
+        return format!(
+            "{shapes}; classes stand in dim 1: give input.transpose(1, -1), or input.flatten(0, -2) with target.flatten()"
+        );
+    }
+    if ts.len() > 1 && ts[ts.len() - 1] == 1 && ts.len() >= xs.len() {
+        return format!("{shapes}; a class number per sample has no dim of its own: give target.squeeze(-1)");
+    }
+    format!("{shapes}; an input (N, C, ...) takes class numbers (N, ...)")
+}
+
 /// The options that nll_loss and cross_entropy share.
 struct How<'a> {
     weight: Option<&'a Tensor>,
@@ -187,7 +205,12 @@ impl How<'_> {
             return Err(x.dtype().lacks("nll_loss_out_frame"));
         }
         if !matches!(target.dtype(), DType::I64 | DType::U8) {
-            bail!(Runtime, "expected target dtype to be Long or Byte, but got {}", target.dtype().scalar_name());
+            let e = err!(Runtime, "expected target dtype to be Long or Byte, but got {}", target.dtype().scalar_name());
+            return Err(e.hint(format!(
+                "target holds the number of each sample's class, from 0 to {}: give {}",
+                sizes.classes.saturating_sub(1),
+                DType::I64.cast_of("target")
+            )));
         }
         if let Some(w) = self.weight.filter(|w| w.dtype() != x.dtype()) {
             bail!(Runtime, "expected scalar type {} but found {}", x.dtype().scalar_name(), w.dtype().scalar_name());
@@ -234,7 +257,8 @@ impl How<'_> {
         let sizes = match x.ndim() {
             1 | 2 => {
                 if target.ndim() > 1 || (x.ndim() == 2 && target.ndim() == 0) {
-                    bail!(Runtime, "0D or 1D target tensor expected, multi-target not supported");
+                    let e = err!(Runtime, "0D or 1D target tensor expected, multi-target not supported");
+                    return Err(e.hint(shape_hint(x, target)));
                 }
                 if x.ndim() == 1 && target.numel() != 1 {
                     bail!(Value, "For 1D input, 1D target must have size 1, but got target size: {}", target.numel());
@@ -260,7 +284,8 @@ impl How<'_> {
                             list(target.shape())
                         );
                     }
-                    bail!(Runtime, "Expected target size {}, got {}", list(&wanted), list(target.shape()));
+                    let e = err!(Runtime, "Expected target size {}, got {}", list(&wanted), list(target.shape()));
+                    return Err(e.hint(shape_hint(x, target)));
                 }
                 Sizes { batch: x.shape()[0], classes, rest: rest.iter().product() }
             }
@@ -307,11 +332,17 @@ impl How<'_> {
 
     fn probabilities(&self, x: &Tensor, target: &Tensor, dim: usize, smoothing: f64) -> Result<Tensor> {
         if !target.dtype().is_float() {
-            bail!(
+            return Err(err!(
                 Runtime,
                 "Expected floating point type for target with class probabilities, got {}",
                 target.dtype().scalar_name()
-            );
+            )
+            .hint(format!(
+                "a target of the input's shape, {}, holds probabilities: one-hot rows as {}, or class numbers as \
+                 target.argmax({dim})",
+                list(target.shape()),
+                x.dtype().cast_of("target")
+            )));
         }
         if self.ignore >= 0 {
             return Err(err!(Runtime, "ignore_index is not supported for floating point target")

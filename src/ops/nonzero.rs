@@ -64,7 +64,7 @@ ops! {
     /// How many elements are not zero, over `dim` (all dims if None).
     count_nonzero as [
         "count_nonzero(Tensor self, int? dim=None) -> Tensor",
-        "count_nonzero(Tensor self, int[] dim) -> Tensor",
+        "count_nonzero(Tensor self, int[1] dim) -> Tensor",
     ] {
         call(x = self: &Tensor, dim: Option<i64>, dims = dim: Option<&[i64]>) {
             let one = dim.map(|d| [d]);

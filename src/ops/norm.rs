@@ -6,7 +6,7 @@ use crate::device::Array;
 use crate::error::Result;
 use crate::ops;
 use crate::tensor::{Context, Cotangents, Grads, Mask, Op, Saves, Tensor, apply_many};
-use crate::{bail, cpu, gpu};
+use crate::{bail, cpu, err, gpu};
 
 ops! {
     /// Each slice over the last dims, which are `normalized_shape`, less its mean and divided by sqrt(variance + eps);
@@ -81,7 +81,14 @@ pub fn layer_norm(
     }
     if let Some(t) = weight.or(bias).filter(|t| t.dtype() != x.dtype()) {
         if !(x.dtype().is_half() && t.dtype() == DType::F32) {
-            bail!(Runtime, "mixed dtype (CPU): expect parameter to have scalar type of Float");
+            return Err(err!(Runtime, "mixed dtype (CPU): expect parameter to have scalar type of Float").hint(
+                format!(
+                    "the input is {}, the weight {}; convert the input, {}",
+                    x.dtype().name(),
+                    t.dtype().name(),
+                    t.dtype().cast_of("x")
+                ),
+            ));
         }
         // Halves with float32 parameters compute in float32, as they do anyway.
         return layer_norm(&x.to_dtype(DType::F32)?, normalized, weight, bias, eps)?.to_dtype(x.dtype());

@@ -5,6 +5,7 @@
 use super::copy::Format;
 use super::create::{check_fits, like, sizes, zeros_like};
 use super::options::Options;
+use crate::core::number::spelled;
 use crate::core::{DType, Device, Layout, Meta, Number};
 use crate::cpu::random;
 use crate::device::{Array, SharedGenerator};
@@ -60,24 +61,22 @@ impl Draw {
         }
         match self {
             Draw::Uniform { .. } if !float => Err(dtype.lacks("check_uniform_bounds")),
-            Draw::Uniform { from, to } if from > to => {
-                bail!(Runtime, "uniform_ expects to return a [from, to) range, but found from={from} > to={to}")
-            }
-            Draw::Normal { std, .. } if std < 0.0 => {
-                bail!(Runtime, "normal expects std >= 0.0, but found std {std}")
+            Draw::Uniform { from, to } => within(from, to, dtype),
+            Draw::Normal { std, .. } if std < 0.0 || std.is_nan() => {
+                bail!(Runtime, "normal expects std >= 0.0, but found std {}", spelled(std))
             }
             Draw::Normal { .. } if !float => Err(dtype.lacks("normal_kernel_cpu")),
+            Draw::Exponential { lambda } if lambda <= 0.0 || lambda.is_nan() => {
+                bail!(Runtime, "exponential_ expects lambda > 0.0, but found lambda={}", spelled(lambda))
+            }
             Draw::Exponential { .. } if !float => bail!(
                 Runtime,
                 "Exponential distribution is a continuous probability distribution. dtype must be a floating point but \
                  you specified {}",
                 dtype.scalar_name()
             ),
-            Draw::Exponential { lambda } if lambda <= 0.0 || lambda.is_nan() => {
-                bail!(Runtime, "exponential_ expects lambda > 0.0, but found lambda={lambda}")
-            }
             Draw::Coins { p } if !(0.0..=1.0).contains(&p) => {
-                bail!(Runtime, "bernoulli_ expects p to be in [0, 1], but got p={p}")
+                bail!(Runtime, "bernoulli_ expects p to be in [0, 1], but got p={}", spelled(p))
             }
             Draw::Coins { .. } => dtype.usual("bernoulli_scalar_cpu_"),
             Draw::AnyIntegers => dtype.usual("random_kernel_cpu"),
@@ -363,11 +362,15 @@ ops! {
             let dtype = options.or(DType::I64);
             dtype.usual("randperm")?;
             if let Some(digits) = digits(dtype) {
-                if n > (1 << digits) + 1 {
+                if dtype != DType::BF16 && n > (1 << digits) + 1 {
                     bail!(Runtime, "n cannot be greater than {} for {} type.", (1i64 << digits) + 1, dtype.scalar_name());
                 }
             } else {
-                check_fits(Number::Int(n), dtype)?;
+                if dtype == DType::Bool {
+                    return Err(dtype.lacks("randperm"));
+                }
+                // The numbers end at n - 1.
+                check_fits(Number::Int((n - 1).max(0)), dtype)?;
             }
             let meta = Meta::new(layout, dtype, Device::CPU);
             options.finish(apply(Permutation { meta, generator: generator.clone() }, &[])?)
@@ -462,6 +465,53 @@ ops! {
     }
 }
 
+/// Refuses bounds of uniform numbers that the dtype does not hold, and those whose distance it does not hold.
+fn within(from: f64, to: f64, dtype: DType) -> Result<()> {
+    let (most, name) = match dtype {
+        DType::F16 => (65504.0, "Half"),
+        DType::BF16 => (3.3895313892515355e38, "BFloat16"),
+        DType::F64 => (f64::MAX, "Double"),
+        _ => (f32::MAX as f64, "Float"),
+    };
+    for (value, what) in [(from, "from"), (to, "to")] {
+        if value.is_nan() || value.abs() > most {
+            let kind = if dtype.is_half() { dtype.c_words() } else { dtype.c_name() };
+            return Err(err!(Runtime, "{what} is out of bounds for {kind}").hint(format!(
+                "uniform_: {what}={} is not between {} and {}",
+                spelled(value),
+                spelled(-most),
+                spelled(most)
+            )));
+        }
+    }
+    let (a, b) = (spelled(from), spelled(to));
+    if from > to {
+        bail!(Runtime, "uniform_ expects to return a [from, to) range, but found from={a} > to={b}");
+    }
+    if to - from > most {
+        bail!(
+            Runtime,
+            "uniform_ expects to-from <= std::numeric_limits<{name}>::max(), but found to={b} and from={a} which \
+             result in to-from to exceed the limit"
+        );
+    }
+    Ok(())
+}
+
+/// PyTorch's warning about a bound of integers beyond those that a float dtype holds one by one.
+fn warn_of_gaps(bound: i64, what: &str, dtype: DType) -> Result<()> {
+    let Some(digits) = digits(dtype) else { return Ok(()) };
+    if bound.unsigned_abs() <= 1 << digits {
+        return Ok(());
+    }
+    let kind = if dtype.is_half() { dtype.c_words() } else { dtype.c_name() };
+    mode::warn(&format!(
+        "{what} is out of bounds [-(2^{digits}), 2^{digits}]. Due to precision limitations {kind} can support discrete \
+         uniform distribution only within this range. This warning will become an error in version 1.7 release, please \
+         fix the code in advance"
+    ))
+}
+
 /// Bits of a float dtype's significand.
 const fn digits(dtype: DType) -> Option<u32> {
     match dtype {
@@ -508,6 +558,7 @@ fn between(low: i64, high: i64, dtype: DType) -> Result<Draw> {
                  to={high}"
             );
         }
+        float_bounds(low, high - 1, dtype)?;
     } else {
         let (least, most) = bounds(dtype);
         let name = match dtype {
@@ -524,11 +575,34 @@ fn between(low: i64, high: i64, dtype: DType) -> Result<Draw> {
     Ok(Draw::Integers { low, range: high.wrapping_sub(low) as u64 })
 }
 
+/// Refuses bounds that a float dtype does not hold at all, and warns of those between which it leaves integers out.
+fn float_bounds(low: i64, last: i64, dtype: DType) -> Result<()> {
+    for (bound, what) in [(low, "from"), (last, "to - 1")] {
+        if dtype == DType::F16 && bound.unsigned_abs() > 65504 {
+            bail!(Runtime, "{what} is out of bounds for {}", dtype.c_words());
+        }
+    }
+    warn_of_gaps(low, "from", dtype)?;
+    warn_of_gaps(last, "to - 1", dtype)
+}
+
 /// Integers from `low` to the largest that the dtype holds.
 fn upwards(low: i64, dtype: DType) -> Result<Draw> {
+    if low == i64::MIN {
+        let name = "random_full_64_bits_range_kernel_cpu";
+        match dtype {
+            DType::I64 | DType::F64 | DType::F32 | DType::BF16 => {}
+            DType::F16 | DType::Bool => return Err(dtype.lacks(name)),
+            _ => bail!(Runtime, "{name} handles only int64, double, float and bfloat16"),
+        }
+        return Ok(Draw::Integers { low: 0, range: 0 });
+    }
     let most = digits(dtype).map_or(bounds(dtype).1, |d| 1i64 << d);
     if low > most {
         bail!(Runtime, "random_ expects 'from' to be less than or equal to 'to', but got from={low} > to={most}");
+    }
+    if low > i64::MIN && dtype.is_float() {
+        float_bounds(low, low, dtype)?;
     }
     Ok(Draw::Integers { low, range: (most.wrapping_sub(low) as u64).wrapping_add(1) })
 }

@@ -143,7 +143,7 @@ ops! {
     any + out as [
         "any(Tensor self) -> Tensor",
         "any(Tensor self, int dim, bool keepdim=False) -> Tensor",
-        "any(Tensor self, int[]? dim=None, bool keepdim=False) -> Tensor",
+        "any(Tensor self, int[1]? dim=None, bool keepdim=False) -> Tensor",
     ] {
         call(x = self: &Tensor, dim: Option<i64>, dims = dim: Option<&[i64]>, keepdim: bool; a) {
             truth(x, dim, dims, keepdim, true, a)
@@ -156,7 +156,7 @@ ops! {
     all + out as [
         "all(Tensor self) -> Tensor",
         "all(Tensor self, int dim, bool keepdim=False) -> Tensor",
-        "all(Tensor self, int[]? dim=None, bool keepdim=False) -> Tensor",
+        "all(Tensor self, int[1]? dim=None, bool keepdim=False) -> Tensor",
     ] {
         call(x = self: &Tensor, dim: Option<i64>, dims = dim: Option<&[i64]>, keepdim: bool; a) {
             truth(x, dim, dims, keepdim, false, a)

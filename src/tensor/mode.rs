@@ -1,4 +1,4 @@
-//! Thread-local switches that the door asks: whether to record, and the default float dtype; and the
+//! Switches that the door asks: whether this thread records, and the default float dtype of the process; and the
 //! few things that floor 8 lends to those below it.
 
 use std::cell::Cell;
@@ -21,8 +21,11 @@ pub const BEFORE_WRITE: u8 = 16;
 
 thread_local! {
     static MODE: Cell<u8> = const { Cell::new(GRAD) };
-    static DEFAULT_FLOAT: Cell<DType> = const { Cell::new(DType::F32) };
 }
+
+/// The dtypes that Python floats can have, and which of them they have: one choice for all threads, as in PyTorch.
+const FLOATS: [DType; 4] = [DType::F32, DType::F64, DType::F16, DType::BF16];
+static DEFAULT_FLOAT: AtomicU8 = AtomicU8::new(0);
 
 #[inline(always)]
 pub fn bits() -> u8 {
@@ -68,11 +71,13 @@ pub fn set_inference(on: bool) -> bool {
 /// The dtype of Python floats: `torch.get_default_dtype()`.
 #[inline]
 pub fn default_float() -> DType {
-    DEFAULT_FLOAT.get()
+    FLOATS[DEFAULT_FLOAT.load(Relaxed) as usize % FLOATS.len()]
 }
 
 pub fn set_default_float(dtype: DType) {
-    DEFAULT_FLOAT.set(dtype);
+    if let Some(at) = FLOATS.iter().position(|&d| d == dtype) {
+        DEFAULT_FLOAT.store(at as u8, Relaxed);
+    }
 }
 
 /// Sets grad mode until dropped.

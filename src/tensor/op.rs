@@ -177,6 +177,12 @@ pub trait Op: Send + Sync + 'static {
         false
     }
 
+    /// Whether an element may be written more than once: all are given one value, so that a tensor in which indices name one
+    /// element can be written too.
+    fn repeats(&self) -> bool {
+        false
+    }
+
     /// Work in elements, to decide on releasing the GIL.
     fn cost(&self, x: &[&Array], out: &[Array]) -> usize {
         x.iter().map(|a| a.numel()).chain(out.iter().map(|a| a.numel())).max().unwrap_or(0)

@@ -54,6 +54,11 @@ fn inference_only() -> Box<crate::error::Error> {
 /// Refuses to write where gradients or elements would be lost.
 pub fn check_writable(op: &str, target: &Tensor) -> Result<()> {
     check_distinct(target)?;
+    check_history(op, target)
+}
+
+/// Refuses to write where gradients would be lost.
+pub fn check_history(op: &str, target: &Tensor) -> Result<()> {
     let bits = mode::bits();
     if target.is_inference() || bits & mode::BEFORE_WRITE != 0 {
         check_mode(target)?;

@@ -37,7 +37,10 @@ pub fn apply_inplace<O: Op>(op: O, x: &[&Tensor]) -> Result<Written> {
     };
     let (needs, name) = (needs(x), op.name());
     let record = needs.0 != 0 && op.differentiable();
-    views::check_writable(op.name(), target)?;
+    if !op.repeats() {
+        views::check_distinct(target)?;
+    }
+    views::check_history(op.name(), target)?;
     let meta = inferred(&op, x)?;
     check_inplace_meta(&op, &meta, target)?;
     others.iter().try_for_each(|t| check_overlap(target, t))?;

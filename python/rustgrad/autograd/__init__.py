@@ -62,7 +62,9 @@ def _leaves(inputs):
     return [_stand_in(x, empty(0)) for x in _listed(inputs)]
 
 
-def backward(tensors, grad_tensors=None, retain_graph=None, create_graph=False, grad_variables=None, inputs=None):
+def backward(
+    tensors, grad_tensors=None, retain_graph=None, create_graph=False, grad_variables=None, inputs=None
+) -> None:
     """Add the gradients of `tensors` to `.grad` of the leaves they were made from, or of `inputs` only.
 
     grad_tensors: one for each tensor, None standing for 1 where it has one element. create_graph: the gradients can be
@@ -94,7 +96,7 @@ def grad(
     allow_unused=None,
     is_grads_batched=False,
     materialize_grads=False,
-):
+) -> "tuple[Tensor, ...]":
     """The gradients of `outputs` with respect to `inputs`, as a tuple; no `.grad` changes.
 
     allow_unused: an input that had no part gives None instead of an error; with materialize_grads it gives zeros.

@@ -11,7 +11,7 @@ __all__ = ["EventList", "FunctionEvent", "FunctionEventAvg", "kineto_available",
 class profile(_profile):
     """Watches the thread that enters it, if enabled; prints its table."""
 
-    def __init__(self, enabled=True, *, use_cuda=False, use_device=None, record_shapes=False, **options):
+    def __init__(self, enabled=True, *, use_cuda=False, use_device=None, record_shapes=False, **options) -> None:
         from ..profiler import ProfilerActivity
 
         wanted = {ProfilerActivity.CPU} | ({ProfilerActivity.CUDA} if use_cuda or use_device else set())

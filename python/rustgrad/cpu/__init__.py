@@ -3,7 +3,7 @@
 from contextlib import AbstractContextManager, nullcontext
 
 from .._names import lookup as _lookup
-from .._rustgrad import _cpu_capability
+from .._rustgrad import _cpu_capability, _cpu_empty_cache
 
 __all__ = [
     "Event",
@@ -12,6 +12,7 @@ __all__ = [
     "current_device",
     "current_stream",
     "device_count",
+    "empty_cache",
     "get_capabilities",
     "is_available",
     "is_initialized",
@@ -47,6 +48,11 @@ def set_device(device) -> None:
 def device_count() -> int:
     """1."""
     return 1
+
+
+def empty_cache() -> None:
+    """Give memory kept for later tensors back to the system now; what lies unused goes back by itself in seconds."""
+    _cpu_empty_cache()
 
 
 def get_capabilities() -> dict:

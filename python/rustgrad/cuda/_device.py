@@ -19,7 +19,8 @@ def need() -> None:
     if not is_available():
         raise AssertionError(
             "Torch not compiled with CUDA enabled\n"
-            'hint: rustgrad has no CUDA backend; the GPU of any maker is called "gpu" (rustgrad.gpu.is_available())'
+            'hint: rustgrad has no CUDA backend; the GPU of any maker is called "gpu": write device="gpu", and '
+            "rustgrad.gpu.is_available(), rustgrad.gpu.synchronize() and the like"
         )
 
 

@@ -12,9 +12,18 @@ from .parameter import UninitializedParameter as UninitializedParameter
 _mark()
 
 
-def __getattr__(name: str):
-    if name == "DataParallel":  # with what it needs, it is seldom needed itself
-        from .parallel import DataParallel
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .parallel import DataParallel as DataParallel
+else:
 
-        return DataParallel
-    return _lookup("torch.nn")(name)
+    def __getattr__(name: str):
+        if name == "DataParallel":  # with what it needs, it is seldom needed itself
+            from .parallel import DataParallel
+
+            return DataParallel
+        return _lookup("torch.nn")(name)
+
+    # What star import gives, as PyTorch's.
+    __all__ = sorted(name for name in globals() if not name.startswith("_") and name != "TYPE_CHECKING")
+    del TYPE_CHECKING

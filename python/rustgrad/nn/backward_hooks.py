@@ -18,7 +18,7 @@ __all__ = ["BackwardHooks", "hook_last_node"]
 class BackwardHooks:
     """Puts the full backward hooks of `module` around one call: `on_inputs` before it, `on_output` after it."""
 
-    def __init__(self, module, hooks, pre_hooks):
+    def __init__(self, module, hooks, pre_hooks) -> None:
         self.module, self.hooks, self.pre_hooks = module, hooks, pre_hooks
         self.has_inputs = False  # whether an input takes part in differentiation
         self.inputs = []  # what is needed to make a gradient of zeros for each input; None for what is no tensor

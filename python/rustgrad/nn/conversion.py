@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from .. import _rustgrad
 from .._rustgrad import Tensor, _library, _set_grad_enabled
@@ -61,7 +61,7 @@ class ConversionMixin:
     def _cast(self, dtype):
         return self._apply(lambda x: x.to(dtype) if x.is_floating_point() else x)
 
-    def to(self, *args, **kwargs):
+    def to(self, *args, **kwargs) -> Self:
         """Move and cast parameters and buffers: `to(device)`, `to(dtype)`, `to(device, dtype)` or `to(tensor)`.
 
         Only floating point values are cast; non_blocking changes nothing. memory_format is that of tensors of 4 dims.
@@ -82,54 +82,54 @@ class ConversionMixin:
 
         return self if device is dtype is memory_format is None else self._apply(convert)
 
-    def to_empty(self, *, device, recurse=True):
+    def to_empty(self, *, device, recurse=True) -> Self:
         """Move parameters and buffers to `device` without their values, which are whatever the memory holds."""
         return self._apply(lambda x: empty_like(x, device=device), recurse)
 
-    def share_memory(self):
+    def share_memory(self) -> Self:
         """Raise: tensors cannot live in memory that processes share."""
         raise NotImplementedError(
             "share_memory: tensors in memory shared between processes are not built yet\n"
             "hint: send the state dict to the other process, or write it to a file that both read"
         )
 
-    def type(self, dst_type):
+    def type(self, dst_type) -> Self:
         """Cast all parameters and buffers to `dst_type`, integers too."""
         return self._apply(lambda x: x.type(dst_type))
 
-    def float(self):
+    def float(self) -> Self:
         """Cast floating point parameters and buffers to float32."""
         return self._cast(_rustgrad.float32)
 
-    def double(self):
+    def double(self) -> Self:
         """Cast floating point parameters and buffers to float64."""
         return self._cast(_rustgrad.float64)
 
-    def half(self):
+    def half(self) -> Self:
         """Cast floating point parameters and buffers to float16."""
         return self._cast(_rustgrad.float16)
 
-    def bfloat16(self):
+    def bfloat16(self) -> Self:
         """Cast floating point parameters and buffers to bfloat16."""
         return self._cast(_rustgrad.bfloat16)
 
-    def cpu(self):
+    def cpu(self) -> Self:
         """Move all parameters and buffers to the CPU."""
         return self._apply(lambda x: x.cpu())
 
-    def cuda(self, device: Any = None):
+    def cuda(self, device: Any = None) -> Self:
         """Move all parameters and buffers to a CUDA device, which rustgrad has none of; the GPU is `to("gpu")`."""
         return self._to_kind("cuda", device)
 
-    def xpu(self, device: Any = None):
+    def xpu(self, device: Any = None) -> Self:
         """Move all parameters and buffers to an XPU, which rustgrad has none of."""
         return self._to_kind("xpu", device)
 
-    def ipu(self, device: Any = None):
+    def ipu(self, device: Any = None) -> Self:
         """Move all parameters and buffers to an IPU, which rustgrad has none of."""
         return self._to_kind("ipu", device)
 
-    def mtia(self, device: Any = None):
+    def mtia(self, device: Any = None) -> Self:
         """Move all parameters and buffers to an MTIA device, which rustgrad has none of."""
         return self._to_kind("mtia", device)
 

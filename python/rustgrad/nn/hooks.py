@@ -32,7 +32,7 @@ class ForwardHooks(HookDict):
 
     __slots__ = ("always", "with_kwargs")
 
-    def __init__(self, hooks=(), with_kwargs=(), always=()):
+    def __init__(self, hooks=(), with_kwargs=(), always=()) -> None:
         super().__init__(hooks)
         self.with_kwargs, self.always = {*with_kwargs}, {*always}
 

@@ -5,6 +5,7 @@ Each fills its tensor in place, records nothing for backward, and returns it.
 
 import math
 import warnings
+from functools import wraps
 
 from .._names import lookup as _lookup
 from .._rustgrad import float64
@@ -125,6 +126,23 @@ def eye_(tensor):
         return tensor.copy_(identity(*tensor.shape, dtype=tensor.dtype))
 
 
+def _whole(fill):
+    """Makes a filler of several steps give the tensor back as it was where one of them fails."""
+
+    @wraps(fill)
+    def filled(tensor, *args, **kwargs):
+        with no_grad():
+            before = tensor.clone()
+            try:
+                return fill(tensor, *args, **kwargs)
+            except BaseException:
+                tensor.copy_(before)
+                raise
+
+    return filled
+
+
+@_whole
 def dirac_(tensor, groups=1):
     """A convolution weight that hands each input channel on, in `groups` groups."""
     if tensor.ndim not in (3, 4, 5):
@@ -176,13 +194,14 @@ def kaiming_normal_(tensor, a=0, mode="fan_in", nonlinearity="leaky_relu", gener
     return normal_(tensor, 0, calculate_gain(nonlinearity, a) / math.sqrt(fan), generator)
 
 
+@_whole
 def trunc_normal_(tensor, mean=0.0, std=1.0, a=-2.0, b=2.0, generator=None):
     """Normal with `mean` and `std`, its draws outside [a, b] drawn again."""
     if mean < a - 2 * std or mean > b + 2 * std:
         warnings.warn(
             "mean is more than 2 std from [a, b] in nn.init.trunc_normal_. "
             "The distribution of values may be incorrect.",
-            stacklevel=2,
+            stacklevel=3,
         )
     inside = (math.erf((b - mean) / std / math.sqrt(2.0)) - math.erf((a - mean) / std / math.sqrt(2.0))) / 2
     with no_grad():
@@ -254,6 +273,7 @@ def _orthonormal(rows, panel=32):
     return q
 
 
+@_whole
 def sparse_(tensor, sparsity, std=0.01, generator=None):
     """Normal with `std`, the fraction `sparsity` of each column set to 0, after Martens 2010."""
     if tensor.ndim != 2:

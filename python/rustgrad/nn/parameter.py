@@ -22,7 +22,7 @@ class Parameter(Tensor):
     Raises TypeError where `data` is no tensor, RuntimeError where its dtype cannot require a gradient.
     """
 
-    def __new__(cls, data=None, requires_grad=True):
+    def __new__(cls, data: Tensor | None = None, requires_grad: bool = True):
         if data is None:
             data = empty(0)
         elif not isinstance(data, Tensor):

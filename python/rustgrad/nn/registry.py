@@ -12,7 +12,7 @@ class Registered(MutableMapping):
 
     __slots__ = ("_kinds", "_names", "_values")
 
-    def __init__(self, module, *kinds):
+    def __init__(self, module, *kinds) -> None:
         self._values = module.__dict__
         self._names = self._values["_registered"]
         self._kinds = kinds

@@ -77,7 +77,7 @@ class StateMixin:
 
     # --- saving
 
-    def state_dict(self, *args, destination: Any = None, prefix="", keep_vars=False):
+    def state_dict(self, *args, destination: Any = None, prefix="", keep_vars=False) -> dict[str, Any]:
         """Parameters and persistent buffers by dotted name. Values share memory with the module's.
 
         destination: the dict to add them to. prefix: what their names begin with. keep_vars: the tensors themselves,
@@ -123,7 +123,7 @@ class StateMixin:
 
     # --- loading
 
-    def load_state_dict(self, state_dict, strict=True, assign=False):
+    def load_state_dict(self, state_dict, strict=True, assign=False) -> Any:
         """Copy values from `state_dict` into this module's parameters and buffers.
 
         strict: names must match exactly. assign: take the tensors of `state_dict` themselves.

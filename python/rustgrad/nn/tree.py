@@ -1,9 +1,17 @@
 """The tree of modules: walking it, and finding a member by its dotted name. A mixin of Module."""
 
-from typing import TYPE_CHECKING, Any
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Self
 
 from .parameter import Parameter
 from .registry import BUFFER, MODULE, PARAMETER, UNSAVED_BUFFER
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from .._rustgrad import Tensor
+    from .modules.module import Module
 
 __all__ = ["TreeMixin"]
 
@@ -25,7 +33,7 @@ class TreeMixin:
         d = self.__dict__
         return [(k, v) for k, kind in d["_registered"].items() if kind in kinds and (v := d[k]) is not None]
 
-    def named_children(self):
+    def named_children(self) -> Iterator[tuple[str, Module]]:
         """(name, module) of the direct submodules; one that occurs twice comes once."""
         seen = set()
         for name, module in self._members(MODULE):
@@ -33,12 +41,12 @@ class TreeMixin:
                 seen.add(module)
                 yield name, module
 
-    def children(self):
+    def children(self) -> Iterator[Module]:
         """The direct submodules."""
         for _, module in self.named_children():
             yield module
 
-    def named_modules(self, memo=None, prefix="", remove_duplicate=True):
+    def named_modules(self, memo=None, prefix="", remove_duplicate=True) -> Iterator[tuple[str, Module]]:
         """(dotted name, module) of this module and all below it, parents first.
 
         memo: modules to leave out, which those that come are added to. remove_duplicate: each module once.
@@ -52,7 +60,7 @@ class TreeMixin:
         for name, module in self._members(MODULE):
             yield from module.named_modules(memo, f"{prefix}.{name}" if prefix else name, remove_duplicate)
 
-    def modules(self, remove_duplicate=True):
+    def modules(self, remove_duplicate=True) -> Iterator[Module]:
         """This module and all below it."""
         for _, module in self.named_modules(remove_duplicate=remove_duplicate):
             yield module
@@ -69,20 +77,20 @@ class TreeMixin:
                     seen.add(value)
                 yield (f"{owner}.{name}" if owner else name), value
 
-    def named_parameters(self, prefix="", recurse=True, remove_duplicate=True):
+    def named_parameters(self, prefix="", recurse=True, remove_duplicate=True) -> Iterator[tuple[str, Parameter]]:
         """(dotted name, parameter) of this module and, with `recurse`, of all below it."""
         return self._named_members(lambda m: m._members(PARAMETER), prefix, recurse, remove_duplicate)
 
-    def parameters(self, recurse=True):
+    def parameters(self, recurse=True) -> Iterator[Parameter]:
         """The parameters of this module and, with `recurse`, of all below it."""
         for _, param in self.named_parameters(recurse=recurse):
             yield param
 
-    def named_buffers(self, prefix="", recurse=True, remove_duplicate=True):
+    def named_buffers(self, prefix="", recurse=True, remove_duplicate=True) -> Iterator[tuple[str, Tensor]]:
         """(dotted name, buffer) of this module and, with `recurse`, of all below it."""
         return self._named_members(lambda m: m._members(BUFFER, UNSAVED_BUFFER), prefix, recurse, remove_duplicate)
 
-    def buffers(self, recurse=True):
+    def buffers(self, recurse=True) -> Iterator[Tensor]:
         """The buffers of this module and, with `recurse`, of all below it."""
         for _, buffer in self.named_buffers(recurse=recurse):
             yield buffer
@@ -138,7 +146,7 @@ class TreeMixin:
             raise AttributeError(f"`{name}` is not a buffer")
         return getattr(module, name)
 
-    def apply(self, fn):
+    def apply(self, fn) -> Self:
         """Call `fn` on every submodule, children first, then on the module itself; return self."""
         for module in self.children():
             module.apply(fn)

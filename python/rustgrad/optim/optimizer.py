@@ -56,7 +56,7 @@ class Optimizer:
     defaults: options of groups that do not give their own.
     """
 
-    def __init__(self, params, defaults):
+    def __init__(self, params, defaults) -> None:
         if isinstance(params, Tensor):
             raise TypeError(
                 "params argument given to the optimizer should be an iterable of Tensors or dicts, but got "
@@ -84,7 +84,7 @@ class Optimizer:
 
     # --- groups
 
-    def add_param_group(self, param_group):
+    def add_param_group(self, param_group) -> None:
         """Optimize further parameters, with the options of `param_group` in front of the defaults."""
         if not isinstance(param_group, dict):
             raise TypeError(f"param_group must be a dict, but got {type(param_group)}")
@@ -128,7 +128,7 @@ class Optimizer:
                 raise ValueError("some parameters appear in more than one parameter group")
         self.param_groups.append(param_group)
 
-    def zero_grad(self, set_to_none=True):
+    def zero_grad(self, set_to_none=True) -> None:
         """Drop all gradients, or fill them with zeros."""
         for group in self.param_groups:
             if set_to_none:
@@ -140,7 +140,7 @@ class Optimizer:
                         param.grad = param.grad.detach()
                         param.grad.zero_()
 
-    def step(self, closure=None):
+    def step(self, closure=None) -> Any:
         """Change the parameters once, from their gradients. Every subclass defines it."""
         raise NotImplementedError(f"{type(self).__name__} does not define step")
 
@@ -210,7 +210,7 @@ class Optimizer:
 
     # --- state dicts
 
-    def state_dict(self):
+    def state_dict(self) -> dict[str, Any]:
         """`{"state": ..., "param_groups": ...}` with parameters replaced by their positions. Tensors are shared."""
         for hook in list(self._hooks("_optimizer_state_dict_pre_hooks").values()):
             hook(self)
@@ -230,7 +230,7 @@ class Optimizer:
                 packed = changed
         return packed
 
-    def load_state_dict(self, state_dict):
+    def load_state_dict(self, state_dict) -> None:
         """Take back what `state_dict` returned. Its tensors are cast to the dtype of their parameter."""
         state_dict = dict(state_dict)
         for hook in list(self._hooks("_optimizer_load_state_dict_pre_hooks").values()):

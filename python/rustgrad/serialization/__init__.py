@@ -45,6 +45,8 @@ _PLACES = {
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from .loading import get_unsafe_globals_in_checkpoint
     from .locations import (
         default_restore_location,
@@ -111,7 +113,7 @@ def save(
     write(obj, f, pickle_module, pickle_protocol, _use_new_zipfile_serialization, _disable_byteorder_record)
 
 
-def load(f, map_location=None, pickle_module=None, *, weights_only=None, mmap=None, **pickle_load_args):
+def load(f, map_location=None, pickle_module=None, *, weights_only=None, mmap=None, **pickle_load_args) -> "Any":
     """Read what `save`, or PyTorch's `torch.save`, has written; also safetensors, GGUF, `.npy` and `.npz` files.
 
     The format is told by the first bytes, not by the name. safetensors, GGUF (with its quantised tensors in float32)

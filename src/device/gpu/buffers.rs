@@ -26,6 +26,15 @@ pub struct Block {
     pub bytes: usize,
     /// The batch that used it last: what overtakes the open batch must not write it.
     used: AtomicU64,
+    /// Where it would lie, for `data_ptr`: devices tell no addresses. No other block has had it.
+    pub address: u64,
+}
+
+/// Where the next block would lie.
+static NEXT: AtomicU64 = AtomicU64::new(1 << 44);
+
+fn address(bytes: u64) -> u64 {
+    NEXT.fetch_add(bytes.next_multiple_of(ALIGN) + ALIGN, Relaxed)
 }
 
 impl Block {
@@ -36,6 +45,7 @@ impl Block {
             buffer: ManuallyDrop::new(device.create_buffer(&descriptor)),
             bytes: size as usize,
             used: AtomicU64::new(0),
+            address: address(size),
         }
     }
 
@@ -91,9 +101,8 @@ pub struct Buffers {
 }
 
 impl Buffers {
-    /// The limit is `RUSTGRAD_GPU_MEMORY` bytes, else half of the machine's memory where the device shares it.
-    pub fn new(kind: wgpu::DeviceType) -> Buffers {
-        let asked = std::env::var("RUSTGRAD_GPU_MEMORY").ok().and_then(|v| v.parse::<u64>().ok());
+    /// The limit is as many bytes as were asked for, else half of the machine's memory where the device shares it.
+    pub fn new(kind: wgpu::DeviceType, asked: Option<u64>) -> Buffers {
         let shares = matches!(kind, wgpu::DeviceType::Cpu | wgpu::DeviceType::IntegratedGpu);
         let half = (super::super::cpu::total_memory() / 2) as u64;
         let limit = asked.unwrap_or(if shares { half } else { u64::MAX });
@@ -195,7 +204,12 @@ impl Gpu {
         let mut state = self.state();
         if let Some((buffer, used)) = state.buffers.take(size) {
             state.buffers.count(size);
-            return Ok(Block { buffer: ManuallyDrop::new(buffer), bytes, used: AtomicU64::new(used) });
+            return Ok(Block {
+                buffer: ManuallyDrop::new(buffer),
+                bytes,
+                used: AtomicU64::new(used),
+                address: address(size),
+            });
         }
         let s = state.buffers.statistics;
         if s.in_use + s.cached + size > s.limit {
@@ -216,7 +230,7 @@ impl Gpu {
         };
         let buffer = made.map_err(|why| out_of_memory(bytes, &state.buffers, Some(why)))?;
         state.buffers.count(size);
-        Ok(Block { buffer: ManuallyDrop::new(buffer), bytes, used: AtomicU64::new(0) })
+        Ok(Block { buffer: ManuallyDrop::new(buffer), bytes, used: AtomicU64::new(0), address: address(size) })
     }
 
     fn create(&self, size: u64) -> std::result::Result<wgpu::Buffer, String> {

@@ -9,7 +9,7 @@ use super::buffers::ALIGN;
 use super::staging::PIECE;
 use super::{Block, Gpu, State, trace};
 use crate::err;
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 
 /// The buffer that small reads pass through, and the one that is made for the first large one.
 const STAGING: [u64; 2] = [64 << 10, 16 << 20];
@@ -172,12 +172,22 @@ impl Gpu {
     }
 
     /// Raises what a kernel reported, once.
+    ///
+    /// A size of 0 stands for a division by zero: nothing is launched for the indices of a dim without entries.
     pub(super) fn check(&self, s: &mut State, report: &[u32; REPORT / 4]) -> Result<()> {
         if report[1] == 0 {
             return Ok(());
         }
         self.queue.write_buffer(s.transfer.report.buffer(), 0, &[0; REPORT]);
-        Err(bad_index(s.transfer.ops.get(report[0].wrapping_sub(1) as usize), report))
+        let told = bad_index(s.transfer.ops.get(report[0].wrapping_sub(1) as usize), report);
+        Err(if self.checks_each() {
+            told
+        } else {
+            told.hint(
+                "the GPU reports this when a result is read; RUSTGRAD_GPU_CHECK=1 waits for each op, so that the error comes from \
+                 its line",
+            )
+        })
     }
 }
 
@@ -185,8 +195,13 @@ impl Gpu {
 fn bad_index(op: Option<&String>, report: &[u32; REPORT / 4]) -> Box<Error> {
     let index = (u64::from(report[3]) << 32 | u64::from(report[2])) as i64;
     let op = op.map_or("an earlier op", String::as_str);
-    err!(Index, "{op}: index {index} is out of bounds for a dimension with size {}", report[4]).hint(
-        "the GPU reports a bad index when a result is read; RUSTGRAD_GPU_CHECK=1 waits for each op, so that the error comes \
-         from its line",
-    )
+    if report[4] == 0 {
+        return err!(Runtime, "ZeroDivisionError: {op}: an integer tensor was divided by zero");
+    }
+    // PyTorch's classes.
+    let kind = match op.starts_with("gather") || op.starts_with("scatter") {
+        true => Kind::Runtime,
+        false => Kind::Index,
+    };
+    Error::new(kind, format!("{op}: index {index} is out of bounds for a dimension with size {}", report[4]))
 }

@@ -85,6 +85,11 @@ fn raised(x: &Tensor, eps: f64) -> Result<Tensor> {
 
 /// `leaky_relu` with random slopes: one is drawn for each element that is not positive, in their order, as PyTorch does.
 fn rrelu_drawn(x: &Tensor, lower: f64, upper: f64, generator: &SharedGenerator, over: bool) -> Result<Outs> {
+    for (name, bound) in [("lower", lower), ("upper", upper)] {
+        if !bound.is_finite() {
+            bail!(Runtime, "rrelu: {name} bound must be finite, got {}", crate::core::number::spelled(bound));
+        }
+    }
     if !x.dtype().is_float() || x.dtype() == DType::F16 {
         return Err(x.dtype().lacks("rrelu_with_noise_out_cpu"));
     }

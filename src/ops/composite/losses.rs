@@ -220,7 +220,14 @@ ops! {
                 None => None,
             };
             if x.dtype() != target.dtype() {
-                bail!(Runtime, "Found dtype {} but expected {}", target.dtype().scalar_name(), x.dtype().scalar_name());
+                let (found, wanted) = (target.dtype(), x.dtype());
+                return Err(err!(
+                    Runtime,
+                    "Found dtype {} but expected {}",
+                    found.scalar_name(),
+                    wanted.scalar_name()
+                )
+                .hint(format!("the target is {}, the input {}: give {}", found.name(), wanted.name(), wanted.cast_of("target"))));
             }
             integral_refused(x, target, "binary_cross_entropy")?;
             if any_false(&on(&probable::ROW, [Operand::Tensor(&x.detach())])?)? {
@@ -258,7 +265,9 @@ ops! {
         ) {
             let how = reduction(size_average, reduce, how)?;
             if x.shape() != target.shape() {
-                bail!(Value, "Target size ({}) must be the same as input size ({})", size(target), size(x));
+                let e = err!(Value, "Target size ({}) must be the same as input size ({})", size(target), size(x));
+                let fits = target.numel() == x.numel();
+                return Err(if fits { e.hint("one of them has a dim more: give target.view_as(input)") } else { e });
             }
             if !x.dtype().is_float() {
                 return Err(x.dtype().lacks("log_sigmoid_cpu"));

@@ -24,9 +24,9 @@ const SPREADS: &[&str] = &[
 ops! {
     /// `std` and `mean` over `dim` (all dims if it is None or empty).
     std_mean as [
-        "function.std_mean(Tensor self, bool unbiased=True) -> (Tensor std, Tensor mean)",
-        "function.std_mean(Tensor self, int[1]? dim, bool unbiased=True, bool keepdim=False) -> (Tensor std, Tensor mean)",
-        "function.std_mean(Tensor self, int[1]? dim=None, *, Scalar? correction=None, bool keepdim=False) -> (Tensor std, Tensor mean)",
+        "function.std_mean(Tensor self, bool unbiased=True) -> Tensor[]",
+        "function.std_mean(Tensor self, int[1]? dim, bool unbiased=True, bool keepdim=False) -> Tensor[]",
+        "function.std_mean(Tensor self, int[1]? dim=None, *, Scalar? correction=None, bool keepdim=False) -> Tensor[]",
     ] {
         call(x = self: &Tensor, dim: Option<&[i64]>, unbiased: Option<bool>, correction: Option<f64>, keepdim: bool) {
             both("std_mean", x, dim, correction.unwrap_or(reduce::divisor(unbiased)), keepdim, true)
@@ -35,9 +35,9 @@ ops! {
     }
     /// `var` and `mean` over `dim` (all dims if it is None or empty).
     var_mean as [
-        "function.var_mean(Tensor self, bool unbiased=True) -> (Tensor var, Tensor mean)",
-        "function.var_mean(Tensor self, int[1]? dim, bool unbiased=True, bool keepdim=False) -> (Tensor var, Tensor mean)",
-        "function.var_mean(Tensor self, int[1]? dim=None, *, Scalar? correction=None, bool keepdim=False) -> (Tensor var, Tensor mean)",
+        "function.var_mean(Tensor self, bool unbiased=True) -> Tensor[]",
+        "function.var_mean(Tensor self, int[1]? dim, bool unbiased=True, bool keepdim=False) -> Tensor[]",
+        "function.var_mean(Tensor self, int[1]? dim=None, *, Scalar? correction=None, bool keepdim=False) -> Tensor[]",
     ] {
         call(x = self: &Tensor, dim: Option<&[i64]>, unbiased: Option<bool>, correction: Option<f64>, keepdim: bool) {
             both("var_mean", x, dim, correction.unwrap_or(reduce::divisor(unbiased)), keepdim, false)

@@ -64,7 +64,8 @@ where
     let q = S::select(m.ne(0.0) & (m.lt(0.0) ^ b.lt(0.0)), q - 1.0, q);
     let f = q.floor();
     let f = S::select((q - f).gt(0.5), f + 1.0, f);
-    let f = S::select(q.eq(0.0), (a / b) * 0.0, f);
+    // By its sign and not times zero: drivers take x * 0.0 for 0.0.
+    let f = S::select(q.eq(0.0), S::lit(0.0).copysign(a / b), f);
     S::select(b.eq(0.0), a / b, f)
 }
 

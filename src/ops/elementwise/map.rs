@@ -287,13 +287,14 @@ impl Map {
         stepped.or_else(|| self.formula.code(compute))
     }
 
-    /// PyTorch's error where an integer divisor is zero, before anything is written. A tensor of the GPU is not asked: a device
-    /// cannot raise.
+    /// PyTorch's error where an integer divisor is zero, before anything is written. The GPU reports it when a result is read: a
+    /// device cannot raise.
     fn check_divisor(&self, v: Option<&Value>, compute: DType) -> Result<()> {
         let zero = match v {
             _ if !(self.row.divides && compute.is_integral() && self.row.is_value(&self.formula)) => false,
             Some(Value::Number(n)) => n.is_zero(),
-            Some(Value::Array(a)) => !a.device.is_gpu() && any_zero(a),
+            Some(Value::Array(a)) if a.device.is_gpu() => return gpu::divisor::check(self.row.name, a),
+            Some(Value::Array(a)) => any_zero(a),
             _ => false,
         };
         if !zero {

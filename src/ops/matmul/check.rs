@@ -6,8 +6,17 @@ use crate::error::{Error, Result};
 use crate::tensor::write::check_castable;
 use crate::{bail, err};
 
-/// A cast that would make both dtypes one.
+/// A cast that would make both dtypes one. Of a layer's two it is the input, `a`, that should follow, not the weight.
 fn cast_hint(e: Box<Error>, op: &str, a: DType, b: DType) -> Box<Error> {
+    if b.is_float() && (op == "addmm" || op == "linear") {
+        return e.hint(format!(
+            "{op}: the input is {}, the weight {}; convert the input, {}{}",
+            a.name(),
+            b.name(),
+            b.cast_of("x"),
+            if a.is_float() { format!(", or the layer, {}", a.cast_of("layer")) } else { String::new() }
+        ));
+    }
     let (wide, other) = if b.category() > a.category() || b.size() > a.size() { (b, "first") } else { (a, "second") };
     e.hint(format!("{op} does not promote; cast the {other} operand with .to(torch.{})", wide.name()))
 }

@@ -110,7 +110,7 @@ ops! {
     squeeze + overwrites as [
         "squeeze(Tensor self) -> Tensor",
         "squeeze(Tensor self, int dim) -> Tensor",
-        "squeeze(Tensor self, int[] dim) -> Tensor",
+        "squeeze(Tensor self, int[1] dim) -> Tensor",
     ] {
         call(x = self: &Tensor, dims = dim: Option<&[i64]>, dim: Option<i64>; a) {
             let (dims, form): (Shape, u8) = if let Some(list) = dims {

@@ -63,7 +63,7 @@ ops! {
     /// Dim `dim` cut into parts of `split_size` entries (the last may be smaller), or of the sizes listed.
     split as [
         "split(Tensor self, int split_size, int dim=0) -> Tensor[]",
-        "split(Tensor self, int[] split_size, int dim=0) -> Tensor[]",
+        "split(Tensor self, int[1] split_size, int dim=0) -> Tensor[]",
     ] {
         call(x = self: &Tensor, split_size: Option<i64>, sizes = split_size: Option<&[i64]>, dim: i64) {
             match (split_size, sizes) {

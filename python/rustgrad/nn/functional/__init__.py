@@ -30,4 +30,8 @@ from ..._rustgrad.nn import *
 # What max_norm asks for is done in Python, before the extension's op.
 from .embedding import embedding
 
-__getattr__ = _lookup("torch.nn.functional")
+TYPE_CHECKING = False
+if not TYPE_CHECKING:
+    __getattr__ = _lookup("torch.nn.functional")
+    __all__ = sorted(name for name in globals() if not name.startswith("_") and name != "TYPE_CHECKING")
+    del TYPE_CHECKING

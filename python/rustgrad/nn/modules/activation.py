@@ -74,7 +74,7 @@ class SELU(_InPlace):
 class ELU(Module):
     """x where it is positive, else alpha * (exp(x) - 1)."""
 
-    def __init__(self, alpha=1.0, inplace=False):
+    def __init__(self, alpha=1.0, inplace=False) -> None:
         super().__init__()
         self.alpha = alpha
         self.inplace = inplace
@@ -96,7 +96,7 @@ class CELU(ELU):
 class GELU(Module):
     """x * Phi(x), Phi the normal distribution function; `approximate="tanh"` takes the tanh form of it."""
 
-    def __init__(self, approximate="none"):
+    def __init__(self, approximate="none") -> None:
         super().__init__()
         self.approximate = approximate
 
@@ -110,7 +110,7 @@ class GELU(Module):
 class GLU(Module):
     """The first half of `dim` times the sigmoid of the second."""
 
-    def __init__(self, dim=-1):
+    def __init__(self, dim=-1) -> None:
         super().__init__()
         self.dim = dim
 
@@ -145,7 +145,7 @@ class LogSigmoid(Module):
 class Softplus(Module):
     """log(1 + exp(beta * x)) / beta; x itself where beta * x is above `threshold`."""
 
-    def __init__(self, beta=1.0, threshold=20.0):
+    def __init__(self, beta=1.0, threshold=20.0) -> None:
         super().__init__()
         self.beta = beta
         self.threshold = threshold
@@ -174,7 +174,7 @@ class Tanhshrink(Module):
 class Softmax(Module):
     """exp(x) over its sum along `dim`."""
 
-    def __init__(self, dim=None):
+    def __init__(self, dim=None) -> None:
         super().__init__()
         self.dim = dim
 

@@ -31,7 +31,7 @@ class AdaptiveLogSoftmaxWithLoss(Module):
         head_bias=False,
         device=None,
         dtype=None,
-    ):
+    ) -> None:
         super().__init__()
         cutoffs = list(cutoffs)
         if not cutoffs:

@@ -15,7 +15,7 @@ __all__ = [
 
 
 class _AdaptiveAvgPool(Module):
-    def __init__(self, output_size):
+    def __init__(self, output_size) -> None:
         super().__init__()
         self.output_size = output_size
 
@@ -45,7 +45,7 @@ class AdaptiveAvgPool3d(_AdaptiveAvgPool):
 
 
 class _AdaptiveMaxPool(_AdaptiveAvgPool):
-    def __init__(self, output_size, return_indices=False):
+    def __init__(self, output_size, return_indices=False) -> None:
         super().__init__(output_size)
         self.return_indices = return_indices
 

@@ -36,7 +36,7 @@ class _NormBase(Module):
         dtype=None,
         *,
         bias=True,
-    ):
+    ) -> None:
         super().__init__()
         self.num_features = num_features
         self.eps = eps
@@ -163,7 +163,7 @@ class SyncBatchNorm(_BatchNorm):
         dtype=None,
         *,
         bias=True,
-    ):
+    ) -> None:
         super().__init__(num_features, eps, momentum, affine, track_running_stats, device, dtype, bias=bias)
         self.process_group = process_group
 

@@ -72,7 +72,7 @@ class Sequential(_ModuleSequence):
     `Sequential(a, b, c)`, or an OrderedDict to name them.
     """
 
-    def __init__(self, *args):
+    def __init__(self, *args) -> None:
         super().__init__()
         if len(args) == 1 and isinstance(args[0], OrderedDict):
             for name, module in args[0].items():
@@ -142,7 +142,7 @@ class Sequential(_ModuleSequence):
 class ModuleList(_ModuleSequence):
     """A list of modules. It is no function: the module that holds it says in which order they are called."""
 
-    def __init__(self, modules=None):
+    def __init__(self, modules=None) -> None:
         super().__init__()
         if modules is not None:
             self.extend(modules)
@@ -210,7 +210,7 @@ def _items(what: str, given):
 class ModuleDict(Module):
     """A dictionary of modules by name, in the order of their insertion."""
 
-    def __init__(self, modules=None):
+    def __init__(self, modules=None) -> None:
         super().__init__()
         if modules is not None:
             self.update(modules)
@@ -273,7 +273,7 @@ def _described(key, value, type_of) -> str:
 class ParameterList(Module):
     """A list whose tensors become parameters; other objects are kept as they are."""
 
-    def __init__(self, values=None):
+    def __init__(self, values=None) -> None:
         super().__init__()
         self._size = 0
         if values is not None:
@@ -329,7 +329,7 @@ class ParameterList(Module):
 class ParameterDict(Module):
     """A dictionary whose tensors become parameters; other objects are kept as they are."""
 
-    def __init__(self, parameters=None):
+    def __init__(self, parameters=None) -> None:
         super().__init__()
         self._keys = {}
         if parameters is not None:

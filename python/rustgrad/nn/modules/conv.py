@@ -35,7 +35,7 @@ class _ConvNd(Module):
         device=None,
         dtype=None,
         output_padding=0,
-    ):
+    ) -> None:
         super().__init__()
         if groups <= 0:
             raise ValueError("groups must be a positive integer")

@@ -26,7 +26,7 @@ class _ConvTransposeNd(_ConvNd):
         padding_mode="zeros",
         device=None,
         dtype=None,
-    ):
+    ) -> None:
         if padding_mode != "zeros":
             # The lazy forms stand in front of the class that is named here.
             raise ValueError(f'Only "zeros" padding mode is supported for ConvTranspose{self._dims}d')

@@ -11,7 +11,7 @@ __all__ = ["Fold", "Unfold"]
 class Unfold(Module):
     """The windows of images (N, C, H, W) as columns (N, C kH kW, L)."""
 
-    def __init__(self, kernel_size, dilation: Any = 1, padding: Any = 0, stride: Any = 1):
+    def __init__(self, kernel_size, dilation: Any = 1, padding: Any = 0, stride: Any = 1) -> None:
         super().__init__()
         self.kernel_size = kernel_size
         self.dilation = dilation
@@ -28,7 +28,7 @@ class Unfold(Module):
 class Fold(Unfold):
     """Columns (N, C kH kW, L) added up into images (N, C, H, W) of `output_size`: the transpose of Unfold."""
 
-    def __init__(self, output_size, kernel_size, dilation: Any = 1, padding: Any = 0, stride: Any = 1):
+    def __init__(self, output_size, kernel_size, dilation: Any = 1, padding: Any = 0, stride: Any = 1) -> None:
         super().__init__(kernel_size, dilation, padding, stride)
         self.output_size = output_size
 

@@ -27,7 +27,7 @@ else:
 class _LazyConvNd(_LazyBase):
     """What the lazy convolutions share: in_channels comes from the first input."""
 
-    def __init__(self, out_channels, kernel_size, *args, **kwargs):
+    def __init__(self, out_channels, kernel_size, *args, **kwargs) -> None:
         super().__init__(0, 0, kernel_size, *args, **kwargs)
         self.out_channels = out_channels
 
@@ -87,7 +87,7 @@ class _LazyConv(_LazyConvNd):
         padding_mode="zeros",
         device=None,
         dtype=None,
-    ):
+    ) -> None:
         super().__init__(
             out_channels, kernel_size, stride, padding, dilation, groups, bias, padding_mode, device, dtype
         )
@@ -127,7 +127,7 @@ class _LazyConvTranspose(_LazyConvNd):
         padding_mode="zeros",
         device=None,
         dtype=None,
-    ):
+    ) -> None:
         super().__init__(
             out_channels,
             kernel_size,

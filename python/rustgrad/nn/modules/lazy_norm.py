@@ -38,7 +38,7 @@ class _LazyNormBase(_LazyBase):
         dtype=None,
         *,
         bias=True,
-    ):
+    ) -> None:
         super().__init__(0, eps, momentum, False, False, device, dtype, bias=bias)
         self.affine = affine
         self.track_running_stats = track_running_stats

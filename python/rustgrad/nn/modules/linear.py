@@ -17,7 +17,7 @@ __all__ = ["Bilinear", "Flatten", "Identity", "LazyLinear", "Linear", "Unflatten
 class Linear(Module):
     """y = x W^T + b. The weight has shape (out_features, in_features)."""
 
-    def __init__(self, in_features, out_features, bias=True, device=None, dtype=None):
+    def __init__(self, in_features, out_features, bias=True, device=None, dtype=None) -> None:
         super().__init__()
         self.in_features = in_features
         self.out_features = out_features
@@ -53,7 +53,7 @@ class LazyLinear(LazyModuleMixin, Linear):
 
     cls_to_become = Linear
 
-    def __init__(self, out_features, bias=True, device=None, dtype=None):
+    def __init__(self, out_features, bias=True, device=None, dtype=None) -> None:
         super().__init__(0, 0, False)  # without parameters there is nothing to draw
         self.out_features = out_features
         self.weight = UninitializedParameter(device=device, dtype=dtype)
@@ -92,7 +92,7 @@ class LazyLinear(LazyModuleMixin, Linear):
 class Bilinear(Module):
     """y_k = x1^T W_k x2 + b_k. The weight has shape (out_features, in1_features, in2_features)."""
 
-    def __init__(self, in1_features, in2_features, out_features, bias=True, device=None, dtype=None):
+    def __init__(self, in1_features, in2_features, out_features, bias=True, device=None, dtype=None) -> None:
         super().__init__()
         if in1_features <= 0:
             raise ValueError(f"in1_features must be > 0, but got (in1_features={in1_features})")
@@ -126,7 +126,7 @@ class Bilinear(Module):
 class Identity(Module):
     """Returns its input. Arguments of the constructor are ignored."""
 
-    def __init__(self, *args, **kwargs):
+    def __init__(self, *args, **kwargs) -> None:
         super().__init__()
 
     def forward(self, input):
@@ -136,7 +136,7 @@ class Identity(Module):
 class Flatten(Module):
     """Joins dims `start_dim` to `end_dim` into one."""
 
-    def __init__(self, start_dim=1, end_dim=-1):
+    def __init__(self, start_dim=1, end_dim=-1) -> None:
         super().__init__()
         self.start_dim = start_dim
         self.end_dim = end_dim
@@ -154,7 +154,7 @@ class Unflatten(Module):
     Raises TypeError for sizes that are no sequence of ints.
     """
 
-    def __init__(self, dim, unflattened_size):
+    def __init__(self, dim, unflattened_size) -> None:
         super().__init__()
         if not isinstance(unflattened_size, (tuple, list)):
             raise TypeError(

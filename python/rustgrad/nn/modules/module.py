@@ -7,7 +7,7 @@ their own beside this folder: `registry.py` (what is registered), `hooks.py`, `s
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Self
 
 from ..._rustgrad import Tensor, _library
 from ...utils.hooks import HookDict
@@ -110,7 +110,7 @@ class Module(HooksMixin, StateMixin, TreeMixin, ConversionMixin):
     # Whether Module.__init__ calls the next class of the method resolution order, for multiple inheritance.
     call_super_init = False
 
-    def __init__(self, *args, **kwargs):
+    def __init__(self, *args, **kwargs) -> None:
         if not self.call_super_init:
             if kwargs:
                 raise TypeError(
@@ -131,7 +131,7 @@ class Module(HooksMixin, StateMixin, TreeMixin, ConversionMixin):
     # Compute the module's output. Every subclass defines it, with arguments of its own.
     forward: Callable[..., Any] = _no_forward
 
-    def __call__(self, *args, **kwargs):
+    def __call__(self, *args, **kwargs) -> Any:
         try:
             if self._hooked:
                 return self._call_hooked(args, kwargs)
@@ -149,7 +149,7 @@ class Module(HooksMixin, StateMixin, TreeMixin, ConversionMixin):
     def _before_init(self, what: str) -> AttributeError:
         return AttributeError(f"cannot assign {what} before Module.__init__() call")
 
-    def __setattr__(self, name, value):
+    def __setattr__(self, name, value) -> None:
         d = self.__dict__
         names = d.get("_registered")
         if isinstance(value, Parameter):
@@ -209,7 +209,7 @@ class Module(HooksMixin, StateMixin, TreeMixin, ConversionMixin):
 
         raise member("torch.nn.Module", name, self)
 
-    def __delattr__(self, name):
+    def __delattr__(self, name) -> None:
         names = self.__dict__.get("_registered")
         if names is not None and name in names:
             del names[name], self.__dict__[name]
@@ -221,7 +221,7 @@ class Module(HooksMixin, StateMixin, TreeMixin, ConversionMixin):
         # A shallow copy registers for itself.
         self.__dict__["_registered"] = dict(self.__dict__.get("_registered", {}))
 
-    def register_parameter(self, name, param):
+    def register_parameter(self, name, param) -> None:
         """Register `param` (a Parameter or None) under `name`.
 
         Raises KeyError for a name that is no attribute name or is taken, TypeError for other values, ValueError for a
@@ -250,7 +250,7 @@ class Module(HooksMixin, StateMixin, TreeMixin, ConversionMixin):
         names[name] = PARAMETER
         self.__dict__[name] = param
 
-    def register_buffer(self, name, tensor, persistent=True):
+    def register_buffer(self, name, tensor, persistent=True) -> None:
         """Register a tensor (or None) that belongs to the module's state but is no parameter.
 
         persistent: whether it is part of the state dict.
@@ -270,7 +270,7 @@ class Module(HooksMixin, StateMixin, TreeMixin, ConversionMixin):
         names[name] = BUFFER if persistent else UNSAVED_BUFFER
         self.__dict__[name] = tensor
 
-    def add_module(self, name, module):
+    def add_module(self, name, module) -> None:
         """Register `module` (a Module or None) under `name`."""
         names = self.__dict__.get("_registered")
         if module is not None and not isinstance(module, Module):
@@ -285,7 +285,7 @@ class Module(HooksMixin, StateMixin, TreeMixin, ConversionMixin):
         names[name] = MODULE
         self.__dict__[name] = module
 
-    def register_module(self, name, module):
+    def register_module(self, name, module) -> None:
         """Another name of `add_module`."""
         self.add_module(name, module)
 
@@ -311,7 +311,7 @@ class Module(HooksMixin, StateMixin, TreeMixin, ConversionMixin):
 
     # --- modes and gradients
 
-    def train(self, mode=True):
+    def train(self, mode=True) -> Self:
         """Training mode for this module and all below it; it changes Dropout and its kin. Return self."""
         if not isinstance(mode, bool):
             raise ValueError("training mode is expected to be boolean")
@@ -320,17 +320,17 @@ class Module(HooksMixin, StateMixin, TreeMixin, ConversionMixin):
             module.train(mode)
         return self
 
-    def eval(self):
+    def eval(self) -> Self:
         """Evaluation mode: `train(False)`."""
         return self.train(False)
 
-    def requires_grad_(self, requires_grad=True):
+    def requires_grad_(self, requires_grad=True) -> Self:
         """Whether backward computes gradients of this module's parameters. Return self."""
         for param in self.parameters():
             param.requires_grad_(requires_grad)
         return self
 
-    def zero_grad(self, set_to_none=True):
+    def zero_grad(self, set_to_none=True) -> None:
         """Drop the gradients of all parameters, or fill them with zeros."""
         for param in self.parameters():
             if param.grad is None:

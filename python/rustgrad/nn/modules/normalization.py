@@ -19,7 +19,7 @@ def _sizes(normalized_shape):
 class LayerNorm(Module):
     """(x - mean) / sqrt(var + eps) over the last dims, which have `normalized_shape`, then scaled and shifted."""
 
-    def __init__(self, normalized_shape, eps=1e-5, elementwise_affine=True, bias=True, device=None, dtype=None):
+    def __init__(self, normalized_shape, eps=1e-5, elementwise_affine=True, bias=True, device=None, dtype=None) -> None:
         super().__init__()
         self.normalized_shape = _sizes(normalized_shape)
         self.eps = eps
@@ -49,7 +49,7 @@ class LayerNorm(Module):
 class RMSNorm(Module):
     """x / sqrt(mean of squares + eps) over the last dims, which have `normalized_shape`, then scaled."""
 
-    def __init__(self, normalized_shape, eps=None, elementwise_affine=True, device=None, dtype=None):
+    def __init__(self, normalized_shape, eps=None, elementwise_affine=True, device=None, dtype=None) -> None:
         super().__init__()
         self.normalized_shape = _sizes(normalized_shape)
         self.eps = eps
@@ -73,7 +73,7 @@ class RMSNorm(Module):
 class GroupNorm(Module):
     """(x - mean) / sqrt(var + eps) over each of `num_groups` groups of channels, then scaled and shifted by channel."""
 
-    def __init__(self, num_groups, num_channels, eps=1e-5, affine=True, device=None, dtype=None, *, bias=True):
+    def __init__(self, num_groups, num_channels, eps=1e-5, affine=True, device=None, dtype=None, *, bias=True) -> None:
         super().__init__()
         if num_channels % num_groups != 0:
             raise ValueError(f"num_channels ({num_channels}) must be divisible by num_groups ({num_groups})")
@@ -106,7 +106,7 @@ class GroupNorm(Module):
 class LocalResponseNorm(Module):
     """x / (k + alpha * mean of squares over `size` neighbouring channels) ^ beta."""
 
-    def __init__(self, size, alpha=1e-4, beta=0.75, k=1.0):
+    def __init__(self, size, alpha=1e-4, beta=0.75, k=1.0) -> None:
         super().__init__()
         self.size = size
         self.alpha = alpha
@@ -123,5 +123,5 @@ class LocalResponseNorm(Module):
 class CrossMapLRN2d(LocalResponseNorm):
     """LocalResponseNorm of images (N, C, H, W), under an older name."""
 
-    def __init__(self, size, alpha=1e-4, beta=0.75, k: float = 1):
+    def __init__(self, size, alpha=1e-4, beta=0.75, k: float = 1) -> None:
         super().__init__(size, alpha, beta, k)

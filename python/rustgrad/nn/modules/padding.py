@@ -29,7 +29,7 @@ class _Pad(Module):
     _dims: int
     _mode: str
 
-    def __init__(self, padding):
+    def __init__(self, padding) -> None:
         super().__init__()
         self.padding = repeated(padding, 2 * self._dims)
 
@@ -70,7 +70,7 @@ class CircularPad3d(_CircularPad):
 class _ConstantPad(_Pad):
     _mode = "constant"
 
-    def __init__(self, padding, value):
+    def __init__(self, padding, value) -> None:
         super().__init__(padding)
         self.value = value
 
@@ -100,7 +100,7 @@ class ConstantPad3d(_ConstantPad):
 
 
 class _ZeroPad(_ConstantPad):
-    def __init__(self, padding):
+    def __init__(self, padding) -> None:
         super().__init__(padding, 0.0)
 
     def extra_repr(self):

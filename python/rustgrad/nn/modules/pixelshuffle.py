@@ -9,7 +9,7 @@ __all__ = ["ChannelShuffle", "PixelShuffle", "PixelUnshuffle"]
 class PixelShuffle(Module):
     """(..., C r^2, H, W) to (..., C, H r, W r): each group of r^2 channels becomes a square of pixels."""
 
-    def __init__(self, upscale_factor):
+    def __init__(self, upscale_factor) -> None:
         super().__init__()
         self.upscale_factor = upscale_factor
 
@@ -23,7 +23,7 @@ class PixelShuffle(Module):
 class PixelUnshuffle(Module):
     """(..., C, H r, W r) to (..., C r^2, H, W): the inverse of PixelShuffle."""
 
-    def __init__(self, downscale_factor):
+    def __init__(self, downscale_factor) -> None:
         super().__init__()
         self.downscale_factor = downscale_factor
 
@@ -37,7 +37,7 @@ class PixelUnshuffle(Module):
 class ChannelShuffle(Module):
     """(N, C, ...) with the channels of `groups` groups taken in turn."""
 
-    def __init__(self, groups):
+    def __init__(self, groups) -> None:
         super().__init__()
         self.groups = groups
 

@@ -34,7 +34,7 @@ class _MaxPool(Module):
         dilation: Any = 1,
         return_indices=False,
         ceil_mode=False,
-    ):
+    ) -> None:
         super().__init__()
         self.kernel_size = kernel_size
         self.stride = kernel_size if stride is None else stride
@@ -85,7 +85,7 @@ class MaxPool3d(_MaxPool):
 class _MaxUnpool(Module):
     _dims: int
 
-    def __init__(self, kernel_size, stride: Any = None, padding: Any = 0):
+    def __init__(self, kernel_size, stride: Any = None, padding: Any = 0) -> None:
         super().__init__()
         self.kernel_size = repeated(kernel_size, self._dims)
         self.stride = repeated(kernel_size if stride is None else stride, self._dims)
@@ -125,7 +125,9 @@ class MaxUnpool3d(_MaxUnpool):
 class AvgPool1d(Module):
     """The mean of each window of (N, C, L) or (C, L); `stride` is the window's size by default."""
 
-    def __init__(self, kernel_size, stride: Any = None, padding: Any = 0, ceil_mode=False, count_include_pad=True):
+    def __init__(
+        self, kernel_size, stride: Any = None, padding: Any = 0, ceil_mode=False, count_include_pad=True
+    ) -> None:
         super().__init__()
         self.kernel_size = repeated(kernel_size, 1)
         self.stride = repeated(self.kernel_size if stride is None else stride, 1)
@@ -149,7 +151,7 @@ class _AvgPool(Module):
         ceil_mode=False,
         count_include_pad=True,
         divisor_override: Any = None,
-    ):
+    ) -> None:
         super().__init__()
         self.kernel_size = kernel_size
         self.stride = kernel_size if stride is None else stride
@@ -188,7 +190,7 @@ class AvgPool3d(_AvgPool):
 
 
 class _LPPool(Module):
-    def __init__(self, norm_type, kernel_size, stride: Any = None, ceil_mode=False):
+    def __init__(self, norm_type, kernel_size, stride: Any = None, ceil_mode=False) -> None:
         super().__init__()
         self.norm_type = norm_type
         self.kernel_size = kernel_size

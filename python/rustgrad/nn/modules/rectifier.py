@@ -27,7 +27,7 @@ __all__ = [
 class _InPlace(Module):
     """An activation whose only option is `inplace`."""
 
-    def __init__(self, inplace=False):
+    def __init__(self, inplace=False) -> None:
         super().__init__()
         self.inplace = inplace
 
@@ -65,7 +65,7 @@ class Hardswish(_InPlace):
 class Hardtanh(Module):
     """x between min_val and max_val; min_value and max_value are older names. Raises AssertionError for no range."""
 
-    def __init__(self, min_val=-1.0, max_val=1.0, inplace=False, min_value=None, max_value=None):
+    def __init__(self, min_val=-1.0, max_val=1.0, inplace=False, min_value=None, max_value=None) -> None:
         super().__init__()
         for older, value in (("min_val", min_value), ("max_val", max_value)):
             if value is not None:
@@ -88,7 +88,7 @@ class Hardtanh(Module):
 class ReLU6(Hardtanh):
     """x between 0 and 6."""
 
-    def __init__(self, inplace=False):
+    def __init__(self, inplace=False) -> None:
         super().__init__(0.0, 6.0, inplace)
 
     def extra_repr(self):
@@ -98,7 +98,7 @@ class ReLU6(Hardtanh):
 class Threshold(Module):
     """x where it is above `threshold`, else `value`."""
 
-    def __init__(self, threshold, value, inplace=False):
+    def __init__(self, threshold, value, inplace=False) -> None:
         super().__init__()
         self.threshold = threshold
         self.value = value
@@ -114,7 +114,7 @@ class Threshold(Module):
 class LeakyReLU(Module):
     """x where it is positive, else negative_slope * x."""
 
-    def __init__(self, negative_slope=0.01, inplace=False):
+    def __init__(self, negative_slope=0.01, inplace=False) -> None:
         super().__init__()
         self.negative_slope = negative_slope
         self.inplace = inplace
@@ -129,7 +129,7 @@ class LeakyReLU(Module):
 class RReLU(Module):
     """LeakyReLU whose slopes are drawn between lower and upper in training; else their mean."""
 
-    def __init__(self, lower=1.0 / 8, upper=1.0 / 3, inplace=False):
+    def __init__(self, lower=1.0 / 8, upper=1.0 / 3, inplace=False) -> None:
         super().__init__()
         self.lower = lower
         self.upper = upper
@@ -145,7 +145,7 @@ class RReLU(Module):
 class PReLU(Module):
     """LeakyReLU whose slope is trained: one, or one for each channel (dim 1)."""
 
-    def __init__(self, num_parameters=1, init=0.25, device=None, dtype=None):
+    def __init__(self, num_parameters=1, init=0.25, device=None, dtype=None) -> None:
         super().__init__()
         self.num_parameters = num_parameters
         self.init = init
@@ -166,7 +166,7 @@ class PReLU(Module):
 class Hardshrink(Module):
     """x, but 0 between -lambd and lambd."""
 
-    def __init__(self, lambd=0.5):
+    def __init__(self, lambd=0.5) -> None:
         super().__init__()
         self.lambd = lambd
 

@@ -44,7 +44,7 @@ class RNNBase(Module):
         proj_size=0,
         device=None,
         dtype=None,
-    ):
+    ) -> None:
         super().__init__()
         self.mode = mode
         self.input_size = input_size
@@ -255,7 +255,7 @@ class RNN(RNNBase):
     directions, B, hidden_size), zeros by default. Returns the outputs and the final states.
     """
 
-    def __init__(self, *args: Any, **kwargs: Any):
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
         if "proj_size" in kwargs:
             raise ValueError("proj_size argument is only supported for LSTM, not RNN or GRU")
         nonlinearity = args[3] if len(args) > 3 else kwargs.pop("nonlinearity", "tanh")
@@ -276,7 +276,7 @@ class LSTM(RNNBase):
     each (layers * directions, B, size), zeros by default. Returns the outputs and the final (h, c).
     """
 
-    def __init__(self, *args: Any, **kwargs: Any):
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__("LSTM", *args, **kwargs)
 
     def forward(self, input, hx=None):
@@ -290,7 +290,7 @@ class GRU(RNNBase):
     directions, B, hidden_size), zeros by default. Returns the outputs and the final states.
     """
 
-    def __init__(self, *args: Any, **kwargs: Any):
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
         if "proj_size" in kwargs:
             raise ValueError("proj_size argument is only supported for LSTM, not RNN or GRU")
         super().__init__("GRU", *args, **kwargs)

@@ -38,7 +38,7 @@ class _TransformerLayer(Module):
         bias=True,
         device=None,
         dtype=None,
-    ):
+    ) -> None:
         super().__init__()
         made: dict[str, Any] = {"device": device, "dtype": dtype}
         steps = range(1, len(self._attentions) + 2)
@@ -109,7 +109,7 @@ class TransformerEncoderLayer(_TransformerLayer):
         bias=True,
         device=None,
         dtype=None,
-    ):
+    ) -> None:
         super().__init__(
             d_model,
             nhead,

@@ -9,7 +9,9 @@ __all__ = ["Upsample", "UpsamplingBilinear2d", "UpsamplingNearest2d"]
 class Upsample(Module):
     """`F.interpolate` to `size`, or by scale_factor, with the arguments given here."""
 
-    def __init__(self, size=None, scale_factor=None, mode="nearest", align_corners=None, recompute_scale_factor=None):
+    def __init__(
+        self, size=None, scale_factor=None, mode="nearest", align_corners=None, recompute_scale_factor=None
+    ) -> None:
         super().__init__()
         self.name = type(self).__name__
         self.size = size
@@ -44,12 +46,12 @@ class Upsample(Module):
 class UpsamplingNearest2d(Upsample):
     """Upsample of images with mode="nearest"."""
 
-    def __init__(self, size=None, scale_factor=None):
+    def __init__(self, size=None, scale_factor=None) -> None:
         super().__init__(size, scale_factor, mode="nearest")
 
 
 class UpsamplingBilinear2d(Upsample):
     """Upsample of images with mode="bilinear" and align_corners=True."""
 
-    def __init__(self, size=None, scale_factor=None):
+    def __init__(self, size=None, scale_factor=None) -> None:
         super().__init__(size, scale_factor, mode="bilinear", align_corners=True)

@@ -13,7 +13,7 @@ class DataParallel(Module):
     Raises NotImplementedError for several devices.
     """
 
-    def __init__(self, module, device_ids=None, output_device=None, dim=0):
+    def __init__(self, module, device_ids=None, output_device=None, dim=0) -> None:
         super().__init__()
         if not cuda.is_available():
             self.device_ids, self.output_device = [], None

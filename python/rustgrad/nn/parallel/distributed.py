@@ -34,7 +34,7 @@ class DistributedDataParallel(Module):
         device_mesh=None,
         skip_all_reduce_unused_params=False,
         **options,
-    ):
+    ) -> None:
         super().__init__()
         found = _of(process_group)
         if not any(p.requires_grad for p in module.parameters()):

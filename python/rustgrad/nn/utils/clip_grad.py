@@ -16,7 +16,7 @@ def _listed(tensors):
 
 
 @no_grad()
-def get_total_norm(tensors, norm_type=2.0, error_if_nonfinite=False, foreach=None):
+def get_total_norm(tensors, norm_type=2.0, error_if_nonfinite=False, foreach=None) -> Tensor:
     """The norm of all tensors together, as if they were one vector; 0 for none.
 
     norm_type: any order; 0 is the norm of order 0 of the tensors' norms, so the number of tensors that are not zero.
@@ -38,7 +38,7 @@ def get_total_norm(tensors, norm_type=2.0, error_if_nonfinite=False, foreach=Non
 
 
 @no_grad()
-def clip_grads_with_norm_(parameters, max_norm, total_norm, foreach=None):
+def clip_grads_with_norm_(parameters, max_norm, total_norm, foreach=None) -> None:
     """Scale the gradients in place by max_norm / total_norm, where that is below 1. foreach changes nothing."""
     scale = clamp(float(max_norm) / (total_norm + 1e-6), max=1.0)
     for param in _listed(parameters):
@@ -46,7 +46,7 @@ def clip_grads_with_norm_(parameters, max_norm, total_norm, foreach=None):
             param.grad.mul_(scale.to(param.grad.device))
 
 
-def clip_grad_norm_(parameters, max_norm, norm_type=2.0, error_if_nonfinite=False, foreach=None):
+def clip_grad_norm_(parameters, max_norm, norm_type=2.0, error_if_nonfinite=False, foreach=None) -> Tensor:
     """Scale all gradients in place so that their common norm is at most `max_norm`; return the norm before.
 
     Warns where `parameters` is a generator that has nothing left. The other arguments are those of `get_total_norm`.
@@ -61,7 +61,7 @@ def clip_grad_norm_(parameters, max_norm, norm_type=2.0, error_if_nonfinite=Fals
     return total
 
 
-def clip_grad_norm(parameters, max_norm, norm_type=2.0, error_if_nonfinite=False, foreach=None):
+def clip_grad_norm(parameters, max_norm, norm_type=2.0, error_if_nonfinite=False, foreach=None) -> Tensor:
     """The older name of `clip_grad_norm_`."""
     warnings.warn(
         f"`{_library()}.nn.utils.clip_grad_norm` is now deprecated in favor of "
@@ -73,7 +73,7 @@ def clip_grad_norm(parameters, max_norm, norm_type=2.0, error_if_nonfinite=False
 
 
 @no_grad()
-def clip_grad_value_(parameters, clip_value, foreach=None):
+def clip_grad_value_(parameters, clip_value, foreach=None) -> None:
     """Bring each element of the gradients, in place, between -clip_value and clip_value. foreach changes nothing."""
     bound = float(clip_value)
     for param in _listed(parameters):

@@ -14,7 +14,7 @@ __all__ = ["spectral_norm", "weight_norm"]
 class _WeightNorm(Module):
     """g v / |v|, the norm over all dims but `dim`, or over all for None."""
 
-    def __init__(self, dim=0):
+    def __init__(self, dim=0) -> None:
         super().__init__()
         self.dim = -1 if dim is None else dim
 
@@ -46,7 +46,7 @@ def weight_norm(module, name="weight", dim=0):
 class _SpectralNorm(Module):
     """A weight over its largest singular value, estimated by the power method; a vector over its length."""
 
-    def __init__(self, weight, n_power_iterations=1, dim=0, eps=1e-12):
+    def __init__(self, weight, n_power_iterations=1, dim=0, eps=1e-12) -> None:
         super().__init__()
         ndim = weight.ndim
         if not -ndim <= dim < ndim:

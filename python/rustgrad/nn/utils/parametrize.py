@@ -67,7 +67,7 @@ class ParametrizationList(ModuleList):
     Raises ValueError where a function changes shape or dtype, unless `unsafe`.
     """
 
-    def __init__(self, modules, original, unsafe=False):
+    def __init__(self, modules, original, unsafe=False) -> None:
         modules = list(modules)
         if not modules:
             raise ValueError("ParametrizationList requires one or more modules.")

@@ -17,7 +17,7 @@ class SpectralNorm:
 
     _version = 1
 
-    def __init__(self, name="weight", n_power_iterations=1, dim=0, eps=1e-12):
+    def __init__(self, name="weight", n_power_iterations=1, dim=0, eps=1e-12) -> None:
         self.name = name
         self.dim = dim
         if n_power_iterations <= 0:
@@ -89,7 +89,7 @@ class SpectralNorm:
 class _SaveVersion:
     """Writes the hook's version into the metadata of a state dict."""
 
-    def __init__(self, hook):
+    def __init__(self, hook) -> None:
         self.hook = hook
 
     def __call__(self, module, state_dict, prefix, local_metadata):
@@ -103,7 +103,7 @@ class _SaveVersion:
 class _CheckVersion:
     """Refuses state dicts that hold the normalised weight and no right vector, as PyTorch wrote them before 0.4.1."""
 
-    def __init__(self, hook):
+    def __init__(self, hook) -> None:
         self.hook = hook
 
     def __call__(self, state_dict, prefix, local_metadata, strict, missing_keys, unexpected_keys, error_msgs):

@@ -15,7 +15,7 @@ __all__ = ["WeightNorm", "remove_weight_norm", "weight_norm"]
 class WeightNorm:
     """The hook: it computes the weight `name` from `name_g` and `name_v`."""
 
-    def __init__(self, name, dim):
+    def __init__(self, name, dim) -> None:
         self.name = name
         self.dim = -1 if dim is None else dim
 

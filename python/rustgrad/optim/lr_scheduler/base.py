@@ -63,7 +63,7 @@ class LRScheduler:
     _get_lr_called_within_step = False
     _is_initial = False
 
-    def __init__(self, optimizer, last_epoch=-1):
+    def __init__(self, optimizer, last_epoch=-1) -> None:
         check_optimizer(optimizer)
         self.optimizer = optimizer
         if last_epoch == -1:
@@ -94,15 +94,15 @@ class LRScheduler:
         finally:
             self._is_initial = False
 
-    def state_dict(self):
+    def state_dict(self) -> dict[str, Any]:
         """All that the schedule holds, but for the optimizer."""
         return {key: value for key, value in self.__dict__.items() if key != "optimizer"}
 
-    def load_state_dict(self, state_dict):
+    def load_state_dict(self, state_dict) -> None:
         """Take back what `state_dict` returned."""
         self.__dict__.update(state_dict)
 
-    def get_last_lr(self):
+    def get_last_lr(self) -> list[Any]:
         """The rate of each group after the last step."""
         return self._last_lr
 
@@ -121,7 +121,7 @@ class LRScheduler:
     def _rates(self) -> list[Any]:
         return values_of(self.optimizer, "lr")
 
-    def step(self, epoch=None):
+    def step(self, epoch=None) -> None:
         """Go on to the next epoch, or to `epoch`, and set the rates.
 
         Warns where the optimizer has not made a step before, and of `epoch`, which is an older form.

@@ -48,7 +48,7 @@ class _Joined(LRScheduler):
 class SequentialLR(_Joined):
     """Schedules one after another: the next one takes over at each of the epochs `milestones`."""
 
-    def __init__(self, optimizer, schedulers, milestones, last_epoch=-1):
+    def __init__(self, optimizer, schedulers, milestones, last_epoch=-1) -> None:
         name = type(self).__name__
         if len(schedulers) < 1:
             raise ValueError(f"{name} expects at least one scheduler, but got no scheduler.")
@@ -101,7 +101,7 @@ class SequentialLR(_Joined):
 class ChainedScheduler(_Joined):
     """Schedules all at once: each changes what those before it have set."""
 
-    def __init__(self, schedulers, optimizer=None):
+    def __init__(self, schedulers, optimizer=None) -> None:
         name = type(self).__name__
         if len(schedulers) < 1:
             raise ValueError(f"{name} expects at least one scheduler to be chained, but got no scheduler.")

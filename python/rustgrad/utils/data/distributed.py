@@ -42,7 +42,7 @@ class DistributedSampler(Sampler[int]):
         shuffle: bool = True,
         seed: int = 0,
         drop_last: bool = False,
-    ):
+    ) -> None:
         if num_replicas is None:
             num_replicas = int(_world().get_world_size())
         if rank is None:

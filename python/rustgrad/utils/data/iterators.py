@@ -18,7 +18,7 @@ __all__ = []
 class _BaseDataLoaderIter:
     """What both iterators share: the order of indices, the draw of the base seed, the count of batches."""
 
-    def __init__(self, loader, resume: dict[str, Any] | None = None):
+    def __init__(self, loader, resume: dict[str, Any] | None = None) -> None:
         self._dataset = loader.dataset
         self._iterable = loader._iterable
         self._auto_collation = loader._auto_collation
@@ -106,7 +106,7 @@ class _BaseDataLoaderIter:
 class _SingleProcessDataLoaderIter(_BaseDataLoaderIter):
     """Fetches each batch when it is asked for."""
 
-    def __init__(self, loader, resume=None):
+    def __init__(self, loader, resume=None) -> None:
         super().__init__(loader, resume)
         if self._timeout != 0:
             raise AssertionError("_SingleProcessDataLoaderIter requires timeout == 0")
@@ -150,7 +150,7 @@ class _Task:
 
     __slots__ = ("answer", "worker")
 
-    def __init__(self, worker: int):
+    def __init__(self, worker: int) -> None:
         self.worker = worker
         self.answer: Any = None
 
@@ -161,7 +161,7 @@ class _MultiProcessingDataLoaderIter(_BaseDataLoaderIter):
     Batch i goes to the workers in turn. Workers are threads; processes where the loader has a multiprocessing_context.
     """
 
-    def __init__(self, loader, resume=None):
+    def __init__(self, loader, resume=None) -> None:
         super().__init__(loader, resume)
         self._prefetch_factor = loader.prefetch_factor
         self._in_order = loader.in_order

@@ -39,7 +39,7 @@ def check_positive(name: str, value) -> None:
 class Sampler(Generic[_T_co]):
     """Base class: `__iter__` gives indices, or lists of them. `__len__` is there where the number is known."""
 
-    def __init__(self, data_source=None):
+    def __init__(self, data_source=None) -> None:
         pass
 
     def __iter__(self) -> Iterator[_T_co]:
@@ -49,7 +49,7 @@ class Sampler(Generic[_T_co]):
 class SequentialSampler(Sampler[int]):
     """All indices in order."""
 
-    def __init__(self, data_source):
+    def __init__(self, data_source) -> None:
         self.data_source = data_source
 
     def __iter__(self):
@@ -65,7 +65,7 @@ class RandomSampler(Sampler[int]):
     Without a generator of its own it seeds a new one from the default generator at its first element.
     """
 
-    def __init__(self, data_source, replacement=False, num_samples=None, generator=None):
+    def __init__(self, data_source, replacement=False, num_samples=None, generator=None) -> None:
         self.data_source = data_source
         self.replacement = replacement
         self._num_samples = num_samples
@@ -106,7 +106,7 @@ class RandomSampler(Sampler[int]):
 class SubsetRandomSampler(Sampler[int]):
     """Given indices in random order."""
 
-    def __init__(self, indices, generator=None):
+    def __init__(self, indices, generator=None) -> None:
         self.indices = indices
         self.generator = generator
 
@@ -121,7 +121,7 @@ class SubsetRandomSampler(Sampler[int]):
 class WeightedRandomSampler(Sampler[int]):
     """Indices drawn with the odds of `weights`."""
 
-    def __init__(self, weights, num_samples, replacement=True, generator=None):
+    def __init__(self, weights, num_samples, replacement=True, generator=None) -> None:
         check_positive("num_samples", num_samples)
         check_bool("replacement", replacement)
         weights = as_tensor(weights, dtype=float64)
@@ -145,7 +145,7 @@ class WeightedRandomSampler(Sampler[int]):
 class BatchSampler(Sampler[list[int]]):
     """Lists of `batch_size` indices of another sampler; the last may be shorter, or is left out with `drop_last`."""
 
-    def __init__(self, sampler, batch_size, drop_last):
+    def __init__(self, sampler, batch_size, drop_last) -> None:
         check_positive("batch_size", batch_size)
         check_bool("drop_last", drop_last)
         self.sampler = sampler

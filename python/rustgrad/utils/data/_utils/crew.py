@@ -70,7 +70,7 @@ def _thread(job: Job, worker_id: int, inbox, answers, switch: _Switch, modes: tu
 class ThreadCrew:
     """Workers as threads, each with the modes of the thread that made them."""
 
-    def __init__(self, job: Job):
+    def __init__(self, job: Job) -> None:
         self._answers: Any = queue.SimpleQueue()
         self._inboxes: list[Any] = [queue.SimpleQueue() for _ in range(job.num_workers)]
         self._switch = _Switch()
@@ -171,7 +171,7 @@ def _process(job: Job, worker_id: int, connection) -> None:
 class ProcessCrew:
     """Workers as processes of a multiprocessing context, each at the other end of a pipe."""
 
-    def __init__(self, job: Job, context):
+    def __init__(self, job: Job, context) -> None:
         self.workers: list[Any] = []
         self._pipes: list[Any] = []
         self._home: set[int] = set()

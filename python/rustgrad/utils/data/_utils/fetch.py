@@ -18,7 +18,7 @@ Gather = Callable[[Any], Any]
 class MapFetcher:
     """Batches of a dataset that can be indexed. With `rows`, indices come from `sampler.rows_of_batches`."""
 
-    def __init__(self, dataset, auto_collation: bool, collate_fn, rows: bool = False):
+    def __init__(self, dataset, auto_collation: bool, collate_fn, rows: bool = False) -> None:
         self.dataset = dataset
         self.auto_collation = auto_collation
         self.collate_fn = collate_fn
@@ -43,7 +43,7 @@ class MapFetcher:
 class IterableFetcher:
     """Batches of a dataset that can only be iterated. `fetch` raises StopIteration when there is no more."""
 
-    def __init__(self, dataset, auto_collation: bool, collate_fn, drop_last: bool):
+    def __init__(self, dataset, auto_collation: bool, collate_fn, drop_last: bool) -> None:
         self.examples = iter(dataset)
         self.auto_collation = auto_collation
         self.collate_fn = collate_fn

@@ -30,7 +30,7 @@ def generators_of(loader) -> dict[str, Generator]:
 class Progress:
     """One epoch. Made before the epoch's first draw, and kept up to date by its iterator."""
 
-    def __init__(self, loader):
+    def __init__(self, loader) -> None:
         # A generator's copy takes a microsecond, its state as a tensor more: that is made when it is asked for.
         self._default = default_generator.clone_state()
         self._own = {name: generator.clone_state() for name, generator in generators_of(loader).items()}

@@ -41,7 +41,7 @@ class _KeyErrorMessage(str):
 class ExceptionWrapper:
     """The exception being handled, as text, so that it can be raised in another thread or process."""
 
-    def __init__(self, exc_info=None, where: str = "in background"):
+    def __init__(self, exc_info=None, where: str = "in background") -> None:
         # The traceback itself is not kept: its frames would keep the worker's batch alive.
         from traceback import format_exception
 
@@ -74,7 +74,7 @@ class ExceptionWrapper:
 class WorkerRNG:
     """The generators of one worker. Python's and NumPy's global ones are shared by all threads; these are not."""
 
-    def __init__(self, base_seed: int, worker_id: int):
+    def __init__(self, base_seed: int, worker_id: int) -> None:
         self._seeds = base_seed, worker_id
         self.torch_generator = Generator().manual_seed(base_seed + worker_id)
 
@@ -124,7 +124,7 @@ class WorkerInfo:
 
     def __init__(
         self, id: int, num_workers: int, seed: int, dataset, rng=None, worker_method: str | None = "multiprocessing"
-    ):
+    ) -> None:
         values = (dataset, id, num_workers, rng, seed, worker_method)
         for name, value in zip(self.__slots__, values):
             object.__setattr__(self, name, value)
@@ -163,7 +163,7 @@ class Job:
         num_workers: int = 0,
         init_fn: Callable[[int], Any] | None = None,
         rows: bool = False,
-    ):
+    ) -> None:
         self.dataset = dataset
         self.iterable = iterable
         self.auto_collation = auto_collation
