@@ -122,7 +122,7 @@ ops! {
     /// `steps` evenly spaced numbers from `start` to `end`, both included.
     linspace + out as ["function.linspace(Operand start, Operand end, int steps, *, {options}) -> Tensor"] {
         call(start: Operand, end: Operand, steps: i64, options: Options) {
-            let (start, end) = (number(start)?.0, number(end)?.0);
+            let (start, end) = (number(start)?, number(end)?);
             let complex = [start, end].iter().any(|n| matches!(n, Number::Complex(..)));
             let float = if complex { options.or(mode::default_float().to_complex()) } else { options.float() };
             if steps < 0 {
