@@ -11,6 +11,7 @@ MODULES = frozenset(
 )
 
 _BY_MODULE = {
+    "_lowrank": "pca_lowrank svd_lowrank",
     "compiler": "compile",
     "limits": "finfo iinfo",
     "model_summary": "summary",
