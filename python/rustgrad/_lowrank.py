@@ -20,10 +20,10 @@ def get_approximate_basis(A: Tensor, q: int, niter: int | None = 2, M: Tensor | 
     niter = 2 if niter is None else niter
     A = A if M is None else A - M
     start = randn(A.shape[-1], q, dtype=A.dtype, device=A.device)
-    Q = linalg.qr(A.matmul(start)).Q
+    Q = linalg.qr(A.matmul(start))[0]
     for _ in range(niter):
-        Q = linalg.qr(A.mH.matmul(Q)).Q
-        Q = linalg.qr(A.matmul(Q)).Q
+        Q = linalg.qr(A.mH.matmul(Q))[0]
+        Q = linalg.qr(A.matmul(Q))[0]
     return Q
 
 
