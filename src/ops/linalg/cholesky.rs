@@ -75,7 +75,7 @@ ops! {
         },
         samples: [
             "u(3, 2), nz(3, 3)", "u(3, 2), nz(3, 3), True", "u(2, 3, 1), nz(3, 3)", "u(3, 2), nz(2, 2)",
-            "u(3), nz(3, 3)", "u(0, 2), u(0, 0)",
+            "u(3), nz(3, 3)", "u(0, 2).double(), u(0, 0).double()",
         ],
     }
     /// The inverse of A from its factor L (U if `upper`).
@@ -86,7 +86,7 @@ ops! {
             let (l, b) = together(l, &eye(sizes(l).0, l)?, "cholesky_inverse")?;
             apply(CholeskySolve { upper }, &[&b, &l])
         },
-        samples: ["nz(3, 3)", "nz(3, 3), True", "nz(2, 3, 3)", "u(0, 0)", "u(2, 3)"],
+        samples: ["nz(3, 3)", "nz(3, 3), True", "nz(2, 3, 3)", "u(0, 0).double()", "u(2, 3)"],
     }
 }
 
@@ -96,8 +96,8 @@ const SAMPLES: &[&str] = &[
     "u(3, 3) * 0.25 + torch.eye(3) * 4, upper=True",
     "u(2, 3, 3) * 0.25 + torch.eye(3) * 4",
     "(u(3, 3) * 0.25 + torch.eye(3) * 4).mT",
-    "u(0, 0)",
-    "u(0, 3, 3)",
+    "u(0, 0).double()",
+    "u(0, 3, 3).double()",
     "u(2, 2) * 0.25 - torch.eye(2)",
     "u(2, 3)",
     "u(3)",

@@ -14,8 +14,8 @@ ops! {
     linalg_det + out as ["linalg.det(Tensor A) -> Tensor"] {
         call(x = A: &Tensor) { det(x) },
         samples: [
-            "u(3, 3)", "u(2, 3, 3)", "u(3, 3).t()", "u(1, 1)", "u(0, 0)", "u(0, 3, 3)", "u(2, 0, 0)",
-            "u(1, 2).expand(2, 2)", "u(2, 3)", "u(3)",
+            "u(3, 3)", "u(2, 3, 3)", "u(3, 3).t()", "u(1, 1)", "u(0, 0).double()", "u(0, 3, 3).double()",
+            "u(2, 0, 0).double()", "u(1, 2).expand(2, 2)", "u(2, 3)", "u(3)",
         ],
     }
     /// The determinants of square matrices. See `linalg.det`.
@@ -27,7 +27,7 @@ ops! {
     /// matrix.
     linalg_slogdet + out as ["linalg.slogdet(Tensor A) -> (Tensor sign, Tensor logabsdet)"] {
         call(x = A: &Tensor) { slogdet(x).map(Outs::Many) },
-        samples: ["u(3, 3)", "u(2, 3, 3)", "u(3, 3).t()", "u(0, 0)", "u(0, 3, 3)", "u(2, 3)", "u(3)"],
+        samples: ["u(3, 3)", "u(2, 3, 3)", "u(3, 3).t()", "u(0, 0).double()", "u(0, 3, 3).double()", "u(2, 3)", "u(3)"],
     }
     /// The sign of the determinants of square matrices, and the logarithm of their size. See `linalg.slogdet`.
     slogdet_ + out as ["slogdet(Tensor self) -> (Tensor sign, Tensor logabsdet)"] {
@@ -45,7 +45,7 @@ ops! {
         },
         samples: [
             "u(2, 2) * 0.25 + torch.eye(2) * 4", "u(2, 2, 2) * 0.25 + torch.eye(2) * 4",
-            "u(2, 2) * 0.25 + torch.tensor([[0.0, 2.0], [2.0, 0.0]])", "u(0, 0)", "u(2, 3)",
+            "u(2, 2) * 0.25 + torch.tensor([[0.0, 2.0], [2.0, 0.0]])", "u(0, 0).double()", "u(2, 3)",
         ],
     }
 }

@@ -16,8 +16,8 @@ ops! {
     eigh + out as ["linalg.eigh(Tensor A, str UPLO='L') -> (Tensor eigenvalues, Tensor eigenvectors)"] {
         call(x = A: &Tensor, uplo = UPLO: &str) { symmetric(x, "linalg.eigh", uplo, true).map(Outs::Many) },
         samples: [
-            "u(0, 0)", "u(2, 0, 0)", "u(0, 3, 3)", "torch.zeros(1, 1, dtype=u().dtype)", "u(2, 3)", "u(3)",
-            "u(3, 3), 'X'",
+            "u(0, 0).double()", "u(2, 0, 0).double()", "u(0, 3, 3).double()", "torch.zeros(1, 1, dtype=u().dtype)",
+            "u(2, 3)", "u(3)", "u(3, 3), 'X'",
         ],
     }
     /// Eigenvalues of symmetric matrices in ascending order. UPLO: the triangle that is read, "L" or "U".
@@ -26,7 +26,7 @@ ops! {
             Ok(symmetric(x, "linalg.eigvalsh", uplo, recorded([x].into_iter()))?.swap_remove(0))
         },
         samples: ["u(3, 3)", "u(2, 3, 3)", "u(3, 3), UPLO='U'",
-            "u(0, 0)", "u(2, 0, 0)", "u(2, 2) * NAN", "u(2, 3)", "u(3)"],
+            "u(0, 0).double()", "u(2, 0, 0).double()", "u(2, 2) * NAN", "u(2, 3)", "u(3)"],
     }
     /// Eigenvalues of square matrices, complex and in no order, and their vectors as columns of length 1.
     ///
@@ -45,7 +45,7 @@ ops! {
 /// Eigenvalues, and vectors if asked for.
 pub(crate) fn symmetric(x: &Tensor, op: &'static str, uplo: &str, vectors: bool) -> Result<Vec<Tensor>> {
     check_square(x, op, "A")?;
-    check_kernel(x, op, "linalg_eigh_cpu")?;
+    check_lane(x.dtype(), "linalg_eigh_cpu")?;
     let upper = match uplo {
         "L" | "l" => false,
         "U" | "u" => true,

@@ -16,7 +16,10 @@ ops! {
             outs.truncate(2);
             Ok(Outs::Many(outs))
         },
-        samples: ["u(3, 3)", "u(2, 5, 5)", "u(0, 0)", "u(2, 2) * torch.tensor([[0.0, 1.0], [1.0, 0.0]])", "u(2, 3)"],
+        samples: [
+            "u(3, 3)", "u(2, 5, 5)", "u(0, 0).double()", "u(2, 2) * torch.tensor([[0.0, 1.0], [1.0, 0.0]])",
+            "u(2, 3)",
+        ],
     }
     /// As `linalg.ldl_factor`, with an int32 for each matrix: 0, or where from 1 the first zero in D stands.
     ldl_factor_ex + out as [
@@ -25,7 +28,7 @@ ops! {
         call(x = self: &Tensor, check_errors: bool) {
             factor(x, "torch.linalg.ldl_factor_ex", check_errors).map(Outs::Many)
         },
-        samples: ["u(3, 3)", "u(4, 4)", "u(0, 0)"],
+        samples: ["u(3, 3)", "u(4, 4)", "u(0, 0).double()"],
     }
     /// The solution of `A X = B` from what `linalg.ldl_factor` gives.
     ldl_solve + out as ["linalg.ldl_solve(Tensor LD, Tensor pivots, Tensor B, *, bool hermitian=False) -> Tensor"] {

@@ -19,8 +19,8 @@ ops! {
             unpacked(&outs[0], &outs[1], true, true).map(Outs::Many)
         },
         samples: [
-            "u(3, 3)", "u(2, 3, 3)", "u(4, 2)", "u(2, 4)", "u(3, 3).t()", "u(0, 0)", "u(0, 3)", "u(2, 0, 3)",
-            "u(1, 2).expand(2, 2)", "u(20, 20)", "u(3)",
+            "u(3, 3)", "u(2, 3, 3)", "u(4, 2)", "u(2, 4)", "u(3, 3).t()", "u(0, 0).double()", "u(0, 3).double()",
+            "u(2, 0, 3).double()", "u(1, 2).expand(2, 2)", "u(20, 20)", "u(3)",
         ],
     }
     /// L and U of matrices in one (L's ones are not stored), and int32 `pivots` from 1: row i was exchanged with row
@@ -37,7 +37,8 @@ ops! {
             Ok(Outs::Many(outs))
         },
         samples: [
-            "u(3, 3)", "u(2, 3, 3)", "u(4, 2)", "u(2, 4)", "u(0, 0)", "u(2, 0, 3)", "u(1, 2).expand(2, 2)", "u(3)",
+            "u(3, 3)", "u(2, 3, 3)", "u(4, 2)", "u(2, 4)", "u(0, 0).double()", "u(2, 0, 3).double()",
+            "u(1, 2).expand(2, 2)", "u(3)",
         ],
     }
     /// As `linalg.lu_factor`, with an int32 for each matrix: 0, or where from 1 the first zero on U's diagonal stands.

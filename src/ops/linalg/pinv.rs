@@ -22,7 +22,8 @@ ops! {
         },
         samples: [
             "u(3, 3)", "u(2, 4, 3)", "u(3, 4)", "u(3, 4).t()", "u(3, 3), rtol=0.5", "u(3, 3), atol=1.0",
-            "u(3, 3), 0.3", "u(3, 0)", "u(2, 0, 3)", "u(0, 3, 2)", "u(3, 3), hermitian=True", "u(3)",
+            "u(3, 3), 0.3", "u(3, 0).double()", "u(2, 0, 3).double()", "u(0, 3, 2).double()",
+            "u(3, 3), hermitian=True", "u(3)",
         ],
     }
     /// The pseudoinverse of matrices. `linalg.pinv` is the newer name.
@@ -42,7 +43,8 @@ ops! {
         },
         samples: [
             "u(3, 3)", "u(2, 4, 3)", "u(1, 2).expand(2, 2)", "u(3, 3), 1.0", "u(3, 3), atol=1.0", "u(3, 3), rtol=0.5",
-            "u(1, 2).expand(2, 2), hermitian=True", "u(0, 3)", "u(2, 0, 0)", "u(0, 2, 3)", "u(3)",
+            "u(1, 2).expand(2, 2), hermitian=True", "u(0, 3).double()", "u(2, 0, 0).double()", "u(0, 2, 3).double()",
+            "u(3)",
         ],
     }
     /// The condition number of matrices by the norm `p`: 2 (or None), -2, "fro", "nuc", inf, -inf, 1, -1; inf for
@@ -54,8 +56,8 @@ ops! {
         call(x = A: &Tensor, p: Option<f64>, named = p: Option<&str>) { condition(x, p, named) },
         samples: [
             "u(3, 3)", "u(2, 3, 3)", "u(4, 3)", "u(3, 3), -2", "u(3, 3), 1", "u(3, 3), 'fro'", "u(3, 3), 'nuc'",
-            "u(3, 3), INF", "u(3, 3), -INF", "u(3, 3), -1", "u(0, 0)", "u(2, 0, 0)", "u(0, 3, 3)",
-            "u(1, 2).expand(2, 2), 1", "u(2, 3), 1", "u(3)",
+            "u(3, 3), INF", "u(3, 3), -INF", "u(3, 3), -1", "u(0, 0).double()", "u(2, 0, 0).double()",
+            "u(0, 3, 3).double()", "u(1, 2).expand(2, 2), 1", "u(2, 3), 1", "u(3)",
         ],
     }
 }

@@ -14,8 +14,10 @@ ops! {
     /// Raises `linalg.LinAlgError` for a singular matrix; `linalg.inv_ex` says which instead.
     linalg_inv + out as ["linalg.inv(Tensor A) -> Tensor"] {
         call(x = A: &Tensor) { inverse(x, "linalg.inv") },
-        samples: ["u(3, 3)", "u(2, 3, 3)", "u(3, 3).t()", "u(1, 1)", "u(0, 0)", "u(0, 3, 3)", "u(2, 0, 0)", "u(20, 20)",
-            "u(1, 2).expand(2, 2)", "u(2, 3)", "u(3)"],
+        samples: [
+            "u(3, 3)", "u(2, 3, 3)", "u(3, 3).t()", "u(1, 1)", "u(0, 0).double()", "u(0, 3, 3).double()",
+            "u(2, 0, 0).double()", "u(20, 20)", "u(1, 2).expand(2, 2)", "u(2, 3)", "u(3)",
+        ],
     }
     /// The inverses of square matrices (.., n, n). See `linalg.inv`.
     inverse_ + out as ["inverse(Tensor self) -> Tensor"] {
@@ -32,7 +34,7 @@ ops! {
             }
             Ok(Outs::Many(outs))
         },
-        samples: ["u(3, 3)", "u(2, 3, 3)", "u(0, 0)", "u(2, 3)"],
+        samples: ["u(3, 3)", "u(2, 3, 3)", "u(0, 0).double()", "u(2, 3)"],
     }
     /// The solution of `A X = B`, or of `X A = B` if not `left`; B is a matrix, or a vector for each matrix of A.
     /// Batches broadcast.
@@ -47,9 +49,9 @@ ops! {
         samples: [
             "u(3, 3), u(3, 2)", "u(3, 3), u(3)", "u(2, 3, 3), u(2, 3, 2)", "u(2, 3, 3), u(2, 3)",
             "u(3, 3), u(2, 3, 2)", "u(2, 1, 3, 3), u(4, 3, 1)", "u(3, 3), u(2, 3), left=False",
-            "u(3, 3).t(), u(2, 3).t()", "u(0, 0), u(0, 2)", "u(3, 3), u(3, 0)", "u(0, 3, 3), u(0, 3, 2)",
-            "u(20, 20), u(20, 3)", "u(1, 2).expand(2, 2), u(2)", "u(3, 3), u(2, 2)", "u(2, 3), u(3)",
-            "u(3, 3), u(3).double()",
+            "u(3, 3).t(), u(2, 3).t()", "u(0, 0).double(), u(0, 2).double()", "u(3, 3), u(3, 0)",
+            "u(0, 3, 3).double(), u(0, 3, 2).double()", "u(20, 20), u(20, 3)", "u(1, 2).expand(2, 2), u(2)",
+            "u(3, 3), u(2, 2)", "u(2, 3), u(3)", "u(3, 3), u(3).double()",
         ],
     }
     /// As `linalg.solve`, with an int32 for each matrix: 0, or where from 1 the first zero pivot stands.
@@ -79,8 +81,9 @@ ops! {
             "nz(3, 3), u(3, 2), upper=True", "nz(3, 3), u(3, 2), upper=False",
             "nz(2, 3, 3), u(3, 2), upper=True, unitriangular=True", "nz(3, 3), u(2, 3), upper=False, left=False",
             "nz(3, 3).t(), u(2, 3).t(), upper=True",
-            "nz(2, 3, 3), u(2, 3, 1), upper=False, unitriangular=True, left=True", "u(0, 0), u(0, 2), upper=True",
-            "u(3, 3), u(2, 2), upper=True", "u(3, 3), u(3), upper=True",
+            "nz(2, 3, 3), u(2, 3, 1), upper=False, unitriangular=True, left=True",
+            "u(0, 0).double(), u(0, 2).double(), upper=True", "u(3, 3), u(2, 2), upper=True",
+            "u(3, 3), u(3), upper=True",
         ],
     }
     /// The solution of `A X = b` for triangular A (of its transpose if `transpose`), and A. `linalg.solve_triangular`

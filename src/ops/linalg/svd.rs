@@ -20,7 +20,10 @@ ops! {
             check(x, driver)?;
             parts(x, full_matrices).map(Outs::Many)
         },
-        samples: ["u(0, 0)", "u(0, 3)", "u(2, 3, 0)", "u(0, 3, 2), full_matrices=False", "u(2, 2) * NAN", "u(3)"],
+        samples: [
+            "u(0, 0).double()", "u(0, 3).double()", "u(2, 3, 0).double()", "u(0, 3, 2).double(), full_matrices=False",
+            "u(2, 2) * NAN", "u(3)",
+        ],
     }
     /// Singular values, the largest first.
     svdvals + out as ["linalg.svdvals(Tensor A, *, str? driver=None) -> Tensor"] {
@@ -29,8 +32,8 @@ ops! {
             values(x)
         },
         samples: [
-            "u(3, 3)", "u(2, 4, 3)", "u(3, 4)", "u(3, 4).t()", "u(20, 20)", "u(0, 3)", "u(2, 0, 0)", "u(2, 2) * NAN",
-            "u(3)",
+            "u(3, 3)", "u(2, 4, 3)", "u(3, 4)", "u(3, 4).t()", "u(20, 20)", "u(0, 3).double()", "u(2, 0, 0).double()",
+            "u(2, 2) * NAN", "u(3)",
         ],
     }
     /// U, S and V (not its transpose) of `A = U diag(S) V^T`: as many vectors as values if `some`, else all; zeros if
@@ -60,7 +63,7 @@ ops! {
             let zeros = |n: usize| x.zeros_of(&shaped(batch(x.shape()), &[n, n]))?.mt();
             Ok(Outs::Many(vec![zeros(m)?, values(x)?, zeros(n)?]))
         },
-        samples: ["u(3, 2), compute_uv=False", "u(0, 3)"],
+        samples: ["u(3, 2), compute_uv=False", "u(0, 3).double()"],
     }
 }
 
