@@ -26,6 +26,8 @@ pub enum Kind {
     NotImplemented,
     /// `OutOfMemoryError`, a `RuntimeError` and a `MemoryError`.
     OutOfMemory,
+    /// `linalg.LinAlgError`, a `RuntimeError`: singular matrices and what does not converge.
+    LinAlg,
     /// An exception raised by Python code (a hook, a custom function), carried through unchanged.
     Foreign,
 }

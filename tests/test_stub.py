@@ -134,6 +134,9 @@ class UntypedStorage:
 class OutOfMemoryError(RuntimeError, MemoryError):
     """A tensor does not fit into memory."""
 
+class _LinAlgError(RuntimeError):
+    """A matrix that is singular or not positive-definite, or an algorithm of linear algebra that did not converge."""
+
 _dtype = dtype
 _device = device
 _layout = layout

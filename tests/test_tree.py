@@ -85,9 +85,9 @@ def test_nn_imports_one_way(path):
 
 # Crates that run while building, or only in tests: nothing of them is in the wheel.
 BUILD_ONLY = """
-    autocfg bytemuck_derive cfg_aliases document-features heck litrs proc-macro2 pyo3-build-config pyo3-macros
-    pyo3-macros-backend quote rustversion serde_derive syn target-lexicon thiserror-impl unicode-ident windows-implement
-    windows-interface zerocopy-derive
+    autocfg bytemuck_derive cfg_aliases document-features heck litrs paste proc-macro2 pyo3-build-config pyo3-macros
+    pyo3-macros-backend quote rustversion seq-macro serde_derive syn target-lexicon thiserror-impl unicode-ident
+    version_check windows-implement windows-interface zerocopy-derive
 """.split()
 # Crates of wgpu on systems that we build no wheel for (the web, Android, Redox), and of features that are off.
 ELSEWHERE = """

@@ -1,9 +1,19 @@
 """Names of PyTorch's extension that programs use directly: types, and flags of TorchScript's compiler."""
 
 from ._names import lookup as _lookup
-from ._rustgrad import Generator, OutOfMemoryError, Size, Tensor, device, dtype, layout, memory_format
+from ._rustgrad import Generator, OutOfMemoryError, Size, Tensor, _LinAlgError, device, dtype, layout, memory_format
 
-__all__ = ["Generator", "OutOfMemoryError", "Size", "Tensor", "device", "dtype", "layout", "memory_format"]
+__all__ = [
+    "Generator",
+    "OutOfMemoryError",
+    "Size",
+    "Tensor",
+    "_LinAlgError",
+    "device",
+    "dtype",
+    "layout",
+    "memory_format",
+]
 
 _flags: dict[str, bool] = {}
 

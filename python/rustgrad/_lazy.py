@@ -25,6 +25,7 @@ _BY_MODULE = {
     "amp.unscale": "_amp_foreach_non_finite_check_and_unscale_ _amp_update_scale_",
     "autograd.anomaly_mode": "is_anomaly_check_nan_enabled is_anomaly_enabled set_anomaly_enabled",
     "func": "vmap",
+    "_lowrank": "pca_lowrank svd_lowrank",
     "compiler": "compile",
     "limits": "finfo iinfo",
     "model_summary": "summary",

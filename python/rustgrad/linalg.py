@@ -1,4 +1,4 @@
-"""Linear algebra: the extension's ops of that place."""
+"""Linear algebra: the extension's ops of that place, and the error of singular matrices."""
 
 from ._names import lookup as _lookup
 from ._rustgrad.linalg import *

@@ -155,7 +155,9 @@ impl Entries {
         out: bool,
     ) -> Result<()> {
         let method = module == METHODS;
-        let overload = Overload::new(schema, index, target, method, inplace, out, name)?;
+        // `torch.return_types.linalg_qr` is another class than `qr`.
+        let class = if module == "linalg" { format!("linalg_{name}") } else { name.to_string() };
+        let overload = Overload::new(schema, index, target, method, inplace, out, &class)?;
         let at = match self.by_name.get(&(module, name.to_string())) {
             Some(&at) => at,
             None => {

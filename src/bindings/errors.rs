@@ -14,6 +14,13 @@ pub type P = *mut ffi::PyObject;
 
 static OUT_OF_MEMORY: OnceLock<Py<PyType>> = OnceLock::new();
 
+pyo3::create_exception!(
+    rustgrad,
+    _LinAlgError,
+    PyRuntimeError,
+    "A matrix that is singular or not positive-definite, or an algorithm of linear algebra that did not converge."
+);
+
 /// `OutOfMemoryError(RuntimeError, MemoryError)`: two bases need a class made by `type`.
 pub fn out_of_memory_class(py: Python<'_>) -> PyResult<&Bound<'_, PyType>> {
     if OUT_OF_MEMORY.get().is_none() {
@@ -48,6 +55,7 @@ pub fn to_python(py: Python<'_>, mut e: Box<Error>) -> PyErr {
         Kind::Overflow => PyOverflowError::new_err(text),
         Kind::Value => PyValueError::new_err(text),
         Kind::NotImplemented => PyNotImplementedError::new_err(text),
+        Kind::LinAlg => _LinAlgError::new_err(text),
         Kind::OutOfMemory => match out_of_memory_class(py) {
             Ok(class) => PyErr::from_type(class.clone(), text),
             Err(e) => e,

@@ -155,6 +155,7 @@ pub fn init(m: &Bound<'_, PyModule>) -> PyResult<()> {
     m.add("Tensor", &tensor)?;
     m.add("Size", &size)?;
     m.add("OutOfMemoryError", errors::out_of_memory_class(py)?)?;
+    m.add("_LinAlgError", py.get_type::<errors::_LinAlgError>())?;
     m.add("__version__", env!("CARGO_PKG_VERSION"))?;
     all.extend(["Tensor", "Size", "OutOfMemoryError", "UntypedStorage"].map(String::from));
     let make = wrap_pyfunction!(methods::_make_subclass, m)?;

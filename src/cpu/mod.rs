@@ -11,6 +11,7 @@ pub mod dispatch;
 pub mod fold;
 pub mod gather;
 pub mod gemm;
+pub mod linalg;
 pub mod loss;
 pub mod map;
 pub mod multinomial;

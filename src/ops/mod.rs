@@ -19,6 +19,7 @@ pub mod extremum;
 pub mod index;
 pub mod index_put;
 pub mod join;
+pub mod linalg;
 pub mod loss;
 pub mod matmul;
 pub mod nonzero;
@@ -102,6 +103,18 @@ files![
     index,
     index_put,
     join,
+    linalg::cholesky,
+    linalg::det,
+    linalg::eigen,
+    linalg::ldl,
+    linalg::lstsq,
+    linalg::lu,
+    linalg::matrix_exp,
+    linalg::pinv,
+    linalg::qr,
+    linalg::solve,
+    linalg::svd,
+    linalg::tensors,
     loss,
     matmul,
     nonzero,

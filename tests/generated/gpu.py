@@ -17,6 +17,14 @@ function.masked_scatter function.scatter function.scatter_reduce function.index_
 function.index_put function.put function.sort function.argsort function.msort function.topk function.kthvalue
 function.median function.nanmedian function.mode function.bucketize function.searchsorted function.unique
 function.unique_consecutive function._standard_gamma_grad function._dirichlet_grad
+function.unique_consecutive
+linalg.cholesky linalg.cholesky_ex function.cholesky function.cholesky_solve function.cholesky_inverse linalg.det
+function.det linalg.slogdet function.slogdet function.logdet linalg.eigh linalg.eigvalsh linalg.eig linalg.eigvals
+linalg.ldl_factor linalg.ldl_factor_ex linalg.ldl_solve linalg.lstsq linalg.lu linalg.lu_factor linalg.lu_factor_ex
+function.lu function.lu_unpack linalg.lu_solve function.lu_solve linalg.pinv function.pinverse
+linalg.matrix_rank linalg.cond linalg.qr function.qr function.geqrf linalg.householder_product function.orgqr
+function.ormqr linalg.inv function.inverse linalg.inv_ex linalg.solve linalg.solve_ex linalg.solve_triangular
+function.triangular_solve linalg.svd linalg.svdvals function.svd linalg.tensorinv linalg.tensorsolve
 """.split()
 
 # Families and dtypes that are refused for good: products of 64-bit integers, which nothing but emulation could give.

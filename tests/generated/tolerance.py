@@ -26,6 +26,10 @@ SUM = {"float16": 3, "bfloat16": 3, "float32": 32, "float64": 64}
 # Bessel functions have ten digits; its second gradient of binary_cross_entropy adds 1e-12.
 LOOSE = {"float16": 3, "bfloat16": 3, "float32": 64, "float64": 2**23}
 
+# Inverses, factors and what is solved with them: errors grow with the condition of the samples' matrices, some of which
+# is in the hundreds, and its square in derivatives.
+SOLVED = {"float16": 3, "bfloat16": 3, "float32": 2**12, "float64": 2**16}
+
 # Second gradients are sums of products of all of the above.
 FACTOR = {"value": 1, "gradient": 4, "second": 16}
 
@@ -36,6 +40,8 @@ def tolerance(family, dtype, kind="value"):
     dtype = {"complex64": "float32", "complex128": "float64"}.get(dtype, dtype)
     if dtype not in ULP or (family in EXACT and kind == "value"):
         return 0.0, 0.0
+    if family in SOLVERS:
+        return SOLVED[dtype] * ULP[dtype] * FACTOR[kind], 1.0
     table = LOOSE if family in SPECIAL else SUM if family not in EXACT | MAPS else MAP
     return table[dtype] * ULP[dtype] * FACTOR[kind], 1e-30 if kind == "value" and table is MAP else 1.0
 
@@ -43,6 +49,9 @@ def tolerance(family, dtype, kind="value"):
 # The families of Map rows.
 MAPS = {"unary", "binary", "compare", "bits", "activation", "power", "select", "composite", "rounding", "classify"}
 MAPS |= {"complex", "exponential", "trigonometric", "rectifier", "pointwise"}
+
+# Those of linear algebra.
+SOLVERS = {"cholesky", "det", "eigen", "ldl", "lstsq", "lu", "matrix_exp", "pinv", "qr", "solve", "svd", "tensors"}
 
 # Those of special functions.
 SPECIAL = {"special", "bessel", "gamma", "polynomials", "losses", "margins"}

@@ -112,6 +112,9 @@ class UntypedStorage:
 class OutOfMemoryError(RuntimeError, MemoryError):
     """A tensor does not fit into memory."""
 
+class _LinAlgError(RuntimeError):
+    """A matrix that is singular or not positive-definite, or an algorithm of linear algebra that did not converge."""
+
 _dtype = dtype
 _device = device
 _layout = layout
@@ -1298,10 +1301,7 @@ class Tensor:
     def addr_(self, vec1: Tensor, vec2: Tensor, *, beta: Number | Tensor = 1, alpha: Number | Tensor = 1) -> Tensor:
         """`beta * self + alpha * outer(vec1, vec2)`; with `beta` 0 what `self` holds does not count."""
     def matrix_power(self, n: _int | Tensor) -> Tensor:
-        """The `n`th power of square matrices, for `n` from 0 up.
-
-        Negative powers need an inverse, which is not implemented.
-        """
+        """The `n`th power of square matrices; for negative `n` of their inverse."""
     @overload
     def flip(self, *dims: _int | Tensor) -> Tensor:
         """The entries of each of `dims` in reverse order, in new memory."""
@@ -1452,6 +1452,52 @@ class Tensor:
 
         Without `accumulate`, of several values for one place the last is kept. Raises IndexError for an index out of
         range.
+        """
+    def cholesky(self, upper: _bool = False) -> Tensor:
+        """The older name of `linalg.cholesky`."""
+    def cholesky_solve(self, input2: Tensor, upper: _bool = False) -> Tensor:
+        """The solution of `A X = B` from the factor L of A (U if `upper`): (.., n, k)."""
+    def cholesky_inverse(self, upper: _bool = False) -> Tensor:
+        """The inverse of A from its factor L (U if `upper`)."""
+    def det(self) -> Tensor:
+        """The determinants of square matrices. See `linalg.det`."""
+    def slogdet(self) -> tuple[Tensor, Tensor]:
+        """The sign of the determinants of square matrices, and the logarithm of their size. See `linalg.slogdet`."""
+    def logdet(self) -> Tensor:
+        """The logarithms of the determinants of square matrices: NaN where one is negative, -inf where it is 0."""
+    def lu(self, pivot: _bool = True, get_infos: _bool = False) -> tuple[Tensor, ...]:
+        """`linalg.lu_factor`, or `linalg.lu_factor_ex` if `get_infos`."""
+    def lu_solve(self, LU_data: Tensor, LU_pivots: Tensor) -> Tensor:
+        """The older name of `linalg.lu_solve`, B first."""
+    def matrix_exp(self) -> Tensor:
+        """The exponentials of square matrices: `I + A + A^2 / 2 + ..`.
+
+        Scaled, expanded to degree 18, and squared back (Bader, Blanes and Casas 2019, whose bound for degree 18 it
+        uses).
+        """
+    def pinverse(self, rcond: _float | Tensor = 1e-15) -> Tensor:
+        """The pseudoinverse of matrices. `linalg.pinv` is the newer name."""
+    def qr(self, some: _bool = True) -> tuple[Tensor, Tensor]:
+        """The older form of `linalg.qr`: reduced if `some`, else complete."""
+    def geqrf(self) -> tuple[Tensor, Tensor]:
+        """R, with reflections below its diagonal, and their factors `tau`: LAPACK's form of QR, for
+        `linalg.householder_product`.
+        """
+    def orgqr(self, input2: Tensor) -> Tensor:
+        """See `linalg.householder_product`."""
+    def ormqr(self, input2: Tensor, input3: Tensor, left: _bool = True, transpose: _bool = False) -> Tensor:
+        """`Q other` (or `other Q` if not `left`) for the whole Q of a product of reflections; its transpose if
+        `transpose`.
+        """
+    def inverse(self) -> Tensor:
+        """The inverses of square matrices (.., n, n). See `linalg.inv`."""
+    def triangular_solve(self, A: Tensor, upper: _bool = True, transpose: _bool = False, unitriangular: _bool = False) -> tuple[Tensor, Tensor]:
+        """The solution of `A X = b` for triangular A (of its transpose if `transpose`), and A. `linalg.solve_triangular`
+        is the newer name.
+        """
+    def svd(self, some: _bool = True, compute_uv: _bool = True) -> tuple[Tensor, Tensor, Tensor]:
+        """U, S and V (not its transpose) of `A = U diag(S) V^T`: as many vectors as values if `some`, else all; zeros if
+        not `compute_uv`.
         """
     def matmul(self, other: Tensor) -> Tensor:
         """The matrix product of two tensors.

@@ -19,8 +19,8 @@ def vector_norm(x: Tensor, ord: Number | Tensor = 2, dim: _int | Sequence[_int |
 def norm(A: Tensor, ord: Number | Tensor | None = None, dim: _int | Sequence[_int | Tensor] | None = None, keepdim: _bool = False, *, dtype: _dtype | _type[_float | _bool] | None = None, out: Tensor | None = None) -> Tensor:
     """The norm `ord` of vectors along `dim`, or of matrices in two dims; without `ord` the 2-norm of all elements.
 
-    Orders of matrices: "fro", inf, -inf, 1, -1. Those that need singular values ("nuc", 2, -2) raise
-    NotImplementedError.
+    Orders of matrices: "fro", "nuc" (the sum of singular values), 2 and -2 (the largest and the smallest of them), inf,
+    -inf, 1, -1.
     """
 @overload
 def norm(A: Tensor, ord: _str, dim: _int | Sequence[_int | Tensor] | None = None, keepdim: _bool = False, *, dtype: _dtype | _type[_float | _bool] | None = None, out: Tensor | None = None) -> Tensor: ...
@@ -28,6 +28,9 @@ def norm(A: Tensor, ord: _str, dim: _int | Sequence[_int | Tensor] | None = None
 def matrix_norm(A: Tensor, ord: Number | Tensor, dim: Sequence[_int | Tensor] = [-2, -1], keepdim: _bool = False, *, dtype: _dtype | _type[_float | _bool] | None = None, out: Tensor | None = None) -> Tensor:
     """The norm `ord` of matrices in two dims: "fro", inf, -inf, 1, -1. Those that need singular values ("nuc", 2, -2)
     raise NotImplementedError.
+def matrix_norm(A: Tensor, ord: Number | Tensor, dim: _int | Sequence[_int | Tensor] = [-2, -1], keepdim: _bool = False, *, dtype: _dtype | type[_float | _bool] | None = None, out: Tensor | None = None) -> Tensor:
+    """The norm `ord` of matrices in two dims: "fro", "nuc" (the sum of singular values), 2 and -2 (the largest and the
+    smallest of them), inf, -inf, 1, -1.
     """
 @overload
 def matrix_norm(A: Tensor, ord: _str = 'fro', dim: Sequence[_int | Tensor] = [-2, -1], keepdim: _bool = False, *, dtype: _dtype | _type[_float | _bool] | None = None, out: Tensor | None = None) -> Tensor: ...
@@ -38,10 +41,137 @@ def multi_dot(tensors: Sequence[Tensor], *, out: Tensor | None = None) -> Tensor
 def vecdot(x: Tensor, y: Tensor, *, dim: _int | Tensor = -1, out: Tensor | None = None) -> Tensor:
     """The sums of products of two tensors along `dim`; all other dims broadcast."""
 def matrix_power(input: Tensor, n: _int | Tensor, *, out: Tensor | None = None) -> Tensor:
-    """The `n`th power of square matrices, for `n` from 0 up.
+    """The `n`th power of square matrices; for negative `n` of their inverse."""
+def cholesky(A: Tensor, *, upper: _bool = False, out: Tensor | None = None) -> Tensor:
+    """Lower triangular L with `L L^H = A` (upper triangular U with `U^H U = A` if `upper`), for symmetric positive-
+    definite A, of which that triangle is read.
 
-    Negative powers need an inverse, which is not implemented.
+    Raises `linalg.LinAlgError` where A is not positive-definite.
     """
+def cholesky_ex(A: Tensor, *, upper: _bool = False, check_errors: _bool = False, out: Sequence[Tensor] | None = None) -> tuple[Tensor, Tensor]:
+    """As `linalg.cholesky`, with an int32 for each matrix: 0, or the order of the first leading minor that is not
+    positive-definite.
+    """
+def det(A: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """The determinants of square matrices (.., n, n): (..). That of an empty matrix is 1."""
+def slogdet(A: Tensor, *, out: Sequence[Tensor] | None = None) -> tuple[Tensor, Tensor]:
+    """The sign of the determinants of square matrices, and the logarithm of their size: 0 and -inf for a singular matrix.
+    """
+def eigh(A: Tensor, UPLO: _str = 'L', *, out: Sequence[Tensor] | None = None) -> tuple[Tensor, Tensor]:
+    """Eigenvalues of symmetric matrices in ascending order, and their vectors as columns of length 1. UPLO: the triangle
+    that is read, "L" or "U".
+
+    Gradients by the vectors exist where the eigenvalues differ.
+    """
+def eigvalsh(A: Tensor, UPLO: _str = 'L', *, out: Tensor | None = None) -> Tensor:
+    """Eigenvalues of symmetric matrices in ascending order. UPLO: the triangle that is read, "L" or "U"."""
+def eig(A: Tensor, *, out: Sequence[Tensor] | None = None) -> tuple[Tensor, Tensor]:
+    """Eigenvalues of square matrices, complex and in no order, and their vectors as columns of length 1.
+
+    Raises RuntimeError for NaN and infinity.
+    """
+def eigvals(A: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """Eigenvalues of square matrices, complex and in no order."""
+def ldl_factor(input: Tensor, *, hermitian: _bool = False, out: Sequence[Tensor] | None = None) -> tuple[Tensor, Tensor]:
+    """L and D of symmetric matrices in one, of which the lower triangle is read, and int32 `pivots`, by Bunch and
+    Kaufman's pivoting in LAPACK's form. Not differentiable.
+    """
+def ldl_factor_ex(input: Tensor, *, hermitian: _bool = False, check_errors: _bool = False, out: Sequence[Tensor] | None = None) -> tuple[Tensor, Tensor, Tensor]:
+    """As `linalg.ldl_factor`, with an int32 for each matrix: 0, or where from 1 the first zero in D stands."""
+def ldl_solve(LD: Tensor, pivots: Tensor, B: Tensor, *, hermitian: _bool = False, out: Tensor | None = None) -> Tensor:
+    """The solution of `A X = B` from what `linalg.ldl_factor` gives."""
+def lstsq(A: Tensor, B: Tensor, rcond: _float | Tensor | None = None, *, driver: _str | None = None, out: Sequence[Tensor] | None = None) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """The X with the least `|A X - B|`, of several the smallest: (.., n, k) for A (.., m, n) and B (.., m, k), or vectors
+    B (.., m).
+
+    driver: "gelsy" (the default), "gels" (A has full rank), "gelsd", "gelss". The rank is given by all but gels,
+    singular values by gelsd and gelss, the squared residuals where m > n and the rank is n by all but gelsy; else they
+    are empty.
+    """
+def lu(A: Tensor, *, pivot: _bool = True, out: Sequence[Tensor] | None = None) -> tuple[Tensor, Tensor, Tensor]:
+    """P, L and U with `A = P L U` for matrices of any size; P is empty if not `pivot`, which the CPU lacks."""
+def lu_factor(A: Tensor, *, pivot: _bool = True, out: Sequence[Tensor] | None = None) -> tuple[Tensor, Tensor]:
+    """L and U of matrices in one (L's ones are not stored), and int32 `pivots` from 1: row i was exchanged with row
+    `pivots[i]`.
+
+    Raises RuntimeError where U has a zero on its diagonal, as `lu_solve` would divide by it.
+    """
+def lu_factor_ex(A: Tensor, *, pivot: _bool = True, check_errors: _bool = False, out: Sequence[Tensor] | None = None) -> tuple[Tensor, Tensor, Tensor]:
+    """As `linalg.lu_factor`, with an int32 for each matrix: 0, or where from 1 the first zero on U's diagonal stands.
+    """
+def lu_solve(LU: Tensor, pivots: Tensor, B: Tensor, *, left: _bool = True, adjoint: _bool = False, out: Tensor | None = None) -> Tensor:
+    """The solution of `A X = B` from what `linalg.lu_factor` gives (of `X A = B` if not `left`, of `A^H X = B` if
+    `adjoint`).
+    """
+def matrix_exp(input: Tensor) -> Tensor:
+    """The exponentials of square matrices: `I + A + A^2 / 2 + ..`.
+
+    Scaled, expanded to degree 18, and squared back (Bader, Blanes and Casas 2019, whose bound for degree 18 it uses).
+    """
+@overload
+def pinv(A: Tensor, *, atol: Tensor | Number | None = None, rtol: Tensor | Number | None = None, hermitian: _bool = False, out: Tensor | None = None) -> Tensor:
+    """The pseudoinverse of matrices (.., m, n): (.., n, m). Singular values up to the larger of `atol` and `rtol` times
+    the largest count as 0; `rtol` is max(m, n) times the dtype's precision, or 0 where `atol` is above 0. `hermitian`:
+    A is symmetric.
+    """
+@overload
+def pinv(A: Tensor, rcond: Tensor | Number, hermitian: _bool = False, *, out: Tensor | None = None) -> Tensor: ...
+@overload
+def matrix_rank(A: Tensor, *, atol: Tensor | Number | None = None, rtol: Tensor | Number | None = None, hermitian: _bool = False, out: Tensor | None = None) -> Tensor:
+    """How many singular values (or sizes of eigenvalues, if `hermitian`) are above the larger of `atol` and `rtol` times
+    the largest one: int64.
+    """
+@overload
+def matrix_rank(A: Tensor, tol: Tensor | Number, hermitian: _bool = False, *, out: Tensor | None = None) -> Tensor: ...
+@overload
+def cond(A: Tensor, p: Number | Tensor | None = None, *, out: Tensor | None = None) -> Tensor:
+    """The condition number of matrices by the norm `p`: 2 (or None), -2, "fro", "nuc", inf, -inf, 1, -1; inf for singular
+    ones.
+    """
+@overload
+def cond(A: Tensor, p: _str, *, out: Tensor | None = None) -> Tensor: ...
+def qr(A: Tensor, mode: _str = 'reduced', *, out: Sequence[Tensor] | None = None) -> tuple[Tensor, Tensor]:
+    """Q with orthonormal columns and upper triangular R, with `A = Q R`. mode: "reduced" (min(m, n) columns), "complete"
+    (m columns), or "r" (R alone; Q is empty).
+    """
+def householder_product(input: Tensor, tau: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """The first n columns of the product of reflections: column i of `input` (.., m, n), below the diagonal, with factor
+    `tau` (.., k), k <= n <= m.
+    """
+def inv(A: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """The inverses of square matrices (.., n, n).
+
+    Raises `linalg.LinAlgError` for a singular matrix; `linalg.inv_ex` says which instead.
+    """
+def inv_ex(A: Tensor, *, check_errors: _bool = False, out: Sequence[Tensor] | None = None) -> tuple[Tensor, Tensor]:
+    """Inverses, and an int32 for each matrix: 0, or where from 1 the first zero pivot stands. `check_errors` raises
+    instead.
+    """
+def solve(A: Tensor, B: Tensor, *, left: _bool = True, out: Tensor | None = None) -> Tensor:
+    """The solution of `A X = B`, or of `X A = B` if not `left`; B is a matrix, or a vector for each matrix of A. Batches
+    broadcast.
+
+    Raises `linalg.LinAlgError` for a singular matrix; `linalg.solve_ex` says which instead.
+    """
+def solve_ex(A: Tensor, B: Tensor, *, left: _bool = True, check_errors: _bool = False, out: Sequence[Tensor] | None = None) -> tuple[Tensor, Tensor]:
+    """As `linalg.solve`, with an int32 for each matrix: 0, or where from 1 the first zero pivot stands."""
+def solve_triangular(A: Tensor, B: Tensor, *, upper: _bool, left: _bool = True, unitriangular: _bool = False, out: Tensor | None = None) -> Tensor:
+    """The solution of `A X = B` for triangular A, of which only the `upper` or the lower triangle is read (without its
+    diagonal, which is taken as ones, if `unitriangular`); of `X A = B` if not `left`. Batches broadcast. Never raises
+    for singular matrices.
+    """
+def svd(A: Tensor, full_matrices: _bool = True, *, driver: _str | None = None, out: Sequence[Tensor] | None = None) -> tuple[Tensor, Tensor, Tensor]:
+    """U, S and Vh with `A = U diag(S) Vh`: singular values, the largest first, and their vectors, as many as there are
+    values, or all if `full_matrices`.
+
+    Raises `linalg.LinAlgError` for NaN and infinity. Gradients by U and Vh exist where the singular values differ.
+    """
+def svdvals(A: Tensor, *, driver: _str | None = None, out: Tensor | None = None) -> Tensor:
+    """Singular values, the largest first."""
+def tensorinv(A: Tensor, ind: _int | Tensor = 2, *, out: Tensor | None = None) -> Tensor:
+    """The inverse of `A` as a map from its dims after the first `ind` to those: (A.shape[ind:], A.shape[:ind])."""
+def tensorsolve(A: Tensor, B: Tensor, dims: _int | Sequence[_int | Tensor] | None = None, *, out: Tensor | None = None) -> Tensor:
+    """The X with `tensordot(A, X, X.ndim) = B`; `dims` of A are moved to its end first."""
 def matmul(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Tensor:
     """The matrix product of two tensors.
 

@@ -989,10 +989,7 @@ def addr_(input: Tensor, vec1: Tensor, vec2: Tensor, *, beta: Number | Tensor = 
 def chain_matmul(matrices: Sequence[Tensor]) -> Tensor:
     """`linalg.multi_dot` of its arguments; deprecated."""
 def matrix_power(input: Tensor, n: _int | Tensor, *, out: Tensor | None = None) -> Tensor:
-    """The `n`th power of square matrices, for `n` from 0 up.
-
-    Negative powers need an inverse, which is not implemented.
-    """
+    """The `n`th power of square matrices; for negative `n` of their inverse."""
 def bilinear(input1: Tensor, input2: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """`x1 A x2 + b` for each output: `input1` (.., n1), `input2` (.., n2), `weight` (out, n1, n2), `bias` (out)."""
 def flip(input: Tensor, dims: Sequence[_int | Tensor]) -> Tensor:
@@ -1230,6 +1227,52 @@ def vstack(tensors: Sequence[Tensor], *, out: Tensor | None = None) -> Tensor:
     """`cat` along dim 0, where 1-d tensors count as rows."""
 def row_stack(tensors: Sequence[Tensor], *, out: Tensor | None = None) -> Tensor:
     """`cat` along dim 0, where 1-d tensors count as rows."""
+def cholesky(input: Tensor, upper: _bool = False, *, out: Tensor | None = None) -> Tensor:
+    """The older name of `linalg.cholesky`."""
+def cholesky_solve(input: Tensor, input2: Tensor, upper: _bool = False, *, out: Tensor | None = None) -> Tensor:
+    """The solution of `A X = B` from the factor L of A (U if `upper`): (.., n, k)."""
+def cholesky_inverse(input: Tensor, upper: _bool = False, *, out: Tensor | None = None) -> Tensor:
+    """The inverse of A from its factor L (U if `upper`)."""
+def det(input: Tensor) -> Tensor:
+    """The determinants of square matrices. See `linalg.det`."""
+def slogdet(input: Tensor, *, out: Sequence[Tensor] | None = None) -> tuple[Tensor, Tensor]:
+    """The sign of the determinants of square matrices, and the logarithm of their size. See `linalg.slogdet`."""
+def logdet(input: Tensor) -> Tensor:
+    """The logarithms of the determinants of square matrices: NaN where one is negative, -inf where it is 0."""
+def lu(input: Tensor, pivot: _bool = True, get_infos: _bool = False) -> tuple[Tensor, ...]:
+    """`linalg.lu_factor`, or `linalg.lu_factor_ex` if `get_infos`."""
+def lu_unpack(LU_data: Tensor, LU_pivots: Tensor, unpack_data: _bool = True, unpack_pivots: _bool = True, *, out: Sequence[Tensor] | None = None) -> tuple[Tensor, Tensor, Tensor]:
+    """P, L and U of what `linalg.lu_factor` gives. What is not asked for is empty."""
+def lu_solve(input: Tensor, LU_data: Tensor, LU_pivots: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """The older name of `linalg.lu_solve`, B first."""
+def matrix_exp(input: Tensor) -> Tensor:
+    """The exponentials of square matrices: `I + A + A^2 / 2 + ..`.
+
+    Scaled, expanded to degree 18, and squared back (Bader, Blanes and Casas 2019, whose bound for degree 18 it uses).
+    """
+def pinverse(input: Tensor, rcond: _float | Tensor = 1e-15) -> Tensor:
+    """The pseudoinverse of matrices. `linalg.pinv` is the newer name."""
+def qr(input: Tensor, some: _bool = True, *, out: Sequence[Tensor] | None = None) -> tuple[Tensor, Tensor]:
+    """The older form of `linalg.qr`: reduced if `some`, else complete."""
+def geqrf(input: Tensor, *, out: Sequence[Tensor] | None = None) -> tuple[Tensor, Tensor]:
+    """R, with reflections below its diagonal, and their factors `tau`: LAPACK's form of QR, for
+    `linalg.householder_product`.
+    """
+def orgqr(input: Tensor, input2: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """See `linalg.householder_product`."""
+def ormqr(input: Tensor, input2: Tensor, input3: Tensor, left: _bool = True, transpose: _bool = False, *, out: Tensor | None = None) -> Tensor:
+    """`Q other` (or `other Q` if not `left`) for the whole Q of a product of reflections; its transpose if `transpose`.
+    """
+def inverse(input: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """The inverses of square matrices (.., n, n). See `linalg.inv`."""
+def triangular_solve(input: Tensor, A: Tensor, upper: _bool = True, transpose: _bool = False, unitriangular: _bool = False, *, out: Sequence[Tensor] | None = None) -> tuple[Tensor, Tensor]:
+    """The solution of `A X = b` for triangular A (of its transpose if `transpose`), and A. `linalg.solve_triangular` is
+    the newer name.
+    """
+def svd(input: Tensor, some: _bool = True, compute_uv: _bool = True, *, out: Sequence[Tensor] | None = None) -> tuple[Tensor, Tensor, Tensor]:
+    """U, S and V (not its transpose) of `A = U diag(S) V^T`: as many vectors as values if `some`, else all; zeros if not
+    `compute_uv`.
+    """
 def matmul(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Tensor:
     """The matrix product of two tensors.
 

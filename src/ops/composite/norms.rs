@@ -1,11 +1,12 @@
 //! Norms of vectors and of matrices as far as they are sums, and distances: linalg.vector_norm, linalg.norm, norm, dist, cdist.
 
 use crate::core::shape::{list, normalize_dims};
-use crate::core::{DType, Meta, Number};
+use crate::core::{DType, Meta, Number, Shape};
 use crate::error::Result;
 use crate::ops;
 use crate::ops::create::zeros_like;
 use crate::ops::elementwise::{map, power};
+use crate::ops::linalg;
 use crate::ops::reduce::Over;
 use crate::tensor::apply::{recorded, remember};
 use crate::tensor::mode::GradGuard;
@@ -42,7 +43,7 @@ ops! {
     }
     /// The norm `ord` of vectors along `dim`, or of matrices in two dims; without `ord` the 2-norm of all elements.
     ///
-    /// Orders of matrices: "fro", inf, -inf, 1, -1. Those that need singular values ("nuc", 2, -2) raise NotImplementedError.
+    /// Orders of matrices: "fro", "nuc" (the sum of singular values), 2 and -2 (the largest and the smallest of them), inf, -inf, 1, -1.
     linalg_norm + out + exact as [
         "linalg.norm(Tensor A, Scalar? ord=None, int[1]? dim=None, bool keepdim=False, *, dtype? dtype=None) -> Tensor",
         "linalg.norm(Tensor A, str ord, int[1]? dim=None, bool keepdim=False, *, dtype? dtype=None) -> Tensor",
@@ -91,8 +92,8 @@ ops! {
             "u(2, 3), 'other'",
         ],
     }
-    /// The norm `ord` of matrices in two dims: "fro", inf, -inf, 1, -1. Those that need singular values ("nuc", 2, -2) raise
-    /// NotImplementedError.
+    /// The norm `ord` of matrices in two dims: "fro", "nuc" (the sum of singular values), 2 and -2 (the largest and the smallest of
+    /// them), inf, -inf, 1, -1.
     matrix_norm + out + exact as [
         "linalg.matrix_norm(Tensor A, Scalar ord, int[] dim=[-2, -1], bool keepdim=False, *, dtype? dtype=None) -> Tensor",
         "linalg.matrix_norm(Tensor A, str ord='fro', int[] dim=[-2, -1], bool keepdim=False, *, dtype? dtype=None) -> Tensor",
@@ -104,7 +105,7 @@ ops! {
             };
             super::matrix_norm(x, order, dim, keepdim, dtype)
         },
-        samples: ["u(2, 3)", "u(2, 3, 4), 1", "u(2, 3), INF, keepdim=True", "u(2, 3, 4), -INF, (0, 1)", "u(3)", "u(2, 3), 'fro', (0, 0)"],
+        samples: ["u(2, 3)", "u(2, 3, 4), 1", "u(2, 3), INF, keepdim=True", "u(2, 3, 4), -INF, (0, 1)", "u(3)", "u(2, 3), 'fro', (0, 0)", "u(2, 3), 2", "u(2, 3, 4), -2, (2, 0)", "u(2, 3, 4), 'nuc', (0, 1)"],
     }
     /// The p-norm over `dim` (all dims if None); "fro" is the 2-norm.
     norm + out + exact as [
@@ -176,14 +177,14 @@ ops! {
 
 /// What a norm of matrices is of.
 #[derive(Clone, Copy)]
-enum Order {
+pub(crate) enum Order {
     P(f64),
     Frobenius,
     Nuclear,
 }
 
 impl Order {
-    fn named(name: &str) -> Result<Order> {
+    pub(crate) fn named(name: &str) -> Result<Order> {
         match name {
             "fro" => Ok(Order::Frobenius),
             "nuc" => Ok(Order::Nuclear),
@@ -192,7 +193,13 @@ impl Order {
     }
 }
 
-fn matrix_norm(x: &Tensor, order: Order, dim: &[i64], keepdim: bool, dtype: Option<DType>) -> Result<Tensor> {
+pub(crate) fn matrix_norm(
+    x: &Tensor,
+    order: Order,
+    dim: &[i64],
+    keepdim: bool,
+    dtype: Option<DType>,
+) -> Result<Tensor> {
     if x.ndim() < 2 {
         bail!(Runtime, "linalg.matrix_norm: The input tensor A must have at least 2 dimensions.");
     }
@@ -217,11 +224,23 @@ fn matrix_norm(x: &Tensor, order: Order, dim: &[i64], keepdim: bool, dtype: Opti
         Order::P(p) if p == 1.0 || p == -1.0 => sums(dims[0], dims[1], p > 0.0),
         Order::P(p) if p.is_infinite() => sums(dims[1], dims[0], p > 0.0),
         Order::P(p) if p.abs() != 2.0 => bail!(Runtime, "linalg.matrix_norm: Order {p} not supported."),
-        Order::P(_) | Order::Nuclear => Err(err!(
-            NotImplemented,
-            "linalg.matrix_norm: orders that need singular values (\"nuc\", 2, -2) are not implemented"
-        )
-        .hint("\"fro\", 1, -1, inf and -inf are")),
+        Order::P(_) | Order::Nuclear => {
+            let x = x.to_dtype(dtype.unwrap_or(x.dtype()))?;
+            linalg::check_float(&x, "linalg.matrix_norm")?;
+            let over = Over::new(&x, Some(dim), keepdim)?;
+            let order_of: Shape = (0..x.ndim()).filter(|d| !dims.contains(d)).chain([dims[0], dims[1]]).collect();
+            let s = linalg::svd::values(&x.permute(&order_of)?)?;
+            let last = s.ndim() - 1;
+            let y = match order {
+                Order::P(_) if s.shape()[last] == 0 => {
+                    bail!(Index, "linalg.matrix_norm: Expected reduction dim {last} to have non-zero size.")
+                }
+                Order::P(p) if p > 0.0 => s.amax(&[last], false)?,
+                Order::P(_) => s.amin(&[last], false)?,
+                _ => s.sum(&[last], false)?,
+            };
+            y.reshape(&over.shape())
+        }
     }
 }
 

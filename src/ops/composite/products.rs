@@ -163,12 +163,10 @@ ops! {
         },
         samples: ["u(3), u(3)", "u(2, 3), u(2, 3)", "u(2, 3), u(3), dim=1", "u(3, 2).t(), u(2, 3), dim=0", "u(2, 3), u(2)"],
     }
-    /// The `n`th power of square matrices, for `n` from 0 up.
-    ///
-    /// Negative powers need an inverse, which is not implemented.
+    /// The `n`th power of square matrices; for negative `n` of their inverse.
     matrix_power + out as ["matrix_power(Tensor self, int n) -> Tensor"] aliases ["linalg.matrix_power"] {
         call(x = self: &Tensor, n: i64) { power(x, n) },
-        samples: ["u(3, 3), 3", "u(2, 3, 3), 2", "u(3, 3), 1", "u(3, 3), 0", "u(3, 3), 6", "u(3, 3).t(), 5", "u(2, 3), 2", "u(3), 2"],
+        samples: ["u(3, 3), 3", "u(2, 3, 3), 2", "u(3, 3), 1", "u(3, 3), 0", "u(3, 3), 6", "u(3, 3).t(), 5", "u(3, 3), -1", "u(2, 3, 3), -3", "u(2, 3), 2", "u(3), 2"],
     }
     /// `x1 A x2 + b` for each output: `input1` (.., n1), `input2` (.., n2), `weight` (out, n1, n2), `bias` (out).
     bilinear as [
@@ -298,8 +296,7 @@ fn power(x: &Tensor, n: i64) -> Result<Tensor> {
         bail!(Runtime, "linalg.matrix_power: A must be batches of square matrices, but they are {r} by {c} matrices");
     }
     if n < 0 {
-        return Err(err!(NotImplemented, "linalg.matrix_power: negative powers are not implemented")
-            .hint("they need the inverse of the matrix"));
+        return power(&crate::ops::linalg::solve::inverse(x, "linalg.inv")?, n.saturating_neg());
     }
     if n == 0 {
         let one = super::counted(r, x.device())?;

@@ -58,7 +58,7 @@ const PLACES: &[&str] = &[
     "3, 2, dtype=float32",
 ];
 
-fn triangle(name: &str, x: &Tensor, diagonal: i64, lower: bool) -> Result<Tensor> {
+pub(crate) fn triangle(name: &str, x: &Tensor, diagonal: i64, lower: bool) -> Result<Tensor> {
     let n = x.ndim();
     if n < 2 {
         bail!(Runtime, "{name}: input tensor must have at least 2 dimensions");

@@ -1,14 +1,16 @@
-"""Parametrizations that ship with the library: weight_norm and spectral_norm."""
+"""Parametrizations that ship with the library: weight_norm, spectral_norm and orthogonal."""
 
+from ... import linalg
 from ..._rustgrad import Tensor
-from ..._rustgrad.torch import dot, mv
+from ..._rustgrad.torch import allclose, cat, dot, eye, geqrf, matrix_exp, mv, randn, zeros_like
 from ...grad_mode import no_grad
+from ...limits import finfo
 from .._compose import norm_except_dim
 from ..functional.distance import normalize
 from ..modules.module import Module
 from . import parametrize
 
-__all__ = ["spectral_norm", "weight_norm"]
+__all__ = ["orthogonal", "spectral_norm", "weight_norm"]
 
 
 class _WeightNorm(Module):
@@ -102,4 +104,115 @@ def spectral_norm(module, name="weight", n_power_iterations=1, eps=1e-12, dim=No
     with no_grad():
         parametrization = _SpectralNorm(weight.detach(), n_power_iterations, dim, eps)
     parametrize.register_parametrization(module, name, parametrization)
+    return module
+
+
+_MAPS = ("matrix_exp", "cayley", "householder")
+
+
+def _with_orthonormal_columns(matrix):
+    """The Q of a QR whose R has a positive diagonal."""
+    reflections, tau = geqrf(matrix)
+    signs = reflections.diagonal(dim1=-2, dim2=-1).sgn()
+    return linalg.householder_product(reflections, tau) * signs.unsqueeze(-2)
+
+
+def _has_orthonormal_columns(matrix):
+    rows, cols = matrix.shape[-2:]
+    one = eye(cols, dtype=matrix.dtype, device=matrix.device)
+    return allclose(matrix.mH @ matrix, one, atol=10.0 * rows * finfo(matrix.dtype).eps)
+
+
+class _Orthogonal(Module):
+    """Matrices with orthonormal columns (or rows, where there are fewer) from any matrix, times `base` if any."""
+
+    def __init__(self, weight, orthogonal_map, *, use_trivialization=True):
+        super().__init__()
+        if weight.is_complex() and orthogonal_map == "householder":
+            raise ValueError("The householder parametrization does not support complex tensors.")
+        self.shape = weight.shape
+        self.orthogonal_map = orthogonal_map
+        if use_trivialization:
+            self.register_buffer("base", None)
+
+    def forward(self, X):
+        wide = X.size(-2) < X.size(-1)
+        if wide:
+            X = X.mT
+        rows, cols = X.shape[-2:]
+        if self.orthogonal_map == "householder":
+            below = X.tril(diagonal=-1)
+            tau = 2.0 / (1.0 + (below * below).sum(dim=-2))
+            Q = linalg.householder_product(below, tau) * X.diagonal(dim1=-2, dim2=-1).int().unsqueeze(-2)
+        else:
+            X = X.tril()
+            if rows != cols:
+                X = cat([X, X.new_zeros(rows, rows - cols).expand(*X.shape[:-2], -1, -1)], dim=-1)
+            skew = X - X.mH
+            if self.orthogonal_map == "matrix_exp":
+                Q = matrix_exp(skew)
+            else:
+                one = eye(rows, dtype=X.dtype, device=X.device)
+                Q = linalg.solve(one - 0.5 * skew, one + 0.5 * skew)
+            Q = Q[..., :cols]
+        if hasattr(self, "base"):
+            Q = self.base @ Q
+        return Q.mT if wide else Q
+
+    @no_grad()
+    def right_inverse(self, Q):
+        if Q.shape != self.shape:
+            raise ValueError(
+                f"Expected a matrix or batch of matrices of shape {self.shape}. Got a tensor of shape {Q.shape}."
+            )
+        given, wide = Q, Q.size(-2) < Q.size(-1)
+        if wide:
+            Q = Q.mT
+        rows, cols = Q.shape[-2:]
+        if hasattr(self, "base"):
+            if rows == cols:
+                Q = Q.clone() if _has_orthonormal_columns(Q) else _with_orthonormal_columns(Q)
+            else:
+                drawn = randn(*Q.shape[:-2], rows, rows - cols, dtype=Q.dtype, device=Q.device)
+                Q = _with_orthonormal_columns(cat([Q, drawn], dim=-1))
+            self.base = Q
+            # The maps make the identity of minus one (householder) or of anything symmetric (the others).
+            start = zeros_like(given)
+            start.diagonal(dim1=-2, dim2=-1).fill_(-1.0)
+            return start
+        if self.orthogonal_map != "householder":
+            raise NotImplementedError(
+                "It is not possible to assign to the matrix exponential or the Cayley parametrizations when "
+                "use_trivialization=False."
+            )
+        reflections, tau = geqrf(Q)
+        diagonal = reflections.diagonal(dim1=-2, dim2=-1)
+        diagonal.sign_()
+        # A reflection with tau 0 is none: its column keeps the sign that R has.
+        diagonal[tau == 0.0] *= -1
+        return reflections.mT if wide else reflections
+
+
+def orthogonal(module, name="weight", orthogonal_map=None, *, use_trivialization=True):
+    """Keep `module.name` orthogonal: its columns (rows, where there are fewer) have length 1 and are at right angles.
+
+    orthogonal_map: "matrix_exp", "cayley" or "householder", how the parameter becomes such a matrix; by default the
+    first for square matrices, else the last. use_trivialization: start at an orthogonal matrix near the weight, which
+    is multiplied by what is trained. Returns `module`. Raises ValueError for a name that is no tensor of two or more
+    dims. After Lezcano-Casado 2019.
+    """
+    weight = getattr(module, name, None)
+    if not isinstance(weight, Tensor):
+        raise ValueError(f"Module '{module}' has no parameter or buffer with name '{name}'")
+    if weight.ndim < 2:
+        raise ValueError(f"Expected a matrix or batch of matrices. Got a tensor of {weight.ndim} dimensions.")
+    if orthogonal_map is None:
+        square = weight.size(-2) == weight.size(-1) or weight.is_complex()
+        orthogonal_map = "matrix_exp" if square else "householder"
+    if orthogonal_map not in _MAPS:
+        raise ValueError(
+            f'orthogonal_map has to be one of "matrix_exp", "cayley", "householder". Got: {orthogonal_map}'
+        )
+    parametrization = _Orthogonal(weight, orthogonal_map, use_trivialization=use_trivialization)
+    parametrize.register_parametrization(module, name, parametrization, unsafe=True)
     return module

@@ -1,0 +1,159 @@
+//! Factorizations of batches of matrices. An array's last two dims are a matrix, those before are the batch; any
+//! strides are read and written. Each matrix is one thread's work, and a batch is shared among threads.
+//!
+//! Products, triangular systems, Cholesky, singular values and eigenvalues are faer's. LU and QR are ours (`lu.rs`,
+//! `qr.rs`), made of faer's products, since PyTorch's users expect LAPACK's answers for singular matrices, where
+//! faer's stop or reorder.
+
+pub mod cholesky;
+pub mod eigen;
+pub mod ldl;
+pub mod lu;
+pub mod qr;
+pub mod svd;
+pub mod triangular;
+
+use std::ops::Range;
+
+use faer::dyn_stack::{MemBuffer, StackReq};
+use faer::traits::ComplexField;
+use faer::{MatMut, MatRef};
+
+use super::threads;
+use crate::device::Array;
+use crate::err;
+use crate::error::Result;
+
+/// Runs `$body` with `$t` bound to faer's type for `$dtype`: float32 or float64. Ops refuse other dtypes before.
+#[macro_export]
+macro_rules! field {
+    ($dtype:expr, $t:ident => $body:expr) => {
+        match $dtype {
+            $crate::core::DType::F32 => {
+                type $t = f32;
+                $body
+            }
+            $crate::core::DType::F64 => {
+                type $t = f64;
+                $body
+            }
+            other => $crate::core::dtype::not_real(other),
+        }
+    };
+}
+
+/// Numbers of a field whose matrices are factorized.
+pub trait Field: ComplexField + Copy + Send + Sync + 'static {}
+impl<T: ComplexField + Copy + Send + Sync + 'static> Field for T {}
+
+/// Operations that pay for handing a matrix to another thread.
+const GRAIN: usize = 1 << 16;
+
+/// How many matrices an array holds.
+pub fn count(x: &Array) -> usize {
+    x.shape()[..x.ndim() - 2].iter().product()
+}
+
+/// Rows and columns.
+pub fn size(x: &Array) -> (usize, usize) {
+    (x.shape()[x.ndim() - 2], x.shape()[x.ndim() - 1])
+}
+
+/// Where entry `i` of the first `dims` dims begins, in elements.
+fn offset(x: &Array, dims: usize, mut i: usize) -> isize {
+    let mut at = 0;
+    for d in (0..dims).rev() {
+        let n = x.shape()[d];
+        at += (i % n) as isize * x.strides()[d];
+        i /= n;
+    }
+    at
+}
+
+/// Matrix `i` of an array whose dtype is that of `T`.
+pub fn matrix<T: Field>(x: &Array, i: usize) -> MatRef<'_, T> {
+    let n = x.ndim();
+    let at = x.bytes_ptr().cast::<T>().wrapping_offset(offset(x, n - 2, i));
+    // SAFETY: the layout covers every index inside the shape, and nobody writes to an op's inputs while it runs.
+    unsafe { MatRef::from_raw_parts(at, x.shape()[n - 2], x.shape()[n - 1], x.strides()[n - 2], x.strides()[n - 1]) }
+}
+
+/// Matrix `i` of an array that is being written.
+///
+/// # Safety
+/// No other view of this matrix is alive.
+pub unsafe fn matrix_mut<'a, T>(x: &Array, i: usize) -> MatMut<'a, T> {
+    let n = x.ndim();
+    let at = x.bytes_ptr().cast::<T>().wrapping_offset(offset(x, n - 2, i));
+    // SAFETY: the layout covers every index inside the shape; the caller has the only view.
+    unsafe {
+        MatMut::from_raw_parts_mut(at, x.shape()[n - 2], x.shape()[n - 1], x.strides()[n - 2], x.strides()[n - 1])
+    }
+}
+
+/// Vector `i` of an array whose last dim is a contiguous vector: its results that are no matrices.
+///
+/// # Safety
+/// No other view of this vector is alive.
+pub unsafe fn vector_mut<'a, T>(x: &Array, i: usize) -> &'a mut [T] {
+    let n = x.ndim();
+    debug_assert!(x.shape()[n - 1] < 2 || x.strides()[n - 1] == 1);
+    let at = x.bytes_ptr().cast::<T>().wrapping_offset(offset(x, n - 1, i));
+    // SAFETY: the last dim is contiguous and covered by the layout; the caller has the only view.
+    unsafe { std::slice::from_raw_parts_mut(at, x.shape()[n - 1]) }
+}
+
+/// A copy of vector `i` of an array.
+pub fn vector<T: Copy>(x: &Array, i: usize) -> Vec<T> {
+    let n = x.ndim();
+    let at = x.bytes_ptr().cast::<T>().wrapping_offset(offset(x, n - 1, i));
+    // SAFETY: the layout covers every index inside the shape.
+    (0..x.shape()[n - 1]).map(|k| unsafe { at.wrapping_offset(k as isize * x.strides()[n - 1]).read() }).collect()
+}
+
+/// Writes element `i`, counted in order of indices.
+///
+/// # Safety
+/// Nobody else reads or writes this element meanwhile.
+pub unsafe fn put<T>(x: &Array, i: usize, value: T) {
+    let at = x.bytes_ptr().cast::<T>().wrapping_offset(offset(x, x.ndim(), i));
+    // SAFETY: the layout covers every index inside the shape.
+    unsafe { at.write(value) };
+}
+
+/// Runs `f` over the matrices of a batch, of about `work` operations each, on several threads where that pays.
+pub fn each(batch: usize, work: usize, f: &(dyn Fn(Range<usize>) + Sync)) {
+    if batch > 0 {
+        threads::split(batch, GRAIN / work.clamp(1, GRAIN), f);
+    }
+}
+
+/// Scratch memory for one of faer's algorithms.
+pub fn scratch(need: StackReq) -> Result<MemBuffer> {
+    MemBuffer::try_new(need)
+        .map_err(|_| err!(OutOfMemory, "linalg: no memory for {} bytes of scratch", need.size_bytes()))
+}
+
+/// `to = from`.
+pub fn copy<T: Field>(mut to: MatMut<'_, T>, from: MatRef<'_, T>) {
+    to.copy_from(from);
+}
+
+/// `n^3`-like work of a matrix, without overflow.
+pub fn cube(rows: usize, cols: usize) -> usize {
+    rows.saturating_mul(cols).saturating_mul(rows.min(cols)).max(1)
+}
+
+/// Whether all elements of a matrix are finite.
+pub fn finite<T: Field>(x: MatRef<'_, T>) -> bool {
+    (0..x.ncols()).all(|c| (0..x.nrows()).all(|r| T::is_finite_impl(&x[(r, c)])))
+}
+
+/// The identity, of any shape.
+pub fn identity<T: Field>(mut x: MatMut<'_, T>) {
+    for c in 0..x.ncols() {
+        for r in 0..x.nrows() {
+            x[(r, c)] = if r == c { T::one_impl() } else { T::zero_impl() };
+        }
+    }
+}

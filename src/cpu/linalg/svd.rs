@@ -1,0 +1,96 @@
+//! Singular values and vectors.
+
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+
+use faer::diag::DiagMut;
+use faer::dyn_stack::MemStack;
+use faer::linalg::svd::{ComputeSvdVectors, svd, svd_scratch};
+use faer::reborrow::ReborrowMut;
+use faer::{Par, Spec};
+
+use super::{count, cube, each, finite, matrix, matrix_mut, scratch, size, vector_mut};
+use crate::device::Array;
+use crate::error::Result;
+use crate::field;
+
+/// What became of a batch: the first matrix that could not be decomposed, if any.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Failure {
+    /// It holds NaN or an infinity.
+    NotFinite(usize),
+    /// The iterations did not converge.
+    NoConvergence(usize),
+}
+
+/// Keeps the first of several failures.
+pub(super) struct First(AtomicUsize);
+
+impl First {
+    pub fn new() -> First {
+        First(AtomicUsize::new(usize::MAX))
+    }
+    /// Notes matrix `i`.
+    pub fn note(&self, i: usize, finite: bool) {
+        self.0.fetch_min(2 * i + finite as usize, Relaxed);
+    }
+    pub fn found(&self) -> Option<Failure> {
+        match self.0.load(Relaxed) {
+            usize::MAX => None,
+            n if n % 2 == 0 => Some(Failure::NotFinite(n / 2)),
+            n => Some(Failure::NoConvergence(n / 2)),
+        }
+    }
+}
+
+/// `s` = the singular values, the largest first; with `vectors` U and V^H, of the shapes given: full, or as many as
+/// there are singular values. The signs of a pair of vectors are arbitrary.
+pub fn decompose(x: &Array, s: &Array, vectors: Option<(&Array, &Array)>) -> Result<Option<Failure>> {
+    let (m, n) = size(x);
+    let full = vectors.is_some_and(|(u, vh)| size(u).1 == m && size(vh).0 == n);
+    let mode = match (vectors, full) {
+        (None, _) => ComputeSvdVectors::No,
+        (_, true) => ComputeSvdVectors::Full,
+        _ => ComputeSvdVectors::Thin,
+    };
+    let first = First::new();
+    field!(x.dtype, T => {
+        let need = svd_scratch::<T>(m, n, mode, mode, Par::Seq, Spec::default());
+        drop(scratch(need)?);
+        each(count(x), 8 * cube(m, n), &|range| {
+            let Ok(mut memory) = scratch(need) else { return first.note(range.start, true) };
+            for i in range {
+                let a = matrix::<T>(x, i);
+                if !finite(a) {
+                    first.note(i, false);
+                    continue;
+                }
+                // SAFETY: each vector and matrix is one thread's.
+                let values = unsafe { vector_mut::<T>(s, i) };
+                let (mut u, mut v) = match vectors {
+                    // SAFETY: as above.
+                    Some((u, vh)) => unsafe {
+                        (Some(matrix_mut::<T>(u, i)), Some(matrix_mut::<T>(vh, i).transpose_mut()))
+                    },
+                    None => (None, None),
+                };
+                if full {
+                    // faer leaves parts of the further vectors as they are.
+                    u.iter_mut().chain(v.iter_mut()).for_each(|t| t.fill(0.0));
+                }
+                let done = svd(
+                    a,
+                    DiagMut::from_slice_mut(values),
+                    u.as_mut().map(|u| u.rb_mut()),
+                    v.as_mut().map(|v| v.rb_mut()),
+                    Par::Seq,
+                    MemStack::new(&mut memory),
+                    Spec::default(),
+                );
+                if done.is_err() {
+                    first.note(i, true);
+                }
+            }
+        });
+    });
+    Ok(first.found())
+}
