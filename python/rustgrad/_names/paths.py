@@ -4,6 +4,7 @@
 PLACES = {
     "amp.state": "",
     "amp.unscale": "",
+    "transforms": "",
     "grad_mode": "autograd.grad_mode",
     "limits": "",
     "nn.module": "nn.modules.module",
