@@ -148,7 +148,9 @@ impl Map {
                 None => Slot::Unused,
             };
         }
-        m.uniform = uniform || x.uniform();
+        // A complex number makes the result of real tensors complex: their gradients are cast back.
+        let complex = m.numbers.iter().any(|n| matches!(n, Number::Complex(..)));
+        m.uniform = (uniform || x.uniform()) && !complex;
         (m, x)
     }
 
