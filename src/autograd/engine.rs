@@ -17,6 +17,7 @@ use crate::tensor::handle::Extra;
 use crate::tensor::mode::GradGuard;
 use crate::tensor::node::{Hook, Scratch};
 use crate::tensor::op::{Context, Cotangents};
+use crate::tensor::tie::tie;
 use crate::tensor::{Edge, Node, Tensor};
 use crate::{bail, err, spoken};
 
@@ -309,6 +310,9 @@ impl Run {
             }
         }
         let mut outgoing = node.op().vjp(&Context::new(node), &Cotangents(grads))?;
+        if self.create_graph {
+            outgoing = tie(node, outgoing)?;
+        }
         if node.post_hooked() {
             outgoing = super::node_hooks::post(node, outgoing, grads)?;
         }

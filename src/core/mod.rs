@@ -8,6 +8,7 @@ pub mod number;
 pub mod optim;
 pub mod promote;
 pub mod shape;
+pub mod span;
 pub mod spoken;
 
 pub use device::{Device, DeviceKind};

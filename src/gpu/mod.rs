@@ -25,3 +25,4 @@ pub mod scatter;
 pub mod softmax;
 mod sort;
 mod walk;
+pub mod window;

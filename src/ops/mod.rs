@@ -4,12 +4,15 @@
 use crate::tensor::OpDef;
 
 pub mod accumulate;
+pub mod average;
 mod call;
 pub mod cast;
 pub mod composite;
 pub mod conv;
+pub mod conv_transpose;
 pub mod copy;
 pub mod create;
+pub mod ctc;
 pub mod dropout;
 pub mod elementwise;
 pub mod entries;
@@ -74,6 +77,7 @@ files![
     elementwise::trigonometric,
     elementwise::unary,
     accumulate,
+    average,
     composite,
     composite::functional,
     composite::gamma,
@@ -85,12 +89,15 @@ files![
     composite::einsum,
     composite::moments,
     composite::norms,
+    composite::pairs,
     composite::products,
     composite::rearrange,
     composite::stacks,
     composite::triangle,
     conv,
+    conv_transpose,
     create,
+    ctc,
     dropout,
     entries,
     extremum,

@@ -12,6 +12,7 @@ pub mod mode;
 pub mod node;
 pub mod op;
 pub mod source;
+pub mod tie;
 pub mod views;
 pub mod write;
 

@@ -2,9 +2,8 @@
 
 from typing import Any
 
-from ..._rustgrad.nn import conv2d
+from ..._rustgrad.nn import conv2d, pad
 from ..._rustgrad.torch import stack
-from .padding import pad
 
 __all__ = ["conv1d", "conv3d"]
 

@@ -4,7 +4,7 @@ from ..._rustgrad import Tensor
 from ..._rustgrad.torch import dot, mv
 from ...grad_mode import no_grad
 from .._compose import norm_except_dim
-from ..functional.distance import normalize
+from ..functional import normalize
 from ..modules.module import Module
 from . import parametrize
 
