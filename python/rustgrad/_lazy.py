@@ -35,6 +35,18 @@ _BY_MODULE = {
         "grid_sampler_3d native_batch_norm native_dropout native_dropout_backward native_group_norm "
         "native_layer_norm segment_reduce"
     ),
+    "nn.functional": (
+        "adaptive_avg_pool1d channel_shuffle conv1d conv3d conv_transpose3d max_pool1d max_pool1d_with_indices "
+        "max_pool3d native_channel_shuffle pixel_shuffle pixel_unshuffle rms_norm"
+    ),
+    "nn.native": (
+        "adaptive_max_pool1d alpha_dropout alpha_dropout_ batch_norm "
+        "binary_cross_entropy_with_logits conv_tbc convolution cosine_embedding_loss ctc_loss dropout_ embedding_bag "
+        "feature_alpha_dropout feature_alpha_dropout_ feature_dropout feature_dropout_ group_norm "
+        "gru gru_cell hinge_embedding_loss instance_norm kl_div lstm lstm_cell margin_ranking_loss "
+        "norm_except_dim poisson_nll_loss rnn_relu rnn_relu_cell rnn_tanh "
+        "rnn_tanh_cell triplet_margin_loss"
+    ),
     "storage": "TypedStorage",
     "switches": (
         "are_deterministic_algorithms_enabled compiled_with_cxx11_abi get_default_device get_deterministic_debug_mode "

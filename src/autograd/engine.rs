@@ -16,6 +16,7 @@ use crate::error::Result;
 use crate::tensor::mode::{self, GradGuard};
 use crate::tensor::node::Scratch;
 use crate::tensor::op::{Context, Cotangents};
+use crate::tensor::tie::tie;
 use crate::tensor::{Edge, Node, Tensor};
 use crate::{bail, err, spoken};
 
@@ -321,6 +322,9 @@ impl Run {
         };
         if mode::anomaly().1 {
             outgoing = super::anomaly::checked(node, outgoing)?;
+        }
+        if self.create_graph {
+            outgoing = tie(node, outgoing)?;
         }
         if node.post_hooked() {
             outgoing = super::node_hooks::post(node, outgoing, grads)?;

@@ -113,6 +113,10 @@ natives! {
     broadcast_shapes as ["function._broadcast_shapes(Any shapes) -> Size"] {
         call(shapes: P) { broadcast_shapes(shapes) }
     }
+    /// The tensor itself, whose gradient, where backward is recorded, requires grad as that of one op of it and the others.
+    tied as ["function._tied(Tensor x, Tensor[] others) -> Tensor"] {
+        call(x: &Tensor, others: &[&Tensor]) { Ok(wrap(x.tied_to(others)?)) }
+    }
     /// How tensors are printed; `profile` is default, short or full.
     set_printoptions as [
         "function.set_printoptions(int? precision=None, float? threshold=None, int? edgeitems=None, int? linewidth=None, str? profile=None, bool? sci_mode=None) -> None",

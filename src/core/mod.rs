@@ -8,6 +8,7 @@ pub mod number;
 pub mod promote;
 pub mod put;
 pub mod shape;
+pub mod span;
 pub mod spoken;
 
 pub use device::{Device, DeviceKind};

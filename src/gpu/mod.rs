@@ -27,3 +27,4 @@ pub mod softmax;
 mod sort;
 pub mod update;
 mod walk;
+pub mod window;

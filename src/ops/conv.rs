@@ -85,7 +85,7 @@ enum Padding<'a> {
 }
 
 /// One number for both dims, or two.
-fn pair(name: &str, v: &[i64]) -> Result<[i64; 2]> {
+pub(super) fn pair(name: &str, v: &[i64]) -> Result<[i64; 2]> {
     match *v {
         [both] => Ok([both, both]),
         [h, w] => Ok([h, w]),
@@ -262,7 +262,7 @@ fn check(x: &Tensor, w: &Tensor, bias: Option<&Tensor>, window: &Window, single:
 }
 
 /// A meta of `like`'s dtype, with the memory order of an image whose channels come last if `order` has it so.
-fn image(like: &Meta, order: &Layout, shape: [usize; 4]) -> Meta {
+pub(super) fn image(like: &Meta, order: &Layout, shape: [usize; 4]) -> Meta {
     let mut layout = Layout::contiguous(Shape::from_slice(&shape));
     if order.suggests_channels_last() {
         let [_, c, h, w] = shape.map(|n| n.max(1) as isize);
@@ -286,7 +286,7 @@ fn on_gpu(w: Window) -> gpu::conv::Window {
     gpu::conv::Window { stride: w.stride, pad: w.pad, dilation: w.dilation, groups: w.groups }
 }
 
-fn four(shape: &[usize]) -> Result<[usize; 4]> {
+pub(super) fn four(shape: &[usize]) -> Result<[usize; 4]> {
     shape.try_into().map_err(|_| err!(Runtime, "internal error: an image of {} dims", shape.len()))
 }
 
@@ -317,6 +317,9 @@ impl Op for Conv {
     fn gpu(&self, x: &[&Array], out: &[Array]) -> Result<()> {
         gpu::conv::forward(self.name(), x[0], x[1], x.get(2).copied(), &out[0], on_gpu(self.window))
     }
+    fn ties(&self) -> Mask {
+        Mask(0b11)
+    }
     fn saves(&self, needs: Mask) -> Saves {
         let image = if needs.has(1) { Saves::input_at(0) } else { Saves::NONE };
         let kernel = if needs.has(0) { Saves::input_at(1) } else { Saves::NONE };
@@ -332,9 +335,9 @@ impl Op for Conv {
 }
 
 /// The gradient of the image from g (N, O, H', W') and w.
-struct InputGrad {
-    window: Window,
-    shape: [usize; 4],
+pub(super) struct InputGrad {
+    pub window: Window,
+    pub shape: [usize; 4],
 }
 
 impl Op for InputGrad {

@@ -428,6 +428,9 @@ impl Op for NllLoss {
         let (weight, outs) = (x.get(2).copied(), [&out[0], &out[1]]);
         gpu::loss::forward(x[0], x[1], weight, self.ignore, kind(self.reduction), outs)
     }
+    fn ties(&self) -> Mask {
+        Mask(1)
+    }
     fn saves(&self, _: Mask) -> Saves {
         Saves::INPUTS.and(Saves::output_at(1))
     }

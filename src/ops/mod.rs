@@ -5,13 +5,16 @@ use crate::tensor::OpDef;
 
 pub mod accumulate;
 pub mod autocast;
+pub mod average;
 mod call;
 pub mod cast;
 pub mod complex;
 pub mod composite;
 pub mod conv;
+pub mod conv_transpose;
 pub mod copy;
 pub mod create;
+pub mod ctc;
 pub mod dropout;
 pub mod elementwise;
 pub mod entries;
@@ -80,6 +83,7 @@ files![
     elementwise::trigonometric,
     elementwise::unary,
     accumulate,
+    average,
     composite,
     composite::functional,
     composite::gamma,
@@ -91,12 +95,15 @@ files![
     composite::einsum,
     composite::moments,
     composite::norms,
+    composite::pairs,
     composite::products,
     composite::rearrange,
     composite::stacks,
     composite::triangle,
     conv,
+    conv_transpose,
     create,
+    ctc,
     dropout,
     entries,
     extremum,

@@ -152,6 +152,9 @@ impl Op for LayerNorm {
         let bias = if self.bias { Some(x[self.bias_at()]) } else { None };
         gpu::norm::forward(x[0], self.over(), weight, bias, self.eps, [&out[0], &out[1], &out[2]])
     }
+    fn ties(&self) -> Mask {
+        Mask(if self.weight { 0b11 } else { 0b1 })
+    }
     fn saves(&self, _: Mask) -> Saves {
         let x = if self.weight { Saves::input_at(0).and(Saves::input_at(1)) } else { Saves::input_at(0) };
         x.and(Saves::output_at(1)).and(Saves::output_at(2))

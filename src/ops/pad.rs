@@ -188,7 +188,9 @@ fn bordered(x: &Tensor, pad: &[i64], how: Border) -> Result<Tensor> {
     if x.dtype() == DType::Bool && how != Border::Circular {
         return Err(x.dtype().lacks(if how == Border::Reflect { "reflection_pad" } else { "replication_pad" }));
     }
-    let mut y = x.clone();
+    // PyTorch reflects and replicates with an op, and goes round by copying slices.
+    let mut y = if how == Border::Circular { x.clone() } else { x.tied()? };
+    let first = y.clone();
     for (i, two) in pad.chunks_exact(2).enumerate() {
         let d = x.ndim() - 1 - i;
         let (n, before, after) = (x.shape()[d] as i64, two[0], two[1]);
@@ -233,5 +235,5 @@ fn bordered(x: &Tensor, pad: &[i64], how: Border) -> Result<Tensor> {
         let index = crate::ops::composite::vector(&index, x)?;
         y = y.index_select(d, &index)?;
     }
-    if y.is(x) { x.cloned(crate::ops::copy::Format::Contiguous) } else { Ok(y) }
+    if y.is(&first) { x.cloned(crate::ops::copy::Format::Contiguous) } else { Ok(y) }
 }

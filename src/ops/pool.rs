@@ -218,6 +218,9 @@ impl Op for MaxPool {
     fn gpu(&self, x: &[&Array], out: &[Array]) -> Result<()> {
         gpu::pool::max_pool2d(self.name(), x[0], &out[0], &out[1], on_gpu(self.windows))
     }
+    fn ties(&self) -> Mask {
+        Mask::ALL
+    }
     fn saves(&self, _: Mask) -> Saves {
         Saves::output_at(1)
     }

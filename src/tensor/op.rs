@@ -19,6 +19,8 @@ use crate::error::Result;
 pub struct Mask(pub u64);
 
 impl Mask {
+    pub const ALL: Mask = Mask(u64::MAX);
+
     #[inline]
     pub fn has(self, i: usize) -> bool {
         i < 64 && self.0 >> i & 1 == 1
@@ -197,6 +199,12 @@ pub trait Op: Send + Sync + 'static {
     /// Whether results can carry gradients at all (`argmax` cannot). Integer outputs never do.
     fn differentiable(&self) -> bool {
         true
+    }
+
+    /// The inputs that this op's backward reads in PyTorch, where it is one op: what a recorded backward gives requires grad
+    /// where one of these does ([`super::tie`]).
+    fn ties(&self) -> Mask {
+        Mask::default()
     }
 
     /// The vector-Jacobian product: gradients of the inputs from those of the outputs, in tensor ops.

@@ -1880,6 +1880,9 @@ def can_cast(from_: _dtype | _type[_float | _bool], to: _dtype | _type[_float | 
     """Whether an in-place operation may cast so: floats not to ints, nothing but bool to bool."""
 def _broadcast_shapes(shapes: Any) -> Size:
     """The shape that all of a sequence of shapes broadcast to."""
+def _tied(x: Tensor, others: Sequence[Tensor]) -> Tensor:
+    """The tensor itself, whose gradient, where backward is recorded, requires grad as that of one op of it and the others.
+    """
 def set_printoptions(precision: _int | Tensor | None = None, threshold: _float | Tensor | None = None, edgeitems: _int | Tensor | None = None, linewidth: _int | Tensor | None = None, profile: _str | None = None, sci_mode: _bool | None = None) -> None:
     """How tensors are printed; `profile` is default, short or full."""
 def _watch(on: _bool) -> Any:

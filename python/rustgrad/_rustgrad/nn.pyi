@@ -90,6 +90,23 @@ def tanh(input: Tensor) -> Tensor:
 
     Gradient: g (1 - y^2), from the output, so that the input is not saved.
     """
+def avg_pool1d(input: Tensor, kernel_size: _int | Sequence[_int | Tensor], stride: _int | Sequence[_int | Tensor] = [], padding: _int | Sequence[_int | Tensor] = 0, ceil_mode: _bool = False, count_include_pad: _bool = True) -> Tensor:
+    """The mean of each window of a sequence (N, C, L) or (C, L); `stride` is the window's size by default.
+
+    `padding`: zeros at both ends, which count unless count_include_pad is False. `ceil_mode`: keep a last window that
+    begins inside the input but reaches beyond it. Raises RuntimeError for sizes that do not fit.
+    """
+def avg_pool2d(input: Tensor, kernel_size: _int | Sequence[_int | Tensor], stride: _int | Sequence[_int | Tensor] | None = None, padding: _int | Sequence[_int | Tensor] = 0, ceil_mode: _bool = False, count_include_pad: _bool = True, divisor_override: _int | Tensor | None = None) -> Tensor:
+    """The mean of each window of an image (N, C, H, W) or (C, H, W); options as of `avg_pool1d`.
+
+    `divisor_override`: what to divide the sums by in place of the window's size.
+    """
+def avg_pool3d(input: Tensor, kernel_size: _int | Sequence[_int | Tensor], stride: _int | Sequence[_int | Tensor] | None = None, padding: _int | Sequence[_int | Tensor] = 0, ceil_mode: _bool = False, count_include_pad: _bool = True, divisor_override: _int | Tensor | None = None) -> Tensor:
+    """The mean of each window of a volume (N, C, D, H, W) or (C, D, H, W); options as of `avg_pool2d`."""
+def _adaptive_max_pool2d(input: Tensor, output_size: _int | Sequence[_int | Tensor], return_indices: _bool = False) -> Tensor:
+    """Maxima over windows that cover an image; the sizes of the result. See `nn.functional.adaptive_max_pool2d`."""
+def _adaptive_max_pool3d(input: Tensor, output_size: _int | Sequence[_int | Tensor], return_indices: _bool = False) -> Tensor:
+    """Maxima over windows that cover a volume; the sizes of the result. See `nn.functional.adaptive_max_pool3d`."""
 def selu(input: Tensor, inplace: _bool = False) -> Tensor:
     """`elu` with the scale and the alpha that keep mean 0 and variance 1.
 
@@ -239,6 +256,12 @@ def multilabel_soft_margin_loss(input: Tensor, target: Tensor, weight: Tensor | 
     """The mean over classes of `binary_cross_entropy_with_logits`, for targets of several classes; `weight` (C,) weighs
     classes.
     """
+def pdist(input: Tensor, p: _float | Tensor = 2) -> Tensor:
+    """The p-norm distances of all pairs of rows of a matrix (N, M): (N (N - 1) / 2,), pairs (0, 1), (0, 2), ..., (1, 2),
+    ...
+
+    The gradient where two rows are equal is 0. Raises RuntimeError for other ranks, integers and negative p.
+    """
 def bilinear(input1: Tensor, input2: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """`x1 A x2 + b` for each output: `input1` (.., n1), `input2` (.., n2), `weight` (out, n1, n2), `bias` (out)."""
 @overload
@@ -253,6 +276,30 @@ def conv2d(input: Tensor, weight: Tensor, bias: Tensor | None = None, stride: _i
     """
 @overload
 def conv2d(input: Tensor, weight: Tensor, bias: Tensor | None = None, stride: _int | Sequence[_int | Tensor] = 1, padding: _str = 'valid', dilation: _int | Sequence[_int | Tensor] = 1, groups: _int | Tensor = 1) -> Tensor: ...
+def conv_transpose1d(input: Tensor, weight: Tensor, bias: Tensor | None = None, stride: _int | Sequence[_int | Tensor] = 1, padding: _int | Sequence[_int | Tensor] = 0, output_padding: _int | Sequence[_int | Tensor] = 0, groups: _int | Tensor = 1, dilation: _int | Sequence[_int | Tensor] = 1) -> Tensor:
+    """Transposed convolution of sequences: what conv1d with these arguments maps gradients of outputs to.
+
+    input: (N, C, L) or (C, L); weight: (C, O / groups, k); bias: (O,). Returns (N, O, L') with L' = (L - 1) stride - 2
+    padding + dilation (k - 1) + output_padding + 1. Raises RuntimeError where sizes, groups or dtypes do not fit.
+    """
+def conv_transpose2d(input: Tensor, weight: Tensor, bias: Tensor | None = None, stride: _int | Sequence[_int | Tensor] = 1, padding: _int | Sequence[_int | Tensor] = 0, output_padding: _int | Sequence[_int | Tensor] = 0, groups: _int | Tensor = 1, dilation: _int | Sequence[_int | Tensor] = 1) -> Tensor:
+    """Transposed convolution of images: input (N, C, H, W) or (C, H, W), weight (C, O / groups, kH, kW).
+
+    For the rest see `conv_transpose1d`.
+    """
+@overload
+def ctc_loss(log_probs: Tensor, targets: Tensor, input_lengths: Tensor, target_lengths: Tensor, blank: _int | Tensor = 0, reduction: _str = 'mean', zero_infinity: _bool = False) -> Tensor:
+    """Minus the log-probability of label sequences, summed over all ways to align them to longer sequences, in which
+    labels repeat and blanks stand between them.
+
+    log_probs: (T, N, C) or (T, C), logarithms of probabilities over the last dim. targets: (N, S), or (sum of
+    target_lengths,), classes other than `blank`. input_lengths, target_lengths: (N,), tensors or sequences of ints.
+    "mean" divides each loss by its number of labels, then takes the mean. `zero_infinity`: the loss of a sequence too
+    short for its labels is 0, not infinite. Raises RuntimeError for lengths that do not fit, IndexError for a label
+    that is no class. The gradient is that of log-probabilities which come from `log_softmax`. Graves et al., 2006.
+    """
+@overload
+def ctc_loss(log_probs: Tensor, targets: Tensor, input_lengths: _int | Sequence[_int | Tensor], target_lengths: _int | Sequence[_int | Tensor], blank: _int | Tensor = 0, reduction: _str = 'mean', zero_infinity: _bool = False) -> Tensor: ...
 def dropout(input: Tensor, p: _float | Tensor = 0.5, training: _bool = True, inplace: _bool = False) -> Tensor:
     """Zeros with probability `p`, other elements divided by 1 - p; `input` itself where not `training` or p is 0.
 

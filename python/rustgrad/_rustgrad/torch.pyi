@@ -826,6 +826,16 @@ def cumulative_trapezoid(y: Tensor, x: Tensor, *, dim: _int | Tensor = -1) -> Te
     """The running integral of `y` along `dim` by the trapezoidal rule: at points `x`, or `dx` apart."""
 @overload
 def cumulative_trapezoid(y: Tensor, *, dx: Number | Tensor = 1, dim: _int | Tensor = -1) -> Tensor: ...
+def avg_pool1d(input: Tensor, kernel_size: _int | Sequence[_int | Tensor], stride: _int | Sequence[_int | Tensor] = [], padding: _int | Sequence[_int | Tensor] = 0, ceil_mode: _bool = False, count_include_pad: _bool = True) -> Tensor:
+    """The mean of each window of a sequence (N, C, L) or (C, L); `stride` is the window's size by default.
+
+    `padding`: zeros at both ends, which count unless count_include_pad is False. `ceil_mode`: keep a last window that
+    begins inside the input but reaches beyond it. Raises RuntimeError for sizes that do not fit.
+    """
+def _adaptive_avg_pool2d(input: Tensor, output_size: _int | Sequence[_int | Tensor]) -> Tensor:
+    """Means over windows that cover an image; the sizes of the result. See `nn.functional.adaptive_avg_pool2d`."""
+def _adaptive_avg_pool3d(input: Tensor, output_size: _int | Sequence[_int | Tensor]) -> Tensor:
+    """Means over windows that cover a volume; the sizes of the result. See `nn.functional.adaptive_avg_pool3d`."""
 def positive(input: Tensor) -> Tensor:
     """`input` itself; bool is refused."""
 def selu(input: Tensor) -> Tensor:
@@ -970,6 +980,12 @@ def cdist(x1: Tensor, x2: Tensor, p: _float | Tensor = 2.0, compute_mode: _str |
     float32 and float64. The gradient at a distance of 0 is 0. Euclidean distances of more than 25 rows come from a
     matrix product unless `compute_mode` is "donot_use_mm_for_euclid_dist".
     """
+def pdist(input: Tensor, p: _float | Tensor = 2) -> Tensor:
+    """The p-norm distances of all pairs of rows of a matrix (N, M): (N (N - 1) / 2,), pairs (0, 1), (0, 2), ..., (1, 2),
+    ...
+
+    The gradient where two rows are equal is 0. Raises RuntimeError for other ranks, integers and negative p.
+    """
 def addbmm(input: Tensor, batch1: Tensor, batch2: Tensor, *, beta: Number | Tensor = 1, alpha: Number | Tensor = 1, out: Tensor | None = None) -> Tensor:
     """`beta * input + alpha * (the sum of the products of two batches of matrices)`; with `beta` 0 what `input` holds does
     not count.
@@ -1062,6 +1078,17 @@ def conv2d(input: Tensor, weight: Tensor, bias: Tensor | None = None, stride: _i
     """
 @overload
 def conv2d(input: Tensor, weight: Tensor, bias: Tensor | None = None, stride: _int | Sequence[_int | Tensor] = 1, padding: _str = 'valid', dilation: _int | Sequence[_int | Tensor] = 1, groups: _int | Tensor = 1) -> Tensor: ...
+def conv_transpose1d(input: Tensor, weight: Tensor, bias: Tensor | None = None, stride: _int | Sequence[_int | Tensor] = 1, padding: _int | Sequence[_int | Tensor] = 0, output_padding: _int | Sequence[_int | Tensor] = 0, groups: _int | Tensor = 1, dilation: _int | Sequence[_int | Tensor] = 1) -> Tensor:
+    """Transposed convolution of sequences: what conv1d with these arguments maps gradients of outputs to.
+
+    input: (N, C, L) or (C, L); weight: (C, O / groups, k); bias: (O,). Returns (N, O, L') with L' = (L - 1) stride - 2
+    padding + dilation (k - 1) + output_padding + 1. Raises RuntimeError where sizes, groups or dtypes do not fit.
+    """
+def conv_transpose2d(input: Tensor, weight: Tensor, bias: Tensor | None = None, stride: _int | Sequence[_int | Tensor] = 1, padding: _int | Sequence[_int | Tensor] = 0, output_padding: _int | Sequence[_int | Tensor] = 0, groups: _int | Tensor = 1, dilation: _int | Sequence[_int | Tensor] = 1) -> Tensor:
+    """Transposed convolution of images: input (N, C, H, W) or (C, H, W), weight (C, O / groups, kH, kW).
+
+    For the rest see `conv_transpose1d`.
+    """
 @overload
 def zeros(*size: _int | Tensor, dtype: _dtype | _type[_float | _bool] | None = None, layout: _layout | None = None, device: _device | _str | _int | None = None, pin_memory: _bool = False, requires_grad: _bool = False, memory_format: _memory_format | None = None, out: Tensor | None = None) -> Tensor:
     """Zeros."""
@@ -1105,6 +1132,19 @@ def fill_(input: Tensor, value: Tensor | Number) -> Tensor:
     """Overwrites every element with `value`."""
 def zero_(input: Tensor) -> Tensor:
     """Overwrites every element with zero."""
+@overload
+def ctc_loss(log_probs: Tensor, targets: Tensor, input_lengths: Tensor, target_lengths: Tensor, blank: _int | Tensor = 0, reduction: _int | Tensor = 0, zero_infinity: _bool = False) -> Tensor:
+    """Minus the log-probability of label sequences, summed over all ways to align them to longer sequences, in which
+    labels repeat and blanks stand between them.
+
+    log_probs: (T, N, C) or (T, C), logarithms of probabilities over the last dim. targets: (N, S), or (sum of
+    target_lengths,), classes other than `blank`. input_lengths, target_lengths: (N,), tensors or sequences of ints.
+    "mean" divides each loss by its number of labels, then takes the mean. `zero_infinity`: the loss of a sequence too
+    short for its labels is 0, not infinite. Raises RuntimeError for lengths that do not fit, IndexError for a label
+    that is no class. The gradient is that of log-probabilities which come from `log_softmax`. Graves et al., 2006.
+    """
+@overload
+def ctc_loss(log_probs: Tensor, targets: Tensor, input_lengths: _int | Sequence[_int | Tensor], target_lengths: _int | Sequence[_int | Tensor], blank: _int | Tensor = 0, reduction: _int | Tensor = 0, zero_infinity: _bool = False) -> Tensor: ...
 def dropout(input: Tensor, p: _float | Tensor, train: _bool) -> Tensor:
     """See `nn.functional.dropout`."""
 @overload
@@ -1608,6 +1648,9 @@ def can_cast(from_: _dtype | _type[_float | _bool], to: _dtype | _type[_float | 
     """Whether an in-place operation may cast so: floats not to ints, nothing but bool to bool."""
 def _broadcast_shapes(shapes: Any) -> Size:
     """The shape that all of a sequence of shapes broadcast to."""
+def _tied(x: Tensor, others: Sequence[Tensor]) -> Tensor:
+    """The tensor itself, whose gradient, where backward is recorded, requires grad as that of one op of it and the others.
+    """
 def set_printoptions(precision: _int | Tensor | None = None, threshold: _float | Tensor | None = None, edgeitems: _int | Tensor | None = None, linewidth: _int | Tensor | None = None, profile: _str | None = None, sci_mode: _bool | None = None) -> None:
     """How tensors are printed; `profile` is default, short or full."""
 def _watch(on: _bool) -> Any:

@@ -2,7 +2,7 @@
 
 from .._names import lookup as _lookup
 from .._names.tensor import mark as _mark
-from . import functional, init, parameter, utils
+from . import functional, grad, init, parameter, utils
 from .modules import *
 from .parameter import Buffer as Buffer
 from .parameter import Parameter as Parameter

@@ -8,7 +8,7 @@ import math
 from .._rustgrad import bfloat16, float16, float32
 from .._rustgrad.torch import where
 
-__all__ = ["in_float32", "log1p", "norm_except_dim", "scalar_name", "vector_norm"]
+__all__ = ["in_float32", "norm_except_dim", "scalar_name", "vector_norm"]
 
 _SCALAR_NAMES = {
     "bool": "Bool",
@@ -36,20 +36,6 @@ def in_float32(function, *tensors):
     if dtype not in (float16, bfloat16):
         return function(*tensors)
     return function(*(x if x is None or x.dtype != dtype else x.to(float32) for x in tensors)).to(dtype)
-
-
-def log1p(u):
-    """log(1 + u), exact near 0.
-
-    With w = 1 + u rounded, log(w) u / (w - 1) is exact to the last places (Goldberg 1991, theorem 4). The quotient is a
-    constant for backward, so that derivatives of any order are those of the logarithm.
-    """
-    w = 1 + u
-    detached = u.detach()
-    rounded = w.detach() - 1
-    small = rounded == 0
-    quotient = where(rounded == detached, 1.0, detached / where(small, 1.0, rounded))
-    return where(small, u, w.log() * quotient)
 
 
 def vector_norm(x, p=2.0, dim=None, keepdim=False):

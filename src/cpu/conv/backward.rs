@@ -20,6 +20,10 @@ pub fn input_grad(g: &Array, w: &Array, out: &Array, window: Window) -> Result<(
     match g.dtype {
         DType::F64 => input::<f64>(g, w, out, window),
         DType::F32 => input::<f32>(g, w, out, window),
+        DType::I64 => {
+            super::integer::transposed(g, w, out, window);
+            Ok(())
+        }
         _ => {
             let y = single(out.shape(), out)?;
             input::<f32>(&widened(g)?, &widened(w)?, &y, window)?;

@@ -50,3 +50,35 @@ fn run<T: Element>(x: &Array, w: &Array, bias: Option<&Array>, out: &Array, wind
         }
     });
 }
+
+/// As [`super::input_grad`], for int64: what a transposed convolution of integers is.
+pub fn transposed(g: &Array, w: &Array, out: &Array, window: Window) {
+    let ([n, o, gh, gw], [_, cg, kh, kw], [_, _, h, width]) = (dims(g), dims(w), dims(out));
+    let og = o / window.groups.max(1);
+    let plane = h * width;
+    if out.numel() == 0 {
+        return;
+    }
+    let (gp, wp, yp) = (Raw::new(g.ptr::<i64>()), Raw::new(w.ptr::<i64>()), Raw::new(out.ptr::<i64>()));
+    threads::run(n * window.groups * cg, &|task| {
+        let (b, c) = (task / (window.groups * cg), task % (window.groups * cg));
+        // SAFETY: `g` and `w` are contiguous, every index is checked against the sizes; planes are apart.
+        unsafe {
+            let y = std::slice::from_raw_parts_mut(yp.at((task * plane) as isize), plane);
+            y.fill(0);
+            for (from, i, j) in (0..og).flat_map(|k| (0..kh).flat_map(move |i| (0..kw).map(move |j| (k, i, j)))) {
+                let from = c / cg * og + from;
+                let weight = wp.at((((from * cg + c % cg) * kh + i) * kw + j) as isize).read();
+                for (p, q) in (0..gh).flat_map(|p| (0..gw).map(move |q| (p, q))) {
+                    let row = (p * window.stride[0] + i * window.dilation[0]) as isize - window.pad[0];
+                    let column = (q * window.stride[1] + j * window.dilation[1]) as isize - window.pad[1];
+                    if row >= 0 && row < h as isize && column >= 0 && column < width as isize {
+                        let g = gp.at((((b * o + from) * gh + p) * gw + q) as isize).read();
+                        let to = &mut y[row as usize * width + column as usize];
+                        *to = to.wrapping_add(g.wrapping_mul(weight));
+                    }
+                }
+            }
+        }
+    });
+}

@@ -10,11 +10,10 @@ use crate::ops;
 use crate::ops::composite::{called, minus};
 use crate::ops::create::zeros_like;
 use crate::ops::elementwise::compare::eq;
-use crate::ops::elementwise::distance::norm_of_square;
 use crate::ops::elementwise::map::{self, on, promoted};
+use crate::ops::elementwise::rectifier;
 use crate::ops::elementwise::rectifier::{activated, bounded, elu, gated, leaky_relu, prelu_kernel, rrelu_kernel};
 use crate::ops::elementwise::select::{clamp_min, where_};
-use crate::ops::elementwise::{power::pow, rectifier};
 use crate::ops::extremum::argmax;
 use crate::ops::random::Draw;
 use crate::tensor::door::enter;
@@ -40,35 +39,11 @@ fn only_floats(x: &Tensor) -> Result<()> {
     Ok(())
 }
 
-/// The p-norm along `dims` (ascending), of a float tensor; its gradient is 0 where the norm is.
+/// The p-norm along `dims`, of a float tensor; its gradient is 0 where the norm is.
 pub fn norm(x: &Tensor, p: f64, dims: &[usize], keepdim: bool) -> Result<Tensor> {
     only_floats(x)?;
-    if x.dtype().is_half() {
-        return norm(&x.to_dtype(DType::F32)?, p, dims, keepdim)?.to_dtype(x.dtype());
-    }
-    let number = |n: f64| Operand::Number(Number::Float(n));
-    if p == 2.0 {
-        let x = if x.dtype().is_complex() { x.abs()? } else { x.clone() };
-        return on(&norm_of_square::ROW, [Operand::Tensor(&x.square()?.sum(dims, keepdim)?)]);
-    }
-    let size = x.abs()?;
-    if p == 1.0 {
-        return size.sum(dims, keepdim);
-    }
-    if p == f64::INFINITY {
-        return size.amax(dims, keepdim);
-    }
-    if p == f64::NEG_INFINITY {
-        return size.neg()?.amax(dims, keepdim)?.neg();
-    }
-    if p == 0.0 {
-        return size.sign()?.sum(dims, keepdim);
-    }
-    let sum = on(&pow::ROW, [Operand::Tensor(&size), number(p)])?.sum(dims, keepdim)?;
-    let empty = on(&eq::ROW, [Operand::Tensor(&sum), number(0.0)])?;
-    let inside = empty.choose(number(1.0), Operand::Tensor(&sum))?;
-    let root = on(&pow::ROW, [Operand::Tensor(&inside), number(1.0 / p)])?;
-    empty.choose(number(0.0), Operand::Tensor(&root))
+    let dims: Vec<i64> = dims.iter().map(|&d| d as i64).collect();
+    x.vector_norm(p, if dims.is_empty() { None } else { Some(&dims) }, keepdim, None)
 }
 
 /// `x1 - x2 + eps`, whose norm along the last dim is their distance.

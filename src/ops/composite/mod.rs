@@ -10,6 +10,7 @@ pub mod losses;
 pub mod margins;
 pub mod moments;
 pub mod norms;
+pub mod pairs;
 pub mod pointwise;
 pub mod polynomials;
 pub mod products;

@@ -390,6 +390,9 @@ impl Op for Norm {
         let dtype = x[0].dtype.to_real();
         Ok(x[0].contiguous(self.over.shape()).with_dtype(dtype))
     }
+    fn ties(&self) -> Mask {
+        Mask(1)
+    }
     fn saves(&self, _: Mask) -> Saves {
         Saves::INPUTS.and(Saves::OUTPUT)
     }
@@ -400,7 +403,7 @@ impl Op for Norm {
         // What is divided by a norm of 0 is 0.
         let by = |of: &Tensor, norm: &Tensor| y.eq(&zeros_like(&y)?)?.choose(none, Operand::Tensor(&of.div(norm)?));
         if p == 0.0 {
-            return Grads::one(zeros_like(&x)?);
+            return Grads::many(vec![None]);
         }
         if p == 1.0 {
             return Grads::one(sign(&x)?.mul(&g)?);

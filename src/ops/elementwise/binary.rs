@@ -182,7 +182,7 @@ elementwise! {
         samples: ["u(2, 3), nz(2, 3)", "u(2, 3), nz(3)", "u(2, 3), 2"],
     }
     /// The larger of both, element by element; NaN where either is.
-    maximum(a, b) all + out_only as ["maximum(Tensor self, Tensor other) -> Tensor"] {
+    maximum(a, b) all + out_only + compares as ["maximum(Tensor self, Tensor other) -> Tensor"] {
         value: a.max(b),
         grad(y, g): [
             S::select(a.lt(b), S::lit(0.0), S::select(a.eq(b), 0.5 * g, g)),
@@ -192,7 +192,7 @@ elementwise! {
         samples: ["u(2, 3), u(2, 3)", "u(2, 3), u(3)", "u(3, 2).t(), u(2, 3)", "edges(0.0, NAN, INF), edges(NAN, 1.0, -INF)"],
     }
     /// The smaller of both, element by element; NaN where either is.
-    minimum(a, b) all + out_only as ["minimum(Tensor self, Tensor other) -> Tensor"] {
+    minimum(a, b) all + out_only + compares as ["minimum(Tensor self, Tensor other) -> Tensor"] {
         value: a.min(b),
         grad(y, g): [
             S::select(b.lt(a), S::lit(0.0), S::select(a.eq(b), 0.5 * g, g)),

@@ -97,10 +97,4 @@ elementwise! {
         value: y,
         samples: [],
     }
-    /// The root of a sum of squares, whose gradient is 0 at 0.
-    norm_of_square(x) float_only + rare + no_variants as [] named "LinalgVectorNormBackward" {
-        value: x.sqrt(),
-        grad(y, g): [S::select(y.eq(0.0), S::lit(0.0), g * (0.5 / y))],
-        samples: [],
-    }
 }

@@ -74,6 +74,10 @@ pub struct Row {
     pub chalf: bool,
     /// The op on a complex tensor, where the formula does not hold for it.
     pub on_complex: Option<fn(&Tensor) -> Result<Tensor>>,
+    /// The gradient compares operands, and is in PyTorch no function of them: recorded, it does not require grad for their sake.
+    pub compares: bool,
+    /// The gradient is in PyTorch an op of the operands, though the formula does not look at them.
+    pub tied: bool,
     pub out_mask: bool,
     pub value: Formula,
     pub grads: [Option<Formula>; 3],
@@ -462,6 +466,10 @@ impl Op for Map {
         }
         let result = self.row.is_value(&self.formula) && uses >> self.slots().len() & 1 == 1;
         if result { saves.and(Saves::OUTPUT) } else { saves }
+    }
+
+    fn ties(&self) -> Mask {
+        if self.row.tied && self.row.is_value(&self.formula) { Mask::ALL } else { Mask::default() }
     }
 
     fn differentiable(&self) -> bool {

@@ -210,7 +210,7 @@ elementwise! {
         samples: [],
     }
     /// x times a slope that was drawn, 1 for positive x.
-    rrelu_kernel(x, slope) float_only + rare + no_variants as [] named "RreluWithNoiseBackward" {
+    rrelu_kernel(x, slope) float_only + rare + no_variants + tied as [] named "RreluWithNoiseBackward" {
         value: x * slope,
         grad(y, g): [g * slope, g * x],
         samples: [],

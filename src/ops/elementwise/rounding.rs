@@ -196,13 +196,13 @@ elementwise! {
         samples: ["u(2, 3), u(2, 3)", "edges(0.0, -0.0, 1.0, -1.0, NAN), u(1)", "ix(4, n=2), ix(4, n=5)", "u(2), ix(2, n=2)"],
     }
     /// The larger of both, element by element; a number where the other is NaN.
-    fmax(a, b) all + rare + out_only as ["fmax(Tensor self, Tensor other) -> Tensor"] {
+    fmax(a, b) all + rare + out_only + compares as ["fmax(Tensor self, Tensor other) -> Tensor"] {
         value: S::select(a.ge(b) | b.ne(b), a, b),
         grad(y, g): [S::select(a.ge(b) | b.ne(b), g, S::lit(0.0)), S::select(a.ge(b) | b.ne(b), S::lit(0.0), g)],
         samples: ["u(2, 3), u(2, 3)", "u(2, 3), u(3)", "edges(0.0, NAN, INF, NAN), edges(NAN, 1.0, -INF, NAN)"],
     }
     /// The smaller of both, element by element; a number where the other is NaN.
-    fmin(a, b) all + rare + out_only as ["fmin(Tensor self, Tensor other) -> Tensor"] {
+    fmin(a, b) all + rare + out_only + compares as ["fmin(Tensor self, Tensor other) -> Tensor"] {
         value: S::select(a.le(b) | b.ne(b), a, b),
         grad(y, g): [S::select(a.le(b) | b.ne(b), g, S::lit(0.0)), S::select(a.le(b) | b.ne(b), S::lit(0.0), g)],
         samples: ["u(2, 3), u(2, 3)", "u(2, 3), u(3)", "edges(0.0, NAN, INF, NAN), edges(NAN, 1.0, -INF, NAN)"],

@@ -87,7 +87,7 @@ elementwise! {
     /// Elements below `min` become `min`, those above `max` become `max`; either may be left out. NaN stays.
     ///
     /// The gradient passes where the element is within the bounds.
-    clamp(x, low, high) all + parametric as [
+    clamp(x, low, high) all + parametric + compares as [
         "clamp(Tensor self, Tensor? min=None, Tensor? max=None) -> Tensor",
         "clamp(Tensor self, Scalar? min=None, Scalar? max=None) -> Tensor",
     ] aliases ["clip"] named "ClampBackward0|ClampBackward1" kernel "clamp_cpu" {
@@ -112,7 +112,7 @@ elementwise! {
             "edges(NAN, INF, 0.0), 0, 1", "u(2, 3), None, u(3)"],
     }
     /// Elements below `min` become `min`.
-    clamp_min(x, low) all + parametric as [
+    clamp_min(x, low) all + parametric + compares as [
         "clamp_min(Tensor self, Tensor min) -> Tensor",
         "clamp_min(Tensor self, Scalar min) -> Tensor",
     ] named "ClampMinBackward1|ClampMinBackward0" kernel "clamp_min_scalar_cpu" {
@@ -122,7 +122,7 @@ elementwise! {
         samples: ["u(2, 3), 0", "u(2, 3), 0.5", "u(2, 3), u(3)"],
     }
     /// Elements above `max` become `max`.
-    clamp_max(x, high) all + parametric as [
+    clamp_max(x, high) all + parametric + compares as [
         "clamp_max(Tensor self, Tensor max) -> Tensor",
         "clamp_max(Tensor self, Scalar max) -> Tensor",
     ] named "ClampMaxBackward1|ClampMaxBackward0" kernel "clamp_max_scalar_cpu" {

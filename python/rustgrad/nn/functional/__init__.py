@@ -12,15 +12,13 @@ from .adaptive import *
 from .attention import *
 from .conv import *
 from .conv_transpose import *
-from .distance import *
 from .embedding import *
+from .fractional import *
 from .grid import *
-from .linear import *
-from .loss import *
+from .linear_loss import *
 from .margin import *
 from .norm import *
 from .max_pooling import *
-from .padding import *
 from .pooling import *
 from .random import *
 from .resizing import *

@@ -5,10 +5,11 @@ Window i of n over a dim of size L goes from floor(i L / n) to ceil((i + 1) L / 
 
 from typing import Any
 
-from ..._rustgrad import tensor
-from ..._rustgrad.torch import stack
+from ..._rustgrad import channels_last
+from ..._rustgrad.nn import _adaptive_max_pool2d, _adaptive_max_pool3d
+from ..._rustgrad.torch import _adaptive_avg_pool2d, _adaptive_avg_pool3d
 from .._autocast import cast_to_float32
-from .._compose import in_float32, scalar_name
+from .._compose import scalar_name
 
 __all__ = [
     "adaptive_avg_pool1d",
@@ -21,10 +22,6 @@ __all__ = [
     "adaptive_max_pool3d",
     "adaptive_max_pool3d_with_indices",
 ]
-
-
-def _spans(size, count) -> list[tuple[int, int]]:
-    return [(i * size // count, -(-(i + 1) * size // count)) for i in range(count)]
 
 
 def _targets(function, input, output_size, dims) -> list[int]:
@@ -61,35 +58,19 @@ def _targets(function, input, output_size, dims) -> list[int]:
     return wanted
 
 
-def _mean_along(x, dim, count):
-    """Means over the windows of one dim."""
-    size = x.shape[dim]
-    if size == count:
-        return x
-    if count == 0:
-        return x.narrow(dim, 0, 0)
-    if size % count == 0:
-        return x.unflatten(dim, (count, size // count)).mean(dim + 1)
-    rows = []
-    for start, end in _spans(size, count):
-        part = 1.0 / (end - start)
-        rows.append([part if start <= i < end else 0.0 for i in range(size)])
-    matrix = tensor(rows, dtype=x.dtype, device=x.device)
-    return (x.transpose(dim, -1) @ matrix.t()).transpose(dim, -1)
-
-
 def _adaptive_avg(function, input, output_size, dims):
     targets = _targets(function, input, output_size, dims)
     if not input.is_floating_point():
-        raise NotImplementedError(f"\"{function}\" not implemented for '{scalar_name(input.dtype)}'")
-
-    def mean(x):
-        for index, count in enumerate(targets):
-            x = _mean_along(x, x.ndim - dims + index, count)
-        return x
-
-    result = in_float32(mean, input)
-    return result.clone() if result is input else result.contiguous()
+        kernel = "adaptive_avg_pool3d_cpu" if dims == 3 else "adaptive_avg_pool2d"
+        raise NotImplementedError(f"\"{kernel}\" not implemented for '{scalar_name(input.dtype)}'")
+    if dims == 1:  # a sequence is an image of one row
+        return _adaptive_avg("adaptive_avg_pool2d", input.unsqueeze(-2), [1, *targets], 2).squeeze(-2)
+    if set(targets) == {1}:
+        mean = input.mean(tuple(range(-dims, 0)), keepdim=True)
+        if input.ndim == 4 and not input.is_contiguous() and input.is_contiguous(memory_format=channels_last):
+            return mean.contiguous(memory_format=channels_last)
+        return mean
+    return (_adaptive_avg_pool2d if dims == 2 else _adaptive_avg_pool3d)(input, targets)
 
 
 def adaptive_avg_pool1d(input, output_size: Any):
@@ -108,32 +89,15 @@ def adaptive_avg_pool3d(input, output_size: Any):
     return _adaptive_avg("adaptive_avg_pool3d", input, output_size, 3)
 
 
-def _max_along(x, places, dim, count):
-    """Maxima over the windows of one dim, and the places (of elements of the original input) that belong to them."""
-    values, found = [], []
-    for start, end in _spans(x.shape[dim], count):
-        value, index = x.narrow(dim, start, end - start).max(dim, keepdim=True)
-        values.append(value)
-        found.append((places.narrow(dim, start, end - start)).gather(dim, index))
-    return stack(values, dim).squeeze(dim + 1), stack(found, dim).squeeze(dim + 1)
-
-
 def _adaptive_max(function, input, output_size, return_indices, dims):
     targets = _targets(function, input, output_size, dims)
     if not input.is_floating_point():
-        raise NotImplementedError(f"\"{function}\" not implemented for '{scalar_name(input.dtype)}'")
-    from ..._rustgrad.torch import arange
-
-    shape = input.shape[input.ndim - dims :]
-    places = arange(shape.numel(), device=input.device).view(shape).expand(input.shape)
-    if 0 in targets:
-        empty = (*input.shape[: input.ndim - dims], *targets)
-        return (input.new_zeros(empty), places.new_zeros(empty)) if return_indices else input.new_zeros(empty)
-    values = input
-    # The last dim first: of equal elements the first one in reading order wins.
-    for index in reversed(range(dims)):
-        values, places = _max_along(values, places, values.ndim - dims + index, targets[index])
-    return (values, places) if return_indices else values
+        kernel = "adaptive_max_pool3d_cpu" if dims == 3 else "adaptive_max_pool2d"
+        raise NotImplementedError(f"\"{kernel}\" not implemented for '{scalar_name(input.dtype)}'")
+    if dims == 1:
+        found: Any = _adaptive_max_pool2d(input.unsqueeze(-2), [1, *targets], return_indices)
+        return tuple(x.squeeze(-2) for x in found) if return_indices else found.squeeze(-2)
+    return (_adaptive_max_pool2d if dims == 2 else _adaptive_max_pool3d)(input, targets, return_indices)
 
 
 def adaptive_max_pool1d(input, output_size: Any, return_indices=False):

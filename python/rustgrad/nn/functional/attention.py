@@ -7,11 +7,10 @@ from typing import Any
 from ..._rustgrad import Tensor, float32
 from ..._rustgrad import bool as bool_dtype
 from ..._rustgrad.nn import dropout as drop
-from ..._rustgrad.nn import linear, softmax
+from ..._rustgrad.nn import linear, pad, softmax
 from ..._rustgrad.torch import arange, bmm, cat, where, zeros
 from .._autocast import cast_lower
 from .._compose import scalar_name
-from .padding import pad
 
 __all__ = ["multi_head_attention_forward", "scaled_dot_product_attention"]
 

@@ -2,10 +2,9 @@
 
 from typing import Any
 
-from ..._rustgrad.nn import conv2d
+from ..._rustgrad.nn import conv2d, pad
 from ..._rustgrad.torch import stack
 from .._autocast import cast_lower
-from .padding import pad
 
 __all__ = ["conv1d", "conv3d"]
 

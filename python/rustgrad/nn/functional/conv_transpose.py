@@ -1,18 +1,18 @@
-"""Transposed convolutions: the gradients of convolutions with respect to their inputs, as functions."""
+"""Transposed convolution of volumes: the gradient of a convolution with respect to its input, as a function."""
 
+from itertools import product
 from typing import Any
 
-from ..._rustgrad.nn import conv2d
-from ..._rustgrad.torch import is_grad_enabled, is_inference_mode_enabled
+from ..._rustgrad import int64
+from ..._rustgrad.torch import _tied, is_grad_enabled, is_inference_mode_enabled
 from ...autograd import grad
 from ...grad_mode import enable_grad, inference_mode
 from .._autocast import cast_lower
 from .._compose import scalar_name
-from .conv import check_bias, check_rank, check_steps, conv1d, conv3d, repeated
+from .conv import check_bias, check_rank, check_steps, conv3d, repeated
 
-__all__ = ["conv_transpose1d", "conv_transpose2d", "conv_transpose3d"]
+__all__ = ["conv_transpose3d"]
 
-_CONVS = {1: conv1d, 2: conv2d, 3: conv3d}
 _AXES = ("depth", "height", "width")
 
 
@@ -49,6 +49,24 @@ def _check_output_padding(output_padding, stride, dilation, dims):
         raise RuntimeError(f"output padding must be smaller than either stride or dilation, but got {text}")
 
 
+def _whole(x, weight, stride, padding, dilation, groups, sizes):
+    """Of integers: each element of the kernel times the input, added where it belongs."""
+    count, channels = x.shape[0], weight.shape[1]
+    room = [n + 2 * margin for n, margin in zip(sizes, padding)]
+    out = x.new_zeros((count, groups, channels, *room))
+    flat = x.reshape(count, groups, x.shape[1] // groups, -1)
+    kernel = weight.reshape(groups, -1, *weight.shape[1:])
+    for at in product(*map(range, weight.shape[2:])):
+        part = kernel[(..., *at)].transpose(1, 2) @ flat
+        spans = [
+            slice(i * gap, i * gap + (n - 1) * step + 1, step)
+            for i, gap, n, step in zip(at, dilation, x.shape[2:], stride)
+        ]
+        out[(..., *spans)] += part.reshape(count, groups, channels, *x.shape[2:])
+    kept = tuple(slice(margin, margin + n) for margin, n in zip(padding, sizes))
+    return out.flatten(1, 2)[(..., *kept)].contiguous()
+
+
 def _transposed(dims, input, weight, bias, stride, padding, output_padding, groups, dilation):
     batched = check_rank(f"conv_transpose{dims}d", input, dims)
     groups = int(groups)
@@ -61,10 +79,9 @@ def _transposed(dims, input, weight, bias, stride, padding, output_padding, grou
     _check_output_padding(output_padding, stride, dilation, dims)
     if input.dtype != weight.dtype:
         raise RuntimeError(f"Input type ({input.type()}) and weight type ({weight.type()}) should be the same")
-    if not input.is_floating_point():
-        raise NotImplementedError(
-            f"conv_transpose{dims}d: not built for {scalar_name(input.dtype)} tensors\nhint: convert them to floats"
-        )
+    if not input.is_floating_point() and input.dtype != int64:
+        kernel = "slow_conv_transpose3d_out_cpu"
+        raise NotImplementedError(f"\"{kernel}\" not implemented for '{scalar_name(input.dtype)}'")
     x = input if batched else input.unsqueeze(0)
     sizes = [
         (n - 1) * step - 2 * margin + gap * (k - 1) + more + 1
@@ -77,57 +94,24 @@ def _transposed(dims, input, weight, bias, stride, padding, output_padding, grou
             f"Given input size per channel: ({' x '.join(map(str, x.shape[2:]))}). Calculated output size per channel: "
             f"({' x '.join(map(str, sizes))}). Output size is too small"
         )
+    if input.dtype == int64:
+        out = _whole(x, weight, stride, padding, dilation, groups, sizes)
+        out = out if bias is None else out + bias.view(-1, *[1] * dims)
+        return out if batched else out.squeeze(0)
     recorded = is_grad_enabled() and not is_inference_mode_enabled() and (x.requires_grad or weight.requires_grad)
     # (In inference mode nothing is recorded, not even here, and its tensors cannot be saved.)
     with inference_mode(False) if is_inference_mode_enabled() else enable_grad():
         # A convolution is linear in its input, so that its gradient is the same wherever it is taken.
         place = x.new_zeros((x.shape[0], weight.shape[1] * groups, *sizes)).requires_grad_()
         kernel = weight if recorded else weight.clone() if weight.is_inference() else weight.detach()
-        value = _CONVS[dims](place, kernel, None, stride, padding, dilation, groups)
+        value = conv3d(place, kernel, None, stride, padding, dilation, groups)
         for dim, size in enumerate(x.shape[2:], 2):
             # With gaps between the kernel's elements, output_padding may leave room for more steps than there were.
             value = value.narrow(dim, 0, size) if value.shape[dim] > size else value
         out: Any = grad(value, [place], x, create_graph=recorded)[0]
     if bias is not None:
-        out = out + bias.view(-1, *[1] * dims)
+        out = out + _tied(bias, [input, weight]).view(-1, *[1] * dims)
     return out if batched else out.squeeze(0)
-
-
-@cast_lower
-def conv_transpose1d(
-    input,
-    weight,
-    bias=None,
-    stride: Any = 1,
-    padding: Any = 0,
-    output_padding: Any = 0,
-    groups: Any = 1,
-    dilation: Any = 1,
-):
-    """Transposed convolution of sequences: what conv1d with these arguments maps gradients of outputs to.
-
-    input: (N, C, L) or (C, L); weight: (C, O / groups, k); bias: (O,). Returns (N, O, L') with L' = (L - 1) stride - 2
-    padding + dilation (k - 1) + output_padding + 1. Raises RuntimeError where sizes, groups or dtypes do not fit.
-    """
-    return _transposed(1, input, weight, bias, stride, padding, output_padding, groups, dilation)
-
-
-@cast_lower
-def conv_transpose2d(
-    input,
-    weight,
-    bias=None,
-    stride: Any = 1,
-    padding: Any = 0,
-    output_padding: Any = 0,
-    groups: Any = 1,
-    dilation: Any = 1,
-):
-    """Transposed convolution of images: input (N, C, H, W) or (C, H, W), weight (C, O / groups, kH, kW).
-
-    For the rest see conv_transpose1d.
-    """
-    return _transposed(2, input, weight, bias, stride, padding, output_padding, groups, dilation)
 
 
 @cast_lower
@@ -143,6 +127,6 @@ def conv_transpose3d(
 ):
     """Transposed convolution of volumes: input (N, C, D, H, W) or (C, D, H, W), weight (C, O / groups, kD, kH, kW).
 
-    For the rest see conv_transpose1d.
+    For the rest see `conv_transpose1d`.
     """
     return _transposed(3, input, weight, bias, stride, padding, output_padding, groups, dilation)

@@ -6,7 +6,7 @@ from typing import Any
 
 from ..._rustgrad import bool as bool_dtype
 from ..._rustgrad import int64
-from ..._rustgrad.torch import linspace, ones, stack, where, zeros_like
+from ..._rustgrad.torch import _tied, linspace, ones, stack, where, zeros_like
 from .._autocast import cast_to_float32
 from .._compose import in_float32, scalar_name
 
@@ -174,6 +174,7 @@ def grid_sample(input, grid, mode="bilinear", padding_mode="zeros", align_corner
     sizes, shape = input.shape[2:], (*input.shape[:2], *grid.shape[1:-1])
 
     def read(input, grid):
+        input, grid = _tied(input, [grid]), _tied(grid, [input])
         flat = input.flatten(2)
         # The last dim of the grid counts dims from the last on.
         parts = [grid[..., i].flatten(1) for i in reversed(range(len(sizes)))]

@@ -8,7 +8,7 @@ import operator
 
 from ..._rustgrad import Tensor, bfloat16, float16, float32
 from ..._rustgrad.nn import layer_norm
-from ..._rustgrad.torch import cat
+from ..._rustgrad.torch import _tied, cat
 from ...grad_mode import no_grad
 from .._compose import scalar_name
 
@@ -21,6 +21,10 @@ def _check_vectors(channels, **vectors):
     for name, vector in vectors.items():
         if vector is not None and vector.numel() != channels:
             raise RuntimeError(f"{name} should contain {channels} elements not {vector.numel()}")
+
+
+def _given(vector):
+    return [] if vector is None else [vector]
 
 
 def _per_channel(vector, x):
@@ -89,12 +93,12 @@ def batch_norm(
         if weight is not None:
             result = result * _per_channel(weight, x)
         if bias is not None:
-            result = result + _per_channel(bias, x)
+            result = result + _per_channel(_tied(bias, [input, *_given(weight)]), x)
         return result.contiguous().to(input.dtype)
     scale = (running_var.to(x.dtype) + eps).rsqrt()  # pyright: ignore[reportOptionalMemberAccess]
     scale = scale if weight is None else scale * weight.to(x.dtype)
     shift = -running_mean.to(x.dtype) * scale  # pyright: ignore[reportOptionalMemberAccess]
-    shift = shift if bias is None else shift + bias.to(x.dtype)
+    shift = shift if bias is None else shift + _tied(bias, [input, *_given(weight)]).to(x.dtype)
     return (x * _per_channel(scale, x) + _per_channel(shift, x)).to(input.dtype)
 
 

@@ -6,12 +6,9 @@ They draw as PyTorch does: the same seed gives the same numbers.
 import math
 import warnings
 
-from ..._rustgrad import float64
-from ..._rustgrad.nn import softmax
-from ..._rustgrad.torch import empty, empty_like, from_numpy
+from ..._rustgrad.torch import empty_like
 from ...grad_mode import no_grad
 from .._compose import scalar_name
-from .activation import check_float, check_tensor, leaky_relu
 
 __all__ = [
     "alpha_dropout",
@@ -19,9 +16,6 @@ __all__ = [
     "dropout2d",
     "dropout3d",
     "feature_alpha_dropout",
-    "gumbel_softmax",
-    "rrelu",
-    "rrelu_",
 ]
 
 _DIMS = {1: "2D or 3D", 2: "3D or 4D", 3: "4D or 5D"}
@@ -45,7 +39,8 @@ def _noise(input, p, features):
         return noise.bernoulli_(1 - p)
 
 
-def _drop_features(input, p, training, inplace):
+def drop_features(input, p, training, inplace):
+    """Zero whole channels (dim 1) with probability `p`, and scale the others by 1 / (1 - p)."""
     if not training or p == 0 or input.numel() == 0:
         return input
     noise = _noise(input, p, True)
@@ -68,11 +63,11 @@ def dropout1d(input, p=0.5, training=True, inplace=False):
 def _batched(input, p, training, inplace, ndim):
     """Dropout of an input that may lack its batch dim; `ndim` is the number of dims with it."""
     if input.ndim == ndim:
-        return _drop_features(input, p, training, inplace)
+        return drop_features(input, p, training, inplace)
     if inplace:
-        _drop_features(input.unsqueeze(0), p, training, True)
+        drop_features(input.unsqueeze(0), p, training, True)
         return input
-    result = _drop_features(input.unsqueeze(0), p, training, False)
+    result = drop_features(input.unsqueeze(0), p, training, False)
     return result.squeeze(0) if training and p else input
 
 
@@ -102,7 +97,7 @@ def dropout2d(input, p=0.5, training=True, inplace=False):
             "the 1D channel-wise dropout behavior, please switch to using dropout1d instead.",
             stacklevel=2,
         )
-    return _drop_features(input, p, training, inplace)
+    return drop_features(input, p, training, inplace)
 
 
 def dropout3d(input, p=0.5, training=True, inplace=False):
@@ -135,47 +130,3 @@ def alpha_dropout(input, p=0.5, training=False, inplace=False):
 def feature_alpha_dropout(input, p=0.5, training=False, inplace=False):
     """`alpha_dropout` of whole channels (dim 1)."""
     return _drop_alpha(input, p, training, inplace, True)
-
-
-def rrelu(input, lower=1.0 / 8, upper=1.0 / 3, training=False, inplace=False):
-    """`leaky_relu` with a slope drawn for each negative element between lower and upper; their mean unless `training`.
-
-    Raises RuntimeError where lower is above upper. Xu et al. 2015.
-    """
-    check_tensor("rrelu", input)
-    if lower > upper:
-        raise RuntimeError("Lower bound should be less than or equal to the upper bound")
-    if not training:
-        return leaky_relu(input, (lower + upper) / 2, inplace)
-    check_float("rrelu_with_noise_out_cpu", input)
-    with no_grad():
-        # Slopes are drawn in float64, one after another, and only where they are needed.
-        negative = (input <= 0).cpu().numpy()
-        slopes = negative.astype("float64")
-        slopes[negative] = empty(int(negative.sum()), dtype=float64).uniform_(lower, upper).numpy()
-        slopes[~negative] = 1.0
-        slopes = from_numpy(slopes).to(device=input.device, dtype=input.dtype)
-    return input.mul_(slopes) if inplace else input * slopes
-
-
-def rrelu_(input, lower=1.0 / 8, upper=1.0 / 3, training=False):
-    """`rrelu` in place."""
-    return rrelu(input, lower, upper, training, True)
-
-
-def gumbel_softmax(logits, tau: float = 1, hard=False, eps=1e-10, dim=-1):
-    """A sample of the relaxed categorical distribution of `logits` along `dim`, at temperature `tau`.
-
-    hard: one-hot, with the gradient of the relaxed sample. eps has no effect. Jang et al. 2017, Maddison et al. 2017.
-    """
-    if eps != 1e-10:
-        warnings.warn("`eps` parameter is deprecated and has no effect.", stacklevel=2)
-    with no_grad():
-        gumbels = -empty_like(logits).exponential_().log()
-    soft = softmax((logits + gumbels) / tau, dim)
-    if not hard:
-        return soft
-    with no_grad():
-        largest = soft.max(dim, keepdim=True)[1]
-        one_hot = soft.new_zeros(soft.shape).scatter_add(dim, largest, soft.new_full(largest.shape, 1.0))
-    return one_hot - soft.detach() + soft

@@ -48,6 +48,7 @@ from .conv_transpose import ConvTranspose1d, ConvTranspose2d, ConvTranspose3d
 from .distance import CosineSimilarity, PairwiseDistance
 from .dropout import AlphaDropout, Dropout, Dropout1d, Dropout2d, Dropout3d, FeatureAlphaDropout
 from .fold import Fold, Unfold
+from .fractional_pooling import FractionalMaxPool2d, FractionalMaxPool3d
 from .instancenorm import InstanceNorm1d, InstanceNorm2d, InstanceNorm3d
 from .lazy_conv import LazyConv1d, LazyConv2d, LazyConv3d, LazyConvTranspose1d, LazyConvTranspose2d, LazyConvTranspose3d
 from .lazy_norm import (
@@ -59,10 +60,12 @@ from .lazy_norm import (
     LazyInstanceNorm3d,
 )
 from .linear import Bilinear, Flatten, Identity, LazyLinear, Linear, Unflatten
+from .linear_cross_entropy import LinearCrossEntropyLoss, LinearCrossEntropyOptions
 from .loss import (
     BCELoss,
     BCEWithLogitsLoss,
     CrossEntropyLoss,
+    CTCLoss,
     GaussianNLLLoss,
     HuberLoss,
     KLDivLoss,
@@ -193,6 +196,8 @@ __all__ = [
     "FeatureAlphaDropout",
     "Fold",
     "Unfold",
+    "FractionalMaxPool2d",
+    "FractionalMaxPool3d",
     "InstanceNorm1d",
     "InstanceNorm2d",
     "InstanceNorm3d",
@@ -216,6 +221,9 @@ __all__ = [
     "Unflatten",
     "BCELoss",
     "BCEWithLogitsLoss",
+    "CTCLoss",
+    "LinearCrossEntropyLoss",
+    "LinearCrossEntropyOptions",
     "CrossEntropyLoss",
     "GaussianNLLLoss",
     "HuberLoss",

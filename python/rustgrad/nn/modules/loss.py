@@ -10,6 +10,7 @@ from .places import forward
 __all__ = [
     "BCELoss",
     "BCEWithLogitsLoss",
+    "CTCLoss",
     "CrossEntropyLoss",
     "GaussianNLLLoss",
     "HuberLoss",
@@ -142,6 +143,20 @@ class CrossEntropyLoss(_WeightedLoss):
         )
 
 
+class CTCLoss(_Loss):
+    """Minus the log-probability of label sequences, over all alignments to longer sequences: `ctc_loss`."""
+
+    def __init__(self, blank: int = 0, reduction: str = "mean", zero_infinity: bool = False):
+        super().__init__(reduction=reduction)
+        self.blank = blank
+        self.zero_infinity = zero_infinity
+
+    def forward(self, log_probs, targets, input_lengths, target_lengths):
+        return F.ctc_loss(
+            log_probs, targets, input_lengths, target_lengths, self.blank, self.reduction, self.zero_infinity
+        )
+
+
 class KLDivLoss(_Loss):
     """target * (log(target) - input), `input` holding log-probabilities; reduction "batchmean" is the divergence."""
 
@@ -180,7 +195,7 @@ class GaussianNLLLoss(_Loss):
         return F.gaussian_nll_loss(input, target, var, full=self.full, eps=self.eps, reduction=self.reduction)
 
 
-_ELSEWHERE = (
+_MARGINS = (
     "CosineEmbeddingLoss",
     "HingeEmbeddingLoss",
     "MarginRankingLoss",
@@ -191,4 +206,5 @@ _ELSEWHERE = (
     "TripletMarginLoss",
     "TripletMarginWithDistanceLoss",
 )
-__getattr__ = forward(__name__, _ELSEWHERE, "margin_loss")
+_ELSEWHERE = {"LinearCrossEntropyLoss": "linear_cross_entropy", **dict.fromkeys(_MARGINS, "margin_loss")}
+__getattr__ = forward(__name__, _ELSEWHERE)

@@ -225,12 +225,14 @@ class LPPool3d(_LPPool):
         return F.lp_pool3d(input, float(self.norm_type), self.kernel_size, self.stride, self.ceil_mode)
 
 
-_ELSEWHERE = (
-    "AdaptiveAvgPool1d",
-    "AdaptiveAvgPool2d",
-    "AdaptiveAvgPool3d",
-    "AdaptiveMaxPool1d",
-    "AdaptiveMaxPool2d",
-    "AdaptiveMaxPool3d",
-)
-__getattr__ = forward(__name__, _ELSEWHERE, "adaptive_pooling")
+_ELSEWHERE = {
+    "AdaptiveAvgPool1d": "adaptive_pooling",
+    "AdaptiveAvgPool2d": "adaptive_pooling",
+    "AdaptiveAvgPool3d": "adaptive_pooling",
+    "AdaptiveMaxPool1d": "adaptive_pooling",
+    "AdaptiveMaxPool2d": "adaptive_pooling",
+    "AdaptiveMaxPool3d": "adaptive_pooling",
+    "FractionalMaxPool2d": "fractional_pooling",
+    "FractionalMaxPool3d": "fractional_pooling",
+}
+__getattr__ = forward(__name__, _ELSEWHERE)

@@ -6,7 +6,7 @@ from ..._rustgrad.torch import allclose, cat, dot, eye, geqrf, matrix_exp, mv, r
 from ...grad_mode import no_grad
 from ...limits import finfo
 from .._compose import norm_except_dim
-from ..functional.distance import normalize
+from ..functional import normalize
 from ..modules.module import Module
 from . import parametrize
 

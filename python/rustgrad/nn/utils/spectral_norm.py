@@ -6,7 +6,7 @@ After Miyato et al. 2018: the weight is divided by its largest singular value, w
 from ..._rustgrad import Tensor
 from ..._rustgrad.torch import dot, mv
 from ...grad_mode import no_grad
-from ..functional.distance import normalize
+from ..functional import normalize
 from ..parameter import Parameter, is_lazy
 
 __all__ = ["SpectralNorm", "remove_spectral_norm", "spectral_norm"]

@@ -108,6 +108,9 @@ impl Map {
                     self.conjugate(&mut owned[j], &mut operands[j], g.dtype())?;
                 }
             }
+            if self.row.compares {
+                owned.iter_mut().flatten().for_each(|t| *t = t.detach());
+            }
             for (operand, tensor) in operands.iter_mut().zip(&owned) {
                 if let Some(t) = tensor {
                     *operand = Some(Operand::Tensor(t));
