@@ -159,14 +159,7 @@ fn key(dtype: DType) -> String {
 
 /// Where `values` belong among `edges`, along their last dim: as many rows of edges as of values, or one for all. All are
 /// contiguous; `order` says where the edges that stand in order lie.
-pub fn search(
-    op: &str,
-    edges: &Array,
-    order: Option<&Array>,
-    values: &Array,
-    right: bool,
-    out: &Array,
-) -> Result<()> {
+pub fn search(op: &str, edges: &Array, order: Option<&Array>, values: &Array, right: bool, out: &Array) -> Result<()> {
     let n = values.numel();
     if n == 0 {
         return Ok(());
@@ -184,7 +177,9 @@ pub fn search(
     let body = || {
         let kind = Type::of(edges.dtype).name();
         let less = match Type::of(edges.dtype) {
-            Type::F32 => "rg_lt(a, b) || ((bitcast<u32>(b) & 0x7fffffffu) > 0x7f800000u && (bitcast<u32>(a) & 0x7fffffffu) <= 0x7f800000u)",
+            Type::F32 => {
+                "rg_lt(a, b) || ((bitcast<u32>(b) & 0x7fffffffu) > 0x7f800000u && (bitcast<u32>(a) & 0x7fffffffu) <= 0x7f800000u)"
+            }
             Type::I64 if edges.dtype.is_signed() => "i64_lt(a, b)",
             Type::I64 => "a.y < b.y || (a.y == b.y && a.x < b.x)",
             _ => "a < b",
