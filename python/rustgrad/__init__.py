@@ -51,6 +51,7 @@ TYPE_CHECKING = False  # typing is not imported for this alone
 if TYPE_CHECKING:
     # What is loaded when first used (`_lazy.py`), for checkers: a name that is neither here nor above is an error.
     from . import accelerator as accelerator
+    from . import amp as amp
     from . import autograd as autograd
     from . import backends as backends
     from . import compiler as compiler
@@ -67,6 +68,7 @@ if TYPE_CHECKING:
     from . import hub as hub
     from . import jit as jit
     from . import linalg as linalg
+    from . import masked as masked
     from . import mps as mps
     from . import multiprocessing as multiprocessing
     from . import nn as nn
@@ -76,6 +78,7 @@ if TYPE_CHECKING:
     from . import overrides as overrides
     from . import profiler as profiler
     from . import return_types as return_types
+    from . import signal as signal
     from . import special as special
     from . import storage as storage
     from . import testing as testing

@@ -17,7 +17,8 @@ def _model(torch):
 def _steps(torch, make, count=6, dtype=None):
     params = _model(torch)
     if dtype:
-        params = [p.detach().to(getattr(torch, dtype)).requires_grad_() for p in params]
+        # PyTorch rounds the last elements otherwise than whole vectors, which are of 32 halves at most.
+        params = [torch.cat([p.detach().flatten()] * 32).to(getattr(torch, dtype)).requires_grad_() for p in params]
     optimizer = make(params)
     torch.manual_seed(1)
     for _ in range(count):

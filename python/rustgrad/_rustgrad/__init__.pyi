@@ -130,11 +130,105 @@ class _named_frexp(tuple[Tensor, Tensor]):
     def mantissa(self) -> Tensor: ...
     @property
     def exponent(self) -> Tensor: ...
+class _named_geqrf(tuple[Tensor, Tensor]):
+    @property
+    def a(self) -> Tensor: ...
+    @property
+    def tau(self) -> Tensor: ...
 class _named_kthvalue(tuple[Tensor, Tensor]):
     @property
     def values(self) -> Tensor: ...
     @property
     def indices(self) -> Tensor: ...
+class _named_linalg_cholesky_ex(tuple[Tensor, Tensor]):
+    @property
+    def L(self) -> Tensor: ...
+    @property
+    def info(self) -> Tensor: ...
+class _named_linalg_eig(tuple[Tensor, Tensor]):
+    @property
+    def eigenvalues(self) -> Tensor: ...
+    @property
+    def eigenvectors(self) -> Tensor: ...
+class _named_linalg_eigh(tuple[Tensor, Tensor]):
+    @property
+    def eigenvalues(self) -> Tensor: ...
+    @property
+    def eigenvectors(self) -> Tensor: ...
+class _named_linalg_inv_ex(tuple[Tensor, Tensor]):
+    @property
+    def inverse(self) -> Tensor: ...
+    @property
+    def info(self) -> Tensor: ...
+class _named_linalg_ldl_factor(tuple[Tensor, Tensor]):
+    @property
+    def LD(self) -> Tensor: ...
+    @property
+    def pivots(self) -> Tensor: ...
+class _named_linalg_ldl_factor_ex(tuple[Tensor, Tensor, Tensor]):
+    @property
+    def LD(self) -> Tensor: ...
+    @property
+    def pivots(self) -> Tensor: ...
+    @property
+    def info(self) -> Tensor: ...
+class _named_linalg_lstsq(tuple[Tensor, Tensor, Tensor, Tensor]):
+    @property
+    def solution(self) -> Tensor: ...
+    @property
+    def residuals(self) -> Tensor: ...
+    @property
+    def rank(self) -> Tensor: ...
+    @property
+    def singular_values(self) -> Tensor: ...
+class _named_linalg_lu(tuple[Tensor, Tensor, Tensor]):
+    @property
+    def P(self) -> Tensor: ...
+    @property
+    def L(self) -> Tensor: ...
+    @property
+    def U(self) -> Tensor: ...
+class _named_linalg_lu_factor(tuple[Tensor, Tensor]):
+    @property
+    def LU(self) -> Tensor: ...
+    @property
+    def pivots(self) -> Tensor: ...
+class _named_linalg_lu_factor_ex(tuple[Tensor, Tensor, Tensor]):
+    @property
+    def LU(self) -> Tensor: ...
+    @property
+    def pivots(self) -> Tensor: ...
+    @property
+    def info(self) -> Tensor: ...
+class _named_linalg_qr(tuple[Tensor, Tensor]):
+    @property
+    def Q(self) -> Tensor: ...
+    @property
+    def R(self) -> Tensor: ...
+class _named_linalg_slogdet(tuple[Tensor, Tensor]):
+    @property
+    def sign(self) -> Tensor: ...
+    @property
+    def logabsdet(self) -> Tensor: ...
+class _named_linalg_solve_ex(tuple[Tensor, Tensor]):
+    @property
+    def result(self) -> Tensor: ...
+    @property
+    def info(self) -> Tensor: ...
+class _named_linalg_svd(tuple[Tensor, Tensor, Tensor]):
+    @property
+    def U(self) -> Tensor: ...
+    @property
+    def S(self) -> Tensor: ...
+    @property
+    def Vh(self) -> Tensor: ...
+class _named_lu_unpack(tuple[Tensor, Tensor, Tensor]):
+    @property
+    def P(self) -> Tensor: ...
+    @property
+    def L(self) -> Tensor: ...
+    @property
+    def U(self) -> Tensor: ...
 class _named_max(tuple[Tensor, Tensor]):
     @property
     def values(self) -> Tensor: ...
@@ -160,16 +254,38 @@ class _named_nanmedian(tuple[Tensor, Tensor]):
     def values(self) -> Tensor: ...
     @property
     def indices(self) -> Tensor: ...
+class _named_qr(tuple[Tensor, Tensor]):
+    @property
+    def Q(self) -> Tensor: ...
+    @property
+    def R(self) -> Tensor: ...
+class _named_slogdet(tuple[Tensor, Tensor]):
+    @property
+    def sign(self) -> Tensor: ...
+    @property
+    def logabsdet(self) -> Tensor: ...
 class _named_sort(tuple[Tensor, Tensor]):
     @property
     def values(self) -> Tensor: ...
     @property
     def indices(self) -> Tensor: ...
+class _named_svd(tuple[Tensor, Tensor, Tensor]):
+    @property
+    def U(self) -> Tensor: ...
+    @property
+    def S(self) -> Tensor: ...
+    @property
+    def V(self) -> Tensor: ...
 class _named_topk(tuple[Tensor, Tensor]):
     @property
     def values(self) -> Tensor: ...
     @property
     def indices(self) -> Tensor: ...
+class _named_triangular_solve(tuple[Tensor, Tensor]):
+    @property
+    def solution(self) -> Tensor: ...
+    @property
+    def cloned_coefficient(self) -> Tensor: ...
 
 class Tensor:
     """A tensor: elements of one dtype in as many dims as needed, and its place in the graph."""
@@ -1461,7 +1577,7 @@ class Tensor:
         """The inverse of A from its factor L (U if `upper`)."""
     def det(self) -> Tensor:
         """The determinants of square matrices. See `linalg.det`."""
-    def slogdet(self) -> tuple[Tensor, Tensor]:
+    def slogdet(self) -> _named_slogdet:
         """The sign of the determinants of square matrices, and the logarithm of their size. See `linalg.slogdet`."""
     def logdet(self) -> Tensor:
         """The logarithms of the determinants of square matrices: NaN where one is negative, -inf where it is 0."""
@@ -1477,9 +1593,9 @@ class Tensor:
         """
     def pinverse(self, rcond: _float | Tensor = 1e-15) -> Tensor:
         """The pseudoinverse of matrices. `linalg.pinv` is the newer name."""
-    def qr(self, some: _bool = True) -> tuple[Tensor, Tensor]:
+    def qr(self, some: _bool = True) -> _named_qr:
         """The older form of `linalg.qr`: reduced if `some`, else complete."""
-    def geqrf(self) -> tuple[Tensor, Tensor]:
+    def geqrf(self) -> _named_geqrf:
         """R, with reflections below its diagonal, and their factors `tau`: LAPACK's form of QR, for
         `linalg.householder_product`.
         """
@@ -1491,11 +1607,11 @@ class Tensor:
         """
     def inverse(self) -> Tensor:
         """The inverses of square matrices (.., n, n). See `linalg.inv`."""
-    def triangular_solve(self, A: Tensor, upper: _bool = True, transpose: _bool = False, unitriangular: _bool = False) -> tuple[Tensor, Tensor]:
+    def triangular_solve(self, A: Tensor, upper: _bool = True, transpose: _bool = False, unitriangular: _bool = False) -> _named_triangular_solve:
         """The solution of `A X = b` for triangular A (of its transpose if `transpose`), and A. `linalg.solve_triangular`
         is the newer name.
         """
-    def svd(self, some: _bool = True, compute_uv: _bool = True) -> tuple[Tensor, Tensor, Tensor]:
+    def svd(self, some: _bool = True, compute_uv: _bool = True) -> _named_svd:
         """U, S and V (not its transpose) of `A = U diag(S) V^T`: as many vectors as values if `some`, else all; zeros if
         not `compute_uv`.
         """
@@ -1544,7 +1660,7 @@ class Tensor:
     def nonzero(self, *, as_tuple: _bool = False) -> Tensor:
         """The indices of all elements that are not zero, a row each, in logical order: (count, ndim).
 
-        With `as_tuple` one vector for each dim, of a 0-d tensor as of a vector. On the GPU it is not implemented.
+        With `as_tuple` one vector for each dim, of a 0-d tensor as of a vector.
         """
     def nonzero_static(self, *, size: _int | Tensor, fill_value: _int | Tensor = -1) -> Tensor:
         """`nonzero` cut, or filled up with rows of `fill_value`, to `size` rows."""
@@ -1901,7 +2017,7 @@ def _set_autocast_enabled(device: _int | Tensor, enabled: _bool) -> None:
     """Switches autocast on or off for a device type."""
 def _autocast_dtype(device: _int | Tensor) -> _dtype:
     """The dtype in which autocast computes on a device type."""
-def _set_autocast_dtype(device: _int | Tensor, dtype: _dtype | type[_float | _bool]) -> None:
+def _set_autocast_dtype(device: _int | Tensor, dtype: _dtype | _type[_float | _bool]) -> None:
     """Sets the dtype in which autocast computes on a device type."""
 def _autocast_active() -> _bool:
     """Whether calls of this thread are changed by autocast."""
@@ -1917,7 +2033,6 @@ def autocast_increment_nesting() -> _int:
     """Opens a block of autocast; returns how many are open."""
 def autocast_decrement_nesting() -> _int:
     """Closes a block of autocast; returns how many are open."""
-def tensor(data: Any, *, dtype: _dtype | type[_float | _bool] | None = None, device: _device | _str | _int | None = None, requires_grad: _bool = False, pin_memory: _bool = False) -> Tensor:
 def tensor(data: Any, *, dtype: _dtype | _type[_float | _bool] | None = None, device: _device | _str | _int | None = None, requires_grad: _bool = False, pin_memory: _bool = False) -> Tensor:
     """A tensor with a copy of `data`: a number, nested sequences of numbers, a NumPy array, or a tensor.
 

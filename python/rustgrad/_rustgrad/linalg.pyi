@@ -5,7 +5,7 @@ from builtins import type as _type
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final, SupportsIndex, overload
 
-from . import Generator, Number, Size, Tensor, _device, _dtype, _layout, _memory_format
+from . import Generator, Number, Size, Tensor, _device, _dtype, _layout, _memory_format, _named_linalg_cholesky_ex, _named_linalg_eig, _named_linalg_eigh, _named_linalg_inv_ex, _named_linalg_ldl_factor, _named_linalg_ldl_factor_ex, _named_linalg_lstsq, _named_linalg_lu, _named_linalg_lu_factor, _named_linalg_lu_factor_ex, _named_linalg_qr, _named_linalg_slogdet, _named_linalg_solve_ex, _named_linalg_svd
 
 def diagonal(A: Tensor, *, offset: _int | Tensor = 0, dim1: _int | Tensor = -2, dim2: _int | Tensor = -1) -> Tensor:
     """`diagonal` of the last two dims."""
@@ -26,9 +26,6 @@ def norm(A: Tensor, ord: Number | Tensor | None = None, dim: _int | Sequence[_in
 def norm(A: Tensor, ord: _str, dim: _int | Sequence[_int | Tensor] | None = None, keepdim: _bool = False, *, dtype: _dtype | _type[_float | _bool] | None = None, out: Tensor | None = None) -> Tensor: ...
 @overload
 def matrix_norm(A: Tensor, ord: Number | Tensor, dim: Sequence[_int | Tensor] = [-2, -1], keepdim: _bool = False, *, dtype: _dtype | _type[_float | _bool] | None = None, out: Tensor | None = None) -> Tensor:
-    """The norm `ord` of matrices in two dims: "fro", inf, -inf, 1, -1. Those that need singular values ("nuc", 2, -2)
-    raise NotImplementedError.
-def matrix_norm(A: Tensor, ord: Number | Tensor, dim: _int | Sequence[_int | Tensor] = [-2, -1], keepdim: _bool = False, *, dtype: _dtype | type[_float | _bool] | None = None, out: Tensor | None = None) -> Tensor:
     """The norm `ord` of matrices in two dims: "fro", "nuc" (the sum of singular values), 2 and -2 (the largest and the
     smallest of them), inf, -inf, 1, -1.
     """
@@ -48,16 +45,16 @@ def cholesky(A: Tensor, *, upper: _bool = False, out: Tensor | None = None) -> T
 
     Raises `linalg.LinAlgError` where A is not positive-definite.
     """
-def cholesky_ex(A: Tensor, *, upper: _bool = False, check_errors: _bool = False, out: Sequence[Tensor] | None = None) -> tuple[Tensor, Tensor]:
+def cholesky_ex(A: Tensor, *, upper: _bool = False, check_errors: _bool = False, out: Sequence[Tensor] | None = None) -> _named_linalg_cholesky_ex:
     """As `linalg.cholesky`, with an int32 for each matrix: 0, or the order of the first leading minor that is not
     positive-definite.
     """
 def det(A: Tensor, *, out: Tensor | None = None) -> Tensor:
     """The determinants of square matrices (.., n, n): (..). That of an empty matrix is 1."""
-def slogdet(A: Tensor, *, out: Sequence[Tensor] | None = None) -> tuple[Tensor, Tensor]:
+def slogdet(A: Tensor, *, out: Sequence[Tensor] | None = None) -> _named_linalg_slogdet:
     """The sign of the determinants of square matrices, and the logarithm of their size: 0 and -inf for a singular matrix.
     """
-def eigh(A: Tensor, UPLO: _str = 'L', *, out: Sequence[Tensor] | None = None) -> tuple[Tensor, Tensor]:
+def eigh(A: Tensor, UPLO: _str = 'L', *, out: Sequence[Tensor] | None = None) -> _named_linalg_eigh:
     """Eigenvalues of symmetric matrices in ascending order, and their vectors as columns of length 1. UPLO: the triangle
     that is read, "L" or "U".
 
@@ -65,22 +62,22 @@ def eigh(A: Tensor, UPLO: _str = 'L', *, out: Sequence[Tensor] | None = None) ->
     """
 def eigvalsh(A: Tensor, UPLO: _str = 'L', *, out: Tensor | None = None) -> Tensor:
     """Eigenvalues of symmetric matrices in ascending order. UPLO: the triangle that is read, "L" or "U"."""
-def eig(A: Tensor, *, out: Sequence[Tensor] | None = None) -> tuple[Tensor, Tensor]:
+def eig(A: Tensor, *, out: Sequence[Tensor] | None = None) -> _named_linalg_eig:
     """Eigenvalues of square matrices, complex and in no order, and their vectors as columns of length 1.
 
     Raises RuntimeError for NaN and infinity.
     """
 def eigvals(A: Tensor, *, out: Tensor | None = None) -> Tensor:
     """Eigenvalues of square matrices, complex and in no order."""
-def ldl_factor(input: Tensor, *, hermitian: _bool = False, out: Sequence[Tensor] | None = None) -> tuple[Tensor, Tensor]:
+def ldl_factor(input: Tensor, *, hermitian: _bool = False, out: Sequence[Tensor] | None = None) -> _named_linalg_ldl_factor:
     """L and D of symmetric matrices in one, of which the lower triangle is read, and int32 `pivots`, by Bunch and
     Kaufman's pivoting in LAPACK's form. Not differentiable.
     """
-def ldl_factor_ex(input: Tensor, *, hermitian: _bool = False, check_errors: _bool = False, out: Sequence[Tensor] | None = None) -> tuple[Tensor, Tensor, Tensor]:
+def ldl_factor_ex(input: Tensor, *, hermitian: _bool = False, check_errors: _bool = False, out: Sequence[Tensor] | None = None) -> _named_linalg_ldl_factor_ex:
     """As `linalg.ldl_factor`, with an int32 for each matrix: 0, or where from 1 the first zero in D stands."""
 def ldl_solve(LD: Tensor, pivots: Tensor, B: Tensor, *, hermitian: _bool = False, out: Tensor | None = None) -> Tensor:
     """The solution of `A X = B` from what `linalg.ldl_factor` gives."""
-def lstsq(A: Tensor, B: Tensor, rcond: _float | Tensor | None = None, *, driver: _str | None = None, out: Sequence[Tensor] | None = None) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+def lstsq(A: Tensor, B: Tensor, rcond: _float | Tensor | None = None, *, driver: _str | None = None, out: Sequence[Tensor] | None = None) -> _named_linalg_lstsq:
     """The X with the least `|A X - B|`, of several the smallest: (.., n, k) for A (.., m, n) and B (.., m, k), or vectors
     B (.., m).
 
@@ -88,15 +85,15 @@ def lstsq(A: Tensor, B: Tensor, rcond: _float | Tensor | None = None, *, driver:
     singular values by gelsd and gelss, the squared residuals where m > n and the rank is n by all but gelsy; else they
     are empty.
     """
-def lu(A: Tensor, *, pivot: _bool = True, out: Sequence[Tensor] | None = None) -> tuple[Tensor, Tensor, Tensor]:
+def lu(A: Tensor, *, pivot: _bool = True, out: Sequence[Tensor] | None = None) -> _named_linalg_lu:
     """P, L and U with `A = P L U` for matrices of any size; P is empty if not `pivot`, which the CPU lacks."""
-def lu_factor(A: Tensor, *, pivot: _bool = True, out: Sequence[Tensor] | None = None) -> tuple[Tensor, Tensor]:
+def lu_factor(A: Tensor, *, pivot: _bool = True, out: Sequence[Tensor] | None = None) -> _named_linalg_lu_factor:
     """L and U of matrices in one (L's ones are not stored), and int32 `pivots` from 1: row i was exchanged with row
     `pivots[i]`.
 
     Raises RuntimeError where U has a zero on its diagonal, as `lu_solve` would divide by it.
     """
-def lu_factor_ex(A: Tensor, *, pivot: _bool = True, check_errors: _bool = False, out: Sequence[Tensor] | None = None) -> tuple[Tensor, Tensor, Tensor]:
+def lu_factor_ex(A: Tensor, *, pivot: _bool = True, check_errors: _bool = False, out: Sequence[Tensor] | None = None) -> _named_linalg_lu_factor_ex:
     """As `linalg.lu_factor`, with an int32 for each matrix: 0, or where from 1 the first zero on U's diagonal stands.
     """
 def lu_solve(LU: Tensor, pivots: Tensor, B: Tensor, *, left: _bool = True, adjoint: _bool = False, out: Tensor | None = None) -> Tensor:
@@ -130,7 +127,7 @@ def cond(A: Tensor, p: Number | Tensor | None = None, *, out: Tensor | None = No
     """
 @overload
 def cond(A: Tensor, p: _str, *, out: Tensor | None = None) -> Tensor: ...
-def qr(A: Tensor, mode: _str = 'reduced', *, out: Sequence[Tensor] | None = None) -> tuple[Tensor, Tensor]:
+def qr(A: Tensor, mode: _str = 'reduced', *, out: Sequence[Tensor] | None = None) -> _named_linalg_qr:
     """Q with orthonormal columns and upper triangular R, with `A = Q R`. mode: "reduced" (min(m, n) columns), "complete"
     (m columns), or "r" (R alone; Q is empty).
     """
@@ -143,7 +140,7 @@ def inv(A: Tensor, *, out: Tensor | None = None) -> Tensor:
 
     Raises `linalg.LinAlgError` for a singular matrix; `linalg.inv_ex` says which instead.
     """
-def inv_ex(A: Tensor, *, check_errors: _bool = False, out: Sequence[Tensor] | None = None) -> tuple[Tensor, Tensor]:
+def inv_ex(A: Tensor, *, check_errors: _bool = False, out: Sequence[Tensor] | None = None) -> _named_linalg_inv_ex:
     """Inverses, and an int32 for each matrix: 0, or where from 1 the first zero pivot stands. `check_errors` raises
     instead.
     """
@@ -153,14 +150,14 @@ def solve(A: Tensor, B: Tensor, *, left: _bool = True, out: Tensor | None = None
 
     Raises `linalg.LinAlgError` for a singular matrix; `linalg.solve_ex` says which instead.
     """
-def solve_ex(A: Tensor, B: Tensor, *, left: _bool = True, check_errors: _bool = False, out: Sequence[Tensor] | None = None) -> tuple[Tensor, Tensor]:
+def solve_ex(A: Tensor, B: Tensor, *, left: _bool = True, check_errors: _bool = False, out: Sequence[Tensor] | None = None) -> _named_linalg_solve_ex:
     """As `linalg.solve`, with an int32 for each matrix: 0, or where from 1 the first zero pivot stands."""
 def solve_triangular(A: Tensor, B: Tensor, *, upper: _bool, left: _bool = True, unitriangular: _bool = False, out: Tensor | None = None) -> Tensor:
     """The solution of `A X = B` for triangular A, of which only the `upper` or the lower triangle is read (without its
     diagonal, which is taken as ones, if `unitriangular`); of `X A = B` if not `left`. Batches broadcast. Never raises
     for singular matrices.
     """
-def svd(A: Tensor, full_matrices: _bool = True, *, driver: _str | None = None, out: Sequence[Tensor] | None = None) -> tuple[Tensor, Tensor, Tensor]:
+def svd(A: Tensor, full_matrices: _bool = True, *, driver: _str | None = None, out: Sequence[Tensor] | None = None) -> _named_linalg_svd:
     """U, S and Vh with `A = U diag(S) Vh`: singular values, the largest first, and their vectors, as many as there are
     values, or all if `full_matrices`.
 
@@ -170,7 +167,7 @@ def svdvals(A: Tensor, *, driver: _str | None = None, out: Tensor | None = None)
     """Singular values, the largest first."""
 def tensorinv(A: Tensor, ind: _int | Tensor = 2, *, out: Tensor | None = None) -> Tensor:
     """The inverse of `A` as a map from its dims after the first `ind` to those: (A.shape[ind:], A.shape[:ind])."""
-def tensorsolve(A: Tensor, B: Tensor, dims: _int | Sequence[_int | Tensor] | None = None, *, out: Tensor | None = None) -> Tensor:
+def tensorsolve(A: Tensor, B: Tensor, dims: Sequence[_int | Tensor] | None = None, *, out: Tensor | None = None) -> Tensor:
     """The X with `tensordot(A, X, X.ndim) = B`; `dims` of A are moved to its end first."""
 def matmul(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Tensor:
     """The matrix product of two tensors.

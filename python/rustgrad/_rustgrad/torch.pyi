@@ -5,7 +5,7 @@ from builtins import type as _type
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final, SupportsIndex, overload
 
-from . import Generator, Number, Size, Tensor, _device, _dtype, _layout, _memory_format, _named_aminmax, _named_frexp, _named_kthvalue, _named_max, _named_median, _named_min, _named_mode, _named_nanmedian, _named_sort, _named_topk
+from . import Generator, Number, Size, Tensor, _device, _dtype, _layout, _memory_format, _named_aminmax, _named_frexp, _named_geqrf, _named_kthvalue, _named_lu_unpack, _named_max, _named_median, _named_min, _named_mode, _named_nanmedian, _named_qr, _named_slogdet, _named_sort, _named_svd, _named_topk, _named_triangular_solve
 
 def reshape(input: Tensor, shape: Sequence[_int | Tensor]) -> Tensor:
     """The same elements under another shape: a view where strides allow it, else a copy.
@@ -156,7 +156,7 @@ def clone(input: Tensor, *, memory_format: _memory_format | None = None) -> Tens
 def detach(input: Tensor) -> Tensor:
     """A tensor over the same memory that is outside the graph. Writes to either are seen by both."""
 def detach_(input: Tensor) -> Tensor:
-    """Cuts `self` off the graph that made it. Refused for views."""
+    """Cuts `input` off the graph that made it. Refused for views."""
 def view_as_real(input: Tensor) -> Tensor:
     """Complex numbers as their real and imaginary parts along a new last dim of size 2, over the same memory."""
 def view_as_complex(input: Tensor) -> Tensor:
@@ -178,10 +178,9 @@ def polar(abs: Tensor, angle: Tensor, *, out: Tensor | None = None) -> Tensor:
 def angle(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """The angle of complex numbers, in (-pi, pi]; of a real number 0, or pi where it is negative."""
 def resolve_conj(input: Tensor) -> Tensor:
-    """`self`: conjugates are computed at once."""
+    """`input`: conjugates are computed at once."""
 def resolve_neg(input: Tensor) -> Tensor:
-    """`self`: negatives are computed at once."""
-    """Cuts `input` off the graph that made it. Refused for views."""
+    """`input`: negatives are computed at once."""
 def sigmoid(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """1 / (1 + exp(-x)) of each element.
 
@@ -1275,13 +1274,13 @@ def cholesky_inverse(input: Tensor, upper: _bool = False, *, out: Tensor | None 
     """The inverse of A from its factor L (U if `upper`)."""
 def det(input: Tensor) -> Tensor:
     """The determinants of square matrices. See `linalg.det`."""
-def slogdet(input: Tensor, *, out: Sequence[Tensor] | None = None) -> tuple[Tensor, Tensor]:
+def slogdet(input: Tensor, *, out: Sequence[Tensor] | None = None) -> _named_slogdet:
     """The sign of the determinants of square matrices, and the logarithm of their size. See `linalg.slogdet`."""
 def logdet(input: Tensor) -> Tensor:
     """The logarithms of the determinants of square matrices: NaN where one is negative, -inf where it is 0."""
-def lu(input: Tensor, pivot: _bool = True, get_infos: _bool = False) -> tuple[Tensor, ...]:
+def lu(input: Tensor, pivot: _bool = True, get_infos: _bool = False, *, out: Sequence[Tensor] | None = None) -> tuple[Tensor, ...]:
     """`linalg.lu_factor`, or `linalg.lu_factor_ex` if `get_infos`."""
-def lu_unpack(LU_data: Tensor, LU_pivots: Tensor, unpack_data: _bool = True, unpack_pivots: _bool = True, *, out: Sequence[Tensor] | None = None) -> tuple[Tensor, Tensor, Tensor]:
+def lu_unpack(LU_data: Tensor, LU_pivots: Tensor, unpack_data: _bool = True, unpack_pivots: _bool = True, *, out: Sequence[Tensor] | None = None) -> _named_lu_unpack:
     """P, L and U of what `linalg.lu_factor` gives. What is not asked for is empty."""
 def lu_solve(input: Tensor, LU_data: Tensor, LU_pivots: Tensor, *, out: Tensor | None = None) -> Tensor:
     """The older name of `linalg.lu_solve`, B first."""
@@ -1292,9 +1291,9 @@ def matrix_exp(input: Tensor) -> Tensor:
     """
 def pinverse(input: Tensor, rcond: _float | Tensor = 1e-15) -> Tensor:
     """The pseudoinverse of matrices. `linalg.pinv` is the newer name."""
-def qr(input: Tensor, some: _bool = True, *, out: Sequence[Tensor] | None = None) -> tuple[Tensor, Tensor]:
+def qr(input: Tensor, some: _bool = True, *, out: Sequence[Tensor] | None = None) -> _named_qr:
     """The older form of `linalg.qr`: reduced if `some`, else complete."""
-def geqrf(input: Tensor, *, out: Sequence[Tensor] | None = None) -> tuple[Tensor, Tensor]:
+def geqrf(input: Tensor, *, out: Sequence[Tensor] | None = None) -> _named_geqrf:
     """R, with reflections below its diagonal, and their factors `tau`: LAPACK's form of QR, for
     `linalg.householder_product`.
     """
@@ -1305,11 +1304,11 @@ def ormqr(input: Tensor, input2: Tensor, input3: Tensor, left: _bool = True, tra
     """
 def inverse(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """The inverses of square matrices (.., n, n). See `linalg.inv`."""
-def triangular_solve(input: Tensor, A: Tensor, upper: _bool = True, transpose: _bool = False, unitriangular: _bool = False, *, out: Sequence[Tensor] | None = None) -> tuple[Tensor, Tensor]:
+def triangular_solve(input: Tensor, A: Tensor, upper: _bool = True, transpose: _bool = False, unitriangular: _bool = False, *, out: Sequence[Tensor] | None = None) -> _named_triangular_solve:
     """The solution of `A X = b` for triangular A (of its transpose if `transpose`), and A. `linalg.solve_triangular` is
     the newer name.
     """
-def svd(input: Tensor, some: _bool = True, compute_uv: _bool = True, *, out: Sequence[Tensor] | None = None) -> tuple[Tensor, Tensor, Tensor]:
+def svd(input: Tensor, some: _bool = True, compute_uv: _bool = True, *, out: Sequence[Tensor] | None = None) -> _named_svd:
     """U, S and V (not its transpose) of `A = U diag(S) V^T`: as many vectors as values if `some`, else all; zeros if not
     `compute_uv`.
     """
@@ -1358,7 +1357,7 @@ def baddbmm_(input: Tensor, batch1: Tensor, batch2: Tensor, *, beta: Number | Te
 def nonzero(input: Tensor, *, as_tuple: _bool = False, out: Tensor | None = None) -> Tensor:
     """The indices of all elements that are not zero, a row each, in logical order: (count, ndim).
 
-    With `as_tuple` one vector for each dim, of a 0-d tensor as of a vector. On the GPU it is not implemented.
+    With `as_tuple` one vector for each dim, of a 0-d tensor as of a vector.
     """
 def nonzero_static(input: Tensor, *, size: _int | Tensor, fill_value: _int | Tensor = -1, out: Tensor | None = None) -> Tensor:
     """`nonzero` cut, or filled up with rows of `fill_value`, to `size` rows."""
@@ -1427,15 +1426,15 @@ def bernoulli(input: Tensor, *, generator: Generator | None = None, out: Tensor 
 @overload
 def bernoulli(input: Tensor, p: _float | Tensor, *, generator: Generator | None = None) -> Tensor: ...
 def poisson(input: Tensor, generator: Generator | None = None) -> Tensor:
-    """Poisson variates whose rates are the elements of `self`, in its dtype."""
+    """Poisson variates whose rates are the elements of `input`, in its dtype."""
 def binomial(count: Tensor, prob: Tensor, generator: Generator | None = None) -> Tensor:
     """Binomial variates: successes of `count` trials of probability `prob`, which broadcast."""
 def _standard_gamma(input: Tensor, generator: Generator | None = None) -> Tensor:
-    """Gamma variates of shape `self` and rate 1."""
+    """Gamma variates of shape `input` and rate 1."""
 def _standard_gamma_grad(input: Tensor, output: Tensor) -> Tensor:
-    """How the gamma variates `output` change with their shapes `self`."""
+    """How the gamma variates `output` change with their shapes `input`."""
 def _sample_dirichlet(input: Tensor, generator: Generator | None = None) -> Tensor:
-    """Dirichlet variates along the last dim, of concentrations `self`."""
+    """Dirichlet variates along the last dim, of concentrations `input`."""
 def _dirichlet_grad(x: Tensor, alpha: Tensor, total: Tensor) -> Tensor:
     """How the Dirichlet variates `x` change with `alpha`, whose sums along the last dim are `total`."""
 @overload
@@ -1669,7 +1668,7 @@ def _set_autocast_enabled(device: _int | Tensor, enabled: _bool) -> None:
     """Switches autocast on or off for a device type."""
 def _autocast_dtype(device: _int | Tensor) -> _dtype:
     """The dtype in which autocast computes on a device type."""
-def _set_autocast_dtype(device: _int | Tensor, dtype: _dtype | type[_float | _bool]) -> None:
+def _set_autocast_dtype(device: _int | Tensor, dtype: _dtype | _type[_float | _bool]) -> None:
     """Sets the dtype in which autocast computes on a device type."""
 def _autocast_active() -> _bool:
     """Whether calls of this thread are changed by autocast."""
@@ -1685,7 +1684,6 @@ def autocast_increment_nesting() -> _int:
     """Opens a block of autocast; returns how many are open."""
 def autocast_decrement_nesting() -> _int:
     """Closes a block of autocast; returns how many are open."""
-def tensor(data: Any, *, dtype: _dtype | type[_float | _bool] | None = None, device: _device | _str | _int | None = None, requires_grad: _bool = False, pin_memory: _bool = False) -> Tensor:
 def tensor(data: Any, *, dtype: _dtype | _type[_float | _bool] | None = None, device: _device | _str | _int | None = None, requires_grad: _bool = False, pin_memory: _bool = False) -> Tensor:
     """A tensor with a copy of `data`: a number, nested sequences of numbers, a NumPy array, or a tensor.
 

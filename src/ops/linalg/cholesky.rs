@@ -6,6 +6,7 @@ use crate::cpu;
 use crate::cpu::linalg::triangular::Triangle;
 use crate::device::Array;
 use crate::ops;
+use crate::ops::copy::Format;
 use crate::tensor::{Context, Cotangents, Grads, Mask, Op, Outs, Saves, apply, apply_many, mode};
 
 ops! {
@@ -43,6 +44,9 @@ ops! {
             )?;
             check_square(x, "cholesky", "A")?;
             check_lane(x.dtype(), "cholesky_cpu")?;
+            if x.numel() == 0 {
+                return x.cloned(Format::Contiguous);
+            }
             factor(x, "cholesky", upper)
         },
         samples: SAMPLES,

@@ -11,7 +11,7 @@ ops! {
     /// L and D of symmetric matrices in one, of which the lower triangle is read, and int32 `pivots`, by Bunch and
     /// Kaufman's pivoting in LAPACK's form. Not differentiable.
     ldl_factor + out as ["linalg.ldl_factor(Tensor self, *, bool hermitian=False) -> (Tensor LD, Tensor pivots)"] {
-        call(x = self: &Tensor) {
+        call(x = self: &Tensor, _real = hermitian: bool) {
             let mut outs = factor(x, "torch.linalg.ldl_factor", true)?;
             outs.truncate(2);
             Ok(Outs::Many(outs))
@@ -25,14 +25,14 @@ ops! {
     ldl_factor_ex + out as [
         "linalg.ldl_factor_ex(Tensor self, *, bool hermitian=False, bool check_errors=False) -> (Tensor LD, Tensor pivots, Tensor info)",
     ] {
-        call(x = self: &Tensor, check_errors: bool) {
+        call(x = self: &Tensor, _real = hermitian: bool, check_errors: bool) {
             factor(x, "torch.linalg.ldl_factor_ex", check_errors).map(Outs::Many)
         },
         samples: ["u(3, 3)", "u(4, 4)", "u(0, 0).double()"],
     }
     /// The solution of `A X = B` from what `linalg.ldl_factor` gives.
     ldl_solve + out as ["linalg.ldl_solve(Tensor LD, Tensor pivots, Tensor B, *, bool hermitian=False) -> Tensor"] {
-        call(ld = LD: &Tensor, pivots: &Tensor, b = B: &Tensor) { solve(ld, pivots, b) },
+        call(ld = LD: &Tensor, pivots: &Tensor, b = B: &Tensor, _real = hermitian: bool) { solve(ld, pivots, b) },
         samples: [
             "nz(3, 3), torch.tensor([1, 2, 3], dtype=torch.int32), u(3, 2)",
             "nz(3, 3), torch.tensor([-2, -2, 3], dtype=torch.int32), u(3, 2)",

@@ -69,6 +69,9 @@ pub(crate) fn check_numbers(x: &Tensor, op: &str) -> Result<()> {
         )
         .hint("convert the tensor first: x.float()"));
     }
+    if x.dtype().is_complex() {
+        bail!(NotImplemented, "{op}: not implemented for {} matrices", x.dtype().name());
+    }
     Ok(())
 }
 

@@ -200,6 +200,9 @@ fn condition(x: &Tensor, p: Option<f64>, named: Option<&str>) -> Result<Tensor> 
         Some(name) => norms::Order::named(name)?,
         None => norms::Order::P(p.unwrap_or(2.0)),
     };
+    if matches!(order, norms::Order::P(2.0 | -2.0) | norms::Order::Nuclear) {
+        check_lane(x.dtype(), "linalg_svd_cpu")?;
+    }
     if let norms::Order::P(p) = order
         && p.abs() == 2.0
     {
