@@ -96,12 +96,12 @@ def avg_pool1d(input: Tensor, kernel_size: _int | Sequence[_int | Tensor], strid
     `padding`: zeros at both ends, which count unless count_include_pad is False. `ceil_mode`: keep a last window that
     begins inside the input but reaches beyond it. Raises RuntimeError for sizes that do not fit.
     """
-def avg_pool2d(input: Tensor, kernel_size: _int | Sequence[_int | Tensor], stride: _int | Sequence[_int | Tensor] | None = None, padding: _int | Sequence[_int | Tensor] = 0, ceil_mode: _bool = False, count_include_pad: _bool = True, divisor_override: _int | Tensor | None = None) -> Tensor:
+def avg_pool2d(input: Tensor, kernel_size: _int | Sequence[_int | Tensor], stride: _int | Sequence[_int | Tensor] | None = None, padding: _int | Sequence[_int | Tensor] = 0, ceil_mode: _bool = False, count_include_pad: _bool = True, divisor_override: _int | Tensor | None = None, *, out: Tensor | None = None) -> Tensor:
     """The mean of each window of an image (N, C, H, W) or (C, H, W); options as of `avg_pool1d`.
 
     `divisor_override`: what to divide the sums by in place of the window's size.
     """
-def avg_pool3d(input: Tensor, kernel_size: _int | Sequence[_int | Tensor], stride: _int | Sequence[_int | Tensor] | None = None, padding: _int | Sequence[_int | Tensor] = 0, ceil_mode: _bool = False, count_include_pad: _bool = True, divisor_override: _int | Tensor | None = None) -> Tensor:
+def avg_pool3d(input: Tensor, kernel_size: _int | Sequence[_int | Tensor], stride: _int | Sequence[_int | Tensor] | None = None, padding: _int | Sequence[_int | Tensor] = 0, ceil_mode: _bool = False, count_include_pad: _bool = True, divisor_override: _int | Tensor | None = None, *, out: Tensor | None = None) -> Tensor:
     """The mean of each window of a volume (N, C, D, H, W) or (C, D, H, W); options as of `avg_pool2d`."""
 def _adaptive_max_pool2d(input: Tensor, output_size: _int | Sequence[_int | Tensor], return_indices: _bool = False) -> Tensor:
     """Maxima over windows that cover an image; the sizes of the result. See `nn.functional.adaptive_max_pool2d`."""
@@ -299,7 +299,7 @@ def ctc_loss(log_probs: Tensor, targets: Tensor, input_lengths: Tensor, target_l
     that is no class. The gradient is that of log-probabilities which come from `log_softmax`. Graves et al., 2006.
     """
 @overload
-def ctc_loss(log_probs: Tensor, targets: Tensor, input_lengths: _int | Sequence[_int | Tensor], target_lengths: _int | Sequence[_int | Tensor], blank: _int | Tensor = 0, reduction: _str = 'mean', zero_infinity: _bool = False) -> Tensor: ...
+def ctc_loss(log_probs: Tensor, targets: Tensor, input_lengths: Sequence[_int | Tensor], target_lengths: Sequence[_int | Tensor], blank: _int | Tensor = 0, reduction: _str = 'mean', zero_infinity: _bool = False) -> Tensor: ...
 def dropout(input: Tensor, p: _float | Tensor = 0.5, training: _bool = True, inplace: _bool = False) -> Tensor:
     """Zeros with probability `p`, other elements divided by 1 - p; `input` itself where not `training` or p is 0.
 

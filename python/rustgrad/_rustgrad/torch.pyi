@@ -1131,19 +1131,6 @@ def fill_(input: Tensor, value: Tensor | Number) -> Tensor:
     """Overwrites every element with `value`."""
 def zero_(input: Tensor) -> Tensor:
     """Overwrites every element with zero."""
-@overload
-def ctc_loss(log_probs: Tensor, targets: Tensor, input_lengths: Tensor, target_lengths: Tensor, blank: _int | Tensor = 0, reduction: _int | Tensor = 0, zero_infinity: _bool = False) -> Tensor:
-    """Minus the log-probability of label sequences, summed over all ways to align them to longer sequences, in which
-    labels repeat and blanks stand between them.
-
-    log_probs: (T, N, C) or (T, C), logarithms of probabilities over the last dim. targets: (N, S), or (sum of
-    target_lengths,), classes other than `blank`. input_lengths, target_lengths: (N,), tensors or sequences of ints.
-    "mean" divides each loss by its number of labels, then takes the mean. `zero_infinity`: the loss of a sequence too
-    short for its labels is 0, not infinite. Raises RuntimeError for lengths that do not fit, IndexError for a label
-    that is no class. The gradient is that of log-probabilities which come from `log_softmax`. Graves et al., 2006.
-    """
-@overload
-def ctc_loss(log_probs: Tensor, targets: Tensor, input_lengths: _int | Sequence[_int | Tensor], target_lengths: _int | Sequence[_int | Tensor], blank: _int | Tensor = 0, reduction: _int | Tensor = 0, zero_infinity: _bool = False) -> Tensor: ...
 def dropout(input: Tensor, p: _float | Tensor, train: _bool) -> Tensor:
     """See `nn.functional.dropout`."""
 @overload
