@@ -396,6 +396,21 @@ impl<'a> Scratch<'a> {
         Ok(lists.last().map(|b| Arg::Tensors(unsafe { &*(&**b as *const [&Tensor]) })))
     }
 
+    /// The entries of a list or tuple, all of which `read` must take.
+    unsafe fn list<T>(&mut self, o: P, read: impl Fn(P) -> Result<Option<T>>) -> Result<Option<Box<[T]>>> {
+        // SAFETY: the object is alive and the GIL is held, says the caller.
+        let Some((tuple, n)) = (unsafe { self.items(o)? }) else { return Ok(None) };
+        let mut list = Vec::with_capacity(n);
+        for i in 0..n {
+            // SAFETY: as above; the tuple has n entries.
+            match read(unsafe { ffi::PyTuple_GetItem(tuple, i as ffi::Py_ssize_t) })? {
+                Some(v) => list.push(v),
+                None => return Ok(None),
+            }
+        }
+        Ok(Some(list.into_boxed_slice()))
+    }
+
     /// A tuple with the items of a list or tuple, alive as long as the scratch; None for other objects.
     ///
     /// # Safety
@@ -536,56 +551,29 @@ impl<'a> Scratch<'a> {
                     lists.last().map(|b| Arg::Tensors(&*(&**b as *const [&Tensor])))
                 }
                 Type::OptionalTensors => {
-                    let Some((tuple, n)) = self.items(o)? else { return Ok(None) };
-                    let mut list = Vec::with_capacity(n);
-                    for i in 0..n {
-                        let item = ffi::PyTuple_GetItem(tuple, i as ffi::Py_ssize_t);
-                        match as_tensor(item) {
-                            None if !is_none(item) => return Ok(None),
-                            t => list.push(t),
-                        }
-                    }
+                    let read = |o| Ok(as_tensor(o).map(Some).or_else(|| is_none(o).then_some(None)));
+                    let Some(list) = self.list(o, read)? else { return Ok(None) };
                     let lists = &mut self.rare().optional;
-                    lists.push(list.into_boxed_slice());
+                    lists.push(list);
                     lists.last().map(|b| Arg::OptionalTensors(&*(&**b as *const [Option<&Tensor>])))
                 }
                 Type::Scalars => {
-                    let Some((tuple, n)) = self.items(o)? else { return Ok(None) };
-                    let mut list = Vec::with_capacity(n);
-                    for i in 0..n {
-                        match number(ffi::PyTuple_GetItem(tuple, i as ffi::Py_ssize_t), true)? {
-                            Some(v) => list.push(v),
-                            None => return Ok(None),
-                        }
-                    }
+                    let Some(list) = self.list(o, |o| number(o, true))? else { return Ok(None) };
                     let lists = &mut self.rare().numbers;
-                    lists.push(list.into_boxed_slice());
+                    lists.push(list);
                     lists.last().map(|b| Arg::Numbers(&*(&**b as *const [Number])))
                 }
                 Type::Floats => {
-                    let Some((tuple, n)) = self.items(o)? else { return Ok(None) };
-                    let mut list = Vec::with_capacity(n);
-                    for i in 0..n {
-                        match real_number(ffi::PyTuple_GetItem(tuple, i as ffi::Py_ssize_t))? {
-                            Some(v) => list.push(v.to_f64()),
-                            None => return Ok(None),
-                        }
-                    }
+                    let read = |o| Ok(real_number(o)?.map(Number::to_f64));
+                    let Some(list) = self.list(o, read)? else { return Ok(None) };
                     let lists = &mut self.rare().floats;
-                    lists.push(list.into_boxed_slice());
+                    lists.push(list);
                     lists.last().map(|b| Arg::Floats(&*(&**b as *const [f64])))
                 }
                 Type::Bools => {
-                    let Some((tuple, n)) = self.items(o)? else { return Ok(None) };
-                    let mut list = Vec::with_capacity(n);
-                    for i in 0..n {
-                        match boolean(ffi::PyTuple_GetItem(tuple, i as ffi::Py_ssize_t)) {
-                            Some(v) => list.push(v),
-                            None => return Ok(None),
-                        }
-                    }
+                    let Some(list) = self.list(o, |o| Ok(boolean(o)))? else { return Ok(None) };
                     let lists = &mut self.rare().bools;
-                    lists.push(list.into_boxed_slice());
+                    lists.push(list);
                     lists.last().map(|b| Arg::Bools(&*(&**b as *const [bool])))
                 }
                 Type::Tensor | Type::Operand | Type::Scalar | Type::Int | Type::Bool | Type::Ints => None,

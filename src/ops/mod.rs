@@ -15,6 +15,7 @@ pub mod conv_transpose;
 pub mod copy;
 pub mod create;
 pub mod ctc;
+mod draw_bounds;
 pub mod dropout;
 pub mod elementwise;
 pub mod entries;
