@@ -87,6 +87,8 @@ if TYPE_CHECKING:
     from . import utils as utils
     from . import version as version
     from . import xpu as xpu
+    from ._lowrank import pca_lowrank as pca_lowrank
+    from ._lowrank import svd_lowrank as svd_lowrank
     from ._rustgrad import Tensor as BFloat16Tensor
     from ._rustgrad import Tensor as BoolTensor
     from ._rustgrad import Tensor as ByteTensor
@@ -97,10 +99,86 @@ if TYPE_CHECKING:
     from ._rustgrad import Tensor as IntTensor
     from ._rustgrad import Tensor as LongTensor
     from ._rustgrad import Tensor as ShortTensor
+    from .amp import autocast as autocast
+    from .amp.state import get_autocast_cpu_dtype as get_autocast_cpu_dtype
+    from .amp.state import get_autocast_dtype as get_autocast_dtype
+    from .amp.state import get_autocast_gpu_dtype as get_autocast_gpu_dtype
+    from .amp.state import get_autocast_ipu_dtype as get_autocast_ipu_dtype
+    from .amp.state import get_autocast_xla_dtype as get_autocast_xla_dtype
+    from .amp.state import is_autocast_cpu_enabled as is_autocast_cpu_enabled
+    from .amp.state import is_autocast_enabled as is_autocast_enabled
+    from .amp.state import is_autocast_ipu_enabled as is_autocast_ipu_enabled
+    from .amp.state import is_autocast_xla_enabled as is_autocast_xla_enabled
+    from .amp.state import set_autocast_cpu_dtype as set_autocast_cpu_dtype
+    from .amp.state import set_autocast_cpu_enabled as set_autocast_cpu_enabled
+    from .amp.state import set_autocast_dtype as set_autocast_dtype
+    from .amp.state import set_autocast_enabled as set_autocast_enabled
+    from .amp.state import set_autocast_gpu_dtype as set_autocast_gpu_dtype
+    from .amp.state import set_autocast_ipu_dtype as set_autocast_ipu_dtype
+    from .amp.state import set_autocast_ipu_enabled as set_autocast_ipu_enabled
+    from .amp.state import set_autocast_xla_dtype as set_autocast_xla_dtype
+    from .amp.state import set_autocast_xla_enabled as set_autocast_xla_enabled
+    from .autograd.anomaly_mode import is_anomaly_check_nan_enabled as is_anomaly_check_nan_enabled
+    from .autograd.anomaly_mode import is_anomaly_enabled as is_anomaly_enabled
+    from .autograd.anomaly_mode import set_anomaly_enabled as set_anomaly_enabled
     from .compiler import compile as compile
+    from .func import vmap as vmap
     from .limits import finfo as finfo
     from .limits import iinfo as iinfo
     from .model_summary import summary as summary
+    from .native import affine_grid_generator as affine_grid_generator
+    from .native import grid_sampler as grid_sampler
+    from .native import grid_sampler_2d as grid_sampler_2d
+    from .native import grid_sampler_3d as grid_sampler_3d
+    from .native import native_batch_norm as native_batch_norm
+    from .native import native_dropout as native_dropout
+    from .native import native_dropout_backward as native_dropout_backward
+    from .native import native_group_norm as native_group_norm
+    from .native import native_layer_norm as native_layer_norm
+    from .native import segment_reduce as segment_reduce
+    from .nn.functional import adaptive_avg_pool1d as adaptive_avg_pool1d
+    from .nn.functional import channel_shuffle as channel_shuffle
+    from .nn.functional import conv1d as conv1d
+    from .nn.functional import conv3d as conv3d
+    from .nn.functional import conv_transpose3d as conv_transpose3d
+    from .nn.functional import max_pool1d as max_pool1d
+    from .nn.functional import max_pool1d_with_indices as max_pool1d_with_indices
+    from .nn.functional import max_pool3d as max_pool3d
+    from .nn.functional import native_channel_shuffle as native_channel_shuffle
+    from .nn.functional import pixel_shuffle as pixel_shuffle
+    from .nn.functional import pixel_unshuffle as pixel_unshuffle
+    from .nn.functional import rms_norm as rms_norm
+    from .nn.native import adaptive_max_pool1d as adaptive_max_pool1d
+    from .nn.native import alpha_dropout as alpha_dropout
+    from .nn.native import alpha_dropout_ as alpha_dropout_
+    from .nn.native import batch_norm as batch_norm
+    from .nn.native import binary_cross_entropy_with_logits as binary_cross_entropy_with_logits
+    from .nn.native import conv_tbc as conv_tbc
+    from .nn.native import convolution as convolution
+    from .nn.native import cosine_embedding_loss as cosine_embedding_loss
+    from .nn.native import ctc_loss as ctc_loss
+    from .nn.native import dropout_ as dropout_
+    from .nn.native import embedding_bag as embedding_bag
+    from .nn.native import feature_alpha_dropout as feature_alpha_dropout
+    from .nn.native import feature_alpha_dropout_ as feature_alpha_dropout_
+    from .nn.native import feature_dropout as feature_dropout
+    from .nn.native import feature_dropout_ as feature_dropout_
+    from .nn.native import group_norm as group_norm
+    from .nn.native import gru as gru
+    from .nn.native import gru_cell as gru_cell
+    from .nn.native import hinge_embedding_loss as hinge_embedding_loss
+    from .nn.native import instance_norm as instance_norm
+    from .nn.native import kl_div as kl_div
+    from .nn.native import lstm as lstm
+    from .nn.native import lstm_cell as lstm_cell
+    from .nn.native import margin_ranking_loss as margin_ranking_loss
+    from .nn.native import norm_except_dim as norm_except_dim
+    from .nn.native import poisson_nll_loss as poisson_nll_loss
+    from .nn.native import rnn_relu as rnn_relu
+    from .nn.native import rnn_relu_cell as rnn_relu_cell
+    from .nn.native import rnn_tanh as rnn_tanh
+    from .nn.native import rnn_tanh_cell as rnn_tanh_cell
+    from .nn.native import triplet_margin_loss as triplet_margin_loss
     from .storage import TypedStorage as TypedStorage
     from .switches import are_deterministic_algorithms_enabled as are_deterministic_algorithms_enabled
     from .switches import compiled_with_cxx11_abi as compiled_with_cxx11_abi

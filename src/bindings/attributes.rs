@@ -395,7 +395,7 @@ fn only(t: &Tensor) -> Result<Number> {
 /// As [`only`], without an imaginary part; `c` is the type that it does not fit otherwise.
 fn real_only(t: &Tensor, c: &str) -> Result<Number> {
     match only(t)? {
-        Number::Complex(re, im) if im == 0.0 => Ok(Number::Float(re)),
+        Number::Complex(re, 0.0) => Ok(Number::Float(re)),
         Number::Complex(..) => Err(err!(Runtime, "value cannot be converted to type {c} without overflow")
             .hint("take its .real, or .abs(), or complex(x)")),
         n => Ok(n),

@@ -1,11 +1,11 @@
 //! Which bounds of draws a dtype holds: PyTorch's refusals and warnings.
 
 use super::random::Draw;
-use crate::bail;
 use crate::core::DType;
 use crate::core::number::spelled;
 use crate::error::Result;
 use crate::tensor::mode;
+use crate::{bail, err};
 
 /// Refuses bounds of uniform numbers that the dtype does not hold, and those whose distance it does not hold.
 pub fn within(from: f64, to: f64, dtype: DType) -> Result<()> {

@@ -122,6 +122,9 @@ ops! {
 /// The places of what is not zero: rows of indices, or numbers in logical order.
 pub fn nonzero(name: &'static str, x: &Tensor, flat: bool) -> Result<Tensor> {
     if x.device().is_gpu() {
+        if x.ndim() == 0 || x.numel() == 0 {
+            return nonzero(name, &x.detach().to_device(Device::CPU)?, flat)?.to_device(x.device());
+        }
         return on_gpu(x, flat);
     }
     if x.dtype().is_complex() {
@@ -133,15 +136,12 @@ pub fn nonzero(name: &'static str, x: &Tensor, flat: bool) -> Result<Tensor> {
     apply(Nonzero { name, before, flat }, &[&x.detach()])
 }
 
-/// As [`nonzero`], by a scan of the mask: what is not zero goes to the place that the scan counts, all else to one behind the last.
+/// As [`nonzero`] of what is not empty, by a scan of the mask: what is not zero goes to the place that the scan counts, all else to one behind the last.
 fn on_gpu(x: &Tensor, flat: bool) -> Result<Tensor> {
     let n = x.numel();
     let mask = x.detach().reshape(&[n])?.to_dtype(DType::Bool)?;
     let counts = mask.to_dtype(DType::I64)?.cumsum(0, false)?;
-    let total = match n {
-        0 => 0,
-        _ => counts.select(0, n - 1)?.to_device(Device::CPU)?.array().element(&[]).to_i64() as usize,
-    };
+    let total = counts.select(0, n - 1)?.to_device(Device::CPU)?.array().element(&[]).to_i64() as usize;
     let last = super::scatter::number(Number::Int(total as i64), &counts, &[])?;
     let place = mask.choose(Operand::Tensor(&counts.add_number(-1i64)?), Operand::Tensor(&last))?;
     let room = super::scatter::number(Number::Int(0), &counts, &[total + 1])?;
@@ -159,9 +159,6 @@ fn on_gpu(x: &Tensor, flat: bool) -> Result<Tensor> {
         rest = above;
     }
     dims.reverse();
-    if dims.is_empty() {
-        return super::scatter::number(Number::Int(0), &counts, &[total, 0]);
-    }
     let rows = dims.iter().map(|t| t.unsqueeze_dims(&[0])).collect::<Result<Vec<_>>>()?;
     super::join::cat(&rows.iter().collect::<Vec<_>>(), 0)?.transpose(0, 1)
 }

@@ -41,5 +41,6 @@ def accepts(why, row, dtype, text, record, device):
 
 
 def reads_late(error):
-    """Whether this is the report of a bad index, which is an IndexError whatever PyTorch raises on the CPU."""
-    return isinstance(error, IndexError) and "the GPU reports a bad index when a result is read" in str(error)
+    """Whether this is the report of a bad index, which may be of another class than PyTorch's on the CPU."""
+    late = isinstance(error, (IndexError, RuntimeError))
+    return late and "the GPU reports this when a result is read" in str(error)

@@ -70,7 +70,13 @@ def resolve(lib, form):
     home = lib
     for part in {"function": [], "nn": ["nn", "functional"]}.get(place, place.split(".")):
         home = getattr(home, part, None)
-    return getattr(home, name, None)
+    found = getattr(home, name, None)
+    if found is None and name.startswith("_"):
+        # What only the library itself calls is no name of the package.
+        found = getattr(
+            getattr(getattr(lib, "_rustgrad", None), {"function": "torch"}.get(place, place), None), name, None
+        )
+    return found
 
 
 def run(lib, form, sample, **more):

@@ -522,12 +522,13 @@ def test_a_bad_index():
     x, i = torch.arange(6.0, device="gpu").reshape(2, 3), on([[0, 1], [2, 3]])
     y = torch.gather(x, 1, i)
     with pytest.raises(
-        IndexError, match=r"gather: index 3 is out of bounds for a dimension with size 3\nhint: .*GPU_CHECK=1"
+        (IndexError, RuntimeError),
+        match=r"gather: index 3 is out of bounds for a dimension with size 3\nhint: .*GPU_CHECK=1",
     ):
         y.tolist()
     assert x.tolist() == [[0.0, 1.0, 2.0], [3.0, 4.0, 5.0]]
     torch.gather(x, 1, on([[-1]]))
-    with pytest.raises(IndexError, match="gather: index -1 is out of bounds"):
+    with pytest.raises((IndexError, RuntimeError), match="gather: index -1 is out of bounds"):
         torch.gpu.synchronize()
     torch.gpu.synchronize()
     assert torch.gather(x, 1, on([[2], [0]])).tolist() == [[2.0], [3.0]]
@@ -544,7 +545,9 @@ def test_a_bad_index():
 )
 def test_bad_indices(op, call):
     call(torch.ones(2, 3, device="gpu"))
-    with pytest.raises(IndexError, match=f"({op}): index [23] is out of bounds for a dimension with size [23]"):
+    with pytest.raises(
+        (IndexError, RuntimeError), match=f"({op}): index [23] is out of bounds for a dimension with size [23]"
+    ):
         torch.gpu.synchronize()
 
 
@@ -556,7 +559,7 @@ def test_a_bad_index_at_once():
         "print((x + 1)[0].tolist())\n",
         RUSTGRAD_GPU_CHECK="1",
     )
-    assert said[0].startswith("IndexError: gather: index 3 is out of bounds for a dimension with size 3")
+    assert said[0].startswith("RuntimeError: gather: index 3 is out of bounds for a dimension with size 3")
     assert said[1] == "[2.0, 2.0, 2.0]"
 
 

@@ -201,12 +201,12 @@ def test_one_hot(shape):
 def test_bad_indices_are_reported_at_the_next_read(name, f, bad):
     x, i = random((5, 3)).to("gpu"), torch.tensor([1, bad, 2, 0]).to("gpu")
     y = f(x, i)
-    with pytest.raises(IndexError, match=f"{name}: index {bad} is out of bounds .*size 5"):
+    with pytest.raises((IndexError, RuntimeError), match=f"{name}: index {bad} is out of bounds .*size 5"):
         y.cpu()
     y = f(x, i.clamp(0, 4))
     assert np.isfinite(numpy(y)).all()
     if name != "scatter_add":
-        with pytest.raises(IndexError, match="size 0"):
+        with pytest.raises((IndexError, RuntimeError), match="size 0"):
             f(x[:0], i)
 
 
@@ -215,7 +215,7 @@ def test_checked_indices_are_reported_at_once():
         "import rustgrad as torch\n"
         "x = torch.zeros(3, device='gpu')\n"
         "try:\n    x.gather(0, torch.tensor([3], device='gpu'))\n"
-        "except IndexError as e:\n    print(e)\n"
+        "except (IndexError, RuntimeError) as e:\n    print(e)\n"
     )
     environment = os.environ | {"RUSTGRAD_GPU_CHECK": "1"}
     run = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True)

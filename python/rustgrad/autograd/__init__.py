@@ -129,7 +129,7 @@ def grad(
     if materialize_grads:
         like = [inputs] if isinstance(inputs, Tensor) else inputs
         grads = tuple(zeros_like(x) if g is None else g for g, x in zip(grads, like))
-    return grads
+    return grads  # pyright: ignore[reportReturnType] - None only where the caller allows it
 
 
 def _batched(outputs, inputs, grad_outputs, retain_graph, create_graph, unused):

@@ -56,7 +56,7 @@ class TreeMixin:
             return
         if remove_duplicate:
             memo.add(self)
-        yield prefix, self
+        yield prefix, self  # pyright: ignore[reportReturnType] - what mixes this in is a Module
         for name, module in self._members(MODULE):
             yield from module.named_modules(memo, f"{prefix}.{name}" if prefix else name, remove_duplicate)
 

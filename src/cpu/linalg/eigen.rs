@@ -52,6 +52,7 @@ pub fn symmetric(x: &Array, values: &Array, vectors: Option<&Array>, upper: bool
 
 /// Of any square real matrices: `values` complex, `vectors` as columns of length 1 whose largest element is real. A
 /// value with a positive imaginary part comes before its conjugate.
+#[allow(clippy::unnecessary_cast, reason = "one of the two types is f64")]
 pub fn general(x: &Array, values: &Array, vectors: Option<&Array>) -> Result<Option<Failure>> {
     let n = size(x).0;
     let mode = if vectors.is_some() { ComputeEigenvectors::Yes } else { ComputeEigenvectors::No };

@@ -9,6 +9,7 @@ use crate::device::Array;
 use crate::field;
 
 /// `out` = L below the diagonal and D; `pivots` and `info` int32 (the place from 1 of the first zero in D).
+#[allow(clippy::unnecessary_cast, reason = "one of the two types is f64")]
 pub fn factor(x: &Array, out: &Array, pivots: &Array, info: &Array) {
     let n = size(x).0;
     field!(x.dtype, T => each(count(x), cube(n, n), &|range| {
@@ -78,7 +79,7 @@ fn in_place<T: Field>(mut a: MatMut<'_, T>, pivots: &mut [i32], abs: fn(T) -> f6
                 }
             }
             for r in k + 1..n {
-                a[(r, k)] = a[(r, k)] * inverse;
+                a[(r, k)] *= inverse;
             }
             pivots[k] = pivot as i32 + 1;
         } else {
@@ -149,7 +150,7 @@ fn backward<T: Field>(a: faer::MatRef<'_, T>, pivots: &[i32], mut x: MatMut<'_, 
                 x[(k, c)] = v;
                 x[(p, c)] = u;
                 for r in k + 1..n {
-                    x[(r, c)] = x[(r, c)] - a[(r, k)] * v;
+                    x[(r, c)] -= a[(r, k)] * v;
                 }
                 x[(k, c)] = v * T::recip_impl(&a[(k, k)]);
                 k += 1;
@@ -179,7 +180,7 @@ fn backward<T: Field>(a: faer::MatRef<'_, T>, pivots: &[i32], mut x: MatMut<'_, 
             for j in first..k {
                 let mut sum = x[(j, c)];
                 for r in k..n {
-                    sum = sum - a[(r, j)] * x[(r, c)];
+                    sum -= a[(r, j)] * x[(r, c)];
                 }
                 x[(j, c)] = sum;
             }

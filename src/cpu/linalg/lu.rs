@@ -110,9 +110,9 @@ fn narrow<T: Field>(mut a: MatMut<'_, T>, pivots: &mut [i32]) -> i32 {
                 zero = k as i32 + 1;
             }
         } else {
-            let scale = T::recip_impl(&pivot);
+            // Divided, not scaled by the inverse: equal rows must give exactly 1, so that a singular matrix is found.
             for r in k + 1..m {
-                a[(r, k)] = a[(r, k)] * scale;
+                a[(r, k)] /= pivot;
             }
         }
         for c in k + 1..n {

@@ -114,10 +114,10 @@ fn narrow<T: Field>(mut a: MatMut<'_, T>, taus: &mut [T]) {
         for c in k + 1..n {
             let mut dot = a[(k, c)];
             for r in k + 1..m {
-                dot = dot + T::conj_impl(&a[(r, k)]) * a[(r, c)];
+                dot += T::conj_impl(&a[(r, k)]) * a[(r, c)];
             }
             let dot = dot * tau;
-            a[(k, c)] = a[(k, c)] - dot;
+            a[(k, c)] -= dot;
             for r in k + 1..m {
                 a[(r, c)] = a[(r, c)] - a[(r, k)] * dot;
             }
@@ -139,7 +139,7 @@ fn reflect<T: Field>(mut x: MatMut<'_, T>) -> T {
     let beta = T::from_real_impl(&beta);
     let inverse = T::recip_impl(&(alpha - beta));
     for r in 1..x.nrows() {
-        x[(r, 0)] = x[(r, 0)] * inverse;
+        x[(r, 0)] *= inverse;
     }
     x[(0, 0)] = beta;
     (beta - alpha) * T::recip_impl(&beta)
@@ -182,7 +182,7 @@ fn block<T: Field>(v: MatRef<'_, T>, tau: &[T], c: MatMut<'_, T>, left: bool, ad
         for i in 0..j {
             let mut sum = zero;
             for l in i..j {
-                sum = sum + t[(i, l)] * gram[(l, j)];
+                sum += t[(i, l)] * gram[(l, j)];
             }
             t[(i, j)] = -(tau[j] * sum);
         }

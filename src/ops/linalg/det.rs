@@ -40,8 +40,9 @@ ops! {
             check_square(x, "logdet", "A")?;
             check_numbers(x, "logdet")?;
             let outs = slogdet(x)?;
-            // The logarithm of the sign is 0 or NaN, and for 0 -inf, as the other part.
-            outs[0].log()?.add(&outs[1])
+            // NaN for negative determinants, whose gradient is 0; for 0 it is -inf.
+            let negative = outs[0].detach().lt(&crate::ops::create::zeros_like(&outs[0])?)?;
+            negative.choose(Operand::Number(f64::NAN.into()), Operand::Tensor(&outs[1]))
         },
         samples: [
             "u(2, 2) * 0.25 + torch.eye(2) * 4", "u(2, 2, 2) * 0.25 + torch.eye(2) * 4",

@@ -25,7 +25,7 @@ ops! {
         call(x = A: &Tensor, uplo = UPLO: &str) {
             Ok(symmetric(x, "linalg.eigvalsh", uplo, recorded([x].into_iter()))?.swap_remove(0))
         },
-        samples: ["u(3, 3)", "u(2, 3, 3)", "u(3, 3), UPLO='U'",
+        samples: ["u(3, 3).detach()", "u(2, 3, 3).detach()", "u(3, 3).detach(), UPLO='U'",
             "u(0, 0).double()", "u(2, 0, 0).double()", "u(2, 2) * NAN", "u(2, 3)", "u(3)"],
     }
     /// Eigenvalues of square matrices, complex and in no order, and their vectors as columns of length 1.

@@ -168,6 +168,10 @@ pub(crate) fn gradient(g: &Tensor, p: &Tensor, a: &Tensor) -> Result<Tensor> {
 fn rank(x: &Tensor, atol: Option<Operand>, rtol: Option<Operand>, hermitian: bool) -> Result<Tensor> {
     const OP: &str = "torch.linalg.matrix_rank";
     check_matrices(x, OP, "input")?;
+    check_numbers(x, "linalg.matrix_rank")?;
+    if atol.is_some() || rtol.is_some() {
+        check_lane(x.dtype(), "linalg_svd_cpu")?;
+    }
     check_float(x, "linalg.matrix_rank")?;
     for (t, name) in [(atol, "atol"), (rtol, "rtol")] {
         if let Some(Operand::Tensor(t)) = t

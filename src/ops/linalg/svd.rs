@@ -60,8 +60,8 @@ ops! {
                 return Ok(Outs::Many(outs));
             }
             let (m, n) = sizes(x);
-            let zeros = |n: usize| x.zeros_of(&shaped(batch(x.shape()), &[n, n]))?.mt();
-            Ok(Outs::Many(vec![zeros(m)?, values(x)?, zeros(n)?]))
+            let zeros = |n: usize| x.zeros_of(&shaped(batch(x.shape()), &[n, n]));
+            Ok(Outs::Many(vec![zeros(m)?, values(x)?, zeros(n)?.mt()?]))
         },
         samples: ["u(3, 2), compute_uv=False", "u(0, 3).double()"],
     }

@@ -48,7 +48,7 @@ def embedding(
     if max_norm is not None:
         _limit_rows(weight, input, max_norm, norm_type)
     if sparse:
-        weight._sparse_rows = True  # what SparseAdam asks for
+        setattr(weight, "_sparse_rows", True)  # what SparseAdam asks for  # noqa: B010
     return _rows(input, weight, padding_idx, None, norm_type, scale_grad_by_freq, sparse)
 
 

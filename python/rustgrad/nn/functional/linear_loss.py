@@ -98,7 +98,7 @@ def linear_cross_entropy(
         return loss(input, target, reduction)
     if input.shape[0] != target.shape[0]:
         return loss(input, target, reduction)  # which says so
-    rows = chunk_rows(options, input.shape[0], input.shape[1], shape[0])
+    rows = chunk_rows(options, input.shape[0], input.shape[1], linear_weight.shape[0])
     how = "none" if reduction == "none" else "sum"
     parts = [loss(x, y, how) for x, y in zip(input.split(rows), target.split(rows))]
     if reduction == "none":
