@@ -5,6 +5,10 @@ from ._rustgrad import Generator, OutOfMemoryError, Size, Tensor, device, dtype,
 
 __all__ = ["Generator", "OutOfMemoryError", "Size", "Tensor", "device", "dtype", "layout", "memory_format"]
 
+from .overrides import DisableTorchFunction as DisableTorchFunction
+from .overrides import DisableTorchFunctionSubclass as DisableTorchFunctionSubclass
+from .overrides import _disabled_torch_function_impl as _disabled_torch_function_impl
+
 _flags: dict[str, bool] = {}
 
 

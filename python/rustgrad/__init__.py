@@ -10,6 +10,7 @@ from math import nan as nan
 from math import pi as pi
 
 from . import _rustgrad
+from ._names.tensor import install as _install
 from ._rustgrad import *
 from ._rustgrad import __version__ as __version__
 from ._rustgrad.torch import *
@@ -28,6 +29,7 @@ from .serialization import load as load
 from .serialization import save as save
 
 newaxis = None
+_install()
 
 
 def __getattr__(name: str):

@@ -32,7 +32,7 @@ class _Namespace(ModuleType):
     """The ops of a namespace. There is one with ops, aten."""
 
     def __getattr__(self, name: str):
-        places = (_rustgrad.torch, _rustgrad.nn, _rustgrad.linalg, _rustgrad.Tensor)
+        places = (getattr(_rustgrad, "ops").aten, _rustgrad.torch, _rustgrad.nn, _rustgrad.linalg, _rustgrad.Tensor)
         for place in places if self.__name__.endswith(".aten") and not name.startswith("__") else ():
             function = getattr(place, name, None)
             if callable(function):

@@ -13,7 +13,7 @@ use super::errors::{OrForeign, P, checked, fetched, raise};
 use super::install::slot;
 use super::object::{as_tensor, wrap};
 use super::operators::guarded;
-use super::{autograd, gil, index, size, types};
+use super::{autograd, gil, index, overrides, size, types};
 use crate::core::{Number, spoken};
 use crate::error::Result;
 use crate::tensor::door;
@@ -302,7 +302,14 @@ fn text_of(o: P) -> String {
 
 unsafe extern "C" fn get_item(o: P, key: P) -> P {
     // SAFETY: slot arguments.
-    guarded("__getitem__", || unsafe { checked(wrap(index::read(this(o)?, key)?)).map(Some) })
+    guarded("__getitem__", || unsafe {
+        if overrides::active()
+            && let Some(result) = overrides::slot("__getitem__", &[o, key])?
+        {
+            return Ok(Some(result));
+        }
+        checked(wrap(index::read(this(o)?, key)?)).map(Some)
+    })
 }
 
 unsafe extern "C" fn set_item(o: P, key: P, value: P) -> c_int {
@@ -310,8 +317,13 @@ unsafe extern "C" fn set_item(o: P, key: P, value: P) -> c_int {
         if value.is_null() {
             bail!(Type, "Tensor does not support deleting items");
         }
-        // SAFETY: slot arguments.
-        unsafe { index::write(this(o)?, key, value) }
+        // SAFETY: slot arguments; what is given back is None.
+        unsafe {
+            if overrides::active() && overrides::slot("__setitem__", &[o, key, value])?.is_some() {
+                return Ok(());
+            }
+            index::write(this(o)?, key, value)
+        }
     })
 }
 

@@ -13,7 +13,7 @@ use super::convert::{Scratch, int};
 use super::entry::{Entry, Overload, Target};
 use super::errors::{P, checked, fetched, raise};
 use super::object::wrap;
-use super::{gil, mismatch};
+use super::{gil, mismatch, overrides};
 use crate::core::Number;
 use crate::error::Result;
 use crate::ops::schema::Type;
@@ -85,6 +85,12 @@ pub fn panicked(name: &str, panic: &(dyn Any + Send)) -> Box<crate::error::Error
 }
 
 unsafe fn run(entry: &'static Entry, given: Given) -> Result<P> {
+    // SAFETY: says the caller.
+    if overrides::active()
+        && let Some(result) = unsafe { overrides::call(entry, given, false) }?
+    {
+        return Ok(result);
+    }
     for overload in &entry.overloads {
         let mut scratch = Scratch::new();
         let mut values = [const { MaybeUninit::<Arg>::uninit() }; MAX_ARGS + 1];
@@ -96,6 +102,10 @@ unsafe fn run(entry: &'static Entry, given: Given) -> Result<P> {
                 return call(&entry.name, overload, values, given.this);
             }
         }
+    }
+    // SAFETY: says the caller.
+    if let Some(result) = unsafe { overrides::call(entry, given, true) }? {
+        return Ok(result);
     }
     // SAFETY: says the caller.
     Err(unsafe { mismatch::explain(entry, given) })

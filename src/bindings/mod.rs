@@ -23,6 +23,7 @@ mod numpy;
 mod object;
 mod operators;
 mod optim;
+mod overrides;
 mod size;
 mod storage;
 mod types;

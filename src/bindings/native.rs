@@ -27,6 +27,7 @@ pub fn rows() -> impl Iterator<Item = &'static Native> {
         super::autograd::ROWS,
         super::data::ROWS,
         super::numpy::ROWS,
+        super::overrides::ROWS,
     ]
     .into_iter()
     .flatten()

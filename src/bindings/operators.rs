@@ -15,7 +15,7 @@ use super::errors::{P, raise};
 use super::gil;
 use super::install::slot;
 use super::object::{as_tensor, wrap};
-use super::{errors, numpy};
+use super::{errors, numpy, overrides};
 use crate::bail;
 use crate::error::Result;
 use crate::ops;
@@ -142,6 +142,11 @@ unsafe fn operand<'a>(o: P) -> Result<Option<Arg<'a>>> {
 unsafe fn run(which: usize, a: P, b: P, inplace: bool) -> Result<Option<P>> {
     // SAFETY: slot arguments are alive; operators are set at import and live for ever.
     unsafe {
+        if overrides::active()
+            && let Some(result) = overrides::operator(NAMES[which], a, b, inplace)?
+        {
+            return Ok(Some(result));
+        }
         let Some(left) = operand(a)? else { return beside_array(which, a, b) };
         let reflected = matches!(left, Arg::Number(_));
         let method = if inplace { INPLACE } else { reflected as usize };

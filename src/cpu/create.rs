@@ -57,6 +57,22 @@ pub fn linspace(out: &Array, start: f64, end: f64) {
     }));
 }
 
+/// `base` to the power of evenly spaced numbers from `start` to `end`, both included.
+pub fn logspace(out: &Array, start: f64, end: f64, base: f64) {
+    let n = out.numel();
+    let float = out.dtype.is_float();
+    dispatch!(out.dtype, T => {
+        // Floats round where they lie, as PyTorch's do; integers are counted in float64.
+        let round = |v: f64| if float { T::from_f64(v).to_f64() } else { v };
+        let (start, end) = if float { (round(start), round(end)) } else { (start.trunc(), end.trunc()) };
+        let step = if n > 1 { round(round(end - start) / (n - 1) as f64) } else { 0.0 };
+        each::<T>(out, &|i| {
+            let power = if i < n / 2 || n == 1 { start + step * i as f64 } else { end - step * (n - i - 1) as f64 };
+            T::from_f64(base.powf(round(power)))
+        });
+    });
+}
+
 /// `linspace` in halves, where PyTorch rounds the step, the places and each product.
 fn linspace_half(out: &Array, n: usize, ends: [f64; 2]) {
     dispatch!(out.dtype, T => {

@@ -302,6 +302,88 @@ pub fn exponential(out: &Array, g: &mut Generator, lambda: f64) {
     }); else => ());
 }
 
+/// Each element from `draw`, computed in float64. `out` is of a type that holds it.
+fn serial(out: &Array, mut draw: impl FnMut() -> f64) {
+    dispatch!(out.dtype, T => fill::<T>(out, |y, n| {
+        for i in 0..n {
+            // SAFETY: n elements.
+            unsafe { *y.add(i) = if T::DTYPE.is_float() { T::from_f64(draw()) } else { T::from_i64(draw() as i64) } }
+        }
+    }));
+}
+
+/// Cauchy with this median and scale: the tangent of a 53-bit unit's angle.
+pub fn cauchy(out: &Array, g: &mut Generator, median: f64, sigma: f64) {
+    serial(out, || median + sigma * (std::f64::consts::PI * (g.unit53() - 0.5)).tan());
+}
+
+/// Exponentials of normals, which come in pairs.
+pub fn log_normal(out: &Array, g: &mut Generator, mean: f64, std: f64) {
+    serial(out, || g.normal().mul_add(std, mean).exp());
+}
+
+/// Trials of probability p until one succeeds, one 53-bit unit an element.
+pub fn geometric(out: &Array, g: &mut Generator, p: f64) {
+    serial(out, || (g.unit53().ln() / (-p).ln_1p()).ceil());
+}
+
+/// Each element from Poisson's distribution at the rate that the same element of `rates` says, both of one float type; false where
+/// one is negative or NaN.
+pub fn poisson(out: &Array, rates: &Array, g: &mut Generator) -> bool {
+    let walk = Walk::in_memory_order(out.shape(), [out.strides(), rates.strides()]);
+    let mut good = true;
+    dispatch!(float out.dtype, T => {
+        let (y, x) = (Raw::new(out.ptr::<T>()), Raw::new(rates.ptr::<T>()));
+        walk.elements(0..walk.numel(), |[i, j], _| {
+            // SAFETY: elements of the arrays.
+            unsafe {
+                let rate = x.at(j).read().to_f64();
+                good &= rate >= 0.0;
+                y.at(i).write(if good { T::from_f64(arrivals(rate, g)) } else { T::ZERO });
+            }
+        });
+    }; else => ());
+    good
+}
+
+/// How many arrivals of a rate: by products of units below 10, else by transformed rejection (Hoermann 1993, PTRS).
+fn arrivals(rate: f64, g: &mut Generator) -> f64 {
+    if rate == 0.0 {
+        return 0.0;
+    }
+    if rate < 10.0 {
+        let (none, mut count, mut product) = ((-rate).exp(), 0.0, 1.0);
+        loop {
+            product *= g.unit53();
+            if product <= none {
+                return count;
+            }
+            count += 1.0;
+        }
+    }
+    let (root, log) = (rate.sqrt(), rate.ln());
+    let b = 0.931 + 2.53 * root;
+    let a = -0.059 + 0.02483 * b;
+    let inverse = 1.1239 + 1.1328 / (b - 3.4);
+    let v_r = 0.9277 - 3.6224 / (b - 2.0);
+    loop {
+        let u = g.unit53() - 0.5;
+        let v = g.unit53();
+        let us = 0.5 - u.abs();
+        let k = ((2.0 * a / us + b) * u + rate + 0.43).floor();
+        if us >= 0.07 && v <= v_r {
+            return k;
+        }
+        if k < 0.0 || (us < 0.013 && v > us) {
+            continue;
+        }
+        let left = v.ln() + inverse.ln() - (a / (us * us) + b).ln();
+        if left <= -rate + k * log - libm::lgamma(k + 1.0) || rate.is_infinite() {
+            return k;
+        }
+    }
+}
+
 /// `on` with probability p, else zero; two words an element for every dtype.
 pub fn coins(out: &Array, g: &mut Generator, p: f64, on: f64) {
     // u * 2^-53 < p for an integer u, without doubles.

@@ -119,16 +119,8 @@ ops! {
     /// `steps` evenly spaced numbers from `start` to `end`, both included.
     linspace + out as ["function.linspace(Operand start, Operand end, int steps, *, {options}) -> Tensor"] {
         call(start: Operand, end: Operand, steps: i64, options: Options) {
-            let (start, end) = (number(start)?.0.to_f64(), number(end)?.0.to_f64());
-            if steps < 0 {
-                bail!(Runtime, "number of steps must be non-negative");
-            }
-            if steps > 0 {
-                options.float().usual("linspace_cpu")?;
-            }
-            let layout = Layout::contiguous([steps as usize][..].into());
-            let meta = Meta::new(layout, options.float(), Device::CPU);
-            options.finish(apply(Linspace { meta, start, end }, &[])?)
+            let (start, end) = ends("linspace", start, end, steps, &options)?;
+            options.finish(linspaced(start, end, steps as usize, options.float(), Device::CPU)?)
         },
         samples: [
             "0, 1, 5",
@@ -258,8 +250,35 @@ ops! {
     }
 }
 
+/// The ends of a line of `steps` numbers, of a dtype that the op makes.
+pub(super) fn ends(name: &str, start: Operand, end: Operand, steps: i64, options: &Options) -> Result<(f64, f64)> {
+    let dims = [start, end].map(|o| if let Operand::Tensor(t) = o { t.ndim() } else { 0 });
+    if dims != [0, 0] {
+        bail!(
+            Runtime,
+            "{name} only supports 0-dimensional start and end tensors, but got start with {} dimension(s) and end with {} \
+             dimension(s).",
+            dims[0],
+            dims[1]
+        );
+    }
+    if steps < 0 {
+        bail!(Runtime, "number of steps must be non-negative");
+    }
+    if steps > 0 {
+        options.float().usual(&format!("{name}_cpu"))?;
+    }
+    Ok((number(start)?.0.to_f64(), number(end)?.0.to_f64()))
+}
+
+/// `n` evenly spaced numbers from `start` to `end`.
+pub fn linspaced(start: f64, end: f64, n: usize, dtype: DType, device: Device) -> Result<Tensor> {
+    let meta = Meta::new(Layout::contiguous([n][..].into()), dtype, Device::CPU);
+    apply(Linspace { meta, start, end }, &[])?.to_device(device)
+}
+
 /// A number, or a 0-d tensor's; and the dtype that it stands for.
-fn number(value: Operand) -> Result<(Number, DType)> {
+pub fn number(value: Operand) -> Result<(Number, DType)> {
     match value {
         Operand::Number(n) => Ok((n, crate::core::promote::number_dtype(n, mode::default_float()))),
         Operand::Tensor(t) => {

@@ -4,16 +4,19 @@
 use crate::tensor::OpDef;
 
 pub mod accumulate;
+pub mod aten;
 mod call;
 pub mod cast;
 pub mod composite;
 pub mod conv;
+pub mod copies;
 pub mod copy;
 pub mod create;
 pub mod dropout;
 pub mod elementwise;
 pub mod entries;
 pub mod extremum;
+pub mod igamma;
 pub mod index;
 pub mod index_put;
 pub mod join;
@@ -24,13 +27,17 @@ pub mod norm;
 pub mod one_hot;
 pub mod options;
 pub mod pad;
+pub mod poisson;
 pub mod pool;
 pub mod random;
 pub mod reduce;
+pub mod resize;
+pub mod running;
 pub mod scatter;
 pub mod schema;
 pub mod softmax;
 pub mod sort;
+pub mod spaced;
 pub mod subscript;
 pub mod unique;
 pub mod view;
@@ -74,10 +81,12 @@ files![
     elementwise::trigonometric,
     elementwise::unary,
     accumulate,
+    aten,
     composite,
     composite::functional,
     composite::gamma,
     composite::grid,
+    composite::histogram,
     composite::losses,
     composite::margins,
     composite::pointwise,
@@ -86,14 +95,18 @@ files![
     composite::moments,
     composite::norms,
     composite::products,
+    composite::quantile,
     composite::rearrange,
+    composite::slopes,
     composite::stacks,
     composite::triangle,
     conv,
+    copies,
     create,
     dropout,
     entries,
     extremum,
+    igamma,
     index,
     index_put,
     join,
@@ -103,12 +116,16 @@ files![
     norm,
     one_hot,
     pad,
+    poisson,
     pool,
     random,
     reduce,
+    resize,
+    running,
     scatter,
     softmax,
     sort,
+    spaced,
     unique,
 ];
 

@@ -4,7 +4,7 @@
 use std::cell::Cell;
 use std::sync::OnceLock;
 
-use crate::core::DType;
+use crate::core::{DType, Device};
 
 /// Bits of a thread's mode, one byte that the door reads once per call.
 /// Results are recorded for backward.
@@ -17,6 +17,7 @@ const INFERENCE: u8 = 4;
 thread_local! {
     static MODE: Cell<u8> = const { Cell::new(GRAD) };
     static DEFAULT_FLOAT: Cell<DType> = const { Cell::new(DType::F32) };
+    static DEFAULT_DEVICE: Cell<Device> = const { Cell::new(Device::CPU) };
 }
 
 #[inline(always)]
@@ -61,6 +62,17 @@ pub fn default_float() -> DType {
 
 pub fn set_default_float(dtype: DType) {
     DEFAULT_FLOAT.set(dtype);
+}
+
+/// Where tensors are made that no device was named for: `torch.get_default_device()`.
+#[inline]
+pub fn default_device() -> Device {
+    DEFAULT_DEVICE.get()
+}
+
+/// Returns what was set before.
+pub fn set_default_device(device: Device) -> Device {
+    DEFAULT_DEVICE.replace(device)
 }
 
 /// Sets grad mode until dropped.

@@ -159,6 +159,11 @@ pub fn resize_out(out: &Tensor, meta: &Meta) -> Result<()> {
     Ok(())
 }
 
+/// Gives `t` another array, outside any history: what `resize_` and `set_` do.
+pub fn relaid(t: &Tensor, array: Array) {
+    t.set_array(array, Token(()));
+}
+
 /// PyTorch's `canCast`: floats do not fit integers, nothing but bool fits bool.
 pub fn check_castable(from: DType, to: DType) -> Result<()> {
     let (complex, float) = (from.is_complex() && !to.is_complex(), from.is_float() && to.is_integral());

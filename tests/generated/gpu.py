@@ -16,7 +16,8 @@ function.nonzero function.nonzero_static function.argwhere function.where#2 func
 function.masked_scatter function.scatter function.scatter_reduce function.index_copy function.index_reduce
 function.index_put function.put function.sort function.argsort function.msort function.topk function.kthvalue
 function.median function.nanmedian function.mode function.bucketize function.searchsorted function.unique
-function.unique_consecutive
+function.unique_consecutive function.cummax function.cummin function.logcumsumexp function.igamma function.igammac
+function.quantile function.nanquantile function.histogram
 """.split()
 
 # Families and dtypes that are refused for good: products of 64-bit integers, which nothing but emulation could give.

@@ -273,7 +273,7 @@ impl Part {
         if dims.is_empty() {
             return Ok(self);
         }
-        let x = self.x.sum(&dims, false)?;
+        let x = self.x.sum(&dims, false)?.to_dtype(self.x.dtype())?;
         Ok(Part { x, labels: self.labels.into_iter().filter(|&l| keep(l)).collect() })
     }
 
