@@ -6,14 +6,20 @@ __all__ = ["FUNCTIONS", "MODULES", "TYPED"]
 
 MODULES = frozenset(
     "__config__ _C _dynamo accelerator as_torch autograd backends compiler cpu cuda datasets distributed distributions "
-    "export func futures fx gpu hub jit linalg mps multiprocessing nn onnx ops optim overrides profiler return_types "
-    "special storage testing torch_version types utils version xpu".split()
+    "export fft func futures fx gpu hub jit linalg masked mps multiprocessing nn onnx ops optim overrides profiler "
+    "return_types signal special storage testing torch_version types utils version xpu".split()
 )
 
 _BY_MODULE = {
     "compiler": "compile",
     "limits": "finfo iinfo",
     "model_summary": "summary",
+    "native": (
+        "_batch_norm_with_update _chunk_cat _log_softmax_backward_data _native_batch_norm_legit _safe_softmax _segment_reduce "
+        "_softmax_backward_data _unsafe_masked_index _unsafe_masked_index_put_accumulate _upsample_bicubic2d_aa "
+        "_upsample_bilinear2d_aa affine_grid_generator grid_sampler grid_sampler_2d grid_sampler_3d native_batch_norm "
+        "native_dropout native_dropout_backward native_group_norm native_layer_norm segment_reduce"
+    ),
     "storage": "TypedStorage",
     "switches": (
         "are_deterministic_algorithms_enabled compiled_with_cxx11_abi get_default_device get_deterministic_debug_mode "

@@ -28,14 +28,31 @@ class _Packet:
         return f"<OpOverloadPacket(op='aten.{self.__name__}')>"
 
 
+def _native(name: str):
+    """The function that does what PyTorch's native op `name` does; None where there is none."""
+    for place in (_rustgrad.torch, _rustgrad.nn, _rustgrad.linalg, _rustgrad.Tensor):
+        if callable(function := getattr(place, name, None)):
+            return function
+    # `fft_rfft` is `fft.rfft`.
+    package, _, rest = name.partition("_")
+    if package in ("fft", "linalg", "special") and callable(function := getattr(getattr(_rustgrad, package), rest, None)):
+        return function
+    from ._lazy import FUNCTIONS
+
+    if FUNCTIONS.get(name) == "native":
+        from . import native
+
+        return getattr(native, name)
+    return None
+
+
 class _Namespace(ModuleType):
     """The ops of a namespace. There is one with ops, aten."""
 
     def __getattr__(self, name: str):
-        places = (_rustgrad.torch, _rustgrad.nn, _rustgrad.linalg, _rustgrad.Tensor)
-        for place in places if self.__name__.endswith(".aten") and not name.startswith("__") else ():
-            function = getattr(place, name, None)
-            if callable(function):
+        if self.__name__.endswith(".aten") and not name.startswith("__"):
+            function = _native(name)
+            if function is not None:
                 packet = _Packet(name, function)
                 setattr(self, name, packet)
                 return packet
