@@ -14,6 +14,8 @@ pub mod dropout;
 pub mod elementwise;
 pub mod entries;
 pub mod extremum;
+pub mod fft;
+pub mod incomplete;
 pub mod index;
 pub mod index_put;
 pub mod join;
@@ -75,6 +77,7 @@ files![
     elementwise::unary,
     accumulate,
     composite,
+    composite::frames,
     composite::functional,
     composite::gamma,
     composite::grid,
@@ -89,11 +92,14 @@ files![
     composite::rearrange,
     composite::stacks,
     composite::triangle,
+    composite::windows,
     conv,
     create,
     dropout,
     entries,
     extremum,
+    fft,
+    incomplete,
     index,
     index_put,
     join,
