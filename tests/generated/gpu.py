@@ -29,6 +29,8 @@ def accepts(why, row, dtype, text, record, device):
         return False
     if (row.family, dtype) in REFUSED and f"{dtype} is {MISSING}" in why:
         return True
+    if any(f"{name} is not available on the GPU" in why for name in ("complex32", "complex64", "complex128")):
+        return True
     if "float64 is not available on the GPU" not in why:
         return False
     made = any(dtype == "float64" for dtype, *_ in record.get("o", []))
