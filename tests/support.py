@@ -43,6 +43,8 @@ def plain(value):
         return {str(key): plain(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
         return [plain(item) for item in value]
+    if isinstance(value, complex):
+        return ["complex", plain(value.real), plain(value.imag)]
     if isinstance(value, float) and not math.isfinite(value):
         return repr(value)
     return value if isinstance(value, (int, float, str, bool, type(None))) else repr(value)

@@ -23,6 +23,8 @@ pub fn sum(have: Tensor, more: &Tensor) -> Result<Tensor> {
 
 /// Adds the finished gradient of a leaf to its `.grad`.
 pub fn into_grad(leaf: &Tensor, g: Tensor) -> Result<()> {
+    // Of a real tensor that was used beside complex ones, the real part.
+    let g = if g.dtype().is_complex() != leaf.dtype().is_complex() { g.to_dtype(leaf.dtype())? } else { g };
     if g.shape() != leaf.shape() || g.dtype() != leaf.dtype() {
         bail!(
             Runtime,

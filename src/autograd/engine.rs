@@ -484,6 +484,16 @@ fn seed(i: usize, root: &Tensor, g: Option<&Tensor>) -> Result<Tensor> {
                 root.device()
             );
         }
+        if g.dtype() != root.dtype() && (g.dtype().is_complex() || root.dtype().is_complex()) {
+            bail!(
+                Runtime,
+                "For complex Tensors, both grad_output and output are required to have the same dtype. Mismatch in dtype: \
+                 grad_output[{i}] has a dtype of {library}.{} and output[{i}] has a dtype of {library}.{}.",
+                g.dtype().name(),
+                root.dtype().name(),
+                library = crate::core::spoken::library()
+            );
+        }
         return g.to_device(root.device())?.to_dtype(root.dtype());
     }
     if root.numel() != 1 {
@@ -491,6 +501,15 @@ fn seed(i: usize, root: &Tensor, g: Option<&Tensor>) -> Result<Tensor> {
             "this tensor has shape {}; reduce it first (loss.mean().backward()), or pass backward(gradient=...)",
             list(root.shape())
         )));
+    }
+    if root.dtype().is_complex() {
+        return Err(err!(
+            Runtime,
+            "grad can be implicitly created only for real scalar outputs but got {}.{}",
+            crate::core::spoken::library(),
+            root.dtype().name()
+        )
+        .hint("take its .real, .imag or .abs() first, or pass backward(gradient=...)"));
     }
     Tensor::constant(root.shape(), root.dtype(), root.device(), 1)
 }

@@ -122,13 +122,27 @@ pub static ATTRIBUTES: &[Attribute] = &[
         checked(wrap(t.reversed()?))
     }),
     read(c"mT", "Tensor", c"The last two dims swapped.", |t, _| checked(wrap(t.mt()?))),
-    read(c"H", "Tensor", c"A matrix transposed (and conjugated, were it complex).", |t, _| match t.ndim() {
-        0 | 2 => checked(wrap(if t.ndim() == 2 { t.transpose(0, 1)? } else { t.clone() })),
+    read(c"H", "Tensor", c"A matrix transposed and conjugated.", |t, _| match t.ndim() {
+        0 | 2 => checked(wrap(if t.ndim() == 2 { t.transpose(0, 1)?.conj()? } else { t.conj()? })),
         n => bail!(Runtime, "tensor.H is only supported on matrices (2-D tensors). Got {n}-D tensor."),
     }),
-    read(c"mH", "Tensor", c"The last two dims swapped (and conjugated, were it complex).", |t, _| {
-        checked(wrap(t.mt()?))
+    read(c"mH", "Tensor", c"The last two dims swapped, and the elements conjugated.", |t, _| {
+        checked(wrap(t.mt()?.conj()?))
     }),
+    write(
+        c"real",
+        "Tensor",
+        c"The real parts: a view of complex numbers, a real tensor itself.",
+        |t, _| checked(wrap(t.real()?)),
+        |t, _, v| assign(&t.real()?, v),
+    ),
+    write(
+        c"imag",
+        "Tensor",
+        c"The imaginary parts, a view. Real tensors are refused.",
+        |t, _| checked(wrap(t.imag()?)),
+        |t, _, v| assign(&t.imag()?, v),
+    ),
     read(c"ndim", "_int", c"The number of dims.", |t, _| count(t.ndim())),
     read(c"itemsize", "_int", c"Bytes per element.", |t, _| count(t.dtype().size())),
     read(c"nbytes", "_int", c"Bytes of all elements.", |t, _| count(t.dtype().size().wrapping_mul(t.numel()))),
@@ -153,6 +167,20 @@ pub static ATTRIBUTES: &[Attribute] = &[
         count(1000)
     }),
 ];
+
+/// `x.real = v`.
+fn assign(part: &Tensor, v: P) -> Result<()> {
+    // SAFETY: a live object, or null.
+    if let Some(v) = (!v.is_null()).then(|| unsafe { as_tensor(v) }).flatten() {
+        part.copy_from(v)?;
+        return Ok(());
+    }
+    let number = if v.is_null() { None } else { super::convert::number(v, false)? };
+    match number {
+        Some(n) => part.copy_from(&super::data::from_number(n, part.dtype())?).map(|_| ()),
+        None => bail!(Type, "the parts of a complex tensor are set to a tensor or a number"),
+    }
+}
 
 fn set_data(t: &Tensor, _: P, v: P) -> Result<()> {
     // SAFETY: a live object, or null.
@@ -341,11 +369,21 @@ fn only(t: &Tensor) -> Result<Number> {
     item(t)
 }
 
+/// As [`only`], without an imaginary part; `c` is the type that it does not fit otherwise.
+fn real_only(t: &Tensor, c: &str) -> Result<Number> {
+    match only(t)? {
+        Number::Complex(re, im) if im == 0.0 => Ok(Number::Float(re)),
+        Number::Complex(..) => Err(err!(Runtime, "value cannot be converted to type {c} without overflow")
+            .hint("take its .real, or .abs(), or complex(x)")),
+        n => Ok(n),
+    }
+}
+
 unsafe extern "C" fn to_int(o: P) -> P {
     guarded("__int__", || {
         // SAFETY: a slot argument; PyLong_FromDouble has Python's errors for NaN and infinities.
         unsafe {
-            checked(match only(this(o)?)? {
+            checked(match real_only(this(o)?, "int64_t")? {
                 Number::Float(f) => ffi::PyLong_FromDouble(f),
                 n => ffi::PyLong_FromLongLong(n.to_i64()),
             })
@@ -357,7 +395,7 @@ unsafe extern "C" fn to_int(o: P) -> P {
 unsafe extern "C" fn to_float(o: P) -> P {
     guarded("__float__", || {
         // SAFETY: a slot argument.
-        unsafe { checked(ffi::PyFloat_FromDouble(only(this(o)?)?.to_f64())).map(Some) }
+        unsafe { checked(ffi::PyFloat_FromDouble(real_only(this(o)?, "double")?.to_f64())).map(Some) }
     })
 }
 

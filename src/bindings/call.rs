@@ -261,7 +261,7 @@ pub fn none() -> P {
     }
 }
 
-/// A Python int, float or bool.
+/// A Python int, float, bool or complex.
 pub fn number(n: Number) -> P {
     // SAFETY: the GIL is held.
     unsafe {
@@ -270,6 +270,7 @@ pub fn number(n: Number) -> P {
             Number::Int(i) => ffi::PyLong_FromLongLong(i),
             Number::Unsigned(i) => ffi::PyLong_FromUnsignedLongLong(i),
             Number::Float(f) => ffi::PyFloat_FromDouble(f),
+            Number::Complex(re, im) => ffi::PyComplex_FromDoubles(re, im),
         }
     }
 }

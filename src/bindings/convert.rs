@@ -180,8 +180,23 @@ unsafe fn number_slowly(o: P, tensors: bool) -> Result<Option<Number>> {
         if ffi::PyLong_Check(o) != 0 {
             return long_number(o).map(Some);
         }
+        if ffi::PyComplex_Check(o) != 0 {
+            return Ok(Some(complex(o)));
+        }
         if !is_numpy_scalar(o) {
             return Ok(None);
+        }
+        if super::numpy::is_instance(o, "complexfloating") {
+            let name = c"__complex__";
+            let method = ffi::PyObject_GetAttrString(o, name.as_ptr());
+            let made = if method.is_null() { method } else { ffi::PyObject_CallObject(method, std::ptr::null_mut()) };
+            ffi::Py_XDECREF(method);
+            if made.is_null() {
+                return Err(fetched());
+            }
+            let n = complex(made);
+            ffi::Py_DECREF(made);
+            return Ok(Some(n));
         }
         if is_numpy_bool(o) {
             // A number among tensors, but no bool: PyTorch reads it as the float 0 or 1.
@@ -195,12 +210,25 @@ unsafe fn number_slowly(o: P, tensors: bool) -> Result<Option<Number>> {
         }
         let v = ffi::PyFloat_AsDouble(o);
         if v == -1.0 && !ffi::PyErr_Occurred().is_null() {
-            // Complex: not a number that a dtype here can hold.
             ffi::PyErr_Clear();
             return Ok(None);
         }
         Ok(Some(Number::Float(v)))
     }
+}
+
+/// The value of a Python complex number.
+///
+/// # Safety
+/// `o` is one.
+unsafe fn complex(o: P) -> Number {
+    // SAFETY: says the caller; neither part can fail then.
+    unsafe { Number::Complex(ffi::PyComplex_RealAsDouble(o), ffi::PyComplex_ImagAsDouble(o)) }
+}
+
+/// A number that is not complex.
+fn real_number(o: P) -> Result<Option<Number>> {
+    Ok(number(o, true)?.filter(|n| !matches!(n, Number::Complex(..))))
 }
 
 #[inline]
@@ -248,6 +276,8 @@ pub fn dtype(o: P) -> Option<DType> {
         Some(DType::I64)
     } else if o == addr_of_mut!(ffi::PyBool_Type).cast() {
         Some(DType::Bool)
+    } else if o == addr_of_mut!(ffi::PyComplex_Type).cast() {
+        Some(DType::C128)
     } else {
         None
     }
@@ -463,7 +493,7 @@ impl<'a> Scratch<'a> {
         // SAFETY: says the caller; boxes do not move their content, and live as long as the scratch.
         unsafe {
             Ok(match p.ty {
-                Type::Float => number(o, true)?.map(|n| Arg::Number(Number::Float(n.to_f64()))),
+                Type::Float => real_number(o)?.map(|n| Arg::Number(Number::Float(n.to_f64()))),
                 Type::Str => text(o)?.map(Arg::Str),
                 Type::DType => dtype(o).map(Arg::DType),
                 Type::Device => device(o)?.map(Arg::Device),
@@ -528,7 +558,7 @@ impl<'a> Scratch<'a> {
                     let Some((tuple, n)) = self.items(o)? else { return Ok(None) };
                     let mut list = Vec::with_capacity(n);
                     for i in 0..n {
-                        match number(ffi::PyTuple_GetItem(tuple, i as ffi::Py_ssize_t), true)? {
+                        match real_number(ffi::PyTuple_GetItem(tuple, i as ffi::Py_ssize_t))? {
                             Some(v) => list.push(v.to_f64()),
                             None => return Ok(None),
                         }

@@ -15,12 +15,13 @@ use super::numpy;
 use super::object::{as_tensor, wrap};
 use crate::core::promote::promoted;
 use crate::core::shape::list;
-use crate::core::{DType, Device, Element, Layout, Meta, Number, Shape};
+use crate::core::{DType, Device, Layout, Meta, Number, Shape};
 use crate::device::Array;
+use crate::device::array::number_at;
 use crate::error::Result;
 use crate::tensor::door::enter;
 use crate::tensor::{Tensor, mode};
-use crate::{bail, dispatch, err};
+use crate::{bail, err};
 
 /// PyTorch's limit on nesting.
 const MAX_DIMS: usize = 128;
@@ -113,7 +114,6 @@ natives! {
     /// The elements as nested lists of Python numbers; a number for a 0-d tensor.
     tolist as ["method.tolist(Tensor self) -> Any"] {
         call(x = self: &Tensor) {
-            real(x)?;
             check_depth(x, MAX_DEPTH)?;
             let x = &x.on_cpu()?;
             to_list(x, 0, x.layout.offset)
@@ -140,18 +140,12 @@ fn finish(t: Tensor, requires_grad: bool) -> Result<P> {
 
 /// The only element, wherever it is.
 pub fn item(t: &Tensor) -> Result<Number> {
-    real(t)?;
     if t.device().is_gpu() { t.on_cpu().map(|x| first(&x)) } else { Ok(first(t.array())) }
-}
-
-/// Refuses complex tensors, whose elements cannot be handed to Python yet.
-fn real(t: &Tensor) -> Result<()> {
-    if t.dtype().is_complex() { Err(t.dtype().lacks("item")) } else { Ok(()) }
 }
 
 fn first(x: &Array) -> Number {
     // SAFETY: the caller has checked that there is an element.
-    dispatch!(x.dtype, T => unsafe { x.ptr::<T>().read() }.number())
+    unsafe { number_at(x.bytes_ptr(), x.dtype) }
 }
 
 /// Lists within lists for which the stack has room.
@@ -168,10 +162,8 @@ pub fn check_depth(t: &Tensor, limit: usize) -> Result<()> {
 /// Dim `dim` and those below it, from element `at` of the storage on.
 fn to_list(x: &Array, dim: usize, at: usize) -> Result<P> {
     if dim == x.ndim() {
-        return checked(dispatch!(x.dtype, T => {
-            // SAFETY: `at` is an element of the layout.
-            number(unsafe { x.storage.ptr().cast::<T>().add(at).read() }.number())
-        }));
+        // SAFETY: `at` is an element of the layout.
+        return checked(number(unsafe { number_at(x.storage.ptr().add(at * x.dtype.size()), x.dtype) }));
     }
     let n = x.shape()[dim];
     // SAFETY: the GIL is held; the fresh list takes over each item, and is given up on failure.
@@ -359,6 +351,8 @@ impl Reader {
                 self.see(DType::I64)?;
             } else if is_bool(o) {
                 self.see(DType::Bool)?;
+            } else if t == addr_of_mut!(ffi::PyComplex_Type) {
+                self.see(mode::default_float().to_complex())?;
             } else if let Some(t) = as_tensor(o) {
                 self.see(t.dtype())?;
             } else if ffi::PyUnicode_Check(o) != 0 {
@@ -369,6 +363,8 @@ impl Reader {
                 self.see(mode::default_float())?;
             } else if ffi::PyLong_Check(o) != 0 {
                 self.see(DType::I64)?;
+            } else if ffi::PyComplex_Check(o) != 0 {
+                self.see(mode::default_float().to_complex())?;
             } else if is_sequence(o) {
                 if depth > MAX_DIMS {
                     bail!(Type, "new(): self-referential lists are incompatible");
@@ -448,11 +444,17 @@ impl Reader {
     /// Integers that do not fit raise; -1 in an unsigned type wraps, and floats are cut, as in PyTorch.
     fn push(&mut self, n: Number) -> Result<()> {
         match self.wanted {
+            Some(d) if matches!(n, Number::Complex(..)) && d.is_float() => {
+                bail!(Type, "must be real number, not complex")
+            }
+            Some(d) if matches!(n, Number::Complex(..)) && d.is_integral() && d != DType::Bool => {
+                bail!(Type, "'complex' object cannot be interpreted as an integer")
+            }
             Some(DType::U64) if matches!(n, Number::Float(_)) => bail!(Type, "an integer is required"),
             Some(DType::U64) if n.to_i64() < 0 && !matches!(n, Number::Unsigned(_)) => {
                 bail!(Overflow, "can't convert negative int to unsigned")
             }
-            Some(d) if d.is_integral() && !n.fits(d) => {
+            Some(d) if d.is_integral() && d != DType::Bool && !n.fits(d) => {
                 if matches!(n, Number::Unsigned(_)) {
                     bail!(Value, "Overflow when unpacking long long");
                 }

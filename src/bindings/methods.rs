@@ -98,6 +98,14 @@ natives! {
     is_complex as ["is_complex(Tensor self) -> bool"] {
         call(x = self: &Tensor) { truth(x.dtype().is_complex()) }
     }
+    /// False: conjugates are computed at once.
+    is_conj as ["is_conj(Tensor self) -> bool"] {
+        call() { truth(false) }
+    }
+    /// False: negatives are computed at once.
+    is_neg as ["is_neg(Tensor self) -> bool"] {
+        call() { truth(false) }
+    }
     /// Whether the elements may be negative.
     is_signed as ["is_signed(Tensor self) -> bool"] {
         call(x = self: &Tensor) { truth(x.dtype().is_signed()) }
@@ -165,8 +173,9 @@ natives! {
             if t.numel() != 1 {
                 bail!(Value, "only one element tensors can be converted to Python scalars");
             }
+            let v = super::data::item(t)?;
             // SAFETY: the GIL is held.
-            checked(unsafe { ffi::PyComplex_FromDoubles(super::data::item(t)?.to_f64(), 0.0) })
+            checked(unsafe { ffi::PyComplex_FromDoubles(v.to_f64(), v.imag()) })
         }
     }
     /// The entries of dim 0, last first.

@@ -379,6 +379,8 @@ pub trait Element: Stored {
     fn from_number(n: Number) -> Self {
         match n {
             Number::Float(v) => Self::from_f64(v),
+            Number::Complex(re, im) if Self::DTYPE == DType::Bool => Self::from_i64((re != 0.0 || im != 0.0) as i64),
+            Number::Complex(re, _) => Self::from_f64(re),
             Number::Unsigned(v) if !Self::DTYPE.is_integral() => Self::from_f64(v as f64),
             n => Self::from_i64(n.to_i64()),
         }

@@ -243,6 +243,16 @@ impl Layout {
         }
     }
 
+    /// The layout of the parts of complex numbers, in elements of half the size: one more dim, of size 2, last.
+    pub fn parts(&self) -> Layout {
+        let mut out = self.clone();
+        out.strides.iter_mut().for_each(|s| *s = s.wrapping_mul(2));
+        out.offset *= 2;
+        out.shape.push(2);
+        out.strides.push(1);
+        out
+    }
+
     #[inline]
     pub fn transposed(&self, a: usize, b: usize) -> Layout {
         let mut out = self.clone();

@@ -1,10 +1,10 @@
 //! A Python number: what stands beside tensors in `x * 2.0`, and what `item()` gives back.
 
-use super::dtype::{Bits, Category, DType, Element, Kind, Stored, f64_to_i64};
+use super::dtype::{Bits, Category, DType, Element, Kind, Stored, WIDEST, f64_to_i64};
 use crate::err;
 use crate::error::Error;
 
-/// Its tag takes a word, so that a copy is two words: one with a byte for a tag is copied in parts that overlap, which stalls
+/// Its tag takes a word, so that a copy is whole words: one with a byte for a tag is copied in parts that overlap, which stalls
 /// where it was just written.
 #[derive(Debug, Clone, Copy, PartialEq)]
 #[repr(u64)]
@@ -14,6 +14,8 @@ pub enum Number {
     /// From 2^63 on: an element of a uint64 tensor. [`Number::unsigned`] makes it.
     Unsigned(u64),
     Float(f64),
+    /// A real and an imaginary part.
+    Complex(f64, f64),
 }
 
 impl Number {
@@ -29,17 +31,31 @@ impl Number {
             Number::Bool(_) => Category::Bool,
             Number::Int(_) | Number::Unsigned(_) => Category::Int,
             Number::Float(_) => Category::Float,
+            Number::Complex(..) => Category::Complex,
         }
     }
 
+    /// Of a complex number the real part.
     #[inline]
     pub fn to_f64(self) -> f64 {
         match self {
             Number::Bool(b) => b as u8 as f64,
             Number::Int(i) => i as f64,
             Number::Unsigned(i) => i as f64,
-            Number::Float(f) => f,
+            Number::Float(f) | Number::Complex(f, _) => f,
         }
+    }
+
+    /// The imaginary part, 0 of a real number.
+    #[inline]
+    pub fn imag(self) -> f64 {
+        if let Number::Complex(_, im) = self { im } else { 0.0 }
+    }
+
+    /// The complex conjugate.
+    #[inline]
+    pub fn conj(self) -> Number {
+        if let Number::Complex(re, im) = self { Number::Complex(re, -im) } else { self }
     }
 
     /// What is beyond an int64 keeps its low bits.
@@ -49,7 +65,7 @@ impl Number {
             Number::Bool(b) => b as i64,
             Number::Int(i) => i,
             Number::Unsigned(i) => i as i64,
-            Number::Float(f) => f64_to_i64(f),
+            Number::Float(f) | Number::Complex(f, _) => f64_to_i64(f),
         }
     }
 
@@ -59,6 +75,7 @@ impl Number {
             Number::Int(i) => i == 0,
             Number::Unsigned(_) => false,
             Number::Float(f) => f == 0.0,
+            Number::Complex(re, im) => re == 0.0 && im == 0.0,
         }
     }
 
@@ -81,6 +98,7 @@ impl Number {
         let value = match self {
             Number::Float(v) => v.to_string(),
             Number::Unsigned(v) => v.to_string(),
+            Number::Complex(re, im) => format!("{re}{im:+}j"),
             n => n.to_i64().to_string(),
         };
         err!(Runtime, "value cannot be converted to type {name} without overflow")
@@ -90,6 +108,10 @@ impl Number {
     /// Whether the value survives the cast to `dtype` in PyTorch's sense: integers in range, floats
     /// not beyond the largest finite value (infinities and NaN are representable in float types).
     pub fn fits(self, dtype: DType) -> bool {
+        if let Number::Complex(re, im) = self {
+            let within = |v| Number::Float(v).fits(dtype.to_real());
+            return within(re) && if dtype.is_complex() { within(im) } else { im == 0.0 };
+        }
         let (low, high) = match (dtype.to_real(), dtype.range()) {
             (DType::Bool | DType::F64, _) => return true,
             (DType::I64, _) => {
@@ -112,12 +134,40 @@ impl Number {
 
     /// The number after a cast to `dtype`: integers wrap, halves round. In a complex dtype a real number stays one.
     pub fn cast(self, dtype: DType) -> Number {
+        if let (Number::Complex(re, im), true) = (self, dtype.is_complex()) {
+            let part = |v| Number::Float(v).cast(dtype.to_real()).to_f64();
+            return Number::Complex(part(re), part(im));
+        }
         crate::dispatch!(dtype.to_real(), T => T::from_number(self).number())
     }
 
-    /// The one element of `dtype` that this is; of a complex dtype, its real part.
+    /// The one element of `dtype` that this is.
     pub fn bits(self, dtype: DType) -> Bits {
-        crate::dispatch!(dtype.to_real(), T => T::from_number(self).bits())
+        let mut out = crate::dispatch!(dtype.to_real(), T => T::from_number(self).bits());
+        if let (Number::Complex(_, im), true) = (self, dtype.is_complex()) {
+            let half = dtype.size() / 2;
+            let (re, im) = (out, Number::Float(im).bits(dtype.to_real()));
+            out[..half].copy_from_slice(&re[..half]);
+            out[half..2 * half].copy_from_slice(&im[..half]);
+        }
+        out
+    }
+
+    /// The element of `dtype` that these bytes are.
+    pub fn of_bits(bits: Bits, dtype: DType) -> Number {
+        let real = |bits: Bits| {
+            crate::dispatch!(dtype.to_real(), T => {
+                // SAFETY: any bytes make an element, which has at most as many.
+                unsafe { bits.as_ptr().cast::<T>().read_unaligned() }.number()
+            })
+        };
+        if !dtype.is_complex() {
+            return real(bits);
+        }
+        let mut im: Bits = [0; WIDEST];
+        let half = dtype.size() / 2;
+        im[..half].copy_from_slice(&bits[half..2 * half]);
+        Number::Complex(real(bits).to_f64(), real(im).to_f64())
     }
 }
 

@@ -69,6 +69,7 @@ pub fn number_dtype(n: Number, default_float: DType) -> DType {
         Number::Int(_) => DType::I64,
         Number::Unsigned(_) => DType::U64,
         Number::Float(_) => default_float,
+        Number::Complex(..) => default_float.to_complex(),
     }
 }
 

@@ -88,6 +88,8 @@ fn direct(from: DType, to: DType) -> Option<Loop> {
                 (F64, C128) => completed::<f64>,
                 (C64, F32) => halved::<f32>,
                 (C128, F64) => halved::<f64>,
+                (C64, Bool) => nonzero::<f32>,
+                (C128, Bool) => nonzero::<f64>,
                 (U64, I64) | (I64, U64) => moved::<u64>,
                 (a, b) if a == b => match a.size() {
                     1 => moved::<u8>,
@@ -173,6 +175,7 @@ simd! {
     unsafe fn paired[S: Element, D: Element][S, D](x: *const u8, y: *mut u8, p: Piece) = pairs;
     unsafe fn completed[T: Element][T](x: *const u8, y: *mut u8, p: Piece) = complete;
     unsafe fn halved[T: Element][T](x: *const u8, y: *mut u8, p: Piece) = halve;
+    unsafe fn nonzero[T: Element][T](x: *const u8, y: *mut u8, p: Piece) = are_nonzero;
 }
 
 /// Complex numbers of one size to another: part by part.
@@ -196,6 +199,13 @@ unsafe fn complete<T: Element>(x: *const u8, y: *mut u8, p: Piece) {
 unsafe fn halve<T: Element>(x: *const u8, y: *mut u8, p: Piece) {
     // SAFETY: the caller's promise.
     unsafe { each(x, y, p, |v: Complex<T>| v.re) }
+}
+
+/// Whether complex numbers are not zero.
+#[inline(always)]
+unsafe fn are_nonzero<T: Element>(x: *const u8, y: *mut u8, p: Piece) {
+    // SAFETY: the caller's promise.
+    unsafe { each(x, y, p, |v: Complex<T>| crate::core::Bool::from(v.re.to_f64() != 0.0 || v.im.to_f64() != 0.0)) }
 }
 
 #[inline(always)]

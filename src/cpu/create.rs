@@ -1,8 +1,9 @@
 //! Ranges, and ones on a diagonal.
 
+use super::complex::part;
 use super::strided::{Raw, Walk};
 use super::threads;
-use crate::core::{DType, Element, Number, Stored};
+use crate::core::{DType, Element, Layout, Number, Stored};
 use crate::device::Array;
 use crate::dispatch;
 
@@ -34,7 +35,12 @@ pub fn arange(out: &Array, start: Number, step: Number) {
 }
 
 /// Evenly spaced from `start` to `end`, both included; counted from the nearer end, so that both ends are exact.
-pub fn linspace(out: &Array, start: f64, end: f64) {
+pub fn linspace(out: &Array, start: Number, end: Number) {
+    if out.dtype.is_complex() {
+        linspace(&part(out, 0), start.to_f64().into(), end.to_f64().into());
+        return linspace(&part(out, 1), start.imag().into(), end.imag().into());
+    }
+    let (start, end) = (start.to_f64(), end.to_f64());
     let n = out.numel();
     // Integers are counted between whole numbers.
     let (start, end) = if out.dtype.is_float() { (start, end) } else { (start.trunc(), end.trunc()) };
@@ -74,9 +80,8 @@ fn linspace_half(out: &Array, n: usize, ends: [f64; 2]) {
 /// Ones on the diagonal of the contiguous 2-d `out`, zeros elsewhere.
 pub fn eye(out: &Array) {
     super::copy::fill(out, Number::Int(0));
-    let (rows, cols) = (out.shape()[0], out.shape()[1]);
-    dispatch!(out.dtype, T => for i in 0..rows.min(cols) {
-        // SAFETY: an element of out.
-        unsafe { *out.ptr::<T>().add(i * cols + i) = T::from_i64(1) }
-    });
+    let n = out.shape()[0].min(out.shape()[1]);
+    let diagonal =
+        Layout { shape: [n][..].into(), strides: [out.shape()[1] as isize + 1][..].into(), ..out.layout.clone() };
+    super::copy::fill(&out.with_layout(diagonal), Number::Int(1));
 }

@@ -3,6 +3,7 @@
 //!
 //! What adds is deterministic: every thread owns a range of destinations and walks all indices in order.
 
+use super::complex::{parts, twice};
 use super::strided::{Raw, Walk};
 use super::threads;
 use crate::core::{Bool, DType, Element, Strides};
@@ -128,6 +129,9 @@ unsafe fn add_run_body<T: Plus>(y: *mut T, x: *const T, n: usize) {
 /// `out[i.., index[i.., k, j..], j..] += src[i.., k, j..]`, in the order of `index`, which is no larger than `src` in any dim.
 /// `out` may have any strides, without overlap; all indices are in range.
 pub fn scatter_add(out: &Array, dim: usize, index: &Array, src: &Array) {
+    if out.dtype.is_complex() {
+        return scatter_add(&parts(out), dim, &twice(index), &parts(src));
+    }
     dispatch!(out.dtype, T => scatter_add_in::<T>(out, dim, index, src));
 }
 

@@ -2,6 +2,7 @@
 
 pub mod argreduce;
 mod columns;
+pub mod complex;
 pub mod conv;
 pub mod convert;
 pub mod copy;

@@ -6,6 +6,7 @@
 use std::mem::MaybeUninit;
 
 use super::columns;
+use super::complex::parts;
 use super::fold::{self, All, Any, BLOCK, Fold, Max, Min, Pairs, Product, Squares, Sum};
 use super::real::Real;
 use super::strided::{Raw, Walk};
@@ -199,6 +200,9 @@ fn reduce<S: Widen<A>, A: Acc, F: Fold<A>>(x: &Array, dims: &[usize], y: *mut A,
 
 /// Sum over `dims`. Both dtypes are floats, or both are not; integers add in int64.
 pub fn sum(x: &Array, dims: &[usize], out: &Array) -> Result<()> {
+    if x.dtype.is_complex() {
+        return sum(&parts(x), dims, &parts(out));
+    }
     let x = &wide(x)?;
     widened!(x.dtype, S, A => with_results::<A>(out, &mut |y| reduce::<S, A, _>(x, dims, y, Sum)));
     Ok(())
@@ -206,6 +210,9 @@ pub fn sum(x: &Array, dims: &[usize], out: &Array) -> Result<()> {
 
 /// Product over `dims`. Both dtypes are floats, or both are not; integers multiply in int64.
 pub fn prod(x: &Array, dims: &[usize], out: &Array) {
+    if x.dtype.is_complex() {
+        return super::complex::prod(x, dims, out);
+    }
     widened!(x.dtype, S, A => with_results::<A>(out, &mut |y| reduce::<S, A, _>(x, dims, y, Product)));
 }
 
@@ -233,6 +240,9 @@ fn divide_all<A: Real>(y: *mut A, n: usize, by: A) {
 
 /// Mean over `dims` of a float array.
 pub fn mean(x: &Array, dims: &[usize], out: &Array) {
+    if x.dtype.is_complex() {
+        return mean(&parts(x), dims, &parts(out));
+    }
     let n: usize = dims.iter().map(|&d| x.shape()[d]).product();
     widened!(only float x.dtype, S, A => with_results::<A>(out, &mut |y| {
         reduce::<S, A, _>(x, dims, y, Sum);

@@ -15,6 +15,9 @@ pub fn scan(a: &Array, b: Option<&Array>, dim: usize, backwards: bool, first: f6
     if out.numel() == 0 {
         return;
     }
+    if a.dtype.is_complex() {
+        return super::complex::scan(a, b, dim, backwards, first, out);
+    }
     // Where lines begin: one place along `dim`.
     let mut begins = a.layout.shape.clone();
     let n = begins.get_mut(dim).map_or(1, |n| std::mem::replace(n, 1));

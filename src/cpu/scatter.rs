@@ -3,6 +3,7 @@
 //! Deterministic: every thread owns a range of destinations and walks all indices in order, so that of several values for one place
 //! the last is kept.
 
+use super::complex::{parts, twice};
 use super::strided::{Raw, Walk};
 use super::threads;
 use crate::core::{Element, Strides};
@@ -48,6 +49,10 @@ fn merged<T: Element>(how: Put, old: T, new: T) -> T {
 /// `out[i.., index[i.., k, j..], j..]` set to, or merged with, `src[i.., k, j..]`, in the order of `index`, which is no larger than
 /// `src` in any dim. `out` may have any strides, without overlap; all indices are in range. None is 0-d.
 pub fn scatter(out: &Array, dim: usize, index: &Array, src: &Array, how: Put) {
+    if out.dtype.is_complex() {
+        // Set only: ops refuse the rest.
+        return scatter(&parts(out), dim, &twice(index), &parts(src), how);
+    }
     let mut rest: Strides = out.layout.strides.clone();
     let along = std::mem::take(&mut rest[dim]);
     let walk = Walk::new(index.shape(), [src.strides(), index.strides(), &rest]);

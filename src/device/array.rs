@@ -5,7 +5,7 @@
 use std::ops::Deref;
 
 use super::storage::Storage;
-use crate::core::dtype::OnGpu;
+use crate::core::dtype::{OnGpu, WIDEST};
 use crate::core::{DType, Device, Element, Layout, Meta, Number, Stored};
 use crate::dispatch;
 use crate::error::Result;
@@ -77,17 +77,16 @@ impl Array {
         (0..self.numel()).map(|i| unsafe { self.ptr::<T>().add(i).read() }).collect()
     }
 
-    /// The element at an index inside the shape, of a real dtype.
+    /// The element at an index inside the shape.
     pub fn element(&self, index: &[usize]) -> Number {
         assert!(
             index.len() == self.ndim() && index.iter().zip(self.shape()).all(|(i, n)| i < n),
             "element: no such index"
         );
         let at: isize = index.iter().zip(self.strides()).map(|(&i, &s)| i as isize * s).sum();
-        dispatch!(self.dtype, T => {
-            // SAFETY: the layout covers every index inside the shape.
-            unsafe { self.ptr::<T>().wrapping_offset(at).read() }.number()
-        })
+        let size = self.dtype.size();
+        // SAFETY: the layout covers every index inside the shape.
+        unsafe { number_at(self.bytes_ptr().wrapping_offset(at * size as isize), self.dtype) }
     }
 
     /// The first element (of an array that has one).
@@ -114,6 +113,21 @@ impl Array {
         debug_assert_eq!(dtype.size(), self.dtype.size());
         Array { meta: self.meta.clone().with_dtype(dtype), storage: self.storage.clone() }
     }
+}
+
+/// The element of `dtype` at `p`.
+///
+/// # Safety
+/// There is one.
+pub unsafe fn number_at(p: *const u8, dtype: DType) -> Number {
+    if dtype.is_complex() {
+        let mut bits = [0; WIDEST];
+        // SAFETY: the caller's; no element has more bytes.
+        unsafe { std::ptr::copy_nonoverlapping(p, bits.as_mut_ptr(), dtype.size()) };
+        return Number::of_bits(bits, dtype);
+    }
+    // SAFETY: the caller's.
+    dispatch!(dtype, T => unsafe { p.cast::<T>().read() }.number())
 }
 
 #[cold]

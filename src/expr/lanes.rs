@@ -1,9 +1,9 @@
 //! Native lanes: float32, float64 and int64 as scalars of compiled loops. Other dtypes convert to one of them per
-//! tile (float16 and bfloat16 to float32, bool and the other integers to int64).
+//! tile (float16 and bfloat16 to float32, bool and the other integers to int64). Complex lanes stand in `complex.rs`.
 
 use super::math;
 use super::scalar::{Mask, Scalar};
-use crate::core::Element;
+use crate::core::Stored;
 use crate::core::dtype::f64_to_i64;
 use crate::{intrinsics, operators};
 
@@ -22,7 +22,7 @@ impl Mask for bool {
 macro_rules! native {
     (unary: $($u:ident)*; binary: $($b:ident)*; compare: $($c:ident)*;) => {
         /// An element type that loops are compiled for.
-        pub trait Native: Element {
+        pub trait Native: Stored {
             fn lit(value: f64) -> Self;
             fn pick(c: bool, a: Self, b: Self) -> Self;
             $(fn $u(self) -> Self;)*

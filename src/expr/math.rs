@@ -3,6 +3,7 @@
 //! float64: exp, log and what is made of them vectorise; the rest are scalar calls of the standard library and libm.
 //! Clamps are comparisons, not `min` and `max`, so that NaN passes.
 
+pub mod complex;
 pub mod f32;
 pub mod f64;
 

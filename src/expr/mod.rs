@@ -3,6 +3,7 @@
 //! Knows no tensors.
 
 pub mod body;
+pub mod complex;
 pub mod diff;
 pub mod dual;
 pub mod graph;

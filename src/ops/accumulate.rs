@@ -21,8 +21,11 @@ ops! {
         "prod(Tensor self, int dim, bool keepdim=False, *, dtype? dtype=None) -> Tensor",
     ] {
         call(x = self: &Tensor, dim: Option<i64>, keepdim: bool, dtype: Option<DType>; a) {
-            let default = if x.dtype().is_float() { x.dtype() } else { DType::I64 };
+            let default = if x.dtype().is_integral() { DType::I64 } else { x.dtype() };
             let x = x.to_dtype(dtype.or(a.out_dtype()).unwrap_or(default))?;
+            if x.dtype() == DType::C32 {
+                return Err(x.dtype().lacks("prod_out_cpu"));
+            }
             let Some(dim) = dim else {
                 let flat = x.reshape(&[x.numel()])?;
                 return apply(Product { over: Over::of(&flat, &[0], false) }, &[&flat]);
@@ -58,7 +61,7 @@ ops! {
             if a.inplace && x.dtype() == DType::Bool && x.ndim() > 0 && x.numel() > 0 {
                 return Err(DType::Bool.lacks("cumsum_out_cpu"));
             }
-            let default = if x.dtype().is_float() || a.inplace { x.dtype() } else { DType::I64 };
+            let default = if !x.dtype().is_integral() || a.inplace { x.dtype() } else { DType::I64 };
             x.to_dtype(dtype.or(a.out_dtype()).unwrap_or(default))?.cumsum(dim, false)
         },
         samples: [
@@ -163,7 +166,7 @@ ops! {
         call(y: &Tensor, x: Option<&Tensor>, dx: Option<Number>, dim: i64) {
             let dim = normalize_dim(dim, y.ndim())?;
             let part = areas("cumulative_trapezoid", y, x, dx, dim)?;
-            let dtype = if part.dtype().is_float() { part.dtype() } else { DType::I64 };
+            let dtype = if part.dtype().is_integral() { DType::I64 } else { part.dtype() };
             part.to_dtype(dtype)?.cumsum(dim, false)
         },
         samples: ["u(4)", "u(2, 4), dx=0.5", "u(2, 4), u(4)", "u(3, 2).t(), u(2, 3), dim=1", "u(1)", "u(2, 4), u(3)"],
@@ -241,6 +244,9 @@ impl Op for Running {
     fn name(&self) -> &'static str {
         "cumsum"
     }
+    fn complex(&self) -> bool {
+        true
+    }
     fn infer(&self, x: &[&Meta]) -> Result<Meta> {
         Ok(x[0].contiguous(x[0].shape().into()))
     }
@@ -271,6 +277,9 @@ struct Product {
 impl Op for Product {
     fn name(&self) -> &'static str {
         "prod"
+    }
+    fn complex(&self) -> bool {
+        true
     }
     fn grad_name(&self) -> String {
         if self.over.from.len() == 1 && !self.over.keepdim { "ProdBackward0" } else { "ProdBackward1" }.into()
@@ -307,6 +316,6 @@ impl Op for Product {
             let all = scan.shifted(&x, backwards, 1.0)?;
             apply(scan, &[&all])
         };
-        Grads::one(others(false)?.mul(&others(true)?)?.mul(&g)?)
+        Grads::one(others(false)?.mul(&others(true)?)?.conj()?.mul(&g)?)
     }
 }

@@ -1,11 +1,13 @@
 //! Casts between dtypes and devices: to, float, long, type_as ... The gradient is cast back.
 
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+
 use super::copy::Format;
 use crate::core::{DType, Device, Meta};
 use crate::device::Array;
 use crate::error::Result;
 use crate::ops;
-use crate::tensor::{Context, Cotangents, Grads, Op, Tensor, apply, data};
+use crate::tensor::{Context, Cotangents, Grads, Op, Tensor, apply, data, mode};
 
 ops! {
     /// `self` as another dtype or on another device; `self` itself where nothing changes and `copy` is False.
@@ -76,6 +78,21 @@ ops! {
         call(x = self: &Tensor, memory_format: Option<Format>) { to(x, None, DType::BF16, false, memory_format) },
         samples: CASTS,
     }
+    /// `self.to(complex64)`.
+    cfloat as ["method.cfloat(Tensor self, *, memory_format? memory_format=None) -> Tensor"] {
+        call(x = self: &Tensor, memory_format: Option<Format>) { to(x, None, DType::C64, false, memory_format) },
+        samples: CASTS,
+    }
+    /// `self.to(complex128)`.
+    cdouble as ["method.cdouble(Tensor self, *, memory_format? memory_format=None) -> Tensor"] {
+        call(x = self: &Tensor, memory_format: Option<Format>) { to(x, None, DType::C128, false, memory_format) },
+        samples: CASTS,
+    }
+    /// `self.to(complex32)`.
+    chalf as ["method.chalf(Tensor self, *, memory_format? memory_format=None) -> Tensor"] {
+        call(x = self: &Tensor, memory_format: Option<Format>) { to(x, None, DType::C32, false, memory_format) },
+        samples: CASTS,
+    }
     /// `self.to(int32)`.
     int as ["method.int(Tensor self, *, memory_format? memory_format=None) -> Tensor"] {
         call(x = self: &Tensor, memory_format: Option<Format>) { to(x, None, DType::I32, false, memory_format) },
@@ -110,6 +127,15 @@ ops! {
 
 const CASTS: &[&str] = &["u(2, 3) * 3", "u(3, 2).t()", "edges(0.0, 0.5, -1.0, 300.0, 1e10, INF, NAN)"];
 
+/// PyTorch's warning, once a process, where complex numbers lose their imaginary parts.
+pub fn warn_of_real(from: DType, to: DType) -> Result<()> {
+    static WARNED: AtomicBool = AtomicBool::new(false);
+    if from.is_complex() && !to.is_complex() && to != DType::Bool && !WARNED.swap(true, Relaxed) {
+        return mode::warn("Casting complex values to real discards the imaginary part");
+    }
+    Ok(())
+}
+
 fn to(x: &Tensor, device: Option<Device>, dtype: DType, copy: bool, format: Option<Format>) -> Result<Tensor> {
     if let Some(device) = device {
         device.require("to")?;
@@ -122,6 +148,7 @@ fn to(x: &Tensor, device: Option<Device>, dtype: DType, copy: bool, format: Opti
     if dtype == x.dtype() && !copy && format.is_none_or(|f| f == Format::Preserve) {
         return Ok(x.clone());
     }
+    warn_of_real(x.dtype(), dtype)?;
     let format = format.unwrap_or(Format::Preserve);
     if dtype == x.dtype() && !copy && format.layout(x.layout())?.strides == x.layout().strides {
         return Ok(x.clone());

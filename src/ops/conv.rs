@@ -179,6 +179,18 @@ fn conv2d(
         }
         size[d] = ((room - spans[d] - 1) / stride[d] + 1) as usize;
     }
+    if x.dtype().is_complex() {
+        // Three real convolutions instead of four, as PyTorch does.
+        let conv = |x: &Tensor, w: &Tensor| apply(Conv { window, size, bias: false }, &[x, w]);
+        let ([xr, xi], [wr, wi]) = ([x.real()?, x.imag()?], [w.real()?, w.imag()?]);
+        let (re, im, both) = (conv(&xr, &wr)?, conv(&xi, &wi)?, conv(&xr.add(&xi)?, &wr.add(&wi)?)?);
+        let y = crate::ops::complex::joined(&re.sub(&im)?, &both.sub(&re)?.sub(&im)?)?;
+        let y = match bias {
+            Some(b) => y.add(&b.view_to(&[b.numel(), 1, 1])?)?,
+            None => y,
+        };
+        return if single { y.squeeze_dims(&[0]) } else { Ok(y) };
+    }
     let op = Conv { window, size, bias: bias.is_some() };
     let y = match bias {
         Some(b) => apply(op, &[x, w, b])?,
@@ -244,7 +256,7 @@ fn check(x: &Tensor, w: &Tensor, bias: Option<&Tensor>, window: &Window, single:
     if x.dtype().is_integral() && !matches!(x.dtype(), DType::Bool | DType::I64) && window.dilation != [1, 1] {
         return Err(x.dtype().lacks("slow_conv_dilated<>"));
     }
-    x.dtype().usual("slow_conv2d_cpu")?;
+    x.dtype().to_real().usual("slow_conv2d_cpu")?;
     Ok(())
 }
 

@@ -93,9 +93,16 @@ ops! {
     copy_ as ["method.copy_(Tensor self, Operand src, bool non_blocking=False) -> Tensor"] {
         call(target = self: &Tensor, src: Operand) {
             match src {
-                Operand::Tensor(src) => target.copy_from(src)?,
+                Operand::Tensor(src) => {
+                    crate::ops::cast::warn_of_real(src.dtype(), target.dtype())?;
+                    target.copy_from(src)?;
+                }
                 Operand::Number(n) => {
-                    let dtype = if matches!(n, Number::Float(_)) { DType::F64 } else { DType::I64 };
+                    let dtype = match n {
+                        Number::Complex(..) => DType::C128,
+                        Number::Float(_) => DType::F64,
+                        _ => DType::I64,
+                    };
                     target.copy_from(&Tensor::constant(&[], dtype, Device::CPU, n)?)?;
                 }
             }

@@ -119,15 +119,17 @@ ops! {
     /// `steps` evenly spaced numbers from `start` to `end`, both included.
     linspace + out as ["function.linspace(Operand start, Operand end, int steps, *, {options}) -> Tensor"] {
         call(start: Operand, end: Operand, steps: i64, options: Options) {
-            let (start, end) = (number(start)?.0.to_f64(), number(end)?.0.to_f64());
+            let (start, end) = (number(start)?.0, number(end)?.0);
+            let complex = [start, end].iter().any(|n| matches!(n, Number::Complex(..)));
+            let float = if complex { options.or(mode::default_float().to_complex()) } else { options.float() };
             if steps < 0 {
                 bail!(Runtime, "number of steps must be non-negative");
             }
             if steps > 0 {
-                options.float().usual("linspace_cpu")?;
+                float.to_real().usual("linspace_cpu")?;
             }
             let layout = Layout::contiguous([steps as usize][..].into());
-            let meta = Meta::new(layout, options.float(), Device::CPU);
+            let meta = Meta::new(layout, float, Device::CPU);
             options.finish(apply(Linspace { meta, start, end }, &[])?)
         },
         samples: [
@@ -150,7 +152,7 @@ ops! {
             if m < 0 {
                 bail!(Runtime, "m must be greater or equal to 0, got {m}");
             }
-            options.float().usual("eye")?;
+            options.float().to_real().usual("eye")?;
             let layout = Layout::contiguous([n as usize, m as usize][..].into());
             let meta = Meta::new(layout, options.float(), options.device());
             options.finish(apply(Eye { meta }, &[])?)
@@ -352,8 +354,8 @@ impl Op for Arange {
 /// On the CPU only: the numbers are brought where they were asked for.
 struct Linspace {
     meta: Meta,
-    start: f64,
-    end: f64,
+    start: Number,
+    end: Number,
 }
 
 impl Op for Linspace {

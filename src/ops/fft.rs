@@ -31,7 +31,8 @@ const ONE: &[&str] = &[
     "ix(5, n=4)",
     "mask(4)",
     "u(1, 3).expand(2, 3)",
-    "edges(1.0, INF, NAN)",
+    "cx(2, 3)",
+    "cx(3, 2).t(), 5, -1, 'ortho'",
     "u(3), 0",
     "u(3), -2",
     "u(2, 3), dim=2",
@@ -48,6 +49,7 @@ const TWO: &[&str] = &[
     "u(2, 3, 4), dim=(-1, 0), norm='forward'",
     "u(4, 3).t()",
     "ix(3, 4, n=5)",
+    "cx(2, 3)",
     "u(3)",
     "u(3, 4), (0, 3)",
     "u(3, 4), (2,), dim=(0, 1)",
@@ -65,6 +67,7 @@ const MANY: &[&str] = &[
     "u(4, 3).t(), dim=(0,)",
     "u(2, 3), dim=1",
     "ix(3, 4, n=5)",
+    "cx(2, 3), (3, 2)",
     "u(2, 3), (2, 2, 2)",
     "u(2, 3), (0, 2)",
     "u(2, 3), dim=(0, 2)",
@@ -247,7 +250,7 @@ ops! {
             let sizes: Shape = dims.iter().map(|&d| x.shape()[d]).collect();
             c2c(x, &dims, forward, factor(normalization, &sizes))
         },
-        samples: ["u(2, 3).to(torch.complex64), (1,), 0, True", "u(2, 3).to(torch.complex64), (0, 1), 2, False"],
+        samples: ["cx(2, 3), (1,), 0, True", "cx(2, 3), (0, 1), 2, False"],
     }
     /// The spectrum of a real tensor along `dim`, the half of it if `onesided`.
     fft_r2c_ + out as ["function._fft_r2c(Tensor self, int[] dim, int normalization, bool onesided) -> Tensor"] {
@@ -275,7 +278,7 @@ ops! {
             }
             c2r(x, &dims, false, factor(normalization, &sizes), n as usize)
         },
-        samples: ["u(2, 3).to(torch.complex64), (1,), 2, 4", "u(2, 3).to(torch.complex64), (0, 1), 0, 5"],
+        samples: ["cx(2, 3), (1,), 2, 4", "cx(2, 3), (0, 1), 0, 5"],
     }
 }
 

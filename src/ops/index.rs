@@ -242,9 +242,12 @@ impl Op for Gather {
     fn name(&self) -> &'static str {
         "gather"
     }
+    fn complex(&self) -> bool {
+        true
+    }
     fn infer(&self, x: &[&Meta]) -> Result<Meta> {
         if x[1].numel() > 0 {
-            x[0].dtype.usual("scatter_gather_tensor_cpu")?;
+            x[0].dtype.to_real().usual("scatter_gather_tensor_cpu")?;
         }
         Ok(x[0].contiguous(x[1].shape().into()))
     }
@@ -278,6 +281,9 @@ impl Op for Place {
     fn name(&self) -> &'static str {
         "scatter_add"
     }
+    fn complex(&self) -> bool {
+        true
+    }
     fn infer(&self, x: &[&Meta]) -> Result<Meta> {
         Ok(x[1].contiguous(self.from.clone()))
     }
@@ -308,9 +314,12 @@ impl Op for ScatterAdd {
     fn name(&self) -> &'static str {
         "scatter_add"
     }
+    fn complex(&self) -> bool {
+        true
+    }
     fn infer(&self, x: &[&Meta]) -> Result<Meta> {
         if x[1].numel() > 0 {
-            x[0].dtype.usual("scatter_gather_tensor_cpu")?;
+            x[0].dtype.to_real().usual("scatter_gather_tensor_cpu")?;
         }
         Ok(x[0].contiguous(x[0].shape().into()))
     }
@@ -380,9 +389,12 @@ impl Op for IndexSelect {
     fn name(&self) -> &'static str {
         "index_select"
     }
+    fn complex(&self) -> bool {
+        true
+    }
     fn infer(&self, x: &[&Meta]) -> Result<Meta> {
         if x[0].ndim() == 0 {
-            x[0].dtype.usual("index_select")?;
+            x[0].dtype.to_real().usual("index_select")?;
         }
         let mut shape: Shape = x[0].shape().into();
         if let Some(n) = shape.get_mut(self.dim) {
@@ -453,6 +465,9 @@ struct Embedding {
 impl Op for Embedding {
     fn name(&self) -> &'static str {
         "embedding"
+    }
+    fn complex(&self) -> bool {
+        true
     }
     fn infer(&self, x: &[&Meta]) -> Result<Meta> {
         let mut shape: Shape = x[1].shape().into();

@@ -6,6 +6,7 @@ use crate::tensor::OpDef;
 pub mod accumulate;
 mod call;
 pub mod cast;
+pub mod complex;
 pub mod composite;
 pub mod conv;
 pub mod copy;
@@ -59,6 +60,7 @@ files![
     view::sliding,
     copy,
     cast,
+    complex,
     elementwise::activation,
     elementwise::bessel,
     elementwise::binary,

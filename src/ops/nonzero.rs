@@ -7,7 +7,9 @@ use crate::core::{DType, Meta, Number, Shape};
 use crate::device::Array;
 use crate::error::Result;
 use crate::ops;
-use crate::tensor::{Op, Outs, Tensor, apply, mode};
+use crate::ops::elementwise::compare::ne;
+use crate::ops::elementwise::map;
+use crate::tensor::{Op, Operand, Outs, Tensor, apply, mode};
 use crate::{bail, cpu, err};
 
 ops! {
@@ -122,6 +124,10 @@ pub fn nonzero(name: &'static str, x: &Tensor, flat: bool) -> Result<Tensor> {
     if x.device().is_gpu() {
         return Err(err!(NotImplemented, "{name}: not implemented on the GPU (for {})", x.dtype().name())
             .hint("use x.cpu(), and .to(\"gpu\") on the result"));
+    }
+    if x.dtype().is_complex() {
+        let zero = Operand::Number(crate::core::Number::Int(0));
+        return nonzero(name, &map::on(&ne::ROW, [Operand::Tensor(&x.detach()), zero])?, flat);
     }
     let (array, mut before) = (x.array().clone(), Vec::new());
     mode::unlocked(array.numel(), &mut || before = cpu::nonzero::count(&array));

@@ -64,7 +64,7 @@ impl Options {
     pub fn finish(&self, t: Tensor) -> Result<Tensor> {
         let t = t.to_device(self.device())?;
         if self.requires_grad {
-            if !t.dtype().is_float() {
+            if !t.dtype().is_differentiable() {
                 bail!(Runtime, "Only Tensors of floating point and complex dtype can require gradients");
             }
             t.set_requires_grad(true)?;

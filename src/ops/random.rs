@@ -12,7 +12,7 @@ use crate::error::Result;
 use crate::ops;
 use crate::tensor::apply_inplace;
 use crate::tensor::{Context, Cotangents, Grads, Mask, Op, Outs, Saves, Tensor, Written, apply, data, mode};
-use crate::{bail, err};
+use crate::{bail, cpu, err};
 
 /// What is drawn for each element.
 #[derive(Debug, Clone, Copy)]
@@ -55,6 +55,9 @@ impl Draw {
     /// Refuses what PyTorch refuses.
     pub fn check(self, dtype: DType) -> Result<()> {
         let float = dtype.is_float();
+        if dtype.is_complex() && matches!(self, Draw::Uniform { .. } | Draw::Normal { .. }) {
+            return self.check(dtype.to_real());
+        }
         match self {
             Draw::Uniform { .. } if !float => Err(dtype.lacks("check_uniform_bounds")),
             Draw::Uniform { from, to } if from > to => {
@@ -84,6 +87,14 @@ impl Draw {
     }
 
     fn into(self, out: &Array, generator: &SharedGenerator) {
+        if out.dtype.is_complex() {
+            // Both parts in turn, each with half of the variance.
+            let draw = match self {
+                Draw::Normal { mean, std } => Draw::Normal { mean, std: std / std::f64::consts::SQRT_2 },
+                other => other,
+            };
+            return draw.into(&cpu::complex::parts(out), generator);
+        }
         let g = &mut *generator.lock();
         match self {
             Draw::Uniform { from, to } => random::uniform(out, g, from, to),
@@ -195,6 +206,9 @@ struct Overwrite {
 impl Op for Overwrite {
     fn name(&self) -> &'static str {
         self.draw.name()
+    }
+    fn complex(&self) -> bool {
+        true
     }
     fn grad_name(&self) -> String {
         let mut name = self.name().to_string();

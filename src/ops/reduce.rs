@@ -6,6 +6,7 @@ use crate::core::{DType, Meta, Shape};
 use crate::device::Array;
 use crate::error::Result;
 use crate::ops;
+use crate::ops::elementwise::compare::ne;
 use crate::ops::join::cat;
 use crate::tensor::{Args, Context, Cotangents, Grads, Mask, Op, Operand, Saves, Tensor, apply, mode};
 use crate::{bail, cpu, err, gpu};
@@ -110,7 +111,7 @@ ops! {
             let over = Over::new(x, dim, keepdim)?;
             let (which, asked) = if dtype.is_some() { ("Optional", dtype) } else { ("Input", None) };
             let asked = asked.unwrap_or(x.dtype());
-            if !asked.is_float() {
+            if !asked.is_differentiable() {
                 return Err(err!(
                     Runtime,
                     "mean(): could not infer output dtype. {which} dtype must be either a floating point or complex dtype. \
@@ -118,6 +119,9 @@ ops! {
                     asked.scalar_name()
                 )
                 .hint("x.float().mean(), or mean(dtype=float32)"));
+            }
+            if asked == DType::C32 {
+                return Err(asked.lacks("sum_cpu"));
             }
             apply(Mean { over, form: a.overload as u8 }, &[&x.to_dtype(asked)?])
         },
@@ -208,10 +212,13 @@ ops! {
                 return Err(DType::Bool.lacks("cumprod_out_cpu"));
             }
             if a.inplace && x.ndim() > 0 && x.numel() > 0 {
-                x.dtype().usual("cumprod_out_cpu")?;
+                x.dtype().to_real().usual("cumprod_out_cpu")?;
             }
             let default = if x.dtype().is_integral() && !a.inplace { DType::I64 } else { x.dtype() };
             let dtype = dtype.or(a.out_dtype()).unwrap_or(default);
+            if dtype == DType::C32 {
+                return Err(dtype.lacks("cumprod_out_cpu"));
+            }
             apply(Scan { dim, backwards: false, first: 1.0 }, &[&x.to_dtype(dtype)?])
         },
         samples: [
@@ -231,6 +238,9 @@ ops! {
 pub(super) fn sum(x: &Tensor, over: Over, dtype: Option<DType>, form: u8) -> Result<Tensor> {
     let default = if x.dtype().is_integral() { DType::I64 } else { x.dtype() };
     let dtype = dtype.unwrap_or(default);
+    if dtype == DType::C32 {
+        return Err(dtype.lacks("sum_cpu"));
+    }
     let direct = match (x.dtype(), dtype) {
         (a, b) if a == b => true,
         (a, DType::F32) => a.is_half(),
@@ -277,6 +287,9 @@ impl Op for Sum {
     fn name(&self) -> &'static str {
         "sum"
     }
+    fn complex(&self) -> bool {
+        true
+    }
     fn grad_name(&self) -> String {
         format!("SumBackward{}", self.form)
     }
@@ -302,6 +315,9 @@ struct Mean {
 impl Op for Mean {
     fn name(&self) -> &'static str {
         "mean"
+    }
+    fn complex(&self) -> bool {
+        true
     }
     fn grad_name(&self) -> String {
         format!("MeanBackward{}", self.form)
@@ -333,6 +349,10 @@ fn truth(x: &Tensor, one: Option<i64>, dims: Option<&[i64]>, keepdim: bool, any:
     let op = Truth { over, any };
     if let Some(d) = a.out_dtype().filter(|d| !matches!(d, DType::Bool | DType::U8)) {
         bail!(Runtime, "{} only supports bool tensor for result, got: {}", op.name(), d.scalar_name());
+    }
+    if x.dtype().is_complex() {
+        let zero = Operand::Number(crate::core::Number::Int(0));
+        return apply(op, &[&crate::ops::elementwise::map::on(&ne::ROW, [Operand::Tensor(x), zero])?]);
     }
     apply(op, &[x])
 }
@@ -393,6 +413,12 @@ pub(super) fn divisor(unbiased: Option<bool>) -> f64 {
 
 pub(super) fn var(x: &Tensor, dim: Option<&[i64]>, correction: f64, keepdim: bool, root: bool) -> Result<Tensor> {
     let name = if root { "std" } else { "var" };
+    if x.dtype().is_complex() {
+        // Each part's, together.
+        let of = |part: Tensor| var(&part, dim, correction, keepdim, false);
+        let both = of(x.real()?)?.add(&of(x.imag()?)?)?;
+        return if root { both.sqrt() } else { Ok(both) };
+    }
     if !x.dtype().is_float() {
         bail!(Runtime, "std and var only support floating point and complex dtypes");
     }
@@ -474,6 +500,9 @@ impl Op for Scan {
     fn name(&self) -> &'static str {
         "cumprod"
     }
+    fn complex(&self) -> bool {
+        true
+    }
     fn infer(&self, x: &[&Meta]) -> Result<Meta> {
         Ok(x[0].contiguous(x[0].shape().into()))
     }
@@ -489,9 +518,9 @@ impl Op for Scan {
     }
     /// db solves the recurrence of g backwards, with a one place on; da = db times the value that a multiplied.
     fn vjp(&self, c: &Context, g: &Cotangents) -> Result<Grads> {
-        let onward = self.shifted(&c.input(0)?, !self.backwards, 0.0)?;
+        let onward = self.shifted(&c.input(0)?.conj()?, !self.backwards, 0.0)?;
         let back = Scan { dim: self.dim, backwards: !self.backwards, first: 0.0 };
         let db = apply(back, &[&onward, g.one()?])?;
-        Grads::two(c, || db.mul(&self.shifted(&c.output()?, self.backwards, self.first)?), || Ok(db.clone()))
+        Grads::two(c, || db.mul(&self.shifted(&c.output()?.conj()?, self.backwards, self.first)?), || Ok(db.clone()))
     }
 }

@@ -322,6 +322,9 @@ impl Op for Scatter {
     fn name(&self) -> &'static str {
         if self.how == Put::Set { "scatter" } else { "scatter_reduce" }
     }
+    fn complex(&self) -> bool {
+        self.how == Put::Set
+    }
     fn infer(&self, x: &[&Meta]) -> Result<Meta> {
         Ok(x[0].contiguous(x[0].shape().into()))
     }

@@ -4,7 +4,7 @@
 
 use std::rc::Rc;
 
-use super::door::{Door, Token, mark_view, note, view};
+use super::door::{Door, Token, mark_view, note, view, view_as};
 use super::handle::Tensor;
 use super::mode;
 use super::node::Node;
@@ -121,6 +121,10 @@ pub(super) fn result<O: Op>(op: &O, x: &[&Tensor]) -> Result<Tensor> {
     {
         let layout = layout?;
         check_numel(&layout.shape)?;
+        let dtype = op.view_dtype(of.dtype());
+        if dtype != of.dtype() {
+            return Ok(view_as(of, layout, dtype, Token(())));
+        }
         return Ok(view(of, layout, Token(())));
     }
     run(op, x)

@@ -65,9 +65,6 @@ pub fn class_name(node: &Node) -> String {
 
 /// `tensor([1., 2.], requires_grad=True)`; `class` replaces the word `tensor`.
 pub fn show(t: &Tensor, class: Option<&str>) -> Result<String> {
-    if t.dtype().is_complex() {
-        return Err(t.dtype().lacks("repr"));
-    }
     let o = options();
     let prefix = format!("{}(", class.unwrap_or("tensor"));
     let indent = prefix.len();
@@ -80,8 +77,9 @@ pub fn show(t: &Tensor, class: Option<&str>) -> Result<String> {
     if t.device().is_gpu() {
         suffixes.push(format!("device='{}'", t.device().shown()));
     }
-    // No element of an empty tensor tells that it is int64 or bool.
-    if dtype != default && (empty || !matches!(dtype, DType::I64 | DType::Bool)) {
+    // No element of an empty tensor tells that it is int64, bool or complex.
+    let usual = matches!(dtype, DType::I64 | DType::Bool) || dtype == default.to_complex();
+    if dtype != default && (empty || !usual) {
         suffixes.push(format!("dtype={}.{}", library(), dtype.name()));
     }
     if let Some(node) = t.grad_fn()? {
@@ -118,7 +116,15 @@ fn elements(x: &Array, indent: usize, o: &Options) -> String {
     let summary = x.numel() as f64 > o.threshold;
     let mut shown = Vec::new();
     visit(x, &mut Vec::new(), &|n| edges(n, summary, o.edgeitems), &mut |v| shown.push(v));
-    let page = Page { x, o, summary, format: Format::of(x.dtype, &shown, o) };
+    let imaginary = x.dtype.is_complex().then(|| {
+        let parts: Vec<Number> = shown.iter().map(|v| Number::Float(v.imag())).collect();
+        Format::of(DType::F64, &parts, o)
+    });
+    if imaginary.is_some() {
+        shown.iter_mut().for_each(|v| *v = Number::Float(v.to_f64()));
+    }
+    let format = Format::of(if imaginary.is_some() { DType::F64 } else { x.dtype }, &shown, o);
+    let page = Page { x, o, summary, format, imaginary };
     let mut out = String::new();
     page.write(&mut Vec::new(), indent, &mut out);
     out
@@ -181,7 +187,7 @@ impl Format {
             Number::Bool(b) => return if b { "True".into() } else { "False".into() },
             Number::Int(i) => return i.to_string(),
             Number::Unsigned(i) => return i.to_string(),
-            Number::Float(f) => f,
+            Number::Float(f) | Number::Complex(f, _) => f,
         };
         if v.is_nan() {
             "nan".into()
@@ -217,15 +223,26 @@ struct Page<'a> {
     x: &'a Array,
     o: &'a Options,
     summary: bool,
+    /// Of the elements, or of their real parts.
     format: Format,
+    imaginary: Option<Format>,
 }
 
 impl Page<'_> {
+    /// One element, padded.
+    fn text(&self, v: Number) -> String {
+        let Some(format) = &self.imaginary else { return self.format.padded(v) };
+        // The padding of the imaginary part is dropped, but the room for it was counted.
+        let im = format.bare(Number::Float(v.imag()));
+        let sign = if im.starts_with('-') { "" } else { "+" };
+        format!("{}{sign}{im}j", self.format.padded(Number::Float(v.to_f64())))
+    }
+
     /// The part of the tensor at `index` of its first dims.
     fn write(&self, index: &mut Vec<usize>, indent: usize, out: &mut String) {
         let dim = index.len();
         if dim == self.x.ndim() {
-            return out.push_str(&self.format.padded(self.x.element(index)));
+            return out.push_str(&self.text(self.x.element(index)));
         }
         let n = self.x.shape()[dim];
         let (head, tail) = edges(n, self.summary, self.o.edgeitems);
@@ -259,7 +276,7 @@ impl Page<'_> {
         let (head, tail) = edges(n, self.summary, self.o.edgeitems);
         let mut text = |i: usize| {
             index.push(i);
-            let text = self.format.padded(self.x.element(index));
+            let text = self.text(self.x.element(index));
             index.pop();
             text
         };
@@ -271,7 +288,8 @@ impl Page<'_> {
             items.extend((tail > head).then(|| " ...".to_string()));
             items.extend((tail..n).map(&mut text));
         }
-        let per_line = (self.o.linewidth.saturating_sub(indent) / (self.format.width + 2)).max(1);
+        let width = self.format.width + 2 + self.imaginary.as_ref().map_or(0, |f| f.width + 1);
+        let per_line = (self.o.linewidth.saturating_sub(indent) / width).max(1);
         out.push('[');
         for (i, line) in items.chunks(per_line).enumerate() {
             if i > 0 {

@@ -7,7 +7,7 @@ use std::cell::RefCell;
 
 use super::handle::{Tensor, ViewKind};
 use super::mode;
-use crate::core::Layout;
+use crate::core::{DType, Layout};
 use crate::device::Array;
 
 /// Leave to make a tensor.
@@ -50,6 +50,15 @@ pub fn enter(name: &'static str, array: Array) -> Tensor {
 #[inline]
 pub fn view(of: &Tensor, layout: Layout, token: Token) -> Tensor {
     let out = Tensor::new(of.array().with_layout(layout), token);
+    mark_view(of, &out);
+    out
+}
+
+/// A view of `of` under another layout, in elements of another dtype.
+pub fn view_as(of: &Tensor, layout: Layout, dtype: DType, token: Token) -> Tensor {
+    let mut array = of.array().with_layout(layout);
+    array.meta.dtype = dtype;
+    let out = Tensor::new(array, token);
     mark_view(of, &out);
     out
 }

@@ -11,6 +11,7 @@ pub mod handle;
 pub mod mode;
 pub mod node;
 pub mod op;
+pub mod parts;
 pub mod source;
 pub mod views;
 pub mod write;

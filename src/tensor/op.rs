@@ -8,7 +8,7 @@ use super::handle::Tensor;
 use super::mode;
 use super::node::{Node, Saved, SavedList};
 use crate::bail;
-use crate::core::{Layout, Meta};
+use crate::core::{DType, Layout, Meta};
 use crate::device::Array;
 use crate::err;
 use crate::error::Result;
@@ -100,6 +100,11 @@ pub trait Op: Send + Sync + 'static {
     fn view(&self, x: &Layout) -> Option<Result<Layout>> {
         let _ = x;
         None
+    }
+
+    /// The dtype of the result of a view, given that of input 0: views of complex numbers as their parts have another.
+    fn view_dtype(&self, x: DType) -> DType {
+        x
     }
 
     /// Checks the inputs and says what the result is. All refusals of the op happen here, before any work.

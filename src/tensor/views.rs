@@ -97,12 +97,32 @@ pub fn rebase(target: &Tensor, node: Rc<Node>, nr: u32) -> Result<()> {
     let old = past(&base, false)?;
     let written = Tensor::new(target.array().clone(), Token(()));
     written.set_history(node, nr);
-    let op = CopySlices { base: base.layout().clone(), view: target.layout().clone() };
-    if let Some(node) = record(op, &[&old, &written], &base)? {
+    if let Some(node) = scattered(&base, &old, &written)? {
         base.replace_history(node, 0);
     }
     base.bump_history();
     rebuild(target)
+}
+
+/// The node of `base`, which was `old` before `written`, a view of it, was written.
+fn scattered(base: &Tensor, old: &Tensor, written: &Tensor) -> Result<Option<Rc<Node>>> {
+    let op = |root: &Tensor, view: &Tensor| CopySlices { base: root.layout().clone(), view: view.layout().clone() };
+    match (base.dtype().is_complex(), written.dtype().is_complex()) {
+        // Both in the elements of the root, or the parts of a complex number in those of a real one.
+        (false, true) => {
+            let written = written.view_as_real()?;
+            record(op(base, &written), &[old, &written], base)
+        }
+        (true, false) => {
+            let old = old.view_as_real()?;
+            let parts = Tensor::new(old.array().clone(), Token(()));
+            if let Some(node) = record(op(&parts, written), &[&old, written], &parts)? {
+                parts.set_history(node, 0);
+            }
+            parts.view_as_complex()?.grad_fn()
+        }
+        _ => record(op(base, written), &[old, written], base),
+    }
 }
 
 /// Writes the finished `y` over `target`, which takes over its history.
@@ -150,12 +170,31 @@ pub fn become_view<O: Op>(x: &Tensor, op: O) -> Result<Written> {
 pub fn rebuild(view: &Tensor) -> Result<()> {
     let Some(base) = view.base() else { return Ok(()) };
     view.mark_fresh();
-    let op = AsStrided { base: base.layout().clone(), view: view.layout().clone() };
     let _grad = mode::GradGuard::new(true);
-    if let Some(node) = record(op, &[&base], view)? {
+    if let Some(node) = shown(&base, view)? {
         view.replace_history(node, 0);
     }
     Ok(())
+}
+
+/// The node of `view` of a root.
+fn shown(base: &Tensor, view: &Tensor) -> Result<Option<Rc<Node>>> {
+    let op = |root: &Tensor, view: &Tensor| AsStrided { base: root.layout().clone(), view: view.layout().clone() };
+    match (base.dtype().is_complex(), view.dtype().is_complex()) {
+        (true, false) => {
+            let parts = base.view_as_real()?;
+            record(op(&parts, view), &[&parts], view)
+        }
+        (false, true) => {
+            let parts = Tensor::new(view.array().clone(), Token(())).view_as_real()?;
+            parts.clear_base();
+            if let Some(node) = record(op(base, &parts), &[base], &parts)? {
+                parts.set_history(node, 0);
+            }
+            parts.view_as_complex()?.grad_fn()
+        }
+        _ => record(op(base, view), &[base], view),
+    }
 }
 
 /// The elements of a root's storage under the layout of a view.

@@ -35,18 +35,20 @@ class Reader:
             self.index, self.data = json.loads(f["index"].tobytes()), f["data"].tobytes()
 
     def array(self, dtype, shape, at):
-        """The values as float64, int64 or bool."""
+        """The values as float64, complex128, int64 or bool."""
         stored = np.dtype(STORED.get(dtype, dtype))
         values = np.frombuffer(self.data, stored, int(np.prod(shape)), at).reshape(shape)
         return wide(values, dtype)
 
 
 def wide(values, dtype):
-    """Floats as float64, integers as int64; bfloat16 from its bits."""
+    """Floats as float64, complex numbers as complex128, integers as int64; bfloat16 from its bits."""
     if dtype == "bfloat16":
         values = (values.astype(np.uint32) << 16).view(np.float32)
     if dtype == "bool":
         return values
+    if "complex" in dtype:
+        return values.astype(np.complex128)
     return values.astype(np.float64 if "float" in dtype else np.int64)
 
 

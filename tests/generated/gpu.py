@@ -16,7 +16,7 @@ function.nonzero function.nonzero_static function.argwhere function.where#2 func
 function.masked_scatter function.scatter function.scatter_reduce function.index_copy function.index_reduce
 function.index_put function.put function.sort function.argsort function.msort function.topk function.kthvalue
 function.median function.nanmedian function.mode function.bucketize function.searchsorted function.unique
-function.unique_consecutive
+function.unique_consecutive function.igamma function.igammac
 """.split()
 
 # Families and dtypes that are refused for good: products of 64-bit integers, which nothing but emulation could give.
@@ -28,6 +28,8 @@ def accepts(why, row, dtype, text, record, device):
     if device == "cpu":
         return False
     if (row.family, dtype) in REFUSED and f"{dtype} is {MISSING}" in why:
+        return True
+    if any(f"{name} is not available on the GPU" in why for name in ("complex32", "complex64", "complex128")):
         return True
     if "float64 is not available on the GPU" not in why:
         return False

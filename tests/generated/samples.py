@@ -2,7 +2,7 @@
 
 `u(2, 3)` is a tensor of the dtype under test with values in [-2, 2] (`lo=`, `hi=`), `pos` positive, `nz` far from
 zero, `uniq` all different, `edges(..)` the listed values, `ix(3, n=4)` int64 in [0, n), `at(2, 0)` int64 as listed,
-`mask` bool. Values come from numpy, seeded by the text, and are exact in every float dtype, so that PyTorch and the
+`mask` bool, `cx(2, 3)` complex numbers whose parts are two `u`. Values come from numpy, seeded by the text, and are exact in every float dtype, so that PyTorch and the
 tests see the same inputs.
 """
 
@@ -31,7 +31,7 @@ class Sample:
         self.drawn = 0
         env = {name: getattr(lib, name) for name in NAMES}
         env |= {"INF": math.inf, "NAN": math.nan, "inf": math.inf, "nan": math.nan, "torch": lib, "device": lib.device}
-        env |= {f: getattr(self, f) for f in ("u", "pos", "nz", "uniq", "edges", "ix", "at", "mask")}
+        env |= {f: getattr(self, f) for f in ("u", "pos", "nz", "uniq", "edges", "ix", "at", "mask", "cx")}
         self.args, self.kwargs = eval(f"_pair({text})", env | {"_pair": lambda *a, **k: (list(a), k)})
 
     # ---- what the text may call
@@ -79,6 +79,12 @@ class Sample:
 
     def mask(self, *shape):
         return self.place(self.rng().randint(0, 2, shape), "bool")
+
+    def cx(self, *shape):
+        parts = self.u(*shape), self.u(*shape)
+        if self.dtype not in ("float32", "float64"):
+            parts = [t.float() for t in parts]
+        return self.lib.complex(*parts)
 
     # ---- how they make it
 

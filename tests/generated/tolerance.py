@@ -32,6 +32,8 @@ FACTOR = {"value": 1, "gradient": 4, "second": 16}
 
 def tolerance(family, dtype, kind="value"):
     """The relative tolerance, and the scale that is added to the magnitude."""
+    # Parts are held to what floats of their size are.
+    dtype = {"complex64": "float32", "complex128": "float64"}.get(dtype, dtype)
     if dtype not in ULP or (family in EXACT and kind == "value"):
         return 0.0, 0.0
     table = LOOSE if family in SPECIAL else SUM if family not in EXACT | MAPS else MAP
@@ -40,7 +42,7 @@ def tolerance(family, dtype, kind="value"):
 
 # The families of Map rows.
 MAPS = {"unary", "binary", "compare", "bits", "activation", "power", "select", "composite", "rounding", "classify"}
-MAPS |= {"exponential", "trigonometric", "rectifier", "pointwise"}
+MAPS |= {"complex", "exponential", "trigonometric", "rectifier", "pointwise"}
 
 # Those of special functions.
 SPECIAL = {"special", "bessel", "gamma", "polynomials", "losses", "margins"}

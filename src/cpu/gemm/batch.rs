@@ -51,7 +51,8 @@ pub fn matmul(a: &Array, b: &Array, out: &Array, fused: &Fused) -> Result<()> {
             let fused = Fused { add: add.as_ref(), ..*fused };
             return matmul(&a.with_dtype(signed), &b.with_dtype(signed), &out.with_dtype(signed), &fused);
         }
-        DType::C32 | DType::C64 | DType::C128 => not_real(a.dtype),
+        DType::C64 | DType::C128 => return crate::cpu::complex::matmul(a, b, out, fused),
+        DType::C32 => not_real(a.dtype),
     }
     Ok(())
 }

@@ -6,7 +6,7 @@
 //! result's pointer, and no question is left to ask. So has the case that one of two operands is the same for all
 //! elements, as each row of a matrix sees a column: it stays in a register.
 
-use crate::core::{Bits, DType};
+use crate::core::{Bits, Complex, DType};
 use crate::expr::{Body, Half, Lane, MAX_INPUTS, MAX_PARAMS, Native, Place};
 use crate::simd;
 
@@ -65,6 +65,11 @@ impl Loops {
         Loops { f32: k, f64: k, i64: k, ..Loops::NONE }
     }
 
+    /// The loops over complex64 and complex128: intrinsics have them, rows run as tile programs of these.
+    pub const fn complex<B: Body>() -> [Kernel; 2] {
+        [looped::<B, Complex<f32>, false, EACH>, looped::<B, Complex<f64>, false, EACH>]
+    }
+
     /// With the loop over operand 0, for formulas that are often asked to be: each costs some kilobytes.
     pub const fn and_over<B: Body>(self) -> Loops {
         match self.f32 {
@@ -109,7 +114,7 @@ impl Loops {
             DType::F32 => self.f32,
             DType::F64 => self.f64,
             DType::I64 => self.i64,
-            // Complex lanes have no loops.
+            // Rows of complex numbers are tile programs.
             _ => None,
         }
     }

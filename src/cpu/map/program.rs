@@ -87,6 +87,42 @@ fn loops(op: Op) -> Loops {
     }
 }
 
+/// The loops of comparisons of complex numbers.
+fn compared(c: Compare) -> [Kernel; 2] {
+    match c {
+        Compare::eq => Loops::complex::<comparing::eq>(),
+        Compare::ne => Loops::complex::<comparing::ne>(),
+        Compare::lt => Loops::complex::<comparing::lt>(),
+        Compare::le => Loops::complex::<comparing::le>(),
+        Compare::gt => Loops::complex::<comparing::gt>(),
+        Compare::ge => Loops::complex::<comparing::ge>(),
+    }
+}
+
+/// The loop of a step over complex numbers of `size` bytes; None for what they lack.
+fn complex(op: Op, size: usize) -> Option<Kernel> {
+    macro_rules! listed {
+        ($kind:ident in $module:ident, $found:expr; $($name:ident)*) => {
+            match $found {
+                $($kind::$name => Loops::complex::<$module::$name>(),)*
+                _ => return None,
+            }
+        };
+    }
+    let kernels = match op {
+        Op::Unary(u) => {
+            listed! { Unary in of_one, u; neg exp exp2 expm1 log log1p log2 log10 sin cos tan asin acos atan sinh
+            cosh tanh sqrt rsqrt abs sign }
+        }
+        Op::Binary(b) => listed! { Binary in of_two, b; add sub mul div pow },
+        Op::Compare(c) => compared(c),
+        Op::Select => Loops::complex::<Select>(),
+        Op::Move => Loops::complex::<Move>(),
+        Op::And | Op::Or | Op::Xor | Op::Not | Op::MoveMask => return loops(op).of(DType::I64),
+    };
+    Some(kernels[(size == 16) as usize])
+}
+
 #[derive(Clone, Copy)]
 #[repr(align(64))]
 struct Tile(#[expect(dead_code, reason = "read through pointers")] [u64; TILE]);
@@ -111,7 +147,8 @@ impl Plan {
     /// None where the graph has an intrinsic that the lane lacks.
     pub fn new(graph: &Graph, lane: DType) -> Option<Plan> {
         let program = Program::new(graph);
-        let kernels = program.steps.iter().map(|s| loops(s.op).of(lane)).collect::<Option<Vec<_>>>()?;
+        let kernel = |op| if lane.is_complex() { complex(op, lane.size()) } else { loops(op).of(lane) };
+        let kernels = program.steps.iter().map(|s| kernel(s.op)).collect::<Option<Vec<_>>>()?;
         Some(Plan { program, kernels, lane })
     }
 

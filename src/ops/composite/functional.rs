@@ -30,7 +30,7 @@ pub fn at_least(x: &Tensor, low: f64) -> Result<Tensor> {
 }
 
 fn only_floats(x: &Tensor) -> Result<()> {
-    if !x.dtype().is_float() {
+    if !x.dtype().is_differentiable() {
         bail!(
             Runtime,
             "linalg.vector_norm: Expected a floating point or complex tensor as input. Got {}",
@@ -48,6 +48,7 @@ pub fn norm(x: &Tensor, p: f64, dims: &[usize], keepdim: bool) -> Result<Tensor>
     }
     let number = |n: f64| Operand::Number(Number::Float(n));
     if p == 2.0 {
+        let x = if x.dtype().is_complex() { x.abs()? } else { x.clone() };
         return on(&norm_of_square::ROW, [Operand::Tensor(&x.square()?.sum(dims, keepdim)?)]);
     }
     let size = x.abs()?;

@@ -76,7 +76,7 @@ ops! {
         "nanmean(Tensor self, int[1]? dim=None, bool keepdim=False, *, dtype? dtype=None) -> Tensor",
     ] {
         call(x = self: &Tensor, dim: Option<&[i64]>, keepdim: bool, dtype: Option<DType>; a) {
-            if !x.dtype().is_float() {
+            if !x.dtype().is_differentiable() {
                 bail!(Runtime, "nanmean(): expected input to have floating point or complex dtype but got {}", x.dtype().scalar_name());
             }
             let over = Over::new(x, dim, keepdim)?;
@@ -142,17 +142,23 @@ ops! {
                 return c.div(&c);
             }
             let d = c.diagonal(0, 0, 1)?;
-            let d = d.sqrt()?;
+            let d = d.real()?.sqrt()?;
             let c = c.div(&d.unsqueeze_dims(&[1])?)?.div(&d.unsqueeze_dims(&[0])?)?;
-            let one = crate::ops::scatter::number(Number::Int(1), &c, &[])?;
-            c.minimum(&one)?.maximum(&one.neg()?)
+            let within = |c: &Tensor| -> Result<Tensor> {
+                let one = crate::ops::scatter::number(Number::Int(1), c, &[])?;
+                c.minimum(&one)?.maximum(&one.neg()?)
+            };
+            if c.dtype().is_complex() {
+                return crate::ops::complex::joined(&within(&c.real()?)?, &within(&c.imag()?)?);
+            }
+            within(&c)
         },
         samples: ["u(2, 5)", "u(5)", "u(3, 4).t()", "u(2, 2, 2)"],
     }
 }
 
 fn both(name: &str, x: &Tensor, dim: Option<&[i64]>, correction: f64, keepdim: bool, root: bool) -> Result<Outs> {
-    if !x.dtype().is_float() {
+    if !x.dtype().is_differentiable() {
         bail!(Runtime, "{name} only support floating point and complex dtypes");
     }
     let spread = reduce::var(x, dim, correction, keepdim, root)?;
@@ -251,7 +257,8 @@ fn cov(x: &Tensor, correction: i64, fweights: Option<&Tensor>, aweights: Option<
             None => w,
         });
     }
-    let rows = if rows.dtype().is_float() { rows } else { rows.to_dtype(crate::tensor::mode::default_float())? };
+    let rows =
+        if rows.dtype().is_differentiable() { rows } else { rows.to_dtype(crate::tensor::mode::default_float())? };
     let (mean, norm) = match &weights {
         None => (rows.mean(&[1], true)?, None),
         Some(w) => {
@@ -270,7 +277,7 @@ fn cov(x: &Tensor, correction: i64, fweights: Option<&Tensor>, aweights: Option<
         Some(w) => apart.mul(w)?,
         None => apart.clone(),
     };
-    let c = apart.mm(&heavy.to_dtype(apart.dtype())?.mt()?)?;
+    let c = apart.mm(&heavy.to_dtype(apart.dtype())?.mt()?.conj()?)?;
     let c = match norm {
         None => {
             let by = n as f64 - correction as f64;

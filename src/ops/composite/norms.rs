@@ -278,6 +278,9 @@ fn to_power(x: &Tensor, p: f64) -> Result<Tensor> {
 
 /// -1, 0 or 1.
 fn sign(x: &Tensor) -> Result<Tensor> {
+    if x.dtype().is_complex() {
+        return crate::ops::complex::Of::Sgn.run(x);
+    }
     let zero = zeros_like(x)?;
     x.gt(&zero)?.to_dtype(x.dtype())?.sub(&x.lt(&zero)?.to_dtype(x.dtype())?)
 }
@@ -285,7 +288,7 @@ fn sign(x: &Tensor) -> Result<Tensor> {
 impl Tensor {
     /// `torch.linalg.vector_norm`.
     pub fn vector_norm(&self, p: f64, dim: Option<&[i64]>, keepdim: bool, dtype: Option<DType>) -> Result<Tensor> {
-        if !self.dtype().is_float() {
+        if !self.dtype().is_differentiable() {
             bail!(
                 Runtime,
                 "linalg.vector_norm: Expected a floating point or complex tensor as input. Got {}",
@@ -293,7 +296,7 @@ impl Tensor {
             );
         }
         if let Some(d) = dtype
-            && !d.is_float()
+            && !d.is_differentiable()
         {
             bail!(Runtime, "linalg.vector_norm: dtype should be floating point, but got {}", d.scalar_name());
         }
@@ -327,6 +330,9 @@ impl Tensor {
 }
 
 fn norm_of(x: &Tensor, p: f64, over: &Over) -> Result<Tensor> {
+    if x.dtype().is_complex() {
+        return norm_of(&x.abs()?, p, over);
+    }
     if x.dtype().is_half() {
         // float32 on the way: squares of halves overflow.
         return norm_of(&x.to_dtype(DType::F32)?, p, over)?.to_dtype(x.dtype());
@@ -358,8 +364,12 @@ impl Op for Norm {
     fn name(&self) -> &'static str {
         "linalg_vector_norm"
     }
+    fn complex(&self) -> bool {
+        true
+    }
     fn infer(&self, x: &[&Meta]) -> Result<Meta> {
-        Ok(x[0].contiguous(self.over.shape()))
+        let dtype = x[0].dtype.to_real();
+        Ok(x[0].contiguous(self.over.shape()).with_dtype(dtype))
     }
     fn saves(&self, _: Mask) -> Saves {
         Saves::INPUTS.and(Saves::OUTPUT)
@@ -380,7 +390,7 @@ impl Op for Norm {
             return Grads::one(x.mul(&by(&g, &y)?)?);
         }
         if p.is_infinite() {
-            let hit = x.abs()?.eq(&y)?.logical_or(&x.ne(&x)?)?.to_dtype(x.dtype())?;
+            let hit = x.abs()?.eq(&y)?.logical_or(&x.ne(&x)?)?.to_dtype(y.dtype())?;
             let share = g.div(&hit.sum(&self.over.dims, true)?)?;
             return Grads::one(sign(&x)?.mul(&hit)?.mul(&share)?);
         }

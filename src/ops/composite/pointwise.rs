@@ -27,7 +27,7 @@ fn close(x: &Tensor, other: &Tensor, rtol: f64, atol: f64, equal_nan: bool) -> R
         (0.0, 0.0) => on(&eq::ROW, pair)?,
         _ => on_with(&near::ROW, pair, [rtol, atol].map(Number::Float))?,
     };
-    if !equal_nan || !x.dtype().is_float() {
+    if !equal_nan || !x.dtype().is_differentiable() {
         return Ok(close);
     }
     let both = on(&logical_and::ROW, [&x.isnan()?, &other.isnan()?].map(Operand::Tensor))?;
@@ -125,6 +125,7 @@ ops! {
                 only_double("output", "float_power", dtype)?;
             }
             let wide = |o: Operand| match o {
+                Operand::Tensor(t) if t.dtype().is_complex() => t.to_dtype(DType::C128).map(Some),
                 Operand::Tensor(t) => t.to_dtype(DType::F64).map(Some),
                 Operand::Number(_) => Ok(None),
             };

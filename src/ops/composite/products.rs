@@ -29,7 +29,7 @@ ops! {
             }
             let x = x.expand_to_checked(&[a[1], b[2]])?;
             let (beta, alpha) = (beta.cast(x.dtype()), alpha.cast(x.dtype()));
-            let plain = |n: Number| n.to_f64() == 1.0;
+            let plain = |n: Number| n.to_f64() == 1.0 && n.imag() == 0.0;
             // One product over batch and inner dim.
             let left = batch1.permute(&[1, 0, 2])?.reshape(&[a[1], a[0] * a[2]])?;
             let y = left.mm(&batch2.reshape(&[b[0] * b[1], b[2]])?)?;
@@ -103,7 +103,7 @@ ops! {
             for (n, name) in [(beta, "beta"), (alpha, "alpha")] {
                 match n {
                     Number::Bool(_) if dtype != DType::Bool => bail!(Runtime, "Boolean {name} only supported for Boolean results."),
-                    Number::Float(_) if !dtype.is_float() => bail!(Runtime, "For integral input tensors, argument {name} must not be a floating point number."),
+                    Number::Float(_) if dtype.is_integral() => bail!(Runtime, "For integral input tensors, argument {name} must not be a floating point number."),
                     _ => {}
                 }
             }
@@ -147,7 +147,7 @@ ops! {
     vecdot + out as ["linalg.vecdot(Tensor x, Tensor y, *, int dim=-1) -> Tensor"] {
         call(x: &Tensor, y: &Tensor, dim: i64) {
             for t in [x, y] {
-                if !t.dtype().is_float() {
+                if !t.dtype().is_differentiable() {
                     bail!(
                         Runtime,
                         "linalg.vecdot: Expected a floating point or complex tensor as input. Got {}",
@@ -157,7 +157,7 @@ ops! {
             }
             let shape = broadcast(x.shape(), y.shape())?;
             let dim = normalize_dim(dim, shape.len())?;
-            let z = x.mul(y)?;
+            let z = x.conj()?.mul(y)?;
             let dtype = z.dtype();
             z.sum(&if shape.is_empty() { vec![] } else { vec![dim] }, false)?.to_dtype(dtype)
         },

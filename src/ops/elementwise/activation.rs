@@ -8,6 +8,9 @@ use crate::ops::elementwise::map::{self, Call};
 use crate::tensor::{Args, Operand, Outs, Tensor};
 
 fn no_bool(_: &Call, dtype: DType) -> Result<()> {
+    if dtype.is_complex() {
+        bail!(NotImplemented, "clamp is not supported for complex types");
+    }
     if dtype == DType::Bool {
         bail!(Runtime, "Boolean inputs not supported for relu");
     }
@@ -34,7 +37,7 @@ elementwise! {
     /// 1 / (1 + exp(-x)) of each element.
     ///
     /// Gradient: g y (1 - y), from the output.
-    sigmoid(x) float as ["sigmoid(Tensor self) -> Tensor", "nn.sigmoid(Tensor input) -> Tensor"] aliases ["special.expit"] {
+    sigmoid(x) float + complex as ["sigmoid(Tensor self) -> Tensor", "nn.sigmoid(Tensor input) -> Tensor"] aliases ["special.expit"] {
         value: 1.0 / (1.0 + (-x).exp()),
         grad(y, g): [g * (1.0 - y) * y],
         samples: ["u(2, 3)", "u(3, 2).t()", "u(6)[::2]", "edges(0.0, 100.0, -100.0, INF, -INF, NAN)"],
@@ -51,7 +54,7 @@ elementwise! {
         samples: ["u(2, 3)", "u(3, 2).t()", "u(6)[::2]", "edges(0.0, -0.0, INF, -INF, NAN)"],
     }
     /// x sigmoid(x) of each element (also called swish).
-    silu(x) float_only + no_variants as ["nn.silu(Tensor input, bool inplace=False) -> Tensor"] {
+    silu(x) float_only + complex + no_variants as ["nn.silu(Tensor input, bool inplace=False) -> Tensor"] {
         value: x / (1.0 + (-x).exp()),
         grad(y, g): [{
             let s = 1.0 / (1.0 + (-x).exp());

@@ -14,11 +14,21 @@ fn alpha_fits(c: &Call, dtype: DType) -> Result<()> {
     match c.params[0] {
         Number::Int(1) => Ok(()),
         Number::Bool(_) if dtype != DType::Bool => bail!(Runtime, "Boolean alpha only supported for Boolean results."),
-        Number::Float(_) if !dtype.is_float() => {
+        Number::Complex(..) if !dtype.is_complex() => {
+            bail!(Runtime, "For non-complex input tensors, argument alpha must not be a complex number.")
+        }
+        Number::Float(_) if dtype.is_integral() => {
             bail!(Runtime, "For integral input tensors, argument alpha must not be a floating point number.")
         }
         alpha => map::fits(alpha, dtype),
     }
+}
+
+fn ordered(c: &Call, dtype: DType) -> Result<()> {
+    if dtype.is_complex() {
+        bail!(Runtime, "{} not implemented for complex tensors.", c.row.name);
+    }
+    Ok(())
 }
 
 /// No operand of a difference is bool, tensor or number.
@@ -82,7 +92,7 @@ fn rounding(mode: Option<&str>) -> Result<&'static map::Row> {
 
 elementwise! {
     /// `self + alpha * other`.
-    add(a, b; alpha = Number::Int(1)) all as [
+    add(a, b; alpha = Number::Int(1)) all + complex + chalf as [
         "method.add(Tensor self, Operand other, *, Scalar alpha=1) -> Tensor; __add__ __radd__ __iadd__",
         "function.add(Operand self, Operand other, *, Scalar alpha=1) -> Tensor",
     ] kernel "add_stub" {
@@ -93,7 +103,7 @@ elementwise! {
             "u(3, 2).t(), u(2, 3)", "u(6)[::2], u(3)", "u(2, 3), u(2, 3), alpha=2", "u(0, 3), u(3)"],
     }
     /// `self - alpha * other`.
-    sub(a, b; alpha = Number::Int(1)) all as [
+    sub(a, b; alpha = Number::Int(1)) all + complex + chalf as [
         "method.sub(Tensor self, Operand other, *, Scalar alpha=1) -> Tensor; __sub__ __isub__",
         "function.sub(Operand self, Operand other, *, Scalar alpha=1) -> Tensor",
     ] aliases ["subtract"] kernel "add_stub" {
@@ -104,7 +114,7 @@ elementwise! {
         samples: ["u(2, 3), u(2, 3)", "u(2, 3), u(3)", "u(3, 1), u(4)", "u(2, 3), 2", "u(3, 2).t(), u(2, 3), alpha=3"],
     }
     /// `other - alpha * self`.
-    rsub(a, b; alpha = Number::Int(1)) all + no_variants + reversed as [
+    rsub(a, b; alpha = Number::Int(1)) all + complex + chalf + no_variants + reversed as [
         "function.rsub(Tensor self, Operand other, *, Scalar alpha=1) -> Tensor; __rsub__",
     ] named "RsubBackward0|RsubBackward1" kernel "add_stub" {
         value: (-alpha).mul_add(a, b),
@@ -114,7 +124,7 @@ elementwise! {
         samples: ["u(2, 3), u(2, 3)", "u(2, 3), 2", "u(2, 3), 0.5"],
     }
     /// `self * other`.
-    mul(a, b) all + wide + unsigned as [
+    mul(a, b) all + complex + chalf + wide + unsigned as [
         "method.mul(Tensor self, Operand other) -> Tensor; __mul__ __rmul__ __imul__",
         "function.mul(Operand self, Operand other) -> Tensor",
     ] aliases ["multiply"] {
@@ -125,7 +135,7 @@ elementwise! {
     }
     /// `self / other`; integers become floats. With `rounding_mode="trunc"` cut towards zero, with `"floor"` rounded down, and
     /// then integers stay integers.
-    div(a, b) float + wide as [
+    div(a, b) float + complex + wide as [
         "method.div(Tensor self, Operand other) -> Tensor; __truediv__ __itruediv__",
         "method.div(Tensor self, Operand other, *, str? rounding_mode) -> Tensor",
         "function.div(Operand self, Operand other) -> Tensor",
@@ -177,6 +187,7 @@ elementwise! {
             S::select(a.lt(b), S::lit(0.0), S::select(a.eq(b), 0.5 * g, g)),
             S::select(b.lt(a), S::lit(0.0), S::select(a.eq(b), 0.5 * g, g)),
         ],
+        check: ordered,
         samples: ["u(2, 3), u(2, 3)", "u(2, 3), u(3)", "u(3, 2).t(), u(2, 3)", "edges(0.0, NAN, INF), edges(NAN, 1.0, -INF)"],
     }
     /// The smaller of both, element by element; NaN where either is.
@@ -186,6 +197,7 @@ elementwise! {
             S::select(b.lt(a), S::lit(0.0), S::select(a.eq(b), 0.5 * g, g)),
             S::select(a.lt(b), S::lit(0.0), S::select(a.eq(b), 0.5 * g, g)),
         ],
+        check: ordered,
         samples: ["u(2, 3), u(2, 3)", "u(2, 3), u(3)", "u(3, 2).t(), u(2, 3)", "edges(0.0, NAN, INF), edges(NAN, 1.0, -INF)"],
     }
     /// `(a - b)^2`, each term of a mean squared error.

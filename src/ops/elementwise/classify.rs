@@ -2,8 +2,20 @@
 
 use crate::core::{DType, Number};
 use crate::elementwise;
+use crate::error::Result;
 use crate::ops::elementwise::map::{self, Row};
-use crate::tensor::{Operand, Tensor};
+use crate::tensor::{Operand, Outs, Tensor};
+
+/// Of complex numbers, what `row` says of both parts, together by `and` or by `or`; None of real ones.
+fn of_parts(x: &Tensor, row: &'static Row, and: bool) -> Result<Option<Outs>> {
+    if !x.dtype().is_complex() {
+        return Ok(None);
+    }
+    let of = |part: Tensor| map::on(row, [Operand::Tensor(&part)]);
+    let (re, im) = (of(x.real()?)?, of(x.imag()?)?);
+    let both = if and { re.logical_and(&im)? } else { re.logical_or(&im)? };
+    Ok(Some(Outs::Tensor(both)))
+}
 
 /// `row`, which asks about infinities and NaN, on floats; on integers and bool the row of the one answer.
 fn on_floats(x: &Tensor, row: &'static Row, answer: bool) -> &'static Row {
@@ -26,14 +38,19 @@ fn most(dtype: DType) -> f64 {
 
 elementwise! {
     /// Whether each element is NaN.
-    isnan(x) -> bool all + rare + unsigned + no_variants {
+    isnan(x) -> bool all + complex + chalf + rare + unsigned + no_variants {
         value: x.ne(x),
         samples: ["u(2, 3)", "u(3, 2).t()", "edges(0.0, INF, -INF, NAN)"],
     }
     /// Whether each element is infinite.
     isinf(x) -> bool all + rare + unsigned + no_variants {
         value: x.abs().eq(f64::INFINITY),
-        call(x = self: &Tensor; a) { map::call_on(on_floats(x, &ROW, false), [Operand::Tensor(x)], a) },
+        call(x = self: &Tensor; a) {
+            match of_parts(x, &ROW, false)? {
+                Some(y) => Ok(y),
+                None => map::call_on(on_floats(x, &ROW, false), [Operand::Tensor(x)], a),
+            }
+        },
         samples: ["u(2, 3)", "u(3, 2).t()", "edges(0.0, INF, -INF, NAN)"],
     }
     /// Whether each element is positive infinity.
@@ -51,12 +68,18 @@ elementwise! {
     /// Whether each element is neither infinite nor NaN.
     isfinite(x) -> bool all + rare + unsigned + no_variants {
         value: x.abs().lt(f64::INFINITY),
-        call(x = self: &Tensor; a) { map::call_on(on_floats(x, &ROW, true), [Operand::Tensor(x)], a) },
+        call(x = self: &Tensor; a) {
+            match of_parts(x, &ROW, true)? {
+                Some(y) => Ok(y),
+                None => map::call_on(on_floats(x, &ROW, true), [Operand::Tensor(x)], a),
+            }
+        },
         samples: ["u(2, 3)", "u(3, 2).t()", "edges(0.0, INF, -INF, NAN)"],
     }
-    /// True everywhere: no dtype here has an imaginary part.
+    /// Whether the imaginary part is zero: always, of a dtype that has none.
     isreal(x) -> bool all + rare + unsigned + no_variants {
         value: x.eq(x) | x.ne(x),
+        complex: |x| map::on(&crate::ops::elementwise::compare::logical_not::ROW, [Operand::Tensor(&x.imag()?)]),
         samples: ["u(2, 3)", "edges(0.0, INF, NAN)"],
     }
     /// `nan` in the place of NaN (0 if it is not given), `posinf` and `neginf` in the place of infinities (the largest and the
@@ -73,6 +96,9 @@ elementwise! {
         },
         grad(y, g): [S::select(x.abs().lt(f64::INFINITY), g, S::lit(0.0))],
         call(x = self: &Tensor, nan: Option<f64>, posinf: Option<f64>, neginf: Option<f64>; a) {
+            if x.dtype().is_complex() {
+                return Err(x.dtype().lacks("nan_to_num"));
+            }
             let most = most(x.dtype());
             let numbers = [nan.unwrap_or(0.0), posinf.unwrap_or(most), neginf.unwrap_or(-most)].map(Number::Float);
             if x.dtype().is_float() {
@@ -84,13 +110,19 @@ elementwise! {
         samples: ["u(2, 3)", "edges(0.0, INF, -INF, NAN)", "edges(0.0, INF, -INF, NAN), 2.0, posinf=5.0",
             "edges(1.0, INF, -INF, NAN), neginf=-1.0"],
     }
+    /// The angle of a real number.
+    real_angle(x) float + rare as [] named "AngleBackward" kernel "angle_cpu" {
+        value: S::select(x.lt(0.0), S::lit(std::f64::consts::PI), S::select(x.ne(x), x, S::lit(0.0))),
+        grad(y, g): [S::lit(0.0)],
+        samples: [],
+    }
     /// What integers and bool are to `nan_to_num`.
-    itself(x) all + rare + unsigned as [] {
+    itself(x) all + complex + chalf + rare + unsigned as [] {
         value: x,
         samples: [],
     }
     /// Whether `self` is within `atol + rtol * |other|` of `other`, or equal to it; NaN equals NaN if `equal_nan`.
-    near(a, b; rtol = Number::Int(0), atol = Number::Int(0)) -> bool float + rare + wide + out_only as [] {
+    near(a, b; rtol = Number::Int(0), atol = Number::Int(0)) -> bool float + complex + rare + wide + out_only as [] {
         value: {
             let off = (a - b).abs();
             a.eq(b) | off.lt(f64::INFINITY) & off.le(atol + (rtol * b).abs())

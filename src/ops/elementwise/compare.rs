@@ -4,12 +4,12 @@ use crate::elementwise;
 
 elementwise! {
     /// Whether `self` equals `other`, element by element.
-    eq(a, b) -> bool all + unsigned as ["eq(Tensor self, Operand other) -> Tensor; __eq__"] {
+    eq(a, b) -> bool all + complex + chalf + unsigned as ["eq(Tensor self, Operand other) -> Tensor; __eq__"] {
         value: a.eq(b),
         samples: ["ix(2, 3, n=3), ix(2, 3, n=3)", "u(2, 3), 1", "ix(2, 3, n=3), ix(3, n=3)", "edges(0.0, NAN), edges(-0.0, NAN)"],
     }
     /// Whether `self` differs from `other`, element by element.
-    ne(a, b) -> bool all + unsigned as ["ne(Tensor self, Operand other) -> Tensor; __ne__"] aliases ["not_equal"] {
+    ne(a, b) -> bool all + complex + chalf + unsigned as ["ne(Tensor self, Operand other) -> Tensor; __ne__"] aliases ["not_equal"] {
         value: a.ne(b),
         samples: ["ix(2, 3, n=3), ix(2, 3, n=3)", "u(2, 3), 1", "edges(0.0, NAN), edges(-0.0, NAN)"],
     }
@@ -34,22 +34,22 @@ elementwise! {
         samples: ["u(2, 3), u(2, 3)", "u(2, 3), 1", "edges(0.0, NAN, -INF), edges(-0.0, NAN, INF)"],
     }
     /// Whether both are not zero.
-    logical_and(a, b) -> bool all as ["logical_and(Tensor self, Tensor other) -> Tensor"] {
+    logical_and(a, b) -> bool all + complex as ["logical_and(Tensor self, Tensor other) -> Tensor"] {
         value: a.ne(0.0) & b.ne(0.0),
         samples: ["ix(2, 3, n=2), ix(2, 3, n=2)", "mask(2, 3), mask(3)", "edges(0.0, NAN), edges(1.0, 1.0)"],
     }
     /// Whether either is not zero.
-    logical_or(a, b) -> bool all as ["logical_or(Tensor self, Tensor other) -> Tensor"] {
+    logical_or(a, b) -> bool all + complex as ["logical_or(Tensor self, Tensor other) -> Tensor"] {
         value: a.ne(0.0) | b.ne(0.0),
         samples: ["ix(2, 3, n=2), ix(2, 3, n=2)", "mask(2, 3), mask(3)"],
     }
     /// Whether exactly one is not zero.
-    logical_xor(a, b) -> bool all as ["logical_xor(Tensor self, Tensor other) -> Tensor"] {
+    logical_xor(a, b) -> bool all + complex as ["logical_xor(Tensor self, Tensor other) -> Tensor"] {
         value: a.ne(0.0) ^ b.ne(0.0),
         samples: ["ix(2, 3, n=2), ix(2, 3, n=2)", "mask(2, 3), mask(3)"],
     }
     /// Whether each element is zero.
-    logical_not(x) -> bool all {
+    logical_not(x) -> bool all + complex {
         value: x.eq(0.0),
         samples: ["ix(2, 3, n=2)", "mask(2, 3)", "edges(0.0, -0.0, NAN)"],
     }

@@ -42,25 +42,25 @@ where
 
 elementwise! {
     /// 2 to the power of each element.
-    exp2(x) float + rare aliases ["special.exp2"] {
+    exp2(x) float + complex + rare aliases ["special.exp2"] {
         value: x.exp2(),
         grad(y, g): [g * (y * LN_2)],
         samples: ["u(2, 3)", "u(3, 2).t()", "edges(0.0, 10.0, 128.0, -150.0, INF, -INF, NAN)"],
     }
     /// The logarithm of each element to base 2; negative elements give NaN.
-    log2(x) float + rare {
+    log2(x) float + complex + rare {
         value: x.log2(),
         grad(y, g): [g / (x * LN_2)],
         samples: ["pos(2, 3)", "pos(3, 2).t()", "edges(0.0, -1.0, 8.0, INF, NAN)"],
     }
     /// The logarithm of each element to base 10; negative elements give NaN.
-    log10(x) float + rare {
+    log10(x) float + complex + rare {
         value: x.log10(),
         grad(y, g): [g / (x * LN_10)],
         samples: ["pos(2, 3)", "pos(3, 2).t()", "edges(0.0, -1.0, 1000.0, INF, NAN)"],
     }
     /// The natural logarithm of 1 + x; exact near 0.
-    log1p(x) float + rare aliases ["special.log1p"] {
+    log1p(x) float + complex + rare aliases ["special.log1p"] {
         value: x.log1p(),
         grad(y, g): [g / (x + 1.0)],
         samples: ["pos(2, 3)", "pos(3, 2).t()", "edges(0.0, -0.0, 1e-8, -1.0, -2.0, INF, NAN)"],

@@ -35,7 +35,7 @@ impl Facts {
 
     /// The operand that the result simply is, given the formula's first number.
     pub fn operand(&self, number: Number) -> Option<usize> {
-        let one = || self.is_input_times_number.filter(|_| number.to_f64() == 1.0);
+        let one = || self.is_input_times_number.filter(|_| number.to_f64() == 1.0 && number.imag() == 0.0);
         self.is_input.or_else(one)
     }
 
@@ -68,16 +68,16 @@ pub struct Formula {
     record: fn() -> Graph,
     facts: OnceLock<Facts>,
     partials: [OnceLock<Arc<Derived>>; MAX_INPUTS],
-    /// The tile programs of a formula without compiled loops.
+    /// The tile programs of a formula without compiled loops, and those over complex numbers.
     plans: Plans,
 }
 
-/// One tile program per lane, made when first asked for: f32, f64, i64.
-struct Plans([OnceLock<Option<Plan>>; 3]);
+/// One tile program per lane, made when first asked for: f32, f64, i64, complex64, complex128.
+struct Plans([OnceLock<Option<Plan>>; 5]);
 
 impl Plans {
     const fn new() -> Plans {
-        Plans([const { OnceLock::new() }; 3])
+        Plans([const { OnceLock::new() }; 5])
     }
 
     fn of(&self, graph: &Graph, lane: DType) -> Option<&Plan> {
@@ -85,7 +85,8 @@ impl Plans {
             DType::F32 => 0,
             DType::F64 => 1,
             DType::I64 => 2,
-            // Complex lanes have no loops.
+            DType::C64 => 3,
+            DType::C128 => 4,
             _ => return None,
         };
         self.0[slot].get_or_init(|| Plan::new(graph, lane)).as_ref()
@@ -104,7 +105,7 @@ impl Formula {
     }
 
     fn code(&self, lane: DType) -> Option<Code<'_>> {
-        if self.loops.is_none() {
+        if self.loops.is_none() || lane.is_complex() {
             return self.plans.of(&self.facts().graph, lane).map(Code::Program);
         }
         self.loops.ways(lane).map(Code::Loop)

@@ -68,6 +68,12 @@ pub struct Row {
     pub parametric: bool,
     /// PyTorch runs the op with its operands the other way round, which shows in the result's strides.
     pub reversed: bool,
+    /// The formula holds for complex numbers, as a holomorphic function of each operand; its gradient reads operands conjugated.
+    pub complex: bool,
+    /// PyTorch has a kernel for complex32 too.
+    pub chalf: bool,
+    /// The op on a complex tensor, where the formula does not hold for it.
+    pub on_complex: Option<fn(&Tensor) -> Result<Tensor>>,
     pub out_mask: bool,
     pub value: Formula,
     pub grads: [Option<Formula>; 3],
@@ -208,7 +214,8 @@ impl Map {
 
     fn refuse(&self, dtype: DType, x: &[&Meta]) -> Result<()> {
         let refused = match self.row.rule {
-            _ if dtype.is_complex() => true,
+            _ if dtype == DType::C32 => !self.row.chalf,
+            _ if dtype.is_complex() => !self.row.complex,
             Rule::Float => false,
             Rule::FloatOnly => !dtype.is_float(),
             _ if dtype.is_limited() => !self.row.unsigned,
@@ -408,7 +415,11 @@ impl Op for Map {
         let Some(code) = self.code(values, compute) else { return Err(compute.lacks(self.row.kernel)) };
         self.check_divisor(values.get(1), compute)?;
         let cost = self.formula.facts().cost;
-        let cost = if compute == DType::F64 { 2.0 * cost } else { cost };
+        let cost = match compute {
+            DType::F64 => 2.0 * cost,
+            d if d.is_complex() => 8.0 * cost,
+            _ => cost,
+        };
         let params = &self.rounded_params(compute);
         let call = Loop { code, compute, masks: self.masks(), wide, out_mask: self.out_mask(), params, cost };
         run(&call, values, out);
@@ -428,6 +439,11 @@ impl Op for Map {
     }
 
     fn aliases(&self) -> bool {
+        true
+    }
+
+    /// What a row lacks is refused by `infer`.
+    fn complex(&self) -> bool {
         true
     }
 

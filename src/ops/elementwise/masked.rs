@@ -20,7 +20,7 @@ elementwise! {
     ///
     /// `mask` broadcasts with `self`; the result has the dtype of `self`. The gradient passes where the mask is false; that of
     /// a 0-d `value` is the sum over the rest.
-    masked_fill(x, m: bool, v) all + inplace_only as [
+    masked_fill(x, m: bool, v) all + complex + chalf + inplace_only as [
         "masked_fill(Tensor self, Tensor mask, Tensor value) -> Tensor",
         "masked_fill(Tensor self, Tensor mask, Scalar value) -> Tensor",
     ] named "MaskedFillBackward1|MaskedFillBackward0" {

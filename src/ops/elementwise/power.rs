@@ -10,7 +10,7 @@ use crate::tensor::{Args, Operand, Outs, Tensor, views};
 
 fn no_negative_integers(c: &Call, dtype: DType) -> Result<()> {
     if let Some(n) = c.number_at(1)
-        && !dtype.is_float()
+        && dtype.is_integral()
         && n.to_i64() < 0
     {
         bail!(Runtime, "Integers to negative integer powers are not allowed.");
@@ -21,7 +21,10 @@ fn no_negative_integers(c: &Call, dtype: DType) -> Result<()> {
 /// The row for `x ** exponent`.
 fn case(x: Operand, exponent: Operand) -> Option<&'static Row> {
     let (Operand::Tensor(x), Operand::Number(n)) = (x, exponent) else { return None };
-    match (x.dtype().is_float(), n) {
+    if n.imag() != 0.0 {
+        return None;
+    }
+    match (x.dtype().is_differentiable(), n) {
         (false, Number::Int(2)) if x.dtype() != DType::Bool => Some(&super::unary::square::ROW),
         (true, _) => match n.to_f64() {
             2.0 => Some(&super::unary::square::ROW),
@@ -105,7 +108,7 @@ elementwise! {
     /// `self` to the power of `exponent`, element by element; either may be a number.
     ///
     /// Gradients: g b a^(b-1) and g y log a, 0 where b is 0 or a is 0. Integers to negative powers are refused.
-    pow(a, b) numeric + parametric as [
+    pow(a, b) numeric + complex + parametric as [
         "pow(Tensor self, Operand exponent) -> Tensor; __pow__ __ipow__",
         "function.pow(Operand self, Tensor exponent) -> Tensor; __rpow__",
     ] named "PowBackward1|PowBackward0|PowBackward2" kernel "pow" {
@@ -131,31 +134,31 @@ elementwise! {
             "pos(2, 3), -0.5", "nz(2, 3), -2.0", "pos(2, 3), 2.5", "u(2, 3), 0", "u(3, 2).t(), 2"],
     }
     /// x^3.
-    cube(x) all + stepwise_bf16 as [] named "PowBackward" {
+    cube(x) all + complex + stepwise_bf16 as [] named "PowBackward" {
         value: x * x * x,
         grad(y, g): [g * (3.0 * (x * x))],
         samples: [],
     }
     /// x^0.5, whose gradient is that of a power.
-    root(x) float as [] named "PowBackward" {
+    root(x) float + complex as [] named "PowBackward" {
         value: x.sqrt(),
         grad(y, g): [g * (0.5 / y)],
         samples: [],
     }
     /// x^-0.5.
-    inverse_root(x) float as [] named "PowBackward" {
+    inverse_root(x) float + complex as [] named "PowBackward" {
         value: x.rsqrt(),
         grad(y, g): [g * (-0.5 * (y * y * y))],
         samples: [],
     }
     /// x^-1.
-    inverse(x) float as [] named "PowBackward" {
+    inverse(x) float + complex as [] named "PowBackward" {
         value: 1.0 / x,
         grad(y, g): [-(g * (y * y))],
         samples: [],
     }
     /// x^-2.
-    inverse_square(x) float + stepwise_bf16 as [] named "PowBackward" {
+    inverse_square(x) float + complex + stepwise_bf16 as [] named "PowBackward" {
         value: 1.0 / (x * x),
         grad(y, g): [g * (-2.0 * (y / x))],
         samples: [],

@@ -1,10 +1,12 @@
 //! Rounding, signs and neighbours of numbers.
 
 use crate::bail;
+use crate::core::spoken::library;
 use crate::core::{DType, Number};
 use crate::elementwise;
 use crate::error::Result;
 use crate::expr::{Left, Scalar};
+use crate::ops::complex::Of;
 use crate::ops::elementwise::map::{self, Call, promoted};
 use crate::tensor::{Args, Operand, Outs, Tensor};
 
@@ -16,6 +18,24 @@ fn round_to(x: &Tensor, decimals: i64, kernel: &'static str, a: &Args) -> Result
     let scale = Number::Float(10f64.powi(decimals.unsigned_abs().min(400) as i32));
     let row = if decimals < 0 { &round_above::ROW } else { &round_below::ROW };
     map::call_with(row, [Operand::Tensor(x)], [scale], a)
+}
+
+fn not_complex(c: &Call, dtype: DType) -> Result<()> {
+    if dtype.is_complex() {
+        bail!(NotImplemented, "{} is not supported for complex inputs", c.row.name);
+    }
+    Ok(())
+}
+
+fn real_signs(_: &Call, dtype: DType) -> Result<()> {
+    if dtype.is_complex() {
+        bail!(
+            NotImplemented,
+            "Unlike NumPy, {0}.sign is not intended to support complex numbers. Please use {0}.sgn instead.",
+            library()
+        );
+    }
+    Ok(())
 }
 
 /// Both operands of one dtype, as PyTorch demands.
@@ -64,12 +84,14 @@ elementwise! {
     floor(x) numeric + rare + unsigned kernel "floor_vml_cpu" {
         value: x.floor(),
         grad(y, g): [S::lit(0.0)],
+        check: not_complex,
         samples: ["u(2, 3)", "u(3, 2).t()", "u(6)[::2]", "u(0, 3)", "edges(0.0, -0.0, -0.5, INF, -INF, NAN)"],
     }
     /// The smallest whole number that is not below each element.
     ceil(x) numeric + rare + unsigned kernel "ceil_vml_cpu" {
         value: x.ceil(),
         grad(y, g): [S::lit(0.0)],
+        check: not_complex,
         samples: ["u(2, 3)", "u(3, 2).t()", "edges(0.0, -0.0, -0.5, INF, -INF, NAN)"],
     }
     /// The nearest whole number, of two the even one; with `decimals`, the nearest number of so many decimal places
@@ -95,6 +117,7 @@ elementwise! {
     trunc(x) numeric + rare + unsigned aliases ["fix"] kernel "trunc_vml_cpu" {
         value: x.trunc(),
         grad(y, g): [S::lit(0.0)],
+        check: not_complex,
         samples: ["u(2, 3)", "u(3, 2).t()", "edges(0.0, -0.0, -0.5, INF, -INF, NAN)"],
     }
     /// The fraction of each element, of its sign.
@@ -107,12 +130,14 @@ elementwise! {
     sign(x) all + rare {
         value: x.sign(),
         grad(y, g): [S::lit(0.0)],
+        check: real_signs,
         samples: ["u(2, 3)", "u(3, 2).t()", "edges(0.0, -0.0, -3.0, INF, NAN)"],
     }
     /// `sign` of a real tensor.
     sgn(x) all + rare {
         value: x.sign(),
         grad(y, g): [S::lit(0.0)],
+        complex: |x| Of::Sgn.run(x),
         samples: ["u(2, 3)", "edges(0.0, -0.0, -3.0, INF, NAN)"],
     }
     /// Whether the sign bit of each element is set: of negative numbers, and of -0.

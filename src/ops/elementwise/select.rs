@@ -9,6 +9,9 @@ use crate::tensor::{Operand, Tensor, mode};
 
 /// Numbers fit, and bool has no kernel for them; for tensors it is `maximum` or `minimum`.
 fn bounds_fit(c: &Call, dtype: DType) -> Result<()> {
+    if dtype.is_complex() {
+        bail!(NotImplemented, "clamp is not supported for complex types");
+    }
     let numbers = c.number_at(1).is_some();
     let kernel = match (c.operands.len(), c.row.kernel) {
         (3, _) if numbers => "clamp_scalar_cpu",
@@ -43,14 +46,14 @@ fn same_dtypes(row: &'static Row, x: &Tensor, end: &Tensor) -> Result<()> {
     if x.dtype() != end.dtype() {
         bail!(Runtime, "expected dtype {} for `end` but got dtype {}", x.dtype().c_words(), end.dtype().c_words());
     }
-    if !x.dtype().is_float() {
+    if x.dtype().is_integral() {
         return Err(x.dtype().lacks(row.kernel));
     }
     Ok(())
 }
 
 fn no_integer_quotients(c: &Call, dtype: DType) -> Result<()> {
-    if !dtype.is_float() {
+    if dtype.is_integral() {
         bail!(
             Runtime,
             "Integer division with addcdiv is no longer supported, and in a future  release addcdiv will perform a true \
@@ -65,7 +68,7 @@ fn no_integer_quotients(c: &Call, dtype: DType) -> Result<()> {
 
 elementwise! {
     /// Elements of `self` where `condition` is true, else of `other`.
-    where_(c: bool, a, b) all + out_only + unsigned as [
+    where_(c: bool, a, b) all + complex + chalf + out_only + unsigned as [
         "function.where(Tensor condition, Tensor self, Tensor other) -> Tensor",
         "function.where(Tensor condition, Operand self, Operand other) -> Tensor; no out",
         "method.where(Tensor self, Tensor condition, Operand other) -> Tensor",
@@ -131,7 +134,7 @@ elementwise! {
     /// `self + weight * (end - self)`.
     ///
     /// From whichever end is nearer, so that both ends are met exactly.
-    lerp(a, b, w) float_only + wide + parametric as ["lerp(Tensor self, Tensor end, Operand weight) -> Tensor"]
+    lerp(a, b, w) float_only + complex + wide + parametric as ["lerp(Tensor self, Tensor end, Operand weight) -> Tensor"]
         named "LerpBackward1|LerpBackward0" kernel "lerp_kernel_scalar" {
         value: {
             let near = w.lt(0.5) & w.gt(-0.5);
@@ -146,7 +149,7 @@ elementwise! {
         samples: ["u(2, 3), u(2, 3), 0.3", "u(2, 3), u(3), u(2, 3)", "u(2, 3), u(2, 3), 0.9"],
     }
     /// `self + value * tensor1 * tensor2`.
-    addcmul(a, b, c; value = Number::Int(1)) numeric + wide as [
+    addcmul(a, b, c; value = Number::Int(1)) numeric + complex + wide as [
         "addcmul(Tensor self, Tensor tensor1, Tensor tensor2, *, Scalar value=1) -> Tensor",
     ] kernel "addcmul_cpu_out" {
         value: (value * b).mul_add(c, a),
@@ -155,7 +158,7 @@ elementwise! {
         samples: ["u(2, 3), u(2, 3), u(2, 3)", "u(2, 3), u(3), u(2, 1), value=2"],
     }
     /// `self + value * tensor1 / tensor2`.
-    addcdiv(a, b, c; value = Number::Int(1)) float_only + wide as [
+    addcdiv(a, b, c; value = Number::Int(1)) float_only + complex + wide as [
         "addcdiv(Tensor self, Tensor tensor1, Tensor tensor2, *, Scalar value=1) -> Tensor",
     ] {
         value: a + value * b / c,

@@ -104,8 +104,8 @@ pub const fn plain_name(name: &'static str) -> &'static str {
 /// }
 /// ```
 /// A body is an expression over `S: Scalar`; `c: bool` is an input that is a truth value, `-> bool` an output that is one. The
-/// rule is `float`, `float_only`, `numeric`, `all` or `bits`; `wide`, `divides`, `unsigned`, `parametric` and `reversed` are flags
-/// of `Row`; with `stepwise` (`stepwise_bf16`) each step in halves (in bfloat16) is rounded, as PyTorch's is; a `rare` row has no
+/// rule is `float`, `float_only`, `numeric`, `all` or `bits`; `wide`, `divides`, `unsigned`, `parametric`, `reversed`, `complex` and `chalf`
+/// are flags of `Row`, `complex: f` is its function of a complex tensor where the formula is none; with `stepwise` (`stepwise_bf16`) each step in halves (in bfloat16) is rounded, as PyTorch's is; a `rare` row has no
 /// compiled loops and runs as a tile program (one intrinsic costs nothing more that way, a long formula up to twice as much).
 /// Whatever is not said has a
 /// default; without `as` the schema is `name(Tensor self) -> Tensor`. An input without a gradient has `S::lit(0.0)`.
@@ -121,6 +121,7 @@ macro_rules! elementwise {
             value: $value:expr,
             $(grad($y:ident, $g:ident): $grads:tt,)?
             $(half_grad: $half_grad:expr,)?
+            $(complex: $complex:expr,)?
             $(check: $check:expr,)?
             $(call $args:tt $body:block,)?
             samples: [$($sample:literal),* $(,)?] $(,)?
@@ -180,6 +181,9 @@ macro_rules! elementwise {
                     unsigned: $crate::elementwise!(@flag unsigned $($flag)*),
                     parametric: $crate::elementwise!(@flag parametric $($flag)*),
                     reversed: $crate::elementwise!(@flag reversed $($flag)*),
+                    complex: $crate::elementwise!(@flag complex $($flag)*),
+                    chalf: $crate::elementwise!(@flag chalf $($flag)*),
+                    on_complex: $crate::elementwise!(@some $($complex)?),
                     out_mask: OUT_MASK,
                     value: Formula::new::<Value>(
                         table::loops::<Value>(RULE, DEF.variants, &SIGNATURE, OUT_MASK, RARE, STEPWISE)
@@ -302,6 +306,8 @@ macro_rules! elementwise {
     (@flag stepwise_bf16 stepwise_bf16 $($rest:ident)*) => { true };
     (@flag reversed reversed $($rest:ident)*) => { true };
     (@flag rare rare $($rest:ident)*) => { true };
+    (@flag complex complex $($rest:ident)*) => { true };
+    (@flag chalf chalf $($rest:ident)*) => { true };
     (@flag $wanted:ident $other:ident $($rest:ident)*) => { $crate::elementwise!(@flag $wanted $($rest)*) };
 
     (@variants) => { $crate::tensor::def::Variants::NONE.overwrites().out() };

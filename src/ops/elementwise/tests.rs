@@ -131,7 +131,13 @@ enum Way {
 }
 
 /// The results of one lane, over operands made from a pattern.
-fn bits<T: crate::expr::Native>(f: &Formula, way: Way, masks: u32, out_mask: bool, dtype: DType) -> Vec<u8> {
+fn bits<T: crate::expr::Native + crate::core::Element>(
+    f: &Formula,
+    way: Way,
+    masks: u32,
+    out_mask: bool,
+    dtype: DType,
+) -> Vec<u8> {
     let n = 1100;
     let cols: Vec<Vec<T>> = (0..MAX_INPUTS)
         .map(|k| (0..n).map(|i| T::from_f64(((i * (k + 3) * 7) % 41) as f64 * 0.25 - 4.0)).collect())

@@ -2,6 +2,7 @@
 
 use crate::elementwise;
 use crate::expr::{Left, Scalar};
+use crate::ops::complex::Of;
 
 const PI: f64 = std::f64::consts::PI;
 const RADIANS: f64 = PI / 180.0;
@@ -21,25 +22,25 @@ where
 
 elementwise! {
     /// The tangent of each element, in radians.
-    tan(x) float + rare {
+    tan(x) float + complex + rare {
         value: x.tan(),
         grad(y, g): [g * (1.0 + y * y)],
         samples: ["u(2, 3, lo=-1.4, hi=1.4)", "u(2, 3) * 100", "edges(0.0, -0.0, INF, NAN)"],
     }
     /// The angle in [-pi/2, pi/2] whose sine is x; NaN outside [-1, 1].
-    asin(x) float + rare aliases ["arcsin"] {
+    asin(x) float + complex + rare aliases ["arcsin"] {
         value: x.asin(),
         grad(y, g): [g * (1.0 - x * x).rsqrt()],
         samples: ["u(2, 3, lo=-0.9, hi=0.9)", "u(3, 2, lo=-0.9, hi=0.9).t()", "edges(0.0, -0.0, 1.0, -1.0, 2.0, NAN)"],
     }
     /// The angle in [0, pi] whose cosine is x; NaN outside [-1, 1].
-    acos(x) float + rare aliases ["arccos"] {
+    acos(x) float + complex + rare aliases ["arccos"] {
         value: x.acos(),
         grad(y, g): [-(g * (1.0 - x * x).rsqrt())],
         samples: ["u(2, 3, lo=-0.9, hi=0.9)", "u(3, 2, lo=-0.9, hi=0.9).t()", "edges(0.0, 1.0, -1.0, 2.0, NAN)"],
     }
     /// The angle in [-pi/2, pi/2] whose tangent is x.
-    atan(x) float + rare aliases ["arctan"] {
+    atan(x) float + complex + rare aliases ["arctan"] {
         value: x.atan(),
         grad(y, g): [g / (x * x + 1.0)],
         samples: ["u(2, 3)", "u(3, 2).t()", "edges(0.0, -0.0, 1e10, INF, -INF, NAN)"],
@@ -54,13 +55,13 @@ elementwise! {
         samples: ["u(2, 3), nz(2, 3)", "u(2, 3), nz(3)", "edges(0.0, -0.0, 0.0, 1.0, INF).detach(), edges(0.0, -1.0, -0.0, -0.0, INF).detach()"],
     }
     /// The hyperbolic sine of each element.
-    sinh(x) float + rare {
+    sinh(x) float + complex + rare {
         value: x.sinh(),
         grad(y, g): [g * x.cosh()],
         samples: ["u(2, 3)", "u(3, 2).t()", "edges(0.0, -0.0, 20.0, INF, -INF, NAN)"],
     }
     /// The hyperbolic cosine of each element.
-    cosh(x) float + rare {
+    cosh(x) float + complex + rare {
         value: x.cosh(),
         grad(y, g): [g * x.sinh()],
         samples: ["u(2, 3)", "u(3, 2).t()", "edges(0.0, 20.0, INF, -INF, NAN)"],
@@ -69,6 +70,7 @@ elementwise! {
     asinh(x) float + rare aliases ["arcsinh"] {
         value: asinh_positive(x.abs()).copysign(x),
         grad(y, g): [g * (x * x + 1.0).rsqrt()],
+        complex: |x| Of::Asinh.run(x),
         samples: ["u(2, 3)", "u(3, 2).t()", "edges(0.0, -0.0, 1e-6, 1e30, INF, -INF, NAN)"],
     }
     /// The inverse of `cosh`, not negative; NaN below 1.
@@ -79,6 +81,7 @@ elementwise! {
             S::select(x.lt(1e9), (t + (t * (near + 1.0)).sqrt()).log1p(), x.log() + LN_2)
         },
         grad(y, g): [g * (x * x - 1.0).rsqrt()],
+        complex: |x| Of::Acosh.run(x),
         samples: ["u(2, 3, lo=1.0, hi=4.0)", "u(3, 2, lo=1.0, hi=4.0).t()", "edges(1.0, 0.5, -2.0, 1e30, INF, NAN)"],
     }
     /// The inverse of `tanh`; NaN outside [-1, 1].
@@ -88,10 +91,11 @@ elementwise! {
             (0.5 * (2.0 * a / (1.0 - a)).log1p()).copysign(x)
         },
         grad(y, g): [g / (1.0 - x * x)],
+        complex: |x| Of::Atanh.run(x),
         samples: ["u(2, 3, lo=-0.9, hi=0.9)", "u(3, 2, lo=-0.9, hi=0.9).t()", "edges(0.0, -0.0, 1e-6, 1.0, -1.0, NAN)"],
     }
     /// sin(pi x) / (pi x), 1 at 0.
-    sinc(x) float + rare aliases ["special.sinc"] {
+    sinc(x) float + complex + rare aliases ["special.sinc"] {
         value: {
             let z = x * PI;
             S::select(x.eq(0.0), S::lit(1.0), z.sin() / z)

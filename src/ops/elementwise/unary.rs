@@ -4,6 +4,7 @@ use crate::bail;
 use crate::core::DType;
 use crate::elementwise;
 use crate::error::Result;
+use crate::ops::complex::Of;
 use crate::ops::elementwise::map::{self, Call};
 use crate::tensor::{Operand, Tensor};
 
@@ -26,7 +27,7 @@ fn stepwise_square(_: [Operand; 2], y: Option<&Tensor>, g: &Tensor, _: usize) ->
 
 elementwise! {
     /// The negative of each element.
-    neg(x) numeric as ["neg(Tensor self) -> Tensor; __neg__"] aliases ["negative"] {
+    neg(x) numeric + complex + chalf as ["neg(Tensor self) -> Tensor; __neg__"] aliases ["negative"] {
         value: -x,
         grad(y, g): [-g],
         check: no_bool_negation,
@@ -38,46 +39,47 @@ elementwise! {
     abs(x) numeric as ["abs(Tensor self) -> Tensor; __abs__"] aliases ["absolute"] {
         value: x.abs(),
         grad(y, g): [g * x.sign()],
+        complex: |x| Of::Abs.run(x),
         samples: ["u(2, 3)", "u(3, 2).t()", "edges(0.0, -0.0, -INF, NAN)"],
     }
     /// e to the power of each element.
-    exp(x) float {
+    exp(x) float + complex {
         value: x.exp(),
         grad(y, g): [g * y],
         samples: ["u(2, 3)", "u(3, 2).t()", "u(6)[::2]", "edges(0.0, 88.8, -104.0, INF, -INF, NAN)"],
     }
     /// e to the power of each element, less 1; exact near 0.
-    expm1(x) float aliases ["special.expm1"] {
+    expm1(x) float + complex aliases ["special.expm1"] {
         value: x.expm1(),
         grad(y, g): [g * (y + 1.0)],
         samples: ["u(2, 3)", "u(3, 2).t()", "u(6)[::2]", "edges(0.0, -0.0, 1e-8, 88.8, -104.0, INF, -INF, NAN)"],
     }
     /// The natural logarithm of each element; negative elements give NaN.
-    log(x) float {
+    log(x) float + complex {
         value: x.log(),
         grad(y, g): [g / x],
         samples: ["pos(2, 3)", "pos(3, 2).t()", "edges(0.0, -1.0, INF, NAN, 1e-30)"],
     }
     /// The square root of each element; negative elements give NaN.
-    sqrt(x) float {
+    sqrt(x) float + complex {
         value: x.sqrt(),
         grad(y, g): [g / (2.0 * y)],
         samples: ["pos(2, 3)", "pos(3, 2).t()", "edges(0.0, -1.0, INF, NAN)"],
     }
     /// One over the square root of each element.
-    rsqrt(x) float {
+    rsqrt(x) float + complex {
         value: x.rsqrt(),
         grad(y, g): [-0.5 * g * (y * y * y)],
         samples: ["pos(2, 3)", "pos(3, 2).t()", "edges(0.0, -1.0, INF, NAN)"],
     }
     /// The sine of each element, in radians.
-    sin(x) float {
+    sin(x) float + complex {
         value: x.sin(),
         grad(y, g): [g * x.cos()],
         samples: ["u(2, 3)", "u(2, 3) * 100", "edges(0.0, -0.0, INF, NAN)"],
     }
     /// The cosine of each element, in radians.
-    cos(x) float {
+    cos(x) float + complex {
         value: x.cos(),
         grad(y, g): [-(g * x.sin())],
         samples: ["u(2, 3)", "u(2, 3) * 100", "edges(0.0, INF, NAN)"],
@@ -85,13 +87,13 @@ elementwise! {
     /// The hyperbolic tangent of each element.
     ///
     /// Gradient: g (1 - y^2), from the output, so that the input is not saved.
-    tanh(x) float as ["tanh(Tensor self) -> Tensor", "nn.tanh(Tensor input) -> Tensor"] {
+    tanh(x) float + complex as ["tanh(Tensor self) -> Tensor", "nn.tanh(Tensor input) -> Tensor"] {
         value: x.tanh(),
         grad(y, g): [g * (1.0 - y * y)],
         samples: ["u(2, 3)", "u(3, 2).t()", "u(6)[::2]", "edges(0.0, 20.0, -20.0, INF, NAN)"],
     }
     /// Each element times itself; bool becomes int64, as with any power.
-    square(x) all named "PowBackward" kernel "pow" {
+    square(x) all + complex named "PowBackward" kernel "pow" {
         value: x * x,
         grad(y, g): [g * (2.0 * x)],
         call(x = self: &Tensor; a) {
@@ -106,7 +108,7 @@ elementwise! {
         samples: ["u(2, 3)", "u(3, 2).t()"],
     }
     /// One over each element.
-    reciprocal(x) float {
+    reciprocal(x) float + complex {
         value: 1.0 / x,
         grad(y, g): [-(g * (y * y))],
         half_grad: stepwise_square,

@@ -50,7 +50,7 @@ pub fn dtypes(op: &str, kernel: &str, a: DType, b: DType, empty: bool) -> Result
         return Err(err!(NotImplemented, "\"{kernel}\" not implemented for 'Bool'")
             .hint(format!("{op}: products of bool have no dtype of their own; cast with .int() or .float()")));
     }
-    if !empty {
+    if !empty && !matches!(a, DType::C64 | DType::C128) {
         a.usual(kernel)?;
     }
     Ok(())

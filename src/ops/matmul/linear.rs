@@ -37,6 +37,9 @@ impl Op for Linear {
     fn name(&self) -> &'static str {
         self.name
     }
+    fn complex(&self) -> bool {
+        true
+    }
 
     /// As PyTorch's decomposition would name it.
     fn grad_name(&self) -> String {
@@ -125,11 +128,11 @@ impl Op for Linear {
         Grads::three(
             c,
             || {
-                let w = c.input(1)?;
+                let w = c.input(1)?.conj()?;
                 apply(Linear { rows: !self.rows, name: "mm", ndim: g.ndim(), bias: None }, &[g, &w])
             },
             || {
-                let x = matrix_of(&c.input(0)?)?;
+                let x = matrix_of(&c.input(0)?.conj()?)?;
                 let g = matrix_of(g)?;
                 if self.rows { product(&g, true, &x, false, 1.0) } else { product(&x, true, &g, false, 1.0) }
             },
@@ -160,6 +163,9 @@ pub struct Addmm {
 impl Op for Addmm {
     fn name(&self) -> &'static str {
         self.name
+    }
+    fn complex(&self) -> bool {
+        true
     }
 
     fn infer(&self, x: &[&Meta]) -> Result<Meta> {
@@ -233,8 +239,8 @@ impl Op for Addmm {
         Grads::three(
             c,
             || scaled(g, self.beta)?.sum_to(c.meta(0)?.shape()),
-            || product(g, false, &c.input(2)?, true, self.alpha),
-            || product(&c.input(1)?, true, g, false, self.alpha),
+            || product(g, false, &c.input(2)?.conj()?, true, self.alpha),
+            || product(&c.input(1)?.conj()?, true, g, false, self.alpha),
         )
     }
 }

@@ -99,9 +99,9 @@ ops! {
         call(x = self: &Tensor, tensor: &Tensor) { apply(Dot, &[x, tensor]) },
         samples: DOT_SAMPLES,
     }
-    /// The sum of the products of two vectors. Both are 1-D; `inner` takes other ranks.
+    /// The sum of the products of two vectors, the first conjugated. Both are 1-D.
     vdot + out + exact as ["vdot(Tensor self, Tensor other) -> Tensor"] {
-        call(x = self: &Tensor, other: &Tensor) { apply(Dot, &[x, other]) },
+        call(x = self: &Tensor, other: &Tensor) { apply(Dot, &[&x.conj()?, other]) },
         samples: DOT_SAMPLES,
     }
     /// Sums of products over the last dim of both; the other dims of `self`, then those of `other`, are the result's.
@@ -127,8 +127,8 @@ ops! {
     addmm + out + overwrites + exact as [
         "addmm(Tensor self, Tensor mat1, Tensor mat2, *, Scalar beta=1, Scalar alpha=1) -> Tensor",
     ] {
-        call(x = self: &Tensor, mat1: &Tensor, mat2: &Tensor, beta: f64, alpha: f64; a) {
-            addmm(Addmm { beta, alpha, name: "addmm" }, [x, mat1, mat2], a)
+        call(x = self: &Tensor, mat1: &Tensor, mat2: &Tensor, beta: Number, alpha: Number; a) {
+            addmm("addmm", beta, alpha, [x, mat1, mat2], a)
         },
         samples: [
             "u(3, 5), u(3, 4), u(4, 5)",
@@ -153,6 +153,10 @@ ops! {
             let column = x.unsqueeze_dims(&[x.ndim()])?;
             // PyTorch rounds them to halves here, and not in `addmm`.
             let factor = |n: Number| if x.dtype().is_half() { n.cast(x.dtype()) } else { n }.to_f64();
+            if beta.imag() != 0.0 || alpha.imag() != 0.0 {
+                [beta, alpha].iter().try_for_each(|&n| crate::ops::elementwise::map::fits(n, m.dtype()))?;
+                return m.matmul(v)?.mul_number(alpha)?.add(&x.mul_number(beta)?);
+            }
             let (beta, alpha) = (factor(beta), factor(alpha));
             if [x, m, v].iter().all(|t| t.dtype() == DType::Bool) && m.shape()[1] == 0 && beta != 0.0 {
                 // No products: PyTorch gives the vector itself, of bool too.
@@ -173,8 +177,8 @@ ops! {
     baddbmm + out + overwrites + exact as [
         "baddbmm(Tensor self, Tensor batch1, Tensor batch2, *, Scalar beta=1, Scalar alpha=1) -> Tensor",
     ] {
-        call(x = self: &Tensor, batch1: &Tensor, batch2: &Tensor, beta: f64, alpha: f64; a) {
-            addmm(Addmm { beta, alpha, name: "baddbmm" }, [x, batch1, batch2], a)
+        call(x = self: &Tensor, batch1: &Tensor, batch2: &Tensor, beta: Number, alpha: Number; a) {
+            addmm("baddbmm", beta, alpha, [x, batch1, batch2], a)
         },
         samples: [
             "u(2, 3, 5), u(2, 3, 4), u(2, 4, 5)",
@@ -213,8 +217,20 @@ ops! {
 const DOT_SAMPLES: &[&str] =
     &["u(4), u(4)", "u(8)[::2], u(4)", "u(0), u(0)", "u(300), u(300)", "u(3), u(4)", "u(3, 1), u(3)"];
 
-fn addmm(op: Addmm, x: [&Tensor; 3], a: &Args) -> Result<Outs> {
+fn addmm(name: &'static str, beta: Number, alpha: Number, x: [&Tensor; 3], a: &Args) -> Result<Outs> {
+    if beta.imag() != 0.0 || alpha.imag() != 0.0 {
+        return scaled(name, beta, alpha, x, a);
+    }
+    let op = Addmm { beta: beta.to_f64(), alpha: alpha.to_f64(), name };
     if a.inplace { apply_inplace(op, &x).map(Outs::Over) } else { apply(op, &x).map(Outs::Tensor) }
+}
+
+/// `addmm` with complex factors: the product and what is added are scaled first.
+fn scaled(name: &'static str, beta: Number, alpha: Number, [x, p, q]: [&Tensor; 3], a: &Args) -> Result<Outs> {
+    [beta, alpha].iter().try_for_each(|&n| crate::ops::elementwise::map::fits(n, p.dtype()))?;
+    let op = Addmm { beta: 1.0, alpha: 1.0, name };
+    let y = apply(op, &[&x.mul_number(beta)?, &p.mul_number(alpha)?, q])?;
+    if a.inplace { crate::tensor::views::replace(name, x, &y).map(Outs::Over) } else { Ok(Outs::Tensor(y)) }
 }
 
 fn inner(x: &Tensor, y: &Tensor) -> Result<Tensor> {

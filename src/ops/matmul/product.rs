@@ -55,6 +55,9 @@ impl Op for Product {
     fn name(&self) -> &'static str {
         self.name
     }
+    fn complex(&self) -> bool {
+        true
+    }
 
     fn grad_name(&self) -> String {
         match self.name {
@@ -104,18 +107,18 @@ impl Op for Product {
         both(needs)
     }
 
-    /// y = A B: dA = g B^T and dB = A^T g; each is a product again, of transposed operands as need be.
+    /// y = A B: dA = g B^H and dB = A^H g; each is a product again, of transposed operands as need be.
     fn vjp(&self, c: &Context, g: &Cotangents) -> Result<Grads> {
         let g = g.one()?;
         let (ta, tb, alpha) = (self.ta, self.tb, self.alpha);
         Grads::two(
             c,
             || {
-                let b = c.input(1)?;
+                let b = c.input(1)?.conj()?;
                 if ta { product(&b, tb, g, true, alpha) } else { product(g, false, &b, !tb, alpha) }
             },
             || {
-                let a = c.input(0)?;
+                let a = c.input(0)?.conj()?;
                 if tb { product(g, true, &a, ta, alpha) } else { product(&a, !ta, g, false, alpha) }
             },
         )
@@ -142,6 +145,9 @@ pub struct Mv {
 impl Op for Mv {
     fn name(&self) -> &'static str {
         "mv"
+    }
+    fn complex(&self) -> bool {
+        true
     }
     fn infer(&self, x: &[&Meta]) -> Result<Meta> {
         if !self.t {
@@ -170,10 +176,10 @@ impl Op for Mv {
         Grads::two(
             c,
             || {
-                let x = c.input(1)?;
+                let x = c.input(1)?.conj()?;
                 if self.t { outer(&x, g) } else { outer(g, &x) }
             },
-            || apply(Mv { t: !self.t }, &[&c.input(0)?, g]),
+            || apply(Mv { t: !self.t }, &[&c.input(0)?.conj()?, g]),
         )
     }
 }
@@ -189,6 +195,9 @@ pub struct Dot;
 impl Op for Dot {
     fn name(&self) -> &'static str {
         "dot"
+    }
+    fn complex(&self) -> bool {
+        true
     }
     fn infer(&self, x: &[&Meta]) -> Result<Meta> {
         check::vectors(x[0], x[1])?;
@@ -214,7 +223,7 @@ impl Op for Dot {
         let g = g.one()?;
         // A vector times the scalar g: as a column times a 1 x 1 matrix.
         let scaled = |i: usize| -> Result<Tensor> {
-            let v = c.input(i)?;
+            let v = c.input(i)?.conj()?;
             let y = product(&v.unsqueeze_dims(&[1])?, false, &g.view_to(&[1, 1])?, false, 1.0)?;
             y.squeeze_dims(&[1])
         };

@@ -97,6 +97,9 @@ impl Op for SumTo {
     fn name(&self) -> &'static str {
         "sum_to"
     }
+    fn complex(&self) -> bool {
+        true
+    }
     fn grad_name(&self) -> String {
         "SumBackward1".into()
     }

@@ -60,15 +60,15 @@ ops! {
         },
         samples: ["u(2, 3)", "u(3)", "u()", "u(2, 3, 4)"],
     }
-    /// The last two dims swapped (and conjugated, which changes no real number).
+    /// The last two dims swapped, and complex elements conjugated.
     adjoint as ["adjoint(Tensor self) -> Tensor"] {
         call(x = self: &Tensor) {
             match x.ndim() {
-                0 => Ok(x.clone()),
+                0 => x.conj(),
                 1 => {
                     bail!(Runtime, "tensor.adjoint() is only supported on matrices or batches of matrices. Got 1-D tensor.")
                 }
-                _ => x.mt(),
+                _ => x.mt()?.conj(),
             }
         },
         samples: ["u(2, 3)", "u(2, 3, 4)", "u(3)"],

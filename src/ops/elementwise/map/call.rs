@@ -2,12 +2,14 @@
 //! or a node that remembers the call.
 
 use super::{Map, PARAMS, Row};
+use crate::bail;
 use crate::core::promote::Promotion;
 use crate::core::{DType, Device, Number};
 use crate::error::Result;
 use crate::ops::elementwise::formula::Source;
 use crate::tensor::apply::{recorded, remember};
-use crate::tensor::write::{apply_inplace, apply_out, overwrite};
+use crate::tensor::views::{check_writable, replace};
+use crate::tensor::write::{apply_inplace, apply_out, check_castable, copy_to_out, overwrite};
 use crate::tensor::{Args, Door, Operand, Outs, Tensor, Written, apply};
 
 /// A formula and what it is called on.
@@ -49,6 +51,9 @@ impl<'a> Call<'a> {
         let plain = door.token().and_then(|token| self.short(token));
         let alike = plain.is_some();
         let Some(out) = plain.or_else(|| door.token().and_then(|token| self.short_broadcast(token))) else {
+            if let Some(out) = self.on_complex() {
+                return out;
+            }
             return self.together(0, |call| {
                 let (m, x) = Map::new(call, false);
                 apply(m, x.tensors(self.row.name)?)
@@ -61,6 +66,13 @@ impl<'a> Call<'a> {
         Ok(out)
     }
 
+    /// The result for a complex tensor, where the row has a function of its own for it.
+    fn on_complex(&self) -> Option<Result<Tensor>> {
+        let f = self.row.on_complex?;
+        let x = self.tensors().next().filter(|x| x.dtype().is_complex())?;
+        Some(f(x))
+    }
+
     /// Writes the result over the first tensor.
     fn run_over(&self) -> Result<Written> {
         if !recorded(self.tensors())
@@ -69,6 +81,17 @@ impl<'a> Call<'a> {
         {
             return Ok(written);
         }
+        if let Some(out) = self.on_complex()
+            && let Some(target) = self.tensors().next()
+        {
+            let out = out?;
+            if !out.dtype().is_complex() {
+                bail!(Runtime, "In-place {} is not supported for complex tensors.", self.row.name);
+            }
+            check_writable(self.row.name, target)?;
+            check_castable(out.dtype(), target.dtype())?;
+            return replace(self.row.name, target, &out);
+        }
         self.together(1, |call| {
             let (m, x) = Map::new(call, false);
             apply_inplace(m, x.tensors(self.row.name)?)
@@ -76,6 +99,9 @@ impl<'a> Call<'a> {
     }
 
     fn run_into(&self, out: &Tensor) -> Result<()> {
+        if let Some(y) = self.on_complex() {
+            return copy_to_out(self.row.name, &y?, out);
+        }
         self.together(0, |call| {
             let (m, x) = Map::new(call, false);
             apply_out(m, x.tensors(self.row.name)?, out)

@@ -39,6 +39,7 @@ impl<'a> Call<'a> {
             match operand {
                 Some(Operand::Tensor(t)) if broadcast => lanes.put_broadcast(k, t.array(), like)?,
                 Some(Operand::Tensor(t)) => lanes.put_array(k, t.array(), like)?,
+                Some(Operand::Number(Number::Complex(..))) => return None,
                 Some(Operand::Number(n)) => lanes.put_number(k, *n, dtype),
                 None => {}
             }

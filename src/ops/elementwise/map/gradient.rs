@@ -2,7 +2,7 @@
 
 use super::{Call, Map, SLOTS, Slot};
 use crate::bail;
-use crate::core::Number;
+use crate::core::{DType, Number};
 use crate::error::Result;
 use crate::ops::elementwise::formula::Source;
 use crate::tensor::{Context, Operand, Tensor};
@@ -44,6 +44,21 @@ impl Map {
         derived.from.iter().fold(0, |m, &j| m | 1 << j)
     }
 
+    /// Conjugates an operand of a gradient's formula: PyTorch's gradient of f is g times the conjugate of its derivative, which is
+    /// the derivative's formula on conjugated operands. In a power a real operand becomes complex first, since the conjugate of
+    /// a negative number lies on the other side of the logarithm's cut.
+    fn conjugate(&self, tensor: &mut Option<Tensor>, operand: &mut Option<Operand>, dtype: DType) -> Result<()> {
+        let cut = self.row.name == "pow";
+        if let Some(t) = tensor {
+            let complex = if cut && t.dtype().is_float() { t.to_dtype(dtype)? } else { t.clone() };
+            *tensor = Some(complex.conj()?);
+        }
+        if let Some(Operand::Number(n)) = operand {
+            *n = if cut { Number::Complex(n.to_f64(), -n.imag()) } else { n.conj() };
+        }
+        Ok(())
+    }
+
     /// The gradient of operand `k`, tensor `index`.
     pub(super) fn grad(&self, c: &Context, g: &Tensor, k: usize, index: usize) -> Result<Option<Tensor>> {
         let Some(p) = self.partial(k) else { bail!(Runtime, "derivative for {} is not implemented", self.row.name) };
@@ -74,6 +89,7 @@ impl Map {
             if count > SLOTS {
                 bail!(NotImplemented, "{}: derivatives of this order are not implemented", self.row.name);
             }
+            let complex = g.dtype().is_complex();
             let mut owned: [Option<Tensor>; SLOTS] = [const { None }; SLOTS];
             let mut operands = [None; SLOTS];
             for j in (0..count).filter(|j| facts.uses >> j & 1 == 1) {
@@ -88,6 +104,9 @@ impl Map {
                         _ => operands[j] = self.number_at(from).map(Operand::Number),
                     }
                 }
+                if complex {
+                    self.conjugate(&mut owned[j], &mut operands[j], g.dtype())?;
+                }
             }
             for (operand, tensor) in operands.iter_mut().zip(&owned) {
                 if let Some(t) = tensor {
@@ -95,7 +114,8 @@ impl Map {
                 }
             }
             let (operands, fixed) = (&operands[..count], Some(g.dtype()));
-            Call { row: self.row, formula: p.formula.clone(), operands, params: self.params, fixed }.run()?
+            let params = if complex { self.params.map(Number::conj) } else { self.params };
+            Call { row: self.row, formula: p.formula.clone(), operands, params, fixed }.run()?
         };
         if self.uniform {
             return Ok(Some(grad));
