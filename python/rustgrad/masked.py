@@ -1,8 +1,9 @@
 """Operations on the elements of a tensor where a bool mask is true.
 
-`mask` broadcasts to the input (IndexError if it has more dims); masked-out elements count as if they were not there. Where nothing is
-left, sums are 0, products 1, extrema and logsumexp infinite, means, medians and variances NaN. `dtype` casts the result, and for
-sums, products and norms what is computed with. `dim` is an int, several, or None for all.
+`mask` broadcasts to the input (IndexError if it has more dims); masked-out elements count as if they were not there.
+Where nothing is left, sums are 0, products 1, extrema and logsumexp infinite, means, medians and variances NaN.
+`dtype` casts the result, and for sums, products and norms what is computed with. `dim` is an int, several, or None
+for all.
 """
 
 import math
@@ -223,16 +224,12 @@ def _moment(input, dim, unbiased, correction, keepdim, dtype, mask):
     return (total / count).to(dtype)
 
 
-def var(
-    input, dim=None, unbiased=None, *, correction=None, keepdim=False, dtype=None, mask=None
-) -> "_rustgrad.Tensor":
+def var(input, dim=None, unbiased=None, *, correction=None, keepdim=False, dtype=None, mask=None) -> "_rustgrad.Tensor":
     """The variance over `dim`: squares by their number less `correction` (1)."""
     return _moment(input, dim, unbiased, correction, keepdim, dtype, mask)
 
 
-def std(
-    input, dim=None, unbiased=None, *, correction=None, keepdim=False, dtype=None, mask=None
-) -> "_rustgrad.Tensor":
+def std(input, dim=None, unbiased=None, *, correction=None, keepdim=False, dtype=None, mask=None) -> "_rustgrad.Tensor":
     """The standard deviation over `dim`."""
     return _t.sqrt(_moment(input, dim, unbiased, correction, keepdim, dtype, mask))
 

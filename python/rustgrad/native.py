@@ -64,9 +64,9 @@ def _log_softmax_backward_data(grad_output, output, dim: int, input_dtype):
 
 def _safe_softmax(self, dim: int, dtype=None):
     """softmax whose lines of only minus infinity become zeros."""
-    result = self.softmax(dim, dtype=dtype)
     masked = isneginf(self).all(dim, keepdim=True)
-    return where(masked, result.new_zeros(()), result)
+    # Filled before, so that no NaN reaches a gradient.
+    return self.masked_fill(masked, 0).softmax(dim, dtype=dtype).masked_fill(masked, 0)
 
 
 # ---- normalisation
@@ -223,8 +223,10 @@ def _unsafe_masked_index_put_accumulate(self, mask, indices, values):
 
 
 def _chunk_cat(tensors, dim: int, num_chunks: int, *, out: Tensor | None = None):
-    """Each tensor cut along `dim` into `num_chunks` parts, the last ones filled up with zeros; the parts of all side by side:
-    (.., num_chunks, elements)."""
+    """Each tensor cut along `dim` into `num_chunks` parts, the last ones filled up with zeros.
+
+    The parts of all stand side by side: (.., num_chunks, elements).
+    """
     if not tensors:
         raise RuntimeError("_chunk_cat expects a non-empty input tensor list")
     if num_chunks < 1:
@@ -249,7 +251,15 @@ def _chunk_cat(tensors, dim: int, num_chunks: int, *, out: Tensor | None = None)
 
 # ---- segments
 
-_REDUCTIONS = {"sum": "sum", "mean": "mean", "max": "amax", "min": "amin", "amax": "amax", "amin": "amin", "prod": "prod"}
+_REDUCTIONS = {
+    "sum": "sum",
+    "mean": "mean",
+    "max": "amax",
+    "min": "amin",
+    "amax": "amax",
+    "amin": "amin",
+    "prod": "prod",
+}
 _EMPTY = {"sum": 0.0, "mean": 0.0, "amax": -math.inf, "amin": math.inf, "prod": 1.0}
 
 
@@ -266,8 +276,9 @@ def segment_reduce(
 ) -> "_rustgrad.Tensor":
     """The sum, mean, max, min or prod of segments of `data` along `axis`.
 
-    Segments are given by their `lengths` (data.shape[:axis], segments), or by where each begins and the last ends (`offsets`).
-    `initial` is what every segment begins with; without it empty ones are 0, NaN, -inf, inf, 1. `unsafe` checks no lengths.
+    Segments are given by their `lengths` (data.shape[:axis], segments), or by where each begins and the last ends
+    (`offsets`). `initial` is what every segment begins with; without it empty ones are 0, NaN, -inf, inf, 1. `unsafe`
+    checks no lengths.
     """
     from .nn._compose import scalar_name
 
@@ -298,8 +309,8 @@ def segment_reduce(
                 raise RuntimeError("lengths contains negative value!")
             if (given.sum(-1) != size).any():
                 raise RuntimeError(
-                    "segment_reduce(): Expected all rows of lengths along axis to sum to data.size(lengths.dim()-1) when "
-                    "!unsafe."
+                    "segment_reduce(): Expected all rows of lengths along axis to sum to data.size(lengths.dim()-1) "
+                    "when !unsafe."
                 )
         ends = given.cumsum(-1)
         starts = ends - given

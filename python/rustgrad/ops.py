@@ -35,7 +35,9 @@ def _native(name: str):
             return function
     # `fft_rfft` is `fft.rfft`.
     package, _, rest = name.partition("_")
-    if package in ("fft", "linalg", "special") and callable(function := getattr(getattr(_rustgrad, package), rest, None)):
+    if package in ("fft", "linalg", "special") and callable(
+        function := getattr(getattr(_rustgrad, package), rest, None)
+    ):
         return function
     from ._lazy import FUNCTIONS
 

@@ -22,7 +22,9 @@ def segments(torch):
         found[f"{how} initial"] = torch.segment_reduce(x, how, lengths=lengths, initial=0.5)
         found[f"{how} offsets"] = torch.segment_reduce(x, how, offsets=torch.tensor([0, 2, 2, 5, 6], dtype=torch.int32))
         found[f"{how} matrix"] = torch.segment_reduce(_x(torch, 3, 2), how, lengths=torch.tensor([1, 2]))
-        found[f"{how} batch"] = torch.segment_reduce(_x(torch, 2, 3), how, lengths=torch.tensor([[1, 2], [0, 3]]), axis=1)
+        found[f"{how} batch"] = torch.segment_reduce(
+            _x(torch, 2, 3), how, lengths=torch.tensor([[1, 2], [0, 3]]), axis=1
+        )
         found[f"{how} unsafe"] = torch.segment_reduce(x, how, lengths=torch.tensor([2, 1]), unsafe=True)
         leaf = _x(torch, 6).requires_grad_()
         torch.segment_reduce(leaf, how, lengths=lengths, initial=1).sum().backward()

@@ -1,7 +1,7 @@
 """Signal processing: windows."""
 
-from . import windows as windows
 from .._names import lookup as _lookup
+from . import windows as windows
 
 __all__ = ["windows"]
 

@@ -1,7 +1,8 @@
 """The windows themselves, as functions of evenly spaced points.
 
-All take `M`, the number of weights (ValueError if negative), and by keyword `sym` (False: the first M of a window of M + 1,
-which goes on periodically), dtype (float32 or float64, else ValueError), layout, device, requires_grad. They return (M,).
+All take `M`, the number of weights (ValueError if negative), and by keyword `sym` (False: the first M of a window of
+M + 1, which goes on periodically), dtype (float32 or float64, else ValueError), layout, device, requires_grad. They
+return (M,).
 """
 
 import math
@@ -115,7 +116,9 @@ def hamming(M, *, sym=True, dtype=None, layout=strided, device=None, requires_gr
 
 def hann(M, *, sym=True, dtype=None, layout=strided, device=None, requires_grad=False) -> "_rustgrad.Tensor":
     """(1 - cos(2 pi t)) / 2 for t from 0 to 1."""
-    return general_hamming(M, alpha=0.5, sym=sym, dtype=dtype, layout=layout, device=device, requires_grad=requires_grad)
+    return general_hamming(
+        M, alpha=0.5, sym=sym, dtype=dtype, layout=layout, device=device, requires_grad=requires_grad
+    )
 
 
 def blackman(M, *, sym=True, dtype=None, layout=strided, device=None, requires_grad=False) -> "_rustgrad.Tensor":
