@@ -45,4 +45,4 @@ MAPS = {"unary", "binary", "compare", "bits", "activation", "power", "select", "
 MAPS |= {"complex", "exponential", "trigonometric", "rectifier", "pointwise"}
 
 # Those of special functions.
-SPECIAL = {"special", "bessel", "gamma", "polynomials", "losses", "margins"}
+SPECIAL = {"special", "bessel", "gamma", "incomplete", "windows", "polynomials", "losses", "margins"}
