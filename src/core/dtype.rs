@@ -368,6 +368,14 @@ pub unsafe trait Stored: Copy + Send + Sync + 'static {
         unsafe { out.as_mut_ptr().cast::<Self>().write_unaligned(self) };
         out
     }
+
+    /// The element that the first bytes are.
+    #[inline(always)]
+    fn of_bits(bits: &Bits) -> Self {
+        assert!(size_of::<Self>() <= WIDEST);
+        // SAFETY: plain data of no more bytes, any of which make an element.
+        unsafe { bits.as_ptr().cast::<Self>().read_unaligned() }
+    }
 }
 
 /// A complex number as two parts, in memory one behind the other.

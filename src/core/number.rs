@@ -176,12 +176,7 @@ impl Number {
 
     /// The element of `dtype` that these bytes are.
     pub fn of_bits(bits: Bits, dtype: DType) -> Number {
-        let real = |bits: Bits| {
-            crate::dispatch!(dtype.to_real(), T => {
-                // SAFETY: any bytes make an element, which has at most as many.
-                unsafe { bits.as_ptr().cast::<T>().read_unaligned() }.number()
-            })
-        };
+        let real = |bits: Bits| crate::dispatch!(dtype.to_real(), T => T::of_bits(&bits).number());
         if !dtype.is_complex() {
             return real(bits);
         }

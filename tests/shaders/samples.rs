@@ -249,6 +249,27 @@ fn dtype(name: &str) -> Option<DType> {
     DType::ALL.into_iter().find(|d| d.name() == name)
 }
 
+/// `x.dtype` and `x.mT`.
+fn attribute(v: &Value, name: &str) -> Read<Value> {
+    match (v, name) {
+        (Value::Tensor(t), "dtype") => Ok(Value::Name(t.dtype().name().to_string())),
+        (Value::Tensor(t), "mT") if t.shape().len() >= 2 => {
+            let mut order: Vec<usize> = (0..t.shape().len()).collect();
+            order.swap(t.shape().len() - 2, t.shape().len() - 1);
+            Ok(Value::Tensor(t.permute(&order)?))
+        }
+        _ => beyond(format!("attribute {name}")),
+    }
+}
+
+fn operand(v: &Value) -> Read<Operand<'_>> {
+    match v {
+        Value::Tensor(t) => Ok(Operand::Tensor(t)),
+        Value::Number(n) => Ok(Operand::Number(*n)),
+        _ => beyond("arithmetic"),
+    }
+}
+
 struct Reader<'a> {
     rest: &'a str,
     making: Making,
@@ -303,7 +324,8 @@ impl Reader<'_> {
             if self.takes(".") {
                 let name = self.word();
                 if !self.takes("(") {
-                    return beyond(format!("attribute {name}"));
+                    v = attribute(&v, &name)?;
+                    continue;
                 }
                 let (positional, named) = self.arguments(Some(")"))?;
                 let Some(&def) = methods().get(name.as_str()) else { return beyond(format!("method {name}")) };
@@ -314,40 +336,40 @@ impl Reader<'_> {
                 };
             } else if self.takes("[") {
                 v = self.sliced(v)?;
-            } else if self.takes("*") {
-                v = self.combined(v, |t, n| t.mul_number(n))?;
-            } else if self.takes("+") {
-                v = self.combined(v, |t, n| t.add_number(n))?;
-            } else if self.takes("-") {
-                v = self.combined(v, |t, n| t.sub(&t.mul_number(0)?.add_number(n)?))?;
-            } else if self.takes(">") {
-                let row = &_rustgrad::ops::elementwise::compare::gt::ROW;
-                v = self.combined(v, |t, n| on(row, [Operand::Tensor(t), Operand::Number(n)]))?;
+            } else if let Some(row) = self.operator() {
+                let b = self.single()?;
+                let sides = [operand(&v)?, operand(&b)?];
+                if sides.iter().all(|side| matches!(side, Operand::Number(_))) {
+                    return beyond("arithmetic of numbers");
+                }
+                v = Value::Tensor(on(row, sides)?);
             } else {
                 return Ok(v);
             }
         }
     }
 
-    fn combined(&mut self, v: Value, f: impl Fn(&Tensor, Number) -> Result<Tensor, Box<Error>>) -> Read<Value> {
-        match (v, self.single()?) {
-            (Value::Tensor(t), Value::Number(n)) => Ok(Value::Tensor(f(&t, n)?)),
-            _ => beyond("arithmetic"),
-        }
+    /// The row of the operator that comes next, from left to right: shapes ask for no precedence.
+    fn operator(&mut self) -> Option<&'static OpDef> {
+        use _rustgrad::ops::elementwise::{binary, compare};
+        let rows =
+            [("*", &binary::mul::ROW), ("/", &binary::div::ROW), ("+", &binary::add::ROW), ("-", &binary::sub::ROW)];
+        rows.into_iter().chain([(">", &compare::gt::ROW)]).find_map(|(sign, row)| self.takes(sign).then_some(row))
     }
 
-    /// `[:, ::2]`: whole dims, and steps.
+    /// `[:, ::2]`, `[1:]`: whole dims, starts and steps.
     fn sliced(&mut self, v: Value) -> Read<Value> {
         let Value::Tensor(mut t) = v else { return beyond("slice") };
         let mut dim = 0;
         while !self.takes("]") {
+            let size = t.shape().get(dim).copied().unwrap_or(0);
+            let start = self.word().parse::<usize>().unwrap_or(0).min(size);
             let step = match () {
                 () if self.takes("::") => self.word().parse().or_else(|_| beyond("slice"))?,
                 () if self.takes(":") => 1,
                 () => return beyond("slice"),
             };
-            let size = t.shape().get(dim).copied().unwrap_or(0);
-            t = t.slice(dim, 0, size.div_ceil(step), step)?;
+            t = t.slice(dim, start, (size - start).div_ceil(step), step)?;
             dim += 1;
             self.takes(",");
         }
@@ -384,17 +406,9 @@ impl Reader<'_> {
             return self.number();
         }
         let word = self.word();
-        if word == "torch" && self.takes(".tensor(") {
-            // A tensor of float32 as written, on the GPU as all.
-            let (positional, _) = self.arguments(Some(")"))?;
-            let mut shape = vec![];
-            let mut inside = positional.first();
-            while let Some(Value::List(items)) = inside {
-                shape.push(items.len());
-                inside = items.first();
-            }
-            self.takes(".to(mask(1).device)");
-            return Ok(Value::Tensor(empty(&shape, DType::F32)?));
+        if word == "torch" && self.takes(".") {
+            let name = self.word();
+            return if self.takes("(") { self.creation(&name) } else { Ok(Value::Name(name)) };
         }
         if self.takes("(") {
             let (positional, named) = self.arguments(Some(")"))?;
@@ -435,6 +449,34 @@ impl Reader<'_> {
         }
     }
 
+    /// `torch.tensor([[1.0, 2.0]])`, `torch.eye(3, dtype=torch.int32)`: of float32 if nothing is said, on the GPU as all.
+    fn creation(&mut self, name: &str) -> Read<Value> {
+        let (positional, named) = self.arguments(Some(")"))?;
+        let size = |v: &Value| match v {
+            Value::Number(n) => Ok(n.to_i64() as usize),
+            _ => beyond("size"),
+        };
+        let mut shape = vec![];
+        match name {
+            "tensor" => {
+                let mut inside = positional.first();
+                while let Some(Value::List(items)) = inside {
+                    shape.push(items.len());
+                    inside = items.first();
+                }
+            }
+            "eye" => shape = vec![size(&positional[0])?; 2],
+            "zeros" | "ones" => shape = positional.iter().map(size).collect::<Read<_>>()?,
+            _ => return beyond(format!("torch.{name}()")),
+        }
+        let dtype = match named.iter().find(|(name, _)| name == "dtype") {
+            Some((_, Value::Name(name))) => dtype(name),
+            _ => Some(DType::F32),
+        };
+        self.takes(".to(mask(1).device)");
+        Ok(Value::Tensor(empty(&shape, dtype.unwrap_or(DType::F32))?))
+    }
+
     /// What `u(2, 3)` and its like make.
     fn tensor(&mut self, name: &str, positional: &[Value], named: &[(String, Value)]) -> Read<Tensor> {
         let _ = named; // bounds of values
@@ -451,6 +493,7 @@ impl Reader<'_> {
             "u" | "pos" | "nz" | "uniq" | "edges" => self.making.dtype,
             "ix" | "at" => DType::I64,
             "mask" => DType::Bool,
+            "cx" => DType::C64,
             _ => return beyond(format!("{name}()")),
         };
         let t = if self.making.strided { spread(&shape, dtype)? } else { empty(&shape, dtype)? };

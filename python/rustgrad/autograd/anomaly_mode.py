@@ -3,7 +3,9 @@
 import warnings
 
 from .._names import lookup as _lookup
-from .._rustgrad import is_anomaly_check_nan_enabled, is_anomaly_enabled, set_anomaly_enabled
+from .._rustgrad import is_anomaly_check_nan_enabled as is_anomaly_check_nan_enabled
+from .._rustgrad import is_anomaly_enabled as is_anomaly_enabled
+from .._rustgrad import set_anomaly_enabled as set_anomaly_enabled
 
 __all__ = ["detect_anomaly", "set_detect_anomaly"]
 

@@ -6,7 +6,7 @@
 //! result's pointer, and no question is left to ask. So has the case that one of two operands is the same for all
 //! elements, as each row of a matrix sees a column: it stays in a register.
 
-use crate::core::{Bits, Complex, DType};
+use crate::core::{Bits, Complex, DType, Stored};
 use crate::expr::{Body, Half, Lane, MAX_INPUTS, MAX_PARAMS, Native, Place};
 use crate::simd;
 
@@ -143,7 +143,7 @@ simd! {
 
 #[inline(always)]
 unsafe fn stepped_body<B: Body, const BRAIN: bool>(x: &[*const u8; MAX_INPUTS], p: &Params, out: *mut u8, n: usize) {
-    let p: [f32; MAX_PARAMS] = [param(&p[0]), param(&p[1]), param(&p[2]), param(&p[3])];
+    let p: [f32; MAX_PARAMS] = std::array::from_fn(|i| f32::of_bits(&p[i]));
     for i in 0..n {
         B::eval::<Half<BRAIN>, _>(At::<f32, EACH> { x: *x, p, one: p[0], out, i });
     }
@@ -157,7 +157,7 @@ unsafe fn body<B: Body, T: Native, const OVER: bool, const ONE: usize>(
     n: usize,
 ) {
     // Not by `from_fn`, whose closure may become a call each.
-    let p: [T; MAX_PARAMS] = [param(&p[0]), param(&p[1]), param(&p[2]), param(&p[3])];
+    let p: [T; MAX_PARAMS] = std::array::from_fn(|i| T::of_bits(&p[i]));
     let mut x = *x;
     if OVER {
         x[0] = out;
@@ -167,12 +167,6 @@ unsafe fn body<B: Body, T: Native, const OVER: bool, const ONE: usize>(
     for i in 0..n {
         B::eval::<Lane<T>, _>(At::<T, ONE> { x, p, one, out, i });
     }
-}
-
-#[inline(always)]
-fn param<T: Native>(bits: &Bits) -> T {
-    // SAFETY: a lane has at most as many bytes, and any of them make one.
-    unsafe { bits.as_ptr().cast::<T>().read_unaligned() }
 }
 
 /// Element `i` of a loop.

@@ -221,8 +221,10 @@ pub fn atanh(z: C) -> C {
         let re = if r.is_infinite() { 0f64.copysign(x) } else { x / r / r };
         return of(re, FRAC_PI_2.copysign(y));
     }
-    let re = 0.25 * (4.0 * x / ((1.0 - x) * (1.0 - x) + y * y)).ln_1p();
-    of(re, 0.5 * (2.0 * y).atan2((1.0 - x) * (1.0 + x) - y * y))
+    // Of |x|: the logarithm is of a number above 1, where `ln_1p` loses nothing.
+    let a = x.abs();
+    let re = 0.25 * (4.0 * a / ((1.0 - a) * (1.0 - a) + y * y)).ln_1p();
+    of(re.copysign(x), 0.5 * (2.0 * y).atan2((1.0 - x) * (1.0 + x) - y * y))
 }
 
 pub fn atan(z: C) -> C {

@@ -16,6 +16,19 @@ where
     }
 }
 
+/// The parameter `x` and its gradient: weight decay is added to the gradient, or, given `shrink`, shrinks the parameter.
+#[inline(always)]
+fn begun<S: Scalar, P: Slots<S>>(p: P, x: S, maximize: bool, decay: Option<S>, shrink: Option<S>) -> (S, S)
+where
+    f64: Left<S>,
+{
+    let d = decayed(p, x, maximize, decay.filter(|_| shrink.is_none()));
+    match (decay, shrink) {
+        (Some(_), Some(shrink)) => (p.rounded(x * shrink), d),
+        _ => (x, d),
+    }
+}
+
 /// `old + weight (new - old)`, from the nearer end, as PyTorch's lerp: `pull` is [`pull`] of the weight.
 #[inline(always)]
 fn lerp<S: Scalar>(old: S, new: S, near: bool, pull: S) -> S
@@ -65,11 +78,7 @@ optimizer! {
         ],
         flags: [decays = weight_decay != 0.0, near = near(1.0 - beta1)],
         step: |p| {
-            let mut x = p.get(X);
-            let d = decayed(p, x, maximize, (decays && !decoupled).then_some(decay));
-            if decays && decoupled {
-                x = p.rounded(x * shrink);
-            }
+            let (x, d) = begun(p, p.get(X), maximize, decays.then_some(decay), decoupled.then_some(shrink));
             let mean = p.keep(exp_avg, lerp(p.get(exp_avg), d, near, weight));
             let mut square = p.keep(exp_avg_sq, squares(p, p.get(exp_avg_sq), d, fade, fresh));
             if amsgrad {
@@ -107,11 +116,7 @@ optimizer! {
         ],
         flags: [decays = weight_decay != 0.0, near = near(1.0 - beta1)],
         step: |p| {
-            let mut x = p.get(X);
-            let d = decayed(p, x, maximize, (decays && !decoupled).then_some(decay));
-            if decays && decoupled {
-                x = p.rounded(x * shrink);
-            }
+            let (x, d) = begun(p, p.get(X), maximize, decays.then_some(decay), decoupled.then_some(shrink));
             let mean = p.keep(exp_avg, lerp(p.get(exp_avg), d, near, weight));
             let square = p.keep(exp_avg_sq, squares(p, p.get(exp_avg_sq), d, fade, fresh));
             let root = p.rounded(p.rounded(square / correction).sqrt());
@@ -151,11 +156,7 @@ optimizer! {
         ],
         flags: [decays = weight_decay != 0.0, near = near(1.0 - beta1), rectified = length > 5.0],
         step: |p| {
-            let mut x = p.get(X);
-            let d = decayed(p, x, maximize, (decays && !decoupled).then_some(decay));
-            if decays && decoupled {
-                x = p.rounded(x * shrink);
-            }
+            let (x, d) = begun(p, p.get(X), maximize, decays.then_some(decay), decoupled.then_some(shrink));
             let mean = p.keep(exp_avg, lerp(p.get(exp_avg), d, near, weight));
             let square = p.keep(exp_avg_sq, squares(p, p.get(exp_avg_sq), d, fade, fresh));
             let mut change = p.rounded(p.rounded(mean / correction) * rate);
