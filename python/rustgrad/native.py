@@ -89,8 +89,10 @@ def native_batch_norm(input, weight, bias, running_mean, running_var, training: 
     return result, mean, rstd
 
 
-def _native_batch_norm_legit(input, weight, bias, *rest, **named):
-    """`native_batch_norm`; without running statistics where none are given."""
+def _native_batch_norm_legit(input, weight, bias, *rest, out=None, save_mean=None, save_invstd=None, **named):
+    """`native_batch_norm`; without running statistics where none are given. The results go into `out`, one tensor or all
+    three, `save_mean` and `save_invstd` where these are given.
+    """
     names = ["running_mean", "running_var", "training", "momentum", "eps"]
     if len(rest) + len(named) == 3:
         names = names[2:]
@@ -98,7 +100,13 @@ def _native_batch_norm_legit(input, weight, bias, *rest, **named):
     if sorted(given) != sorted(names) or len(rest) > len(names):
         raise TypeError("_native_batch_norm_legit() received an invalid combination of arguments")
     means: dict[str, Any] = {"running_mean": None, "running_var": None}
-    return native_batch_norm(input, weight, bias, **{**means, **given})
+    results = native_batch_norm(input, weight, bias, **{**means, **given})
+    if out is None:
+        return results
+    into = (out, save_mean, save_invstd) if save_mean is not None else out
+    for to, result in zip(into, results):
+        to.resize_(result.shape).copy_(result)
+    return into
 
 
 def _batch_norm_with_update(input, weight, bias, running_mean, running_var, momentum: float, eps: float):
@@ -179,11 +187,13 @@ def affine_grid_generator(theta, size, align_corners: bool):
     return affine_grid(theta, size, align_corners)
 
 
-def _antialiased(mode, input, output_size, align_corners, scales_h, scales_w):
+def _antialiased(mode, input, output_size, align_corners, scales_h, scales_w, scale_factors):
     from .nn.functional import interpolate
 
     if isinstance(scales_h, (list, tuple)):
-        scales_h, scales_w = scales_h
+        scale_factors = scales_h
+    if scale_factors is not None:
+        scales_h, scales_w = scale_factors
     factors = None if scales_h is None or scales_w is None else (scales_h, scales_w)
     size = None if output_size is None else [*output_size]
     if size is not None and factors is not None:
@@ -193,14 +203,18 @@ def _antialiased(mode, input, output_size, align_corners, scales_h, scales_w):
     return interpolate(input, size, factors, mode, align_corners, antialias=True)
 
 
-def _upsample_bilinear2d_aa(input, output_size, align_corners: bool, scales_h=None, scales_w=None):
-    """interpolate(mode='bilinear', antialias=True)."""
-    return _antialiased("bilinear", input, output_size, align_corners, scales_h, scales_w)
+def _upsample_bilinear2d_aa(
+    input, output_size, align_corners: bool, scales_h=None, scales_w=None, *, scale_factors=None
+):
+    """interpolate(mode='bilinear', antialias=True); the factors as two arguments, or as one list."""
+    return _antialiased("bilinear", input, output_size, align_corners, scales_h, scales_w, scale_factors)
 
 
-def _upsample_bicubic2d_aa(input, output_size, align_corners: bool, scales_h=None, scales_w=None):
-    """interpolate(mode='bicubic', antialias=True)."""
-    return _antialiased("bicubic", input, output_size, align_corners, scales_h, scales_w)
+def _upsample_bicubic2d_aa(
+    input, output_size, align_corners: bool, scales_h=None, scales_w=None, *, scale_factors=None
+):
+    """interpolate(mode='bicubic', antialias=True); the factors as two arguments, or as one list."""
+    return _antialiased("bicubic", input, output_size, align_corners, scales_h, scales_w, scale_factors)
 
 
 # ---- indexing and putting together

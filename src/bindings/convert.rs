@@ -522,7 +522,13 @@ impl<'a> Scratch<'a> {
                 Type::Device => device(o)?.map(Arg::Device),
                 Type::Layout => {
                     let bound = Bound::from_borrowed_ptr(Python::assume_attached(), o);
-                    bound.cast::<types::LayoutName>().ok().map(|_| Arg::None)
+                    let Ok(layout) = bound.cast::<types::LayoutName>() else { return Ok(None) };
+                    let name = layout.get().0;
+                    if name != "strided" {
+                        return Err(err!(NotImplemented, "rustgrad has no tensors of layout torch.{name}")
+                            .hint("leave layout out: elements are strided"));
+                    }
+                    Some(Arg::None)
                 }
                 Type::MemoryFormat => {
                     let bound = Bound::from_borrowed_ptr(Python::assume_attached(), o);

@@ -203,9 +203,9 @@ pub fn device_object(py: Python<'_>, d: core::Device) -> PyResult<Bound<'_, Devi
     Ok(made)
 }
 
-/// How elements are stored; there is one, `strided`.
+/// How elements are stored: `strided`, as all tensors are here, or one of PyTorch's sparse forms, which only have names.
 #[pyclass(frozen, name = "layout", module = "rustgrad")]
-pub struct LayoutName(&'static str);
+pub struct LayoutName(pub &'static str);
 
 #[pymethods]
 impl LayoutName {
@@ -233,7 +233,7 @@ impl MemoryFormat {
 
 static STRIDED: OnceLock<Py<LayoutName>> = OnceLock::new();
 
-/// The one layout, borrowed.
+/// The layout that tensors have, borrowed.
 pub fn strided(py: Python<'_>) -> Option<Bound<'_, LayoutName>> {
     STRIDED.get().map(|s| s.bind(py).clone())
 }
@@ -348,7 +348,10 @@ pub fn add_to(m: &Bound<'_, PyModule>, all: &mut Vec<String>) -> PyResult<()> {
     let layout = Bound::new(py, LayoutName("strided"))?;
     let _ = STRIDED.set(layout.clone().unbind());
     add("strided", layout.into_any())?;
-    for name in ["contiguous_format", "preserve_format", "channels_last"] {
+    for name in ["sparse_coo", "sparse_csr", "sparse_csc", "sparse_bsr", "sparse_bsc", "jagged", "_mkldnn"] {
+        add(name, Bound::new(py, LayoutName(name))?.into_any())?;
+    }
+    for name in ["contiguous_format", "preserve_format", "channels_last", "channels_last_3d"] {
         add(name, Bound::new(py, MemoryFormat(name))?.into_any())?;
     }
     add("default_generator", Bound::new(py, Generator(default_generator().clone()))?.into_any())?;

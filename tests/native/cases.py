@@ -86,6 +86,7 @@ def grids(torch):
         torch.affine_grid_generator(_x(torch, 1, 2, 3), [1, 1, 2, 2], False),
         torch.ops.aten._upsample_bilinear2d_aa(image, [2, 3], False),
         torch.ops.aten._upsample_bicubic2d_aa(image, [2, 3], True),
+        torch.ops.aten._upsample_bilinear2d_aa(image, None, False, scale_factors=[1.7, 0.9]),
     ]
 
 

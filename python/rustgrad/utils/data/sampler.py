@@ -91,8 +91,9 @@ class RandomSampler(Sampler[int]):
         n, wanted = len(self.data_source), self.num_samples
         generator = self._own_generator()
         if self.replacement:
-            for size in [32] * (wanted // 32) + [wanted % 32]:
-                yield from randint(0, n, (size,), generator=generator).tolist()
+            # Lazily, as no list holds the passes of a sampler without an end. The last draw is made even when it is empty.
+            for drawn in range(0, wanted + 1, 32):
+                yield from randint(0, n, (min(32, wanted - drawn),), generator=generator).tolist()
         else:
             for _ in range(wanted // n):
                 yield from randperm(n, generator=generator).tolist()
