@@ -22,7 +22,7 @@ from rustgrad.utils.data import (
 )
 from rustgrad.utils.data._utils import collate, crew
 from rustgrad.utils.data._utils.fetch import gather_of
-from rustgrad.utils.data.sampler import SequentialSampler, rows_of_batches
+from rustgrad.utils.data.sampler import RandomSampler, SequentialSampler, rows_of_batches
 
 
 class Draws(Dataset):
@@ -346,3 +346,10 @@ def test_pinned_memory_is_accepted():
 def test_nothing_is_left_behind():
     gc.collect()
     assert not list(crew._LIVE)
+
+
+def test_a_sampler_without_an_end_draws_as_it_goes():
+    sampler = RandomSampler(range(5), replacement=True, num_samples=10**15)
+    assert 0 <= next(iter(sampler)) < 5
+    loader = DataLoader(TensorDataset(torch.arange(5)), sampler=sampler, batch_size=2, num_workers=2)
+    assert next(iter(loader))[0].shape == (2,)
