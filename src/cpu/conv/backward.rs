@@ -2,7 +2,7 @@
 //! kernel by a product over all pixels.
 
 use super::plane::{SLACK, Taps};
-use super::{Window, contiguous, dims, each, image, run};
+use super::{Window, contiguous, dims, direct, each, image, run};
 use crate::core::DType;
 use crate::cpu::copy::copy;
 use crate::cpu::gemm::drive::{Gemm, Mat, Target, gemm, scratch, tiles};
@@ -52,7 +52,11 @@ fn input<T: Product>(g: &Array, w: &Array, out: &Array, window: Window) -> Resul
         run::<T>(g, &flipped, None, out, Window { pad: [pad(0, kh), pad(1, kw)], ..window });
         return Ok(());
     }
-    scatter::<T>(g, w, out, window);
+    if direct::pays(og) {
+        direct::input_grad::<T>(g, w, out, window);
+    } else {
+        scatter::<T>(g, w, out, window);
+    }
     Ok(())
 }
 
@@ -135,6 +139,9 @@ fn weight<T: Product>(g: &Array, x: &Array, out: &Array, window: Window) -> Resu
     let (og, k, pixels) = (o / groups, cg * kh * kw, oh * ow);
     if out.numel() == 0 {
         return Ok(());
+    }
+    if direct::pays(og) {
+        return direct::weight_grad::<T>(g, x, out, window);
     }
     let t = Taps::new(window, [kh, kw], [oh, ow]);
     let offsets = t.offsets(cg);

@@ -1,9 +1,11 @@
 //! Convolution of images, (n, c, h, w), and its two gradients, as implicit matrix products.
 //!
 //! No im2col matrix is made: each task copies its image into a zero-padded plane and packs from there the panels that the
-//! matrix kernels read. Sums run over (c, kh, kw) as in [`super::gemm`], so bits do not depend on the machine.
+//! matrix kernels read; groups of one or two outputs need no matrix at all (`direct.rs`). Sums run over (c, kh, kw) as in
+//! [`super::gemm`], so bits do not depend on the machine.
 
 mod backward;
+mod direct;
 mod integer;
 mod plane;
 
@@ -81,7 +83,7 @@ fn each(tasks: usize, work: usize, f: &(dyn Fn(usize) + Sync)) {
     if work < 1 << 19 { (0..tasks).for_each(f) } else { threads::run(tasks, f) }
 }
 
-fn run<T: Product>(x: &Array, w: &Array, bias: Option<&Array>, out: &Array, window: Window) {
+fn run<T: Product>(x: &Array, w: &Array, bias_array: Option<&Array>, out: &Array, window: Window) {
     let [n, o, oh, ow] = dims(out);
     let [_, cg, kh, kw] = dims(w);
     let groups = window.groups;
@@ -93,7 +95,7 @@ fn run<T: Product>(x: &Array, w: &Array, bias: Option<&Array>, out: &Array, wind
     }
     let kn = T::kernels();
     let (wp, yp) = (Raw::new(w.ptr::<T>()), Raw::new(out.ptr::<T>()));
-    let bias = bias.map(|b| (Raw::new(b.ptr::<T>()), b.strides()[0]));
+    let bias = bias_array.map(|b| (Raw::new(b.ptr::<T>()), b.strides()[0]));
     let epilogue = |first: usize| Epilogue {
         alpha: T::ONE,
         beta: T::ONE,
@@ -122,6 +124,9 @@ fn run<T: Product>(x: &Array, w: &Array, bias: Option<&Array>, out: &Array, wind
             unsafe { gemm(&g, few) }
         };
         return if few { (0..n * groups).for_each(one) } else { each(n * groups, work, &one) };
+    }
+    if direct::pays(og) {
+        return direct::forward::<T>(x, w, bias_array, out, window);
     }
     let offsets = t.offsets(cg);
     let panels = pixels.div_ceil(kn.nr);

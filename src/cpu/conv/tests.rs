@@ -127,6 +127,9 @@ fn cases() -> Vec<Case> {
         Case { x: [2, 3, 11, 12], o: 4, kernel: [3, 3], window: window([2, 1], [1, 2], [1, 2], 1) },
         Case { x: [2, 4, 10, 10], o: 6, kernel: [3, 2], window: window([1, 1], [2, 1], [2, 3], 2) },
         Case { x: [2, 6, 9, 9], o: 6, kernel: [3, 3], window: window([1, 1], [1, 1], [1, 1], 6) },
+        Case { x: [3, 6, 9, 30], o: 12, kernel: [3, 3], window: window([2, 2], [1, 1], [1, 1], 6) },
+        Case { x: [2, 4, 9, 41], o: 4, kernel: [3, 2], window: window([1, 3], [0, 2], [2, 2], 4) },
+        Case { x: [40, 3, 5, 7], o: 1, kernel: [3, 3], window: padded },
         Case { x: [1, 2, 40, 40], o: 3, kernel: [3, 3], window: window([1, 1], [4, 4], [1, 1], 1) },
     ]
 }
