@@ -10,7 +10,7 @@ use _rustgrad::core::{DType, Device, Layout, Meta, Number, Shape};
 use _rustgrad::device::Array;
 use _rustgrad::error::{Error, Kind};
 use _rustgrad::gpu::map::settle;
-use _rustgrad::ops::elementwise::map::on;
+use _rustgrad::ops::elementwise::map::{Row, on};
 use _rustgrad::ops::registry;
 use _rustgrad::ops::schema::{Param, Schema, Type};
 use _rustgrad::tensor::{Arg, Args, OpDef, Operand, Outs, Tensor};
@@ -350,7 +350,7 @@ impl Reader<'_> {
     }
 
     /// The row of the operator that comes next, from left to right: shapes ask for no precedence.
-    fn operator(&mut self) -> Option<&'static OpDef> {
+    fn operator(&mut self) -> Option<&'static Row> {
         use _rustgrad::ops::elementwise::{binary, compare};
         let rows =
             [("*", &binary::mul::ROW), ("/", &binary::div::ROW), ("+", &binary::add::ROW), ("-", &binary::sub::ROW)];
