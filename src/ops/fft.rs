@@ -27,7 +27,6 @@ const ONE: &[&str] = &[
     "u(3, 4).t(), dim=0, norm='ortho'",
     "u(2, 3, 4), dim=1, norm='forward'",
     "u(8)[::2], norm='backward'",
-    "u(4, dtype=float64)",
     "ix(5, n=4)",
     "mask(4)",
     "u(1, 3).expand(2, 3)",
@@ -37,7 +36,6 @@ const ONE: &[&str] = &[
     "u(2, 3), dim=2",
     "u()",
     "u(3), norm='other'",
-    "u(3, dtype=float16)",
 ];
 const TWO: &[&str] = &[
     "u(3, 4)",
