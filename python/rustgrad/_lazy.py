@@ -6,7 +6,7 @@ __all__ = ["FUNCTIONS", "MODULES", "TYPED"]
 
 MODULES = frozenset(
     "__config__ _C _dynamo accelerator amp as_torch autograd backends compiler cpu cuda datasets "
-    "distributed distributions export func futures fx gpu hub jit linalg masked mps multiprocessing nn "
+    "distributed distributions export fft func futures fx gpu hub jit linalg masked mps multiprocessing nn "
     "onnx ops optim overrides profiler return_types signal special storage testing torch_version types "
     "utils version xpu".split()
 )

@@ -4,7 +4,7 @@
 //! one of them.
 
 use crate::core::shape::{list, normalize_dim};
-use crate::core::{DType, Number, Shape};
+use crate::core::{DType, Device, Number, Shape};
 use crate::device::Array;
 use crate::error::Result;
 use crate::ops;
@@ -31,6 +31,8 @@ const ONE: &[&str] = &[
     "mask(4)",
     "u(1, 3).expand(2, 3)",
     "edges(1.0, INF, NAN)",
+    "cx(5)",
+    "cx(2, 4), 6, 0, 'ortho'",
     "u(3), 0",
     "u(3), -2",
     "u(2, 3), dim=2",
@@ -46,6 +48,8 @@ const TWO: &[&str] = &[
     "u(2, 3, 4), dim=(-1, 0), norm='forward'",
     "u(4, 3).t()",
     "ix(3, 4, n=5)",
+    "cx(3, 4)",
+    "cx(2, 3, 4), s=(2, 5), dim=(2, 0)",
     "u(3)",
     "u(3, 4), (0, 3)",
     "u(3, 4), (2,), dim=(0, 1)",
@@ -63,6 +67,8 @@ const MANY: &[&str] = &[
     "u(4, 3).t(), dim=(0,)",
     "u(2, 3), dim=1",
     "ix(3, 4, n=5)",
+    "cx(2, 3, 4)",
+    "cx(3, 4), s=(4, 3), norm='ortho'",
     "u(2, 3), (2, 2, 2)",
     "u(2, 3), (0, 2)",
     "u(2, 3), dim=(0, 2)",
@@ -245,7 +251,7 @@ ops! {
             let sizes: Shape = dims.iter().map(|&d| x.shape()[d]).collect();
             c2c(x, &dims, forward, factor(normalization, &sizes))
         },
-        samples: ["u(2, 3).to(torch.complex64), (1,), 0, True", "u(2, 3).to(torch.complex64), (0, 1), 2, False"],
+        samples: ["cx(2, 3), (1,), 0, True", "cx(2, 3), (0, 1), 2, False"],
     }
     /// The spectrum of a real tensor along `dim`, the half of it if `onesided`.
     fft_r2c_ + out as ["function._fft_r2c(Tensor self, int[] dim, int normalization, bool onesided) -> Tensor"] {
@@ -273,7 +279,7 @@ ops! {
             }
             c2r(x, &dims, false, factor(normalization, &sizes), n as usize)
         },
-        samples: ["u(2, 3).to(torch.complex64), (1,), 2, 4", "u(2, 3).to(torch.complex64), (0, 1), 0, 5"],
+        samples: ["cx(2, 3), (1,), 2, 4", "cx(2, 3), (0, 1), 0, 5"],
     }
 }
 
@@ -432,7 +438,17 @@ pub fn promoted(x: &Tensor, complex: bool) -> Result<Tensor> {
                 .hint("transforms compute in float32, float64, complex64 and complex128: use x.float()"));
         }
     }
+    has_transforms(x.device(), dtype)?;
     x.to_dtype(if complex { dtype.to_complex() } else { dtype })
+}
+
+/// Refuses the GPU, which has no complex numbers.
+fn has_transforms(device: Device, dtype: DType) -> Result<()> {
+    if device.is_gpu() {
+        return Err(err!(NotImplemented, "fft: not implemented on the GPU (for {})", dtype.name())
+            .hint("use x.cpu(), and .to(\"gpu\") on what is real again"));
+    }
+    Ok(())
 }
 
 fn frequencies(name: &str, bins: &[i64], span: f64, options: &Options) -> Result<Tensor> {

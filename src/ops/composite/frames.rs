@@ -2,14 +2,13 @@
 
 use super::{called, vector};
 use crate::core::shape::list;
-use crate::core::{Layout, Meta, Number, Shape};
-use crate::device::Array;
+use crate::core::{Number, Shape};
 use crate::error::{Error, Result};
 use crate::ops;
 use crate::ops::fft::{c2c, c2r, promoted, r2c};
 use crate::ops::pad::{constant, nn_pad};
-use crate::tensor::{Arg, Context, Cotangents, Grads, Op, Tensor, apply, mode};
-use crate::{bail, cpu, err};
+use crate::tensor::{Arg, Tensor, mode};
+use crate::{bail, err};
 
 ops! {
     /// The spectra of frames of a signal (L,) or (B, L): (.., bins, frames), complex, or with `return_complex=False` real with a
@@ -112,7 +111,7 @@ ops! {
             if x.ndim() == 1 {
                 y = y.squeeze_dims(&[0])?;
             }
-            if return_complex { Ok(y) } else { pairs(&y) }
+            if return_complex { Ok(y) } else { y.view_as_real() }
         },
         samples: [
             "u(20), 8, return_complex=True",
@@ -134,6 +133,8 @@ ops! {
             "u(20), 60, return_complex=True",
             "u(1, 2, 20), 8, return_complex=True",
             "ix(20, n=4), 8, return_complex=True",
+            "cx(2, 20), 8, window=pos(8)",
+            "u(20), 8, 2, window=cx(8)",
         ],
     }
     /// The signal whose `stft` with the same arguments is `self`, (bins, frames) or (B, bins, frames): frames weighted by `window`
@@ -166,17 +167,18 @@ ops! {
             f.istft(x, center, normalized, length, return_complex)
         },
         samples: [
-            "u(5, 11).to(torch.complex64), 8, window=pos(8)",
-            "u(2, 5, 6).to(torch.complex64), 8, 3, 6, pos(6)",
-            "u(2, 5, 6).to(torch.complex64), 8",
-            "u(5, 6).to(torch.complex64), 8, 2, window=pos(8), center=False, normalized=True",
-            "u(8, 6).to(torch.complex64), 8, 2, window=pos(8), onesided=False",
-            "u(5, 6).to(torch.complex64), 8, 2, window=pos(8), length=7",
-            "u(5, 6).to(torch.complex64), 8, 2, window=pos(8), length=20",
-            "u(5, 6).to(torch.complex64), 10",
-            "u(5, 6).to(torch.complex64), 8, 9",
-            "u(5, 6).to(torch.complex64), 8, window=pos(8) * 0",
-            "u(5, 6).to(torch.complex64), 8, window=pos(7)",
+            "cx(5, 11), 8, window=pos(8)",
+            "cx(2, 5, 6), 8, 3, 6, pos(6)",
+            "cx(2, 5, 6), 8",
+            "cx(5, 6), 8, 2, window=pos(8), center=False, normalized=True",
+            "cx(8, 6), 8, 2, window=pos(8), onesided=False",
+            "cx(5, 6), 8, 2, window=pos(8), length=7",
+            "cx(5, 6), 8, 2, window=pos(8), length=20",
+            "cx(8, 6), 8, 2, window=cx(8), onesided=False, return_complex=True",
+            "cx(5, 6), 10",
+            "cx(5, 6), 8, 9",
+            "cx(5, 6), 8, window=pos(8) * 0",
+            "cx(5, 6), 8, window=pos(7)",
             "u(5, 6), 8",
         ],
     }
@@ -191,71 +193,6 @@ fn centered(x: &Tensor, by: i64, mode: &str) -> Result<Tensor> {
     let padded = called(&nn_pad::DEF, &args)?;
     let last = padded.ndim() - x.ndim();
     padded.reshape(&padded.shape()[last..])
-}
-
-/// Real and imaginary parts side by side, (.., 2).
-fn pairs(y: &Tensor) -> Result<Tensor> {
-    apply(Pairs, &[&if y.layout().is_dense() { y.clone() } else { y.contiguous()? }])
-}
-
-/// Complex numbers of real and imaginary parts.
-fn joined(parts: &Tensor) -> Result<Tensor> {
-    apply(Joined, &[&parts.contiguous()?])
-}
-
-/// The floats of one dense array as those of another, whose order is the same.
-fn same_bytes(x: &Array, out: &Array) -> Result<()> {
-    let n = x.numel() * x.dtype.size() / x.dtype.to_real().size();
-    let floats = |a: &Array| {
-        let mut layout = Layout::contiguous([n][..].into());
-        layout.offset = a.layout.offset * a.dtype.size() / x.dtype.to_real().size();
-        Array { meta: Meta::new(layout, x.dtype.to_real(), a.device), storage: a.storage.clone() }
-    };
-    cpu::copy::copy(&floats(x), &floats(out))
-}
-
-struct Pairs;
-
-impl Op for Pairs {
-    fn name(&self) -> &'static str {
-        "view_as_real"
-    }
-    fn infer(&self, x: &[&Meta]) -> Result<Meta> {
-        let mut layout = x[0].layout.clone();
-        layout.strides.iter_mut().for_each(|s| *s *= 2);
-        layout.shape.push(2);
-        layout.strides.push(1);
-        layout.offset = 0;
-        Ok(Meta::new(layout, x[0].dtype.to_real(), x[0].device))
-    }
-    fn cpu(&self, x: &[&Array], out: &[Array]) -> Result<()> {
-        same_bytes(x[0], &out[0])
-    }
-    fn complex(&self) -> bool {
-        true
-    }
-    fn vjp(&self, _: &Context, g: &Cotangents) -> Result<Grads> {
-        Grads::one(joined(g.one()?)?)
-    }
-}
-
-struct Joined;
-
-impl Op for Joined {
-    fn name(&self) -> &'static str {
-        "view_as_complex"
-    }
-    fn infer(&self, x: &[&Meta]) -> Result<Meta> {
-        let mut shape: Shape = x[0].shape().into();
-        shape.pop();
-        Ok(Meta::new(Layout::contiguous(shape), x[0].dtype.to_complex(), x[0].device))
-    }
-    fn cpu(&self, x: &[&Array], out: &[Array]) -> Result<()> {
-        same_bytes(x[0], &out[0])
-    }
-    fn vjp(&self, _: &Context, g: &Cotangents) -> Result<Grads> {
-        Grads::one(pairs(g.one()?)?)
-    }
 }
 
 /// How a signal is cut into frames.
@@ -393,13 +330,13 @@ impl Frames<'_> {
         let whole = size + step * (frames - 1);
         let signal = if values.dtype().is_complex() {
             // (batch, frames, size, 2) with the size last.
-            let parts = pairs(&values)?.permute(&[0, 1, 3, 2])?.overlaid(1, size, step, &[batch, whole, 2])?;
-            joined(&parts)?
+            let parts = values.view_as_real()?.permute(&[0, 1, 3, 2])?.overlaid(1, size, step, &[batch, whole, 2])?;
+            parts.paired()?
         } else {
             values.overlaid(1, size, step, &[batch, whole])?
         };
         let squares = weights.mul(&weights)?;
-        let squares = if squares.dtype().is_complex() { pairs(&squares)?.select(1, 0)? } else { squares };
+        let squares = if squares.dtype().is_complex() { squares.view_as_real()?.select(1, 0)? } else { squares };
         let envelope = squares.expand_to(&[1, frames, size])?.overlaid(1, size, step, &[1, whole])?;
         // As a slice of Python, where the end may count from the back.
         let start = if center { size / 2 } else { 0 };

@@ -26,7 +26,7 @@ ops! {
     /// (1 - cos(2 pi t)) / 2 for `window_length` values of t from 0 to 1.
     ///
     /// Periodic windows are the first part of one that is longer by one.
-    hann_window + out as [
+    hann_window as [
         "function.hann_window(int window_length, *, {options}) -> Tensor",
         "function.hann_window(int window_length, bool periodic, *, {options}) -> Tensor",
     ] {
@@ -36,7 +36,7 @@ ops! {
         samples: PLAIN,
     }
     /// alpha - beta cos(2 pi t) for `window_length` values of t from 0 to 1.
-    hamming_window + out as [
+    hamming_window as [
         "function.hamming_window(int window_length, *, {options}) -> Tensor",
         "function.hamming_window(int window_length, bool periodic, *, {options}) -> Tensor",
         "function.hamming_window(int window_length, bool periodic, float alpha, *, {options}) -> Tensor",
@@ -59,7 +59,7 @@ ops! {
         ],
     }
     /// 0.42 - 0.5 cos(2 pi t) + 0.08 cos(4 pi t) for `window_length` values of t from 0 to 1.
-    blackman_window + out as [
+    blackman_window as [
         "function.blackman_window(int window_length, *, {options}) -> Tensor",
         "function.blackman_window(int window_length, bool periodic, *, {options}) -> Tensor",
     ] {
@@ -74,7 +74,7 @@ ops! {
         samples: PLAIN,
     }
     /// 1 - |t| for `window_length` values of t from -1 to 1.
-    bartlett_window + out as [
+    bartlett_window as [
         "function.bartlett_window(int window_length, *, {options}) -> Tensor",
         "function.bartlett_window(int window_length, bool periodic, *, {options}) -> Tensor",
     ] {
@@ -90,7 +90,7 @@ ops! {
         samples: PLAIN,
     }
     /// I0(beta sqrt(1 - t^2)) / I0(beta) for `window_length` values of t from -1 to 1.
-    kaiser_window + out as [
+    kaiser_window as [
         "function.kaiser_window(int window_length, *, {options}) -> Tensor",
         "function.kaiser_window(int window_length, bool periodic, *, {options}) -> Tensor",
         "function.kaiser_window(int window_length, bool periodic, float beta, *, {options}) -> Tensor",

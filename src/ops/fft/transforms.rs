@@ -1,6 +1,6 @@
 //! The three ops behind all Fourier transforms: complex to complex, real to half spectrum and back.
 
-use super::points;
+use super::{has_transforms, points};
 use crate::core::{DType, Layout, Meta, Shape, Strides};
 use crate::cpu::fft::Way;
 use crate::device::Array;
@@ -45,11 +45,12 @@ fn by_stride(x: &Layout, dims: &[usize]) -> Shape {
     sorted.into_iter().collect()
 }
 
-/// Refuses sizes of 0 along `dims`, and dtypes.
+/// Refuses sizes of 0 along `dims`, dtypes and devices.
 fn check(x: &Meta, dims: &[usize], dtypes: [DType; 2]) -> Result<()> {
     if !dtypes.contains(&x.dtype) {
         bail!(Runtime, "Unsupported dtype {}", x.dtype.scalar_name());
     }
+    has_transforms(x.device, x.dtype)?;
     dims.iter().try_for_each(|&d| points(x.shape()[d] as i64).map(|_| ()))
 }
 
