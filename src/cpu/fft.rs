@@ -112,8 +112,8 @@ pub fn complex(x: &Array, out: &Array, dims: &[usize], way: Way) {
     }
 }
 
-/// The half spectrum of real `x` along the last of `dims`, then the complex transform along the others. Backwards it is the
-/// conjugate of the spectrum.
+/// The spectrum of real `x` along the last of `dims`, or the half of it that `out` has room for, then the complex transform along
+/// the others. Backwards it is the conjugate of the spectrum.
 pub fn real_to_complex(x: &Array, out: &Array, dims: &[usize], way: Way) {
     match x.dtype {
         DType::F32 => half::<f32>(x, out, dims, way),
@@ -237,7 +237,8 @@ where
     Complex<T>: Stored,
 {
     let Some((&dim, others)) = dims.split_last() else { return };
-    let (n, bins) = (x.shape()[dim], out.shape()[dim]);
+    let (n, whole) = (x.shape()[dim], out.shape()[dim]);
+    let bins = n / 2 + 1;
     if out.numel() == 0 {
         return;
     }
@@ -255,8 +256,9 @@ where
             let done = plan.process_with_scratch(line, spectrum, scratch);
             debug_assert!(done.is_ok());
         }
-        to.each(count, bins, |b, k, p| {
+        to.each(count, whole, |b, k, p| {
             let factor = if is_doubled(k, n) { doubled } else { scale };
+            let (k, sign) = if k < bins { (k, sign) } else { (n - k, -sign) };
             let bin = spectrum[b * bins + k];
             let bin = Num { re: bin.re * factor, im: bin.im * factor * sign };
             // SAFETY: as above.

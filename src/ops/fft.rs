@@ -17,7 +17,7 @@ use crate::{bail, err};
 
 mod transforms;
 
-pub use transforms::{c2c, c2r, r2c};
+pub use transforms::{c2c, c2r, r2c, r2c_whole};
 
 const ONE: &[&str] = &[
     "u(6)",
@@ -262,7 +262,7 @@ ops! {
             let dims = dims(dim, x.ndim())?;
             let sizes: Shape = dims.iter().map(|&d| x.shape()[d]).collect();
             let scale = factor(normalization, &sizes);
-            if onesided { r2c(x, &dims, true, scale) } else { c2c(&promoted(x, true)?, &dims, true, scale) }
+            if onesided { r2c(x, &dims, true, scale) } else { r2c_whole(x, &dims, true, scale) }
         },
         samples: ["u(2, 3), (1,), 1, True", "u(2, 3), (0, 1), 0, False"],
     }
@@ -328,7 +328,8 @@ impl Transform {
         };
         let Some(last) = dims.len().checked_sub(1) else {
             if self.kind == Kind::Complex {
-                return if input.is(x) { x.cloned(crate::ops::copy::Format::Preserve) } else { Ok(input) };
+                let y = input.to_dtype(input.dtype().to_complex())?;
+                return if y.is(x) { x.cloned(crate::ops::copy::Format::Preserve) } else { Ok(y) };
             }
             bail!(Runtime, "{} must transform at least one axis", self.name)
         };
@@ -358,7 +359,8 @@ impl Transform {
             }
             bail!(Runtime, "{} expects {real} input tensor, but got {}", self.name, x.dtype().scalar_name());
         }
-        promoted(x, self.kind != Kind::Half)
+        let x = promoted(x)?;
+        if self.kind == Kind::Real { x.to_dtype(x.dtype().to_complex()) } else { Ok(x) }
     }
 
     /// Transforms along `dims` to `sizes`.
@@ -386,6 +388,7 @@ impl Transform {
             y = constant(&y, &pad, Number::Int(0))?;
         }
         match self.kind {
+            Kind::Complex if !y.dtype().is_complex() => r2c_whole(&y, dims, self.forward, scale),
             Kind::Complex => c2c(&y, dims, self.forward, scale),
             Kind::Half => r2c(&y, dims, self.forward, scale),
             Kind::Real => c2r(&y, dims, self.forward, scale, sizes[last]),
@@ -428,8 +431,8 @@ fn factor(normalization: i64, sizes: &[usize]) -> f64 {
     }
 }
 
-/// `x` in a dtype of transforms, its complex one if `complex`. Integers become the default float dtype.
-pub fn promoted(x: &Tensor, complex: bool) -> Result<Tensor> {
+/// `x` in a dtype of transforms. Integers become the default float dtype.
+pub fn promoted(x: &Tensor) -> Result<Tensor> {
     let dtype = if x.dtype().is_integral() { mode::default_float() } else { x.dtype() };
     match dtype {
         DType::F32 | DType::F64 | DType::C64 | DType::C128 => {}
@@ -439,7 +442,7 @@ pub fn promoted(x: &Tensor, complex: bool) -> Result<Tensor> {
         }
     }
     has_transforms(x.device(), dtype)?;
-    x.to_dtype(if complex { dtype.to_complex() } else { dtype })
+    x.to_dtype(dtype)
 }
 
 /// Refuses the GPU, which has no complex numbers.

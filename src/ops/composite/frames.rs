@@ -5,7 +5,7 @@ use crate::core::shape::list;
 use crate::core::{Number, Shape};
 use crate::error::{Error, Result};
 use crate::ops;
-use crate::ops::fft::{c2c, c2r, promoted, r2c};
+use crate::ops::fft::{c2c, c2r, promoted, r2c, r2c_whole};
 use crate::ops::pad::{constant, nn_pad};
 use crate::tensor::{Arg, Tensor, mode};
 use crate::{bail, err};
@@ -102,10 +102,11 @@ ops! {
             if onesided && complex {
                 bail!(Runtime, "Cannot have onesided output if window or input is complex");
             }
-            let spectra = if onesided {
-                r2c(&promoted(&frames, false)?, &[2], true, scale)?
-            } else {
-                c2c(&promoted(&frames, true)?, &[2], true, scale)?
+            let frames = promoted(&frames)?;
+            let spectra = match (frames.dtype().is_complex(), onesided) {
+                (true, _) => c2c(&frames, &[2], true, scale)?,
+                (false, true) => r2c(&frames, &[2], true, scale)?,
+                (false, false) => r2c_whole(&frames, &[2], true, scale)?,
             };
             let mut y = spectra.transpose(1, 2)?;
             if x.ndim() == 1 {
@@ -186,8 +187,8 @@ ops! {
 
 /// The signal continued by `by` values at both ends.
 fn centered(x: &Tensor, by: i64, mode: &str) -> Result<Tensor> {
-    let mut shape: Shape = std::iter::repeat_n(1, 3usize.saturating_sub(x.ndim())).collect();
-    shape.extend(x.shape().iter().copied());
+    let ones = std::iter::repeat_n(1, 3usize.saturating_sub(x.ndim()));
+    let shape: Shape = ones.chain(x.shape().iter().copied()).collect();
     let pad = [by, by];
     let args = [Arg::Tensor(&x.view_to(&shape)?), Arg::Ints(&pad), Arg::Str(mode), Arg::None];
     let padded = called(&nn_pad::DEF, &args)?;
@@ -330,14 +331,14 @@ impl Frames<'_> {
         let whole = size + step * (frames - 1);
         let signal = if values.dtype().is_complex() {
             // (batch, frames, size, 2) with the size last.
-            let parts = values.view_as_real()?.permute(&[0, 1, 3, 2])?.overlaid(1, size, step, &[batch, whole, 2])?;
+            let parts = values.view_as_real()?.permute(&[0, 1, 3, 2])?.from_windows(1, size, step, &[batch, whole, 2])?;
             parts.paired()?
         } else {
-            values.overlaid(1, size, step, &[batch, whole])?
+            values.from_windows(1, size, step, &[batch, whole])?
         };
         let squares = weights.mul(&weights)?;
         let squares = if squares.dtype().is_complex() { squares.view_as_real()?.select(1, 0)? } else { squares };
-        let envelope = squares.expand_to(&[1, frames, size])?.overlaid(1, size, step, &[1, whole])?;
+        let envelope = squares.expand_to(&[1, frames, size])?.from_windows(1, size, step, &[1, whole])?;
         // As a slice of Python, where the end may count from the back.
         let start = if center { size / 2 } else { 0 };
         let end = match length {

@@ -18,6 +18,12 @@ pub fn r2c(x: &Tensor, dims: &[usize], forward: bool, scale: f64) -> Result<Tens
     apply(R2c::new(x.shape(), dims, Way { forward, scale, doubled: 1.0 }), &[x])
 }
 
+/// The complex transform of real `x`: of a half spectrum, and its mirrored conjugate.
+pub fn r2c_whole(x: &Tensor, dims: &[usize], forward: bool, scale: f64) -> Result<Tensor> {
+    let op = R2c::new(x.shape(), dims, Way { forward, scale, doubled: 1.0 });
+    apply(R2c { whole: true, ..op }, &[x])
+}
+
 /// `n` real values of the half spectra `x` along the last of `dims`.
 pub fn c2r(x: &Tensor, dims: &[usize], forward: bool, scale: f64, n: usize) -> Result<Tensor> {
     apply(C2r { dims: dims.into(), n, way: Way { forward, scale, doubled: 1.0 } }, &[x])
@@ -100,12 +106,14 @@ struct R2c {
     dims: Shape,
     /// The number of real values.
     n: usize,
+    /// Whether all bins are given, and not only the first half of them.
+    whole: bool,
     way: Way,
 }
 
 impl R2c {
     fn new(shape: &[usize], dims: &[usize], way: Way) -> R2c {
-        R2c { n: dims.last().map_or(1, |&d| shape[d]), dims: dims.into(), way }
+        R2c { n: dims.last().map_or(1, |&d| shape[d]), dims: dims.into(), whole: false, way }
     }
 }
 
@@ -124,7 +132,7 @@ impl Op for R2c {
         let mut dims = by_stride(&x[0].layout, others);
         dims.push(last);
         let mut shape = x[0].layout.shape.clone();
-        shape[last] = self.n / 2 + 1;
+        shape[last] = if self.whole { self.n } else { self.n / 2 + 1 };
         Ok(Meta::new(lines_innermost(&x[0].layout, &dims, shape), x[0].dtype.to_complex(), x[0].device))
     }
     fn cpu(&self, x: &[&Array], out: &[Array]) -> Result<()> {
@@ -135,6 +143,9 @@ impl Op for R2c {
         work(x[0], &self.dims)
     }
     fn vjp(&self, _: &Context, g: &Cotangents) -> Result<Grads> {
+        if self.whole {
+            return Grads::one(c2c(g.one()?, &self.dims, !self.way.forward, self.way.scale)?.real()?);
+        }
         let way = Way { forward: !self.way.forward, scale: self.way.scale, doubled: self.way.doubled / 2.0 };
         Grads::one(apply(C2r { dims: self.dims.clone(), n: self.n, way }, &[g.one()?])?)
     }
@@ -187,6 +198,6 @@ impl Op for C2r {
     }
     fn vjp(&self, _: &Context, g: &Cotangents) -> Result<Grads> {
         let way = Way { forward: !self.way.forward, scale: self.way.scale, doubled: 2.0 * self.way.doubled };
-        Grads::one(apply(R2c { dims: self.dims.clone(), n: self.n, way }, &[g.one()?])?)
+        Grads::one(apply(R2c { dims: self.dims.clone(), n: self.n, whole: false, way }, &[g.one()?])?)
     }
 }

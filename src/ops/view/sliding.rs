@@ -240,7 +240,7 @@ impl Tensor {
     }
 
     /// Zeros of shape `into`, to whose windows of `size` entries of `dim`, `step` apart, this is added.
-    pub fn overlaid(&self, dim: usize, size: usize, step: usize, into: &[usize]) -> Result<Tensor> {
+    pub fn from_windows(&self, dim: usize, size: usize, step: usize, into: &[usize]) -> Result<Tensor> {
         apply(Overlay { slide: Slide { dim, size, step }, into: into.into() }, &[self])
     }
 }
