@@ -12,7 +12,9 @@ MODULES = frozenset(
 )
 
 _BY_MODULE = {
-    "_rustgrad.torch": "_dirichlet_grad _sample_dirichlet _standard_gamma _standard_gamma_grad",
+    "_rustgrad.torch": (
+        "_dirichlet_grad _fft_c2c _fft_c2r _fft_r2c _sample_dirichlet _standard_gamma _standard_gamma_grad"
+    ),
     "amp": "autocast",
     "amp.state": (
         "get_autocast_cpu_dtype get_autocast_dtype get_autocast_gpu_dtype get_autocast_ipu_dtype "

@@ -302,7 +302,8 @@ struct Transform {
 
 impl Transform {
     fn one(&self, x: &Tensor, n: Option<i64>, dim: i64, norm: Option<&str>, a: &Args) -> Result<Tensor> {
-        let input = self.checked(x, a, "a real")?;
+        self.takes(x, "a real")?;
+        let input = self.checked(x, a)?;
         if x.ndim() == 0 {
             bail!(Index, "Dimension specified as {dim} but tensor has no dimensions");
         }
@@ -313,7 +314,9 @@ impl Transform {
     }
 
     fn many(&self, x: &Tensor, s: Option<&[i64]>, dim: Option<&[i64]>, norm: Option<&str>, a: &Args) -> Result<Tensor> {
-        let input = self.checked(x, a, "a real-valued")?;
+        if self.name != "ihfftn" {
+            self.takes(x, "a real-valued")?;
+        }
         let ndim = x.ndim();
         let chosen = dim.map(|d| dims(d, ndim)).transpose()?;
         let dims = match (s, chosen) {
@@ -328,6 +331,7 @@ impl Transform {
         };
         let Some(last) = dims.len().checked_sub(1) else {
             if self.kind == Kind::Complex {
+                let input = self.checked(x, a)?;
                 let y = input.to_dtype(input.dtype().to_complex())?;
                 return if y.is(x) { x.cloned(crate::ops::copy::Format::Preserve) } else { Ok(y) };
             }
@@ -342,22 +346,29 @@ impl Transform {
                 Some(n) => points(n)?,
             });
         }
-        self.run(&input, &dims, &sizes, norm)
+        self.run(&self.checked(x, a)?, &dims, &sizes, norm)
+    }
+
+    /// Refuses complex numbers where real ones are transformed.
+    fn takes(&self, x: &Tensor, real: &str) -> Result<()> {
+        if self.kind == Kind::Half && x.dtype().is_complex() {
+            bail!(Runtime, "{} expects {real} input tensor, but got {}", self.name, x.dtype().scalar_name());
+        }
+        Ok(())
     }
 
     /// The tensor in a dtype that is computed with.
-    fn checked(&self, x: &Tensor, a: &Args, real: &str) -> Result<Tensor> {
+    fn checked(&self, x: &Tensor, a: &Args) -> Result<Tensor> {
         if let Some(out) = a.out.first()
             && out.dtype().is_complex() == (self.kind == Kind::Real)
         {
             let wanted = if self.kind == Kind::Real { "floating point" } else { "complex" };
-            bail!(Runtime, "{} expects a {wanted} output tensor, but got {}", self.name, out.dtype().scalar_name());
+            // PyTorch's inverse in many dims speaks of the other one.
+            let name = if self.name == "ifftn" { "fftn" } else { self.name };
+            bail!(Runtime, "{name} expects a {wanted} output tensor, but got {}", out.dtype().scalar_name());
         }
         if self.kind == Kind::Half && x.dtype().is_complex() {
-            if self.name == "ihfftn" {
-                bail!(Runtime, "Only supports floating-point dtypes, but found: {}", x.dtype().scalar_name());
-            }
-            bail!(Runtime, "{} expects {real} input tensor, but got {}", self.name, x.dtype().scalar_name());
+            bail!(Runtime, "Only supports floating-point dtypes, but found: {}", x.dtype().scalar_name());
         }
         let x = promoted(x)?;
         if self.kind == Kind::Real { x.to_dtype(x.dtype().to_complex()) } else { Ok(x) }
@@ -468,9 +479,6 @@ fn frequencies(name: &str, bins: &[i64], span: f64, options: &Options) -> Result
 fn shifted(x: &Tensor, dim: Option<&[i64]>, up: usize) -> Result<Tensor> {
     let all: Vec<i64> = (0..x.ndim() as i64).collect();
     let dims = dim.unwrap_or(&all);
-    if dims.is_empty() {
-        return x.cloned(crate::ops::copy::Format::Preserve);
-    }
     let mut shifts = vec![];
     for &d in dims {
         let n = x.shape().get(normalize_dim(d, x.ndim())?).copied().unwrap_or(1);

@@ -38,10 +38,10 @@ ops! {
             }
             let mut x = x.clone();
             if center {
-                x = centered(&x, n_fft / 2, pad_mode)?;
+                x = centered(&x, n_fft.div_euclid(2), pad_mode)?;
             }
-            let f = Frames { n_fft, hop: hop_length.unwrap_or(n_fft / 4), length: win_length.unwrap_or(n_fft), window, onesided };
-            f.without_window("which is known to cause spectral leakage. Other windows such as torch.hann_window or \
+            let f = Frames { n_fft, hop: hop_length.unwrap_or(n_fft.div_euclid(4)), length: win_length.unwrap_or(n_fft), window, onesided };
+            f.without_window(",which is known to cause spectral leakage. Other windows such as torch.hann_window or \
                 torch.hamming_window are recommended to reduce spectral leakage.")?;
             let complex = x.dtype().is_complex() || window.is_some_and(|w| w.dtype().is_complex());
             if return_complex.is_none() && !complex {
@@ -95,7 +95,8 @@ ops! {
                 frames = constant(&inside, &[left, size - f.length - left], Number::Int(0))?;
             }
             if size < n_fft {
-                frames = constant(&frames, &[0, n_fft - size], Number::Int(0))?;
+                let before = (n_fft - size) / 2;
+                frames = constant(&frames, &[before, n_fft - size - before], Number::Int(0))?;
             }
             let scale = if normalized { 1.0 / (n_fft as f64).sqrt() } else { 1.0 };
             let onesided = onesided.unwrap_or(!complex);
@@ -157,8 +158,8 @@ ops! {
             length: Option<i64>,
             return_complex: bool
         ) {
-            let f = Frames { n_fft, hop: hop_length.unwrap_or(n_fft / 4), length: win_length.unwrap_or(n_fft), window, onesided };
-            f.without_window("Please provide the same window used by stft to make the inversion lossless.")?;
+            let f = Frames { n_fft, hop: hop_length.unwrap_or(n_fft.div_euclid(4)), length: win_length.unwrap_or(n_fft), window, onesided };
+            f.without_window(".Please provide the same window used by stft to make the inversion lossless.")?;
             if !x.dtype().is_complex() {
                 bail!(
                     Runtime,
@@ -217,7 +218,7 @@ impl Frames<'_> {
             return Ok(());
         }
         mode::warn(&format!(
-            "A window was not provided. A rectangular window will be applied,{reason}To suppress this warning and use a rectangular \
+            "A window was not provided. A rectangular window will be applied{reason}To suppress this warning and use a rectangular \
              window, explicitly set `window=torch.ones(n_fft, device=<device>)`."
         ))
     }
@@ -329,16 +330,16 @@ impl Frames<'_> {
         let values = values.mul(&weights)?;
         let (batch, size, step) = (spectra.shape()[0], n_fft as usize, hop as usize);
         let whole = size + step * (frames - 1);
-        let signal = if values.dtype().is_complex() {
+        let added = |frames: &Tensor, batch: usize| -> Result<Tensor> {
+            if !frames.dtype().is_complex() {
+                return frames.from_windows(1, size, step, &[batch, whole]);
+            }
             // (batch, frames, size, 2) with the size last.
-            let parts = values.view_as_real()?.permute(&[0, 1, 3, 2])?.from_windows(1, size, step, &[batch, whole, 2])?;
-            parts.paired()?
-        } else {
-            values.from_windows(1, size, step, &[batch, whole])?
+            let parts = frames.view_as_real()?.permute(&[0, 1, 3, 2])?;
+            parts.from_windows(1, size, step, &[batch, whole, 2])?.paired()
         };
-        let squares = weights.mul(&weights)?;
-        let squares = if squares.dtype().is_complex() { squares.view_as_real()?.select(1, 0)? } else { squares };
-        let envelope = squares.expand_to(&[1, frames, size])?.from_windows(1, size, step, &[1, whole])?;
+        let signal = added(&values, batch)?;
+        let envelope = added(&weights.mul(&weights)?.expand_to(&[1, frames, size])?, 1)?;
         // As a slice of Python, where the end may count from the back.
         let start = if center { size / 2 } else { 0 };
         let end = match length {

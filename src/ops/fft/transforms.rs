@@ -129,11 +129,21 @@ impl Op for R2c {
         let Some((&last, others)) = self.dims.split_last() else {
             bail!(Runtime, "rfftn must transform at least one axis")
         };
-        let mut dims = by_stride(&x[0].layout, others);
-        dims.push(last);
-        let mut shape = x[0].layout.shape.clone();
+        let x = x[0];
+        let mut shape = x.layout.shape.clone();
         shape[last] = if self.whole { self.n } else { self.n / 2 + 1 };
-        Ok(Meta::new(lines_innermost(&x[0].layout, &dims, shape), x[0].dtype.to_complex(), x[0].device))
+        let layout = if self.whole {
+            lines_innermost(&x.layout, &by_stride(&x.layout, &self.dims), shape)
+        } else if self.way.forward {
+            let mut dims = by_stride(&x.layout, others);
+            dims.push(last);
+            lines_innermost(&x.layout, &dims, shape)
+        } else {
+            // PyTorch's backward one is two calls, the second of which sees the first one's layout.
+            let half = lines_innermost(&x.layout, &[last], shape.clone());
+            if others.is_empty() { half } else { lines_innermost(&half, &by_stride(&half, others), shape) }
+        };
+        Ok(Meta::new(layout, x.dtype.to_complex(), x.device))
     }
     fn cpu(&self, x: &[&Array], out: &[Array]) -> Result<()> {
         cpu::fft::real_to_complex(x[0], &out[0], &self.dims, self.way);
