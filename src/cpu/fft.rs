@@ -139,6 +139,10 @@ struct Lines<T> {
 }
 
 impl<T: Copy> Lines<T> {
+    fn begin(&self, b: usize) -> *mut T {
+        self.at.at(b as isize * self.apart)
+    }
+
     /// Calls `f(line, index, place)` for the elements of `count` lines of `n`, in an order that is kind to memory.
     #[inline(always)]
     fn each(&self, count: usize, n: usize, mut f: impl FnMut(usize, usize, *mut T)) {
@@ -217,12 +221,30 @@ where
     let room = |lines: usize| (zeros::<T>(lines * n), zeros::<T>(plan.get_inplace_scratch_len()));
     blocks::<Complex<T>, Complex<T>, _>(x, out, dim, &room, &|(line, scratch), from, to, count| {
         let line = &mut line[..count * n];
-        // SAFETY: places of the arrays' elements; complex numbers are two floats in both crates. Here and below, no other thread
+        // These are places of the arrays' elements; complex numbers are two floats in both crates. Here and below, no other thread
         // writes to this block's lines, and they are read before they are written.
-        from.each(count, n, |b, i, p| line[b * n + i] = unsafe { p.cast::<Num<T>>().read() });
+        if from.step == 1 {
+            for (b, line) in line.chunks_exact_mut(n).enumerate() {
+                // SAFETY: as above; scratch is no part of an array.
+                unsafe { line.as_mut_ptr().copy_from_nonoverlapping(from.begin(b).cast::<Num<T>>(), n) };
+            }
+        } else {
+            // SAFETY: as above.
+            from.each(count, n, |b, i, p| line[b * n + i] = unsafe { p.cast::<Num<T>>().read() });
+        }
         plan.process_with_scratch(line, scratch);
-        // SAFETY: as above.
-        to.each(count, n, |b, i, p| unsafe { p.cast::<Num<T>>().write(line[b * n + i] * scale) });
+        if way.scale != 1.0 {
+            line.iter_mut().for_each(|bin| *bin = *bin * scale);
+        }
+        if to.step == 1 {
+            for (b, line) in line.chunks_exact(n).enumerate() {
+                // SAFETY: as above.
+                unsafe { to.begin(b).cast::<Num<T>>().copy_from_nonoverlapping(line.as_ptr(), n) };
+            }
+        } else {
+            // SAFETY: as above.
+            to.each(count, n, |b, i, p| unsafe { p.cast::<Num<T>>().write(line[b * n + i]) });
+        }
     });
 }
 
