@@ -1,7 +1,7 @@
 //! Discrete Fourier transforms: fft, ifft, rfft, irfft, hfft, ihfft with their 2-d and n-d forms, frequencies and shifts.
 //!
-//! Three ops do all: complex to complex, real to half spectrum, half spectrum to real. Each goes either way, and its derivative is
-//! one of them.
+//! Three ops do all: complex to complex, real to a spectrum or its half, half spectrum to real. Each goes either way, and its
+//! derivative is one of them.
 
 use crate::core::shape::{list, normalize_dim};
 use crate::core::{DType, Device, Number, Shape};
