@@ -61,6 +61,7 @@ if TYPE_CHECKING:
     from . import distributed as distributed
     from . import distributions as distributions
     from . import export as export
+    from . import fft as fft
     from . import func as func
     from . import futures as futures
     from . import fx as fx

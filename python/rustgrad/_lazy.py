@@ -6,13 +6,15 @@ __all__ = ["FUNCTIONS", "MODULES", "TYPED"]
 
 MODULES = frozenset(
     "__config__ _C _dynamo accelerator amp as_torch autograd backends compiler cpu cuda datasets "
-    "distributed distributions export func futures fx gpu hub jit linalg masked mps multiprocessing nn "
+    "distributed distributions export fft func futures fx gpu hub jit linalg masked mps multiprocessing nn "
     "onnx ops optim overrides profiler return_types signal special storage testing torch_version types "
     "utils version xpu".split()
 )
 
 _BY_MODULE = {
-    "_rustgrad.torch": "_dirichlet_grad _sample_dirichlet _standard_gamma _standard_gamma_grad",
+    "_rustgrad.torch": (
+        "_dirichlet_grad _fft_c2c _fft_c2r _fft_r2c _sample_dirichlet _standard_gamma _standard_gamma_grad"
+    ),
     "amp": "autocast",
     "amp.state": (
         "get_autocast_cpu_dtype get_autocast_dtype get_autocast_gpu_dtype get_autocast_ipu_dtype "

@@ -20,6 +20,8 @@ pub mod dropout;
 pub mod elementwise;
 pub mod entries;
 pub mod extremum;
+pub mod fft;
+pub mod incomplete;
 pub mod index;
 pub mod index_put;
 pub mod join;
@@ -86,6 +88,7 @@ files![
     accumulate,
     average,
     composite,
+    composite::frames,
     composite::functional,
     composite::gamma,
     composite::grid,
@@ -101,6 +104,7 @@ files![
     composite::rearrange,
     composite::stacks,
     composite::triangle,
+    composite::windows,
     conv,
     conv_transpose,
     create,
@@ -108,6 +112,8 @@ files![
     dropout,
     entries,
     extremum,
+    fft,
+    incomplete,
     index,
     index_put,
     join,

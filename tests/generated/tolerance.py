@@ -54,4 +54,4 @@ MAPS |= {"complex", "exponential", "trigonometric", "rectifier", "pointwise"}
 SOLVERS = {"cholesky", "det", "eigen", "ldl", "lstsq", "lu", "matrix_exp", "pinv", "qr", "solve", "svd", "tensors"}
 
 # Those of special functions.
-SPECIAL = {"special", "bessel", "gamma", "polynomials", "losses", "margins"}
+SPECIAL = {"special", "bessel", "gamma", "incomplete", "windows", "polynomials", "losses", "margins"}

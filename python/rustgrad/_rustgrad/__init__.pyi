@@ -1341,6 +1341,21 @@ class Tensor:
         """`other / self`: `self.reciprocal() * other`, rounded twice, as PyTorch does."""
     def positive(self) -> Tensor:
         """`self` itself; bool is refused."""
+    def stft(self, n_fft: _int | Tensor, hop_length: _int | Tensor | None = None, win_length: _int | Tensor | None = None, window: Tensor | None = None, center: _bool = True, pad_mode: _str = 'reflect', normalized: _bool = False, onesided: _bool | None = None, return_complex: _bool | None = None, align_to_window: _bool | None = None) -> Tensor:
+        """The spectra of frames of a signal (L,) or (B, L): (.., bins, frames), complex, or with `return_complex=False`
+        real with a last dim of two.
+
+        Frames have `n_fft` values and begin `hop_length` (n_fft / 4) apart; they are multiplied with `window`, of
+        `win_length` (n_fft) weights, in their middle. `center` continues the signal by half a frame at both ends, as
+        `pad_mode` says. `normalized` divides by sqrt(n_fft). `onesided` keeps the bins 0 to n_fft / 2, by default of
+        real signals.
+        """
+    def istft(self, n_fft: _int | Tensor, hop_length: _int | Tensor | None = None, win_length: _int | Tensor | None = None, window: Tensor | None = None, center: _bool = True, normalized: _bool = False, onesided: _bool | None = None, length: _int | Tensor | None = None, return_complex: _bool = False) -> Tensor:
+        """The signal whose `stft` with the same arguments is `self`, (bins, frames) or (B, bins, frames): frames weighted
+        by `window` are added up and divided by the sum of the squared weights.
+
+        `length` cuts the signal or continues it with zeros. Raises RuntimeError where the weights of a value are all 0.
+        """
     def prelu(self, weight: Tensor) -> Tensor:
         """x, and `weight * x` where x is not positive: one weight, or one for each channel (dim 1).
 
@@ -1541,6 +1556,26 @@ class Tensor:
         """The index of the largest element, its first occurrence, along `dim` or in the flattened tensor."""
     def argmin(self, dim: _int | Tensor | None = None, keepdim: _bool = False) -> Tensor:
         """The index of the smallest element, its first occurrence, along `dim` or in the flattened tensor."""
+    def igamma(self, other: Tensor) -> Tensor:
+        """P(self, other): the part of the gamma function's integral that lies below `other`.
+
+        Differentiable in `other` only.
+        """
+    def igamma_(self, other: Tensor) -> Tensor:
+        """P(self, other): the part of the gamma function's integral that lies below `other`.
+
+        Differentiable in `other` only.
+        """
+    def igammac(self, other: Tensor) -> Tensor:
+        """Q(self, other) = 1 - P(self, other).
+
+        Differentiable in `other` only.
+        """
+    def igammac_(self, other: Tensor) -> Tensor:
+        """Q(self, other) = 1 - P(self, other).
+
+        Differentiable in `other` only.
+        """
     def gather(self, dim: _int | Tensor, index: Tensor, *, sparse_grad: _bool = False) -> Tensor:
         """`out[i][j] = self[index[i][j]][j]` for dim 0, and likewise for others; shaped like `index` (int32 or int64),
         which is no larger than `self` in the other dims.

@@ -160,6 +160,16 @@ def legendre_polynomial_p(x: Tensor | Number, n: Tensor | Number, *, out: Tensor
     """
 def logsumexp(input: Tensor, dim: _int | Sequence[_int | Tensor], keepdim: _bool = False, *, out: Tensor | None = None) -> Tensor:
     """The logarithm of the sum of exponentials over `dim`, without overflow."""
+def gammainc(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """P(self, other): the part of the gamma function's integral that lies below `other`.
+
+    Differentiable in `other` only.
+    """
+def gammaincc(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """Q(self, other) = 1 - P(self, other).
+
+    Differentiable in `other` only.
+    """
 def softmax(input: Tensor, dim: _int | Tensor, dtype: _dtype | _type[_float | _bool] | None = None, *, out: Tensor | None = None) -> Tensor:
     """exp(x) divided by its sum along `dim`; `dtype` casts first.
 

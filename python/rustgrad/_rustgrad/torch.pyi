@@ -837,6 +837,21 @@ def _adaptive_avg_pool3d(input: Tensor, output_size: _int | Sequence[_int | Tens
     """Means over windows that cover a volume; the sizes of the result. See `nn.functional.adaptive_avg_pool3d`."""
 def positive(input: Tensor) -> Tensor:
     """`input` itself; bool is refused."""
+def stft(input: Tensor, n_fft: _int | Tensor, hop_length: _int | Tensor | None = None, win_length: _int | Tensor | None = None, window: Tensor | None = None, center: _bool = True, pad_mode: _str = 'reflect', normalized: _bool = False, onesided: _bool | None = None, return_complex: _bool | None = None, align_to_window: _bool | None = None) -> Tensor:
+    """The spectra of frames of a signal (L,) or (B, L): (.., bins, frames), complex, or with `return_complex=False` real
+    with a last dim of two.
+
+    Frames have `n_fft` values and begin `hop_length` (n_fft / 4) apart; they are multiplied with `window`, of
+    `win_length` (n_fft) weights, in their middle. `center` continues the signal by half a frame at both ends, as
+    `pad_mode` says. `normalized` divides by sqrt(n_fft). `onesided` keeps the bins 0 to n_fft / 2, by default of real
+    signals.
+    """
+def istft(input: Tensor, n_fft: _int | Tensor, hop_length: _int | Tensor | None = None, win_length: _int | Tensor | None = None, window: Tensor | None = None, center: _bool = True, normalized: _bool = False, onesided: _bool | None = None, length: _int | Tensor | None = None, return_complex: _bool = False) -> Tensor:
+    """The signal whose `stft` with the same arguments is `input`, (bins, frames) or (B, bins, frames): frames weighted by
+    `window` are added up and divided by the sum of the squared weights.
+
+    `length` cuts the signal or continues it with zeros. Raises RuntimeError where the weights of a value are all 0.
+    """
 def selu(input: Tensor) -> Tensor:
     """`elu` with the scale and the alpha that keep mean 0 and variance 1.
 
@@ -1066,6 +1081,40 @@ def tril_indices(row: _int | Tensor, col: _int | Tensor, offset: _int | Tensor =
 def triu_indices(row: _int | Tensor, col: _int | Tensor, offset: _int | Tensor = 0, *, dtype: _dtype | _type[_float | _bool] | None = None, layout: _layout | None = None, device: _device | _str | _int | None = None, pin_memory: _bool = False, requires_grad: _bool = False) -> Tensor:
     """Rows and columns of the elements on and to the right of diagonal `offset` of a matrix, row by row: (2, count)."""
 @overload
+def hann_window(window_length: _int | Tensor, *, dtype: _dtype | _type[_float | _bool] | None = None, layout: _layout | None = None, device: _device | _str | _int | None = None, pin_memory: _bool = False, requires_grad: _bool = False) -> Tensor:
+    """(1 - cos(2 pi t)) / 2 for `window_length` values of t from 0 to 1.
+
+    Periodic windows are the first part of one that is longer by one.
+    """
+@overload
+def hann_window(window_length: _int | Tensor, periodic: _bool, *, dtype: _dtype | _type[_float | _bool] | None = None, layout: _layout | None = None, device: _device | _str | _int | None = None, pin_memory: _bool = False, requires_grad: _bool = False) -> Tensor: ...
+@overload
+def hamming_window(window_length: _int | Tensor, *, dtype: _dtype | _type[_float | _bool] | None = None, layout: _layout | None = None, device: _device | _str | _int | None = None, pin_memory: _bool = False, requires_grad: _bool = False) -> Tensor:
+    """alpha - beta cos(2 pi t) for `window_length` values of t from 0 to 1."""
+@overload
+def hamming_window(window_length: _int | Tensor, periodic: _bool, *, dtype: _dtype | _type[_float | _bool] | None = None, layout: _layout | None = None, device: _device | _str | _int | None = None, pin_memory: _bool = False, requires_grad: _bool = False) -> Tensor: ...
+@overload
+def hamming_window(window_length: _int | Tensor, periodic: _bool, alpha: _float | Tensor, *, dtype: _dtype | _type[_float | _bool] | None = None, layout: _layout | None = None, device: _device | _str | _int | None = None, pin_memory: _bool = False, requires_grad: _bool = False) -> Tensor: ...
+@overload
+def hamming_window(window_length: _int | Tensor, periodic: _bool, alpha: _float | Tensor, beta: _float | Tensor, *, dtype: _dtype | _type[_float | _bool] | None = None, layout: _layout | None = None, device: _device | _str | _int | None = None, pin_memory: _bool = False, requires_grad: _bool = False) -> Tensor: ...
+@overload
+def blackman_window(window_length: _int | Tensor, *, dtype: _dtype | _type[_float | _bool] | None = None, layout: _layout | None = None, device: _device | _str | _int | None = None, pin_memory: _bool = False, requires_grad: _bool = False) -> Tensor:
+    """0.42 - 0.5 cos(2 pi t) + 0.08 cos(4 pi t) for `window_length` values of t from 0 to 1."""
+@overload
+def blackman_window(window_length: _int | Tensor, periodic: _bool, *, dtype: _dtype | _type[_float | _bool] | None = None, layout: _layout | None = None, device: _device | _str | _int | None = None, pin_memory: _bool = False, requires_grad: _bool = False) -> Tensor: ...
+@overload
+def bartlett_window(window_length: _int | Tensor, *, dtype: _dtype | _type[_float | _bool] | None = None, layout: _layout | None = None, device: _device | _str | _int | None = None, pin_memory: _bool = False, requires_grad: _bool = False) -> Tensor:
+    """1 - |t| for `window_length` values of t from -1 to 1."""
+@overload
+def bartlett_window(window_length: _int | Tensor, periodic: _bool, *, dtype: _dtype | _type[_float | _bool] | None = None, layout: _layout | None = None, device: _device | _str | _int | None = None, pin_memory: _bool = False, requires_grad: _bool = False) -> Tensor: ...
+@overload
+def kaiser_window(window_length: _int | Tensor, *, dtype: _dtype | _type[_float | _bool] | None = None, layout: _layout | None = None, device: _device | _str | _int | None = None, pin_memory: _bool = False, requires_grad: _bool = False) -> Tensor:
+    """I0(beta sqrt(1 - t^2)) / I0(beta) for `window_length` values of t from -1 to 1."""
+@overload
+def kaiser_window(window_length: _int | Tensor, periodic: _bool, *, dtype: _dtype | _type[_float | _bool] | None = None, layout: _layout | None = None, device: _device | _str | _int | None = None, pin_memory: _bool = False, requires_grad: _bool = False) -> Tensor: ...
+@overload
+def kaiser_window(window_length: _int | Tensor, periodic: _bool, beta: _float | Tensor, *, dtype: _dtype | _type[_float | _bool] | None = None, layout: _layout | None = None, device: _device | _str | _int | None = None, pin_memory: _bool = False, requires_grad: _bool = False) -> Tensor: ...
+@overload
 def conv2d(input: Tensor, weight: Tensor, bias: Tensor | None = None, stride: _int | Sequence[_int | Tensor] = 1, padding: _int | Sequence[_int | Tensor] = 0, dilation: _int | Sequence[_int | Tensor] = 1, groups: _int | Tensor = 1) -> Tensor:
     """Cross-correlation of images with kernels.
 
@@ -1202,6 +1251,33 @@ def argmax(input: Tensor, dim: _int | Tensor | None = None, keepdim: _bool = Fal
     """The index of the largest element, its first occurrence, along `dim` or in the flattened tensor."""
 def argmin(input: Tensor, dim: _int | Tensor | None = None, keepdim: _bool = False, *, out: Tensor | None = None) -> Tensor:
     """The index of the smallest element, its first occurrence, along `dim` or in the flattened tensor."""
+def _fft_c2c(input: Tensor, dim: Sequence[_int | Tensor], normalization: _int | Tensor, forward: _bool, *, out: Tensor | None = None) -> Tensor:
+    """The complex transform along `dim`; `normalization` is 0 for none, 1 for 1 / sqrt(n), 2 for 1 / n."""
+def _fft_r2c(input: Tensor, dim: Sequence[_int | Tensor], normalization: _int | Tensor, onesided: _bool, *, out: Tensor | None = None) -> Tensor:
+    """The spectrum of a real tensor along `dim`, the half of it if `onesided`."""
+def _fft_c2r(input: Tensor, dim: Sequence[_int | Tensor], normalization: _int | Tensor, last_dim_size: _int | Tensor, *, out: Tensor | None = None) -> Tensor:
+    """`last_dim_size` real values of half spectra along the last of `dim`, after complex transforms along the others.
+    """
+def igamma(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """P(self, other): the part of the gamma function's integral that lies below `other`.
+
+    Differentiable in `other` only.
+    """
+def igamma_(input: Tensor, other: Tensor) -> Tensor:
+    """P(self, other): the part of the gamma function's integral that lies below `other`.
+
+    Differentiable in `other` only.
+    """
+def igammac(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """Q(self, other) = 1 - P(self, other).
+
+    Differentiable in `other` only.
+    """
+def igammac_(input: Tensor, other: Tensor) -> Tensor:
+    """Q(self, other) = 1 - P(self, other).
+
+    Differentiable in `other` only.
+    """
 def gather(input: Tensor, dim: _int | Tensor, index: Tensor, *, sparse_grad: _bool = False, out: Tensor | None = None) -> Tensor:
     """`out[i][j] = input[index[i][j]][j]` for dim 0, and likewise for others; shaped like `index` (int32 or int64), which
     is no larger than `input` in the other dims.

@@ -94,7 +94,7 @@ def _analytical(out, x, grad_of):
     """The Jacobian of one output by `x`, from backward: (elements of x, elements of the output)."""
     jacobian = x.new_zeros((x.numel(), out.numel()))
     for j in range(out.numel()):
-        g = zeros_like(out)
+        g = zeros_like(out).contiguous()  # whose flat form is no copy
         g.reshape(-1)[j] = 1
         (found,) = _grad(out, [x], grad_of(g), retain_graph=True, allow_unused=True)
         if found is not None:

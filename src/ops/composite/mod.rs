@@ -3,6 +3,7 @@
 //! distances), `norms`.
 
 pub mod einsum;
+pub mod frames;
 pub mod functional;
 pub mod gamma;
 pub mod grid;
@@ -17,6 +18,7 @@ pub mod products;
 pub mod rearrange;
 pub mod stacks;
 pub mod triangle;
+pub mod windows;
 
 use crate::bail;
 use crate::core::{DType, Device, Layout, Meta, Number};

@@ -238,6 +238,11 @@ impl Tensor {
         let slide = Slide { dim, size, step };
         apply(Unfold { slide, from: self.shape().into() }, &[self])
     }
+
+    /// Zeros of shape `into`, to whose windows of `size` entries of `dim`, `step` apart, this is added.
+    pub fn from_windows(&self, dim: usize, size: usize, step: usize, into: &[usize]) -> Result<Tensor> {
+        apply(Overlay { slide: Slide { dim, size, step }, into: into.into() }, &[self])
+    }
 }
 
 #[derive(Clone, Copy)]
