@@ -6,6 +6,7 @@ pub mod einsum;
 pub mod functional;
 pub mod gamma;
 pub mod grid;
+pub mod histogram;
 pub mod losses;
 pub mod margins;
 pub mod moments;
@@ -14,7 +15,9 @@ pub mod pairs;
 pub mod pointwise;
 pub mod polynomials;
 pub mod products;
+pub mod quantile;
 pub mod rearrange;
+pub mod slopes;
 pub mod stacks;
 pub mod triangle;
 
