@@ -123,7 +123,7 @@ pub fn scan(a: &Array, b: Option<&Array>, dim: usize, backwards: bool, first: f6
 }
 
 /// The element `at` elements after the first.
-fn read(x: &Array, at: isize) -> Complex<f64> {
+pub(super) fn read(x: &Array, at: isize) -> Complex<f64> {
     // SAFETY: the callers walk inside the layout.
     unsafe {
         match x.dtype {
@@ -140,7 +140,7 @@ fn read(x: &Array, at: isize) -> Complex<f64> {
     }
 }
 
-fn write(y: &Array, at: isize, v: Complex<f64>) {
+pub(super) fn write(y: &Array, at: isize, v: Complex<f64>) {
     // SAFETY: the callers walk inside the layout.
     unsafe {
         match y.dtype {

@@ -6,6 +6,7 @@ use super::threads;
 use crate::core::{DType, Element, Layout, Number, Stored};
 use crate::device::Array;
 use crate::dispatch;
+use crate::expr::math::complex as m;
 
 const GRAIN: usize = 1 << 16;
 
@@ -61,6 +62,39 @@ pub fn linspace(out: &Array, start: Number, end: Number) {
             (false, false) => (-step).mul_add((n - i - 1) as f64, end),
         })
     }));
+}
+
+/// `base` to the power of evenly spaced numbers from `start` to `end`, both included.
+pub fn logspace(out: &Array, start: Number, end: Number, base: f64) {
+    let n = out.numel();
+    let steps = n.saturating_sub(1).max(1) as f64;
+    if out.dtype.is_complex() {
+        let (start, end) = (m::of(start.to_f64(), start.imag()), m::of(end.to_f64(), end.imag()));
+        let step = m::of((end.re - start.re) / steps, (end.im - start.im) / steps);
+        let Layout { strides, .. } = &out.layout;
+        for i in 0..n {
+            let (from, k) = if i < n / 2 || n == 1 { (start, i as f64) } else { (end, -((n - i - 1) as f64)) };
+            let power = m::of(step.re.mul_add(k, from.re), step.im.mul_add(k, from.im));
+            super::complex::write(out, i as isize * strides[0], m::pow(m::of(base, 0.0), power));
+        }
+        return;
+    }
+    let (start, end) = (start.to_f64(), end.to_f64());
+    if n == 1 {
+        return super::copy::fill(out, Number::Float(base.powf(start)));
+    }
+    let float = out.dtype.is_float();
+    dispatch!(out.dtype, T => {
+        // Floats round where they lie, as PyTorch's do; integers are counted in float64.
+        let round = |v: f64| if float { T::from_f64(v).to_f64() } else { v };
+        let (start, end) = if float { (round(start), round(end)) } else { (start.trunc(), end.trunc()) };
+        let step = round(round(end - start) / round(steps));
+        each::<T>(out, &|i| {
+            let first = i < n / 2;
+            let way = round(step * round(if first { i } else { n - i - 1 } as f64));
+            T::from_f64(round(base).powf(round(if first { start + way } else { end - way })))
+        });
+    });
 }
 
 /// `linspace` in halves, where PyTorch rounds the step, the places and each product.

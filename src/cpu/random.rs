@@ -302,6 +302,31 @@ pub fn exponential(out: &Array, g: &mut Generator, lambda: f64) {
     }); else => ());
 }
 
+/// Each element from `draw`, computed in float64. `out` is of a type that holds it.
+fn serial(out: &Array, mut draw: impl FnMut() -> f64) {
+    dispatch!(out.dtype, T => fill::<T>(out, |y, n| {
+        for i in 0..n {
+            // SAFETY: n elements.
+            unsafe { *y.add(i) = if T::DTYPE.is_float() { T::from_f64(draw()) } else { T::from_i64(draw() as i64) } }
+        }
+    }));
+}
+
+/// Cauchy with this median and scale: the tangent of a 53-bit unit's angle.
+pub fn cauchy(out: &Array, g: &mut Generator, median: f64, sigma: f64) {
+    serial(out, || median + sigma * (std::f64::consts::PI * (g.unit53() - 0.5)).tan());
+}
+
+/// Exponentials of normals, which come in pairs.
+pub fn log_normal(out: &Array, g: &mut Generator, mean: f64, std: f64) {
+    serial(out, || g.normal().mul_add(std, mean).exp());
+}
+
+/// Trials of probability p until one succeeds, one 53-bit unit an element.
+pub fn geometric(out: &Array, g: &mut Generator, p: f64) {
+    serial(out, || (g.unit53().ln() / (-p).ln_1p()).ceil());
+}
+
 /// `on` with probability p, else zero; two words an element for every dtype.
 pub fn coins(out: &Array, g: &mut Generator, p: f64, on: f64) {
     // u * 2^-53 < p for an integer u, without doubles.

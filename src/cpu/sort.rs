@@ -5,7 +5,7 @@
 //! Threads share lines; a long line alone is sorted in parts, which are merged.
 
 use super::strided::{Raw, Walk};
-use super::threads;
+use super::{introsort, threads};
 use crate::core::{DType, Element, Strides};
 use crate::device::Array;
 use crate::dispatch;
@@ -98,7 +98,7 @@ pub enum Want {
     Median,
     /// The middle one of those that are not NaN.
     NanMedian,
-    /// The smallest of those that occur most often, at the last of its places.
+    /// The smallest of those that occur most often, at the place that PyTorch reports.
     Mode,
 }
 
@@ -149,11 +149,15 @@ fn lines<T: Element, K: Key>(x: &Array, dim: usize, descending: bool, want: Want
                 if k == 0 {
                     return;
                 }
-                if k < n {
-                    keys.select_nth_unstable(k - 1);
-                }
-                if ordered {
-                    sort(&mut keys[..k], wide);
+                // As PyTorch does, which decides which of equal elements are taken.
+                let less = |a: K, b: K| a.key() < b.key();
+                if k * 64 <= n {
+                    introsort::first(keys, k, &less);
+                } else {
+                    introsort::select(keys, k - 1, &less);
+                    if ordered {
+                        introsort::sort(&mut keys[..k - 1], &less);
+                    }
                 }
                 keys[..k].iter().enumerate().for_each(|(i, k)| write(i, k.place()));
             }
@@ -169,7 +173,7 @@ fn lines<T: Element, K: Key>(x: &Array, dim: usize, descending: bool, want: Want
                 }
             }
             Want::Mode => {
-                sort(keys, wide);
+                introsort::sort(keys, &|a: K, b: K| a.key() < b.key());
                 let (mut best, mut longest, mut start) = (0, 0, 0);
                 for i in 1..=n {
                     if i == n || keys[i].key() != keys[start].key() {

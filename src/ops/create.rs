@@ -122,18 +122,8 @@ ops! {
     /// `steps` evenly spaced numbers from `start` to `end`, both included.
     linspace + out as ["function.linspace(Operand start, Operand end, int steps, *, {options}) -> Tensor"] {
         call(start: Operand, end: Operand, steps: i64, options: Options) {
-            let (start, end) = (number(start)?, number(end)?);
-            let complex = [start, end].iter().any(|n| matches!(n, Number::Complex(..)));
-            let float = if complex { options.or(mode::default_float().to_complex()) } else { options.float() };
-            if steps < 0 {
-                bail!(Runtime, "number of steps must be non-negative");
-            }
-            if steps > 0 {
-                float.to_real().usual("linspace_cpu")?;
-            }
-            let layout = Layout::contiguous([steps as usize][..].into());
-            let meta = Meta::new(layout, float, Device::CPU);
-            options.finish(apply(Linspace { meta, start, end }, &[])?)
+            let Line { start, end, dtype } = line("linspace", start, end, steps, &options)?;
+            options.finish(linspaced(start, end, steps as usize, dtype, Device::CPU)?)
         },
         samples: [
             "0, 1, 5",
@@ -261,8 +251,44 @@ ops! {
     }
 }
 
+/// The ends of a line of numbers, and the dtype of these.
+pub(super) struct Line {
+    pub start: Number,
+    pub end: Number,
+    pub dtype: DType,
+}
+
+pub(super) fn line(name: &str, start: Operand, end: Operand, steps: i64, options: &Options) -> Result<Line> {
+    let dims = [start, end].map(|o| if let Operand::Tensor(t) = o { t.ndim() } else { 0 });
+    if dims != [0, 0] {
+        bail!(
+            Runtime,
+            "{name} only supports 0-dimensional start and end tensors, but got start with {} dimension(s) and end with {} \
+             dimension(s).",
+            dims[0],
+            dims[1]
+        );
+    }
+    let (start, end) = (number(start)?, number(end)?);
+    let complex = [start, end].iter().any(|n| matches!(n, Number::Complex(..)));
+    let dtype = if complex { options.or(mode::default_float().to_complex()) } else { options.float() };
+    if steps < 0 {
+        bail!(Runtime, "number of steps must be non-negative");
+    }
+    if steps > 0 {
+        dtype.to_real().usual(&format!("{name}_cpu"))?;
+    }
+    Ok(Line { start, end, dtype })
+}
+
+/// `n` evenly spaced numbers from `start` to `end`.
+pub fn linspaced(start: Number, end: Number, n: usize, dtype: DType, device: Device) -> Result<Tensor> {
+    let meta = Meta::new(Layout::contiguous([n][..].into()), dtype, Device::CPU);
+    apply(Linspace { meta, start, end }, &[])?.to_device(device)
+}
+
 /// A number, or a 0-d tensor's.
-fn number(value: Operand) -> Result<Number> {
+pub fn number(value: Operand) -> Result<Number> {
     match value {
         Operand::Number(n) => Ok(n),
         Operand::Tensor(t) => {

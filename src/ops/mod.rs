@@ -4,6 +4,7 @@
 use crate::tensor::OpDef;
 
 pub mod accumulate;
+pub mod apart;
 pub mod autocast;
 pub mod average;
 mod call;
@@ -12,6 +13,7 @@ pub mod complex;
 pub mod composite;
 pub mod conv;
 pub mod conv_transpose;
+pub mod copies;
 pub mod copy;
 pub mod create;
 pub mod ctc;
@@ -36,10 +38,13 @@ pub mod pad;
 pub mod pool;
 pub mod random;
 pub mod reduce;
+pub mod resize;
+pub mod running;
 pub mod scatter;
 pub mod schema;
 pub mod softmax;
 pub mod sort;
+pub mod spaced;
 pub mod subscript;
 pub mod unique;
 pub mod update;
@@ -86,12 +91,14 @@ files![
     elementwise::trigonometric,
     elementwise::unary,
     accumulate,
+    apart,
     average,
     composite,
     composite::frames,
     composite::functional,
     composite::gamma,
     composite::grid,
+    composite::histogram,
     composite::losses,
     composite::margins,
     composite::pointwise,
@@ -101,12 +108,15 @@ files![
     composite::norms,
     composite::pairs,
     composite::products,
+    composite::quantile,
     composite::rearrange,
+    composite::slopes,
     composite::stacks,
     composite::triangle,
     composite::windows,
     conv,
     conv_transpose,
+    copies,
     create,
     ctc,
     dropout,
@@ -139,9 +149,12 @@ files![
     random,
     variates,
     reduce,
+    resize,
+    running,
     scatter,
     softmax,
     sort,
+    spaced,
     unique,
 ];
 

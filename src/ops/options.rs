@@ -53,7 +53,7 @@ impl Options {
     }
 
     pub fn device(&self) -> Device {
-        self.device.unwrap_or(Device::CPU)
+        self.device.unwrap_or_else(mode::default_device)
     }
 
     pub fn float(&self) -> DType {

@@ -30,6 +30,18 @@ pub enum Draw {
     Exponential {
         lambda: f64,
     },
+    Cauchy {
+        median: f64,
+        sigma: f64,
+    },
+    LogNormal {
+        mean: f64,
+        std: f64,
+    },
+    /// How many trials of probability p it takes until one succeeds.
+    Geometric {
+        p: f64,
+    },
     /// 1 with probability p, else 0.
     Coins {
         p: f64,
@@ -49,6 +61,9 @@ impl Draw {
             Draw::Uniform { .. } => "uniform",
             Draw::Normal { .. } => "normal",
             Draw::Exponential { .. } => "exponential",
+            Draw::Cauchy { .. } => "cauchy",
+            Draw::LogNormal { .. } => "log_normal",
+            Draw::Geometric { .. } => "geometric",
             Draw::Coins { .. } => "bernoulli",
             Draw::Integers { .. } | Draw::AnyIntegers => "random",
         }
@@ -76,6 +91,24 @@ impl Draw {
                  you specified {}",
                 dtype.scalar_name()
             ),
+            Draw::Cauchy { .. } if !float => bail!(
+                Runtime,
+                "Cauchy distribution is a continuous probability distribution. dtype must be a floating point but you \
+                 specified {}",
+                dtype.c_words()
+            ),
+            Draw::Cauchy { sigma, .. } if sigma <= 0.0 || sigma.is_nan() => {
+                bail!(Runtime, "cauchy_ expects sigma > 0.0, but found sigma={}", spelled(sigma))
+            }
+            Draw::LogNormal { std, .. } if std <= 0.0 || std.is_nan() => {
+                bail!(Runtime, "log_normal_ expects std > 0.0, but found std={}", spelled(std))
+            }
+            Draw::LogNormal { .. } if !float => Err(dtype.lacks("log_normal_cpu")),
+            Draw::Geometric { p } if !(p > 0.0 && p < 1.0) => {
+                bail!(Runtime, "geometric_ expects p to be in (0, 1), but got p={}", spelled(p))
+            }
+            Draw::Geometric { .. } if dtype == DType::Bool => Err(dtype.lacks("geometric_cpu")),
+            Draw::Geometric { .. } => dtype.usual("geometric_cpu"),
             Draw::Coins { p } if !(0.0..=1.0).contains(&p) => {
                 bail!(Runtime, "bernoulli_ expects p to be in [0, 1], but got p={}", spelled(p))
             }
@@ -100,6 +133,9 @@ impl Draw {
             Draw::Uniform { from, to } => random::uniform(out, g, from, to),
             Draw::Normal { mean, std } => random::normal(out, g, mean, std),
             Draw::Exponential { lambda } => random::exponential(out, g, lambda),
+            Draw::Cauchy { median, sigma } => random::cauchy(out, g, median, sigma),
+            Draw::LogNormal { mean, std } => random::log_normal(out, g, mean, std),
+            Draw::Geometric { p } => random::geometric(out, g, p),
             Draw::Coins { p } => random::coins(out, g, p, 1.0),
             Draw::Integers { low, range } => random::integers(out, g, low, range),
             Draw::AnyIntegers => random::any_integers(out, g),
@@ -398,6 +434,25 @@ ops! {
             Draw::Exponential { lambda: lambd }.over(x, generator)
         },
         samples: ["u(20)", "u(5), 2.5", "u(5), -1"],
+    }
+    /// Overwrites `self` with numbers of the Cauchy distribution.
+    cauchy_ as ["method.cauchy_(Tensor self, float median=0, float sigma=1, *, Generator? generator=None) -> Tensor"] {
+        call(x = self: &Tensor, median: f64, sigma: f64, generator: &SharedGenerator) {
+            Draw::Cauchy { median, sigma }.over(x, generator)
+        },
+        samples: ["u(20)", "u(5), 2, 0.5", "u(5), 0, -1", "u(5, 4).t()"],
+    }
+    /// Overwrites `self` with exponentials of normal numbers.
+    log_normal_ as ["method.log_normal_(Tensor self, float mean=1, float std=2, *, Generator? generator=None) -> Tensor"] {
+        call(x = self: &Tensor, mean: f64, std: f64, generator: &SharedGenerator) {
+            Draw::LogNormal { mean, std }.over(x, generator)
+        },
+        samples: ["u(20)", "u(5), 0, 0.5", "u(5), 0, -1", "u(5, 4).t()"],
+    }
+    /// Overwrites `self` with the numbers of trials of probability `p` until one succeeds.
+    geometric_ as ["method.geometric_(Tensor self, float p, *, Generator? generator=None) -> Tensor"] {
+        call(x = self: &Tensor, p: f64, generator: &SharedGenerator) { Draw::Geometric { p }.over(x, generator) },
+        samples: ["u(20), 0.3", "ix(20, n=3), 0.1", "u(5), 1", "u(5), 0"],
     }
     /// Overwrites `self` with integers in [from, to): from 0, and up to the largest that the dtype holds exactly, where
     /// a bound is not given.

@@ -5,7 +5,7 @@ use std::cell::Cell;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU8, Ordering::Relaxed};
 
-use crate::core::DType;
+use crate::core::{DType, Device};
 
 /// Bits of a thread's mode, one byte that the door reads once per call.
 /// Results are recorded for backward.
@@ -21,6 +21,7 @@ pub const BEFORE_WRITE: u8 = 16;
 
 thread_local! {
     static MODE: Cell<u8> = const { Cell::new(GRAD) };
+    static DEFAULT_DEVICE: Cell<Device> = const { Cell::new(Device::CPU) };
 }
 
 /// The dtypes that Python floats can have, and which of them they have: one choice for all threads, as in PyTorch.
@@ -78,6 +79,17 @@ pub fn set_default_float(dtype: DType) {
     if let Some(at) = FLOATS.iter().position(|&d| d == dtype) {
         DEFAULT_FLOAT.store(at as u8, Relaxed);
     }
+}
+
+/// Where tensors are made that no device was named for: `torch.get_default_device()`. For this thread.
+#[inline]
+pub fn default_device() -> Device {
+    DEFAULT_DEVICE.get()
+}
+
+/// Returns what was set before.
+pub fn set_default_device(device: Device) -> Device {
+    DEFAULT_DEVICE.replace(device)
 }
 
 /// Sets grad mode until dropped.

@@ -163,6 +163,12 @@ pub fn resize_out(out: &Tensor, meta: &Meta) -> Result<()> {
     Ok(())
 }
 
+/// Gives `t` another array, outside any history: what `resize_` and `set_` do.
+pub fn relaid(name: &'static str, t: &Tensor, array: Array) {
+    t.set_array(array, Token::here());
+    note(name, &[t]);
+}
+
 /// PyTorch's `canCast`: floats do not fit integers, nothing but bool fits bool.
 pub fn check_castable(from: DType, to: DType) -> Result<()> {
     let (complex, float) = (from.is_complex() && !to.is_complex(), from.is_float() && to.is_integral());

@@ -3,13 +3,15 @@
 use super::window::{narrow, parts, strided_layout};
 use crate::bail;
 use crate::core::Device;
+use crate::core::Shape;
 use crate::core::shape::normalize_dim;
 use crate::core::{DType, Layout};
 use crate::error::Result;
 use crate::ops;
 use crate::ops::copy::Format;
+use crate::tensor::apply::recorded;
 use crate::tensor::views::AsStrided;
-use crate::tensor::{Outs, Tensor, apply};
+use crate::tensor::{Context, Cotangents, Grads, Op, Outs, Tensor, apply};
 
 ops! {
     /// Dim `dim` cut into `sections` parts of equal size (the first ones one larger where it does not divide), or before each
@@ -103,6 +105,9 @@ ops! {
     /// `narrow` in new memory.
     narrow_copy + out as ["narrow_copy(Tensor self, int dim, int start, int length) -> Tensor"] {
         call(x = self: &Tensor, dim: i64, start: i64, length: i64) {
+            if x.ndim() > 0 && dim >= x.ndim() as i64 {
+                bail!(Runtime, "Expected dim < static_cast<int64_t>(self_sizes.size()) to be true, but got false.");
+            }
             narrow(x, dim, start, length)?.cloned(Format::Contiguous)
         },
         samples: ["u(4, 3), 0, 1, 2", "u(4, 3), -1, -2, 1", "u(4, 3), 0, 3, 2", "u(), 0, 0, 0"],
@@ -150,21 +155,55 @@ ops! {
         "as_strided_scatter(Tensor self, Tensor src, int[] size, int[] stride, int? storage_offset=None) -> Tensor",
     ] {
         call(x = self: &Tensor, src: &Tensor, size: &[i64], stride: &[i64], storage_offset: Option<i64>) {
+            let (kept, given) = (x, src);
+            let (x, src) = (&x.detach(), &src.detach());
             // The strides may reach what lies between the elements of `self`: all of the memory up to its end is copied.
             let all = Layout::contiguous([x.layout().end()][..].into());
             let memory = apply(AsStrided { base: x.layout().clone(), view: all.clone() }, &[x])?.cloned(Format::Contiguous)?;
             let copy = apply(AsStrided { base: all, view: x.layout().clone() }, &[&memory])?;
-            copy.overlaid(src, |y| {
-                let view = strided_layout(y, size, stride, storage_offset)?;
-                apply(AsStrided { base: y.layout().clone(), view }, &[y])
-            })
+            let view = strided_layout(&copy, size, stride, storage_offset)?;
+            let written = copy.overlaid(src, |y| {
+                apply(AsStrided { base: y.layout().clone(), view: view.clone() }, &[y])
+            })?;
+            if !recorded([kept, given].into_iter()) {
+                return Ok(written);
+            }
+            let scattered = apply(Scattered { view, from: x.layout().shape.clone() }, &[&written, kept, given])?;
+            scattered.clear_base();
+            Ok(scattered)
         },
-        // `self` is detached: PyTorch's gradient for it is that of the elements that were replaced, not of those that were kept.
         samples: [
-            "u(12).detach(), u(3, 2), (3, 2), (4, 1)",
-            "u(3, 4).detach(), u(2, 2), (2, 2), (4, 2), 1",
-            "u(12).detach(), u(3), (2,), (1,)",
+            "u(12), u(3, 2), (3, 2), (4, 1)",
+            "u(3, 4), u(2, 2), (2, 2), (4, 2), 1",
+            "u(12), u(3), (2,), (1,)",
         ],
+    }
+}
+
+/// Input 0, which is input 1 with input 2 under `view`, both of which it stands for in the graph.
+struct Scattered {
+    view: Layout,
+    from: Shape,
+}
+
+impl Op for Scattered {
+    fn name(&self) -> &'static str {
+        "as_strided_scatter"
+    }
+    fn view(&self, x: &Layout) -> Option<Result<Layout>> {
+        Some(Ok(x.clone()))
+    }
+    /// PyTorch's: the gradient of `self` is that of the elements that were replaced, not of those that were kept.
+    fn vjp(&self, c: &Context, g: &Cotangents) -> Result<Grads> {
+        let g = g.one()?.contiguous()?;
+        let base = Layout::contiguous(self.from.clone());
+        let replaced = apply(AsStrided { base: base.clone(), view: self.view.clone() }, &[&g])?;
+        let whole = || {
+            let zeros = g.zeros_of(&self.from)?;
+            zeros.overlaid(&replaced, |y| apply(AsStrided { base: base.clone(), view: self.view.clone() }, &[y]))
+        };
+        let first = if c.needs(1) { Some(whole()?) } else { None };
+        Grads::many(vec![None, first, Some(replaced.clone())])
     }
 }
 
