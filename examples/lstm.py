@@ -2,9 +2,9 @@
 
     python -m rustgrad.as_torch examples/lstm.py [--steps N] [--out FOLDER]
 
-S. Hochreiter and J. Schmidhuber, "Long Short-Term Memory" (1997). Each wave has a frequency, a phase and a height of its
-own, and some noise. From each number the network says the next one; nothing but its memory can tell it how fast and how
-high this wave goes. In the end it is given the first half of new waves, then its own answers only.
+S. Hochreiter and J. Schmidhuber, "Long Short-Term Memory" (1997). Each wave has a frequency, a phase and a height of
+its own, and some noise. From each number the network says the next one; nothing but its memory can tell it how fast and
+how high this wave goes. In the end it is given the first half of new waves, then its own answers only.
 """
 
 import argparse
@@ -71,6 +71,11 @@ def train(model, steps):
     return errors
 
 
+def size(errors):
+    """The root of the mean square."""
+    return errors.pow(2).mean().sqrt().item()
+
+
 def picture(path, errors, tests, answers):
     """The error while training, and how three new waves are continued."""
     try:
@@ -85,11 +90,12 @@ def picture(path, errors, tests, answers):
     axes.axhline(NOISE**2, color="gray", linestyle="--")
     axes.set(title="Squared error; dashed: the noise", xlabel="step", yscale="log")
     half = LENGTH // 2
-    for axes, wave, answer in zip(right.subplots(3, 1, sharex=True), tests, answers):
+    panels = right.subplots(3, 1, sharex=True)
+    for axes, wave, answer in zip(panels, tests, answers):
         axes.plot(range(half), wave[:half].flatten().tolist(), color="black", label="heard")
         axes.plot(range(half, LENGTH), wave[half:].flatten().tolist(), color="gray", linestyle=":", label="the wave")
         axes.plot(range(half, LENGTH), answer.flatten().tolist(), color="#dc2626", label="its own")
-    axes.legend(ncols=3, loc="lower left")
+    right.legend(*panels[0].get_legend_handles_labels(), loc="outside upper center", ncols=3)
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=110)
     print(f"picture  {path}")
@@ -113,15 +119,12 @@ def main():
         guesses, _ = model(tests[:, :-1])
     answers = model.go_on(tests[:, :half], LENGTH - half)
     # What else one could say: the number just heard; or, when nothing is heard any more, the middle, 0.
-    still = (tests[:, 1:] - tests[:, :-1]).pow(2).mean().sqrt()
-    print(
-        f"the next number of new waves: off by {(guesses - tests[:, 1:]).pow(2).mean().sqrt():.4f}; repeated: {still:.4f}"
-    )
+    off, still = size(guesses - tests[:, 1:]), size(tests[:, 1:] - tests[:, :-1])
+    print(f"the next number of new waves: off by {off:.4f}; the last one again: {still:.4f}")
     for ahead in (1, 5, 10, 20, 40):
-        off, middle = answers[:, ahead - 1] - tests[:, half + ahead - 1], tests[:, half + ahead - 1]
-        print(
-            f"{ahead:3d} steps ahead: off by {off.pow(2).mean().sqrt():.4f}; the middle: {middle.pow(2).mean().sqrt():.4f}"
-        )
+        wanted = tests[:, half + ahead - 1]
+        off, middle = size(answers[:, ahead - 1] - wanted), size(wanted)
+        print(f"{ahead:3d} steps ahead: off by {off:.4f}; the middle: {middle:.4f}")
     picture(options.out / "lstm.png", errors, tests, answers)
 
 

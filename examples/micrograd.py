@@ -98,8 +98,9 @@ def layer(weights, biases, inputs):
     return [sum((w * x for w, x in zip(row, inputs)), b).tanh() for row, b in zip(weights, biases)]
 
 
-def two_moons(n, noise=random.Random(5)):
+def two_moons(n):
     """Points of two half circles that reach into each other, and the side of each: +1 or -1."""
+    noise = random.Random(5)
     for i in range(n):
         angle, side = math.pi * (i // 2) / (n // 2 - 1), 1 - 2 * (i % 2)
         x, y = math.cos(angle), math.sin(angle)

@@ -122,9 +122,8 @@ def main():
     with torch.no_grad():
         _, ran = run(policy, 100)
     up = ran.sum(0)
-    print(
-        f"of 100 new runs {int((up == LONGEST).sum())} stay up for {LONGEST} ticks, {LONGEST * TICK:.0f} s; the shortest: {up.min()}"
-    )
+    whole = int((up == LONGEST).sum())
+    print(f"of 100 new runs {whole} stay up for {LONGEST} ticks, {LONGEST * TICK:.0f} s; the shortest: {up.min()}")
     picture(options.out / "policy_gradient.png", lengths)
 
 

@@ -2,10 +2,10 @@
 
     python -m rustgrad.as_torch examples/resnet.py [--epochs N] [--data FOLDER] [--out FOLDER]
 
-K. He, X. Zhang, S. Ren and J. Sun, "Deep Residual Learning for Image Recognition" (2015): the network of its section 4.2
-with 8 layers. FOLDER holds `cifar-10-batches-bin` (or `-py`, or the archive), as A. Krizhevsky publishes it. Without
-it the program draws images of ten shapes, writes them in the binary format (a byte for the class, then 32 x 32 bytes
-each of red, green and blue), and reads them back: what follows does not know the difference.
+K. He, X. Zhang, S. Ren and J. Sun, "Deep Residual Learning for Image Recognition" (2015): the network of its section
+4.2 with 8 layers. FOLDER holds `cifar-10-batches-bin` (or `-py`, or the archive), as A. Krizhevsky publishes it.
+Without it the program draws images of ten shapes, writes them in the binary format (a byte for the class, then 32 x 32
+bytes each of red, green and blue), and reads them back: what follows does not know the difference.
 """
 
 import argparse

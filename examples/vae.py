@@ -2,10 +2,10 @@
 
     python -m rustgrad.as_torch examples/vae.py [--epochs N] [--out FOLDER]
 
-After D. P. Kingma and M. Welling, "Auto-Encoding Variational Bayes" (2013). The encoder says where on the plane an image
-lies, as a normal distribution; a point is drawn there, and the decoder paints the image again from the point alone. The
-loss has two parts: how badly it is painted, and how far the distributions are from one around the origin, without
-which the images would lie far apart with nothing between them. The digits come with rustgrad.
+After D. P. Kingma and M. Welling, "Auto-Encoding Variational Bayes" (2013). The encoder says where on the plane an
+image lies, as a normal distribution; a point is drawn there, and the decoder paints the image again from the point
+alone. The loss has two parts: how badly it is painted, and how far the distributions are from one around the origin,
+without which the images would lie far apart with nothing between them. The digits come with rustgrad.
 """
 
 import argparse
@@ -74,7 +74,7 @@ def train(model, images, epochs):
 
 @torch.no_grad()
 def atlas(model, count):
-    """What the decoder paints at `count` x `count` places: quantiles of the normal distribution, so all are as likely."""
+    """What the decoder paints at `count` x `count` places: quantiles of N(0, 1), so that all are as likely."""
     steps = torch.distributions.Normal(0.0, 1.0).icdf((torch.arange(count) + 0.5) / count)
     places = torch.cartesian_prod(steps, steps)
     return torch.sigmoid(model.decoder(places)).view(count, count, 8, 8)

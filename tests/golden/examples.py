@@ -1,6 +1,6 @@
 """Run every script of `examples` with PyTorch on tiny settings, and write what it prints into `examples.json`.
 
-Usage: PYTHON_WITH_TORCH tests/golden/examples.py [SCRIPT.py ..], from a checkout with a build: two of them take their data from
+Usage: PYTHON_WITH_TORCH tests/golden/examples.py [SCRIPT.py ..], in a checkout with a build: two take their data from
 `rustgrad.datasets`. `tests/test_examples.py` runs the same commands with rustgrad.
 """
 
@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[2]
 FILE = Path(__file__).with_suffix(".json")
 COMMANDS = [
     "exercises.py --seeds 2",
-    "gpt.py --steps 3 --text LICENSE-APACHE --write 40",
+    "gpt.py --steps 2 --text LICENSE-APACHE --write 40",
     "lstm.py --steps 4",
     "micrograd.py --steps 12",
     "policy_gradient.py --rounds 3",
