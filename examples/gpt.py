@@ -16,7 +16,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-CONTEXT, WIDTH, HEADS, LAYERS, BATCH = 64, 96, 4, 2, 16
+CONTEXT, WIDTH, HEADS, LAYERS, BATCH = 32, 64, 4, 2, 16
 
 
 class Block(nn.Module):
@@ -55,7 +55,7 @@ class GPT(nn.Module):
     def start(module):
         """Small weights: at first every character is about as likely as any other."""
         if isinstance(module, (nn.Linear, nn.Embedding)):
-            nn.init.normal_(module.weight, std=0.02)
+            nn.init.normal_(module.weight, std=0.05)
         if isinstance(module, nn.Linear) and module.bias is not None:
             nn.init.zeros_(module.bias)
 
@@ -97,7 +97,7 @@ def loss_of(model, batch):
 
 def train(model, learnt, held, steps):
     """AdamW, with a rate that rises for a moment and then falls. Returns the losses: all, and (step, held-out) ones."""
-    optimizer = torch.optim.AdamW(model.parameters(), lr=4e-3, betas=(0.9, 0.95))
+    optimizer = torch.optim.AdamW(model.parameters(), lr=3e-3, betas=(0.9, 0.95))
     warm = max(1, steps // 20)
     schedule = torch.optim.lr_scheduler.LambdaLR(
         optimizer, lambda i: min((i + 1) / warm, 0.55 + 0.45 * math.cos(math.pi * i / steps))
@@ -139,7 +139,7 @@ def picture(path, losses, tests, chance):
 
 def main():
     parser = argparse.ArgumentParser(description="A GPT on characters.")
-    parser.add_argument("--steps", type=int, default=400, help="steps of training (default: 400)")
+    parser.add_argument("--steps", type=int, default=1200, help="steps of training (default: 1200)")
     parser.add_argument("--text", type=Path, metavar="FILE", help="the text to learn (default: Python's reference)")
     parser.add_argument("--write", type=int, default=400, help="characters to write at the end (default: 400)")
     parser.add_argument(

@@ -103,7 +103,7 @@ def picture(path, errors, tests, answers):
 
 def main():
     parser = argparse.ArgumentParser(description="An LSTM that goes on with waves.")
-    parser.add_argument("--steps", type=int, default=400, help="steps of training (default: 400)")
+    parser.add_argument("--steps", type=int, default=600, help="steps of training (default: 600)")
     parser.add_argument(
         "--out", type=Path, default=Path("out"), metavar="FOLDER", help="for the picture (default: out)"
     )

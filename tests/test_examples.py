@@ -91,8 +91,8 @@ def test_examples_are_pytorch_programs_of_a_readable_size(path):
 
 def test_the_residual_network_reads_files_that_are_there(tmp_path):
     """What one run drew is another's `--data`, as CIFAR-10 itself would be."""
-    tiny = ("--epochs", "1", "--images", "80")
+    tiny = ("--epochs", "1", "--images", "50")
     drawn = run("resnet.py", *tiny, out=tmp_path / "drawn")
     read = run("resnet.py", *tiny, "--data", str(tmp_path / "drawn"), out=tmp_path / "read")
-    assert drawn[0] == "drew 80 images and 16 for the test: OUT/cifar-10-batches-bin"
+    assert drawn[0] == "drew 50 images and 10 for the test: OUT/cifar-10-batches-bin"
     assert drawn[1:3] == read[:2] and drawn[4] == read[3]

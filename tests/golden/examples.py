@@ -16,10 +16,10 @@ FILE = Path(__file__).with_suffix(".json")
 COMMANDS = [
     "exercises.py --seeds 2",
     "gpt.py --steps 2 --text LICENSE-APACHE --write 40",
-    "lstm.py --steps 4",
+    "lstm.py --steps 2",
     "micrograd.py --steps 12",
     "policy_gradient.py --rounds 3",
-    "resnet.py --epochs 1 --images 160",
+    "resnet.py --epochs 1 --images 100",
     "vae.py --epochs 2",
 ]
 
