@@ -139,7 +139,7 @@ def picture(path, losses, tests, chance):
 
 def main():
     parser = argparse.ArgumentParser(description="A GPT on characters.")
-    parser.add_argument("--steps", type=int, default=1200, help="steps of training (default: 1200)")
+    parser.add_argument("--steps", type=int, default=1000, help="steps of training (default: 1000)")
     parser.add_argument("--text", type=Path, metavar="FILE", help="the text to learn (default: Python's reference)")
     parser.add_argument("--write", type=int, default=400, help="characters to write at the end (default: 400)")
     parser.add_argument(
