@@ -10,10 +10,11 @@ PY      := .venv/bin/python
 RUST    := sh scripts/with-rust.sh
 SOURCES := Cargo.toml Cargo.lock pyproject.toml $(shell find src python shaders -name '*.rs' -o -name '*.wgsl' -o -name '*.py' -o -name '*.pyi' -o -name '*.npz')
 
-.PHONY: help demo wheel dev test test-rust test-python test-wheel lint format docs bench clean
+.PHONY: help demo examples wheel dev test test-rust test-python test-wheel lint format docs bench clean
 
 help:
 	@echo 'make demo        build the wheel, train a small network on real digits, write a picture [DEVICE= EPOCHS= SEED= OUT=]'
+	@echo 'make examples    run every script of examples/, with pictures; some minutes in all [OUT=]'
 	@echo 'make test        Rust and Python tests [TESTS=tests/nn]'
 	@echo 'make test-wheel  the Python tests on the release wheel, in a venv of its own [TESTS=tests/nn]'
 	@echo 'make lint        formatting, clippy (the portable form too), ruff, types'
@@ -58,6 +59,9 @@ dev: .venv/.dev
 demo: .venv/.demo
 	$(PY) -m rustgrad.demo --out $(OUT) $(if $(DEVICE),--device $(DEVICE)) $(if $(EPOCHS),--epochs $(EPOCHS)) $(if $(SEED),--seed $(SEED))
 
+examples: .venv/.demo
+	for path in examples/*.py; do echo "== $$path"; $(PY) -m rustgrad.as_torch $$path --out $(OUT) || exit 1; done
+
 test: test-rust test-python
 
 test-rust: .venv/.tools-build
@@ -80,14 +84,14 @@ lint: .venv/.tools-build .venv/.tools-lint
 	$(RUST) cargo clippy --locked --all-targets --no-default-features -- -D warnings
 	$(RUST) cargo clippy --locked --lib -- -D warnings
 	RUSTFLAGS='--cfg portable_os' $(RUST) cargo clippy --locked --lib --no-default-features --target-dir target/portable -- -D warnings
-	$(PY) -m ruff check python tests scripts $(wildcard benches)
-	$(PY) -m ruff format --check python tests scripts $(wildcard benches)
+	$(PY) -m ruff check python tests scripts examples $(wildcard benches)
+	$(PY) -m ruff format --check python tests scripts examples $(wildcard benches)
 	$(if $(wildcard python/rustgrad/_rustgrad/torch.pyi),$(PY) -m basedpyright)
 
 format: .venv/.tools-build .venv/.tools-lint
 	$(RUST) cargo fmt
-	$(PY) -m ruff check --fix python tests scripts $(wildcard benches)
-	$(PY) -m ruff format python tests scripts $(wildcard benches)
+	$(PY) -m ruff check --fix python tests scripts examples $(wildcard benches)
+	$(PY) -m ruff format python tests scripts examples $(wildcard benches)
 
 docs: .venv/.dev .venv/.tools-docs
 	$(PY) -m pdoc rustgrad '!rustgrad._rustgrad' '!rustgrad._names' '!rustgrad._as_torch' --output-directory site
