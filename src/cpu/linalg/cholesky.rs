@@ -5,7 +5,7 @@ use faer::linalg::cholesky::llt::factor::{LltError, cholesky_in_place, cholesky_
 use faer::reborrow::ReborrowMut;
 use faer::{Par, Spec};
 
-use super::{count, cube, each, matrix, matrix_mut, put, scratch, size};
+use super::{Field, conjugate, count, cube, each, matrix, matrix_mut, put, scratch, size};
 use crate::device::Array;
 use crate::error::Result;
 use crate::field;
@@ -24,15 +24,20 @@ pub fn factor(x: &Array, out: &Array, info: &Array, upper: bool) -> Result<()> {
                 let a = unsafe { matrix_mut::<T>(out, i) };
                 let x = matrix::<T>(x, i);
                 let (mut a, x) = if upper { (a.transpose_mut(), x.transpose()) } else { (a, x) };
+                // U is the adjoint of the L that its conjugate triangle has.
+                let turned = |v: T| if upper { v.conj() } else { v };
                 for c in 0..n {
                     for r in 0..n {
-                        a[(r, c)] = if r < c { 0.0 } else { x[(r, c)] };
+                        a[(r, c)] = if r < c { T::ZERO } else { turned(x[(r, c)]) };
                     }
                 }
                 let stack = MemStack::new(&mut memory);
                 let done = cholesky_in_place(a.rb_mut(), Default::default(), Par::Seq, stack, Spec::default());
                 for c in 1..n {
-                    (0..c).for_each(|r| a[(r, c)] = 0.0);
+                    (0..c).for_each(|r| a[(r, c)] = T::ZERO);
+                }
+                if upper {
+                    conjugate(a.rb_mut());
                 }
                 let order = match done {
                     Ok(_) => 0,

@@ -4,10 +4,10 @@
 use faer::linalg::matmul::matmul;
 use faer::linalg::triangular_solve::solve_unit_lower_triangular_in_place;
 use faer::reborrow::ReborrowMut;
-use faer::{Accum, Mat, MatMut, MatRef, Par};
+use faer::{Accum, Conj, Mat, MatMut, MatRef, Par};
 
 use super::triangular::{self, Triangle};
-use super::{Field, count, cube, each, matrix, matrix_mut, put, size, vector, vector_mut};
+use super::{Field, Part, conjugate, count, cube, each, matrix, matrix_mut, put, size, vector, vector_mut};
 use crate::device::Array;
 use crate::field;
 
@@ -71,7 +71,7 @@ fn columns<T: Field>(mut a: MatMut<'_, T>, pivots: &mut [i32]) -> i32 {
     let (mut u12, mut rest) = right.rb_mut().split_at_row_mut(half);
     solve_unit_lower_triangular_in_place(l11.as_ref(), u12.rb_mut(), Par::Seq);
     if m > half {
-        let minus = -T::one_impl();
+        let minus = -T::ONE;
         matmul(rest.rb_mut(), Accum::Add, l21.as_ref(), u12.as_ref(), minus, Par::Seq);
     }
     let later = columns(rest, second);
@@ -89,9 +89,9 @@ fn narrow<T: Field>(mut a: MatMut<'_, T>, pivots: &mut [i32]) -> i32 {
     let (m, n) = (a.nrows(), a.ncols());
     let mut zero = 0;
     for k in 0..n {
-        let (mut best, mut row) = (T::abs1_impl(&a[(k, k)]), k);
+        let (mut best, mut row) = (a[(k, k)].taxicab(), k);
         for r in k + 1..m {
-            let size = T::abs1_impl(&a[(r, k)]);
+            let size = a[(r, k)].taxicab();
             if size > best {
                 (best, row) = (size, r);
             }
@@ -105,7 +105,7 @@ fn narrow<T: Field>(mut a: MatMut<'_, T>, pivots: &mut [i32]) -> i32 {
             }
         }
         let pivot = a[(k, k)];
-        if pivot == T::zero_impl() {
+        if pivot == T::ZERO {
             if zero == 0 {
                 zero = k as i32 + 1;
             }
@@ -167,17 +167,25 @@ pub fn solve(a: &Array, b: Option<&Array>, out: &Array, info: &Array, left: bool
                 None => super::identity(x.rb_mut()),
             }
             if left {
-                apply(lu.as_ref(), &pivots, x, false);
+                apply(lu.as_ref(), &pivots, x, Turn::No);
             } else {
-                apply(lu.as_ref(), &pivots, x.transpose_mut(), true);
+                apply(lu.as_ref(), &pivots, x.transpose_mut(), Turn::Transpose);
             }
         }
     }));
 }
 
-/// `out` = the solution of `A X = B` from the factors of A (of its transpose if `transposed`), or of `X A = B` if not
+/// What is solved with the factors of A: A itself, its transpose, or its adjoint.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Turn {
+    No,
+    Transpose,
+    Adjoint,
+}
+
+/// `out` = the solution of `A X = B` from the factors of A (of its adjoint if `adjoint`), or of `X A = B` if not
 /// `left`.
-pub fn solve_factored(lu: &Array, pivots: &Array, b: &Array, out: &Array, left: bool, transposed: bool) {
+pub fn solve_factored(lu: &Array, pivots: &Array, b: &Array, out: &Array, left: bool, adjoint: bool) {
     let (m, n) = size(b);
     field!(lu.dtype, T => each(count(out), m.saturating_mul(n).saturating_mul(size(lu).0).max(1), &|range| {
         for i in range {
@@ -185,17 +193,23 @@ pub fn solve_factored(lu: &Array, pivots: &Array, b: &Array, out: &Array, left: 
             let mut x = unsafe { matrix_mut::<T>(out, i) };
             x.copy_from(matrix::<T>(b, i));
             let (lu, pivots) = (matrix::<T>(lu, i), vector::<i32>(pivots, i));
-            if left {
-                apply(lu, &pivots, x, transposed);
-            } else {
-                apply(lu, &pivots, x.transpose_mut(), !transposed);
+            match (left, adjoint) {
+                (true, false) => apply(lu, &pivots, x, Turn::No),
+                (true, true) => apply(lu, &pivots, x, Turn::Adjoint),
+                (false, false) => apply(lu, &pivots, x.transpose_mut(), Turn::Transpose),
+                // `X A^H = B` is `A X^H = B^H`.
+                (false, true) => {
+                    conjugate(x.rb_mut());
+                    apply(lu, &pivots, x.rb_mut().transpose_mut(), Turn::No);
+                    conjugate(x);
+                }
             }
         }
     }));
 }
 
-/// Replaces the columns of `x` by solutions of `A x = b`, or of the transposed equation.
-fn apply<T: Field>(lu: MatRef<'_, T>, pivots: &[i32], mut x: MatMut<'_, T>, transposed: bool) {
+/// Replaces the columns of `x` by solutions of `A x = b`, with A turned.
+fn apply<T: Field>(lu: MatRef<'_, T>, pivots: &[i32], mut x: MatMut<'_, T>, turn: Turn) {
     let n = x.nrows();
     // Values come from users: rows out of range are taken as the last.
     let row = |p: i32| (p.max(1) as usize).min(n.max(1)) - 1;
@@ -210,14 +224,15 @@ fn apply<T: Field>(lu: MatRef<'_, T>, pivots: &[i32], mut x: MatMut<'_, T>, tran
         }
     };
     let (lower, upper) = (Triangle { upper: false, unit: true }, Triangle { upper: true, unit: false });
-    if transposed {
-        triangular::in_place(lu.transpose(), x.rb_mut(), Triangle { upper: false, unit: false });
-        triangular::in_place(lu.transpose(), x.rb_mut(), Triangle { upper: true, unit: true });
+    if turn != Turn::No {
+        let conj = if turn == Turn::Adjoint { Conj::Yes } else { Conj::No };
+        triangular::in_place(lu.transpose(), x.rb_mut(), Triangle { upper: false, unit: false }, conj);
+        triangular::in_place(lu.transpose(), x.rb_mut(), Triangle { upper: true, unit: true }, conj);
         (0..pivots.len().min(n)).rev().for_each(|i| swap(&mut x, i));
     } else {
         (0..pivots.len().min(n)).for_each(|i| swap(&mut x, i));
-        triangular::in_place(lu, x.rb_mut(), lower);
-        triangular::in_place(lu, x.rb_mut(), upper);
+        triangular::in_place(lu, x.rb_mut(), lower, Conj::No);
+        triangular::in_place(lu, x.rb_mut(), upper, Conj::No);
     }
 }
 
@@ -232,13 +247,14 @@ pub fn determinant(x: &Array, out: [&Array; 3]) {
             pivots.fill(0);
             in_place(lu.as_mut(), &mut pivots);
             let swaps = pivots.iter().enumerate().filter(|&(row, &p)| p as usize != row + 1).count();
-            let start: T = if swaps % 2 == 0 { 1.0 } else { -1.0 };
-            let (mut det, mut sign, mut log) = (start, start, 0.0 as T);
+            let start = if swaps % 2 == 0 { T::ONE } else { -T::ONE };
+            let (mut det, mut sign, mut log) = (start, start, <<T as Field>::Part as Field>::ZERO);
             for k in 0..n {
                 let u = lu[(k, k)];
-                det *= u;
-                sign *= if u == 0.0 { 0.0 } else { u.signum() };
-                log += u.abs().ln();
+                let size = u.size();
+                det = det * u;
+                sign = sign * if u == T::ZERO { T::ZERO } else { u.scaled(size.recip()) };
+                log += size.natural_log();
             }
             // SAFETY: each element is one thread's.
             unsafe {

@@ -16,15 +16,16 @@ pub mod triangular;
 use std::ops::Range;
 
 use faer::dyn_stack::{MemBuffer, StackReq};
-use faer::traits::ComplexField;
-use faer::{MatMut, MatRef};
+use faer::traits::{ComplexField, RealField};
+use faer::{MatMut, MatRef, c32, c64};
 
 use super::threads;
 use crate::device::Array;
 use crate::err;
 use crate::error::Result;
 
-/// Runs `$body` with `$t` bound to faer's type for `$dtype`: float32 or float64. Ops refuse other dtypes before.
+/// Runs `$body` with `$t` bound to faer's type for `$dtype`: float32, float64, complex64 or complex128. Ops refuse other
+/// dtypes before.
 #[macro_export]
 macro_rules! field {
     ($dtype:expr, $t:ident => $body:expr) => {
@@ -37,14 +38,101 @@ macro_rules! field {
                 type $t = f64;
                 $body
             }
-            other => $crate::core::dtype::not_real(other),
+            $crate::core::DType::C64 => {
+                type $t = faer::c32;
+                $body
+            }
+            $crate::core::DType::C128 => {
+                type $t = faer::c64;
+                $body
+            }
+            other => unreachable!("{} in a factorization", other.name()),
         }
     };
 }
 
-/// Numbers of a field whose matrices are factorized.
-pub trait Field: ComplexField + Copy + Send + Sync + 'static {}
-impl<T: ComplexField + Copy + Send + Sync + 'static> Field for T {}
+/// Numbers of a field whose matrices are factorized. faer's complex numbers lie in memory as ours do.
+pub trait Field: ComplexField + Copy + Send + Sync + 'static {
+    /// The type of real and imaginary parts, and of sizes.
+    type Part: Part;
+    const ZERO: Self;
+    const ONE: Self;
+
+    fn re(self) -> Self::Part;
+    fn of(re: Self::Part) -> Self;
+    fn scaled(self, by: Self::Part) -> Self;
+    fn size(self) -> Self::Part;
+    /// The sum of the sizes of both parts.
+    fn taxicab(self) -> Self::Part;
+
+    #[inline]
+    fn conj(self) -> Self {
+        Self::conj_impl(&self)
+    }
+    #[inline]
+    fn recip(self) -> Self {
+        Self::recip_impl(&self)
+    }
+}
+
+/// Real numbers of such a field.
+pub trait Part: Field<Part = Self> + RealField {
+    fn natural_log(self) -> Self;
+    fn to_f64(self) -> f64;
+}
+
+macro_rules! fields {
+    ($($t:ty, $part:ty: $zero:expr, $one:expr;)*) => { $(
+        impl Field for $t {
+            type Part = $part;
+            const ZERO: Self = $zero;
+            const ONE: Self = $one;
+
+            #[inline]
+            fn re(self) -> $part {
+                Self::real_part_impl(&self)
+            }
+            #[inline]
+            fn of(re: $part) -> Self {
+                Self::from_real_impl(&re)
+            }
+            #[inline]
+            fn scaled(self, by: $part) -> Self {
+                Self::mul_real_impl(&self, &by)
+            }
+            #[inline]
+            fn size(self) -> $part {
+                Self::abs_impl(&self)
+            }
+            #[inline]
+            fn taxicab(self) -> $part {
+                Self::abs1_impl(&self)
+            }
+        }
+    )* };
+}
+fields! {
+    f32, f32: 0.0, 1.0;
+    f64, f64: 0.0, 1.0;
+    c32, f32: c32 { re: 0.0, im: 0.0 }, c32 { re: 1.0, im: 0.0 };
+    c64, f64: c64 { re: 0.0, im: 0.0 }, c64 { re: 1.0, im: 0.0 };
+}
+
+macro_rules! parts {
+    ($($t:ty)*) => { $(
+        impl Part for $t {
+            #[inline]
+            fn natural_log(self) -> Self {
+                self.ln()
+            }
+            #[inline]
+            fn to_f64(self) -> f64 {
+                self.into()
+            }
+        }
+    )* };
+}
+parts! { f32 f64 }
 
 /// Operations that pay for handing a matrix to another thread.
 const GRAIN: usize = 1 << 16;
@@ -149,11 +237,22 @@ pub fn finite<T: Field>(x: MatRef<'_, T>) -> bool {
     (0..x.ncols()).all(|c| (0..x.nrows()).all(|r| T::is_finite_impl(&x[(r, c)])))
 }
 
+/// Replaces complex numbers by their conjugates.
+pub fn conjugate<T: Field>(mut x: MatMut<'_, T>) {
+    if !T::IS_REAL {
+        for c in 0..x.ncols() {
+            for r in 0..x.nrows() {
+                x[(r, c)] = x[(r, c)].conj();
+            }
+        }
+    }
+}
+
 /// The identity, of any shape.
 pub fn identity<T: Field>(mut x: MatMut<'_, T>) {
     for c in 0..x.ncols() {
         for r in 0..x.nrows() {
-            x[(r, c)] = if r == c { T::one_impl() } else { T::zero_impl() };
+            x[(r, c)] = if r == c { T::ONE } else { T::ZERO };
         }
     }
 }

@@ -32,7 +32,7 @@ pub fn decompose(x: &Array, q: Option<&Array>, r: &Array) {
     let rows = size(r).0;
     field!(x.dtype, T => each(count(x), 2 * cube(m, n), &|range| {
         let mut a = Mat::<T>::zeros(m, n);
-        let mut tau = vec![0.0 as T; m.min(n)];
+        let mut tau = vec![T::ZERO; m.min(n)];
         for i in range {
             a.copy_from(matrix::<T>(x, i));
             in_place(a.as_mut(), &mut tau);
@@ -40,7 +40,7 @@ pub fn decompose(x: &Array, q: Option<&Array>, r: &Array) {
             let mut r = unsafe { matrix_mut::<T>(r, i) };
             for c in 0..n {
                 for row in 0..rows {
-                    r[(row, c)] = if row <= c { a[(row, c)] } else { 0.0 };
+                    r[(row, c)] = if row <= c { a[(row, c)] } else { T::ZERO };
                 }
             }
             if let Some(q) = q {
@@ -107,14 +107,14 @@ fn narrow<T: Field>(mut a: MatMut<'_, T>, taus: &mut [T]) {
     let (m, n) = (a.nrows(), a.ncols());
     for k in 0..n.min(m) {
         taus[k] = reflect(a.rb_mut().subcols_mut(k, 1).subrows_mut(k, m - k));
-        let tau = T::conj_impl(&taus[k]);
-        if tau == T::zero_impl() {
+        let tau = taus[k].conj();
+        if tau == T::ZERO {
             continue;
         }
         for c in k + 1..n {
             let mut dot = a[(k, c)];
             for r in k + 1..m {
-                dot += T::conj_impl(&a[(r, k)]) * a[(r, c)];
+                dot += a[(r, k)].conj() * a[(r, c)];
             }
             let dot = dot * tau;
             a[(k, c)] -= dot;
@@ -130,19 +130,19 @@ fn narrow<T: Field>(mut a: MatMut<'_, T>, taus: &mut [T]) {
 fn reflect<T: Field>(mut x: MatMut<'_, T>) -> T {
     let alpha = x[(0, 0)];
     let tail = x.rb().subrows(1, x.nrows() - 1).norm_l2();
-    let zero = T::real_part_impl(&T::zero_impl());
+    let zero = T::real_part_impl(&T::ZERO);
     if tail == zero && T::imag_part_impl(&alpha) == zero {
-        return T::zero_impl();
+        return T::ZERO;
     }
     let norm = x.rb().norm_l2();
     let beta = if T::real_part_impl(&alpha) >= zero { -norm } else { norm };
     let beta = T::from_real_impl(&beta);
-    let inverse = T::recip_impl(&(alpha - beta));
+    let inverse = (alpha - beta).recip();
     for r in 1..x.nrows() {
         x[(r, 0)] *= inverse;
     }
     x[(0, 0)] = beta;
-    (beta - alpha) * T::recip_impl(&beta)
+    (beta - alpha) * beta.recip()
 }
 
 /// Replaces `c` by `Q c` or `c Q`, Q being the product of reflections `v`, or by those with its adjoint.
@@ -168,7 +168,7 @@ fn apply<T: Field>(v: MatRef<'_, T>, tau: &[T], mut c: MatMut<'_, T>, left: bool
 /// As [`apply`], of one block.
 fn block<T: Field>(v: MatRef<'_, T>, tau: &[T], c: MatMut<'_, T>, left: bool, adjoint: bool) {
     let (m, k) = (v.nrows(), tau.len());
-    let (zero, one) = (T::zero_impl(), T::one_impl());
+    let (zero, one) = (T::ZERO, T::ONE);
     let v = Mat::<T>::from_fn(m, k, |r, c| match r.cmp(&c) {
         std::cmp::Ordering::Less => zero,
         std::cmp::Ordering::Equal => one,

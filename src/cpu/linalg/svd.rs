@@ -8,7 +8,7 @@ use faer::linalg::svd::{ComputeSvdVectors, svd, svd_scratch};
 use faer::reborrow::ReborrowMut;
 use faer::{Par, Spec};
 
-use super::{count, cube, each, finite, matrix, matrix_mut, scratch, size, vector_mut};
+use super::{Field, conjugate, count, cube, each, finite, matrix, matrix_mut, scratch, size, vector_mut};
 use crate::device::Array;
 use crate::error::Result;
 use crate::field;
@@ -58,16 +58,15 @@ pub fn decompose(x: &Array, s: &Array, vectors: Option<(&Array, &Array)>) -> Res
         drop(scratch(need)?);
         each(count(x), 8 * cube(m, n), &|range| {
             let Ok(mut memory) = scratch(need) else { return first.note(range.start, true) };
+            let mut found = vec![T::ZERO; m.min(n)];
             for i in range {
                 let a = matrix::<T>(x, i);
                 if !finite(a) {
                     first.note(i, false);
                     continue;
                 }
-                // SAFETY: each vector and matrix is one thread's.
-                let values = unsafe { vector_mut::<T>(s, i) };
                 let (mut u, mut v) = match vectors {
-                    // SAFETY: as above.
+                    // SAFETY: each matrix is one thread's.
                     Some((u, vh)) => unsafe {
                         (Some(matrix_mut::<T>(u, i)), Some(matrix_mut::<T>(vh, i).transpose_mut()))
                     },
@@ -75,11 +74,11 @@ pub fn decompose(x: &Array, s: &Array, vectors: Option<(&Array, &Array)>) -> Res
                 };
                 if full {
                     // faer leaves parts of the further vectors as they are.
-                    u.iter_mut().chain(v.iter_mut()).for_each(|t| t.fill(0.0));
+                    u.iter_mut().chain(v.iter_mut()).for_each(|t| t.fill(T::ZERO));
                 }
                 let done = svd(
                     a,
-                    DiagMut::from_slice_mut(values),
+                    DiagMut::from_slice_mut(&mut found),
                     u.as_mut().map(|u| u.rb_mut()),
                     v.as_mut().map(|v| v.rb_mut()),
                     Par::Seq,
@@ -88,7 +87,14 @@ pub fn decompose(x: &Array, s: &Array, vectors: Option<(&Array, &Array)>) -> Res
                 );
                 if done.is_err() {
                     first.note(i, true);
+                    continue;
                 }
+                if let Some(v) = v {
+                    conjugate(v);
+                }
+                // SAFETY: each vector is one thread's.
+                let values = unsafe { vector_mut::<<T as Field>::Part>(s, i) };
+                values.iter_mut().zip(&found).for_each(|(to, v)| *to = v.re());
             }
         });
     });

@@ -2,7 +2,7 @@
 
 use faer::linalg::triangular_solve as by;
 use faer::reborrow::ReborrowMut;
-use faer::{MatMut, MatRef, Par};
+use faer::{Conj, MatMut, MatRef, Par};
 
 use super::{Field, count, each, matrix, matrix_mut, size};
 use crate::device::Array;
@@ -26,9 +26,9 @@ pub fn solve(a: &Array, b: &Array, out: &Array, kind: Triangle, left: bool) {
             x.copy_from(matrix::<T>(b, i));
             let a = matrix::<T>(a, i);
             if left {
-                in_place(a, x, kind);
+                in_place(a, x, kind, Conj::No);
             } else {
-                in_place(a.transpose(), x.transpose_mut(), Triangle { upper: !kind.upper, ..kind });
+                in_place(a.transpose(), x.transpose_mut(), Triangle { upper: !kind.upper, ..kind }, Conj::No);
             }
         }
     }));
@@ -45,19 +45,20 @@ pub fn solve_both(a: &Array, b: &Array, out: &Array, upper: bool) {
             let mut x = unsafe { matrix_mut::<T>(out, i) };
             x.copy_from(matrix::<T>(b, i));
             let a = matrix::<T>(a, i);
-            let lower = if upper { a.transpose() } else { a };
-            in_place(lower, x.rb_mut(), first);
-            in_place(lower.transpose(), x, second);
+            // Of the two factors the one that is not stored is the adjoint.
+            let (lower, l, u) = if upper { (a.transpose(), Conj::Yes, Conj::No) } else { (a, Conj::No, Conj::Yes) };
+            in_place(lower, x.rb_mut(), first, l);
+            in_place(lower.transpose(), x, second, u);
         }
     }));
 }
 
-/// Replaces the columns of `x` by the solutions.
-pub fn in_place<T: Field>(a: MatRef<'_, T>, x: MatMut<'_, T>, kind: Triangle) {
+/// Replaces the columns of `x` by the solutions; `conj` takes the conjugate of A.
+pub fn in_place<T: Field>(a: MatRef<'_, T>, x: MatMut<'_, T>, kind: Triangle, conj: Conj) {
     match (kind.upper, kind.unit) {
-        (false, false) => by::solve_lower_triangular_in_place(a, x, Par::Seq),
-        (false, true) => by::solve_unit_lower_triangular_in_place(a, x, Par::Seq),
-        (true, false) => by::solve_upper_triangular_in_place(a, x, Par::Seq),
-        (true, true) => by::solve_unit_upper_triangular_in_place(a, x, Par::Seq),
+        (false, false) => by::solve_lower_triangular_in_place_with_conj(a, conj, x, Par::Seq),
+        (false, true) => by::solve_unit_lower_triangular_in_place_with_conj(a, conj, x, Par::Seq),
+        (true, false) => by::solve_upper_triangular_in_place_with_conj(a, conj, x, Par::Seq),
+        (true, true) => by::solve_unit_upper_triangular_in_place_with_conj(a, conj, x, Par::Seq),
     }
 }

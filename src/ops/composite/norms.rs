@@ -278,7 +278,8 @@ fn cdist(a: &Tensor, b: &Tensor, p: f64, compute_mode: Option<&str>) -> Result<T
     if n == 0 {
         return apart.sum(&[apart.ndim() - 1], false);
     }
-    apart.vector_norm(p, Some(&[-1]), false, None)
+    let over = Over::new(&apart, Some(&[-1]), false)?;
+    normed(&apart, p, over, true)
 }
 
 /// `|a|^2 + |b|^2 - 2 a b`, and its root where that is not 0.
@@ -337,15 +338,19 @@ impl Tensor {
                 _ => {}
             }
         }
-        let y = {
-            let _guard = GradGuard::new(false);
-            norm_of(&x.detach(), p, &over)?
-        };
-        if recorded([&x].into_iter()) {
-            remember(Norm { p, over }, &[&x], &y)?;
-        }
-        Ok(y)
+        normed(&x, p, over, false)
     }
+}
+
+fn normed(x: &Tensor, p: f64, over: Over, distance: bool) -> Result<Tensor> {
+    let y = {
+        let _guard = GradGuard::new(false);
+        norm_of(&x.detach(), p, &over)?
+    };
+    if recorded([x].into_iter()) {
+        remember(Norm { p, over, distance }, &[x], &y)?;
+    }
+    Ok(y)
 }
 
 fn norm_of(x: &Tensor, p: f64, over: &Over) -> Result<Tensor> {
@@ -377,6 +382,8 @@ fn norm_of(x: &Tensor, p: f64, over: &Over) -> Result<Tensor> {
 struct Norm {
     p: f64,
     over: Over,
+    /// Of order 0 a distance has a gradient of zeros, a norm none, as in PyTorch.
+    distance: bool,
 }
 
 impl Op for Norm {
@@ -403,7 +410,7 @@ impl Op for Norm {
         // What is divided by a norm of 0 is 0.
         let by = |of: &Tensor, norm: &Tensor| y.eq(&zeros_like(&y)?)?.choose(none, Operand::Tensor(&of.div(norm)?));
         if p == 0.0 {
-            return Grads::many(vec![None]);
+            return if self.distance { Grads::one(zeros_like(&x)?) } else { Grads::many(vec![None]) };
         }
         if p == 1.0 {
             return Grads::one(sign(&x)?.mul(&g)?);

@@ -119,6 +119,7 @@ elementwise! {
     /// What integers and bool are to `nan_to_num`.
     itself(x) all + complex + chalf + rare + unsigned as [] {
         value: x,
+        grad(y, g): [g],
         samples: [],
     }
     /// Whether `self` is within `atol + rtol * |other|` of `other`, or equal to it; NaN equals NaN if `equal_nan`.

@@ -139,6 +139,9 @@ impl Op for Cholesky {
     fn name(&self) -> &'static str {
         "linalg_cholesky_ex"
     }
+    fn complex(&self) -> bool {
+        true
+    }
     fn outputs(&self) -> usize {
         2
     }
@@ -155,13 +158,16 @@ impl Op for Cholesky {
     fn saves(&self, _: Mask) -> Saves {
         Saves::OUTPUT
     }
-    /// `L^-H P L^-1`, made symmetric, where P is the lower triangle of `L^H g` with half of its diagonal.
+    fn ties(&self) -> Mask {
+        Mask(1)
+    }
+    /// `L^-H P L^-1`, made Hermitian, where P is the lower triangle of `L^H g` with half of its diagonal.
     fn vjp(&self, c: &Context, g: &Cotangents) -> Result<Grads> {
         let Some(g) = g.get(0) else { return Grads::many(vec![None]) };
         let l = c.output()?;
         let (l, g) = if self.upper { (mh(&l)?, mh(g)?) } else { (l, g.clone()) };
         let p = mh(&l)?.matmul(&g)?;
-        let p = tril(&p, 0)?.add(&mh(&tril(&p, -1)?)?)?.mul_number(0.5)?;
+        let p = real_diagonal(&tril(&p, 0)?.add(&mh(&tril(&p, -1)?)?)?)?.mul_number(0.5)?;
         let upper = Triangle { upper: true, unit: false };
         let lower = Triangle { upper: false, unit: false };
         let left = triangular(&mh(&l)?, &p, upper, true)?;
@@ -178,6 +184,9 @@ struct CholeskySolve {
 impl Op for CholeskySolve {
     fn name(&self) -> &'static str {
         "cholesky_solve"
+    }
+    fn complex(&self) -> bool {
+        true
     }
     fn infer(&self, x: &[&Meta]) -> Result<Meta> {
         let n = x[0].ndim();

@@ -2,6 +2,7 @@
 
 use super::solve::{solved, work};
 use super::*;
+use crate::core::Number;
 use crate::cpu;
 use crate::device::Array;
 use crate::ops;
@@ -40,6 +41,9 @@ ops! {
             check_square(x, "logdet", "A")?;
             check_numbers(x, "logdet")?;
             let outs = slogdet(x)?;
+            if x.dtype().is_complex() {
+                return outs[0].log()?.add(&outs[1]);
+            }
             // NaN for negative determinants, whose gradient is 0; for 0 it is -inf.
             let negative = outs[0].detach().lt(&crate::ops::create::zeros_like(&outs[0])?)?;
             negative.choose(Operand::Number(f64::NAN.into()), Operand::Tensor(&outs[1]))
@@ -83,12 +87,16 @@ impl Op for Factors {
     fn name(&self) -> &'static str {
         "linalg_slogdet"
     }
+    fn complex(&self) -> bool {
+        true
+    }
     fn outputs(&self) -> usize {
         3
     }
     fn infer_many(&self, x: &[&Meta]) -> Result<Vec<Meta>> {
         let one = x[0].contiguous(batch(x[0].shape()).into());
-        Ok(vec![one.clone(), one.clone(), one])
+        let log = reals(x[0], batch(x[0].shape()).into());
+        Ok(vec![one.clone(), one, log])
     }
     fn cpu(&self, x: &[&Array], out: &[Array]) -> Result<()> {
         cpu::linalg::lu::determinant(x[0], [&out[0], &out[1], &out[2]]);
@@ -98,12 +106,21 @@ impl Op for Factors {
         work(x[0])
     }
     fn saves(&self, _: Mask) -> Saves {
-        Saves::INPUTS
+        Saves::INPUTS.and(Saves::output_at(1))
     }
-    /// `g A^-H` for the logarithm; the sign is constant. (The determinant is recorded as [`Det`].)
+    /// `g A^-H` for the logarithm. The sign of a real matrix is constant; that of a complex one turns with the imaginary
+    /// part of `tr(A^-1 dA)`, as the logarithm grows with the real one. (The determinant is recorded as [`Det`].)
     fn vjp(&self, c: &Context, g: &Cotangents) -> Result<Grads> {
         let x = c.input(0)?;
-        let Some(g) = g.get(2) else { return Grads::one(x.zeros_of(x.shape())?) };
+        let mut sum = g.get(2).cloned();
+        if x.dtype().is_complex()
+            && let Some(g) = g.get(1)
+        {
+            let turn = g.conj()?.mul(&c.output_at(1)?)?.imag()?;
+            sum = Some(plus(sum, turn.mul_number(Number::Complex(0.0, -1.0))?)?);
+        }
+        let Some(g) = sum else { return Grads::one(x.zeros_of(x.shape())?) };
+        let g = g.to_dtype(x.dtype())?;
         let n = sizes(&x).0;
         let d = g.unsqueeze_dims(&[g.ndim()])?.expand_to(&shaped(g.shape(), &[n]))?.diag_embed(0, -2, -1)?;
         Grads::one(solved(&mh(&x)?, &d, true)?)
@@ -117,14 +134,17 @@ impl Op for Det {
     fn name(&self) -> &'static str {
         "linalg_det"
     }
+    fn complex(&self) -> bool {
+        true
+    }
     fn infer(&self, x: &[&Meta]) -> Result<Meta> {
         Ok(x[0].contiguous(batch(x[0].shape()).into()))
     }
     fn saves(&self, _: Mask) -> Saves {
         Saves::INPUTS.and(Saves::OUTPUT)
     }
-    /// `g det A^-H`; where A is (nearly) singular, g times the adjugate from singular values: `det(U) det(V) U D
-    /// V^H`, D the products of all other singular values (Higham 2020, "What is the adjugate of a matrix").
+    /// `g conj(det) A^-H`; where A is (nearly) singular, g times the adjugate from singular values: `conj(det(U)
+    /// det(V^H)) U D V^H`, D the products of all other singular values (Higham 2020, "What is the adjugate of a matrix").
     fn vjp(&self, c: &Context, g: &Cotangents) -> Result<Grads> {
         let (g, x, y) = (g.one()?, c.input(0)?, c.output()?);
         let n = sizes(&x).0;
@@ -132,7 +152,7 @@ impl Op for Det {
             return Grads::one(x.zeros_of(x.shape())?);
         }
         let zero = crate::ops::composite::any_false(&y.detach().ne(&y.zeros_of(&[])?)?)?;
-        let factor = g.mul(&y)?;
+        let factor = g.mul(&y.conj()?)?;
         let shape = shaped(factor.shape(), &[n]);
         let regular = |x: &Tensor| {
             let d = factor.unsqueeze_dims(&[factor.ndim()])?.expand_to(&shape)?.diag_embed(0, -2, -1)?;
@@ -143,7 +163,7 @@ impl Op for Det {
         }
         let parts = super::svd::parts(&x, false)?;
         let (u, s, vh) = (&parts[0], &parts[1], &parts[2]);
-        let sign = g.mul(&det(u)?.mul(&det(vh)?)?)?;
+        let sign = g.mul(&det(u)?.mul(&det(vh)?)?.conj()?)?;
         let others = products_of_others(s)?;
         let d = others.mul(&sign.unsqueeze_dims(&[sign.ndim()])?)?;
         let adjugate = scale_columns(u, &d)?.matmul(vh)?;
@@ -163,7 +183,7 @@ fn products_of_others(s: &Tensor) -> Result<Tensor> {
     let n = s.shape()[s.ndim() - 1];
     let square = s.unsqueeze_dims(&[s.ndim() - 1])?.expand_to(&shaped(s.shape(), &[n]))?;
     let diagonal = eye(n, s)?.gt(&s.zeros_of(&[])?)?;
-    let ones = diagonal.choose(Operand::Number(crate::core::Number::Float(1.0)), Operand::Tensor(&square))?;
+    let ones = diagonal.choose(Operand::Number(Number::Float(1.0)), Operand::Tensor(&square))?;
     let mut product = ones.select(ones.ndim() - 1, 0)?;
     for k in 1..n {
         product = product.mul(&ones.select(ones.ndim() - 1, k)?)?;

@@ -1,6 +1,6 @@
 //! Eigenvalues and eigenvectors.
 
-use super::solve::work;
+use super::solve::{solved, work};
 use super::*;
 use crate::cpu;
 use crate::device::Array;
@@ -25,7 +25,7 @@ ops! {
         call(x = A: &Tensor, uplo = UPLO: &str) {
             Ok(symmetric(x, "linalg.eigvalsh", uplo, recorded([x].into_iter()))?.swap_remove(0))
         },
-        samples: ["u(3, 3).detach()", "u(2, 3, 3).detach()", "u(3, 3).detach(), UPLO='U'",
+        samples: ["u(3, 3)", "u(2, 3, 3)", "u(3, 3), UPLO='U'",
             "u(0, 0).double()", "u(2, 0, 0).double()", "u(2, 2) * NAN", "u(2, 3)", "u(3)"],
     }
     /// Eigenvalues of square matrices, complex and in no order, and their vectors as columns of length 1.
@@ -70,12 +70,15 @@ impl Op for Symmetric {
     fn name(&self) -> &'static str {
         "linalg_eigh"
     }
+    fn complex(&self) -> bool {
+        true
+    }
     fn outputs(&self) -> usize {
         1 + self.vectors as usize
     }
     fn infer_many(&self, x: &[&Meta]) -> Result<Vec<Meta>> {
         let (rest, n) = (batch(x[0].shape()), x[0].shape()[x[0].ndim() - 1]);
-        let mut outs = vec![x[0].contiguous(shaped(rest, &[n]))];
+        let mut outs = vec![reals(x[0], shaped(rest, &[n]))];
         if self.vectors {
             outs.push(by_columns(x[0], rest, n, n));
         }
@@ -91,6 +94,9 @@ impl Op for Symmetric {
     fn saves(&self, _: Mask) -> Saves {
         if self.vectors { Saves::OUTPUT.and(Saves::output_at(1)) } else { Saves::OUTPUT }
     }
+    fn ties(&self) -> Mask {
+        Mask(1)
+    }
     /// `V (diag(gL) + V^H gV / E) V^H` with `E_jk = L_k - L_j`.
     fn vjp(&self, c: &Context, g: &Cotangents) -> Result<Grads> {
         let (l, v) = (c.output()?, c.output_at(1)?);
@@ -103,6 +109,9 @@ impl Op for Symmetric {
         let one = eye(n, &l)?;
         let apart = l.unsqueeze_dims(&[l.ndim() - 1])?.sub(&l.unsqueeze_dims(&[l.ndim()])?)?.add(&one)?;
         let inside = vh.matmul(gv)?;
+        if inside.dtype().is_complex() {
+            check_phases(&phases(&inside)?, None, &ill_defined("linalg_eigh_backward"))?;
+        }
         // The length of vectors is fixed, so nothing stands on the diagonal.
         let mut core = inside.sub(&inside.mul(&one)?)?.div(&apart)?;
         if let Some(gl) = g.get(0) {
@@ -120,6 +129,9 @@ struct General {
 impl Op for General {
     fn name(&self) -> &'static str {
         "linalg_eig"
+    }
+    fn complex(&self) -> bool {
+        true
     }
     fn outputs(&self) -> usize {
         1 + self.vectors as usize
@@ -144,4 +156,42 @@ impl Op for General {
     fn cost(&self, x: &[&Array], _: &[Array]) -> usize {
         work(x[0])
     }
+    fn saves(&self, _: Mask) -> Saves {
+        if self.vectors { Saves::OUTPUT.and(Saves::output_at(1)).and(Saves::META) } else { Saves::OUTPUT }
+    }
+    fn ties(&self) -> Mask {
+        Mask(1)
+    }
+    /// `V^-H (diag(gL) + (V^H gV - V^H V diag(Re(V^H gV))) / conj(E)) V^H` with `E_jk = L_k - L_j`, since vectors keep
+    /// their length (Boeddeker et al. 2019). They may be turned by any phase, of which the loss must not depend.
+    fn vjp(&self, c: &Context, g: &Cotangents) -> Result<Grads> {
+        let (l, v) = (c.output()?, c.output_at(1)?);
+        let vh = mh(&v)?;
+        let mut core = None;
+        if let Some(gv) = g.get(1) {
+            let inside = vh.matmul(gv)?;
+            check_phases(&phases(&inside)?, None, &ill_defined("linalg_eig_backward"))?;
+            let lengths = inside.diagonal(0, -2, -1)?.real()?;
+            let l = l.conj()?;
+            let one = eye(l.shape()[l.ndim() - 1], &l)?;
+            let apart = l.unsqueeze_dims(&[l.ndim() - 1])?.sub(&l.unsqueeze_dims(&[l.ndim()])?)?.add(&one)?;
+            let inside = inside.sub(&scale_columns(&vh.matmul(&v)?, &lengths)?)?;
+            core = Some(inside.sub(&inside.mul(&one)?)?.div(&apart)?);
+        }
+        if let Some(gl) = g.get(0) {
+            let gl = gl.diag_embed(0, -2, -1)?;
+            core = Some(plus(core, gl)?);
+        }
+        let Some(core) = core else { return Grads::many(vec![None]) };
+        let ga = solved(&vh, &core.matmul(&vh)?, true)?;
+        Grads::one(if c.meta(0)?.dtype.is_complex() { ga } else { ga.real()? })
+    }
+}
+
+/// What a loss that asks for phases is told.
+fn ill_defined(node: &str) -> String {
+    format!(
+        "{node}: The eigenvectors in the complex case are specified up to multiplication by e^{{i phi}}. The specified \
+         loss function depends on this quantity, so it is ill-defined."
+    )
 }

@@ -8,11 +8,11 @@ use crate::ops;
 use crate::tensor::{Op, Outs, apply, apply_many};
 
 ops! {
-    /// L and D of symmetric matrices in one, of which the lower triangle is read, and int32 `pivots`, by Bunch and
-    /// Kaufman's pivoting in LAPACK's form. Not differentiable.
+    /// L and D of symmetric matrices (complex Hermitian ones if `hermitian`) in one, of which the lower triangle is read,
+    /// and int32 `pivots`, by Bunch and Kaufman's pivoting in LAPACK's form. Not differentiable.
     ldl_factor + out as ["linalg.ldl_factor(Tensor self, *, bool hermitian=False) -> (Tensor LD, Tensor pivots)"] {
-        call(x = self: &Tensor, _real = hermitian: bool) {
-            let mut outs = factor(x, "torch.linalg.ldl_factor", true)?;
+        call(x = self: &Tensor, hermitian: bool) {
+            let mut outs = factor(x, hermitian, "torch.linalg.ldl_factor", true)?;
             outs.truncate(2);
             Ok(Outs::Many(outs))
         },
@@ -25,14 +25,14 @@ ops! {
     ldl_factor_ex + out as [
         "linalg.ldl_factor_ex(Tensor self, *, bool hermitian=False, bool check_errors=False) -> (Tensor LD, Tensor pivots, Tensor info)",
     ] {
-        call(x = self: &Tensor, _real = hermitian: bool, check_errors: bool) {
-            factor(x, "torch.linalg.ldl_factor_ex", check_errors).map(Outs::Many)
+        call(x = self: &Tensor, hermitian: bool, check_errors: bool) {
+            factor(x, hermitian, "torch.linalg.ldl_factor_ex", check_errors).map(Outs::Many)
         },
         samples: ["u(3, 3)", "u(4, 4)", "u(0, 0).double()"],
     }
     /// The solution of `A X = B` from what `linalg.ldl_factor` gives.
     ldl_solve + out as ["linalg.ldl_solve(Tensor LD, Tensor pivots, Tensor B, *, bool hermitian=False) -> Tensor"] {
-        call(ld = LD: &Tensor, pivots: &Tensor, b = B: &Tensor, _real = hermitian: bool) { solve(ld, pivots, b) },
+        call(ld = LD: &Tensor, pivots: &Tensor, b = B: &Tensor, hermitian: bool) { solve(ld, pivots, b, hermitian) },
         samples: [
             "nz(3, 3), torch.tensor([1, 2, 3], dtype=torch.int32), u(3, 2)",
             "nz(3, 3), torch.tensor([-2, -2, 3], dtype=torch.int32), u(3, 2)",
@@ -41,17 +41,17 @@ ops! {
     }
 }
 
-fn factor(x: &Tensor, op: &str, check: bool) -> Result<Vec<Tensor>> {
+fn factor(x: &Tensor, hermitian: bool, op: &str, check: bool) -> Result<Vec<Tensor>> {
     check_square(x, "torch.linalg.ldl_factor_ex", "A")?;
     check_kernel(x, "torch.linalg.ldl_factor_ex", "ldl_factor_kernel_cpu")?;
-    let outs = apply_many(Factor, &[&x.detach()])?;
+    let outs = apply_many(Factor { hermitian }, &[&x.detach()])?;
     if check && let Some((i, at)) = first_info(&outs[2])? {
         bail!(Runtime, "{}D[{at},{at}] is zero", blamed(op, outs[2].ndim() > 0, i));
     }
     Ok(outs)
 }
 
-fn solve(ld: &Tensor, pivots: &Tensor, b: &Tensor) -> Result<Tensor> {
+fn solve(ld: &Tensor, pivots: &Tensor, b: &Tensor, hermitian: bool) -> Result<Tensor> {
     const OP: &str = "torch.linalg.ldl_solve";
     check_square(ld, OP, "LD")?;
     check_kernel(ld, OP, "ldl_solve_kernel_cpu")?;
@@ -90,14 +90,19 @@ fn solve(ld: &Tensor, pivots: &Tensor, b: &Tensor) -> Result<Tensor> {
     let n = sizes(ld).0;
     let (ld, b) = together(&ld.detach(), &b.detach(), OP)?;
     let pivots = pivots.expand_to(&shaped(batch(ld.shape()), &[n]))?;
-    apply(Solve, &[&ld, &pivots, &b])
+    apply(Solve { hermitian }, &[&ld, &pivots, &b])
 }
 
-struct Factor;
+struct Factor {
+    hermitian: bool,
+}
 
 impl Op for Factor {
     fn name(&self) -> &'static str {
         "linalg_ldl_factor_ex"
+    }
+    fn complex(&self) -> bool {
+        true
     }
     fn outputs(&self) -> usize {
         3
@@ -107,7 +112,7 @@ impl Op for Factor {
         Ok(vec![by_columns(x[0], rest, n, n), ints(x[0], shaped(rest, &[n])), ints(x[0], rest.into())])
     }
     fn cpu(&self, x: &[&Array], out: &[Array]) -> Result<()> {
-        cpu::linalg::ldl::factor(x[0], &out[0], &out[1], &out[2]);
+        cpu::linalg::ldl::factor(x[0], &out[0], &out[1], &out[2], self.hermitian);
         Ok(())
     }
     fn cost(&self, x: &[&Array], _: &[Array]) -> usize {
@@ -115,18 +120,23 @@ impl Op for Factor {
     }
 }
 
-struct Solve;
+struct Solve {
+    hermitian: bool,
+}
 
 impl Op for Solve {
     fn name(&self) -> &'static str {
         "linalg_ldl_solve"
+    }
+    fn complex(&self) -> bool {
+        true
     }
     fn infer(&self, x: &[&Meta]) -> Result<Meta> {
         let n = x[2].ndim();
         Ok(by_columns(x[2], batch(x[2].shape()), x[2].shape()[n - 2], x[2].shape()[n - 1]))
     }
     fn cpu(&self, x: &[&Array], out: &[Array]) -> Result<()> {
-        cpu::linalg::ldl::solve(x[0], x[1], x[2], &out[0]);
+        cpu::linalg::ldl::solve(x[0], x[1], x[2], &out[0], self.hermitian);
         Ok(())
     }
     fn cost(&self, x: &[&Array], _: &[Array]) -> usize {

@@ -70,13 +70,13 @@ fn lstsq(a: &Tensor, b: &Tensor, rcond: Option<f64>, driver: Option<&str>) -> Re
         let _guard = GradGuard::new(false);
         let (a, b) = (a.detach(), columns.detach());
         if a.numel() == 0 {
-            let s = a.zeros_of(&shaped(rest, &[k]))?;
+            let s = a.zeros_of(&shaped(rest, &[k]))?.to_dtype(a.dtype().to_real())?;
             (a.zeros_of(&shaped(rest, &[n, sizes(&b).1]))?, s.clone(), s.gt(&s)?)
         } else {
             let parts = super::svd::parts(&a, false)?;
             let (u, s, vh) = (&parts[0], &parts[1], &parts[2]);
-            let precision = if a.dtype() == DType::F64 { f64::EPSILON } else { f32::EPSILON as f64 };
-            let least = s.narrow(s.ndim() - 1, 0, 1)?.mul_number(rcond.unwrap_or(precision * m.max(n) as f64))?;
+            let least = rcond.unwrap_or(precision(a.dtype()) * m.max(n) as f64);
+            let least = s.narrow(s.ndim() - 1, 0, 1)?.mul_number(least)?;
             let keep = s.gt(&least)?;
             let inverse = keep.choose(Operand::Tensor(&s.reciprocal()?), Operand::Number(Number::Float(0.0)))?;
             let x = mh(vh)?.matmul(&scale_rows(&mh(u)?.matmul(&b)?, &inverse)?)?;
@@ -90,14 +90,14 @@ fn lstsq(a: &Tensor, b: &Tensor, rcond: Option<f64>, driver: Option<&str>) -> Re
     let counts = full.to_dtype(DType::I64)?.sum(&[full.ndim() - 1], false)?;
     let complete = m > n && !crate::ops::composite::any_false(&full)?;
     let residuals = if complete && driver != "gelsy" {
-        a.matmul(&x)?.sub(&columns)?.square()?.sum(&[x.ndim() - 2], false)?
+        a.matmul(&x)?.sub(&columns)?.abs()?.square()?.sum(&[x.ndim() - 2], false)?
     } else {
         // Of the solution's graph, as PyTorch's.
         x.reshape(&[x.numel()])?.narrow(0, 0, 0)?
     };
     let x = if vectors { x.squeeze_dims(&[x.ndim() - 1])? } else { x };
     let rank = if driver == "gels" { empty(DType::I64)? } else { counts };
-    let values = if matches!(driver, "gelsd" | "gelss") { s } else { empty(a.dtype())? };
+    let values = if matches!(driver, "gelsd" | "gelss") { s } else { empty(a.dtype().to_real())? };
     Ok(vec![x, residuals, rank, values])
 }
 
@@ -115,6 +115,9 @@ struct Lstsq;
 impl Op for Lstsq {
     fn name(&self) -> &'static str {
         "linalg_lstsq"
+    }
+    fn complex(&self) -> bool {
+        true
     }
     fn infer(&self, x: &[&Meta]) -> Result<Meta> {
         let n = x[0].ndim();

@@ -232,6 +232,9 @@ impl Op for Factor {
     fn name(&self) -> &'static str {
         "linalg_lu_factor_ex"
     }
+    fn complex(&self) -> bool {
+        true
+    }
     fn outputs(&self) -> usize {
         3
     }
@@ -297,6 +300,9 @@ impl Op for Order {
     fn name(&self) -> &'static str {
         "lu_unpack"
     }
+    fn complex(&self) -> bool {
+        true
+    }
     fn infer(&self, x: &[&Meta]) -> Result<Meta> {
         let rest = &x[0].shape()[..x[0].ndim() - 1];
         Ok(x[0].contiguous(shaped(rest, &[self.rows])).with_dtype(DType::I64))
@@ -315,6 +321,9 @@ struct SolveFactored {
 impl Op for SolveFactored {
     fn name(&self) -> &'static str {
         "linalg_lu_solve"
+    }
+    fn complex(&self) -> bool {
+        true
     }
     fn infer(&self, x: &[&Meta]) -> Result<Meta> {
         let n = x[2].ndim();

@@ -47,7 +47,7 @@ pub(crate) fn exponential(x: &Tensor) -> Result<Tensor> {
 
 /// The series of matrices that are scaled below the bound, each by its own power of two.
 fn series(x: &Tensor) -> Result<Tensor> {
-    let bound = if x.dtype() == DType::F64 { 1.090863719290036 } else { 3.010066362817634 };
+    let bound = if x.dtype().to_real() == DType::F64 { 1.090863719290036 } else { 3.010066362817634 };
     let n = x.ndim();
     let norms = x.abs()?.sum(&[n - 2], false)?.amax(&[n - 2], false)?;
     let norms =
@@ -57,7 +57,7 @@ fn series(x: &Tensor) -> Result<Tensor> {
         norms.iter().map(|&v| if v.is_finite() && v > bound { (v / bound).log2().ceil() as i64 } else { 0 }).collect();
     let per_matrix = |values: &[f64]| -> Result<Tensor> {
         // float64 does not exist on the GPU.
-        let t = enter("tensor", Array::from_slice(&[values.len()], values)?).to_dtype(x.dtype())?;
+        let t = enter("tensor", Array::from_slice(&[values.len()], values)?).to_dtype(x.dtype().to_real())?;
         t.to_device(x.device())?.reshape(batch(x.shape()))?.unsqueeze_dims(&[n - 2, n - 1])
     };
     let scale: Vec<f64> = steps.iter().map(|&s| 0.5f64.powi(s as i32)).collect();
@@ -108,6 +108,9 @@ struct Exponential;
 impl Op for Exponential {
     fn name(&self) -> &'static str {
         "linalg_matrix_exp"
+    }
+    fn complex(&self) -> bool {
+        true
     }
     fn infer(&self, x: &[&Meta]) -> Result<Meta> {
         Ok(x[0].contiguous(x[0].layout.shape.clone()))

@@ -46,7 +46,7 @@ pub(crate) fn check_square(x: &Tensor, op: &str, arg: &str) -> Result<()> {
 /// Refuses integers and halves.
 pub(crate) fn check_float(x: &Tensor, op: &str) -> Result<()> {
     check_numbers(x, op)?;
-    if x.dtype().is_half() {
+    if x.dtype().to_real().is_half() {
         return Err(err!(Runtime, "{op}: Low precision dtypes not supported. Got {}", x.dtype().scalar_name())
             .hint("convert the tensor first: x.float()"));
     }
@@ -68,9 +68,6 @@ pub(crate) fn check_numbers(x: &Tensor, op: &str) -> Result<()> {
             x.dtype().scalar_name()
         )
         .hint("convert the tensor first: x.float()"));
-    }
-    if x.dtype().is_complex() {
-        bail!(NotImplemented, "{op}: not implemented for {} matrices", x.dtype().name());
     }
     Ok(())
 }
@@ -115,9 +112,44 @@ pub(crate) fn ints(like: &Meta, shape: Shape) -> Meta {
     like.contiguous(shape).with_dtype(DType::I32)
 }
 
-/// The conjugate transpose. (Complex tensors are refused before.)
+/// A fresh result of real numbers, such as singular values.
+pub(crate) fn reals(like: &Meta, shape: Shape) -> Meta {
+    like.contiguous(shape).with_dtype(like.dtype.to_real())
+}
+
+/// The distance from 1 to the next number, of the parts of a dtype.
+pub(crate) fn precision(dtype: DType) -> f64 {
+    if dtype.to_real() == DType::F64 { f64::EPSILON } else { f32::EPSILON as f64 }
+}
+
+/// The conjugate transpose.
 pub(crate) fn mh(x: &Tensor) -> Result<Tensor> {
-    x.mt()
+    x.conj()?.mt()
+}
+
+/// A matrix whose triangles are each other's adjoint, with the real parts of its diagonal.
+pub(crate) fn real_diagonal(x: &Tensor) -> Result<Tensor> {
+    if x.dtype().is_complex() { x.add(&mh(x)?)?.mul_number(0.5) } else { Ok(x.clone()) }
+}
+
+/// The imaginary parts of the diagonal.
+pub(crate) fn phases(x: &Tensor) -> Result<Tensor> {
+    x.diagonal(0, -2, -1)?.imag()
+}
+
+/// Refuses a loss that asks for the phases of complex vectors, which a decomposition leaves open: `a` and `b` (0 if
+/// None) may differ by little.
+pub(crate) fn check_phases(a: &Tensor, b: Option<&Tensor>, message: &str) -> Result<()> {
+    let apart = match b {
+        Some(b) => a.sub(b)?.abs()?.sub(&b.abs()?.mul_number(0.01)?)?,
+        None => a.abs()?,
+    };
+    let apart = apart.detach();
+    let limit = Tensor::constant(&[], apart.dtype(), apart.device(), 0.01)?;
+    if crate::ops::composite::any_false(&apart.le(&limit)?)? {
+        bail!(Runtime, "{message}");
+    }
+    Ok(())
 }
 
 /// Identity matrices that broadcast to those of `x`, of `n` rows.
@@ -199,7 +231,7 @@ pub(crate) fn failed(op: &str, failure: Option<Failure>, batched: bool, order: u
     }
 }
 
-/// float32 and float64 only, by the name of PyTorch's kernel.
+/// float32 and float64, real or complex, only, by the name of PyTorch's kernel.
 pub(crate) fn check_lane(dtype: DType, kernel: &str) -> Result<()> {
-    if matches!(dtype, DType::F32 | DType::F64) { Ok(()) } else { Err(dtype.lacks(kernel)) }
+    if matches!(dtype.to_real(), DType::F32 | DType::F64) { Ok(()) } else { Err(dtype.lacks(kernel)) }
 }

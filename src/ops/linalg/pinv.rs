@@ -69,17 +69,16 @@ fn as_tensor(n: Operand, x: &Tensor) -> Result<Tensor> {
             if t.dtype().is_complex() {
                 bail!(Runtime, "torch.linalg: tolerances must not be complex");
             }
-            t.to_dtype(x.dtype())?.unsqueeze_dims(&[t.ndim()])
+            t.to_dtype(x.dtype().to_real())?.unsqueeze_dims(&[t.ndim()])
         }
-        Operand::Number(n) => Tensor::constant(&[1], x.dtype(), x.device(), n),
+        Operand::Number(n) => Tensor::constant(&[1], x.dtype().to_real(), x.device(), n),
     }
 }
 
 /// `max(atol, rtol * largest)`; the largest along a last dim of size 1.
 fn tolerance(x: &Tensor, largest: &Tensor, atol: Option<Operand>, rtol: Option<Operand>) -> Result<Tensor> {
     let (m, n) = sizes(x);
-    let precision = if x.dtype() == DType::F64 { f64::EPSILON } else { f32::EPSILON as f64 };
-    let usual = as_tensor(Operand::Number((precision * m.max(n) as f64).into()), x)?;
+    let usual = as_tensor(Operand::Number((precision(x.dtype()) * m.max(n) as f64).into()), x)?;
     let a = match atol {
         Some(a) => as_tensor(a, x)?,
         None => usual.zeros_of(&[1])?,
@@ -133,6 +132,9 @@ struct Pinv;
 impl Op for Pinv {
     fn name(&self) -> &'static str {
         "linalg_pinv"
+    }
+    fn complex(&self) -> bool {
+        true
     }
     fn infer(&self, x: &[&Meta]) -> Result<Meta> {
         let n = x[0].ndim();
@@ -196,6 +198,11 @@ fn rank(x: &Tensor, atol: Option<Operand>, rtol: Option<Operand>, hermitian: boo
     s.gt(&tolerance(&x, &s.amax(&[last], true)?, atol, rtol)?)?.to_dtype(DType::I64)?.sum(&[last], false)
 }
 
+/// The condition numbers of matrices without elements: 0.
+fn none(x: &Tensor) -> Result<Tensor> {
+    Tensor::constant(batch(x.shape()), x.dtype().to_real(), x.device(), 0)
+}
+
 fn condition(x: &Tensor, p: Option<f64>, named: Option<&str>) -> Result<Tensor> {
     const OP: &str = "linalg.cond";
     check_matrices(x, OP, "A")?;
@@ -211,7 +218,7 @@ fn condition(x: &Tensor, p: Option<f64>, named: Option<&str>) -> Result<Tensor> 
         && p.abs() == 2.0
     {
         if x.numel() == 0 {
-            return x.zeros_of(batch(x.shape()));
+            return none(x);
         }
         let s = super::svd::values(x)?;
         let last = s.ndim() - 1;
@@ -226,7 +233,7 @@ fn condition(x: &Tensor, p: Option<f64>, named: Option<&str>) -> Result<Tensor> 
     }
     check_square(x, OP, "A")?;
     if x.numel() == 0 {
-        return x.zeros_of(batch(x.shape()));
+        return none(x);
     }
     let outs = inverse_ex(x, OP)?;
     let n = |t: &Tensor| norms::matrix_norm(t, order, &[-2, -1], false, None);

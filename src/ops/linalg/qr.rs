@@ -7,7 +7,7 @@ use crate::cpu;
 use crate::cpu::linalg::triangular::Triangle;
 use crate::device::Array;
 use crate::ops;
-use crate::tensor::{Context, Cotangents, Grads, Mask, Op, Operand, Outs, Saves, apply, apply_many, mode};
+use crate::tensor::{Context, Cotangents, Grads, Mask, Op, Outs, Saves, apply, apply_many, mode};
 
 ops! {
     /// Q with orthonormal columns and upper triangular R, with `A = Q R`. mode: "reduced" (min(m, n) columns),
@@ -56,7 +56,7 @@ ops! {
         call(x = self: &Tensor, tau = input2: &Tensor) { product(x, tau) },
         samples: PRODUCTS,
     }
-    /// `Q other` (or `other Q` if not `left`) for the whole Q of a product of reflections; its transpose if
+    /// `Q other` (or `other Q` if not `left`) for the whole Q of a product of reflections; its adjoint if
     /// `transpose`.
     ormqr + out as [
         "ormqr(Tensor self, Tensor input2, Tensor input3, bool left=True, bool transpose=False) -> Tensor",
@@ -112,6 +112,9 @@ struct Qr {
 impl Op for Qr {
     fn name(&self) -> &'static str {
         "linalg_qr"
+    }
+    fn complex(&self) -> bool {
+        true
     }
     fn outputs(&self) -> usize {
         2
@@ -173,7 +176,7 @@ impl Op for Qr {
             m = Some(plus(m, mh(gq)?.matmul(&q)?.neg()?)?);
         }
         let Some(m) = m else { return Grads::many(vec![None]) };
-        let symmetric = tril(&m, 0)?.add(&mh(&tril(&m, -1)?)?)?;
+        let symmetric = real_diagonal(&tril(&m, 0)?.add(&mh(&tril(&m, -1)?)?)?)?;
         let sum = plus(gq, q.matmul(&symmetric)?)?;
         let lower = Triangle { upper: false, unit: false };
         let ga = triangular(&mh(&r1)?, &sum, lower, false)?;
@@ -193,6 +196,9 @@ struct Geqrf;
 impl Op for Geqrf {
     fn name(&self) -> &'static str {
         "geqrf"
+    }
+    fn complex(&self) -> bool {
+        true
     }
     fn outputs(&self) -> usize {
         2
@@ -329,10 +335,11 @@ fn reflected(x: &Tensor, tau: &Tensor, c: &Tensor, left: bool, adjoint: bool) ->
         // Zeros, a one, and what is stored below the diagonal.
         let v = tril(x, -1)?.narrow(x.ndim() - 1, i, 1)?.add(&unit.narrow(1, i, 1)?)?;
         let factor = tau.narrow(tau.ndim() - 1, i, 1)?.unsqueeze_dims(&[tau.ndim()])?;
+        let factor = if adjoint { factor.conj()? } else { factor };
         let change = if left {
             v.mul(&factor)?.matmul(&mh(&v)?.matmul(&c)?)?
         } else {
-            c.matmul(&v)?.matmul(&mh(&v.mul(&factor)?)?)?
+            c.matmul(&v)?.matmul(&mh(&v)?.mul(&factor)?)?
         };
         c = c.sub(&change)?;
     }
@@ -344,6 +351,9 @@ struct Product;
 impl Op for Product {
     fn name(&self) -> &'static str {
         "linalg_householder_product"
+    }
+    fn complex(&self) -> bool {
+        true
     }
     fn infer(&self, x: &[&Meta]) -> Result<Meta> {
         let n = x[0].ndim();
@@ -357,17 +367,18 @@ impl Op for Product {
         work(x[0])
     }
     fn composed(&self, x: &[&Tensor]) -> Option<Result<Vec<Tensor>>> {
+        if x[0].numel() == 0 || x[1].numel() == 0 {
+            return None;
+        }
         Some((|| {
             let (m, n) = sizes(x[0]);
             let start = eye(m, x[0])?.narrow(1, 0, n)?.expand_to(x[0].shape())?;
-            let y = reflected(x[0], x[1], &start, true, false)?;
-            if x[1].numel() > 0 {
-                return Ok(vec![y]);
-            }
-            // Nothing of `x` is in the result, which belongs to its graph all the same.
-            let never = eye(m, x[0])?.narrow(1, 0, n)?.lt(&y.detach().zeros_of(&[])?)?;
-            Ok(vec![never.choose(Operand::Tensor(x[0]), Operand::Tensor(&y))?])
+            Ok(vec![reflected(x[0], x[1], &start, true, false)?])
         })())
+    }
+    /// Without a reflection nothing of the inputs is in the result, which belongs to their graph all the same.
+    fn vjp(&self, _: &Context, _: &Cotangents) -> Result<Grads> {
+        Grads::many(vec![None, None])
     }
 }
 
@@ -379,6 +390,9 @@ struct Multiply {
 impl Op for Multiply {
     fn name(&self) -> &'static str {
         "ormqr"
+    }
+    fn complex(&self) -> bool {
+        true
     }
     fn infer(&self, x: &[&Meta]) -> Result<Meta> {
         let n = x[2].ndim();

@@ -235,6 +235,9 @@ impl Op for Inverse {
     fn name(&self) -> &'static str {
         "linalg_inv_ex"
     }
+    fn complex(&self) -> bool {
+        true
+    }
     fn outputs(&self) -> usize {
         2
     }
@@ -271,6 +274,9 @@ struct Solve {
 impl Op for Solve {
     fn name(&self) -> &'static str {
         "linalg_solve_ex"
+    }
+    fn complex(&self) -> bool {
+        true
     }
     fn outputs(&self) -> usize {
         2
@@ -314,6 +320,9 @@ struct SolveTriangular {
 impl Op for SolveTriangular {
     fn name(&self) -> &'static str {
         "linalg_solve_triangular"
+    }
+    fn complex(&self) -> bool {
+        true
     }
     fn infer(&self, x: &[&Meta]) -> Result<Meta> {
         let n = x[1].ndim();

@@ -2,6 +2,7 @@
 
 use super::solve::work;
 use super::*;
+use crate::core::Number;
 use crate::cpu;
 use crate::device::Array;
 use crate::ops;
@@ -36,7 +37,7 @@ ops! {
             "u(2, 2) * NAN", "u(3)",
         ],
     }
-    /// U, S and V (not its transpose) of `A = U diag(S) V^T`: as many vectors as values if `some`, else all; zeros if
+    /// U, S and V (not its adjoint) of `A = U diag(S) V^H`: as many vectors as values if `some`, else all; zeros if
     /// not `compute_uv`.
     svd_ + out as ["svd(Tensor self, bool some=True, bool compute_uv=True) -> (Tensor U, Tensor S, Tensor V)"] {
         call(x = self: &Tensor, some: bool, compute_uv: bool) {
@@ -92,16 +93,23 @@ pub(crate) fn values(x: &Tensor) -> Result<Tensor> {
     apply(Values, &[x])
 }
 
+/// What a loss that asks for phases is told.
+const PHASES: &str = "svd_backward: The singular vectors in the complex case are specified up to multiplication by \
+                      e^{i phi}. The specified loss function depends on this phase term, making it ill-defined.";
+
 struct Values;
 
 impl Op for Values {
     fn name(&self) -> &'static str {
         "linalg_svdvals"
     }
+    fn complex(&self) -> bool {
+        true
+    }
     fn infer(&self, x: &[&Meta]) -> Result<Meta> {
         let n = x[0].ndim();
         let k = x[0].shape()[n - 2].min(x[0].shape()[n - 1]);
-        Ok(x[0].contiguous(shaped(batch(x[0].shape()), &[k])))
+        Ok(reals(x[0], shaped(batch(x[0].shape()), &[k])))
     }
     fn cpu(&self, x: &[&Array], out: &[Array]) -> Result<()> {
         let (m, n) = cpu::linalg::size(x[0]);
@@ -120,6 +128,9 @@ impl Op for Svd {
     fn name(&self) -> &'static str {
         "linalg_svd"
     }
+    fn complex(&self) -> bool {
+        true
+    }
     fn outputs(&self) -> usize {
         3
     }
@@ -128,7 +139,7 @@ impl Op for Svd {
         let (m, n) = (x[0].shape()[n - 2], x[0].shape()[n - 1]);
         let k = m.min(n);
         let (cols, rows) = if self.full { (m, n) } else { (k, k) };
-        Ok(vec![by_columns(x[0], rest, m, cols), x[0].contiguous(shaped(rest, &[k])), by_columns(x[0], rest, rows, n)])
+        Ok(vec![by_columns(x[0], rest, m, cols), reals(x[0], shaped(rest, &[k])), by_columns(x[0], rest, rows, n)])
     }
     fn cpu(&self, x: &[&Array], out: &[Array]) -> Result<()> {
         let (m, n) = cpu::linalg::size(x[0]);
@@ -143,7 +154,8 @@ impl Op for Svd {
     }
     /// `U (skew(U^H gU) / E S + S skew(V^H gV) / E + diag(gS)) V^H` with `E_jk = S_k^2 - S_j^2`, and what gU and gV
     /// have outside the spaces that U and V span, over S. Of full matrices the first columns alone are
-    /// differentiable.
+    /// differentiable. A pair of complex vectors may be turned by any phase, of which the loss must not depend; then
+    /// the diagonals of both skew matrices cancel, and that of `U^H gU` over S stands there.
     fn vjp(&self, c: &Context, g: &Cotangents) -> Result<Grads> {
         let (u, s, vh) = (c.output()?, c.output_at(1)?, c.output_at(2)?);
         let (m, n, k) = (sizes(&u).0, sizes(&vh).1, s.shape()[s.ndim() - 1]);
@@ -159,12 +171,26 @@ impl Op for Svd {
         let apart = square.unsqueeze_dims(&[s.ndim() - 1])?.sub(&square.unsqueeze_dims(&[s.ndim()])?)?;
         // Ones where there is nothing to divide.
         let apart = apart.add(&eye(k, &s)?)?;
+        let of_u = gu.as_ref().map(|gu| skew(&mh(&u)?.matmul(gu)?)).transpose()?;
+        let of_v = gvh.as_ref().map(|gvh| skew(&vh.matmul(&mh(gvh)?)?)).transpose()?;
         let mut core = None;
-        if let Some(gu) = &gu {
-            core = Some(scale_columns(&skew(&mh(&u)?.matmul(gu)?)?.div(&apart)?, &s)?);
+        if let Some(w) = &of_u {
+            core = Some(scale_columns(&w.div(&apart)?, &s)?);
         }
-        if let Some(gvh) = &gvh {
-            core = Some(plus(core, scale_rows(&skew(&vh.matmul(&mh(gvh)?)?)?.div(&apart)?, &s)?)?);
+        if let Some(w) = &of_v {
+            core = Some(plus(core, scale_rows(&w.div(&apart)?, &s)?)?);
+        }
+        if u.dtype().is_complex() {
+            let (a, b) = (of_u.as_ref().map(phases).transpose()?, of_v.as_ref().map(phases).transpose()?);
+            match (&a, &b) {
+                (Some(a), Some(b)) => check_phases(a, Some(&b.neg()?), PHASES)?,
+                (Some(a), None) | (None, Some(a)) => check_phases(a, None, PHASES)?,
+                (None, None) => {}
+            }
+            if let (Some(a), Some(_)) = (&a, &b) {
+                let turn = a.div(&s)?.mul_number(Number::Complex(0.0, 0.5))?;
+                core = Some(plus(core, turn.diag_embed(0, -2, -1)?)?);
+            }
         }
         if let Some(gs) = gs {
             core = Some(plus(core, gs.diag_embed(0, -2, -1)?)?);
