@@ -72,7 +72,35 @@ def messages(torch):
         raised(f.jacobian, lambda a: a * a, x, strategy="forward-mode"),
         raised(f.vhp, lambda a: a.sum(), x, torch.ones(2), strict=True),
         raised(f.jvp, lambda a: a, x),
+        raised(f.hvp, lambda a: a.sum(), x, (x, 2)),
+        raised(f.vhp, lambda a: a.sum(), x, 2),
+        raised(f.vjp, lambda a: a, x, (x, 2)),
+        raised(f.jvp, lambda a: a, x, 2),
+        raised(f.jvp, lambda a: (a, 3), x, x),
+        raised(f.jacobian, lambda a: a * a, x, strict=True, vectorize=True),
+        raised(f.jacobian, lambda a: x, x, strict=True, vectorize=True),
+        raised(f.jacobian, lambda a: a * a, x, strict=True, strategy="forward-mode"),
+        raised(f.hessian, lambda a: (a**3).sum(), x, strict=True, vectorize=True),
+        raised(f.hessian, lambda a: (a**3).sum(), x, outer_jacobian_strategy="forward-mode"),
     ]
+
+
+@case()
+def inputs_that_do_not_require_grad(torch):
+    """In the function given to `gradgradcheck` they still do not."""
+    seen = []
+
+    def written(root, b):
+        y = root.clone()
+        seen.append(y.requires_grad)
+        y.narrow(1, 2, 2).mul_(b)
+        seen.append(y.requires_grad)
+        return y
+
+    root = torch.ones(2, 4, dtype=torch.float64)
+    b = torch.full((2, 2), 2.0, dtype=torch.float64, requires_grad=True)
+    way = torch.ones(2, 4, dtype=torch.float64, requires_grad=True)
+    return [torch.autograd.gradgradcheck(written, (root, b), (way,)), root.requires_grad, any(seen[::2]), seen[1]]
 
 
 @case(rtol=1e-4)

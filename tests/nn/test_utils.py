@@ -56,3 +56,24 @@ def test_importing_a_file_of_utils_keeps_its_function():
 
     assert callable(nn.utils.weight_norm) and callable(nn.utils.spectral_norm)
     assert {"prune", "rnn", "skip_init", "parametrize"} <= set(dir(nn.utils))
+
+
+def test_helpers_that_modules_written_elsewhere_import():
+    from rustgrad.nn.modules import utils
+
+    assert utils._pair(3) == (3, 3) and utils._pair([1, 2]) == (1, 2) and utils._triple((1, 2, 3)) == (1, 2, 3)
+    assert utils._single(2) == (2,) and utils._quadruple(0) == (0,) * 4 and utils._ntuple(5)("ab") == ("a", "b")
+    assert utils._reverse_repeat_tuple((1, 2, 3), 2) == (3, 3, 2, 2, 1, 1)
+    assert utils._list_with_default((None, 3), [2, 4, 5, 6]) == [5, 3] and utils._list_with_default(3, [1]) == 3
+    with pytest.raises(ValueError, match="Input dimension should be at least 3"):
+        utils._list_with_default((1, 2), [1, 2])
+
+
+def test_prefix_of_a_wrapped_model_is_stripped():
+    inner, wrapped = torch.nn.Sequential(torch.nn.Linear(2, 2), torch.nn.BatchNorm1d(2)), torch.nn.Module()
+    wrapped.module = inner
+    state = wrapped.state_dict()
+    torch.nn.modules.utils.consume_prefix_in_state_dict_if_present(state, "module.")
+    assert list(state) == list(inner.state_dict())
+    assert sorted(state._metadata) == ["", "0", "1"]
+    assert str(inner.load_state_dict(state)) == "<All keys matched successfully>"

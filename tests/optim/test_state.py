@@ -1,7 +1,11 @@
 """An optimizer's state dicts are the only truth: what a program changes in them counts from the next step on."""
 
 import copy
+import functools
+import gc
 import pickle
+import warnings
+import weakref
 
 import pytest
 
@@ -124,3 +128,37 @@ def test_an_optimizer_of_ones_own():
     optimizer.step()
     assert p.tolist() == [0.5, 2.5]
     assert seen == [1]
+
+
+def test_an_optimizer_that_nobody_holds_goes_at_once():
+    p = torch.zeros(2, requires_grad=True)
+    optimizer = torch.optim.Adam([p], 0.1)
+    torch.optim.lr_scheduler.StepLR(optimizer, 1)
+    optimizer.register_step_post_hook(lambda *_: None)
+    seen = weakref.ref(optimizer)
+    gc.disable()
+    try:
+        del optimizer
+        assert seen() is None
+    finally:
+        gc.enable()
+
+
+def test_a_wrapper_of_step_that_copies_its_marks_still_counts():
+    p = torch.zeros(2, requires_grad=True)
+    optimizer = torch.optim.SGD([p], 0.1)
+    schedule = torch.optim.lr_scheduler.StepLR(optimizer, 1)
+    calls, inner = [], optimizer.step
+
+    @functools.wraps(inner)
+    def step(*args):
+        calls.append(args)
+        return inner(*args)
+
+    optimizer.step = step
+    optimizer.register_step_pre_hook(lambda *_: calls.append("hook"))
+    optimizer.step()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        schedule.step()
+    assert calls == [(), "hook"]

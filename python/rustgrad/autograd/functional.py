@@ -20,19 +20,15 @@ def _tuple(value, name, function):
     for i, x in enumerate(given):
         if isinstance(x, Tensor):
             continue
-        whose = (
-            f"outputs of the user-provided function given to {function}"
-            if name == "outputs"
-            else f"inputs given to {function}"
-        )
-        short = "given outputs of the user-provided function" if name == "outputs" else "given inputs"
+        whose = "outputs of the user-provided function" if name == "outputs" else name
         if isinstance(value, tuple):
             raise TypeError(
-                f"The {whose} must be either a Tensor or a tuple of Tensors but the value at index {i} has type "
-                f"{type(x)}."
+                f"The {whose} given to {function} must be either a Tensor or a tuple of Tensors but the value at index "
+                f"{i} has type {type(x)}."
             )
         raise TypeError(
-            f"The {whose} must be either a Tensor or a tuple of Tensors but the {short} has type {type(x)}."
+            f"The {whose} given to {function} must be either a Tensor or a tuple of Tensors but the given {whose} has "
+            f"type {type(x)}."
         )
     return isinstance(value, tuple), given
 
@@ -59,10 +55,10 @@ def _unwrapped(values, is_tuple):
     return tuple(values) if is_tuple else values[0]
 
 
-def _checked_v(v, like, is_tuple, word="v"):
+def _checked_v(v, like, is_tuple, function):
     """The vectors of a product, as many and as large as the tensors. RuntimeError otherwise."""
     given = v if isinstance(v, tuple) else (v,)
-    _tuple(v, "inputs", "v")
+    _tuple(v, "v", function)
     if len(given) != len(like):
         if is_tuple:
             raise RuntimeError(f"v is a tuple of invalid length: should be {len(like)} but got {len(given)}.")
@@ -172,7 +168,7 @@ def vjp(func, inputs, v=None, create_graph=False, strict=False):
         if strict:
             _strict_outputs(outputs)
         if v is not None:
-            v = _checked_v(v, outputs, many)
+            v = _checked_v(v, outputs, many, "vjp")
         elif len(outputs) != 1 or outputs[0].nelement() != 1:
             raise RuntimeError(
                 "The vector v can only be None if the user-provided function returns a single Tensor with a single "
@@ -192,7 +188,7 @@ def jvp(func, inputs, v=None, create_graph=False, strict=False):
         several, inputs = _tuple(inputs, "inputs", "jvp")
         inputs = _prepared(inputs, create_graph)
         if v is not None:
-            v = _prepared_v(_checked_v(v, inputs, several), create_graph)
+            v = _prepared_v(_checked_v(v, inputs, several, "jvp"), create_graph)
         elif len(inputs) != 1 or inputs[0].nelement() != 1:
             raise RuntimeError(
                 "The vector v can only be None if the input to the user-provided function is a single Tensor with a "
@@ -218,8 +214,7 @@ def jacobian(func, inputs, create_graph=False, strict=False, vectorize=False, st
 
     For one output and one input a tensor of shape (*output.shape, *input.shape); for tuples, tuples of these. vectorize
     computes the same. RuntimeError in strict mode for what does not depend; NotImplementedError for forward mode
-    without
-    vectorize, ValueError for create_graph with forward mode.
+    without vectorize or with create_graph, RuntimeError for strict with either of them.
     """
     if strategy not in ("reverse-mode", "forward-mode"):
         raise AssertionError(
@@ -233,23 +228,27 @@ def jacobian(func, inputs, create_graph=False, strict=False, vectorize=False, st
                 "not supported "
                 'together (yet). Please either set `create_graph=False` or `strategy="reverse-mode"`.'
             )
+        if strict:
+            raise RuntimeError(
+                f'{_library()}.autograd.functional.jacobian: `strict=True` and `strategy="forward-mode"` are not '
+                'supported together (yet). Please either set `strict=False` or `strategy="reverse-mode"`.'
+            )
         if not vectorize:
             raise NotImplementedError(
                 "Computing Jacobian using forward-AD or forward-over-reverse Hessian isonly implemented for "
                 "`vectorize=True`."
             )
-    if strict and vectorize:
-        raise RuntimeError(
-            f"{_library()}.autograd.functional.jacobian: `strict=True` and `vectorized=True` are not supported "
-            "together. Please "
-            "either set `strict=False` or `vectorize=False`."
-        )
     with enable_grad():
         several, inputs = _tuple(inputs, "inputs", "jacobian")
         inputs = _prepared(inputs, create_graph)
         many, outputs = _tuple(func(*inputs), "outputs", "jacobian")
         if strict:
             _strict_outputs(outputs)
+        if strict and vectorize:
+            raise RuntimeError(
+                f"{_library()}.autograd.functional.jacobian: `strict=True` and `vectorized=True` are not supported "
+                "together. Please either set `strict=False` or `vectorize=False`."
+            )
         rows = tuple(_rows(out, inputs, i, create_graph, strict) for i, out in enumerate(outputs))
     rows = _finished(rows, create_graph)
     result = tuple(row if several else row[0] for row in rows)
@@ -301,7 +300,7 @@ def hessian(func, inputs, create_graph=False, strict=False, vectorize=False, out
         _strict_jacobian(jacobians, strict)
         return tuple(jacobians)
 
-    result = jacobian(first, inputs, create_graph=create_graph, strict=strict and not vectorize)
+    result = jacobian(first, inputs, create_graph, strict, vectorize, outer_jacobian_strategy)
     return result if several else result[0][0]
 
 
@@ -310,7 +309,7 @@ def vhp(func, inputs, v=None, create_graph=False, strict=False):
     with enable_grad():
         several, inputs = _tuple(inputs, "inputs", "vhp")
         inputs = _prepared(inputs, create_graph)
-        v = _hessian_v(v, inputs, several)
+        v = _hessian_v(v, inputs, several, "vhp")
         many, outputs = _tuple(func(*inputs), "outputs", "vhp")
         if strict:
             _strict_outputs(outputs)
@@ -322,9 +321,9 @@ def vhp(func, inputs, v=None, create_graph=False, strict=False):
     return _finished(outputs[0], create_graph), _unwrapped(_finished(result, create_graph), several)
 
 
-def _hessian_v(v, inputs, several):
+def _hessian_v(v, inputs, several, function):
     if v is not None:
-        return _checked_v(v, inputs, several)
+        return _checked_v(v, inputs, several, function)
     if len(inputs) != 1 or inputs[0].nelement() != 1:
         raise RuntimeError(
             "The vector v can only be None if the input to the user-provided function is a single Tensor with a single "
@@ -338,7 +337,7 @@ def hvp(func, inputs, v=None, create_graph=False, strict=False):
     with enable_grad():
         several, inputs = _tuple(inputs, "inputs", "hvp")
         inputs = _prepared(inputs, create_graph)
-        v = _hessian_v(v, inputs, several)
+        v = _hessian_v(v, inputs, several, "hvp")
         many, outputs = _tuple(func(*inputs), "outputs", "hvp")
         if strict:
             _strict_outputs(outputs)

@@ -268,12 +268,12 @@ def gradgradcheck(
     else:
         made = _tuple(grad_outputs)
     count = len(made)
+    places = [i for i, x in enumerate(given) if isinstance(x, Tensor) and x.requires_grad]
 
     def gradients(*args):
         own, grads = args[:-count], args[-count:]
-        own = tuple(x.requires_grad_() if isinstance(x, Tensor) and x.is_floating_point() else x for x in own)
+        wanted = tuple(own[i].requires_grad_() for i in places)  # of others `func` may ask that they do not
         outputs = _differentiable(func(*own))
-        wanted = tuple(x for x in own if isinstance(x, Tensor) and x.requires_grad)
         found = _grad(outputs, wanted, grads, create_graph=True, allow_unused=True)
         return tuple(g for g in found if g is not None)
 

@@ -9,8 +9,9 @@ import warnings
 from collections import defaultdict
 from collections.abc import Iterable
 from copy import deepcopy
+from functools import wraps
 from typing import Any
-from weakref import WeakSet
+from weakref import WeakSet, proxy
 
 from .._rustgrad import Tensor, float32, float64, get_default_dtype, tensor
 from ..utils.hooks import HookDict, RemovableHandle
@@ -151,11 +152,11 @@ class Optimizer:
 
     def _hook_step(self):
         """Put `_hooked_step` in front of the step of the class, or of one that the program has put there."""
-        present = self.__dict__.get("step")
-        if getattr(present, "__func__", None) is not Optimizer._hooked_step:
+        if not self._watches_steps():
+            present = self.__dict__.get("step")
             if present is not None:
                 self.__dict__["_own_step"] = present
-            self.__dict__["step"] = self._hooked_step
+            self.__dict__["step"] = _in_front(self)
 
     def _watch_steps(self):
         """Note from now on that a step was made, in `_opt_called`: schedules ask for it."""
@@ -163,7 +164,7 @@ class Optimizer:
 
     def _watches_steps(self) -> bool:
         """Whether steps are still noted: the program may have replaced `step` since."""
-        return getattr(self.__dict__.get("step"), "__func__", None) is Optimizer._hooked_step
+        return hasattr(self.__dict__.get("step"), "_wrapped_by_lr_sched")
 
     def _hooked_step(self, *args, **kwargs):
         self._opt_called = True
@@ -278,6 +279,21 @@ class Optimizer:
             text += f"\nParameter Group {index}\n"
             text += "".join(f"    {name}: {group[name]}\n" for name in sorted(group) if name != "params")
         return text + ")"
+
+
+def _in_front(optimizer):
+    """The function that takes the place of `step`. It holds the optimizer weakly: a bound method in the optimizer's own
+    dict would keep parameters and state in memory until Python looks for cycles.
+    """
+    weak: Any = proxy(optimizer)
+
+    @wraps(type(optimizer).step)
+    def step(*args, **kwargs):
+        return weak._hooked_step(*args, **kwargs)
+
+    marked: Any = step
+    marked._wrapped_by_lr_sched = True  # PyTorch's name: programs that replace `step` by a wrapper copy or ask for it
+    return step
 
 
 def _fitted(param, value, key=None):

@@ -8,6 +8,7 @@ from ..optimizer import Optimizer
 
 __all__ = ["LRScheduler", "as_number", "check_optimizer", "per_group", "set_value", "values_of"]
 
+SEE = "See more details at https://pytorch.org/docs/stable/optim.html#how-to-adjust-learning-rate"
 EPOCH_WARNING = (
     "The epoch parameter in `scheduler.step()` was not necessary and is being deprecated where possible. Please use "
     "`scheduler.step()` to step the scheduler. During the deprecation, if epoch is different from None, the closed "
@@ -137,7 +138,7 @@ class LRScheduler:
         if not self.optimizer._watches_steps():
             warnings.warn(
                 "Seems like `optimizer.step()` has been overridden after learning rate scheduler initialization. "
-                "Please, make sure to call `optimizer.step()` before `lr_scheduler.step()`.",
+                "Please, make sure to call `optimizer.step()` before `lr_scheduler.step()`. " + SEE,
                 UserWarning,
                 stacklevel=3,
             )
@@ -145,7 +146,7 @@ class LRScheduler:
             warnings.warn(
                 "Detected call of `lr_scheduler.step()` before `optimizer.step()`. In PyTorch 1.1.0 and later, you "
                 "should call them in the opposite order: `optimizer.step()` before `lr_scheduler.step()`.  Failure to "
-                "do this will result in PyTorch skipping the first value of the learning rate schedule.",
+                "do this will result in PyTorch skipping the first value of the learning rate schedule. " + SEE,
                 UserWarning,
                 stacklevel=3,
             )
