@@ -32,10 +32,10 @@ natives! {
     }
     /// A NumPy array over this tensor's memory, which it keeps alive: writes to either are seen by both.
     ///
-    /// A tensor that requires a gradient is refused unless `force`.
+    /// A tensor that requires a gradient is refused unless `force`, or under no_grad.
     numpy as ["method.numpy(Tensor self, *, bool force=False) -> Any"] {
         call(t = self: &Tensor, force: bool; _a, this) {
-            if t.requires_grad() && !force {
+            if t.requires_grad() && mode::grad_enabled() && !force {
                 bail!(Runtime, "Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead.");
             }
             to_array(t, this)
@@ -44,7 +44,7 @@ natives! {
     /// For NumPy: the elements as an array.
     array as ["method.__array__(Tensor self, Any dtype=None, *, bool? copy=None) -> Any"] {
         call(t = self: &Tensor, dtype: P, copy: Option<bool>; _a, this) {
-            if t.requires_grad() {
+            if t.requires_grad() && mode::grad_enabled() {
                 bail!(Runtime, "Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead.");
             }
             let array = to_array(t, this)?;

@@ -183,7 +183,12 @@ impl Op for Amax {
     }
     fn vjp(&self, c: &Context, g: &Cotangents) -> Result<Grads> {
         let (x, y) = (c.input(0)?, self.over.kept(&c.output()?)?);
-        let hit = x.eq(&y)?.to_dtype(x.dtype())?;
+        let mut hit = x.eq(&y)?;
+        if self.all {
+            // NaN equals NaN here, but not in amax.
+            hit = hit.logical_or(&x.ne(&x)?.logical_and(&y.ne(&y)?)?)?;
+        }
+        let hit = hit.to_dtype(x.dtype())?;
         let share = self.over.kept(g.one()?)?.div(&hit.sum(&self.over.dims, true)?)?;
         Grads::one(share.mul(&hit)?)
     }

@@ -358,6 +358,8 @@ impl Tensor {
     /// Notes that this tensor shows part of `of` (or of what `of` is a view of).
     #[inline]
     pub fn set_base(&self, of: &Tensor, kind: ViewKind) {
+        // A view of a view that must not be written is one as well.
+        let kind = if kind == ViewKind::Recorded && of.is_view() { of.view_kind() } else { kind };
         let root = of.base().unwrap_or_else(|| of.clone());
         self.handle().history.set(root.handle().history.get());
         self.handle().view_kind.set(kind);

@@ -210,7 +210,7 @@ pub trait Op: Send + Sync + 'static {
     /// The vector-Jacobian product: gradients of the inputs from those of the outputs, in tensor ops.
     fn vjp(&self, c: &Context, g: &Cotangents) -> Result<Grads> {
         let _ = (c, g);
-        bail!(Runtime, "derivative for {} is not implemented", self.name())
+        bail!(NotImplemented, "the derivative for '{}' is not implemented.", self.name())
     }
 }
 
