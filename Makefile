@@ -87,6 +87,7 @@ lint: .venv/.tools-build .venv/.tools-lint
 	$(PY) -m ruff check python tests scripts examples $(wildcard benches)
 	$(PY) -m ruff format --check python tests scripts examples $(wildcard benches)
 	$(if $(wildcard python/rustgrad/_rustgrad/torch.pyi),$(PY) -m basedpyright)
+	$(PY) scripts/typed.py
 
 format: .venv/.tools-build .venv/.tools-lint
 	$(RUST) cargo fmt
