@@ -45,7 +45,7 @@ ops! {
             check_square(x, "cholesky", "A")?;
             check_lane(x.dtype(), "cholesky_cpu")?;
             if x.numel() == 0 {
-                return x.cloned(Format::Contiguous);
+                return x.tied()?.cloned(Format::Contiguous);
             }
             factor(x, "cholesky", upper)
         },
@@ -167,7 +167,7 @@ impl Op for Cholesky {
         let l = c.output()?;
         let (l, g) = if self.upper { (mh(&l)?, mh(g)?) } else { (l, g.clone()) };
         let p = mh(&l)?.matmul(&g)?;
-        let p = real_diagonal(&tril(&p, 0)?.add(&mh(&tril(&p, -1)?)?)?)?.mul_number(0.5)?;
+        let p = tril(&p, 0)?.add(&mh(&tril(&p, -1)?)?)?.mul_number(0.5)?;
         let upper = Triangle { upper: true, unit: false };
         let lower = Triangle { upper: false, unit: false };
         let left = triangular(&mh(&l)?, &p, upper, true)?;

@@ -93,7 +93,7 @@ fn lstsq(a: &Tensor, b: &Tensor, rcond: Option<f64>, driver: Option<&str>) -> Re
         a.matmul(&x)?.sub(&columns)?.abs()?.square()?.sum(&[x.ndim() - 2], false)?
     } else {
         // Of the solution's graph, as PyTorch's.
-        x.reshape(&[x.numel()])?.narrow(0, 0, 0)?
+        x.reshape(&[x.numel()])?.narrow(0, 0, 0)?.real()?
     };
     let x = if vectors { x.squeeze_dims(&[x.ndim() - 1])? } else { x };
     let rank = if driver == "gels" { empty(DType::I64)? } else { counts };
