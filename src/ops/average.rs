@@ -454,14 +454,7 @@ impl Op for Mean {
         in_order(&out[0], |y| cpu::window::mean(&five(x[0], self.dims), &five(y, self.dims), &self.spans, self.divide))
     }
     fn gpu(&self, x: &[&Array], out: &[Array]) -> Result<()> {
-        if !x[0].dtype.is_float() {
-            return Err(crate::err!(
-                NotImplemented,
-                "{}: not implemented on the GPU (for {})",
-                self.name,
-                x[0].dtype.name()
-            ));
-        }
+        gpu::matmul::supported(self.name, x[0].dtype)?;
         let (x, y) = (five(x[0], self.dims), five(&out[0], self.dims));
         gpu::window::mean(self.name, &x, &y, &self.spans, on_gpu(self.divide))
     }

@@ -84,6 +84,9 @@ impl Tensor {
                 self.dtype().scalar_name()
             );
         }
+        if self.device().is_gpu() {
+            return Err(self.dtype().to_complex().lacks_on_gpu("view_as_complex"));
+        }
         apply(ViewAsComplex, &[self])
     }
 

@@ -12,12 +12,12 @@ MISSING = "not implemented on the GPU"
 
 # Rows that lack some kernel. A name that works fails its test: delete it then.
 NOT_YET = """
-function._standard_gamma_grad function._dirichlet_grad
+function._standard_gamma function._standard_gamma_grad function._dirichlet_grad
 linalg.cholesky linalg.cholesky_ex function.cholesky function.cholesky_solve function.cholesky_inverse linalg.det
 function.det linalg.slogdet function.slogdet function.logdet linalg.eigh linalg.eigvalsh linalg.eig linalg.eigvals
 linalg.ldl_factor linalg.ldl_factor_ex linalg.ldl_solve linalg.lstsq linalg.lu linalg.lu_factor linalg.lu_factor_ex
 function.lu function.lu_unpack linalg.lu_solve function.lu_solve linalg.pinv function.pinverse
-linalg.matrix_rank linalg.cond linalg.qr function.qr function.geqrf linalg.householder_product function.orgqr
+linalg.matrix_norm linalg.matrix_rank linalg.cond function.matrix_power linalg.qr function.qr function.geqrf linalg.householder_product function.orgqr
 function.ormqr linalg.inv function.inverse linalg.inv_ex linalg.solve linalg.solve_ex linalg.solve_triangular
 function.triangular_solve linalg.svd linalg.svdvals function.svd linalg.tensorinv linalg.tensorsolve nn.ctc_loss
 fft.fft fft.ifft fft.rfft fft.irfft fft.hfft fft.ihfft fft.fft2 fft.ifft2 fft.rfft2 fft.irfft2 fft.hfft2 fft.ihfft2
@@ -25,8 +25,11 @@ fft.fftn fft.ifftn fft.rfftn fft.irfftn fft.hfftn fft.ihfftn function._fft_r2c f
 function.igamma function.igammac
 """.split()
 
-# Families and dtypes that are refused for good: products of 64-bit integers, which nothing but emulation could give.
-REFUSED = {("matmul", "int64"), ("conv", "int64"), ("einsum", "int64"), ("products", "int64")}
+# Families and dtypes that are refused for good: products and means of 64-bit integers, which nothing but emulation could
+# give.
+REFUSED = {
+    (family, "int64") for family in ("matmul", "conv", "conv_transpose", "einsum", "products", "average")
+}
 
 
 def accepts(why, row, dtype, text, record, device):

@@ -30,7 +30,8 @@ class Sample:
         self.typed = False
         self.drawn = 0
         env = {name: getattr(lib, name) for name in NAMES}
-        env |= {"INF": math.inf, "NAN": math.nan, "inf": math.inf, "nan": math.nan, "torch": lib, "device": lib.device}
+        env |= {"INF": math.inf, "NAN": math.nan, "inf": math.inf, "nan": math.nan, "device": lib.device}
+        env["torch"] = lib if device == "cpu" else Placed(lib, device)
         env |= {f: getattr(self, f) for f in ("u", "pos", "nz", "uniq", "edges", "ix", "at", "mask", "cx")}
         self.args, self.kwargs = eval(f"_pair({text})", env | {"_pair": lambda *a, **k: (list(a), k)})
 
@@ -121,6 +122,21 @@ class Sample:
         spread[..., 0] = values.transpose()
         t = tensor(self.lib, spread, dtype, self.device).select(-1, 0)
         return t.permute(tuple(reversed(range(values.ndim)))).detach()
+
+
+class Placed:
+    """A library whose `tensor`, `eye` and kin make their tensors on `device`."""
+
+    MAKERS = ("tensor", "eye", "zeros", "ones", "full", "arange", "empty")
+
+    def __init__(self, lib, device):
+        self.lib, self.device = lib, device
+
+    def __getattr__(self, name):
+        found = getattr(self.lib, name)
+        if name not in self.MAKERS:
+            return found
+        return lambda *args, **kwargs: found(*args, **kwargs).to(self.device)
 
 
 def limits(dtype):
