@@ -522,7 +522,14 @@ impl<'a> Scratch<'a> {
                 Type::Device => device(o)?.map(Arg::Device),
                 Type::Layout => {
                     let bound = Bound::from_borrowed_ptr(Python::assume_attached(), o);
-                    bound.cast::<types::LayoutName>().ok().map(|_| Arg::None)
+                    match bound.cast::<types::LayoutName>().ok().map(|l| l.get().0) {
+                        None => None,
+                        Some("strided") => Some(Arg::None),
+                        Some(other) => {
+                            return Err(err!(NotImplemented, "rustgrad has no sparse layouts, but got layout={other}")
+                                .hint("keep the tensor dense: leave layout= out"));
+                        }
+                    }
                 }
                 Type::MemoryFormat => {
                     let bound = Bound::from_borrowed_ptr(Python::assume_attached(), o);

@@ -20,6 +20,7 @@ function.lu function.lu_unpack linalg.lu_solve function.lu_solve linalg.pinv fun
 linalg.matrix_rank linalg.cond linalg.qr function.qr function.geqrf linalg.householder_product function.orgqr
 function.ormqr linalg.inv function.inverse linalg.inv_ex linalg.solve linalg.solve_ex linalg.solve_triangular
 function.triangular_solve linalg.svd linalg.svdvals function.svd linalg.tensorinv linalg.tensorsolve nn.ctc_loss
+function.cummax function.cummin function.logcumsumexp
 """.split()
 
 # Families and dtypes that are refused for good: products of 64-bit integers, which nothing but emulation could give.
