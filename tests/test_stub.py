@@ -267,10 +267,42 @@ def tensor_class(description: dict) -> list[str]:
     for name in ("bool", "int", "float"):
         lines.append(f"    def __{name}__(self) -> _{name}: ...")
     lines.append("    def __index__(self) -> _int: ...")
+    lines += written_in_python()
     written = {line.split("def ")[1].split("(")[0] for line in lines if "def " in line}
     for item in description["names"]:
         if item["place"] == "Tensor" and item["name"] not in written:
             lines += callable_stub(item, "    ")
+    return lines
+
+
+def written_in_python() -> list[str]:
+    """The methods and attributes of Tensor that stand in `_methods.py`."""
+    from inspect import Parameter, signature
+
+    from rustgrad import _methods
+    from rustgrad._names.tensor import PYTHON
+
+    lines = []
+    names = {int: "_int", bool: "_bool", float: "_float", None: "None", tuple: "tuple[_int, ...]"}
+    for name in PYTHON:
+        value = getattr(_methods, name)
+        if isinstance(value, property):
+            lines += ["    @property", *documented(f"def {name}(self) -> Any: ...", value.__doc__ or "", "    ")]
+            continue
+        if isinstance(value, classmethod):
+            lines += ["    @classmethod"]
+            value = value.__func__
+        shown = signature(value)
+        given = [p.replace(annotation=p.empty) for p in shown.parameters.values()]
+        star = {Parameter.VAR_POSITIONAL, Parameter.VAR_KEYWORD}
+        text = ", ".join(str(p) if p.kind in star or p.default is p.empty else f"{p.name}=..." for p in given)
+        firsts = [i for i, p in enumerate(given) if p.kind is Parameter.KEYWORD_ONLY]
+        if firsts and not any(p.kind is Parameter.VAR_POSITIONAL for p in given):
+            parts = text.split(", ")
+            text = ", ".join([*parts[: firsts[0]], "*", *parts[firsts[0] :]])
+        over = "Tensor" if name.endswith("_") and not name.startswith("__") else "Any"
+        result = over if shown.return_annotation is shown.empty else names.get(shown.return_annotation, over)
+        lines += documented(f"def {name}({text}) -> {result}: ...", value.__doc__ or "", "    ")
     return lines
 
 

@@ -2,6 +2,9 @@
 
 from ._names import lookup as _lookup
 from ._rustgrad import Generator, OutOfMemoryError, Size, Tensor, _LinAlgError, device, dtype, layout, memory_format
+from .overrides import DisableTorchFunction as DisableTorchFunction
+from .overrides import DisableTorchFunctionSubclass as DisableTorchFunctionSubclass
+from .overrides import _disabled_torch_function_impl as _disabled_torch_function_impl
 
 __all__ = [
     "Generator",

@@ -27,6 +27,7 @@ from math import nan as nan
 from math import pi as pi
 
 from . import _rustgrad
+from ._names.tensor import install as _install
 from ._rustgrad import *
 from ._rustgrad import __version__ as __version__
 from ._rustgrad.torch import *
@@ -45,6 +46,7 @@ from .serialization import load as load
 from .serialization import save as save
 
 newaxis = None
+_install()
 
 
 TYPE_CHECKING = False  # typing is not imported for this alone
@@ -90,6 +92,27 @@ if TYPE_CHECKING:
     from . import xpu as xpu
     from ._lowrank import pca_lowrank as pca_lowrank
     from ._lowrank import svd_lowrank as svd_lowrank
+    from ._methods import dsmm as dsmm
+    from ._methods import from_dlpack as from_dlpack
+    from ._methods import frombuffer as frombuffer
+    from ._methods import hash_tensor as hash_tensor
+    from ._methods import hsmm as hsmm
+    from ._methods import hspmm as hspmm
+    from ._methods import is_distributed as is_distributed
+    from ._methods import is_nonzero as is_nonzero
+    from ._methods import resize_as_sparse_ as resize_as_sparse_
+    from ._methods import saddmm as saddmm
+    from ._methods import slice_inverse as slice_inverse
+    from ._methods import smm as smm
+    from ._methods import sparse_bsc_tensor as sparse_bsc_tensor
+    from ._methods import sparse_bsr_tensor as sparse_bsr_tensor
+    from ._methods import sparse_compressed_tensor as sparse_compressed_tensor
+    from ._methods import sparse_coo_tensor as sparse_coo_tensor
+    from ._methods import sparse_csc_tensor as sparse_csc_tensor
+    from ._methods import sparse_csr_tensor as sparse_csr_tensor
+    from ._methods import spmm as spmm
+    from ._methods import sspaddmm as sspaddmm
+    from ._methods import to_dlpack as to_dlpack
     from ._rustgrad import Tensor as BFloat16Tensor
     from ._rustgrad import Tensor as BoolTensor
     from ._rustgrad import Tensor as ByteTensor
@@ -124,6 +147,8 @@ if TYPE_CHECKING:
     from .autograd.anomaly_mode import set_anomaly_enabled as set_anomaly_enabled
     from .compiler import compile as compile
     from .func import vmap as vmap
+    from .functional import histogramdd as histogramdd
+    from .functional import unravel_index as unravel_index
     from .limits import finfo as finfo
     from .limits import iinfo as iinfo
     from .model_summary import summary as summary
@@ -180,10 +205,22 @@ if TYPE_CHECKING:
     from .nn.native import rnn_tanh as rnn_tanh
     from .nn.native import rnn_tanh_cell as rnn_tanh_cell
     from .nn.native import triplet_margin_loss as triplet_margin_loss
+    from .storage import BFloat16Storage as BFloat16Storage
+    from .storage import BoolStorage as BoolStorage
+    from .storage import ByteStorage as ByteStorage
+    from .storage import CharStorage as CharStorage
+    from .storage import ComplexDoubleStorage as ComplexDoubleStorage
+    from .storage import ComplexFloatStorage as ComplexFloatStorage
+    from .storage import DoubleStorage as DoubleStorage
+    from .storage import FloatStorage as FloatStorage
+    from .storage import HalfStorage as HalfStorage
+    from .storage import IntStorage as IntStorage
+    from .storage import LongStorage as LongStorage
+    from .storage import ShortStorage as ShortStorage
     from .storage import TypedStorage as TypedStorage
+    from .storage import is_storage as is_storage
     from .switches import are_deterministic_algorithms_enabled as are_deterministic_algorithms_enabled
     from .switches import compiled_with_cxx11_abi as compiled_with_cxx11_abi
-    from .switches import get_default_device as get_default_device
     from .switches import get_deterministic_debug_mode as get_deterministic_debug_mode
     from .switches import get_float32_matmul_precision as get_float32_matmul_precision
     from .switches import get_num_interop_threads as get_num_interop_threads
@@ -193,9 +230,18 @@ if TYPE_CHECKING:
     from .switches import set_default_tensor_type as set_default_tensor_type
     from .switches import set_deterministic_debug_mode as set_deterministic_debug_mode
     from .switches import set_float32_matmul_precision as set_float32_matmul_precision
+    from .switches import set_flush_denormal as set_flush_denormal
     from .switches import set_num_interop_threads as set_num_interop_threads
     from .switches import set_warn_always as set_warn_always
     from .switches import use_deterministic_algorithms as use_deterministic_algorithms
+    from .symbols import sym_float as sym_float
+    from .symbols import sym_int as sym_int
+    from .symbols import sym_ite as sym_ite
+    from .symbols import sym_max as sym_max
+    from .symbols import sym_min as sym_min
+    from .symbols import sym_not as sym_not
+    from .symbols import sym_sqrt as sym_sqrt
+    from .symbols import sym_sum as sym_sum
 else:
 
     def __getattr__(name: str):

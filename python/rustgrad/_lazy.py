@@ -50,12 +50,20 @@ _BY_MODULE = {
         "norm_except_dim poisson_nll_loss rnn_relu rnn_relu_cell rnn_tanh "
         "rnn_tanh_cell triplet_margin_loss"
     ),
-    "storage": "TypedStorage",
+    "_methods": (
+        "dsmm from_dlpack frombuffer hash_tensor hsmm hspmm is_distributed is_nonzero resize_as_sparse_ saddmm "
+        "slice_inverse smm sparse_bsc_tensor sparse_bsr_tensor sparse_compressed_tensor sparse_coo_tensor "
+        "sparse_csc_tensor sparse_csr_tensor spmm sspaddmm to_dlpack"
+    ),
+    "functional": "histogramdd unravel_index",
+    "storage": "TypedStorage is_storage",
+    "symbols": "sym_float sym_int sym_ite sym_max sym_min sym_not sym_sqrt sym_sum",
     "switches": (
-        "are_deterministic_algorithms_enabled compiled_with_cxx11_abi get_default_device get_deterministic_debug_mode "
+        "are_deterministic_algorithms_enabled compiled_with_cxx11_abi get_deterministic_debug_mode "
         "get_float32_matmul_precision get_num_interop_threads is_deterministic_algorithms_warn_only_enabled "
         "is_vulkan_available is_warn_always_enabled set_default_tensor_type set_deterministic_debug_mode "
-        "set_float32_matmul_precision set_num_interop_threads set_warn_always use_deterministic_algorithms"
+        "set_float32_matmul_precision set_flush_denormal set_num_interop_threads set_warn_always "
+        "use_deterministic_algorithms"
     ),
 }
 # Classes such as FloatTensor, by the first word of their names, with their dtype.
@@ -73,4 +81,5 @@ TYPED = {
 }
 
 FUNCTIONS = {name: module for module, names in _BY_MODULE.items() for name in names.split()}
+FUNCTIONS.update({f"{word}Storage": "storage" for word in [*TYPED, "ComplexFloat", "ComplexDouble"]})
 FUNCTIONS.update({f"{word}Tensor": "typed" for word, dtype in TYPED.items() if hasattr(_rustgrad, dtype)})

@@ -72,9 +72,9 @@ def tensordot(a: "_ext.Tensor", b: "_ext.Tensor", dims=2, out: "_ext.Tensor | No
     for i, j in zip(first, second):
         m, n = a.size(i), b.size(j)
         if m != n and n == 1:
-            a = a.sum(i, True)
+            a = a.sum(i, True, dtype=a.dtype)
         elif m != n and m == 1:
-            b = b.sum(j, True)
+            b = b.sum(j, True, dtype=b.dtype)
         elif m != n:
             raise RuntimeError(
                 f"contracted dimensions need to match, but first has size {m} in dim {i} and second has size {n} in "
@@ -88,3 +88,105 @@ def tensordot(a: "_ext.Tensor", b: "_ext.Tensor", dims=2, out: "_ext.Tensor | No
     right = b.permute(second + free_b).reshape(inner, prod(b.size(d) for d in free_b))
     y = left.mm(right).reshape(shape)
     return y if out is None else _add(y, 0, out=out)
+
+
+def unravel_index(indices: "_ext.Tensor", shape) -> tuple:
+    """The coordinates, one tensor a dim of `shape`, of places in a tensor of that shape counted in C order.
+
+    indices: integers of any shape. Raises TypeError for other dtypes and for sizes that are no ints, ValueError for
+    negative sizes.
+    """
+    kind = indices.dtype
+    if kind.is_floating_point or kind.is_complex or kind == _ext.bool:
+        raise TypeError(f"expected 'indices' to be integer dtype, but got {kind}")
+    if isinstance(shape, _ext.Tensor):
+        shape = shape.tolist()
+    if not isinstance(shape, (int, Sequence)):
+        raise TypeError(f"expected 'shape' to be int or sequence of ints, but got {type(shape)}")
+    sizes = (shape,) if isinstance(shape, int) else tuple(shape)
+    for n in sizes:
+        if not isinstance(n, int):
+            raise TypeError(f"expected 'shape' sequence to only contain ints, but got {type(n)}")
+    if any(n < 0 for n in sizes):
+        raise ValueError(f"'shape' cannot have negative values, but got {sizes}")
+    steps = [prod(sizes[d + 1 :]) for d in range(len(sizes))]
+    return tuple((indices // step if step else indices) % n if n else indices for n, step in zip(sizes, steps))
+
+
+def histogramdd(input, bins, *, range=None, weight=None, density=False):
+    """How many rows of `input`, or the sum of their `weight`, lie in each box of a grid; and the edges of the grid.
+
+    input: float, (..., N); the leading dims are flattened. bins: the number of parts of each of the N dims, or one
+    number for all,
+    or a list of N vectors of edges. range: 2 N numbers, the ends of the dims where `bins` are numbers. weight:
+    input.shape[:-1].
+
+    Raises RuntimeError where sizes or dtypes do not fit.
+    """
+    from ._rustgrad.torch import bincount, linspace, searchsorted
+    from .return_types import histogramdd as result
+
+    name = "torch.histogramdd"
+    if input.dim() < 2:
+        raise RuntimeError(f"{name}: input tensor should have at least 2 dimensions")
+    n = input.size(-1)
+    if weight is not None:
+        if weight.shape != input.shape[:-1]:
+            raise RuntimeError(
+                f"{name}: if weight tensor is provided it should have the same shape as the input tensor excluding its "
+                f"innermost dimension, but got input with shape {list(input.shape)} and weight with shape "
+                f"{list(weight.shape)}"
+            )
+        if weight.dtype != input.dtype:
+            raise RuntimeError(
+                f"{name}: if weight tensor is provided, input tensor and weight tensor should have the same dtype"
+            )
+    rows = input.detach().reshape(-1, n)
+    if isinstance(bins, int):
+        bins = [bins] * n
+    if len(bins) != n:
+        raise RuntimeError("histogramdd: The size of bins must be equal to the innermost dimension of the input.")
+    if isinstance(bins[0], _ext.Tensor):
+        edges = list(bins)
+        for d, edge in enumerate(edges):
+            if edge.dtype != input.dtype:
+                raise RuntimeError(
+                    f"{name}: input tensor and bins tensors should have the same dtype, but got input with dtype "
+                    f"{input.dtype} and bins for dimension {d} with dtype {edge.dtype}"
+                )
+    else:
+        if range is not None and len(range) != 2 * n:
+            raise RuntimeError(
+                f"{name}: for a {n}-dimensional histogram range should have {2 * n} elements, but got {len(range)}"
+            )
+        edges = []
+        for d, count in enumerate(bins):
+            if count <= 0:
+                raise RuntimeError(f"torch.histogram(): bins must be > 0, but got {count} for dimension {d}")
+            if range is not None:
+                low, high = range[2 * d], range[2 * d + 1]
+            elif rows.size(0):
+                low, high = rows[:, d].min().item(), rows[:, d].max().item()
+            else:
+                low, high = 0.0, 1.0
+            if not (abs(low) < float("inf") and abs(high) < float("inf")):
+                raise RuntimeError(f"{name}: dimension {d}'s range [{low}, {high}] is not finite")
+            if low > high:
+                raise RuntimeError(f"{name}: min should not exceed max, but got min {low} max {high} for dimension {d}")
+            if low == high:
+                low, high = low - 0.5, high + 0.5
+            edges.append(linspace(low, high, count + 1, dtype=input.dtype, device=input.device))
+    counts = [edge.numel() - 1 for edge in edges]
+    places, inside = 0, True
+    for d, edge in enumerate(edges):
+        x = rows[:, d].contiguous()
+        inside = (x >= edge[0]) & (x <= edge[-1]) & inside
+        # The last part has its end.
+        places = places * counts[d] + (searchsorted(edge, x, right=True) - 1).clamp(0, counts[d] - 1)
+    weights = None if weight is None else weight.detach().reshape(-1)[inside]
+    hist = bincount(places[inside], weights, prod(counts)).to(input.dtype).reshape(counts)
+    if density:
+        hist = hist / hist.sum()
+        for d, edge in enumerate(edges):
+            hist = hist / edge.diff().reshape([-1 if k == d else 1 for k, _ in enumerate(counts)])
+    return result(hist, tuple(edges))

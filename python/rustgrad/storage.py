@@ -1,8 +1,10 @@
 """Storages: the memory that tensors show, without a dtype (`UntypedStorage`) and with one (`TypedStorage`)."""
 
+from . import _rustgrad
+from ._lazy import TYPED
 from ._rustgrad import Tensor, UntypedStorage, _tensor_over
 
-__all__ = ["TypedStorage", "UntypedStorage"]
+__all__ = ["TypedStorage", "UntypedStorage", "is_storage"]
 
 
 class TypedStorage:
@@ -75,3 +77,90 @@ class TypedStorage:
         lines = "".join(f" {value}\n" for value in self)
         kind = f"{type(self).__module__}.{type(self).__name__}"
         return f"{lines}[{kind}(dtype={self.dtype}, device={self.device}) of size {len(self)}]"
+
+    @property
+    def is_cuda(self) -> bool:
+        """Whether the memory is on a GPU that this program calls cuda."""
+        return self.device.type == "cuda"
+
+    def untyped_storage(self) -> UntypedStorage:
+        """The memory without the dtype."""
+        return self._untyped_storage
+
+    def pickle_storage_type(self) -> str:
+        """The name that files give this kind of storage: `FloatStorage`."""
+        return _WORDS[self.dtype] + "Storage"
+
+    def fill_(self, value) -> "TypedStorage":
+        """Overwrite each element."""
+        self.tensor().fill_(value)
+        return self
+
+    def copy_(self, source, non_blocking=None) -> "TypedStorage":
+        """Overwrite the elements with those of another storage."""
+        self.tensor().copy_(source.tensor())
+        return self
+
+    def clone(self) -> "TypedStorage":
+        """A copy in memory of its own."""
+        return TypedStorage(wrap_storage=self.tensor().clone().untyped_storage(), dtype=self.dtype)
+
+    def type(self, dtype=None):
+        """The name of the storage's class; or these elements as those of another, a class or a dtype."""
+        if dtype is None:
+            return f"{type(self).__module__.partition('.')[0]}.{self.pickle_storage_type()}"
+        return self._cast(getattr(dtype, "dtype", dtype))
+
+    def _cast(self, dtype):
+        return TypedStorage(wrap_storage=self.tensor().to(dtype).clone().untyped_storage(), dtype=dtype)
+
+    def __eq__(self, other):
+        return isinstance(other, TypedStorage) and self.tensor().tolist() == other.tensor().tolist()
+
+    __hash__ = object.__hash__
+
+
+_WORDS = {getattr(_rustgrad, dtype): word for word, dtype in TYPED.items() if hasattr(_rustgrad, dtype)}
+_WORDS[_rustgrad.complex64], _WORDS[_rustgrad.complex128] = "ComplexFloat", "ComplexDouble"
+
+
+class _Kind(type):
+    """The type of FloatStorage and kin. Calling one makes a storage: of a size, or of data."""
+
+    dtype: _rustgrad.dtype
+
+    def __call__(cls, *args, wrap_storage=None):
+        if wrap_storage is not None:
+            return TypedStorage(wrap_storage=wrap_storage, dtype=cls.dtype)
+        (data,) = args or (0,)
+        size = cls.dtype.itemsize
+        if isinstance(data, int):
+            return TypedStorage(wrap_storage=UntypedStorage(data * size), dtype=cls.dtype)
+        return TypedStorage(wrap_storage=_rustgrad.tensor(data, dtype=cls.dtype).untyped_storage(), dtype=cls.dtype)
+
+    def __instancecheck__(cls, instance):
+        return isinstance(instance, TypedStorage) and instance.dtype == cls.dtype
+
+
+def _kind(word, dtype):
+    doc = f"Storages of {dtype} elements."
+    return _Kind(f"{word}Storage", (), {"dtype": dtype, "__module__": "rustgrad", "__doc__": doc})
+
+
+BFloat16Storage = _kind("BFloat16", _rustgrad.bfloat16)
+BoolStorage = _kind("Bool", _rustgrad.bool)
+ByteStorage = _kind("Byte", _rustgrad.uint8)
+CharStorage = _kind("Char", _rustgrad.int8)
+ComplexDoubleStorage = _kind("ComplexDouble", _rustgrad.complex128)
+ComplexFloatStorage = _kind("ComplexFloat", _rustgrad.complex64)
+DoubleStorage = _kind("Double", _rustgrad.float64)
+FloatStorage = _kind("Float", _rustgrad.float32)
+HalfStorage = _kind("Half", _rustgrad.float16)
+IntStorage = _kind("Int", _rustgrad.int32)
+LongStorage = _kind("Long", _rustgrad.int64)
+ShortStorage = _kind("Short", _rustgrad.int16)
+
+
+def is_storage(obj) -> bool:
+    """Whether `obj` is a storage, typed or not."""
+    return isinstance(obj, (TypedStorage, UntypedStorage))

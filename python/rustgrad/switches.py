@@ -4,13 +4,12 @@ are kept and change nothing: every result here is repeatable, and float32 produc
 
 import warnings
 
-from ._rustgrad import device, dtype
+from ._rustgrad import dtype
 from ._rustgrad.torch import set_default_dtype
 
 __all__ = [
     "are_deterministic_algorithms_enabled",
     "compiled_with_cxx11_abi",
-    "get_default_device",
     "get_deterministic_debug_mode",
     "get_float32_matmul_precision",
     "get_num_interop_threads",
@@ -20,6 +19,7 @@ __all__ = [
     "set_default_tensor_type",
     "set_deterministic_debug_mode",
     "set_float32_matmul_precision",
+    "set_flush_denormal",
     "set_num_interop_threads",
     "set_warn_always",
     "use_deterministic_algorithms",
@@ -119,6 +119,11 @@ def set_num_interop_threads(num: int) -> None:
     _interop_threads = int(num)
 
 
+def set_flush_denormal(mode: bool) -> bool:
+    """False: whether tiny numbers are kept is not changed."""
+    return False
+
+
 def is_vulkan_available() -> bool:
     """False, as in PyTorch's own wheels: it means PyTorch's mobile backend. `gpu.is_available()` tells of the GPU."""
     return False
@@ -127,11 +132,6 @@ def is_vulkan_available() -> bool:
 def compiled_with_cxx11_abi() -> bool:
     """True, as for PyTorch's wheels of today. No C++ is compiled against rustgrad."""
     return True
-
-
-def get_default_device() -> device:
-    """The device of new tensors: the CPU."""
-    return device("cpu")
 
 
 def set_default_tensor_type(t) -> None:

@@ -13,7 +13,7 @@ use super::errors::{OrForeign, P, checked, fetched, raise};
 use super::install::slot;
 use super::object::{as_tensor, keep_class, wrap};
 use super::operators::guarded;
-use super::{autograd, gil, index, node, size, types};
+use super::{autograd, gil, index, node, overrides, size, types};
 use crate::core::{Number, spoken};
 use crate::error::Result;
 use crate::tensor::door;
@@ -213,10 +213,21 @@ unsafe fn class_of(o: P) -> *mut ffi::PyTypeObject {
     if super::object::is_plain(class) { std::ptr::null_mut() } else { class }
 }
 
+/// `shape.__get__`.
+fn spelled(attribute: &Attribute, how: &str) -> String {
+    format!("{}.{how}", attribute.name.to_string_lossy())
+}
+
 unsafe extern "C" fn get(o: P, closure: *mut c_void) -> P {
     // SAFETY: the closure is an entry of the table above; `o` is a tensor object, says the descriptor.
     let attribute = unsafe { &*closure.cast::<Attribute>() };
     let run = || {
+        // SAFETY: as above.
+        if overrides::active()
+            && let Some(found) = unsafe { overrides::slot(&spelled(attribute, "__get__"), &[o]) }?
+        {
+            return Ok(found);
+        }
         // SAFETY: as above.
         let t = unsafe { as_tensor(o) }.ok_or_else(|| err!(Runtime, "a tensor that was taken apart"))?;
         let found = (attribute.get)(t, o)?;
@@ -236,6 +247,13 @@ unsafe extern "C" fn set(o: P, value: P, closure: *mut c_void) -> c_int {
     // SAFETY: as `get`.
     let attribute = unsafe { &*closure.cast::<Attribute>() };
     done(&attribute.name.to_string_lossy(), || {
+        // SAFETY: as `get`; what is given back is None.
+        if overrides::active()
+            && !value.is_null()
+            && unsafe { overrides::slot(&spelled(attribute, "__set__"), &[o, value]) }?.is_some()
+        {
+            return Ok(());
+        }
         // SAFETY: as `get`.
         let t = unsafe { as_tensor(o) }.ok_or_else(|| err!(Runtime, "a tensor that was taken apart"))?;
         match attribute.set {
@@ -280,18 +298,24 @@ unsafe fn this<'a>(o: P) -> Result<&'a Tensor> {
 }
 
 unsafe extern "C" fn length(o: P) -> ffi::Py_ssize_t {
-    // SAFETY: a slot argument.
-    match unsafe { this(o) } {
-        Ok(t) if t.ndim() > 0 => t.shape()[0] as ffi::Py_ssize_t,
-        Ok(_) => {
-            raise(err!(Type, "len() of a 0-d tensor"));
-            -1
+    let mut n = -1;
+    done("__len__", || {
+        // SAFETY: a slot argument.
+        unsafe {
+            if overrides::active()
+                && let Some(found) = overrides::count("__len__", &[o])?
+            {
+                n = found;
+                return Ok(());
+            }
+            match this(o)?.shape().first() {
+                Some(&first) => n = first as ffi::Py_ssize_t,
+                None => bail!(Type, "len() of a 0-d tensor"),
+            }
         }
-        Err(e) => {
-            raise(e);
-            -1
-        }
-    }
+        Ok(())
+    });
+    n
 }
 
 unsafe extern "C" fn iterate(o: P) -> P {
@@ -317,6 +341,12 @@ unsafe extern "C" fn contains(o: P, value: P) -> c_int {
     let failed = done("__contains__", || {
         // SAFETY: slot arguments; every new reference is given back.
         unsafe {
+            if overrides::active()
+                && let Some(n) = overrides::count("__contains__", &[o, value])?
+            {
+                found = (n != 0) as c_int;
+                return Ok(());
+            }
             let bool_of_numpy = as_tensor(value).is_none() && super::convert::is_numpy_bool(value);
             if bool_of_numpy || as_tensor(value).is_none() && super::convert::number(value, false)?.is_none() {
                 bail!(
@@ -351,6 +381,11 @@ fn text_of(o: P) -> String {
 unsafe extern "C" fn get_item(o: P, key: P) -> P {
     // SAFETY: slot arguments.
     guarded("__getitem__", || unsafe {
+        if overrides::active()
+            && let Some(result) = overrides::slot("__getitem__", &[o, key])?
+        {
+            return Ok(Some(result));
+        }
         let read = checked(wrap(index::read(this(o)?, key)?))?;
         Ok(Some(keep_class(read, class_of(o))))
     })
@@ -361,14 +396,26 @@ unsafe extern "C" fn set_item(o: P, key: P, value: P) -> c_int {
         if value.is_null() {
             bail!(Type, "Tensor does not support deleting items");
         }
-        // SAFETY: slot arguments.
-        unsafe { index::write(this(o)?, key, value) }
+        // SAFETY: slot arguments; what is given back is None.
+        unsafe {
+            if overrides::active() && overrides::slot("__setitem__", &[o, key, value])?.is_some() {
+                return Ok(());
+            }
+            index::write(this(o)?, key, value)
+        }
     })
 }
 
 unsafe extern "C" fn is_true(o: P) -> c_int {
     let mut answer = 0;
     let failed = done("__bool__", || {
+        // SAFETY: a slot argument.
+        if overrides::active()
+            && let Some(n) = unsafe { overrides::count("__bool__", &[o]) }?
+        {
+            answer = (n != 0) as c_int;
+            return Ok(());
+        }
         // SAFETY: a slot argument.
         let t = unsafe { this(o)? };
         match t.numel() {
@@ -382,6 +429,15 @@ unsafe extern "C" fn is_true(o: P) -> c_int {
         Ok(())
     });
     if failed < 0 { -1 } else { answer }
+}
+
+/// What the class of `o`, or a mode, makes of this slot; None where nobody takes it over.
+///
+/// # Safety
+/// `o` is the argument of a slot.
+unsafe fn taken(name: &str, o: P) -> Result<Option<P>> {
+    // SAFETY: says the caller.
+    if overrides::active() { unsafe { overrides::slot(name, &[o]) } } else { Ok(None) }
 }
 
 /// The only element, for conversions.
@@ -406,6 +462,9 @@ unsafe extern "C" fn to_int(o: P) -> P {
     guarded("__int__", || {
         // SAFETY: a slot argument; PyLong_FromDouble has Python's errors for NaN and infinities.
         unsafe {
+            if let Some(found) = taken("__int__", o)? {
+                return Ok(Some(found));
+            }
             checked(match real_only(this(o)?, "int64_t")? {
                 Number::Float(f) => ffi::PyLong_FromDouble(f),
                 n => ffi::PyLong_FromLongLong(n.to_i64()),
@@ -418,12 +477,21 @@ unsafe extern "C" fn to_int(o: P) -> P {
 unsafe extern "C" fn to_float(o: P) -> P {
     guarded("__float__", || {
         // SAFETY: a slot argument.
-        unsafe { checked(ffi::PyFloat_FromDouble(real_only(this(o)?, "double")?.to_f64())).map(Some) }
+        unsafe {
+            if let Some(found) = taken("__float__", o)? {
+                return Ok(Some(found));
+            }
+            checked(ffi::PyFloat_FromDouble(real_only(this(o)?, "double")?.to_f64())).map(Some)
+        }
     })
 }
 
 unsafe extern "C" fn to_index(o: P) -> P {
     guarded("__index__", || {
+        // SAFETY: a slot argument.
+        if let Some(found) = unsafe { taken("__index__", o) }? {
+            return Ok(Some(found));
+        }
         // SAFETY: a slot argument.
         let t = unsafe { this(o)? };
         if t.numel() != 1 || !t.dtype().is_integral() {
@@ -437,6 +505,10 @@ unsafe extern "C" fn to_index(o: P) -> P {
 /// `repr(x)` and `str(x)`. A subclass other than Parameter goes by its own name.
 unsafe extern "C" fn repr(o: P) -> P {
     guarded("__repr__", || {
+        // SAFETY: a slot argument.
+        if let Some(found) = unsafe { taken("__repr__", o) }? {
+            return Ok(Some(found));
+        }
         // SAFETY: a slot argument.
         let t = unsafe { this(o)? };
         // SAFETY: as above.

@@ -13,7 +13,7 @@ use super::convert::{Scratch, int};
 use super::entry::{Entry, Overload, Target};
 use super::errors::{P, checked, fetched, raise};
 use super::object::{forget_subclass, keep_class, subclass, wrap};
-use super::{gil, mismatch};
+use super::{gil, mismatch, overrides};
 use crate::core::Number;
 use crate::error::Result;
 use crate::ops::schema::Type;
@@ -85,13 +85,24 @@ pub fn panicked(name: &str, panic: &(dyn Any + Send)) -> Box<crate::error::Error
 }
 
 unsafe fn run(entry: &'static Entry, given: Given) -> Result<P> {
+    // SAFETY: says the caller.
+    if overrides::active()
+        && let Some(result) = unsafe { overrides::call(entry, given, false) }?
+    {
+        return Ok(result);
+    }
     forget_subclass();
     for overload in &entry.overloads {
         let mut scratch = Scratch::new();
         let mut values = [const { MaybeUninit::<Arg>::uninit() }; MAX_ARGS + 1];
         // SAFETY: says the caller; the scratch outlives the values.
         unsafe {
-            if bind(overload, given, &mut values, &mut scratch)?.is_none() {
+            let misfit = match bind(overload, given, &mut values, &mut scratch) {
+                Ok(misfit) => misfit,
+                // What makes an argument wrong may be that its class takes over.
+                Err(e) => return overrides::call(entry, given, true)?.ok_or(e),
+            };
+            if misfit.is_none() {
                 let n = overload.template.len();
                 let values = std::slice::from_raw_parts(values.as_ptr().cast::<Arg>(), n);
                 let class = subclass();
@@ -99,6 +110,10 @@ unsafe fn run(entry: &'static Entry, given: Given) -> Result<P> {
                 return Ok(if entry.name == "as_subclass" { result } else { keep_class(result, class) });
             }
         }
+    }
+    // SAFETY: says the caller.
+    if let Some(result) = unsafe { overrides::call(entry, given, true) }? {
+        return Ok(result);
     }
     // SAFETY: says the caller.
     Err(unsafe { mismatch::explain(entry, given) })

@@ -121,9 +121,9 @@ natives! {
     }
 }
 
-/// The device that was given, which must be one that tensors can be on; the CPU if none was.
+/// The device that was given, which must be one that tensors can be on; the default device if none was.
 fn device_of(given: Option<Device>) -> Result<Device> {
-    let device = given.unwrap_or(Device::CPU);
+    let device = given.unwrap_or_else(mode::default_device);
     device.require("tensor")?;
     Ok(device.plain())
 }

@@ -12,7 +12,7 @@ use super::native::natives;
 use super::object::{as_tensor, set_parameter_type, wrap};
 use super::{size, types};
 use crate::core::promote::{Promotion, promoted};
-use crate::core::{DType, Number, shape};
+use crate::core::{DType, Device, Number, shape};
 use crate::device::SharedGenerator;
 use crate::error::Result;
 use crate::tensor::write::check_castable;
@@ -63,6 +63,23 @@ natives! {
                 bail!(Type, "only floating-point types are supported as the default type");
             }
             mode::set_default_float(d);
+            Ok(none())
+        }
+    }
+    /// Where tensors are made that no device is named for.
+    get_default_device as ["function.get_default_device() -> device"] {
+        call() {
+            // SAFETY: the GIL is held.
+            let py = unsafe { Python::assume_attached() };
+            Ok(types::device_object(py, mode::default_device().shown()).or_foreign()?.into_ptr())
+        }
+    }
+    /// Makes new tensors on `device` where none is named for them; on the CPU for None. For this thread.
+    set_default_device as ["function.set_default_device(device? device) -> None"] {
+        call(device: Option<Device>) {
+            let device = device.unwrap_or(Device::CPU);
+            device.require("set_default_device")?;
+            mode::set_default_device(device.plain());
             Ok(none())
         }
     }

@@ -83,7 +83,7 @@ natives! {
         }
     }
     /// The number of the GPU, -1 for main memory.
-    get_device as ["method.get_device(Tensor self) -> int"] {
+    get_device as ["get_device(Tensor self) -> int"] {
         call(x = self: &Tensor) { checked(number(Number::Int(if x.device().is_gpu() { 0 } else { -1 }))) }
     }
     /// Whether the elements lie in C order without gaps (or in the order of `memory_format`).

@@ -26,6 +26,7 @@ mod numpy;
 mod object;
 mod operators;
 mod optim;
+mod overrides;
 mod saved;
 mod size;
 mod storage;

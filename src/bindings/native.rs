@@ -28,6 +28,7 @@ pub fn rows() -> impl Iterator<Item = &'static Native> {
         super::autocast::ROWS,
         super::data::ROWS,
         super::numpy::ROWS,
+        super::overrides::ROWS,
     ]
     .into_iter()
     .flatten()

@@ -15,7 +15,7 @@ use pyo3::prelude::*;
 
 use super::errors::P;
 use super::gil;
-use super::hooks;
+use super::{hooks, overrides};
 use crate::tensor::Tensor;
 use crate::tensor::handle::Part;
 
@@ -129,6 +129,7 @@ unsafe fn become_class(result: P, class: *mut ffi::PyTypeObject) {
         let fresh = ffi::Py_TYPE(result) == tensor_type() && ffi::Py_REFCNT(result) == 1;
         if fresh
             && !is_ours(class)
+            && !overrides::takes_no_part(class)
             && ffi::PyObject_SetAttrString(result, c"__class__".as_ptr(), class.cast::<ffi::PyObject>()) != 0
         {
             // A class with slots of its own has another layout: the result is a plain tensor.

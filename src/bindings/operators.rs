@@ -15,7 +15,7 @@ use super::errors::{P, raise};
 use super::gil;
 use super::install::slot;
 use super::object::{as_tensor, forget_subclass, keep_class, subclass, wrap};
-use super::{errors, numpy};
+use super::{errors, numpy, overrides};
 use crate::bail;
 use crate::error::Result;
 use crate::ops;
@@ -142,8 +142,13 @@ unsafe fn operand<'a>(o: P) -> Result<Option<Arg<'a>>> {
 unsafe fn run(which: usize, a: P, b: P, inplace: bool) -> Result<Option<P>> {
     // SAFETY: slot arguments are alive; operators are set at import and live for ever.
     unsafe {
+        if overrides::active()
+            && let Some(result) = overrides::operator(NAMES[which], a, b, inplace, false)?
+        {
+            return Ok(Some(result));
+        }
         forget_subclass();
-        let Some(left) = operand(a)? else { return beside_array(which, a, b) };
+        let Some(left) = operand(a)? else { return beside(which, a, b, inplace) };
         let reflected = matches!(left, Arg::Number(_));
         let method = if inplace { INPLACE } else { reflected as usize };
         let op = OPERATORS[which][method].load(Relaxed);
@@ -154,7 +159,7 @@ unsafe fn run(which: usize, a: P, b: P, inplace: bool) -> Result<Option<P>> {
         let mut values = op.template;
         values[0] = left;
         if !b.is_null() {
-            let Some(right) = operand(b)? else { return beside_array(which, a, b) };
+            let Some(right) = operand(b)? else { return beside(which, a, b, inplace) };
             if !op.numbers && (reflected || matches!(right, Arg::Number(_))) {
                 return Ok(None);
             }
@@ -173,6 +178,18 @@ unsafe fn run(which: usize, a: P, b: P, inplace: bool) -> Result<Option<P>> {
             Outs::Tensor(t) => Ok(Some(keep_class(wrap(t), class))),
             _ => bail!(Runtime, "internal error: operator {} gives no tensor", NAMES[which]),
         }
+    }
+}
+
+/// Operators between a tensor and what is neither a tensor nor a number: a class that takes over, or an array.
+#[cold]
+unsafe fn beside(which: usize, a: P, b: P, inplace: bool) -> Result<Option<P>> {
+    // SAFETY: slot arguments.
+    unsafe {
+        if let Some(result) = overrides::operator(NAMES[which], a, b, inplace, true)? {
+            return Ok(Some(result));
+        }
+        beside_array(which, a, b)
     }
 }
 

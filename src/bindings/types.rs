@@ -1,6 +1,7 @@
 //! The small classes beside Tensor: dtype, device, layout, memory_format, Generator. Equal by value or
 //! singletons, as PyTorch's, and pickled by name.
 
+use std::cell::RefCell;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicPtr, Ordering::Relaxed};
 
@@ -19,6 +20,7 @@ use crate::device::rng::{SharedGenerator, default_generator};
 use crate::error::Result;
 use crate::spoken;
 use crate::tensor::door::enter;
+use crate::tensor::mode;
 
 /// The element type of a tensor.
 #[pyclass(frozen, name = "dtype", module = "rustgrad")]
@@ -81,6 +83,11 @@ impl DType {
     }
 }
 
+thread_local! {
+    /// The default devices outside of the `with device:` blocks that are open.
+    static OUTER: RefCell<Vec<core::Device>> = const { RefCell::new(Vec::new()) };
+}
+
 /// Where a tensor lives: `device("cpu")`, `device("cuda", 0)`.
 #[pyclass(frozen, eq, hash, name = "device", module = "rustgrad")]
 #[derive(Clone)]
@@ -133,6 +140,20 @@ impl Device {
     #[getter]
     fn index(&self) -> Option<u8> {
         self.0.index
+    }
+    /// Tensors that no device is named for are made here until the block ends.
+    fn __enter__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, Self>> {
+        let device = slf.get().0;
+        device.require("with device").map_err(|e| to_python(slf.py(), e))?;
+        let before = mode::set_default_device(device.plain());
+        OUTER.with_borrow_mut(|outer| outer.push(before));
+        Ok(slf.clone())
+    }
+    #[pyo3(signature = (*_exception))]
+    fn __exit__(&self, _exception: &Bound<'_, PyTuple>) {
+        if let Some(before) = OUTER.with_borrow_mut(Vec::pop) {
+            mode::set_default_device(before);
+        }
     }
     fn __repr__(&self) -> String {
         match self.0.index {

@@ -73,7 +73,7 @@ ops! {
 /// The dim, the first entry and the number of entries of a slice.
 fn sliced(x: &Tensor, dim: i64, start: Option<i64>, end: Option<i64>, step: i64) -> Result<(usize, usize, usize)> {
     if x.ndim() == 0 {
-        bail!(Runtime, "slice() cannot be applied to a 0-dim tensor.");
+        bail!(Index, "slice() cannot be applied to a 0-dim tensor.");
     }
     let dim = normalize_dim(dim, x.ndim())?;
     if step <= 0 {

@@ -86,7 +86,7 @@ copies! {
     ], ["u(5, 2), [1, 4]", "u(5), [1, 2]"];
     as_strided_copy of window::as_strided: [
         "function.as_strided_copy(Tensor self, int[] size, int[] stride, int? storage_offset=None) -> Tensor",
-    ], ["u(12), (3, 2), (4, 1)", "u(12), (13,), (1,)"];
+    ], ["u(12).contiguous(), (3, 2), (4, 1)", "u(12).contiguous(), (13,), (1,)"];
     diagonal_copy of diagonal::diagonal: [
         "function.diagonal_copy(Tensor self, int offset=0, int dim1=0, int dim2=1) -> Tensor",
     ], ["u(3, 3)", "u(2, 3, 4), 1, 0, 2", "u(3)"];

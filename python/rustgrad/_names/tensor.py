@@ -1,4 +1,5 @@
-"""Tensor attributes that PyTorch has and rustgrad lacks: placeholders whose reading raises the error that says so.
+"""Tensor attributes that are written in Python, and those that PyTorch has and rustgrad lacks: placeholders whose
+first reading loads the one, or raises the error that says so for the other.
 
 A `__getattr__` on the class would slow down every attribute of every tensor; placeholders cost nothing until read.
 """
@@ -6,7 +7,48 @@ A `__getattr__` on the class would slow down every attribute of every tensor; pl
 from .._rustgrad import Tensor
 from . import Missing, listed
 
-__all__ = ["mark"]
+__all__ = ["PYTHON", "install", "mark"]
+
+# What rustgrad/_methods.py holds.
+PYTHON = (
+    "__cuda_array_interface__ __div__ __dlpack__ __dlpack_device__ __idiv__ __long__ __nonzero__ "
+    "__torch_function__ apply_ ccol_indices coalesce col_indices const_data_ptr crow_indices dense_dim "
+    "dim_order fill_diagonal_ grad_dtype hash_tensor indices is_coalesced is_distributed is_ipu is_maia "
+    "is_mkldnn is_mtia is_nonzero is_sparse_csr is_vulkan is_xla is_xpu map2_ map_ module_load name new "
+    "pin_memory record_stream reinforce resize resize_as resize_as_sparse_ row_indices set_ share_memory_ "
+    "slice_inverse smm sparse_dim sparse_mask sparse_resize_ sparse_resize_and_clear_ sspaddmm storage "
+    "storage_type to_dense to_mkldnn to_sparse to_sparse_bsc to_sparse_bsr to_sparse_coo to_sparse_csc "
+    "to_sparse_csr values volatile"
+).split()
+
+
+class Later:
+    """Stands on Tensor for a method or attribute of `_methods.py`, which replaces it when first read."""
+
+    __slots__ = ("_name",)
+
+    def __init__(self, name: str):
+        self._name = name
+
+    def __get__(self, instance, owner=None):
+        from .. import _methods
+
+        value = getattr(_methods, self._name)
+        setattr(Tensor, self._name, value)
+        return value.__get__(instance, owner)
+
+
+def install() -> None:
+    """Put what is written in Python on Tensor."""
+    for name in PYTHON:
+        setattr(Tensor, name, Later(name))
+    Tensor.__init_subclass__ = classmethod(_subclassed)
+
+
+def _subclassed(cls, **kwargs) -> None:
+    from ..overrides import _subclassed
+
+    _subclassed(cls, **kwargs)
 
 
 def mark() -> None:

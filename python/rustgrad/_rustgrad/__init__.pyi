@@ -125,6 +125,16 @@ class _named_aminmax(tuple[Tensor, Tensor]):
     def min(self) -> Tensor: ...
     @property
     def max(self) -> Tensor: ...
+class _named_cummax(tuple[Tensor, Tensor]):
+    @property
+    def values(self) -> Tensor: ...
+    @property
+    def indices(self) -> Tensor: ...
+class _named_cummin(tuple[Tensor, Tensor]):
+    @property
+    def values(self) -> Tensor: ...
+    @property
+    def indices(self) -> Tensor: ...
 class _named_frexp(tuple[Tensor, Tensor]):
     @property
     def mantissa(self) -> Tensor: ...
@@ -135,6 +145,11 @@ class _named_geqrf(tuple[Tensor, Tensor]):
     def a(self) -> Tensor: ...
     @property
     def tau(self) -> Tensor: ...
+class _named_histogram(tuple[Tensor, Tensor]):
+    @property
+    def hist(self) -> Tensor: ...
+    @property
+    def bin_edges(self) -> Tensor: ...
 class _named_kthvalue(tuple[Tensor, Tensor]):
     @property
     def values(self) -> Tensor: ...
@@ -447,6 +462,158 @@ class Tensor:
     def __int__(self) -> _int: ...
     def __float__(self) -> _float: ...
     def __index__(self) -> _int: ...
+    @property
+    def __cuda_array_interface__(self) -> Any:
+        """Raises AttributeError: no tensor is in CUDA's memory."""
+    def __div__(self, other) -> Any:
+        """`self / other`."""
+    def __dlpack__(self, *, stream=..., max_version=..., dl_device=..., copy=...) -> Any:
+        """A DLPack capsule over the memory of the tensor, which it keeps alive.
+
+            Raises BufferError for a tensor that requires a gradient, that is on the GPU, or of a dtype that NumPy
+        lacks.
+        """
+    def __dlpack_device__(self) -> tuple[_int, ...]:
+        """(1, 0): main memory."""
+    def __idiv__(self, other) -> Any:
+        """`self /= other`."""
+    def __long__(self) -> _int:
+        """`int(self)`."""
+    def __nonzero__(self) -> _bool:
+        """`bool(self)`."""
+    @classmethod
+    def __torch_function__(cls, func, types, args=..., kwargs=...) -> Any:
+        """What subclasses do that do not say otherwise: the op itself, whose tensors become instances of the subclass.
+        """
+    def apply_(self, callable) -> Tensor:
+        """Replace each element by `callable(element)`; slow, on the CPU only."""
+    def ccol_indices(self) -> Any:
+        """Raises RuntimeError: no tensor is sparse."""
+    def coalesce(self) -> Any:
+        """Raises RuntimeError: no tensor is sparse."""
+    def col_indices(self) -> Any:
+        """Raises RuntimeError: no tensor is sparse."""
+    def const_data_ptr(self) -> _int:
+        """`data_ptr()`."""
+    def crow_indices(self) -> Any:
+        """Raises RuntimeError: no tensor is sparse."""
+    def dense_dim(self) -> _int:
+        """The number of dims."""
+    def dim_order(self, *, ambiguity_check=...) -> tuple[_int, ...]:
+        """The dims from the slowest in memory to the fastest."""
+    def fill_diagonal_(self, fill_value, wrap=...) -> Tensor:
+        """Overwrite the main diagonal, and with `wrap` that of each further block of a tall matrix.
+
+            Raises RuntimeError below two dims, and above two where sizes differ.
+        """
+    @property
+    def grad_dtype(self) -> Any:
+        """The dtype of the gradient: that of the tensor."""
+    def hash_tensor(self, dim=..., *, keepdim=..., mode=...) -> Any:
+        """The exclusive or of the bits of the elements, as float64 or int64, over `dim` (all dims if empty): uint64."""
+    def indices(self) -> Any:
+        """Raises RuntimeError: no tensor is sparse."""
+    def is_coalesced(self) -> Any:
+        """Raises RuntimeError: no tensor is sparse."""
+    def is_distributed(self) -> _bool:
+        """False."""
+    @property
+    def is_ipu(self) -> Any:
+        """False."""
+    @property
+    def is_maia(self) -> Any:
+        """False."""
+    @property
+    def is_mkldnn(self) -> Any:
+        """False."""
+    @property
+    def is_mtia(self) -> Any:
+        """False."""
+    def is_nonzero(self) -> _bool:
+        """Whether the only element is not zero. Raises RuntimeError where there is not exactly one."""
+    @property
+    def is_sparse_csr(self) -> Any:
+        """False."""
+    @property
+    def is_vulkan(self) -> Any:
+        """False."""
+    @property
+    def is_xla(self) -> Any:
+        """False."""
+    @property
+    def is_xpu(self) -> Any:
+        """False."""
+    def map2_(self, x, y, callable) -> Tensor:
+        """Replace each element by `callable(element, of_x, of_y)`; slow, on the CPU only."""
+    def map_(self, tensor, callable) -> Tensor:
+        """Replace each element by `callable(element, other)`, where `tensor` broadcasts; slow, on the CPU only."""
+    def module_load(self, other, assign=...) -> Any:
+        """What a module keeps when `other` is loaded into this parameter or buffer."""
+    @property
+    def name(self) -> Any:
+        """None: PyTorch's Caffe2 gave names."""
+    def new(self, *args, device=...) -> Any:
+        """PyTorch's old constructor: a tensor of this dtype from sizes or data. Prefer `new_empty` and `new_tensor`."""
+    def pin_memory(self, device=...) -> Any:
+        """The tensor itself: copies to the GPU take no pinned memory. Raises RuntimeError where there is no GPU."""
+    def record_stream(self, stream) -> None:
+        """Nothing: there is one queue of work, and memory is reused in its order."""
+    def reinforce(self, reward) -> Any:
+        """Raises RuntimeError: it was removed from PyTorch."""
+    def resize(self, *sizes) -> Any:
+        """`view(*sizes)`: the number of elements stays. Deprecated."""
+    def resize_as(self, tensor) -> Any:
+        """`view_as(tensor)`. Deprecated."""
+    def resize_as_sparse_(self, *args, **kwargs) -> Tensor:
+        """Raises NotImplementedError: there are no sparse layouts."""
+    def row_indices(self) -> Any:
+        """Raises RuntimeError: no tensor is sparse."""
+    def set_(self, source=..., storage_offset=..., size=..., stride=...) -> Tensor:
+        """Show the memory of `source` from now on: a tensor as it lies there, or a storage from `storage_offset` on.
+
+            Raises RuntimeError for a tensor of another dtype, and where the sizes reach beyond the storage.
+        """
+    def share_memory_(self) -> Tensor:
+        """Raises NotImplementedError: memory is not shared between processes."""
+    def slice_inverse(self, src, dim=..., start=..., end=..., step=...) -> Any:
+        """`self`, of which a slice was taken that `src` has the sizes of, as the whole."""
+    def smm(self, *args, **kwargs) -> Any:
+        """Raises NotImplementedError: there are no sparse layouts."""
+    def sparse_dim(self) -> _int:
+        """0: all dims are dense."""
+    def sparse_mask(self, *args, **kwargs) -> Any:
+        """Raises NotImplementedError: there are no sparse layouts."""
+    def sparse_resize_(self, *args, **kwargs) -> Tensor:
+        """Raises NotImplementedError: there are no sparse layouts."""
+    def sparse_resize_and_clear_(self, *args, **kwargs) -> Tensor:
+        """Raises NotImplementedError: there are no sparse layouts."""
+    def sspaddmm(self, *args, **kwargs) -> Any:
+        """Raises NotImplementedError: there are no sparse layouts."""
+    def storage(self) -> Any:
+        """The memory of the tensor as a TypedStorage of its dtype."""
+    def storage_type(self) -> Any:
+        """The class of `storage()`."""
+    def to_dense(self, dtype=..., *, masked_grad=...) -> Any:
+        """The tensor itself, in `dtype` where one is given: all tensors are dense."""
+    def to_mkldnn(self, *args, **kwargs) -> Any:
+        """Raises NotImplementedError: there are no sparse layouts."""
+    def to_sparse(self, *args, **kwargs) -> Any:
+        """Raises NotImplementedError: there are no sparse layouts."""
+    def to_sparse_bsc(self, *args, **kwargs) -> Any:
+        """Raises NotImplementedError: there are no sparse layouts."""
+    def to_sparse_bsr(self, *args, **kwargs) -> Any:
+        """Raises NotImplementedError: there are no sparse layouts."""
+    def to_sparse_coo(self, *args, **kwargs) -> Any:
+        """Raises NotImplementedError: there are no sparse layouts."""
+    def to_sparse_csc(self, *args, **kwargs) -> Any:
+        """Raises NotImplementedError: there are no sparse layouts."""
+    def to_sparse_csr(self, *args, **kwargs) -> Any:
+        """Raises NotImplementedError: there are no sparse layouts."""
+    def values(self) -> Any:
+        """Raises RuntimeError: no tensor is sparse."""
+    @property
+    def volatile(self) -> Any:
+        """False, since PyTorch 0.4."""
     @overload
     def view(self, *size: _int | Tensor) -> Tensor:
         """The same elements under another shape, without a copy.
@@ -1337,6 +1504,20 @@ class Tensor:
         """Differences of neighbours along `dim`, `n` times, after `prepend` and `append` were put beside it. Bool gives
         whether neighbours differ.
         """
+    def unsafe_chunk(self, chunks: _int | Tensor, dim: _int | Tensor = 0) -> tuple[Tensor, ...]:
+        """`chunk` whose parts may be written to one by one: PyTorch does not track them as views."""
+    def unsafe_split(self, split_size: _int | Tensor, dim: _int | Tensor = 0) -> tuple[Tensor, ...]:
+        """`split` whose parts may be written to one by one: PyTorch does not track them as views."""
+    def unsafe_split_with_sizes(self, split_sizes: Sequence[_int | Tensor], dim: _int | Tensor = 0) -> tuple[Tensor, ...]:
+        """`split_with_sizes` whose parts may be written to one by one: PyTorch does not track them as views."""
+    @overload
+    def sum_to_size(self, *size: _int | Tensor) -> Tensor:
+        """`self` summed over what broadcasting from `size` would repeat.
+
+        Raises RuntimeError where `size` does not broadcast to the shape of `self`.
+        """
+    @overload
+    def sum_to_size(self, size: Sequence[_int | Tensor]) -> Tensor: ...
     def __rdiv__(self, other: Tensor | Number) -> Tensor:
         """`other / self`: `self.reciprocal() * other`, rounded twice, as PyTorch does."""
     def positive(self) -> Tensor:
@@ -1371,6 +1552,23 @@ class Tensor:
 
         Raises RuntimeError for `p` below 1.
         """
+    def bincount(self, weights: Tensor | None = None, minlength: _int | Tensor = 0) -> Tensor:
+        """How often each of 0, 1, 2, ... occurs in a vector, or the sum of its `weights`: at least `minlength` results.
+
+        int64, or with weights float64 (float32 where they are). Raises RuntimeError for negative entries.
+        """
+    def histc(self, bins: _int | Tensor = 100, min: Number | Tensor = 0, max: Number | Tensor = 0) -> Tensor:
+        """How many elements lie in each of `bins` equal parts of [min, max], the last of which has its end; those outside
+        do not count. If both are 0 they are the least and the greatest element.
+        """
+    @overload
+    def histogram(self, bins: Tensor, *, weight: Tensor | None = None, density: _bool = False) -> _named_histogram:
+        """How many elements, or the sum of their `weight`, lie between neighbours of `bins` (a vector in order), or in
+        each of that many equal parts of `range` (from the least to the greatest element where it is not given); and
+        those edges. The last part has its end. `density` divides by the sum and by the width.
+        """
+    @overload
+    def histogram(self, bins: _int | Tensor = 100, *, range: Sequence[_float] | None = None, weight: Tensor | None = None, density: _bool = False) -> _named_histogram: ...
     def isclose(self, other: Tensor, rtol: _float | Tensor = 1e-5, atol: _float | Tensor = 1e-8, equal_nan: _bool = False) -> Tensor:
         """Whether each element is within `atol + rtol * |other|` of `other`'s; NaN is close to NaN if `equal_nan`.
 
@@ -1434,6 +1632,21 @@ class Tensor:
     def matrix_power(self, n: _int | Tensor) -> Tensor:
         """The `n`th power of square matrices; for negative `n` of their inverse."""
     @overload
+    def quantile(self, q: _float | Tensor, dim: _int | Tensor | None = None, keepdim: _bool = False, *, interpolation: _str = 'linear') -> Tensor:
+        """The `q`-quantiles of all elements, or along `dim`: a number or a vector, whose dim comes first. NaN where there
+        is one.
+
+        Where a quantile lies between two entries, `interpolation` says which is taken: "linear", "lower", "higher",
+        "midpoint", "nearest".
+        """
+    @overload
+    def quantile(self, q: Tensor, dim: _int | Tensor | None = None, keepdim: _bool = False, *, interpolation: _str = 'linear') -> Tensor: ...
+    @overload
+    def nanquantile(self, q: _float | Tensor, dim: _int | Tensor | None = None, keepdim: _bool = False, *, interpolation: _str = 'linear') -> Tensor:
+        """`quantile` of the elements that are not NaN."""
+    @overload
+    def nanquantile(self, q: Tensor, dim: _int | Tensor | None = None, keepdim: _bool = False, *, interpolation: _str = 'linear') -> Tensor: ...
+    @overload
     def flip(self, *dims: _int | Tensor) -> Tensor:
         """The entries of each of `dims` in reverse order, in new memory."""
     @overload
@@ -1467,6 +1680,10 @@ class Tensor:
         """
     @overload
     def repeat_interleave(self, repeats: _int | Tensor, dim: _int | Tensor | None = None, *, output_size: _int | Tensor | None = None) -> Tensor: ...
+    def renorm(self, p: Number | Tensor, dim: _int | Tensor, maxnorm: Number | Tensor) -> Tensor:
+        """`self` whose entries along `dim` with a `p`-norm above `maxnorm` are scaled down to it."""
+    def renorm_(self, p: Number | Tensor, dim: _int | Tensor, maxnorm: Number | Tensor) -> Tensor:
+        """`self` whose entries along `dim` with a `p`-norm above `maxnorm` are scaled down to it."""
     def tril(self, diagonal: _int | Tensor = 0) -> Tensor:
         """Matrices with zeros to the right of diagonal `diagonal`."""
     def tril_(self, diagonal: _int | Tensor = 0) -> Tensor:
@@ -1724,6 +1941,12 @@ class Tensor:
         """Overwrites `self` with normal numbers."""
     def exponential_(self, lambd: _float | Tensor = 1, *, generator: Generator | None = None) -> Tensor:
         """Overwrites `self` with exponential numbers of rate `lambd`."""
+    def cauchy_(self, median: _float | Tensor = 0, sigma: _float | Tensor = 1, *, generator: Generator | None = None) -> Tensor:
+        """Overwrites `self` with numbers of the Cauchy distribution."""
+    def log_normal_(self, mean: _float | Tensor = 1, std: _float | Tensor = 2, *, generator: Generator | None = None) -> Tensor:
+        """Overwrites `self` with exponentials of normal numbers."""
+    def geometric_(self, p: _float | Tensor, *, generator: Generator | None = None) -> Tensor:
+        """Overwrites `self` with the numbers of trials of probability `p` until one succeeds."""
     @overload
     def random_(self, *, generator: Generator | None = None) -> Tensor:
         """Overwrites `self` with integers in [from, to): from 0, and up to the largest that the dtype holds exactly, where
@@ -1804,6 +2027,28 @@ class Tensor:
 
         Integers and bool give int64 unless `dtype` says otherwise; `dtype` casts first. The gradient is exact where
         elements are 0.
+        """
+    def new_empty_strided(self, size: Sequence[_int | Tensor], stride: Sequence[_int | Tensor], *, dtype: _dtype | _type[_float | _bool] | None = None, layout: _layout | None = None, device: _device | _str | _int | None = None, pin_memory: _bool = False, requires_grad: _bool = False) -> Tensor:
+        """Any content of the dtype of `self`, under the sizes and strides given."""
+    @overload
+    def resize_(self, *size: _int | Tensor, memory_format: _memory_format | None = None) -> Tensor:
+        """Gives `self` other sizes, in its own memory where that is large enough; else in a larger block, which begins
+        with the same bytes and which other tensors do not share.
+        """
+    @overload
+    def resize_(self, size: Sequence[_int | Tensor], memory_format: _memory_format | None = None) -> Tensor: ...
+    def resize_as_(self, the_template: Tensor, *, memory_format: _memory_format | None = None) -> Tensor:
+        """`self.resize_(the_template.size())`."""
+    def cummax(self, dim: _int | Tensor) -> _named_cummax:
+        """The largest of each element along `dim` and all before it, and the last place where it stands. NaN is the
+        largest.
+        """
+    def cummin(self, dim: _int | Tensor) -> _named_cummin:
+        """The smallest of each element along `dim` and all before it, and the last place where it stands. NaN is the
+        smallest.
+        """
+    def logcumsumexp(self, dim: _int | Tensor) -> Tensor:
+        """The logarithm of the sum of the exponentials of each element along `dim` and all before it, without overflow.
         """
     @overload
     def scatter(self, dim: _int | Tensor, index: Tensor, src: Tensor) -> Tensor:
@@ -1989,6 +2234,8 @@ class Tensor:
 
 def numel(input: Tensor) -> _int:
     """The number of elements."""
+def get_device(input: Tensor) -> _int:
+    """The number of the GPU, -1 for main memory."""
 def is_floating_point(input: Tensor) -> _bool:
     """Whether the elements are floats."""
 def is_complex(input: Tensor) -> _bool:
@@ -2017,6 +2264,10 @@ def get_default_dtype() -> _dtype:
     """The dtype of Python floats."""
 def set_default_dtype(d: _dtype | _type[_float | _bool]) -> None:
     """Sets the dtype of Python floats."""
+def get_default_device() -> _device:
+    """Where tensors are made that no device is named for."""
+def set_default_device(device: _device | _str | _int | None) -> None:
+    """Makes new tensors on `device` where none is named for them; on the CPU for None. For this thread."""
 def get_num_threads() -> _int:
     """How many threads a kernel may use."""
 def set_num_threads(n: _int | Tensor) -> None:
@@ -2079,6 +2330,12 @@ def asarray(obj: Any, *, dtype: _dtype | _type[_float | _bool] | None = None, de
     """A tensor of `obj`, sharing its memory where possible unless `copy`; `copy=False` forbids to copy."""
 def from_numpy(ndarray: Any) -> Tensor:
     """A tensor over the memory of a NumPy array, which it keeps alive: writes to either are seen by both."""
+def _expect_overrides(mode: _bool) -> None:
+    """From now on arguments are asked for `__torch_function__`; `mode` says whether a TorchFunctionMode is open in this
+    thread.
+    """
+def _disable_overrides(by: _int | Tensor) -> _int:
+    """Adds to how many blocks are open in which no class is asked; returns how many there are."""
 
 bool: Final[_dtype]
 uint8: Final[_dtype]
@@ -2106,9 +2363,16 @@ cfloat: Final[_dtype]
 complex128: Final[_dtype]
 cdouble: Final[_dtype]
 strided: Final[_layout]
+sparse_coo: Final[_layout]
+sparse_csr: Final[_layout]
+sparse_csc: Final[_layout]
+sparse_bsr: Final[_layout]
+sparse_bsc: Final[_layout]
+jagged: Final[_layout]
 contiguous_format: Final[_memory_format]
 preserve_format: Final[_memory_format]
 channels_last: Final[_memory_format]
+channels_last_3d: Final[_memory_format]
 default_generator: Final[Generator]
 __version__: Final[_str]
 def _describe() -> dict[_str, Any]: ...

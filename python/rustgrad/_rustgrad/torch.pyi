@@ -5,7 +5,7 @@ from builtins import type as _type
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final, SupportsIndex, overload
 
-from . import Generator, Number, Size, Tensor, _device, _dtype, _layout, _memory_format, _named_aminmax, _named_frexp, _named_geqrf, _named_kthvalue, _named_lu_unpack, _named_max, _named_median, _named_min, _named_mode, _named_nanmedian, _named_qr, _named_slogdet, _named_sort, _named_svd, _named_topk, _named_triangular_solve
+from . import Generator, Number, Size, Tensor, _device, _dtype, _layout, _memory_format, _named_aminmax, _named_cummax, _named_cummin, _named_frexp, _named_geqrf, _named_histogram, _named_kthvalue, _named_lu_unpack, _named_max, _named_median, _named_min, _named_mode, _named_nanmedian, _named_qr, _named_slogdet, _named_sort, _named_svd, _named_topk, _named_triangular_solve
 
 def reshape(input: Tensor, shape: Sequence[_int | Tensor]) -> Tensor:
     """The same elements under another shape: a view where strides allow it, else a copy.
@@ -825,6 +825,16 @@ def cumulative_trapezoid(y: Tensor, x: Tensor, *, dim: _int | Tensor = -1) -> Te
     """The running integral of `y` along `dim` by the trapezoidal rule: at points `x`, or `dx` apart."""
 @overload
 def cumulative_trapezoid(y: Tensor, *, dx: Number | Tensor = 1, dim: _int | Tensor = -1) -> Tensor: ...
+def slice_copy(input: Tensor, dim: _int | Tensor = 0, start: _int | Tensor | None = None, end: _int | Tensor | None = None, step: _int | Tensor = 1, *, out: Tensor | None = None) -> Tensor:
+    """Entries `start` to `end` of dim `dim`, `step` apart, in new memory: a copy of `x[start:end:step]`."""
+def alias_copy(input: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """A copy in C order."""
+def unsafe_chunk(input: Tensor, chunks: _int | Tensor, dim: _int | Tensor = 0) -> tuple[Tensor, ...]:
+    """`chunk` whose parts may be written to one by one: PyTorch does not track them as views."""
+def unsafe_split(input: Tensor, split_size: _int | Tensor, dim: _int | Tensor = 0) -> tuple[Tensor, ...]:
+    """`split` whose parts may be written to one by one: PyTorch does not track them as views."""
+def unsafe_split_with_sizes(input: Tensor, split_sizes: Sequence[_int | Tensor], dim: _int | Tensor = 0) -> tuple[Tensor, ...]:
+    """`split_with_sizes` whose parts may be written to one by one: PyTorch does not track them as views."""
 def avg_pool1d(input: Tensor, kernel_size: _int | Sequence[_int | Tensor], stride: _int | Sequence[_int | Tensor] = [], padding: _int | Sequence[_int | Tensor] = 0, ceil_mode: _bool = False, count_include_pad: _bool = True) -> Tensor:
     """The mean of each window of a sequence (N, C, L) or (C, L); `stride` is the window's size by default.
 
@@ -921,6 +931,23 @@ def block_diag(tensors: Sequence[Tensor]) -> Tensor:
     """A matrix of zeros with the tensors, which have two dims or fewer, one after the other along its diagonal."""
 def vander(x: Tensor, N: _int | Tensor | None = None, increasing: _bool = False) -> Tensor:
     """Powers of a vector as columns: from `N - 1` down to 0, or up if `increasing`."""
+def bincount(input: Tensor, weights: Tensor | None = None, minlength: _int | Tensor = 0) -> Tensor:
+    """How often each of 0, 1, 2, ... occurs in a vector, or the sum of its `weights`: at least `minlength` results.
+
+    int64, or with weights float64 (float32 where they are). Raises RuntimeError for negative entries.
+    """
+def histc(input: Tensor, bins: _int | Tensor = 100, min: Number | Tensor = 0, max: Number | Tensor = 0, *, out: Tensor | None = None) -> Tensor:
+    """How many elements lie in each of `bins` equal parts of [min, max], the last of which has its end; those outside do
+    not count. If both are 0 they are the least and the greatest element.
+    """
+@overload
+def histogram(input: Tensor, bins: Tensor, *, weight: Tensor | None = None, density: _bool = False, out: Sequence[Tensor] | None = None) -> _named_histogram:
+    """How many elements, or the sum of their `weight`, lie between neighbours of `bins` (a vector in order), or in each of
+    that many equal parts of `range` (from the least to the greatest element where it is not given); and those edges.
+    The last part has its end. `density` divides by the sum and by the width.
+    """
+@overload
+def histogram(input: Tensor, bins: _int | Tensor = 100, *, range: Sequence[_float] | None = None, weight: Tensor | None = None, density: _bool = False, out: Sequence[Tensor] | None = None) -> _named_histogram: ...
 def isclose(input: Tensor, other: Tensor, rtol: _float | Tensor = 1e-5, atol: _float | Tensor = 1e-8, equal_nan: _bool = False) -> Tensor:
     """Whether each element is within `atol + rtol * |other|` of `other`'s; NaN is close to NaN if `equal_nan`.
 
@@ -1022,6 +1049,21 @@ def matrix_power(input: Tensor, n: _int | Tensor, *, out: Tensor | None = None) 
     """The `n`th power of square matrices; for negative `n` of their inverse."""
 def bilinear(input1: Tensor, input2: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """`x1 A x2 + b` for each output: `input1` (.., n1), `input2` (.., n2), `weight` (out, n1, n2), `bias` (out)."""
+@overload
+def quantile(input: Tensor, q: _float | Tensor, dim: _int | Tensor | None = None, keepdim: _bool = False, *, interpolation: _str = 'linear', out: Tensor | None = None) -> Tensor:
+    """The `q`-quantiles of all elements, or along `dim`: a number or a vector, whose dim comes first. NaN where there is
+    one.
+
+    Where a quantile lies between two entries, `interpolation` says which is taken: "linear", "lower", "higher",
+    "midpoint", "nearest".
+    """
+@overload
+def quantile(input: Tensor, q: Tensor, dim: _int | Tensor | None = None, keepdim: _bool = False, *, interpolation: _str = 'linear', out: Tensor | None = None) -> Tensor: ...
+@overload
+def nanquantile(input: Tensor, q: _float | Tensor, dim: _int | Tensor | None = None, keepdim: _bool = False, *, interpolation: _str = 'linear', out: Tensor | None = None) -> Tensor:
+    """`quantile` of the elements that are not NaN."""
+@overload
+def nanquantile(input: Tensor, q: Tensor, dim: _int | Tensor | None = None, keepdim: _bool = False, *, interpolation: _str = 'linear', out: Tensor | None = None) -> Tensor: ...
 def flip(input: Tensor, dims: Sequence[_int | Tensor]) -> Tensor:
     """The entries of each of `dims` in reverse order, in new memory."""
 def fliplr(input: Tensor) -> Tensor:
@@ -1047,6 +1089,26 @@ def repeat_interleave(repeats: Tensor, *, output_size: _int | Tensor | None = No
 def repeat_interleave(input: Tensor, repeats: Tensor, dim: _int | Tensor | None = None, *, output_size: _int | Tensor | None = None) -> Tensor: ...
 @overload
 def repeat_interleave(input: Tensor, repeats: _int | Tensor, dim: _int | Tensor | None = None, *, output_size: _int | Tensor | None = None) -> Tensor: ...
+@overload
+def gradient(input: Tensor, *, spacing: Number | Tensor | None = None, dim: _int | Tensor | None = None, edge_order: _int | Tensor = 1) -> tuple[Tensor, ...]:
+    """The slope of `input` along each of `dim` (all dims if it is not given), by differences over both neighbours, and by
+    those of order `edge_order` at the ends. `spacing`: the distance of neighbours, one for each dim, or the
+    coordinates.
+    """
+@overload
+def gradient(input: Tensor, *, spacing: Number | Tensor | None = None, dim: Sequence[_int | Tensor], edge_order: _int | Tensor = 1) -> tuple[Tensor, ...]: ...
+@overload
+def gradient(input: Tensor, *, spacing: Sequence[Number], dim: _int | Tensor | None = None, edge_order: _int | Tensor = 1) -> tuple[Tensor, ...]: ...
+@overload
+def gradient(input: Tensor, *, spacing: Sequence[Number], dim: Sequence[_int | Tensor], edge_order: _int | Tensor = 1) -> tuple[Tensor, ...]: ...
+@overload
+def gradient(input: Tensor, *, spacing: Sequence[Tensor], dim: _int | Tensor | None = None, edge_order: _int | Tensor = 1) -> tuple[Tensor, ...]: ...
+@overload
+def gradient(input: Tensor, *, spacing: Sequence[Tensor], dim: Sequence[_int | Tensor], edge_order: _int | Tensor = 1) -> tuple[Tensor, ...]: ...
+def renorm(input: Tensor, p: Number | Tensor, dim: _int | Tensor, maxnorm: Number | Tensor, *, out: Tensor | None = None) -> Tensor:
+    """`input` whose entries along `dim` with a `p`-norm above `maxnorm` are scaled down to it."""
+def renorm_(input: Tensor, p: Number | Tensor, dim: _int | Tensor, maxnorm: Number | Tensor) -> Tensor:
+    """`input` whose entries along `dim` with a `p`-norm above `maxnorm` are scaled down to it."""
 @overload
 def atleast_1d(input: Tensor) -> Tensor:
     """0-d tensors as 1-d ones of one element; a list of tensors gives a tuple."""
@@ -1137,6 +1199,47 @@ def conv_transpose2d(input: Tensor, weight: Tensor, bias: Tensor | None = None, 
 
     For the rest see `conv_transpose1d`.
     """
+def detach_copy(input: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """The view that `detach_copy` is named after, in new memory."""
+@overload
+def view_copy(input: Tensor, size: Sequence[_int | Tensor], *, out: Tensor | None = None) -> Tensor:
+    """The view that `view_copy` is named after, in new memory."""
+@overload
+def view_copy(input: Tensor, dtype: _dtype | _type[_float | _bool], *, out: Tensor | None = None) -> Tensor: ...
+@overload
+def squeeze_copy(input: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """The view that `squeeze_copy` is named after, in new memory."""
+@overload
+def squeeze_copy(input: Tensor, dim: _int | Tensor, *, out: Tensor | None = None) -> Tensor: ...
+@overload
+def squeeze_copy(input: Tensor, dim: Sequence[_int | Tensor], *, out: Tensor | None = None) -> Tensor: ...
+def unsqueeze_copy(input: Tensor, dim: _int | Tensor, *, out: Tensor | None = None) -> Tensor:
+    """The view that `unsqueeze_copy` is named after, in new memory."""
+def expand_copy(input: Tensor, size: Sequence[_int | Tensor], *, implicit: _bool = False, out: Tensor | None = None) -> Tensor:
+    """The view that `expand_copy` is named after, in new memory."""
+def permute_copy(input: Tensor, dims: Sequence[_int | Tensor], *, out: Tensor | None = None) -> Tensor:
+    """The view that `permute_copy` is named after, in new memory."""
+def transpose_copy(input: Tensor, dim0: _int | Tensor, dim1: _int | Tensor, *, out: Tensor | None = None) -> Tensor:
+    """The view that `transpose_copy` is named after, in new memory."""
+def t_copy(input: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """The view that `t_copy` is named after, in new memory."""
+def select_copy(input: Tensor, dim: _int | Tensor, index: _int | Tensor, *, out: Tensor | None = None) -> Tensor:
+    """The view that `select_copy` is named after, in new memory."""
+def unbind_copy(input: Tensor, dim: _int | Tensor = 0, *, out: Sequence[Tensor] | None = None) -> tuple[Tensor, ...]:
+    """The view that `unbind_copy` is named after, in new memory."""
+@overload
+def split_copy(input: Tensor, split_size: _int | Tensor, dim: _int | Tensor = 0, *, out: Sequence[Tensor] | None = None) -> tuple[Tensor, ...]:
+    """The view that `split_copy` is named after, in new memory."""
+@overload
+def split_copy(input: Tensor, split_size: Sequence[_int | Tensor], dim: _int | Tensor = 0, *, out: Sequence[Tensor] | None = None) -> tuple[Tensor, ...]: ...
+def split_with_sizes_copy(input: Tensor, split_sizes: Sequence[_int | Tensor], dim: _int | Tensor = 0, *, out: Sequence[Tensor] | None = None) -> tuple[Tensor, ...]:
+    """The view that `split_with_sizes_copy` is named after, in new memory."""
+def as_strided_copy(input: Tensor, size: Sequence[_int | Tensor], stride: Sequence[_int | Tensor], storage_offset: _int | Tensor | None = None, *, out: Tensor | None = None) -> Tensor:
+    """The view that `as_strided_copy` is named after, in new memory."""
+def diagonal_copy(input: Tensor, offset: _int | Tensor = 0, dim1: _int | Tensor = 0, dim2: _int | Tensor = 1, *, out: Tensor | None = None) -> Tensor:
+    """The view that `diagonal_copy` is named after, in new memory."""
+def unfold_copy(input: Tensor, dimension: _int | Tensor, size: _int | Tensor, step: _int | Tensor, *, out: Tensor | None = None) -> Tensor:
+    """The view that `unfold_copy` is named after, in new memory."""
 @overload
 def zeros(*size: _int | Tensor, dtype: _dtype | _type[_float | _bool] | None = None, layout: _layout | None = None, device: _device | _str | _int | None = None, pin_memory: _bool = False, requires_grad: _bool = False, memory_format: _memory_format | None = None, out: Tensor | None = None) -> Tensor:
     """Zeros."""
@@ -1562,6 +1665,22 @@ def cumprod_(input: Tensor, dim: _int | Tensor, *, dtype: _dtype | _type[_float 
     Integers and bool give int64 unless `dtype` says otherwise; `dtype` casts first. The gradient is exact where
     elements are 0.
     """
+def empty_strided(size: Sequence[_int | Tensor], stride: Sequence[_int | Tensor], *, dtype: _dtype | _type[_float | _bool] | None = None, layout: _layout | None = None, device: _device | _str | _int | None = None, pin_memory: _bool = False, requires_grad: _bool = False) -> Tensor:
+    """Any content, under the sizes and strides given."""
+def empty_permuted(size: Sequence[_int | Tensor], physical_layout: Sequence[_int | Tensor], *, dtype: _dtype | _type[_float | _bool] | None = None, layout: _layout | None = None, device: _device | _str | _int | None = None, pin_memory: _bool = False, requires_grad: _bool = False, out: Tensor | None = None) -> Tensor:
+    """Any content, dense in memory, where `physical_layout` lists the dims from the slowest to the fastest."""
+def scalar_tensor(s: Tensor | Number, *, dtype: _dtype | _type[_float | _bool] | None = None, layout: _layout | None = None, device: _device | _str | _int | None = None, pin_memory: _bool = False, requires_grad: _bool = False) -> Tensor:
+    """A number as a 0-d tensor."""
+def resize_as_(input: Tensor, the_template: Tensor, *, memory_format: _memory_format | None = None) -> Tensor:
+    """`input.resize_(the_template.size())`."""
+def cummax(input: Tensor, dim: _int | Tensor, *, out: Sequence[Tensor] | None = None) -> _named_cummax:
+    """The largest of each element along `dim` and all before it, and the last place where it stands. NaN is the largest.
+    """
+def cummin(input: Tensor, dim: _int | Tensor, *, out: Sequence[Tensor] | None = None) -> _named_cummin:
+    """The smallest of each element along `dim` and all before it, and the last place where it stands. NaN is the smallest.
+    """
+def logcumsumexp(input: Tensor, dim: _int | Tensor, *, out: Tensor | None = None) -> Tensor:
+    """The logarithm of the sum of the exponentials of each element along `dim` and all before it, without overflow."""
 @overload
 def scatter(input: Tensor, dim: _int | Tensor, index: Tensor, src: Tensor, *, out: Tensor | None = None) -> Tensor:
     """`input` with `src[i][j]`, or a number, at `[index[i][j]][j]` for dim 0, and likewise for others. Of several values
@@ -1638,6 +1757,10 @@ def nanmedian(input: Tensor) -> Tensor:
 def nanmedian(input: Tensor, dim: _int | Tensor, keepdim: _bool = False, *, out: Sequence[Tensor] | None = None) -> _named_nanmedian: ...
 def mode(input: Tensor, dim: _int | Tensor = -1, keepdim: _bool = False, *, out: Sequence[Tensor] | None = None) -> _named_mode:
     """The smallest of the elements of `dim` that occur most often, and where it last stood."""
+def logspace(start: Tensor | Number, end: Tensor | Number, steps: _int | Tensor, base: _float | Tensor = 10.0, *, dtype: _dtype | _type[_float | _bool] | None = None, layout: _layout | None = None, device: _device | _str | _int | None = None, pin_memory: _bool = False, requires_grad: _bool = False, out: Tensor | None = None) -> Tensor:
+    """`base` to the power of `steps` evenly spaced numbers from `start` to `end`, both included."""
+def range(start: Number | Tensor, end: Number | Tensor, step: Number | Tensor = 1, *, dtype: _dtype | _type[_float | _bool] | None = None, layout: _layout | None = None, device: _device | _str | _int | None = None, pin_memory: _bool = False, requires_grad: _bool = False, out: Tensor | None = None) -> Tensor:
+    """`start`, `start + step`, ... up to `end`, which belongs to it. Deprecated: `arange`."""
 @overload
 def bucketize(input: Tensor, boundaries: Tensor, *, out_int32: _bool = False, right: _bool = False, out: Tensor | None = None) -> Tensor:
     """For each element of `input` the place in the sorted `boundaries`, a vector, where it belongs: before equal ones, or
@@ -1668,6 +1791,8 @@ def unique_consecutive(input: Tensor, return_inverse: _bool = False, return_coun
     """As `unique`, of neighbours only: each run of equal elements, or entries of a dim, becomes one."""
 def numel(input: Tensor) -> _int:
     """The number of elements."""
+def get_device(input: Tensor) -> _int:
+    """The number of the GPU, -1 for main memory."""
 def is_floating_point(input: Tensor) -> _bool:
     """Whether the elements are floats."""
 def is_complex(input: Tensor) -> _bool:
@@ -1696,6 +1821,10 @@ def get_default_dtype() -> _dtype:
     """The dtype of Python floats."""
 def set_default_dtype(d: _dtype | _type[_float | _bool]) -> None:
     """Sets the dtype of Python floats."""
+def get_default_device() -> _device:
+    """Where tensors are made that no device is named for."""
+def set_default_device(device: _device | _str | _int | None) -> None:
+    """Makes new tensors on `device` where none is named for them; on the CPU for None. For this thread."""
 def get_num_threads() -> _int:
     """How many threads a kernel may use."""
 def set_num_threads(n: _int | Tensor) -> None:
@@ -1758,3 +1887,9 @@ def asarray(obj: Any, *, dtype: _dtype | _type[_float | _bool] | None = None, de
     """A tensor of `obj`, sharing its memory where possible unless `copy`; `copy=False` forbids to copy."""
 def from_numpy(ndarray: Any) -> Tensor:
     """A tensor over the memory of a NumPy array, which it keeps alive: writes to either are seen by both."""
+def _expect_overrides(mode: _bool) -> None:
+    """From now on arguments are asked for `__torch_function__`; `mode` says whether a TorchFunctionMode is open in this
+    thread.
+    """
+def _disable_overrides(by: _int | Tensor) -> _int:
+    """Adds to how many blocks are open in which no class is asked; returns how many there are."""

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 from .._rustgrad import Tensor, _library, _set_parameter_type
 from .._rustgrad.torch import empty
+from ..overrides import _disabled_torch_function_impl
 
 __all__ = [
     "Buffer",
@@ -21,6 +22,8 @@ class Parameter(Tensor):
     It shares `data`'s memory and starts a history of its own; results of ops on it are plain tensors.
     Raises TypeError where `data` is no tensor, RuntimeError where its dtype cannot require a gradient.
     """
+
+    __torch_function__ = _disabled_torch_function_impl  # results of ops are plain tensors
 
     def __new__(cls, data: Tensor | None = None, requires_grad: bool = True):
         if data is None:

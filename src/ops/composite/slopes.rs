@@ -132,7 +132,7 @@ ops! {
             let factor = norm.add_number(1e-7)?.reciprocal()?.mul_number(maxnorm)?;
             let large = on(&gt::ROW, [Operand::Tensor(&norm.detach()), number(maxnorm)])?;
             let factor = large.choose(Operand::Tensor(&factor), number(1.0))?;
-            x.mul(&factor.to_dtype(x.dtype())?)
+            x.mul(&factor.to_dtype(x.dtype())?)?.contiguous()
         },
         samples: [
             "u(3, 4), 2, 0, 1.5",

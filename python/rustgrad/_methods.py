@@ -1,0 +1,484 @@
+"""Methods and attributes of Tensor that PyTorch writes in Python too, or that few programs use: storages, pinned
+memory, Python functions over elements, DLPack. `_names/tensor.py` puts them on the class; this module is loaded with
+the first that is used.
+"""
+
+from ._rustgrad import Size, Tensor, UntypedStorage, _tensor_over, uint64
+
+__all__ = ["from_dlpack", "frombuffer", "to_dlpack"]
+
+_SPARSE = (
+    "hint: rustgrad has dense tensors only. Keep the tensor dense; gradients of embeddings are dense, "
+    "also with sparse=True"
+)
+
+
+def storage(self):
+    """The memory of the tensor as a TypedStorage of its dtype."""
+    from .storage import TypedStorage
+
+    return TypedStorage(wrap_storage=self.untyped_storage(), dtype=self.dtype)
+
+
+def storage_type(self):
+    """The class of `storage()`."""
+    return type(self.storage())
+
+
+def set_(self, source=None, storage_offset=0, size=None, stride=None):
+    """Show the memory of `source` from now on: a tensor as it lies there, or a storage from `storage_offset` on.
+
+    Raises RuntimeError for a tensor of another dtype, and where the sizes reach beyond the storage.
+    """
+    from ._rustgrad.torch import is_grad_enabled
+
+    if self.requires_grad and self.is_leaf and is_grad_enabled():
+        raise RuntimeError("a leaf Variable that requires grad is being used in an in-place operation.")
+    if isinstance(source, Tensor):
+        if source.dtype != self.dtype:
+            raise RuntimeError(f"Could not set tensor of type {_word(source)} to a tensor of type {_word(self)}")
+        if size is None:
+            size, stride, storage_offset = source.shape, source.stride(), source.storage_offset()
+        source = source.untyped_storage()
+    elif source is None:
+        source, size = UntypedStorage(0), (0,)
+    source = source if isinstance(source, UntypedStorage) else source.untyped()
+    size = (source.nbytes() // self.dtype.itemsize,) if size is None else tuple(size)
+    if not stride:
+        stride, step = [], 1
+        for n in reversed(size):
+            stride.insert(0, step)
+            step *= max(n, 1)
+    self.data = _tensor_over(Tensor, source, self.dtype, storage_offset, list(size), list(stride))
+    return self
+
+
+def _word(t: Tensor) -> str:
+    words = {"float32": "float", "float64": "double", "int64": "long int", "int32": "int", "bool": "bool"}
+    name = str(t.dtype).rpartition(".")[2]
+    return words.get(name, name)
+
+
+def pin_memory(self, device=None):
+    """The tensor itself: copies to the GPU take no pinned memory. Raises RuntimeError where there is no GPU."""
+    from . import gpu
+
+    if not gpu.is_available():
+        raise RuntimeError(
+            "Cannot access accelerator device when none is available.\n"
+            "hint: pin_memory serves copies to a GPU; without one leave it out"
+        )
+    return self
+
+
+def record_stream(self, stream) -> None:
+    """Nothing: there is one queue of work, and memory is reused in its order."""
+
+
+def share_memory_(self):
+    """Raises NotImplementedError: memory is not shared between processes."""
+    raise NotImplementedError(
+        "share_memory_: rustgrad does not share memory between processes\n"
+        "hint: send tensors through a queue (they are copied), or use threads, which share them"
+    )
+
+
+def apply_(self, callable):
+    """Replace each element by `callable(element)`; slow, on the CPU only."""
+    _refuse_grad(self, "apply_")
+    return self.copy_(_mapped(callable, self))
+
+
+def map_(self, tensor, callable):
+    """Replace each element by `callable(element, other)`, where `tensor` broadcasts; slow, on the CPU only."""
+    _refuse_grad(self, "map_")
+    return self.copy_(_mapped(callable, self, tensor.expand_as(self)))
+
+
+def map2_(self, x, y, callable):
+    """Replace each element by `callable(element, of_x, of_y)`; slow, on the CPU only."""
+    _refuse_grad(self, "map2_")
+    return self.copy_(_mapped(callable, self, x.expand_as(self), y.expand_as(self)))
+
+
+def _refuse_grad(t, name):
+    if t.requires_grad:
+        raise RuntimeError(f"Can't call {name}() on Variable that requires grad. Use var.detach().{name}() instead.")
+    if t.device.type != "cpu":
+        raise TypeError(f"{name} is only implemented on CPU tensors")
+
+
+def _mapped(function, *tensors):
+    lists = [t.detach().reshape(-1).tolist() for t in tensors]
+    return tensors[0].new_tensor([function(*items) for items in zip(*lists)]).reshape(tensors[0].shape)
+
+
+def is_nonzero(self) -> bool:
+    """Whether the only element is not zero. Raises RuntimeError where there is not exactly one."""
+    return bool(self)
+
+
+def new(self, *args, device=None):
+    """PyTorch's old constructor: a tensor of this dtype from sizes or data. Prefer `new_empty` and `new_tensor`."""
+    device = self.device if device is None else device
+    if not args:
+        return self.new_empty(0, device=device)
+    if isinstance(args[0], Size) or all(isinstance(n, int) and not isinstance(n, bool) for n in args):
+        return self.new_empty(args[0] if isinstance(args[0], Size) else args, device=device)
+    data = args[0]
+    if isinstance(data, Tensor):
+        return data.detach().to(device).view(data.shape)
+    return self.new_tensor(data, device=device)
+
+
+def fill_diagonal_(self, fill_value, wrap: bool = False):
+    """Overwrite the main diagonal, and with `wrap` that of each further block of a tall matrix.
+
+    Raises RuntimeError below two dims, and above two where sizes differ.
+    """
+    if self.dim() < 2:
+        raise RuntimeError("dimensions must larger than 1")
+    if self.dim() > 2 and len(set(self.shape)) > 1:
+        raise RuntimeError("all dimensions of input must be of equal length")
+    n, step = min(self.shape), sum(self.stride())
+    self.as_strided((n,), (step,), self.storage_offset()).fill_(fill_value)
+    rows, columns = self.shape[:2]
+    if wrap and self.dim() == 2 and rows > columns + 1:
+        more = -(-self.numel() // (columns + 1)) - n
+        begin = self.storage_offset() + self.stride(0) * (columns + 1)
+        self.as_strided((more,), (step,), begin).fill_(fill_value)
+    return self
+
+
+def dim_order(self, *, ambiguity_check=False) -> tuple:
+    """The dims from the slowest in memory to the fastest."""
+    return tuple(sorted(range(self.dim()), key=lambda d: -self.stride(d)))
+
+
+def const_data_ptr(self) -> int:
+    """`data_ptr()`."""
+    return self.data_ptr()
+
+
+def is_distributed(self) -> bool:
+    """False."""
+    return False
+
+
+def resize(self, *sizes):
+    """`view(*sizes)`: the number of elements stays. Deprecated."""
+    return _resized(self, sizes[0] if len(sizes) == 1 and not isinstance(sizes[0], int) else sizes)
+
+
+def resize_as(self, tensor):
+    """`view_as(tensor)`. Deprecated."""
+    return _resized(self, tensor.shape)
+
+
+def _resized(x, sizes):
+    import warnings
+    from math import prod
+
+    warnings.warn("non-inplace resize is deprecated", stacklevel=3)
+    if prod(sizes) != x.numel():
+        raise RuntimeError(
+            f"requested resize to {'x'.join(map(str, sizes))} ({prod(sizes)} elements in total), but the given tensor "
+            f"has a "
+            f"size of {'x'.join(map(str, x.shape))} ({x.numel()} elements). autograd's resize can only change the "
+            f"shape of a "
+            "given tensor, while preserving the number of elements. "
+        )
+    return x.contiguous().view(tuple(sizes))
+
+
+def reinforce(self, reward):
+    """Raises RuntimeError: it was removed from PyTorch."""
+    raise RuntimeError(
+        "reinforce() was removed.\nUse torch.distributions instead.\n"
+        "See https://pytorch.org/docs/main/distributions.html"
+    )
+
+
+def module_load(self, other, assign=False):
+    """What a module keeps when `other` is loaded into this parameter or buffer."""
+    return other.detach() if assign else self.copy_(other).detach()
+
+
+def hash_tensor(self, dim=(), *, keepdim=False, mode=0):
+    """The exclusive or of the bits of the elements, as float64 or int64, over `dim` (all dims if empty): uint64."""
+    import numpy
+
+    if mode != 0:
+        raise ValueError(f"hash_tensor: unknown mode {mode}")
+    wide = self.detach().cpu().double() if self.is_floating_point() else self.detach().cpu().long()
+    bits = wide.numpy().view(numpy.uint64)
+    dims = tuple(range(self.dim())) if dim in ((), [], None) else ((dim,) if isinstance(dim, int) else tuple(dim))
+    out = numpy.bitwise_xor.reduce(bits, axis=dims, keepdims=keepdim) if dims else bits
+    from ._rustgrad.torch import from_numpy
+
+    return from_numpy(numpy.ascontiguousarray(out).reshape(numpy.shape(out)).view(numpy.int64)).view(uint64)
+
+
+def slice_inverse(self, src, dim=0, start=None, end=None, step=1):
+    """`self`, of which a slice was taken that `src` has the sizes of, as the whole."""
+    return self.as_strided(src.shape, src.stride(), src.storage_offset())
+
+
+# ---- sparse tensors, of which there are none
+
+
+def to_dense(self, dtype=None, *, masked_grad=None):
+    """The tensor itself, in `dtype` where one is given: all tensors are dense."""
+    return self if dtype is None else self.to(dtype)
+
+
+def sparse_dim(self) -> int:
+    """0: all dims are dense."""
+    return 0
+
+
+def dense_dim(self) -> int:
+    """The number of dims."""
+    return self.dim()
+
+
+def _sparse_only(name, kind="sparse"):
+    def method(self):
+        raise RuntimeError(f"{name} expected {kind} tensor layout but got Strided")
+
+    method.__name__ = method.__qualname__ = name
+    method.__doc__ = "Raises RuntimeError: no tensor is sparse."
+    return method
+
+
+values = _sparse_only("values")
+indices = _sparse_only("indices", "sparse coordinate")
+coalesce = _sparse_only("coalesce", "sparse coordinate")
+is_coalesced = _sparse_only("is_coalesced", "sparse coordinate")
+crow_indices = _sparse_only("crow_indices", "sparse row compressed")
+col_indices = _sparse_only("col_indices", "sparse row compressed")
+ccol_indices = _sparse_only("ccol_indices", "sparse column compressed")
+row_indices = _sparse_only("row_indices", "sparse column compressed")
+
+
+def _no_sparse(name):
+    def method(self, *args, **kwargs):
+        raise NotImplementedError(f"{name}: rustgrad has no sparse layouts\n{_SPARSE}")
+
+    method.__name__ = method.__qualname__ = name
+    method.__doc__ = "Raises NotImplementedError: there are no sparse layouts."
+    return method
+
+
+to_sparse = _no_sparse("to_sparse")
+to_sparse_coo = _no_sparse("to_sparse_coo")
+to_sparse_csr = _no_sparse("to_sparse_csr")
+to_sparse_csc = _no_sparse("to_sparse_csc")
+to_sparse_bsr = _no_sparse("to_sparse_bsr")
+to_sparse_bsc = _no_sparse("to_sparse_bsc")
+sparse_mask = _no_sparse("sparse_mask")
+sparse_resize_ = _no_sparse("sparse_resize_")
+sparse_resize_and_clear_ = _no_sparse("sparse_resize_and_clear_")
+resize_as_sparse_ = _no_sparse("resize_as_sparse_")
+smm = _no_sparse("smm")
+sspaddmm = _no_sparse("sspaddmm")
+to_mkldnn = _no_sparse("to_mkldnn")
+# As functions only.
+sparse_coo_tensor = _no_sparse("sparse_coo_tensor")
+sparse_csr_tensor = _no_sparse("sparse_csr_tensor")
+sparse_csc_tensor = _no_sparse("sparse_csc_tensor")
+sparse_bsr_tensor = _no_sparse("sparse_bsr_tensor")
+sparse_bsc_tensor = _no_sparse("sparse_bsc_tensor")
+sparse_compressed_tensor = _no_sparse("sparse_compressed_tensor")
+spmm = _no_sparse("spmm")
+hspmm = _no_sparse("hspmm")
+dsmm = _no_sparse("dsmm")
+hsmm = _no_sparse("hsmm")
+saddmm = _no_sparse("saddmm")
+
+
+# ---- DLPack, on the CPU
+
+
+class _Capsule:
+    """A DLPack capsule as an object that gives it."""
+
+    def __init__(self, capsule):
+        self.capsule = capsule
+
+    def __dlpack__(self, **_):
+        return self.capsule
+
+    def __dlpack_device__(self):
+        return (1, 0)
+
+
+def __dlpack__(self, *, stream=None, max_version=None, dl_device=None, copy=None):
+    """A DLPack capsule over the memory of the tensor, which it keeps alive.
+
+    Raises BufferError for a tensor that requires a gradient, that is on the GPU, or of a dtype that NumPy lacks.
+    """
+    if self.requires_grad:
+        raise BufferError("Can't export tensors that require gradient, use tensor.detach()")
+    if self.device.type != "cpu":
+        raise BufferError("Can't export tensors on the GPU through DLPack\nhint: copy it first, with .cpu()")
+    try:
+        array = (self.clone() if copy else self).numpy()
+    except TypeError as error:
+        raise BufferError(f"Can't export {self.dtype} through DLPack: {error}") from None
+    try:
+        return array.__dlpack__(max_version=max_version) if max_version else array.__dlpack__()
+    except TypeError:  # NumPy 1 knows no versions
+        return array.__dlpack__()
+
+
+def __dlpack_device__(self) -> tuple:
+    """(1, 0): main memory."""
+    if self.device.type != "cpu":
+        raise BufferError("Can't export tensors on the GPU through DLPack\nhint: copy it first, with .cpu()")
+    return (1, 0)
+
+
+def to_dlpack(tensor):
+    """A DLPack capsule over the memory of a tensor."""
+    return __dlpack__(tensor)
+
+
+def from_dlpack(ext_tensor, *, device=None, copy=None) -> Tensor:
+    """A tensor over the memory of an object that speaks DLPack, or of a capsule; both see writes to either."""
+    import numpy
+
+    if isinstance(ext_tensor, Tensor):
+        out = ext_tensor.detach()
+    else:
+        source = ext_tensor if hasattr(ext_tensor, "__dlpack__") else _Capsule(ext_tensor)
+        out = _over_array(numpy.from_dlpack(source))
+    out = out.clone() if copy else out
+    return out if device is None else out.to(device)
+
+
+def frombuffer(buffer, *, dtype, count=-1, offset=0, requires_grad=False) -> Tensor:
+    """A vector over the memory of a buffer: `count` elements of `dtype` (all if -1) from byte `offset` on.
+
+    Memory that is not aligned to the dtype is copied. Raises ValueError where the numbers do not fit.
+    """
+    import numpy
+
+    try:
+        view = memoryview(buffer)
+    except TypeError:
+        raise ValueError("object does not implement Python buffer protocol.") from None
+    n, size = view.nbytes, dtype.itemsize
+    if n == 0 or count == 0:
+        raise ValueError(f"both buffer length ({n}) and count ({count}) must not be 0")
+    if not 0 <= offset < n:
+        raise ValueError(
+            f"offset ({offset} bytes) must be non-negative and no greater than buffer length ({n} bytes) minus 1"
+        )
+    if count < 0 and (n - offset) % size:
+        raise ValueError(
+            f"buffer length ({n - offset} bytes) after offset ({offset} bytes) must be a multiple of element size "
+            f"({size})"
+        )
+    count = (n - offset) // size if count < 0 else count
+    if count * size > n - offset:
+        raise ValueError(
+            f"requested buffer length ({count} * {size} bytes) after offset ({offset} bytes) must not be greater than "
+            f"actual "
+            f"buffer length ({n} bytes)"
+        )
+    if view.readonly:
+        import warnings
+
+        warnings.warn(
+            "The given buffer is not writable, and PyTorch does not support non-writable tensors. This means you can "
+            "write "
+            "to the underlying (supposedly non-writable) buffer using the tensor. You may want to copy the buffer to "
+            "protect "
+            "its data or make it writable before converting it to a tensor. This type of warning will be suppressed "
+            "for the "
+            "rest of this program.",
+            stacklevel=2,
+        )
+    array = numpy.frombuffer(view, dtype=numpy.uint8, count=count * size, offset=offset)
+    if array.ctypes.data % size:
+        array = array.copy()
+    out = _over_array(array).view(dtype)
+    return out.requires_grad_() if requires_grad else out
+
+
+def _over_array(array) -> Tensor:
+    """A tensor over an array's memory, which is writable whatever NumPy says of it: DLPack did not say."""
+    import ctypes
+
+    from ._rustgrad.torch import from_numpy
+
+    if array.flags.writeable or array.size == 0:
+        return from_numpy(array if array.flags.writeable else array.copy())
+    flat = from_numpy(array.reshape(-1)[:1].copy())
+    reach = sum((n - 1) * s for n, s in zip(array.shape, array.strides)) + array.itemsize
+    block = (ctypes.c_char * reach).from_address(array.ctypes.data)
+    block._owner = array  # type: ignore[attr-defined]
+    whole = UntypedStorage._over(memoryview(block).cast("B"))
+    strides = [s // array.itemsize for s in array.strides]
+    return _tensor_over(Tensor, whole, flat.dtype, 0, list(array.shape), strides)
+
+
+def _torch_function(cls, func, types, args=(), kwargs=None):
+    """What subclasses do that do not say otherwise: the op itself, whose tensors become instances of the subclass."""
+    from .overrides import _torch_function as default
+
+    return default(cls, func, types, args, kwargs)
+
+
+__torch_function__ = classmethod(_torch_function)
+
+
+# ---- operators of Python 2, and attributes
+
+
+def __div__(self, other):
+    """`self / other`."""
+    return self / other
+
+
+def __idiv__(self, other):
+    """`self /= other`."""
+    return self.div_(other)
+
+
+def __long__(self) -> int:
+    """`int(self)`."""
+    return int(self)
+
+
+def __nonzero__(self) -> bool:
+    """`bool(self)`."""
+    return bool(self)
+
+
+def _attribute(value, doc):
+    return property(value, doc=doc)
+
+
+name = _attribute(lambda self: None, "None: PyTorch's Caffe2 gave names.")
+volatile = _attribute(lambda self: False, "False, since PyTorch 0.4.")
+grad_dtype = _attribute(lambda self: self.dtype, "The dtype of the gradient: that of the tensor.")
+is_sparse_csr = _attribute(lambda self: False, "False.")
+is_mkldnn = _attribute(lambda self: False, "False.")
+is_vulkan = _attribute(lambda self: False, "False.")
+is_xla = _attribute(lambda self: False, "False.")
+is_xpu = _attribute(lambda self: False, "False.")
+is_ipu = _attribute(lambda self: False, "False.")
+is_mtia = _attribute(lambda self: False, "False.")
+is_maia = _attribute(lambda self: False, "False.")
+
+
+def _cuda_interface(self):
+    raise AttributeError(
+        f"Can't get __cuda_array_interface__ on non-CUDA tensor type: {self.type()} If CUDA data is required use "
+        "tensor.cuda() to copy tensor to device memory."
+    )
+
+
+__cuda_array_interface__ = _attribute(_cuda_interface, "Raises AttributeError: no tensor is in CUDA's memory.")

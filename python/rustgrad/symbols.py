@@ -1,0 +1,46 @@
+"""`sym_int` and kin: functions of sizes that PyTorch may trace as symbols. Here sizes are numbers."""
+
+from math import ceil, floor
+from math import sqrt as _sqrt
+
+__all__ = ["sym_float", "sym_int", "sym_ite", "sym_max", "sym_min", "sym_not", "sym_sqrt", "sym_sum"]
+
+
+def sym_int(a) -> int:
+    """`a` cut towards zero."""
+    return floor(a) if a >= 0 else ceil(a)
+
+
+def sym_float(a) -> float:
+    """`a` as a float."""
+    return float(a)
+
+
+def sym_max(a, b):
+    """The larger of both: a float where either is."""
+    return max(float(a), float(b)) if isinstance(a, float) or isinstance(b, float) else max(a, b)
+
+
+def sym_min(a, b):
+    """The smaller of both: a float where either is."""
+    return min(float(a), float(b)) if isinstance(a, float) or isinstance(b, float) else min(a, b)
+
+
+def sym_not(a) -> bool:
+    """`not a`."""
+    return not a
+
+
+def sym_ite(b: bool, t, f):
+    """`t` if `b`, else `f`."""
+    return t if b else f
+
+
+def sym_sum(args):
+    """The sum of a list."""
+    return sum(args)
+
+
+def sym_sqrt(a) -> float:
+    """The square root."""
+    return _sqrt(a)
