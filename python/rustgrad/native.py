@@ -90,8 +90,8 @@ def native_batch_norm(input, weight, bias, running_mean, running_var, training: 
 
 
 def _native_batch_norm_legit(input, weight, bias, *rest, out=None, save_mean=None, save_invstd=None, **named):
-    """`native_batch_norm`; without running statistics where none are given. The results go into `out`, one tensor or all
-    three, `save_mean` and `save_invstd` where these are given.
+    """`native_batch_norm`; without running statistics where none are given. The results go into `out`, one
+    tensor or all three, `save_mean` and `save_invstd` where these are given.
     """
     names = ["running_mean", "running_var", "training", "momentum", "eps"]
     if len(rest) + len(named) == 3:

@@ -17,7 +17,8 @@ linalg.cholesky linalg.cholesky_ex function.cholesky function.cholesky_solve fun
 function.det linalg.slogdet function.slogdet function.logdet linalg.eigh linalg.eigvalsh linalg.eig linalg.eigvals
 linalg.ldl_factor linalg.ldl_factor_ex linalg.ldl_solve linalg.lstsq linalg.lu linalg.lu_factor linalg.lu_factor_ex
 function.lu function.lu_unpack linalg.lu_solve function.lu_solve linalg.pinv function.pinverse
-linalg.matrix_norm linalg.matrix_rank linalg.cond function.matrix_power linalg.qr function.qr function.geqrf linalg.householder_product function.orgqr
+linalg.matrix_norm linalg.matrix_rank linalg.cond function.matrix_power
+linalg.qr function.qr function.geqrf linalg.householder_product function.orgqr
 function.ormqr linalg.inv function.inverse linalg.inv_ex linalg.solve linalg.solve_ex linalg.solve_triangular
 function.triangular_solve linalg.svd linalg.svdvals function.svd linalg.tensorinv linalg.tensorsolve nn.ctc_loss
 fft.fft fft.ifft fft.rfft fft.irfft fft.hfft fft.ihfft fft.fft2 fft.ifft2 fft.rfft2 fft.irfft2 fft.hfft2 fft.ihfft2
@@ -26,11 +27,8 @@ function.igamma function.igammac
 function.cummax function.cummin function.logcumsumexp
 """.split()
 
-# Families and dtypes that are refused for good: products and means of 64-bit integers, which nothing but emulation could
-# give.
-REFUSED = {
-    (family, "int64") for family in ("matmul", "conv", "conv_transpose", "einsum", "products", "average")
-}
+# Families and dtypes that are refused for good: products and means of 64-bit integers, which only emulation could give.
+REFUSED = {(family, "int64") for family in ("matmul", "conv", "conv_transpose", "einsum", "products", "average")}
 
 
 def accepts(why, row, dtype, text, record, device):

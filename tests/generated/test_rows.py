@@ -337,7 +337,7 @@ def test_inplace(row, device):
             if record == "missing":
                 wrong.append(f"PyTorch has no {row.name}_")
                 continue
-            sample, why = attempt(lambda: samples.Sample(rustgrad, text, dtype, device=device))  # noqa: B023
+            sample, why = attempt(lambda: samples.Sample(rustgrad, text, dtype, device=device))
             if sample is None:
                 wrong += [] if accepts(why, row, dtype, text, record, device) else [f"{text} {dtype}: {why}"]
                 continue
