@@ -1854,8 +1854,7 @@ class Tensor:
     def orgqr(self, input2: Tensor) -> Tensor:
         """See `linalg.householder_product`."""
     def ormqr(self, input2: Tensor, input3: Tensor, left: _bool = True, transpose: _bool = False) -> Tensor:
-        """`Q other` (or `other Q` if not `left`) for the whole Q of a product of reflections; its transpose if
-        `transpose`.
+        """`Q other` (or `other Q` if not `left`) for the whole Q of a product of reflections; its adjoint if `transpose`.
         """
     def inverse(self) -> Tensor:
         """The inverses of square matrices (.., n, n). See `linalg.inv`."""
@@ -1864,8 +1863,8 @@ class Tensor:
         is the newer name.
         """
     def svd(self, some: _bool = True, compute_uv: _bool = True) -> _named_svd:
-        """U, S and V (not its transpose) of `A = U diag(S) V^T`: as many vectors as values if `some`, else all; zeros if
-        not `compute_uv`.
+        """U, S and V (not its adjoint) of `A = U diag(S) V^H`: as many vectors as values if `some`, else all; zeros if not
+        `compute_uv`.
         """
     def matmul(self, other: Tensor) -> Tensor:
         """The matrix product of two tensors.
@@ -2225,7 +2224,7 @@ class Tensor:
     def numpy(self, *, force: _bool = False) -> Any:
         """A NumPy array over this tensor's memory, which it keeps alive: writes to either are seen by both.
 
-        A tensor that requires a gradient is refused unless `force`.
+        A tensor that requires a gradient is refused unless `force`, or under no_grad.
         """
     def __array__(self, dtype: Any = None, *, copy: _bool | None = None) -> Any:
         """For NumPy: the elements as an array."""
@@ -2369,6 +2368,7 @@ sparse_csc: Final[_layout]
 sparse_bsr: Final[_layout]
 sparse_bsc: Final[_layout]
 jagged: Final[_layout]
+_mkldnn: Final[_layout]
 contiguous_format: Final[_memory_format]
 preserve_format: Final[_memory_format]
 channels_last: Final[_memory_format]

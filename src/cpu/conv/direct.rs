@@ -30,22 +30,26 @@ pub fn pays(outputs: usize) -> bool {
 struct Planes {
     taps: Taps,
     channels: usize,
+    /// The window's, no longer than the planes: a longer one never moves.
+    stride: [usize; 2],
     /// Columns of one remainder.
     columns: usize,
 }
 
 impl Planes {
     fn new(taps: Taps, channels: usize) -> Planes {
-        Planes { taps, channels, columns: taps.pw.div_ceil(taps.window.stride[1]) }
+        let [down, across] = taps.window.stride;
+        let stride = [down.min(taps.ph), across.min(taps.pw)];
+        Planes { taps, channels, stride, columns: taps.pw.div_ceil(stride[1]) }
     }
 
     fn row(&self) -> usize {
-        self.columns * self.taps.window.stride[1]
+        self.columns * self.stride[1]
     }
 
     /// From the first pixel of a row to that of the next.
     fn step(&self) -> usize {
-        self.taps.window.stride[0] * self.row()
+        self.stride[0] * self.row()
     }
 
     /// Elements of all channels, with what whole registers may touch.
@@ -55,12 +59,12 @@ impl Planes {
 
     /// Elements that [`Planes::fill`] needs.
     fn room(&self) -> usize {
-        if self.taps.window.stride[1] == 1 { self.size() } else { self.size() + self.channels * self.taps.plane() }
+        if self.stride[1] == 1 { self.size() } else { self.size() + self.channels * self.taps.plane() }
     }
 
     /// Where row `r` and column `s` of channel `c` stands.
     fn at(&self, c: usize, r: usize, s: usize) -> usize {
-        let stride = self.taps.window.stride[1];
+        let stride = self.stride[1];
         (c * self.taps.ph + r) * self.row() + s % stride * self.columns + s / stride
     }
 
@@ -76,7 +80,7 @@ impl Planes {
     /// # Safety
     /// The image is in bounds, and `to` has [`Planes::room`].
     unsafe fn fill<T: Product>(&self, x: &Image<T>, rows: Range<usize>, to: *mut T) {
-        let (t, stride) = (&self.taps, self.taps.window.stride[1]);
+        let (t, stride) = (&self.taps, self.stride[1]);
         // SAFETY: says the caller; behind the planes there is room for them in their first order.
         unsafe {
             if stride == 1 {

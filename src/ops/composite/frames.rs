@@ -339,6 +339,8 @@ impl Frames<'_> {
             parts.from_windows(1, size, step, &[batch, whole, 2])?.paired()
         };
         let signal = added(&values, batch)?;
+        // Ones and zeros are counted.
+        let weights = if weights.dtype() == DType::Bool { weights.to_dtype(DType::I64)? } else { weights };
         let envelope = added(&weights.square()?.expand_to(&[1, frames, size])?, 1)?;
         // As a slice of Python, where the end may count from the back.
         let start = if center { size / 2 } else { 0 };

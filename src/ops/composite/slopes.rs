@@ -90,6 +90,13 @@ ops! {
                     }
                 }
             }
+            if x.dtype() == DType::Bool && points.is_none() {
+                bail!(
+                    Runtime,
+                    "Subtraction, the `-` operator, with two bool tensors is not supported. Use the `^` or `logical_xor()` \
+                     operator instead."
+                );
+            }
             let slopes = dims.iter().enumerate().map(|(k, &d)| match (points, steps, one) {
                 (Some(points), ..) => uneven(x, d, points[k], edge_order),
                 (_, Some(steps), _) => even(x, d, steps[k].to_f64(), edge_order),

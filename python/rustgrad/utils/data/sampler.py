@@ -91,7 +91,7 @@ class RandomSampler(Sampler[int]):
         n, wanted = len(self.data_source), self.num_samples
         generator = self._own_generator()
         if self.replacement:
-            # One draw at a time: no list holds those of a sampler without an end. The last is made even when it is empty.
+            # One draw at a time: no list holds those of a sampler without an end. The last is made even if it is empty.
             for drawn in range(0, wanted + 1, 32):
                 yield from randint(0, n, (min(32, wanted - drawn),), generator=generator).tolist()
         else:
