@@ -92,26 +92,12 @@ if TYPE_CHECKING:
     from . import xpu as xpu
     from ._lowrank import pca_lowrank as pca_lowrank
     from ._lowrank import svd_lowrank as svd_lowrank
-    from ._methods import dsmm as dsmm
     from ._methods import from_dlpack as from_dlpack
     from ._methods import frombuffer as frombuffer
     from ._methods import hash_tensor as hash_tensor
-    from ._methods import hsmm as hsmm
-    from ._methods import hspmm as hspmm
     from ._methods import is_distributed as is_distributed
     from ._methods import is_nonzero as is_nonzero
-    from ._methods import resize_as_sparse_ as resize_as_sparse_
-    from ._methods import saddmm as saddmm
     from ._methods import slice_inverse as slice_inverse
-    from ._methods import smm as smm
-    from ._methods import sparse_bsc_tensor as sparse_bsc_tensor
-    from ._methods import sparse_bsr_tensor as sparse_bsr_tensor
-    from ._methods import sparse_compressed_tensor as sparse_compressed_tensor
-    from ._methods import sparse_coo_tensor as sparse_coo_tensor
-    from ._methods import sparse_csc_tensor as sparse_csc_tensor
-    from ._methods import sparse_csr_tensor as sparse_csr_tensor
-    from ._methods import spmm as spmm
-    from ._methods import sspaddmm as sspaddmm
     from ._methods import to_dlpack as to_dlpack
     from ._rustgrad import Tensor as BFloat16Tensor
     from ._rustgrad import Tensor as BoolTensor

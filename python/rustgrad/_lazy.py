@@ -50,11 +50,7 @@ _BY_MODULE = {
         "norm_except_dim poisson_nll_loss rnn_relu rnn_relu_cell rnn_tanh "
         "rnn_tanh_cell triplet_margin_loss"
     ),
-    "_methods": (
-        "dsmm from_dlpack frombuffer hash_tensor hsmm hspmm is_distributed is_nonzero resize_as_sparse_ saddmm "
-        "slice_inverse smm sparse_bsc_tensor sparse_bsr_tensor sparse_compressed_tensor sparse_coo_tensor "
-        "sparse_csc_tensor sparse_csr_tensor spmm sspaddmm to_dlpack"
-    ),
+    "_methods": "from_dlpack frombuffer hash_tensor is_distributed is_nonzero slice_inverse to_dlpack",
     "functional": "histogramdd unravel_index",
     "storage": "TypedStorage is_storage",
     "symbols": "sym_float sym_int sym_ite sym_max sym_min sym_not sym_sqrt sym_sum",

@@ -7,11 +7,6 @@ from ._rustgrad import Size, Tensor, UntypedStorage, _tensor_over, uint64
 
 __all__ = ["from_dlpack", "frombuffer", "to_dlpack"]
 
-_SPARSE = (
-    "hint: rustgrad has dense tensors only. Keep the tensor dense; gradients of embeddings are dense, "
-    "also with sparse=True"
-)
-
 
 def storage(self):
     """The memory of the tensor as a TypedStorage of its dtype."""
@@ -255,46 +250,6 @@ values = _sparse_only("values")
 indices = _sparse_only("indices", "sparse coordinate")
 coalesce = _sparse_only("coalesce", "sparse coordinate")
 is_coalesced = _sparse_only("is_coalesced", "sparse coordinate")
-crow_indices = _sparse_only("crow_indices", "sparse row compressed")
-col_indices = _sparse_only("col_indices", "sparse row compressed")
-ccol_indices = _sparse_only("ccol_indices", "sparse column compressed")
-row_indices = _sparse_only("row_indices", "sparse column compressed")
-
-
-def _no_sparse(name):
-    def method(self, *args, **kwargs):
-        raise NotImplementedError(f"{name}: rustgrad has no sparse layouts\n{_SPARSE}")
-
-    method.__name__ = method.__qualname__ = name
-    method.__doc__ = "Raises NotImplementedError: there are no sparse layouts."
-    return method
-
-
-to_sparse = _no_sparse("to_sparse")
-to_sparse_coo = _no_sparse("to_sparse_coo")
-to_sparse_csr = _no_sparse("to_sparse_csr")
-to_sparse_csc = _no_sparse("to_sparse_csc")
-to_sparse_bsr = _no_sparse("to_sparse_bsr")
-to_sparse_bsc = _no_sparse("to_sparse_bsc")
-sparse_mask = _no_sparse("sparse_mask")
-sparse_resize_ = _no_sparse("sparse_resize_")
-sparse_resize_and_clear_ = _no_sparse("sparse_resize_and_clear_")
-resize_as_sparse_ = _no_sparse("resize_as_sparse_")
-smm = _no_sparse("smm")
-sspaddmm = _no_sparse("sspaddmm")
-to_mkldnn = _no_sparse("to_mkldnn")
-# As functions only.
-sparse_coo_tensor = _no_sparse("sparse_coo_tensor")
-sparse_csr_tensor = _no_sparse("sparse_csr_tensor")
-sparse_csc_tensor = _no_sparse("sparse_csc_tensor")
-sparse_bsr_tensor = _no_sparse("sparse_bsr_tensor")
-sparse_bsc_tensor = _no_sparse("sparse_bsc_tensor")
-sparse_compressed_tensor = _no_sparse("sparse_compressed_tensor")
-spmm = _no_sparse("spmm")
-hspmm = _no_sparse("hspmm")
-dsmm = _no_sparse("dsmm")
-hsmm = _no_sparse("hsmm")
-saddmm = _no_sparse("saddmm")
 
 
 # ---- DLPack, on the CPU

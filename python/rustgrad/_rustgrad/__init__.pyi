@@ -487,16 +487,10 @@ class Tensor:
         """
     def apply_(self, callable) -> Tensor:
         """Replace each element by `callable(element)`; slow, on the CPU only."""
-    def ccol_indices(self) -> Any:
-        """Raises RuntimeError: no tensor is sparse."""
     def coalesce(self) -> Any:
-        """Raises RuntimeError: no tensor is sparse."""
-    def col_indices(self) -> Any:
         """Raises RuntimeError: no tensor is sparse."""
     def const_data_ptr(self) -> _int:
         """`data_ptr()`."""
-    def crow_indices(self) -> Any:
-        """Raises RuntimeError: no tensor is sparse."""
     def dense_dim(self) -> _int:
         """The number of dims."""
     def dim_order(self, *, ambiguity_check=...) -> tuple[_int, ...]:
@@ -564,10 +558,6 @@ class Tensor:
         """`view(*sizes)`: the number of elements stays. Deprecated."""
     def resize_as(self, tensor) -> Any:
         """`view_as(tensor)`. Deprecated."""
-    def resize_as_sparse_(self, *args, **kwargs) -> Tensor:
-        """Raises NotImplementedError: there are no sparse layouts."""
-    def row_indices(self) -> Any:
-        """Raises RuntimeError: no tensor is sparse."""
     def set_(self, source=..., storage_offset=..., size=..., stride=...) -> Tensor:
         """Show the memory of `source` from now on: a tensor as it lies there, or a storage from `storage_offset` on.
 
@@ -577,38 +567,14 @@ class Tensor:
         """Raises NotImplementedError: memory is not shared between processes."""
     def slice_inverse(self, src, dim=..., start=..., end=..., step=...) -> Any:
         """`self`, of which a slice was taken that `src` has the sizes of, as the whole."""
-    def smm(self, *args, **kwargs) -> Any:
-        """Raises NotImplementedError: there are no sparse layouts."""
     def sparse_dim(self) -> _int:
         """0: all dims are dense."""
-    def sparse_mask(self, *args, **kwargs) -> Any:
-        """Raises NotImplementedError: there are no sparse layouts."""
-    def sparse_resize_(self, *args, **kwargs) -> Tensor:
-        """Raises NotImplementedError: there are no sparse layouts."""
-    def sparse_resize_and_clear_(self, *args, **kwargs) -> Tensor:
-        """Raises NotImplementedError: there are no sparse layouts."""
-    def sspaddmm(self, *args, **kwargs) -> Any:
-        """Raises NotImplementedError: there are no sparse layouts."""
     def storage(self) -> Any:
         """The memory of the tensor as a TypedStorage of its dtype."""
     def storage_type(self) -> Any:
         """The class of `storage()`."""
     def to_dense(self, dtype=..., *, masked_grad=...) -> Any:
         """The tensor itself, in `dtype` where one is given: all tensors are dense."""
-    def to_mkldnn(self, *args, **kwargs) -> Any:
-        """Raises NotImplementedError: there are no sparse layouts."""
-    def to_sparse(self, *args, **kwargs) -> Any:
-        """Raises NotImplementedError: there are no sparse layouts."""
-    def to_sparse_bsc(self, *args, **kwargs) -> Any:
-        """Raises NotImplementedError: there are no sparse layouts."""
-    def to_sparse_bsr(self, *args, **kwargs) -> Any:
-        """Raises NotImplementedError: there are no sparse layouts."""
-    def to_sparse_coo(self, *args, **kwargs) -> Any:
-        """Raises NotImplementedError: there are no sparse layouts."""
-    def to_sparse_csc(self, *args, **kwargs) -> Any:
-        """Raises NotImplementedError: there are no sparse layouts."""
-    def to_sparse_csr(self, *args, **kwargs) -> Any:
-        """Raises NotImplementedError: there are no sparse layouts."""
     def values(self) -> Any:
         """Raises RuntimeError: no tensor is sparse."""
     @property
