@@ -1602,8 +1602,7 @@ class Tensor:
     def orgqr(self, input2: Tensor) -> Tensor:
         """See `linalg.householder_product`."""
     def ormqr(self, input2: Tensor, input3: Tensor, left: _bool = True, transpose: _bool = False) -> Tensor:
-        """`Q other` (or `other Q` if not `left`) for the whole Q of a product of reflections; its transpose if
-        `transpose`.
+        """`Q other` (or `other Q` if not `left`) for the whole Q of a product of reflections; its adjoint if `transpose`.
         """
     def inverse(self) -> Tensor:
         """The inverses of square matrices (.., n, n). See `linalg.inv`."""
@@ -1612,8 +1611,8 @@ class Tensor:
         is the newer name.
         """
     def svd(self, some: _bool = True, compute_uv: _bool = True) -> _named_svd:
-        """U, S and V (not its transpose) of `A = U diag(S) V^T`: as many vectors as values if `some`, else all; zeros if
-        not `compute_uv`.
+        """U, S and V (not its adjoint) of `A = U diag(S) V^H`: as many vectors as values if `some`, else all; zeros if not
+        `compute_uv`.
         """
     def matmul(self, other: Tensor) -> Tensor:
         """The matrix product of two tensors.

@@ -70,8 +70,8 @@ def eig(A: Tensor, *, out: Sequence[Tensor] | None = None) -> _named_linalg_eig:
 def eigvals(A: Tensor, *, out: Tensor | None = None) -> Tensor:
     """Eigenvalues of square matrices, complex and in no order."""
 def ldl_factor(input: Tensor, *, hermitian: _bool = False, out: Sequence[Tensor] | None = None) -> _named_linalg_ldl_factor:
-    """L and D of symmetric matrices in one, of which the lower triangle is read, and int32 `pivots`, by Bunch and
-    Kaufman's pivoting in LAPACK's form. Not differentiable.
+    """L and D of symmetric matrices (complex Hermitian ones if `hermitian`) in one, of which the lower triangle is read,
+    and int32 `pivots`, by Bunch and Kaufman's pivoting in LAPACK's form. Not differentiable.
     """
 def ldl_factor_ex(input: Tensor, *, hermitian: _bool = False, check_errors: _bool = False, out: Sequence[Tensor] | None = None) -> _named_linalg_ldl_factor_ex:
     """As `linalg.ldl_factor`, with an int32 for each matrix: 0, or where from 1 the first zero in D stands."""

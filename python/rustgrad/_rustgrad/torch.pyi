@@ -1287,7 +1287,7 @@ def geqrf(input: Tensor, *, out: Sequence[Tensor] | None = None) -> _named_geqrf
 def orgqr(input: Tensor, input2: Tensor, *, out: Tensor | None = None) -> Tensor:
     """See `linalg.householder_product`."""
 def ormqr(input: Tensor, input2: Tensor, input3: Tensor, left: _bool = True, transpose: _bool = False, *, out: Tensor | None = None) -> Tensor:
-    """`Q other` (or `other Q` if not `left`) for the whole Q of a product of reflections; its transpose if `transpose`.
+    """`Q other` (or `other Q` if not `left`) for the whole Q of a product of reflections; its adjoint if `transpose`.
     """
 def inverse(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """The inverses of square matrices (.., n, n). See `linalg.inv`."""
@@ -1296,7 +1296,7 @@ def triangular_solve(input: Tensor, A: Tensor, upper: _bool = True, transpose: _
     the newer name.
     """
 def svd(input: Tensor, some: _bool = True, compute_uv: _bool = True, *, out: Sequence[Tensor] | None = None) -> _named_svd:
-    """U, S and V (not its transpose) of `A = U diag(S) V^T`: as many vectors as values if `some`, else all; zeros if not
+    """U, S and V (not its adjoint) of `A = U diag(S) V^H`: as many vectors as values if `some`, else all; zeros if not
     `compute_uv`.
     """
 def matmul(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Tensor:
