@@ -162,7 +162,7 @@ def gradients(torch):
         both(torch, lambda x: la.cholesky(x, upper=True), positive(torch, 3, 3)),
         both(torch, lambda b, x: torch.cholesky_solve(b, x), b, x),
         both(torch, lambda b, x: torch.cholesky_solve(b, x, upper=True), b, x),
-        both(torch, torch.cholesky_inverse, x),
+        both(torch, torch.cholesky_inverse, la.cholesky(positive(torch, 3, 3))),
         both(torch, la.qr, x),
         both(torch, la.qr, tall),
         both(torch, la.qr, tall.mH),

@@ -1,5 +1,6 @@
 //! LDL of symmetric or Hermitian matrices by Bunch and Kaufman's diagonal pivoting (1977), as LAPACK's sytf2 and hetf2
-//! store it for the lower triangle: D has blocks of one or two rows, and `pivots` are from 1, negative in both rows of a block of two.
+//! store it for the lower triangle: D has blocks of one or two rows, and `pivots` are from 1, negative in both rows of
+//! a block of two.
 
 use faer::MatMut;
 use faer::reborrow::ReborrowMut;
@@ -8,8 +9,8 @@ use super::{Field, Part, count, cube, each, matrix, matrix_mut, put, size, vecto
 use crate::device::Array;
 use crate::field;
 
-/// `out` = L below the diagonal and D, of `A = L D L^H` if `hermitian`, else of `A = L D L^T`; `pivots` and `info` int32
-/// (the place from 1 of the first zero in D).
+/// `out` = L below the diagonal and D, of `A = L D L^H` if `hermitian`, else of `A = L D L^T`; `pivots` and `info`
+/// int32 (the place from 1 of the first zero in D).
 pub fn factor(x: &Array, out: &Array, pivots: &Array, info: &Array, hermitian: bool) {
     let n = size(x).0;
     field!(x.dtype, T => each(count(x), cube(n, n), &|range| {

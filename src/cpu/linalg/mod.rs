@@ -24,8 +24,8 @@ use crate::device::Array;
 use crate::err;
 use crate::error::Result;
 
-/// Runs `$body` with `$t` bound to faer's type for `$dtype`: float32, float64, complex64 or complex128. Ops refuse other
-/// dtypes before.
+/// Runs `$body` with `$t` bound to faer's type for `$dtype`: float32, float64, complex64 or complex128. Ops refuse
+/// other dtypes before.
 #[macro_export]
 macro_rules! field {
     ($dtype:expr, $t:ident => $body:expr) => {

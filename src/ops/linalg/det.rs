@@ -108,8 +108,9 @@ impl Op for Factors {
     fn saves(&self, _: Mask) -> Saves {
         Saves::INPUTS.and(Saves::output_at(1))
     }
-    /// `g A^-H` for the logarithm. The sign of a real matrix is constant; that of a complex one turns with the imaginary
-    /// part of `tr(A^-1 dA)`, as the logarithm grows with the real one. (The determinant is recorded as [`Det`].)
+    /// `g A^-H` for the logarithm. The sign of a real matrix is constant; that of a complex one turns with the
+    /// imaginary part of `tr(A^-1 dA)`, as the logarithm grows with the real one. (The determinant is recorded as
+    /// [`Det`].)
     fn vjp(&self, c: &Context, g: &Cotangents) -> Result<Grads> {
         let x = c.input(0)?;
         let mut sum = g.get(2).cloned();
@@ -144,7 +145,8 @@ impl Op for Det {
         Saves::INPUTS.and(Saves::OUTPUT)
     }
     /// `g conj(det) A^-H`; where A is (nearly) singular, g times the adjugate from singular values: `conj(det(U)
-    /// det(V^H)) U D V^H`, D the products of all other singular values (Higham 2020, "What is the adjugate of a matrix").
+    /// det(V^H)) U D V^H`, D the products of all other singular values (Higham 2020, "What is the adjugate of a
+    /// matrix").
     fn vjp(&self, c: &Context, g: &Cotangents) -> Result<Grads> {
         let (g, x, y) = (g.one()?, c.input(0)?, c.output()?);
         let n = sizes(&x).0;

@@ -97,7 +97,7 @@ impl Op for Symmetric {
     fn ties(&self) -> Mask {
         Mask(1)
     }
-    /// `V (diag(gL) + V^H gV / E) V^H` with `E_jk = L_k - L_j`.
+    /// `V (diag(gL) + M) V^H`, M the Hermitian part of `V^H gV / E` with `E_jk = L_k - L_j`.
     fn vjp(&self, c: &Context, g: &Cotangents) -> Result<Grads> {
         let (l, v) = (c.output()?, c.output_at(1)?);
         let vh = mh(&v)?;
@@ -113,7 +113,8 @@ impl Op for Symmetric {
             check_phases(&phases(&inside)?, None, &ill_defined("linalg_eigh_backward"))?;
         }
         // The length of vectors is fixed, so nothing stands on the diagonal.
-        let mut core = inside.sub(&inside.mul(&one)?)?.div(&apart)?;
+        let core = inside.sub(&inside.mul(&one)?)?.div(&apart)?;
+        let mut core = hermitian(&core)?;
         if let Some(gl) = g.get(0) {
             core = core.add(&gl.diag_embed(0, -2, -1)?)?;
         }

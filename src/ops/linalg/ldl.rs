@@ -8,8 +8,8 @@ use crate::ops;
 use crate::tensor::{Op, Outs, apply, apply_many};
 
 ops! {
-    /// L and D of symmetric matrices (complex Hermitian ones if `hermitian`) in one, of which the lower triangle is read,
-    /// and int32 `pivots`, by Bunch and Kaufman's pivoting in LAPACK's form. Not differentiable.
+    /// L and D of symmetric matrices (complex Hermitian ones if `hermitian`) in one, of which the lower triangle is
+    /// read, and int32 `pivots`, by Bunch and Kaufman's pivoting in LAPACK's form. Not differentiable.
     ldl_factor + out as ["linalg.ldl_factor(Tensor self, *, bool hermitian=False) -> (Tensor LD, Tensor pivots)"] {
         call(x = self: &Tensor, hermitian: bool) {
             let mut outs = factor(x, hermitian, "torch.linalg.ldl_factor", true)?;

@@ -127,9 +127,9 @@ pub(crate) fn mh(x: &Tensor) -> Result<Tensor> {
     x.conj()?.mt()
 }
 
-/// A matrix whose triangles are each other's adjoint, with the real parts of its diagonal.
-pub(crate) fn real_diagonal(x: &Tensor) -> Result<Tensor> {
-    if x.dtype().is_complex() { x.add(&mh(x)?)?.mul_number(0.5) } else { Ok(x.clone()) }
+/// The Hermitian part: half of `x + x^H`.
+pub(crate) fn hermitian(x: &Tensor) -> Result<Tensor> {
+    x.add(&mh(x)?)?.mul_number(0.5)
 }
 
 /// The imaginary parts of the diagonal.

@@ -176,7 +176,9 @@ impl Op for Qr {
             m = Some(plus(m, mh(gq)?.matmul(&q)?.neg()?)?);
         }
         let Some(m) = m else { return Grads::many(vec![None]) };
-        let symmetric = real_diagonal(&tril(&m, 0)?.add(&mh(&tril(&m, -1)?)?)?)?;
+        let symmetric = tril(&m, 0)?.add(&mh(&tril(&m, -1)?)?)?;
+        // The diagonal of R is real.
+        let symmetric = if m.dtype().is_complex() { hermitian(&symmetric)? } else { symmetric };
         let sum = plus(gq, q.matmul(&symmetric)?)?;
         let lower = Triangle { upper: false, unit: false };
         let ga = triangular(&mh(&r1)?, &sum, lower, false)?;
