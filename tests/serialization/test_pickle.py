@@ -131,3 +131,12 @@ def test_whole_modules_with_a_setstate_of_their_own_come_back_from_files(make, t
         assert torch.equal(again(x), module(x))
     assert all(torch.equal(a, b) for a, b in zip(again.parameters(), module.parameters(), strict=True))
     assert list(again.state_dict()) == list(module.state_dict())
+
+
+@pytest.mark.parametrize("make", [lambda: nn.MultiheadAttention(4, 2), lambda: nn.TransformerEncoderLayer(4, 2, 4)])
+def test_whole_attention_layers_load_without_a_list_of_classes(make, tmp_path):
+    module = make()
+    torch.save(module, tmp_path / "whole.pt")
+    again = torch.load(tmp_path / "whole.pt", weights_only=False)
+    assert [type(m) for m in again.modules()] == [type(m) for m in module.modules()]
+    assert all(torch.equal(a, b) for a, b in zip(again.parameters(), module.parameters(), strict=True))
