@@ -101,3 +101,42 @@ def test_gpu_tensors(copied):
     assert a.is_gpu and b.stride() == (1, 3) and b.cpu().tolist() == [[0, 3], [1, 4], [2, 5]]
     a.zero_()
     assert b.cpu().tolist() == [[0, 0]] * 3 and x.cpu()[1, 2] == 5
+
+
+class Renamed(nn.Module):
+    """A class that mends states of its older files, as many programs have one."""
+
+    def __init__(self):
+        super().__init__()
+        self.now = nn.Linear(2, 2)
+
+    def __setstate__(self, state):
+        if "_modules" in state:
+            state["_modules"]["now"] = state["_modules"].pop("then", state["_modules"].get("now"))
+        super().__setstate__(state)
+
+
+@pytest.mark.parametrize(
+    "make", [lambda: nn.TransformerEncoderLayer(4, 2, 4), lambda: nn.Upsample(scale_factor=2), Renamed]
+)
+def test_whole_modules_with_a_setstate_of_their_own_come_back_from_files(make, tmp_path):
+    module = make().eval()
+    torch.save(module, tmp_path / "whole.pt")
+    names = [type(m) for m in module.modules()] + [torch.nn.functional.relu]
+    with torch.serialization.safe_globals(names):
+        again = torch.load(tmp_path / "whole.pt")
+    assert [name for name, _ in again.named_modules()] == [name for name, _ in module.named_modules()]
+    x = torch.randn(3, 2, 4) if not isinstance(module, Renamed) else None
+    if x is not None:
+        assert torch.equal(again(x), module(x))
+    assert all(torch.equal(a, b) for a, b in zip(again.parameters(), module.parameters(), strict=True))
+    assert list(again.state_dict()) == list(module.state_dict())
+
+
+@pytest.mark.parametrize("make", [lambda: nn.MultiheadAttention(4, 2), lambda: nn.TransformerEncoderLayer(4, 2, 4)])
+def test_whole_attention_layers_load_without_a_list_of_classes(make, tmp_path):
+    module = make()
+    torch.save(module, tmp_path / "whole.pt")
+    again = torch.load(tmp_path / "whole.pt", weights_only=False)
+    assert [type(m) for m in again.modules()] == [type(m) for m in module.modules()]
+    assert all(torch.equal(a, b) for a, b in zip(again.parameters(), module.parameters(), strict=True))

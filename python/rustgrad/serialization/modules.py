@@ -11,7 +11,7 @@ from ..nn import Module
 from ..nn.hooks import ForwardHooks
 from ..utils.hooks import HookDict
 
-__all__ = ["module_state", "restore_state"]
+__all__ = ["module_state", "restore_module", "restore_state"]
 
 _MEMBERS = ("_parameters", "_buffers", "_modules")
 # PyTorch's module has these dicts of hooks; ours keeps the flags of forward hooks in the table of the hooks.
@@ -79,14 +79,15 @@ def restore_state(value, state) -> None:
 
     custom = getattr(type(value), "__setstate__", None)
     if custom is not None and custom is not getattr(Module, "__setstate__", None):
-        custom(value, state)
+        custom(value, state)  # a module's calls ours, which calls `restore_module`
     elif isinstance(value, Module):
-        _restore_module(value, state)
+        restore_module(value, state)
     else:
         plain_state(value, state)
 
 
-def _restore_module(module, state) -> None:
+def restore_module(module, state) -> None:
+    """Register what PyTorch's state of a module holds, and set its other attributes."""
     if type(state) not in (dict, OrderedDict) or not all(type(key) is str for key in state):
         raise UnpicklingError(f"the state of a {type(module).__name__} is no dict of attributes")
     Module.__init__(module)

@@ -208,7 +208,8 @@ def inward(module: str, name: str):
             from ..nn.state import IncompatibleKeys
 
             return IncompatibleKeys
-        place = rustgrad.nn
+        # The projection inside of MultiheadAttention is the one layer that `nn` itself does not show.
+        place = rustgrad.nn.modules.linear if name == "NonDynamicallyQuantizableLinear" else rustgrad.nn
     elif path == "optim.lr_scheduler":
         place = getattr(rustgrad.optim, "lr_scheduler", None)
     elif path == "optim" or path.startswith("optim."):

@@ -217,6 +217,10 @@ class Module(HooksMixin, StateMixin, TreeMixin, ConversionMixin):
             object.__delattr__(self, name)
 
     def __setstate__(self, state):
+        if "_parameters" in state and "_registered" not in state:  # as PyTorch's files have it
+            from ...serialization.modules import restore_module
+
+            return restore_module(self, state)
         self.__dict__.update(state)
         # A shallow copy registers for itself.
         self.__dict__["_registered"] = dict(self.__dict__.get("_registered", {}))
