@@ -149,7 +149,7 @@ _WORKING = {
         "long",
         "size",
     ),
-    *("to", "as_subclass", "_make_subclass"),
+    *("to", "as_subclass", "_make_subclass", "__torch_function__"),
     *dir(object),
 } - {"__eq__", "__ne__", "__lt__", "__le__", "__gt__", "__ge__"}
 for _name in dir(Tensor):
