@@ -4,6 +4,7 @@
 use super::copy::{self, Format};
 use super::view::{diagonal, expand, order, reshape, sliding, window};
 use crate::bail;
+use crate::core::shape::list;
 use crate::error::Result;
 use crate::tensor::def::Variants;
 use crate::tensor::write::copy_to_out;
@@ -22,6 +23,12 @@ fn copied(name: &'static str, of: &OpDef, a: &Args) -> Result<Outs> {
                     parts.len(),
                     a.out.len()
                 );
+            }
+            // As in PyTorch, split_copy alone does not give its outputs their sizes.
+            if let (true, Some(out)) =
+                (name == "split_copy", a.out.iter().zip(&parts).find(|(o, p)| o.shape() != p.shape()))
+            {
+                bail!(Runtime, "{name}: an output has shape {}, its part {}", list(out.0.shape()), list(out.1.shape()));
             }
             parts.iter().zip(a.out).try_for_each(|(part, out)| copy_to_out(name, part, out))?;
             Outs::None

@@ -31,7 +31,7 @@ ops! {
         samples: ["u(2), (0, 3), (3, 1)", "u(2), (2, 3), (1,)"],
     }
     /// Any content, dense in memory, where `physical_layout` lists the dims from the slowest to the fastest.
-    empty_permuted + out as ["function.empty_permuted(int[] size, int[] physical_layout, *, {options}) -> Tensor"] {
+    empty_permuted as ["function.empty_permuted(int[] size, int[] physical_layout, *, {options}) -> Tensor"] {
         call(size: &[i64], physical_layout: &[i64], options: Options) {
             let layout = permuted(size, physical_layout)?;
             options.finish(room("empty_permuted", layout, options.float(), options.device())?)

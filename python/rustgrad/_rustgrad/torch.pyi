@@ -1667,7 +1667,7 @@ def cumprod_(input: Tensor, dim: _int | Tensor, *, dtype: _dtype | _type[_float 
     """
 def empty_strided(size: Sequence[_int | Tensor], stride: Sequence[_int | Tensor], *, dtype: _dtype | _type[_float | _bool] | None = None, layout: _layout | None = None, device: _device | _str | _int | None = None, pin_memory: _bool = False, requires_grad: _bool = False) -> Tensor:
     """Any content, under the sizes and strides given."""
-def empty_permuted(size: Sequence[_int | Tensor], physical_layout: Sequence[_int | Tensor], *, dtype: _dtype | _type[_float | _bool] | None = None, layout: _layout | None = None, device: _device | _str | _int | None = None, pin_memory: _bool = False, requires_grad: _bool = False, out: Tensor | None = None) -> Tensor:
+def empty_permuted(size: Sequence[_int | Tensor], physical_layout: Sequence[_int | Tensor], *, dtype: _dtype | _type[_float | _bool] | None = None, layout: _layout | None = None, device: _device | _str | _int | None = None, pin_memory: _bool = False, requires_grad: _bool = False) -> Tensor:
     """Any content, dense in memory, where `physical_layout` lists the dims from the slowest to the fastest."""
 def scalar_tensor(s: Tensor | Number, *, dtype: _dtype | _type[_float | _bool] | None = None, layout: _layout | None = None, device: _device | _str | _int | None = None, pin_memory: _bool = False, requires_grad: _bool = False) -> Tensor:
     """A number as a 0-d tensor."""

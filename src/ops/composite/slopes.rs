@@ -57,6 +57,13 @@ ops! {
             if x.dtype() == DType::U8 {
                 bail!(Runtime, "torch.gradient does not support uint8 input.");
             }
+            if x.dtype() == DType::Bool {
+                bail!(
+                    Runtime,
+                    "Subtraction, the `-` operator, with two bool tensors is not supported. Use the `^` or `logical_xor()` \
+                     operator instead."
+                );
+            }
             if edge_order != 1 && edge_order != 2 {
                 bail!(Runtime, "torch.gradient only supports edge_order=1 and edge_order=2.");
             }
