@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import inspect
 import pathlib
 import re
 import sys
@@ -275,10 +276,16 @@ def tensor_class(description: dict) -> list[str]:
     return lines
 
 
+def loosely(p: inspect.Parameter) -> str:
+    """A parameter of a function written in Python, of any type."""
+    if p.name in ("self", "cls"):
+        return p.name
+    star = {p.VAR_POSITIONAL: "*", p.VAR_KEYWORD: "**"}.get(p.kind, "")
+    return f"{star}{p.name}: Any{'' if p.default is p.empty else ' = ...'}"
+
+
 def written_in_python() -> list[str]:
     """The methods and attributes of Tensor that stand in `_methods.py`."""
-    from inspect import Parameter, signature
-
     from rustgrad import _methods
     from rustgrad._names.tensor import PYTHON
 
@@ -292,12 +299,11 @@ def written_in_python() -> list[str]:
         if isinstance(value, classmethod):
             lines += ["    @classmethod"]
             value = value.__func__
-        shown = signature(value)
+        shown = inspect.signature(value)
         given = [p.replace(annotation=p.empty) for p in shown.parameters.values()]
-        star = {Parameter.VAR_POSITIONAL, Parameter.VAR_KEYWORD}
-        text = ", ".join(str(p) if p.kind in star or p.default is p.empty else f"{p.name}=..." for p in given)
-        firsts = [i for i, p in enumerate(given) if p.kind is Parameter.KEYWORD_ONLY]
-        if firsts and not any(p.kind is Parameter.VAR_POSITIONAL for p in given):
+        text = ", ".join(map(loosely, given))
+        firsts = [i for i, p in enumerate(given) if p.kind is p.KEYWORD_ONLY]
+        if firsts and not any(p.kind is p.VAR_POSITIONAL for p in given):
             parts = text.split(", ")
             text = ", ".join([*parts[: firsts[0]], "*", *parts[firsts[0] :]])
         over = "Tensor" if name.endswith("_") and not name.startswith("__") else "Any"

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from math import prod
+from typing import Any
 
 from . import _rustgrad as _ext
 from ._rustgrad.torch import add as _add
@@ -177,7 +178,8 @@ def histogramdd(input, bins, *, range=None, weight=None, density=False):
                 low, high = low - 0.5, high + 0.5
             edges.append(linspace(low, high, count + 1, dtype=input.dtype, device=input.device))
     counts = [edge.numel() - 1 for edge in edges]
-    places, inside = 0, True
+    places: Any = 0
+    inside: Any = True
     for d, edge in enumerate(edges):
         x = rows[:, d].contiguous()
         inside = (x >= edge[0]) & (x <= edge[-1]) & inside

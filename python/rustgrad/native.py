@@ -103,7 +103,7 @@ def _native_batch_norm_legit(input, weight, bias, *rest, out=None, save_mean=Non
     results = native_batch_norm(input, weight, bias, **{**means, **given})
     if out is None:
         return results
-    into = (out, save_mean, save_invstd) if save_mean is not None else out
+    into: Any = (out, save_mean, save_invstd) if save_mean is not None else out
     for to, result in zip(into, results):
         to.resize_(result.shape).copy_(result)
     return into

@@ -39,7 +39,7 @@ def install() -> None:
     """Put what is written in Python on Tensor."""
     for name in PYTHON:
         setattr(Tensor, name, Later(name))
-    Tensor.__init_subclass__ = classmethod(_subclassed)
+    setattr(Tensor, "__init_subclass__", classmethod(_subclassed))  # noqa: B010
 
 
 def _subclassed(cls, **kwargs) -> None:

@@ -465,9 +465,9 @@ class Tensor:
     @property
     def __cuda_array_interface__(self) -> Any:
         """Raises AttributeError: no tensor is in CUDA's memory."""
-    def __div__(self, other) -> Any:
+    def __div__(self, other: Any) -> Any:
         """`self / other`."""
-    def __dlpack__(self, *, stream=..., max_version=..., dl_device=..., copy=...) -> Any:
+    def __dlpack__(self, *, stream: Any = ..., max_version: Any = ..., dl_device: Any = ..., copy: Any = ...) -> Any:
         """A DLPack capsule over the memory of the tensor, which it keeps alive.
 
             Raises BufferError for a tensor that requires a gradient, that is on the GPU, or of a dtype that NumPy
@@ -475,17 +475,17 @@ class Tensor:
         """
     def __dlpack_device__(self) -> tuple[_int, ...]:
         """(1, 0): main memory."""
-    def __idiv__(self, other) -> Any:
+    def __idiv__(self, other: Any) -> Any:
         """`self /= other`."""
     def __long__(self) -> _int:
         """`int(self)`."""
     def __nonzero__(self) -> _bool:
         """`bool(self)`."""
     @classmethod
-    def __torch_function__(cls, func, types, args=..., kwargs=...) -> Any:
+    def __torch_function__(cls, func: Any, types: Any, args: Any = ..., kwargs: Any = ...) -> Any:
         """What subclasses do that do not say otherwise: the op itself, whose tensors become instances of the subclass.
         """
-    def apply_(self, callable) -> Tensor:
+    def apply_(self, callable: Any) -> Tensor:
         """Replace each element by `callable(element)`; slow, on the CPU only."""
     def coalesce(self) -> Any:
         """Raises RuntimeError: no tensor is sparse."""
@@ -493,9 +493,9 @@ class Tensor:
         """`data_ptr()`."""
     def dense_dim(self) -> _int:
         """The number of dims."""
-    def dim_order(self, *, ambiguity_check=...) -> tuple[_int, ...]:
+    def dim_order(self, *, ambiguity_check: Any = ...) -> tuple[_int, ...]:
         """The dims from the slowest in memory to the fastest."""
-    def fill_diagonal_(self, fill_value, wrap=...) -> Tensor:
+    def fill_diagonal_(self, fill_value: Any, wrap: Any = ...) -> Tensor:
         """Overwrite the main diagonal, and with `wrap` that of each further block of a tall matrix.
 
             Raises RuntimeError below two dims, and above two where sizes differ.
@@ -503,7 +503,7 @@ class Tensor:
     @property
     def grad_dtype(self) -> Any:
         """The dtype of the gradient: that of the tensor."""
-    def hash_tensor(self, dim=..., *, keepdim=..., mode=...) -> Any:
+    def hash_tensor(self, dim: Any = ..., *, keepdim: Any = ..., mode: Any = ...) -> Any:
         """The exclusive or of the bits of the elements, as float64 or int64, over `dim` (all dims if empty): uint64."""
     def indices(self) -> Any:
         """Raises RuntimeError: no tensor is sparse."""
@@ -537,35 +537,35 @@ class Tensor:
     @property
     def is_xpu(self) -> Any:
         """False."""
-    def map2_(self, x, y, callable) -> Tensor:
+    def map2_(self, x: Any, y: Any, callable: Any) -> Tensor:
         """Replace each element by `callable(element, of_x, of_y)`; slow, on the CPU only."""
-    def map_(self, tensor, callable) -> Tensor:
+    def map_(self, tensor: Any, callable: Any) -> Tensor:
         """Replace each element by `callable(element, other)`, where `tensor` broadcasts; slow, on the CPU only."""
-    def module_load(self, other, assign=...) -> Any:
+    def module_load(self, other: Any, assign: Any = ...) -> Any:
         """What a module keeps when `other` is loaded into this parameter or buffer."""
     @property
     def name(self) -> Any:
         """None: PyTorch's Caffe2 gave names."""
-    def new(self, *args, device=...) -> Any:
+    def new(self, *args: Any, device: Any = ...) -> Any:
         """PyTorch's old constructor: a tensor of this dtype from sizes or data. Prefer `new_empty` and `new_tensor`."""
-    def pin_memory(self, device=...) -> Any:
+    def pin_memory(self, device: Any = ...) -> Any:
         """The tensor itself: copies to the GPU take no pinned memory. Raises RuntimeError where there is no GPU."""
-    def record_stream(self, stream) -> None:
+    def record_stream(self, stream: Any) -> None:
         """Nothing: there is one queue of work, and memory is reused in its order."""
-    def reinforce(self, reward) -> Any:
+    def reinforce(self, reward: Any) -> Any:
         """Raises RuntimeError: it was removed from PyTorch."""
-    def resize(self, *sizes) -> Any:
+    def resize(self, *sizes: Any) -> Any:
         """`view(*sizes)`: the number of elements stays. Deprecated."""
-    def resize_as(self, tensor) -> Any:
+    def resize_as(self, tensor: Any) -> Any:
         """`view_as(tensor)`. Deprecated."""
-    def set_(self, source=..., storage_offset=..., size=..., stride=...) -> Tensor:
+    def set_(self, source: Any = ..., storage_offset: Any = ..., size: Any = ..., stride: Any = ...) -> Tensor:
         """Show the memory of `source` from now on: a tensor as it lies there, or a storage from `storage_offset` on.
 
             Raises RuntimeError for a tensor of another dtype, and where the sizes reach beyond the storage.
         """
     def share_memory_(self) -> Tensor:
         """Raises NotImplementedError: memory is not shared between processes."""
-    def slice_inverse(self, src, dim=..., start=..., end=..., step=...) -> Any:
+    def slice_inverse(self, src: Any, dim: Any = ..., start: Any = ..., end: Any = ..., step: Any = ...) -> Any:
         """`self`, of which a slice was taken that `src` has the sizes of, as the whole."""
     def sparse_dim(self) -> _int:
         """0: all dims are dense."""
@@ -573,7 +573,7 @@ class Tensor:
         """The memory of the tensor as a TypedStorage of its dtype."""
     def storage_type(self) -> Any:
         """The class of `storage()`."""
-    def to_dense(self, dtype=..., *, masked_grad=...) -> Any:
+    def to_dense(self, dtype: Any = ..., *, masked_grad: Any = ...) -> Any:
         """The tensor itself, in `dtype` where one is given: all tensors are dense."""
     def values(self) -> Any:
         """Raises RuntimeError: no tensor is sparse."""

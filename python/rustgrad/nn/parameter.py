@@ -23,7 +23,8 @@ class Parameter(Tensor):
     Raises TypeError where `data` is no tensor, RuntimeError where its dtype cannot require a gradient.
     """
 
-    __torch_function__ = _disabled_torch_function_impl  # results of ops are plain tensors
+    # Results of ops are plain tensors.
+    __torch_function__: Any = _disabled_torch_function_impl
 
     def __new__(cls, data: Tensor | None = None, requires_grad: bool = True):
         if data is None:
