@@ -98,6 +98,7 @@ pub static ATTRIBUTES: &[Attribute] = &[
         autograd::get_grad,
         autograd::set_grad,
     ),
+    write(c"_grad", "Tensor | None", c"`grad` under its older name.", autograd::get_grad, autograd::set_grad),
     read(c"grad_fn", "Any", c"The graph node that made this tensor; None for a leaf.", |t, _| node::grad_fn(t)),
     read(c"is_leaf", "_bool", c"Whether no recorded operation made this tensor.", |t, _| truth(t.is_leaf())),
     read(c"retains_grad", "_bool", c"Whether this non-leaf keeps its gradient.", |t, _| {

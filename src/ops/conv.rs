@@ -201,7 +201,14 @@ fn conv2d(
 
 fn check(x: &Tensor, w: &Tensor, bias: Option<&Tensor>, window: &Window, single: bool) -> Result<()> {
     let (groups, ws) = (window.groups, w.shape());
-    if !ws[0].is_multiple_of(groups) || ws[0] < groups {
+    if ws[0] < groups {
+        bail!(
+            Runtime,
+            "Given groups={groups}, expected weight to be at least {groups} at dimension 0, but got weight of size {} instead",
+            list(ws)
+        );
+    }
+    if !ws[0].is_multiple_of(groups) {
         bail!(
             Runtime,
             "Given groups={groups}, expected weight to be divisible by {groups} at dimension 0, but got weight of size [{}] \

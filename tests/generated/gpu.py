@@ -14,7 +14,7 @@ MISSING = "not implemented on the GPU"
 NOT_YET = """
 function._standard_gamma function._standard_gamma_grad function._dirichlet_grad
 linalg.cholesky linalg.cholesky_ex function.cholesky function.cholesky_solve function.cholesky_inverse linalg.det
-function.det linalg.slogdet function.slogdet function.logdet linalg.eigh linalg.eigvalsh linalg.eig linalg.eigvals
+function.det linalg.slogdet function.slogdet function.logdet linalg.eigh linalg.eigvalsh
 linalg.ldl_factor linalg.ldl_factor_ex linalg.ldl_solve linalg.lstsq linalg.lu linalg.lu_factor linalg.lu_factor_ex
 function.lu function.lu_unpack linalg.lu_solve function.lu_solve linalg.pinv function.pinverse
 linalg.matrix_norm linalg.matrix_rank linalg.cond function.matrix_power

@@ -134,7 +134,7 @@ pub fn forward<T: Product>(x: &Array, w: &Array, bias: Option<&Array>, out: &Arr
                     let bias = bias.map(|(p, step)| *p.at(c as isize * step));
                     let y = yp.at(((b * o + c) * oh * ow) as isize);
                     let taps = wp.at((c * k) as isize).cast_const();
-                    pixels::<T>(plane, &offsets, taps, bias, rows.clone(), ow, planes.step(), y);
+                    pixels::<T>(plane, &offsets, taps, bias, rows.clone(), [ow, planes.step()], y);
                 }
             }
         }
@@ -227,9 +227,10 @@ pub fn weight_grad<T: Product>(g: &Array, x: &Array, out: &Array, window: Window
 }
 
 simd! {
-    /// Rows `rows` of an output: the taps `w` at `offsets` from each pixel, whose rows are `step` apart, and the bias.
+    /// Rows `rows` of an output, each of as many pixels as `size` begins with: the taps `w` at `offsets` from each pixel, and the
+    /// bias. Rows of x are as far apart as `size` ends with.
     unsafe fn pixels[T: Product][T](
-        x: *const T, offsets: &[usize], w: *const T, bias: Option<T>, rows: Range<usize>, ow: usize, step: usize, out: *mut T
+        x: *const T, offsets: &[usize], w: *const T, bias: Option<T>, rows: Range<usize>, size: [usize; 2], out: *mut T
     ) = pixels_body;
     /// Adds `w` times the gradient of each pixel where its taps stand.
     unsafe fn spread[T: Product][T](
@@ -248,8 +249,7 @@ unsafe fn pixels_body<T: Product>(
     w: *const T,
     bias: Option<T>,
     rows: Range<usize>,
-    ow: usize,
-    step: usize,
+    [ow, step]: [usize; 2],
     out: *mut T,
 ) {
     for r in rows {

@@ -174,7 +174,7 @@ fn backward<T: Field>(a: faer::MatRef<'_, T>, pivots: &[i32], mut x: MatMut<'_, 
                 x[(k, c)] = v;
                 x[(p, c)] = u;
                 for r in k + 1..n {
-                    x[(r, c)] = x[(r, c)] - a[(r, k)] * v;
+                    x[(r, c)] -= a[(r, k)] * v;
                 }
                 x[(k, c)] = v * on_diagonal(a[(k, k)], hermitian).recip();
                 k += 1;
@@ -205,7 +205,7 @@ fn backward<T: Field>(a: faer::MatRef<'_, T>, pivots: &[i32], mut x: MatMut<'_, 
             for j in first..k {
                 let mut sum = x[(j, c)];
                 for r in k..n {
-                    sum = sum - turned(a[(r, j)]) * x[(r, c)];
+                    sum -= turned(a[(r, j)]) * x[(r, c)];
                 }
                 x[(j, c)] = sum;
             }

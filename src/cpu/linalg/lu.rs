@@ -252,8 +252,8 @@ pub fn determinant(x: &Array, out: [&Array; 3]) {
             for k in 0..n {
                 let u = lu[(k, k)];
                 let size = u.size();
-                det = det * u;
-                sign = sign * if u == T::ZERO { T::ZERO } else { u.scaled(size.recip()) };
+                det *= u;
+                sign *= if u == T::ZERO { T::ZERO } else { u.scaled(size.recip()) };
                 log += size.natural_log();
             }
             // SAFETY: each element is one thread's.
