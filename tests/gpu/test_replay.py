@@ -244,6 +244,38 @@ def pooling():
     return run, [most, back.reshape(x.shape)]
 
 
+@case(1e-6)
+def means_and_maxima_over_windows():
+    x, g = normal(2, 3, 6, 8), small(2, 3, 3, 4)
+    parts = x.reshape(2, 3, 3, 2, 4, 2)
+    spread = np.repeat(np.repeat(g, 2, 2), 2, 3)
+
+    def run():
+        v = leaf(x)
+        mean = F.avg_pool2d(v, 2)
+        mean.backward(there(g))
+        return [mean, v.grad, F.adaptive_avg_pool2d(v, (3, 4)), F.adaptive_max_pool2d(v, (3, 4))]
+
+    mean, most = parts.mean((3, 5)), parts.max((3, 5))
+    return run, [mean, spread / 4, mean, most]
+
+
+@case()
+def order():
+    x = np.random.default_rng(0).permutation(3 * 300).reshape(3, 300).astype(np.float32)
+    edges = np.sort(normal(70))
+    y = np.sort(x, 1)
+
+    def run():
+        v = there(x)
+        values, places = torch.sort(v, 1)
+        most, where = torch.topk(v, 5, 1)
+        return [values, places, most, where, v.median(1).values, torch.searchsorted(there(edges), v[:, :40])]
+
+    most = y[:, :-6:-1]
+    return run, [y, np.argsort(x, 1), most, np.argsort(-x, 1)[:, :5], y[:, 149], np.searchsorted(edges, x[:, :40])]
+
+
 @pytest.mark.parametrize(
     "shape, dim", [((7, 5), 1), ((3, 5000), 1), ((64, 300), 0), ((33, 64), 1), ((2, 70, 3), 1)], ids=str
 )
