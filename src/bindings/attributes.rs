@@ -223,8 +223,8 @@ unsafe extern "C" fn get(o: P, closure: *mut c_void) -> P {
     // SAFETY: the closure is an entry of the table above; `o` is a tensor object, says the descriptor.
     let attribute = unsafe { &*closure.cast::<Attribute>() };
     let run = || {
-        // SAFETY: as above.
         if overrides::active()
+            // SAFETY: as above.
             && let Some(found) = unsafe { overrides::slot(&spelled(attribute, "__get__"), &[o]) }?
         {
             return Ok(found);
@@ -248,9 +248,9 @@ unsafe extern "C" fn set(o: P, value: P, closure: *mut c_void) -> c_int {
     // SAFETY: as `get`.
     let attribute = unsafe { &*closure.cast::<Attribute>() };
     done(&attribute.name.to_string_lossy(), || {
-        // SAFETY: as `get`; what is given back is None.
         if overrides::active()
             && !value.is_null()
+            // SAFETY: as `get`; what is given back is None.
             && unsafe { overrides::slot(&spelled(attribute, "__set__"), &[o, value]) }?.is_some()
         {
             return Ok(());
@@ -410,8 +410,8 @@ unsafe extern "C" fn set_item(o: P, key: P, value: P) -> c_int {
 unsafe extern "C" fn is_true(o: P) -> c_int {
     let mut answer = 0;
     let failed = done("__bool__", || {
-        // SAFETY: a slot argument.
         if overrides::active()
+            // SAFETY: a slot argument.
             && let Some(n) = unsafe { overrides::count("__bool__", &[o]) }?
         {
             answer = (n != 0) as c_int;

@@ -85,8 +85,8 @@ pub fn panicked(name: &str, panic: &(dyn Any + Send)) -> Box<crate::error::Error
 }
 
 unsafe fn run(entry: &'static Entry, given: Given) -> Result<P> {
-    // SAFETY: says the caller.
     if overrides::active()
+        // SAFETY: says the caller.
         && let Some(result) = unsafe { overrides::call(entry, given, false) }?
     {
         return Ok(result);

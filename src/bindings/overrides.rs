@@ -141,7 +141,7 @@ pub unsafe fn call(entry: &Entry, given: Given, mismatched: bool) -> Result<Opti
             && ((entry.method && any(given.this, test)) || (0..n).any(|i| any(given.at(i), test)));
         let made = !entry.method && ["tensor", "as_tensor", "from_numpy"].contains(&entry.name.as_str());
         let by_mode = !mismatched && MODE.get() && (made || may_be_taken(entry));
-        if !by_mode && !(concerned && may_be_taken(entry)) {
+        if !(by_mode || concerned && may_be_taken(entry)) {
             return Ok(None);
         }
         let py = Python::assume_attached();
