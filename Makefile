@@ -83,7 +83,7 @@ lint: .venv/.tools-build .venv/.tools-lint
 	$(RUST) cargo fmt --check
 	$(RUST) cargo clippy --locked --all-targets --no-default-features -- -D warnings
 	$(RUST) cargo clippy --locked --lib -- -D warnings
-	RUSTFLAGS='--cfg portable_os' $(RUST) cargo clippy --locked --lib --no-default-features --target-dir target/portable -- -D warnings
+	$(RUST) cargo clippy --locked --lib --no-default-features -- -D warnings --cfg portable_os
 	$(PY) -m ruff check python tests scripts examples $(wildcard benches)
 	$(PY) -m ruff format --check python tests scripts examples $(wildcard benches)
 	$(if $(wildcard python/rustgrad/_rustgrad/torch.pyi),$(PY) -m basedpyright)

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from math import prod
-from typing import Any
 
 from . import _rustgrad as _ext
 from ._rustgrad.torch import add as _add
@@ -178,8 +177,8 @@ def histogramdd(input, bins, *, range=None, weight=None, density=False):
                 low, high = low - 0.5, high + 0.5
             edges.append(linspace(low, high, count + 1, dtype=input.dtype, device=input.device))
     counts = [edge.numel() - 1 for edge in edges]
-    places: Any = 0
-    inside: Any = True
+    places = rows.new_zeros((rows.shape[0],), dtype=_ext.int64)
+    inside = rows.new_ones((rows.shape[0],), dtype=_ext.bool)
     for d, edge in enumerate(edges):
         x = rows[:, d].contiguous()
         inside = (x >= edge[0]) & (x <= edge[-1]) & inside

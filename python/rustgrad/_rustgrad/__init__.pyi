@@ -331,6 +331,11 @@ class Tensor:
     @grad.setter
     def grad(self, value: Tensor | None) -> None: ...
     @property
+    def _grad(self) -> Tensor | None:
+        """`grad` under its older name."""
+    @_grad.setter
+    def _grad(self, value: Tensor | None) -> None: ...
+    @property
     def grad_fn(self) -> Any:
         """The graph node that made this tensor; None for a leaf."""
     @property
