@@ -6,6 +6,7 @@ import shutil
 import sys
 from importlib import import_module
 from importlib.util import find_spec, module_from_spec, spec_from_file_location
+from urllib.parse import urlparse as urlparse
 
 from ._names import lookup as _lookup
 
@@ -124,7 +125,6 @@ def download_url_to_file(url: str, dst: str, hash_prefix: str | None = None, pro
 
     hash_prefix: what the SHA-256 of the file must begin with, else RuntimeError.
     """
-    from urllib.parse import urlparse
     from urllib.request import url2pathname
 
     parts = urlparse(url)

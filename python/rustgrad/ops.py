@@ -45,7 +45,9 @@ def _native(name: str):
         from . import native
 
         return getattr(native, name)
-    return None
+    from . import _aten
+
+    return getattr(_aten, name) if name in _aten.__all__ else None
 
 
 class _Namespace(ModuleType):

@@ -106,3 +106,19 @@ def parts(torch):
         torch.native_dropout(x, 0.5, False),
         torch.ops.aten.native_dropout_backward(x, x > 0, 2.0),
     ]
+
+
+@case()
+def names_of_aten_alone(torch):
+    x, aten = _x(torch, 3, 4), torch.ops.aten
+    image = _x(torch, 1, 2, 4, 4)
+    y, places = torch.nn.functional.max_pool2d(image, 2, return_indices=True)
+    alias = aten.alias(x)
+    return [
+        alias.data_ptr() == x.data_ptr(),
+        aten.slice(x, 1, 1, -1, 2),
+        aten.slice.Tensor(x, 0, None, 2).stride(),
+        aten.slice(x, -1),
+        raised(aten.slice, x, 0, 0, 2, 0),
+        aten.max_pool2d_with_indices_backward(y, image, [2, 2], [2, 2], [0, 0], [1, 1], False, places),
+    ]
