@@ -190,6 +190,18 @@ fn shape_hint(x: &Tensor, target: &Tensor) -> String {
     format!("{shapes}; an input (N, C, ...) takes class numbers (N, ...)")
 }
 
+/// Refuses an argument that has no derivative, where it would need one.
+pub(crate) fn refuse_grad(function: &str, name: &str, t: &Tensor) -> Result<()> {
+    if t.requires_grad() && mode::recording() {
+        bail!(
+            Runtime,
+            "The function '{function}' is not differentiable with respect to argument '{name}'. This input cannot have \
+             requires_grad True."
+        );
+    }
+    Ok(())
+}
+
 /// The options that nll_loss and cross_entropy share.
 struct How<'a> {
     weight: Option<&'a Tensor>,
@@ -216,6 +228,9 @@ impl How<'_> {
             bail!(Runtime, "expected scalar type {} but found {}", x.dtype().scalar_name(), w.dtype().scalar_name());
         }
         let target = target.detach().to_dtype(DType::I64)?;
+        if let Some(w) = self.weight {
+            refuse_grad("nll_loss_forward", "weight", w)?;
+        }
         let weight = self.weight.map(Tensor::detach);
         let op = NllLoss {
             sizes,

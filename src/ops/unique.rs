@@ -8,6 +8,7 @@ use crate::cpu::sort::Want;
 use crate::device::Array;
 use crate::error::Result;
 use crate::ops;
+use crate::tensor::apply::{recorded, remember};
 use crate::tensor::{Op, Operand, Outs, Tensor, apply};
 use crate::{bail, cpu, gpu};
 
@@ -236,9 +237,27 @@ fn isin(x: &Tensor, of: &Tensor, invert: bool) -> Result<Tensor> {
     if invert { hit.logical_not() } else { Ok(hit) }
 }
 
+/// What backward meets of `unique`, which has no derivative, as in PyTorch. It is found, never computed.
+struct Different {
+    name: &'static str,
+    grad_name: &'static str,
+}
+
+impl Op for Different {
+    fn name(&self) -> &'static str {
+        self.name
+    }
+    fn grad_name(&self) -> String {
+        self.grad_name.into()
+    }
+    fn infer(&self, _: &[&Meta]) -> Result<Meta> {
+        bail!(NotImplemented, "{}: a result whose size its values decide", self.name)
+    }
+}
+
 /// Equal elements, or entries of a dim, made one: as they lie, or in order first.
-fn unique(x: &Tensor, dim: Option<i64>, as_they_lie: bool, inverse: bool, counts: bool) -> Result<Outs> {
-    let x = x.detach();
+fn unique(input: &Tensor, dim: Option<i64>, as_they_lie: bool, inverse: bool, counts: bool) -> Result<Outs> {
+    let x = input.detach();
     let dim = dim.map(|d| normalize_dim(d, x.ndim())).transpose()?;
     // Entries as rows; the flattened tensor as a vector.
     let rows = match dim {
@@ -279,6 +298,14 @@ fn unique(x: &Tensor, dim: Option<i64>, as_they_lie: bool, inverse: bool, counts
             rows.index_select(0, &kept)?.view_to(&shape)?.permute(&back)?
         }
     }];
+    if recorded([input].into_iter()) {
+        let op = match (as_they_lie, dim) {
+            (true, _) => Different { name: "unique_consecutive", grad_name: "UniqueConsecutiveBackward0" },
+            (_, Some(_)) => Different { name: "unique_dim", grad_name: "UniqueDimBackward0" },
+            _ => Different { name: "_unique2", grad_name: "Unique2Backward0" },
+        };
+        remember(op, &[input], &out[0])?;
+    }
     let count = starts.numel();
     if inverse {
         // The number of the run at each place in order, put where the entry stood.

@@ -64,3 +64,47 @@ def messages(torch):
         raised(grad, x * 2, x, grad_outputs=torch.ones(3)),
     ]
     return [text.split("\n")[0].split(". ")[0] for text in first]
+
+
+@case()
+def what_has_no_derivative(torch):
+    functional = torch.nn.functional
+    x, y = (t.requires_grad_() for t in _pair(torch))
+    labels = torch.zeros(len(x), dtype=torch.int64)
+    rows, weight = torch.ones(len(x), 2), torch.ones(2, requires_grad=True)
+    unique = torch.unique(x, return_inverse=True)
+    with torch.no_grad():
+        array = x.numpy().tolist()
+    return [
+        raised(functional.soft_margin_loss, x, y),
+        raised(functional.nll_loss, rows, labels, weight),
+        raised(functional.multi_margin_loss, rows, labels, weight=weight),
+        [unique[0].grad_fn.name(), unique[1].requires_grad],
+        raised(unique[0].sum().backward),
+        torch.unique_consecutive(x).grad_fn.name(),
+        raised(torch.unique(x.reshape(1, -1), dim=1).sum().backward),
+        array,
+        raised(x.numpy),
+    ]
+
+
+@case()
+def extremes_of_nan(torch):
+    found = []
+    for values in ([1.0, float("nan"), 2.0, float("nan")], [3.0, 1.0, 3.0, 1.0]):
+        for name in ("max", "min", "median", "nanmedian", "amax"):
+            x = torch.tensor(values, requires_grad=True)
+            getattr(torch, name)(x).backward()
+            found.append(x.grad)
+    return found
+
+
+@case()
+def views_of_one_of_several(torch):
+    x = torch.ones(2, 2, requires_grad=True) * 2
+    first = lambda text: text.split(":")[0]  # noqa: E731
+    return [
+        first(raised(x.unbind(0)[0].view_as(x[0]).mul_, 2)),
+        first(raised(x.split(1)[0][0].mul_, 2)),
+        x.unbind(0)[0].detach().mul_(2),
+    ]

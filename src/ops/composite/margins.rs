@@ -14,7 +14,7 @@ use crate::ops::elementwise::compare::{eq, ge, lt};
 use crate::ops::elementwise::distance::soft_margin;
 use crate::ops::elementwise::map::{on, promoted};
 use crate::ops::elementwise::select::{clamp_min, where_};
-use crate::ops::loss::reduction;
+use crate::ops::loss::{reduction, refuse_grad};
 use crate::ops::reduce::cumprod;
 use crate::tensor::{Arg, Operand, Tensor, mode};
 
@@ -37,6 +37,7 @@ ops! {
                     dtype.scalar_name()
                 );
             }
+            refuse_grad("soft_margin_loss", "target", target)?;
             reduced(&terms(&soft_margin::ROW, x, &target.detach(), [])?, how)
         },
         samples: [
@@ -362,6 +363,7 @@ fn multi_margin(
         terms = terms.square()?;
     }
     if let Some(w) = weight {
+        refuse_grad("multi_margin_loss", "weight", w)?;
         terms = terms.mul(&w.detach().index_select(0, &target.reshape(&[n])?)?.reshape(&[n, 1])?)?;
     }
     let ones = on(
