@@ -8,7 +8,7 @@ use crate::core::{DType, Device, Number, Shape};
 use crate::device::Array;
 use crate::error::Result;
 use crate::ops;
-use crate::ops::composite::called;
+use crate::ops::composite::{called, listed};
 use crate::ops::options::Options;
 use crate::ops::pad::constant;
 use crate::tensor::door::enter;
@@ -215,7 +215,7 @@ ops! {
             if n < 0 {
                 bail!(Runtime, "Trying to create tensor with negative dimension {n}: [{n}]");
             }
-            let bins: Vec<i64> = (0..n).map(|k| if 2 * k < n { k } else { k - n }).collect();
+            let bins = listed(n, |k| if 2 * k < n { k } else { k - n })?;
             frequencies("fftfreq", &bins, n as f64 * d, &options)
         },
         samples: FREQUENCIES,
@@ -226,7 +226,7 @@ ops! {
             if n / 2 + 1 < 0 {
                 bail!(Runtime, "upper bound and lower bound inconsistent with step sign");
             }
-            let bins: Vec<i64> = (0..n / 2 + 1).collect();
+            let bins = listed(n / 2 + 1, |k| k)?;
             frequencies("rfftfreq", &bins, n as f64 * d, &options)
         },
         samples: FREQUENCIES,

@@ -6,6 +6,7 @@ use crate::core::{DType, Layout, Meta, Number, Shape};
 use crate::device::Array;
 use crate::error::Result;
 use crate::ops;
+use crate::ops::composite::{listed, vector};
 use crate::ops::create::check_fits;
 use crate::tensor::{Context, Cotangents, Grads, Op, Tensor, apply, data};
 use crate::{bail, err};
@@ -102,8 +103,8 @@ pub fn constant(x: &Tensor, pad: &[i64], value: Number) -> Result<Tensor> {
         edges[n - 1 - i] = (two[0], two[1]);
     }
     for (d, &(before, after)) in edges.iter().enumerate() {
-        let size = (x.shape()[d] as i64).saturating_add(before).saturating_add(after);
-        if size < 0 {
+        let size = (x.shape()[d] as i64).checked_add(before).and_then(|n| n.checked_add(after));
+        if size.is_none_or(|n| n < 0) {
             bail!(
                 Runtime,
                 "The input size {}, plus negative padding {before} and {after} resulted in a negative output size, which is \
@@ -231,8 +232,8 @@ fn bordered(x: &Tensor, pad: &[i64], how: Border) -> Result<Tensor> {
             Border::Circular => ((-before).max(0), n + before.min(0) + after.min(0)),
             _ => (0, n),
         };
-        let index: Vec<i64> = (-before..n + after).map(|at| cut + how.entry(at - cut, left.max(1))).collect();
-        let index = crate::ops::composite::vector(&index, x)?;
+        let index = listed(size, |at| cut + how.entry(at - before - cut, left.max(1)))?;
+        let index = vector(&index, x)?;
         y = y.index_select(d, &index)?;
     }
     if y.is(&first) { x.cloned(crate::ops::copy::Format::Contiguous) } else { Ok(y) }

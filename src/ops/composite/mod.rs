@@ -23,7 +23,6 @@ pub mod stacks;
 pub mod triangle;
 pub mod windows;
 
-use crate::bail;
 use crate::core::{DType, Device, Layout, Meta, Number};
 use crate::cpu::map::any_zero;
 use crate::device::Array;
@@ -33,6 +32,7 @@ use crate::ops::create::Arange;
 use crate::tensor::apply;
 use crate::tensor::door::enter;
 use crate::tensor::{Arg, Args, OpDef, Operand, Outs, Tensor};
+use crate::{bail, err};
 
 /// `a - b` as users call it: bools are refused.
 pub fn minus(a: &Tensor, b: &Tensor) -> Result<Tensor> {
@@ -79,6 +79,17 @@ ops! {
 pub fn counted(n: usize, device: Device) -> Result<Tensor> {
     let meta = Meta::new(Layout::contiguous([n][..].into()), DType::I64, device);
     apply(Arange { meta, start: Number::Int(0), step: Number::Int(1) }, &[])
+}
+
+/// `f` of 0, 1, 2, ... below `n`; refused where memory does not suffice.
+pub fn listed(n: i64, f: impl Fn(i64) -> i64) -> Result<Vec<i64>> {
+    let mut out = vec![];
+    out.try_reserve_exact(n.max(0) as usize).map_err(|_| {
+        err!(OutOfMemory, "not enough memory: you tried to allocate {} bytes", 8 * n as u128)
+            .hint("the size of the result follows from the arguments")
+    })?;
+    out.extend((0..n).map(f));
+    Ok(out)
 }
 
 /// A vector of int64 where `like` lives.
