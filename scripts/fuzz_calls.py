@@ -120,7 +120,8 @@ class Calls:
         form = rng.choice(row.forms)
         if row.inplace and form[0] == "method" and rng.random() < 0.3:
             form = (form[0], form[1].rstrip("_") + "_")
-        writes = form[1].endswith("_") and not form[1].endswith("__")
+        # Functions of nn may be told to write over their input.
+        writes = form[0] == "nn" or form[1].endswith("_") and not form[1].endswith("__")
         if row.out and rng.random() < 0.2:
             named["out"], writes = tensor(torch, rng), True
         call = self.registry.resolve(torch, form)
