@@ -121,7 +121,7 @@ class Calls:
         if row.inplace and form[0] == "method" and rng.random() < 0.3:
             form = (form[0], form[1].rstrip("_") + "_")
         # Functions of nn may be told to write over their input.
-        writes = form[0] == "nn" or form[1].endswith("_") and not form[1].endswith("__")
+        writes = form[0] == "nn" or (form[1].endswith("_") and not form[1].endswith("__"))
         if row.out and rng.random() < 0.2:
             named["out"], writes = tensor(torch, rng), True
         call = self.registry.resolve(torch, form)
