@@ -6,14 +6,16 @@ from .._methods import from_dlpack as _from_dlpack
 from .._rustgrad import Tensor
 
 __all__ = [
-    "arange", "asarray", "empty", "empty_like", "eye", "from_dlpack", "full", "full_like", "linspace", "meshgrid", "ones",
-    "ones_like", "tril", "triu", "zeros", "zeros_like",
+    "arange", "asarray", "empty", "empty_like", "eye", "from_dlpack", "full", "full_like", "linspace", "meshgrid",
+    "ones", "ones_like", "tril", "triu", "zeros", "zeros_like",
 ]  # fmt: skip
 
 
 def arange(start, /, stop=None, step=1, *, dtype=None, device=None):
     """Numbers from `start` on (0 where only one is given), `step` apart, up to `stop` and without it."""
     start, stop = (0, start) if stop is None else (start, stop)
+    if dtype is None and any(isinstance(number, float) for number in (start, stop, step)):
+        dtype = torch.get_default_dtype()
     stop = stop if (stop - start) * step > 0 else start  # none, where PyTorch refuses bounds in the wrong order
     if dtype in (torch.uint16, torch.uint32, torch.uint64):
         return torch.arange(start, stop, step, dtype=torch.int64, device=device).to(dtype)
@@ -68,7 +70,8 @@ zeros, zeros_like = _filled(torch.zeros, "zeros"), _like(torch.zeros_like, "zero
 def eye(n_rows, n_cols=None, /, *, k=0, dtype=None, device=None):
     """A matrix with ones on its diagonal `k`, zeros elsewhere."""
     out = zeros((n_rows, n_rows if n_cols is None else n_cols), dtype=dtype, device=device)
-    out.diagonal(k).fill_(1)
+    if -n_rows < k < out.shape[1]:
+        out.diagonal(k).fill_(1)
     return out
 
 

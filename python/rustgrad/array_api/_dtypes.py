@@ -1,5 +1,6 @@
 """Dtypes of the standard, what can become of them, and operands brought to one dtype."""
 
+import builtins
 from collections import namedtuple
 from functools import reduce
 
@@ -40,7 +41,7 @@ __all__ = [*KINDS["bool"], *KINDS["numeric"], "astype", "can_cast", "finfo", "ii
 
 _Finfo = namedtuple("finfo", "bits eps max min smallest_normal dtype")
 _Iinfo = namedtuple("iinfo", "bits max min dtype")
-_NUMBERS = {type(True): 0, int: 1, float: 2, complex: 3}
+_NUMBERS = {builtins.bool: 0, int: 1, float: 2, complex: 3}  # the kinds of Python's numbers, in order
 
 
 def astype(x, dtype, /, *, copy=True, device=None):

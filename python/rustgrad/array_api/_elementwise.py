@@ -5,16 +5,17 @@ import rustgrad as torch
 from ._dtypes import of, together
 
 _UNARY = (
-    "abs acos acosh asin asinh atan atanh ceil conj cos cosh exp expm1 floor isfinite isinf isnan log log10 log1p log2 "
-    "logical_not negative positive real reciprocal signbit sin sinh sqrt square tan tanh trunc bitwise_invert:bitwise_not"
+    "abs acos acosh asin asinh atan atanh bitwise_invert:bitwise_not ceil conj cos cosh exp expm1 floor isfinite "
+    "isinf isnan log log10 log1p log2 logical_not negative positive real reciprocal signbit sin sinh sqrt square tan "
+    "tanh trunc"
 )
 _BINARY = (
     "add atan2 bitwise_and bitwise_left_shift bitwise_or bitwise_right_shift bitwise_xor copysign divide equal:eq "
-    "floor_divide greater:gt greater_equal:ge hypot less:lt less_equal:le logaddexp logical_and logical_or logical_xor "
-    "maximum minimum multiply nextafter not_equal:ne pow remainder subtract"
+    "greater:gt greater_equal:ge hypot less:lt less_equal:le logaddexp logical_and logical_or logical_xor maximum "
+    "minimum multiply nextafter not_equal:ne pow subtract"
 )
 
-__all__ = ["clip", "imag", "round", "sign"]
+__all__ = ["clip", "floor_divide", "imag", "remainder", "round", "sign"]
 
 
 def _unary(op):
@@ -48,9 +49,25 @@ def clip(x, /, min=None, max=None):
     return torch.clamp(x, low, high)
 
 
+def floor_divide(x1, x2, /):
+    """The quotient rounded down; by and of infinity as the standard asks, where PyTorch has NaN or -1."""
+    x1, x2 = together(x1, x2)
+    out = torch.floor_divide(x1, x2)
+    if not out.is_floating_point():
+        return out
+    return torch.where(torch.isinf(x1) | torch.isinf(x2), torch.floor(x1 / x2), out)
+
+
 def imag(x, /):
     """Imaginary parts: zeros for real numbers."""
     return torch.imag(x) if x.is_complex() else torch.zeros_like(x)
+
+
+def remainder(x1, x2, /):
+    """What `floor_divide` leaves, with the sign of `x2`; zeros have it too."""
+    x1, x2 = together(x1, x2)
+    out = torch.remainder(x1, x2)
+    return torch.where(out == 0, torch.copysign(out, x2), out) if out.is_floating_point() else out
 
 
 def round(x, /):

@@ -2,7 +2,7 @@
 
 import rustgrad as torch
 
-from ._dtypes import KINDS, REAL, isdtype
+from ._dtypes import COMPLEX, KINDS, isdtype
 
 __all__ = ["__array_namespace_info__"]
 
@@ -21,14 +21,15 @@ class Info:
     def default_dtypes(self, *, device=None):
         """The dtype of new arrays, by kind."""
         real = torch.get_default_dtype()
-        return {
-            "real floating": real, "complex floating": real.to_complex(), "integral": torch.int64, "indexing": torch.int64
-        }  # fmt: skip
+        whole = {"integral": torch.int64, "indexing": torch.int64}
+        return {"real floating": real, "complex floating": real.to_complex(), **whole}
 
     def dtypes(self, *, device=None, kind=None):
         """Dtypes by name, of a kind or a tuple of kinds, on a device."""
         every = KINDS["bool"] | KINDS["numeric"]
-        return {name: it for name, it in every.items() if kind is None or isdtype(it, kind)}
+        device = self.default_device() if device is None else torch.device(device)
+        absent = () if device.type == "cpu" else ("float64", *COMPLEX)
+        return {name: it for name, it in every.items() if name not in absent and (kind is None or isdtype(it, kind))}
 
     def devices(self):
         """Where arrays can be."""

@@ -7,8 +7,8 @@ import rustgrad as torch
 from ._dtypes import together
 
 __all__ = [
-    "argmax", "argmin", "argsort", "count_nonzero", "nonzero", "searchsorted", "sort", "unique_all", "unique_counts",
-    "unique_inverse", "unique_values", "where",
+    "argmax", "argmin", "argsort", "count_nonzero", "nonzero", "searchsorted", "sort", "unique_all",
+    "unique_counts", "unique_inverse", "unique_values", "where",
 ]  # fmt: skip
 
 unique_all_result = namedtuple("unique_all_result", "values indices inverse_indices counts")

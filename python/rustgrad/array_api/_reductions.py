@@ -2,7 +2,6 @@
 
 import rustgrad as torch
 
-from ._dtypes import UNSIGNED
 from ._shapes import _axes
 
 __all__ = [
@@ -11,7 +10,7 @@ __all__ = [
 
 
 def reduced(op, x, axis, keepdims, **options):
-    """A reduction of PyTorch over dims; over none of them where `axis` is an empty tuple, which PyTorch takes for all."""
+    """A reduction of PyTorch over dims; over none where `axis` is an empty tuple, which PyTorch takes for all."""
     dims = _axes(x, axis)
     if not dims:
         x, dims, keepdims = x.unsqueeze(-1), (-1,), False
@@ -19,21 +18,19 @@ def reduced(op, x, axis, keepdims, **options):
 
 
 def _summed(op, x, dtype, *arguments):
-    """A sum or product in `dtype`, or the widest of the kind of integers; PyTorch knows only the signed one."""
-    if dtype is None and x.dtype in UNSIGNED.values():
-        dtype = torch.uint64
+    """A sum or product in `dtype`; of integers int64, as uint64, which the standard has in mind, has no arithmetic."""
     if dtype in (torch.uint16, torch.uint32, torch.uint64):  # modulo 2^64 there is no sign
         return op(x, *arguments, dtype=torch.int64).to(dtype)
     return op(x, *arguments, dtype=dtype)
 
 
 def sum(x, /, *, axis=None, dtype=None, keepdims=False):
-    """The sum, integers in 64 bits where no dtype is given."""
+    """The sum, integers in int64 where no dtype is given."""
     return _summed(lambda x, dtype: reduced(torch.sum, x, axis, keepdims, dtype=dtype), x, dtype)
 
 
 def prod(x, /, *, axis=None, dtype=None, keepdims=False):
-    """The product, integers in 64 bits where no dtype is given."""
+    """The product, integers in int64 where no dtype is given."""
     return _summed(lambda x, dtype: reduced(_prod, x, axis, keepdims, dtype=dtype), x, dtype)
 
 

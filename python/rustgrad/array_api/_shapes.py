@@ -5,8 +5,8 @@ import rustgrad as torch
 from ._dtypes import together
 
 __all__ = [
-    "broadcast_arrays", "broadcast_to", "concat", "expand_dims", "flip", "moveaxis", "permute_dims", "repeat", "reshape",
-    "roll", "squeeze", "stack", "take", "take_along_axis", "tile", "unstack",
+    "broadcast_arrays", "broadcast_to", "concat", "expand_dims", "flip", "moveaxis", "permute_dims", "repeat",
+    "reshape", "roll", "squeeze", "stack", "take", "take_along_axis", "tile", "unstack",
 ]  # fmt: skip
 
 
@@ -52,6 +52,7 @@ def permute_dims(x, /, axes):
 
 def repeat(x, repeats, /, *, axis=None):
     """Each element repeated, a number of times or as often as an array says, along a dim or flattened."""
+    repeats = repeats.long() if isinstance(repeats, torch.Tensor) else repeats
     return torch.repeat_interleave(x, repeats, dim=axis)
 
 
@@ -67,7 +68,7 @@ def reshape(x, /, shape, *, copy=None):
 
 def roll(x, /, shift, *, axis=None):
     """Elements moved along dims, those that fall off the end come in at the begin; flattened without `axis`."""
-    return torch.roll(x, shift, axis)
+    return torch.roll(x, shift) if axis is None else torch.roll(x, shift, axis)
 
 
 def squeeze(x, /, axis):
@@ -87,12 +88,17 @@ def take(x, indices, /, *, axis=None):
     """The slices at indices of a dim, which a vector may leave out."""
     if axis is None and x.ndim != 1:
         raise ValueError(f"take: axis must be given for an array of {x.ndim} dims")
-    return torch.index_select(x, axis or 0, indices)
+    return torch.index_select(x, axis or 0, _counted(indices, x.shape[axis or 0]))
+
+
+def _counted(indices, n):
+    """Indices from the begin: negative ones count from the end."""
+    return torch.where(indices < 0, indices + n, indices)
 
 
 def take_along_axis(x, indices, /, *, axis=-1):
     """The elements at indices of a dim, one index for each place of the result."""
-    return torch.take_along_dim(x, indices, axis)
+    return torch.take_along_dim(x, _counted(indices, x.shape[axis]), axis)
 
 
 def tile(x, repetitions, /):

@@ -8,8 +8,8 @@ from ._reductions import sum as _sum
 
 __all__ = [
     "cholesky", "cross", "det", "diagonal", "eigh", "eigvalsh", "inv", "matmul", "matrix_norm", "matrix_power",
-    "matrix_rank", "matrix_transpose", "outer", "pinv", "qr", "slogdet", "solve", "svd", "svdvals", "tensordot", "trace",
-    "vecdot", "vector_norm",
+    "matrix_rank", "matrix_transpose", "outer", "pinv", "qr", "slogdet", "solve", "svd", "svdvals", "tensordot",
+    "trace", "vecdot", "vector_norm",
 ]  # fmt: skip
 
 _l = torch.linalg
@@ -22,7 +22,7 @@ def cholesky(x, /, *, upper=False):
 
 def cross(x1, x2, /, *, axis=-1):
     """The cross product of vectors of three elements."""
-    return _l.cross(*together(x1, x2), dim=axis)
+    return _l.cross(*torch.broadcast_tensors(*together(x1, x2)), dim=axis)
 
 
 def det(x, /):
