@@ -37,7 +37,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
 
     def __getattr__(name: str): ...  # functions that stand in tables, for checkers
-
-
-__all__ = sorted(name for name in globals() if not name.startswith("_") and name != "TYPE_CHECKING")
-del TYPE_CHECKING
+else:
+    __all__ = sorted(name for name in globals() if not name.startswith("_") and name != "TYPE_CHECKING")
+    del TYPE_CHECKING

@@ -87,11 +87,7 @@ def full_like(x, /, fill_value, *, dtype=None, device=None):
 
 def linspace(start, stop, /, num, *, dtype=None, device=None, endpoint=True):
     """`num` numbers at equal distances from `start` to `stop`, which is left out without `endpoint`."""
-    if dtype is None and (isinstance(start, complex) or isinstance(stop, complex)):
-        dtype = torch.get_default_dtype().to_complex()
-    if endpoint:
-        return torch.linspace(start, stop, num, dtype=dtype, device=device)
-    return torch.linspace(start, stop, num + 1, dtype=dtype, device=device)[:num]
+    return torch.linspace(start, stop, num + (not endpoint), dtype=dtype, device=device)[:num]
 
 
 def meshgrid(*arrays, indexing="xy"):

@@ -37,7 +37,10 @@ KINDS = {
     "numeric": SIGNED | UNSIGNED | REAL | COMPLEX,
 }
 
-__all__ = [*KINDS["bool"], *KINDS["numeric"], "astype", "can_cast", "finfo", "iinfo", "isdtype", "result_type"]
+__all__ = [
+    "astype", "bool", "can_cast", "complex128", "complex64", "finfo", "float32", "float64", "iinfo", "int16", "int32",
+    "int64", "int8", "isdtype", "result_type", "uint16", "uint32", "uint64", "uint8",
+]  # fmt: skip
 
 _Finfo = namedtuple("finfo", "bits eps max min smallest_normal dtype")
 _Iinfo = namedtuple("iinfo", "bits max min dtype")

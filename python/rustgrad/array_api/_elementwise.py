@@ -38,7 +38,7 @@ for _make, _table in ((_unary, _UNARY), (_binary, _BINARY)):
         _call, _call.__doc__ = _make(getattr(torch, _theirs or _name))
         _call.__name__ = _call.__qualname__ = _name
         globals()[_name] = _call
-        __all__.append(_name)
+        __all__.append(_name)  # pyright: ignore[reportUnsupportedDunderAll]
 
 
 def clip(x, /, min=None, max=None):

@@ -25,7 +25,7 @@ for _make, _names in ((_one, "fft ifft rfft irfft hfft ihfft"), (_several, "fftn
         _call.__name__ = _call.__qualname__ = _name
         _call.__doc__ = f"`torch.fft.{_name}`, under the standard's names of arguments."
         globals()[_name] = _call
-        __all__.append(_name)
+        __all__.append(_name)  # pyright: ignore[reportUnsupportedDunderAll]
 
 
 def fftfreq(n, /, *, d=1.0, dtype=None, device=None):

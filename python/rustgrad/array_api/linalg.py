@@ -22,7 +22,7 @@ def cholesky(x, /, *, upper=False):
 
 def cross(x1, x2, /, *, axis=-1):
     """The cross product of vectors of three elements."""
-    return _l.cross(*torch.broadcast_tensors(*together(x1, x2)), dim=axis)
+    return _l.cross(*torch.broadcast_tensors(together(x1, x2)), dim=axis)
 
 
 def det(x, /):
