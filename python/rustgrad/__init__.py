@@ -54,6 +54,7 @@ if TYPE_CHECKING:
     # What is loaded when first used (`_lazy.py`), for checkers: a name that is neither here nor above is an error.
     from . import accelerator as accelerator
     from . import amp as amp
+    from . import array_api as array_api
     from . import autograd as autograd
     from . import backends as backends
     from . import compiler as compiler

@@ -5,7 +5,7 @@ from . import _rustgrad
 __all__ = ["FUNCTIONS", "MODULES", "TYPED"]
 
 MODULES = frozenset(
-    "__config__ _C _dynamo accelerator amp as_torch autograd backends compiler cpu cuda datasets "
+    "__config__ _C _dynamo accelerator amp array_api as_torch autograd backends compiler cpu cuda datasets "
     "distributed distributions export fft func futures fx gpu hub jit linalg masked mps multiprocessing nn "
     "onnx ops optim overrides profiler return_types signal special storage testing torch_version types "
     "utils version xpu".split()

@@ -429,6 +429,25 @@ is_mtia = _attribute(lambda self: False, "False.")
 is_maia = _attribute(lambda self: False, "False.")
 
 
+# ---- the Python array API standard
+
+
+def __array_namespace__(self, /, *, api_version=None):
+    """The functions of the Python array API standard: `rustgrad.array_api`. Raises ValueError for a later version."""
+    from . import array_api
+
+    if api_version is not None and api_version not in ("2021.12", "2022.12", "2023.12", "2024.12"):
+        raise ValueError(f"array API {api_version!r} is not supported\nhint: 2024.12 and the versions before it are")
+    return array_api
+
+
+def to_device(self, device, /, *, stream=None):
+    """The tensor on a device, as the array API standard calls it: `to(device)`. Raises ValueError for a stream."""
+    if stream is not None:
+        raise ValueError("to_device: stream must be None, since there is one queue of work")
+    return self.to(device)
+
+
 def _cuda_interface(self):
     raise AttributeError(
         f"Can't get __cuda_array_interface__ on non-CUDA tensor type: {self.type()} If CUDA data is required use "

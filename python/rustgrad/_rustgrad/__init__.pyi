@@ -467,6 +467,9 @@ class Tensor:
     def __int__(self) -> _int: ...
     def __float__(self) -> _float: ...
     def __index__(self) -> _int: ...
+    def __array_namespace__(self, *, api_version: Any = ...) -> Any:
+        """The functions of the Python array API standard: `rustgrad.array_api`. Raises ValueError for a later version.
+        """
     @property
     def __cuda_array_interface__(self) -> Any:
         """Raises AttributeError: no tensor is in CUDA's memory."""
@@ -580,6 +583,8 @@ class Tensor:
         """The class of `storage()`."""
     def to_dense(self, dtype: Any = ..., *, masked_grad: Any = ...) -> Any:
         """The tensor itself, in `dtype` where one is given: all tensors are dense."""
+    def to_device(self, device: Any, *, stream: Any = ...) -> Any:
+        """The tensor on a device, as the array API standard calls it: `to(device)`. Raises ValueError for a stream."""
     def values(self) -> Any:
         """Raises RuntimeError: no tensor is sparse."""
     @property
