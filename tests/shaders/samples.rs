@@ -219,6 +219,10 @@ fn is_tensor(v: &Value) -> bool {
 }
 
 fn argument<'a>(v: &'a Value, p: &Param) -> Option<Arg<'a>> {
+    let number = |v: &Value| match v {
+        Value::Number(n) => Some(*n),
+        _ => None,
+    };
     let int = |v: &Value| match v {
         Value::Number(Number::Int(n)) => Some(*n),
         _ => None,
@@ -231,6 +235,13 @@ fn argument<'a>(v: &'a Value, p: &Param) -> Option<Arg<'a>> {
         (Type::Int, Value::Number(n @ Number::Int(_))) => Arg::Number(*n),
         (Type::Ints, Value::Number(Number::Int(n))) => Arg::Ints(vec![*n; p.len.unwrap_or(1)].leak()),
         (Type::Ints, Value::List(items)) => Arg::Ints(items.iter().map(int).collect::<Option<Vec<i64>>>()?.leak()),
+        (Type::Scalars, Value::List(items)) => {
+            Arg::Numbers(items.iter().map(number).collect::<Option<Vec<Number>>>()?.leak())
+        }
+        (Type::Floats, Value::List(items)) => {
+            let float = |v: &Value| number(v).map(Number::to_f64);
+            Arg::Floats(items.iter().map(float).collect::<Option<Vec<f64>>>()?.leak())
+        }
         (Type::Tensors, Value::List(items)) => {
             let tensor = |v: &'a Value| match v {
                 Value::Tensor(t) => Some(t),
