@@ -109,6 +109,7 @@ def unravel_index(indices: "_ext.Tensor", shape) -> tuple:
             raise TypeError(f"expected 'shape' sequence to only contain ints, but got {type(n)}")
     if any(n < 0 for n in sizes):
         raise ValueError(f"'shape' cannot have negative values, but got {sizes}")
+    indices = indices.to(_ext.int64)
     steps = [prod(sizes[d + 1 :]) for d in range(len(sizes))]
     return tuple((indices // step if step else indices) % n if n else indices for n, step in zip(sizes, steps))
 

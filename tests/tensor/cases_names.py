@@ -105,6 +105,7 @@ def coordinates(torch):
         torch.unravel_index(i, (3, 4)),
         torch.unravel_index(torch.tensor(7), 9),
         torch.unravel_index(i, torch.Size([12])),
+        torch.unravel_index(torch.tensor([5, 2], dtype=torch.int8), (2, 3))[0].dtype,
     )
 
 
