@@ -99,15 +99,7 @@ fn scatter<T: Product>(g: &Array, w: &Array, out: &Array, window: Window) {
                 }
             }
             let x = xp.at((i * cg * h * wd) as isize);
-            for (c, r) in (0..cg).flat_map(|c| (0..h).map(move |r| (c, r))) {
-                for s in 0..wd {
-                    // Rows and columns that no window reached have no gradient.
-                    let (y, z) = (r as isize + window.pad[0], s as isize + window.pad[1]);
-                    let inside = y >= 0 && z >= 0 && y < t.ph as isize && z < t.pw as isize;
-                    let from = c * t.plane() + if inside { y as usize * t.pw + z as usize } else { 0 };
-                    *x.add((c * h + r) * wd + s) = if inside { *plane.add(from) } else { T::ZERO };
-                }
-            }
+            t.cut(plane, |c, y, z| c * t.plane() + y * t.pw + z, x, [cg, h, wd]);
         }
     });
 }

@@ -164,16 +164,7 @@ pub fn input_grad<T: Product>(g: &Array, w: &Array, out: &Array, window: Window)
                     spread::<T>(plane, &offsets, taps, g, oh, ow, planes.step());
                 }
                 let x = xp.at((i * cg * h * wd) as isize);
-                for (c, r) in (0..cg).flat_map(|c| (0..h).map(move |r| (c, r))) {
-                    for s in 0..wd {
-                        // Rows and columns that no window reached have no gradient.
-                        let (y, z) = (r as isize + window.pad[0], s as isize + window.pad[1]);
-                        let (ph, pw) = (planes.taps.ph as isize, planes.taps.pw as isize);
-                        let inside = (0..ph).contains(&y) && (0..pw).contains(&z);
-                        let v = if inside { *plane.add(planes.at(c, y as usize, z as usize)) } else { T::ZERO };
-                        *x.add((c * h + r) * wd + s) = v;
-                    }
-                }
+                planes.taps.cut(plane, |c, y, z| planes.at(c, y, z), x, [cg, h, wd]);
             }
         }
     });

@@ -99,6 +99,32 @@ impl Taps {
         }
     }
 
+    /// Copies what lies in the image of `planes`, whose element (channel, row, column) stands `at` a place, to `to`, an image of
+    /// size `[channels, h, w]`. Rows and columns that no window reached are zero.
+    ///
+    /// # Safety
+    /// `planes` has every place that `at` gives, and `to` the size.
+    pub unsafe fn cut<T: Product>(
+        &self,
+        planes: *const T,
+        at: impl Fn(usize, usize, usize) -> usize,
+        to: *mut T,
+        [channels, h, w]: [usize; 3],
+    ) {
+        let [top, left] = self.window.pad;
+        for (c, r) in (0..channels).flat_map(|c| (0..h).map(move |r| (c, r))) {
+            for s in 0..w {
+                let (y, z) = (r as isize + top, s as isize + left);
+                let inside = (0..self.ph as isize).contains(&y) && (0..self.pw as isize).contains(&z);
+                // SAFETY: says the caller.
+                unsafe {
+                    let v = if inside { *planes.add(at(c, y as usize, z as usize)) } else { T::ZERO };
+                    *to.add((c * h + r) * w + s) = v;
+                }
+            }
+        }
+    }
+
     /// Packs taps `offsets` of pixels `p0..p0 + n` into panels of the kernels' width, `offsets.len()` rows each.
     ///
     /// # Safety
