@@ -3,11 +3,12 @@
 
 use crate::bail;
 use crate::core::DType;
-use crate::core::shape::{broadcast, list, normalize_dim};
+use crate::core::shape::{broadcast, list};
 use crate::error::Result;
 use crate::ops;
 use crate::ops::copy::Format;
 use crate::ops::create::sizes;
+use crate::ops::view::cut::sliced;
 use crate::ops::view::window;
 use crate::tensor::{Args, OpDef, Outs, Tensor};
 
@@ -68,22 +69,6 @@ ops! {
         },
         samples: ["u(2, 3), (1, 3)", "u(2, 3), 3", "u(2, 3), (2, 3)", "u(2, 3), (1,)", "u(3), (2,)", "ix(3, n=5), (1,)"],
     }
-}
-
-/// The dim, the first entry and the number of entries of a slice.
-fn sliced(x: &Tensor, dim: i64, start: Option<i64>, end: Option<i64>, step: i64) -> Result<(usize, usize, usize)> {
-    if x.ndim() == 0 {
-        bail!(Index, "slice() cannot be applied to a 0-dim tensor.");
-    }
-    let dim = normalize_dim(dim, x.ndim())?;
-    if step <= 0 {
-        bail!(Runtime, "slice step must be positive");
-    }
-    let n = x.shape()[dim] as i64;
-    let place = |v: i64| (if v < 0 { v.saturating_add(n) } else { v }).clamp(0, n);
-    let (start, end) = (place(start.unwrap_or(0)), place(end.unwrap_or(n)));
-    let len = if end > start { (end - start - 1) / step + 1 } else { 0 };
-    Ok((dim, start as usize, len as usize))
 }
 
 /// The parts that an op of views gives, without the tie to what they are parts of.

@@ -40,7 +40,7 @@ ops! {
             if center {
                 x = centered(&x, n_fft.div_euclid(2), pad_mode)?;
             }
-            let f = Frames { n_fft, hop: hop_length.unwrap_or(n_fft.div_euclid(4)), length: win_length.unwrap_or(n_fft), window, onesided };
+            let f = Frames::new(n_fft, hop_length, win_length, window, onesided);
             f.without_window(",which is known to cause spectral leakage. Other windows such as torch.hann_window or \
                 torch.hamming_window are recommended to reduce spectral leakage.")?;
             let complex = x.dtype().is_complex() || window.is_some_and(|w| w.dtype().is_complex());
@@ -158,7 +158,7 @@ ops! {
             length: Option<i64>,
             return_complex: bool
         ) {
-            let f = Frames { n_fft, hop: hop_length.unwrap_or(n_fft.div_euclid(4)), length: win_length.unwrap_or(n_fft), window, onesided };
+            let f = Frames::new(n_fft, hop_length, win_length, window, onesided);
             f.without_window(".Please provide the same window used by stft to make the inversion lossless.")?;
             if !x.dtype().is_complex() {
                 bail!(
@@ -212,7 +212,18 @@ fn shown<T: Into<i64>>(value: Option<T>) -> String {
     value.map_or("None".into(), |v| v.into().to_string())
 }
 
-impl Frames<'_> {
+impl<'a> Frames<'a> {
+    fn new(
+        n_fft: i64,
+        hop_length: Option<i64>,
+        win_length: Option<i64>,
+        window: Option<&'a Tensor>,
+        onesided: Option<bool>,
+    ) -> Frames<'a> {
+        let hop = hop_length.unwrap_or(n_fft.div_euclid(4));
+        Frames { n_fft, hop, length: win_length.unwrap_or(n_fft), window, onesided }
+    }
+
     fn without_window(&self, reason: &str) -> Result<()> {
         if self.window.is_some() {
             return Ok(());

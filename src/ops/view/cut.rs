@@ -128,18 +128,8 @@ ops! {
         "slice_scatter(Tensor self, Tensor src, int dim=0, int? start=None, int? end=None, int step=1) -> Tensor",
     ] {
         call(x = self: &Tensor, src: &Tensor, dim: i64, start: Option<i64>, end: Option<i64>, step: i64) {
-            if x.ndim() == 0 {
-                bail!(Index, "slice() cannot be applied to a 0-dim tensor.");
-            }
-            let dim = normalize_dim(dim, x.ndim())?;
-            if step <= 0 {
-                bail!(Runtime, "slice step must be positive");
-            }
-            let n = x.shape()[dim] as i64;
-            let place = |v: i64| (if v < 0 { v.saturating_add(n) } else { v }).clamp(0, n);
-            let (start, end) = (place(start.unwrap_or(0)), place(end.unwrap_or(n)));
-            let len = if end > start { (end - start - 1) / step + 1 } else { 0 };
-            x.replaced(src, |y| y.slice(dim, start as usize, len as usize, step as usize))
+            let (dim, start, len) = sliced(x, dim, start, end, step)?;
+            x.replaced(src, |y| y.slice(dim, start, len, step as usize))
         },
         samples: [
             "u(4, 3), u(2, 3), 0, 1, 3",
@@ -205,6 +195,28 @@ impl Op for Scattered {
         let first = if c.needs(1) { Some(whole()?) } else { None };
         Grads::many(vec![None, first, Some(replaced.clone())])
     }
+}
+
+/// The dim, the first entry and the number of entries of a slice.
+pub(crate) fn sliced(
+    x: &Tensor,
+    dim: i64,
+    start: Option<i64>,
+    end: Option<i64>,
+    step: i64,
+) -> Result<(usize, usize, usize)> {
+    if x.ndim() == 0 {
+        bail!(Index, "slice() cannot be applied to a 0-dim tensor.");
+    }
+    let dim = normalize_dim(dim, x.ndim())?;
+    if step <= 0 {
+        bail!(Runtime, "slice step must be positive");
+    }
+    let n = x.shape()[dim] as i64;
+    let place = |v: i64| (if v < 0 { v.saturating_add(n) } else { v }).clamp(0, n);
+    let (start, end) = (place(start.unwrap_or(0)), place(end.unwrap_or(n)));
+    let len = if end > start { (end - start - 1) / step + 1 } else { 0 };
+    Ok((dim, start as usize, len as usize))
 }
 
 fn sectioned(x: &Tensor, sections: i64, dim: usize) -> Result<Outs> {
