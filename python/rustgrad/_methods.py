@@ -195,7 +195,7 @@ def reinforce(self, reward):
 
 
 def module_load(self, other, assign=False):
-    """What a module keeps when `other` is loaded into this parameter or buffer."""
+    """The tensor that a module keeps when `other` is loaded into this parameter or buffer."""
     return other.detach() if assign else self.copy_(other).detach()
 
 
@@ -380,7 +380,7 @@ def _over_array(array) -> Tensor:
 
 
 def _torch_function(cls, func, types, args=(), kwargs=None):
-    """What subclasses do that do not say otherwise: the op itself, whose tensors become instances of the subclass."""
+    """The default of subclasses: the op itself, whose tensors become instances of the subclass."""
     from .overrides import _torch_function as default
 
     return default(cls, func, types, args, kwargs)

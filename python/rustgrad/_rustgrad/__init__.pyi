@@ -491,8 +491,7 @@ class Tensor:
         """`bool(self)`."""
     @classmethod
     def __torch_function__(cls, func: Any, types: Any, args: Any = ..., kwargs: Any = ...) -> Any:
-        """What subclasses do that do not say otherwise: the op itself, whose tensors become instances of the subclass.
-        """
+        """The default of subclasses: the op itself, whose tensors become instances of the subclass."""
     def apply_(self, callable: Any) -> Tensor:
         """Replace each element by `callable(element)`; slow, on the CPU only."""
     def coalesce(self) -> Any:
@@ -550,7 +549,7 @@ class Tensor:
     def map_(self, tensor: Any, callable: Any) -> Tensor:
         """Replace each element by `callable(element, other)`, where `tensor` broadcasts; slow, on the CPU only."""
     def module_load(self, other: Any, assign: Any = ...) -> Any:
-        """What a module keeps when `other` is loaded into this parameter or buffer."""
+        """The tensor that a module keeps when `other` is loaded into this parameter or buffer."""
     @property
     def name(self) -> Any:
         """None: PyTorch's Caffe2 gave names."""

@@ -64,7 +64,7 @@ def imag(x, /):
 
 
 def remainder(x1, x2, /):
-    """What `floor_divide` leaves, with the sign of `x2`; zeros have it too."""
+    """The remainder that `floor_divide` leaves, with the sign of `x2`; zeros have it too."""
     x1, x2 = together(x1, x2)
     out = torch.remainder(x1, x2)
     return torch.where(out == 0, torch.copysign(out, x2), out) if out.is_floating_point() else out

@@ -1,4 +1,4 @@
-"""What the namespace offers, in the standard's words."""
+"""The capabilities of the namespace, in the standard's words."""
 
 import rustgrad as torch
 
@@ -11,7 +11,7 @@ class Info:
     """Answers of `__array_namespace_info__()`."""
 
     def capabilities(self):
-        """What the standard leaves open."""
+        """The choices that the standard leaves open."""
         return {"boolean indexing": True, "data-dependent shapes": True, "max dimensions": 64}
 
     def default_device(self):
@@ -37,5 +37,5 @@ class Info:
 
 
 def __array_namespace_info__():
-    """What the namespace offers: `capabilities`, `default_device`, `default_dtypes`, `devices`, `dtypes`."""
+    """The answers of the namespace: `capabilities`, `default_device`, `default_dtypes`, `devices`, `dtypes`."""
     return Info()

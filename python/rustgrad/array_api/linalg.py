@@ -96,7 +96,7 @@ def slogdet(x, /):
 
 
 def solve(x1, x2, /):
-    """What `x1` is multiplied with to give `x2`: a vector if that has one dim, else matrices."""
+    """The solution of `x1 x = x2`: a vector if that has one dim, else matrices."""
     x1, x2 = together(x1, x2)
     if x2.ndim == 1:
         return _l.solve(x1, x2.unsqueeze(-1)).squeeze(-1)
