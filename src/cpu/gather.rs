@@ -1,12 +1,14 @@
 //! Reading and writing at indices along one dim: gather, index_select, embedding, and their transposes, which add. Indices are
 //! int64 of any strides; where an index repeats over a run (stride 0), whole runs move.
 //!
-//! What adds is deterministic: every thread owns a range of destinations and walks all indices in order.
+//! What adds is deterministic: every destination belongs to one thread, which adds to it in the order of the indices.
+
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use super::complex::{parts, twice};
 use super::strided::{Raw, Walk};
 use super::threads;
-use crate::core::{Bool, DType, Element, Strides};
+use crate::core::{Bool, DType, Element, Shape, Strides};
 use crate::device::Array;
 use crate::{dispatch, simd};
 
@@ -14,20 +16,39 @@ const GRAIN: usize = 1 << 15;
 
 /// The first index outside `0..size`, if there is one.
 pub fn out_of_range(index: &Array, size: usize) -> Option<i64> {
-    let walk = Walk::new(index.shape(), [index.strides()]);
+    // What an index repeats along a dim is read once.
+    let mut shape = Shape::from_slice(index.shape());
+    shape.iter_mut().zip(index.strides()).filter(|(_, step)| **step == 0).for_each(|(n, _)| *n = (*n).min(1));
+    let walk = Walk::new(&shape, [index.strides()]);
     let p = Raw::new(index.ptr::<i64>());
-    let mut bad = None;
     let step = walk.steps()[0];
-    walk.pieces(0..walk.numel(), |[at], _, n| {
-        for i in 0..n as isize {
-            // SAFETY: an element of index.
-            let v = unsafe { *p.at(at + i * step) };
-            if (v as u64) >= size as u64 && bad.is_none() {
-                bad = Some(v);
+    let outside = AtomicBool::new(false);
+    threads::split(walk.numel(), GRAIN, &|range| {
+        walk.pieces(range, |[at], _, n| {
+            // Negative for an index that is negative, and for one beyond the end: nothing is asked within the loop.
+            let mut signs = 0;
+            for i in 0..n as isize {
+                // SAFETY: an element of index.
+                let v = unsafe { *p.at(at + i * step) };
+                signs |= v | (size as i64 - 1).wrapping_sub(v);
             }
+            if signs < 0 {
+                outside.store(true, Relaxed);
+            }
+        });
+    });
+    if !outside.into_inner() {
+        return None;
+    }
+    let mut first = None;
+    walk.elements(0..walk.numel(), |[at], _| {
+        // SAFETY: an element of index.
+        let v = unsafe { *p.at(at) };
+        if first.is_none() && (v as u64) >= size as u64 {
+            first = Some(v);
         }
     });
-    bad
+    first
 }
 
 /// `out[i.., k, j..] = x[i.., index[i.., k, j..], j..]` with the index in place `dim`. `x` has the shape of `index`, or more in
@@ -136,42 +157,84 @@ pub fn scatter_add(out: &Array, dim: usize, index: &Array, src: &Array) {
 }
 
 fn scatter_add_in<T: Plus>(out: &Array, dim: usize, index: &Array, src: &Array) {
-    let (rest, along) = without(out, dim);
-    let walk = Walk::new(index.shape(), [src.strides(), index.strides(), &rest]);
-    let size = if out.ndim() == 0 { 1 } else { out.shape()[dim] };
     let (y, at, x) = (Raw::new(out.ptr::<T>()), Raw::new(index.ptr::<i64>()), Raw::new(src.ptr::<T>()));
-    let [x_step, at_step, y_step] = walk.steps();
-    let n = walk.numel();
-    let parts = if n < 2 * GRAIN { 1 } else { threads::count().min(size) };
-    threads::run(parts, &|part| {
-        let (low, high) = ((size * part / parts) as i64, (size * (part + 1) / parts) as i64);
-        walk.pieces(0..n, |[i, k, o], _, n| {
-            // SAFETY: elements of the arrays; this part alone writes rows low..high of out.
+    write_shared(out, dim, index, src, &|share| {
+        let [x_step, at_step, y_step] = share.walk.steps();
+        share.pieces(|[i, k, o], n| {
+            // SAFETY: elements of the arrays; what this share may write no other writes.
             unsafe {
-                if at_step == 0 {
-                    let to = *at.at(k);
-                    if to < low || to >= high {
-                        return;
-                    }
-                    let to = y.at(o + to as isize * along);
-                    if x_step == 1 && y_step == 1 && n >= 8 {
-                        return add_run(to, x.at(i), n);
-                    }
-                    for j in 0..n as isize {
-                        let to = to.wrapping_offset(j * y_step);
-                        *to = (*to).plus(*x.at(i + j * x_step));
+                let to = |j: isize| *at.at(k + j * at_step);
+                if at_step == 0 && x_step == 1 && y_step == 1 && n >= 8 {
+                    if share.has(to(0)) {
+                        add_run(y.at(o + to(0) as isize * share.along), x.at(i), n);
                     }
                     return;
                 }
-                for j in 0..n as isize {
-                    let to = *at.at(k + j * at_step);
-                    if to >= low && to < high {
-                        let to = y.at(o + j * y_step + to as isize * along);
-                        *to = (*to).plus(*x.at(i + j * x_step));
-                    }
+                let add = |j: isize, to: i64| {
+                    let to = y.at(o + j * y_step + to as isize * share.along);
+                    *to = (*to).plus(*x.at(i + j * x_step));
+                };
+                match share.mine {
+                    None => (0..n as isize).for_each(|j| add(j, to(j))),
+                    Some(_) => (0..n as isize).filter(|&j| share.has(to(j))).for_each(|j| add(j, to(j))),
                 }
             }
         });
+    });
+}
+
+/// One thread's part of what is written at indices: the elements that it passes over, and which of them it writes.
+pub(super) struct Share<'a> {
+    /// Over `src`, `index` and `out`, the last without the dim of the index.
+    pub walk: &'a Walk<3>,
+    /// Where it begins in each.
+    start: [isize; 3],
+    /// The stride of `out` in the dim of the index.
+    pub along: isize,
+    /// The indices that this thread writes at; None: all.
+    pub mine: Option<(i64, i64)>,
+}
+
+impl Share<'_> {
+    /// Calls `f(at, len)` for each run.
+    pub fn pieces(&self, mut f: impl FnMut([isize; 3], usize)) {
+        self.walk.pieces(0..self.walk.numel(), |at, _, n| f(std::array::from_fn(|a| at[a] + self.start[a]), n));
+    }
+
+    /// Whether this thread writes at an index.
+    #[inline(always)]
+    pub fn has(&self, index: i64) -> bool {
+        self.mine.is_none_or(|(low, high)| index >= low && index < high)
+    }
+}
+
+/// Runs `write` on shares of what is written at `index` along `dim` of `out`: every destination is in one of them, and meets its
+/// values in the order of `index`. `out` is not 0-d.
+pub(super) fn write_shared(out: &Array, dim: usize, index: &Array, src: &Array, write: &(dyn Fn(&Share) + Sync)) {
+    let (rest, along) = without(out, dim);
+    let strides = [src.strides(), index.strides(), &rest];
+    let whole = Walk::new(index.shape(), strides);
+    let runs = whole.steps()[1] == 0 && whole.run() >= 8;
+    let parts = if whole.numel() < 2 * GRAIN { 1 } else { threads::count() };
+    // Elements that lie apart in another dim never meet, so threads may share that dim. Runs are written faster whole.
+    let other = (0..index.ndim()).filter(|&d| d != dim).max_by_key(|&d| index.shape()[d]);
+    if let Some(d) = other.filter(|&d| !runs && parts > 1 && index.shape()[d] >= 4 * parts) {
+        let n = index.shape()[d];
+        return threads::run(parts, &|part| {
+            let (from, to) = (n * part / parts, n * (part + 1) / parts);
+            let mut shape = Shape::from_slice(index.shape());
+            shape[d] = to - from;
+            let start = strides.map(|s| from as isize * s[d]);
+            write(&Share { walk: &Walk::new(&shape, strides), start, along, mine: None });
+        });
+    }
+    // Else each thread has a range of destinations and passes over the rest. For single elements that costs a branch which no
+    // processor foresees: two threads gain nothing by it.
+    let size = out.shape()[dim];
+    let parts = if runs || parts > 3 { parts.min(size) } else { 1 };
+    threads::run(parts, &|part| {
+        let mine = (parts > 1).then(|| ((size * part / parts) as i64, (size * (part + 1) / parts) as i64));
+        write(&Share { walk: &whole, start: [0; 3], along, mine });
     });
 }
 

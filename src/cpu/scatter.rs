@@ -1,16 +1,14 @@
 //! Writing at indices along one dim: set, multiplied, or the larger or smaller kept. (Adding stands in `gather.rs`.)
 //!
-//! Deterministic: every thread owns a range of destinations and walks all indices in order, so that of several values for one place
-//! the last is kept.
+//! Deterministic: every destination belongs to one thread, which meets its values in order, so that of several for one place the
+//! last is kept.
 
 use super::complex::{parts, twice};
-use super::strided::{Raw, Walk};
-use super::threads;
-use crate::core::{Element, Put, Strides};
+use super::gather::write_shared;
+use super::strided::Raw;
+use crate::core::{Element, Put};
 use crate::device::Array;
 use crate::dispatch;
-
-const GRAIN: usize = 1 << 15;
 
 #[inline(always)]
 fn merged<T: Element>(how: Put, old: T, new: T) -> T {
@@ -42,24 +40,17 @@ pub fn scatter(out: &Array, dim: usize, index: &Array, src: &Array, how: Put) {
         // Set only: ops refuse the rest.
         return scatter(&parts(out), dim, &twice(index), &parts(src), how);
     }
-    let mut rest: Strides = out.layout.strides.clone();
-    let along = std::mem::take(&mut rest[dim]);
-    let walk = Walk::new(index.shape(), [src.strides(), index.strides(), &rest]);
-    let size = out.shape()[dim];
-    let n = walk.numel();
-    let parts = if n < 2 * GRAIN { 1 } else { threads::count().min(size) };
     dispatch!(out.dtype, T => {
         let (y, at, x) = (Raw::new(out.ptr::<T>()), Raw::new(index.ptr::<i64>()), Raw::new(src.ptr::<T>()));
-        let [x_step, at_step, y_step] = walk.steps();
-        threads::run(parts, &|part| {
-            let (low, high) = ((size * part / parts) as i64, (size * (part + 1) / parts) as i64);
-            walk.pieces(0..n, |[i, k, o], _, n| {
+        write_shared(out, dim, index, src, &|share| {
+            let [x_step, at_step, y_step] = share.walk.steps();
+            share.pieces(|[i, k, o], n| {
                 for j in 0..n as isize {
-                    // SAFETY: elements of the arrays; this part alone writes rows low..high of out.
+                    // SAFETY: elements of the arrays; what this share may write no other writes.
                     unsafe {
                         let to = *at.at(k + j * at_step);
-                        if to >= low && to < high {
-                            let to = y.at(o + j * y_step + to as isize * along);
+                        if share.has(to) {
+                            let to = y.at(o + j * y_step + to as isize * share.along);
                             *to = merged(how, *to, *x.at(i + j * x_step));
                         } else if at_step == 0 {
                             return;
