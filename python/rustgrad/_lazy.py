@@ -13,7 +13,8 @@ MODULES = frozenset(
 
 _BY_MODULE = {
     "_rustgrad.torch": (
-        "_dirichlet_grad _fft_c2c _fft_c2r _fft_r2c _sample_dirichlet _standard_gamma _standard_gamma_grad"
+        "_dirichlet_grad _fft_c2c _fft_c2r _fft_r2c _sample_dirichlet _scaled_dot_product_flash_attention_for_cpu "
+        "_standard_gamma _standard_gamma_grad"
     ),
     "amp": "autocast",
     "amp.state": (

@@ -1,6 +1,8 @@
 //! Floor 3: how to compute on raw arrays on the CPU. Knows no autograd.
 
 pub mod argreduce;
+pub mod attention;
+pub mod batch_norm;
 mod columns;
 pub mod complex;
 pub mod conv;

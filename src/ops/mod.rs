@@ -5,8 +5,10 @@ use crate::tensor::OpDef;
 
 pub mod accumulate;
 pub mod apart;
+pub mod attention;
 pub mod autocast;
 pub mod average;
+pub mod batch_norm;
 mod call;
 pub mod cast;
 pub mod complex;
@@ -92,7 +94,9 @@ files![
     elementwise::unary,
     accumulate,
     apart,
+    attention,
     average,
+    batch_norm,
     composite,
     composite::frames,
     composite::functional,

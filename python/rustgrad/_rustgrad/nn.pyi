@@ -107,6 +107,14 @@ def _adaptive_max_pool2d(input: Tensor, output_size: _int | Sequence[_int | Tens
     """Maxima over windows that cover an image; the sizes of the result. See `nn.functional.adaptive_max_pool2d`."""
 def _adaptive_max_pool3d(input: Tensor, output_size: _int | Sequence[_int | Tensor], return_indices: _bool = False) -> Tensor:
     """Maxima over windows that cover a volume; the sizes of the result. See `nn.functional.adaptive_max_pool3d`."""
+def batch_norm(input: Tensor, running_mean: Tensor | None, running_var: Tensor | None, weight: Tensor | None = None, bias: Tensor | None = None, training: _bool = False, momentum: _float | Tensor = 0.1, eps: _float | Tensor = 1e-5) -> Tensor:
+    """Each channel (dim 1) less its mean and divided by sqrt(variance + eps), then times `weight`, plus `bias`.
+
+    `input` is (N, C, ...), the vectors (C,). In training mean and (biased) variance are those of the batch, and the
+    running ones move towards them by the part `momentum` (the variance towards the unbiased one); else the running ones
+    are taken. Raises ValueError for a single value per channel in training, RuntimeError for sizes that do not fit.
+    Ioffe and Szegedy 2015.
+    """
 def selu(input: Tensor, inplace: _bool = False) -> Tensor:
     """`elu` with the scale and the alpha that keep mean 0 and variance 1.
 

@@ -835,6 +835,13 @@ def unsafe_split(input: Tensor, split_size: _int | Tensor, dim: _int | Tensor = 
     """`split` whose parts may be written to one by one: PyTorch does not track them as views."""
 def unsafe_split_with_sizes(input: Tensor, split_sizes: Sequence[_int | Tensor], dim: _int | Tensor = 0) -> tuple[Tensor, ...]:
     """`split_with_sizes` whose parts may be written to one by one: PyTorch does not track them as views."""
+def _scaled_dot_product_flash_attention_for_cpu(query: Tensor, key: Tensor, value: Tensor, dropout_p: _float | Tensor = 0.0, is_causal: _bool = False, *, attn_mask: Tensor | None = None, scale: _float | Tensor | None = None) -> tuple[Tensor, ...]:
+    """softmax(query key^T scale + mask) value, and for each query the logarithm of the sum of its weights.
+
+    query is (..., H, L, E), key (..., H, S, E), value (..., H, S, V); H of the latter two may divide that of the query.
+    Of a bool mask what is False is not attended to, one of floats is added; `is_causal`: position i attends to those up
+    to i. A row without anything gives zeros. Needs memory for the results only, forward and backward: Dao et al. 2022.
+    """
 def avg_pool1d(input: Tensor, kernel_size: _int | Sequence[_int | Tensor], stride: _int | Sequence[_int | Tensor] = [], padding: _int | Sequence[_int | Tensor] = 0, ceil_mode: _bool = False, count_include_pad: _bool = True) -> Tensor:
     """The mean of each window of a sequence (N, C, L) or (C, L); `stride` is the window's size by default.
 

@@ -8,6 +8,7 @@ from ..._rustgrad import Tensor, float32
 from ..._rustgrad import bool as bool_dtype
 from ..._rustgrad.nn import dropout as drop
 from ..._rustgrad.nn import linear, pad, softmax
+from ..._rustgrad.torch import _scaled_dot_product_flash_attention_for_cpu as flash
 from ..._rustgrad.torch import arange, bmm, cat, where, zeros
 from .._autocast import cast_lower
 from .._compose import scalar_name
@@ -45,6 +46,19 @@ def _check_sdpa(query, key, value, attn_mask, is_causal):
         raise RuntimeError(f"expected scalar type Float but found {scalar_name(query.dtype)}")
 
 
+def _fits(query, key, value, grouped):
+    """Whether the kernel by tiles takes these: on the CPU, with elements, of equal sizes where they should be."""
+    if query.is_gpu or not (query.ndim == key.ndim == value.ndim) or not (query.numel() and key.numel()):
+        return False
+    lead = -3 if grouped else -2
+    return (
+        query.shape[:lead] == key.shape[:lead] == value.shape[:lead]
+        and key.shape[-3:-1] == value.shape[-3:-1]
+        and query.shape[-1] == key.shape[-1]
+        and (not grouped or (query.ndim > 2 and query.shape[-3] % key.shape[-3] == 0))
+    )
+
+
 def _repeated_heads(query, key, value):
     """Keys and values of fewer heads, each shared by a group of the query's heads (dim -3)."""
     heads = query.shape[-3]
@@ -76,9 +90,12 @@ def scaled_dot_product_attention(
     row without anything gives zeros. is_causal: position i attends to positions up to i. scale: 1 / sqrt(E) by default.
     dropout_p: dropout of the weights, whenever it is not 0. enable_gqa: key and value may have fewer heads (dim -3).
 
-    Raises RuntimeError for shapes and dtypes that do not fit. Holds the (..., L, S) weights in memory.
+    Raises RuntimeError for shapes and dtypes that do not fit. Holds the (..., L, S) weights in memory on the GPU, with
+    dropout, and where the mask requires a gradient; else memory for the result is all it needs.
     """
     _check_sdpa(query, key, value, attn_mask, is_causal)
+    if dropout_p == 0.0 and (attn_mask is None or not attn_mask.requires_grad) and _fits(query, key, value, enable_gqa):
+        return flash(query, key, value, 0.0, is_causal, attn_mask=attn_mask, scale=scale)[0]
     if enable_gqa:
         key, value = _repeated_heads(query, key, value)
     factor = math.sqrt(1.0 / math.sqrt(query.shape[-1]) if scale is None else abs(scale))

@@ -1,18 +1,15 @@
-"""Normalisation over batches, groups, instances and neighbouring channels.
-
-Mean and variance are `layer_norm`'s, whose kernel runs once over the elements that share them, forward and backward.
-"""
+"""Normalisation over groups, instances and neighbouring channels, by the kernels of `layer_norm` and `batch_norm`."""
 
 import math
 import operator
 
-from ..._rustgrad import Tensor, bfloat16, float16, float32
-from ..._rustgrad.nn import layer_norm
-from ..._rustgrad.torch import _tied, cat
+from ..._rustgrad import bfloat16, float16, float32
+from ..._rustgrad.nn import batch_norm, layer_norm
+from ..._rustgrad.torch import cat
 from ...grad_mode import no_grad
 from .._compose import scalar_name
 
-__all__ = ["batch_norm", "group_norm", "instance_norm", "local_response_norm", "rms_norm"]
+__all__ = ["group_norm", "instance_norm", "local_response_norm", "rms_norm"]
 
 _EPS = {"float16": 2.0**-10, "bfloat16": 2.0**-7, "float32": 2.0**-23, "float64": 2.0**-52}
 
@@ -23,93 +20,9 @@ def _check_vectors(channels, **vectors):
             raise RuntimeError(f"{name} should contain {channels} elements not {vector.numel()}")
 
 
-def _given(vector):
-    return [] if vector is None else [vector]
-
-
 def _per_channel(vector, x):
     """A vector of channels, shaped to multiply `x`, whose channels are dim 1."""
     return vector.to(x.dtype).view(-1, *[1] * (x.ndim - 2))
-
-
-def _check_dtypes(x, vectors):
-    """PyTorch's rule: all of the input's dtype, or halves beside parameters in float32."""
-    if not x.is_floating_point():
-        raise NotImplementedError(f"\"batch_norm\" not implemented for '{scalar_name(x.dtype)}'")
-    dtypes = {vector.dtype for vector in vectors if vector is not None} - {x.dtype}
-    if x.dtype in (float16, bfloat16):
-        if dtypes and any(vector is not None and vector.dtype != float32 for vector in vectors):
-            raise RuntimeError("mixed dtype (CPU): all inputs must share same datatype.")
-    elif dtypes and x.dtype != float32:
-        raise RuntimeError("mixed dtype (CPU): all inputs must share same datatype.")
-    elif dtypes:
-        raise RuntimeError(f"mixed dtype (CPU): expect parameter to have scalar type of {scalar_name(float32)}")
-
-
-def batch_norm(
-    input,
-    running_mean: Tensor | None,
-    running_var: Tensor | None,
-    weight: Tensor | None = None,
-    bias: Tensor | None = None,
-    training=False,
-    momentum=0.1,
-    eps=1e-5,
-):
-    """Each channel less its mean and divided by sqrt(variance + eps), then times `weight`, plus `bias`.
-
-    input: (N, C, ...); the vectors: (C,). In training mean and (biased) variance are those of the batch, and the
-    running ones move towards them by the part `momentum` (the variance towards the unbiased one); else the running ones
-    are taken. Raises ValueError for a single value per channel in training, RuntimeError for sizes that do not fit.
-    Ioffe and Szegedy 2015.
-    """
-    channels = input.shape[1] if input.ndim > 1 else 0
-    if training:
-        if math.prod(input.shape[:1] + input.shape[2:]) == 1:
-            raise ValueError(f"Expected more than 1 value per channel when training, got input size {input.shape}")
-        if eps <= 0:
-            raise ValueError(f"batch_norm eps must be positive during training, but got {eps}")
-        if not isinstance(momentum, (int, float)):
-            raise TypeError(
-                f"batch_norm(): argument 'momentum' (position 7) must be float, not {type(momentum).__name__}"
-            )
-    elif eps < 0:
-        raise ValueError(f"batch_norm eps must be non-negative, but got {eps}")
-    if not training:
-        for name, vector in (("running_mean", running_mean), ("running_var", running_var)):
-            if vector is None:
-                raise RuntimeError(f"{name} must be defined in evaluation mode")
-    _check_vectors(channels, running_mean=running_mean, running_var=running_var, weight=weight, bias=bias)
-    _check_dtypes(input, (running_mean, running_var, weight, bias))
-    x = input.to(float32) if input.dtype in (float16, bfloat16) else input
-    if training:
-        if x.numel() == 0:
-            result = x * 1
-        else:
-            _update(x, running_mean, running_var, momentum)
-            rows = x.transpose(0, 1).reshape(channels, -1)
-            result = layer_norm(rows, (rows.shape[1],), None, None, eps)
-            result = result.view(channels, x.shape[0], *x.shape[2:]).transpose(0, 1)
-        if weight is not None:
-            result = result * _per_channel(weight, x)
-        if bias is not None:
-            result = result + _per_channel(_tied(bias, [input, *_given(weight)]), x)
-        return result.contiguous().to(input.dtype)
-    scale = (running_var.to(x.dtype) + eps).rsqrt()  # pyright: ignore[reportOptionalMemberAccess]
-    scale = scale if weight is None else scale * weight.to(x.dtype)
-    shift = -running_mean.to(x.dtype) * scale  # pyright: ignore[reportOptionalMemberAccess]
-    shift = shift if bias is None else shift + _tied(bias, [input, *_given(weight)]).to(x.dtype)
-    return (x * _per_channel(scale, x) + _per_channel(shift, x)).to(input.dtype)
-
-
-@no_grad()
-def _update(x, running_mean, running_var, momentum):
-    """Move running statistics towards those of the batch."""
-    dims = (0, *range(2, x.ndim))
-    if running_mean is not None:
-        running_mean.mul_(1 - momentum).add_(x.mean(dims).to(running_mean.dtype), alpha=momentum)
-    if running_var is not None:
-        running_var.mul_(1 - momentum).add_(x.var(dims).to(running_var.dtype), alpha=momentum)
 
 
 def instance_norm(
