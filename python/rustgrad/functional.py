@@ -1,6 +1,5 @@
 """Functions of tensors that PyTorch writes in Python too, over the extension's ops: tensordot and einsum."""
 
-from collections.abc import Sequence
 from math import prod
 
 from . import _rustgrad as _ext
@@ -57,8 +56,13 @@ def tensordot(a: "_ext.Tensor", b: "_ext.Tensor", dims=2, out: "_ext.Tensor | No
     """
     if isinstance(dims, _ext.Tensor):
         dims = int(dims) if dims.numel() == 1 else dims.tolist()
-    if isinstance(dims, Sequence):
+    if isinstance(dims, (tuple, list)):
         first, second = ([d] if isinstance(d, int) else list(d) for d in dims)
+    elif not isinstance(dims, int):
+        raise RuntimeError(
+            "tensordot expects dims to be int or tuple[list[int], list[int]] or list[list[int]] containing two lists, "
+            f"but got dims={dims}"
+        )
     else:
         if dims < 0:
             raise RuntimeError(f"tensordot expects dims >= 0, but got dims={dims}")
@@ -101,7 +105,7 @@ def unravel_index(indices: "_ext.Tensor", shape) -> tuple:
         raise TypeError(f"expected 'indices' to be integer dtype, but got {kind}")
     if isinstance(shape, _ext.Tensor):
         shape = shape.tolist()
-    if not isinstance(shape, (int, Sequence)):
+    if not isinstance(shape, (int, tuple, list, range)):
         raise TypeError(f"expected 'shape' to be int or sequence of ints, but got {type(shape)}")
     sizes = (shape,) if isinstance(shape, int) else tuple(shape)
     for n in sizes:

@@ -1,5 +1,7 @@
 //! The registry as Python data: what stubs, docs and generated tests are made from.
 
+use std::borrow::Cow;
+
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList};
 
@@ -9,14 +11,14 @@ use crate::ops;
 use crate::ops::schema::{Param, Returns, Type};
 
 /// The docs of a row, naming the first argument as this place does: `input` of functions.
-pub fn doc(entry: &Entry, text: &str) -> String {
+pub fn doc<'a>(entry: &Entry, text: &'a str) -> Cow<'a, str> {
     let first = entry.overloads.first().and_then(|o| o.schema.params.first());
-    if entry.method || first.is_none_or(|p| p.name != "input") {
-        return text.to_string();
+    if entry.method || first.is_none_or(|p| p.name != "input") || !text.contains("self") {
+        return text.into();
     }
     // Code stands between backticks.
     let parts = text.split('`').enumerate().map(|(i, part)| if i % 2 == 1 { word(part) } else { part.to_string() });
-    parts.collect::<Vec<_>>().join("`")
+    parts.collect::<Vec<_>>().join("`").into()
 }
 
 /// `self` as `input`, where it is a word.
@@ -35,14 +37,14 @@ fn word(code: &str) -> String {
 }
 
 /// The type of a result, as Python writes it.
-pub fn returns(o: &Overload) -> String {
+pub fn returns(o: &Overload) -> Cow<'static, str> {
     if o.inplace {
         return "Tensor".into();
     }
     match &o.schema.returns {
         Returns::Tensor => "Tensor".into(),
         Returns::Tensors => "tuple[Tensor, ...]".into(),
-        Returns::Named(names) => format!("tuple[{}]", vec!["Tensor"; names.len()].join(", ")),
+        Returns::Named(names) => format!("tuple[{}]", vec!["Tensor"; names.len()].join(", ")).into(),
         Returns::None => "None".into(),
         Returns::Other(text) => (*text).into(),
     }
@@ -57,10 +59,10 @@ fn stub_returns(o: &Overload) -> String {
         return format!("_named_{}", unsafe { super::entry::class_name(o.class) });
     }
     let text = returns(o);
-    match text.as_str() {
+    match &*text {
         "int" | "bool" | "str" | "float" | "bytes" | "complex" | "dtype" | "device" | "layout" => format!("_{text}"),
         "tuple" => "tuple[Any, ...]".into(),
-        _ => text,
+        _ => text.into_owned(),
     }
 }
 
@@ -187,7 +189,7 @@ pub fn describe<'py>(py: Python<'py>, entries: &[Entry]) -> PyResult<Bound<'py, 
         });
         item.set_item("stub", unique)?;
         let mut docs: Vec<String> = Vec::new();
-        entry.overloads.iter().map(|o| doc(entry, o.target.doc())).for_each(|d| {
+        entry.overloads.iter().map(|o| doc(entry, o.target.doc()).into_owned()).for_each(|d| {
             if !docs.contains(&d) {
                 docs.push(d);
             }

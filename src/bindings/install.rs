@@ -3,6 +3,7 @@
 //! A `PyMethodDef` carries no user data, so method k of the flattened registry gets thunk k of a table of
 //! instances of one const-generic function. Functions carry their entry in `m_self` and need no thunk.
 
+use std::borrow::Cow;
 use std::ffi::{CString, c_int, c_void};
 use std::mem::offset_of;
 use std::ptr::null_mut;
@@ -221,24 +222,29 @@ pub unsafe fn install(tensor: P, modules: &mut dyn FnMut(&'static str) -> Result
 
 /// The text signature, where Python can write one, the signatures and the docs.
 fn doc(entry: &Entry) -> String {
-    let mut text = String::new();
+    let mut text = String::with_capacity(512);
     if let Some(parameters) = text_signature(entry) {
-        text = format!("{}({parameters})\n--\n\n", entry.name);
-    }
-    let mut seen: Vec<String> = Vec::new();
-    for o in &entry.overloads {
-        let line = format!("{}{} -> {}\n", entry.name, super::mismatch::signature(o), super::describe::returns(o));
-        if !seen.contains(&line) {
-            text += &line;
-            seen.push(line);
+        for part in [&entry.name, "(", &parameters, ")\n--\n\n"] {
+            text += part;
         }
     }
+    let signatures = text.len();
     for o in &entry.overloads {
-        let doc = super::describe::doc(entry, o.target.doc());
+        let from = text.len();
+        for part in [&entry.name, &*super::mismatch::signature(o), " -> ", &super::describe::returns(o), "\n"] {
+            text += part;
+        }
+        if text[signatures..from].lines().any(|line| *line == text[from..text.len() - 1]) {
+            text.truncate(from);
+        }
+    }
+    let mut seen: Vec<&str> = Vec::new();
+    for o in &entry.overloads {
+        let doc = o.target.doc();
         if !seen.contains(&doc) {
-            text += "\n";
-            text += &doc;
-            text += "\n";
+            for part in ["\n", &super::describe::doc(entry, doc), "\n"] {
+                text += part;
+            }
             seen.push(doc);
         }
     }
@@ -251,20 +257,22 @@ fn doc(entry: &Entry) -> String {
 /// The parameters of all overloads together: those that come in one order, optional where an overload does without, or else what
 /// they begin with and `*args, **kwargs`.
 fn text_signature(entry: &Entry) -> Option<String> {
-    let named = |p: &Param| {
-        if super::describe::RESERVED.contains(&p.name) { format!("{}_", p.name) } else { p.name.to_string() }
+    let named = |p: &Param| -> Cow<'static, str> {
+        if super::describe::RESERVED.contains(&p.name) { format!("{}_", p.name).into() } else { p.name.into() }
     };
-    let positional = |o: &Overload| -> Vec<String> {
-        o.schema.params[o.start..].iter().filter(|p| !p.keyword_only).map(named).collect()
+    let positional = |o: &'_ Overload| o.schema.params.iter().skip(o.start).filter(|p| !p.keyword_only).count();
+    let at_place = |o: &Overload, at: usize| {
+        o.schema.params.iter().skip(o.start).filter(|p| !p.keyword_only).nth(at).map(|p| p.name)
     };
-    let longest = entry.overloads.iter().max_by_key(|o| positional(o).len())?;
-    let names = positional(longest);
-    let shared = |at: usize| entry.overloads.iter().all(|o| positional(o).get(at).is_none_or(|n| *n == names[at]));
+    let longest = entry.overloads.iter().max_by_key(|o| positional(o))?;
+    let ordered = longest.schema.params.iter().skip(longest.start).filter(|p| !p.keyword_only);
+    let (names, plain): (Vec<_>, Vec<_>) = ordered.map(|p| (named(p), p.name)).unzip();
+    let shared = |at: usize| entry.overloads.iter().all(|o| at_place(o, at).is_none_or(|n| n == plain[at]));
     let agreed = (0..names.len()).take_while(|&at| shared(at)).count();
-    let mut parts: Vec<String> = if entry.method { vec!["$self".into()] } else { vec![] };
+    let mut parts: Vec<Cow<'static, str>> = if entry.method { vec!["$self".into()] } else { vec![] };
     // Python reads literals only.
     let value = |d: &Default| match d {
-        Default::Float(f) if f.is_infinite() => if *f > 0.0 { "1e999" } else { "-1e999" }.to_string(),
+        Default::Float(f) if f.is_infinite() => if *f > 0.0 { "1e999" } else { "-1e999" }.into(),
         d => literal(d),
     };
     let mut optional = false;
@@ -274,12 +282,12 @@ fn text_signature(entry: &Entry) -> Option<String> {
             .iter()
             .map(|o| o.schema.params.get(o.start + at).filter(|p| !p.keyword_only).and_then(|p| p.default.as_ref()))
             .collect();
-        let lacks = entry.overloads.iter().any(|o| positional(o).len() <= at);
+        let lacks = entry.overloads.iter().any(|o| positional(o) <= at);
         optional |= lacks || given.iter().all(Option::is_some);
         parts.push(match (optional, given.iter().flatten().next()) {
             (false, _) => name.clone(),
-            (true, Some(d)) => format!("{name}={}", value(d)),
-            (true, None) => format!("{name}=None"),
+            (true, Some(d)) => format!("{name}={}", value(d)).into(),
+            (true, None) => format!("{name}=None").into(),
         });
     }
     if agreed < names.len() {
@@ -287,13 +295,13 @@ fn text_signature(entry: &Entry) -> Option<String> {
         parts.push("**kwargs".into());
         return Some(parts.join(", "));
     }
-    let mut keywords: Vec<String> = vec![];
+    let mut keywords: Vec<Cow<'static, str>> = vec![];
     for p in entry.overloads.iter().flat_map(|o| &o.schema.params[o.start..]).filter(|p| p.keyword_only) {
         let name = named(p);
-        if names.contains(&name) || keywords.iter().any(|k| k.split('=').next() == Some(&name)) {
+        if names.contains(&name) || keywords.iter().any(|k| k.split('=').next() == Some(&*name)) {
             continue;
         }
-        keywords.push(p.default.as_ref().map_or(name.clone(), |d| format!("{name}={}", value(d))));
+        keywords.push(p.default.as_ref().map_or(name.clone(), |d| format!("{name}={}", value(d)).into()));
     }
     if !keywords.is_empty() {
         parts.push("*".into());

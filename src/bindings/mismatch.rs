@@ -1,6 +1,8 @@
 //! The TypeErrors of calls that no overload takes, in PyTorch's words: one sentence where one signature is
 //! plausible, else the list of signatures.
 
+use std::borrow::Cow;
+
 use pyo3::ffi;
 
 use super::call::{Given, Mismatch, accepts, bind};
@@ -129,32 +131,40 @@ fn keyword_text(given: Given, k: usize) -> String {
 
 /// `(Tensor input, Number other, *, Number alpha = 1)`.
 pub fn signature(o: &Overload) -> String {
-    let mut parts = Vec::new();
+    let mut text = String::with_capacity(128);
+    text.push('(');
     let mut star = false;
     for p in &o.schema.params[o.start..] {
+        if text.len() > 1 {
+            text += ", ";
+        }
         if p.keyword_only && !star {
-            parts.push("*".to_string());
+            text += "*, ";
             star = true;
         }
-        parts.push(match &p.default {
-            None => format!("{} {}", p.ty.spoken(), p.name),
-            Some(d) => format!("{} {} = {}", p.ty.spoken(), p.name, literal(d)),
-        });
+        for part in [p.ty.spoken(), " ", p.name] {
+            text += part;
+        }
+        if let Some(d) = &p.default {
+            text += " = ";
+            text += &literal(d);
+        }
     }
-    format!("({})", parts.join(", "))
+    text.push(')');
+    text
 }
 
 /// A default as Python writes it.
-pub fn literal(d: &Default) -> String {
+pub fn literal(d: &Default) -> Cow<'static, str> {
     match d {
         Default::None => "None".into(),
         Default::Bool(true) => "True".into(),
         Default::Bool(false) => "False".into(),
-        Default::Int(i) => i.to_string(),
+        Default::Int(i) => i.to_string().into(),
         Default::Float(f) if f.is_infinite() => if *f > 0.0 { "inf" } else { "-inf" }.into(),
-        Default::Float(f) => format!("{f:?}"),
-        Default::Str(s) => format!("'{s}'"),
-        Default::Ints(v) => format!("{v:?}"),
+        Default::Float(f) => format!("{f:?}").into(),
+        Default::Str(s) => format!("'{s}'").into(),
+        Default::Ints(v) => format!("{v:?}").into(),
     }
 }
 

@@ -5,22 +5,30 @@ module or class with its names. Modules and classes are called by PyTorch's path
 """
 
 import sys
-from functools import cache
 
 __all__ = ["attribute", "is_module", "listed", "lookup", "member", "missing", "module"]
 
 
-@cache
+# What was read or made before. (functools.cache would cost more to import than the rest of this package.)
+_read: dict[str, str] = {}
+_listed: dict[str, frozenset[str]] = {}
+_texts: dict[tuple[str, str, str], str] = {}
+
+
 def _lines() -> dict[str, str]:
     """Each line's names as one text, by the module or class it is about."""
-    with open(__file__.rpartition("__init__")[0] + "torch.txt", encoding="utf-8") as file:
-        return dict(line.split(": ", 1) for line in file)
+    if not _read:
+        with open(__file__.rpartition("__init__")[0] + "torch.txt", encoding="utf-8") as file:
+            lines = dict(line.split(": ", 1) for line in file)
+        _read.update(lines)
+    return _read
 
 
-@cache
 def listed(place: str) -> frozenset[str]:
     """The names that PyTorch has in a module or class; empty for one that is not listed."""
-    return frozenset(_lines().get(place, "").split()) - {"*"}
+    if place not in _listed:
+        _listed[place] = frozenset(_lines().get(place, "").split()) - {"*"}
+    return _listed[place]
 
 
 def is_module(name: str) -> bool:
@@ -158,9 +166,15 @@ def member(place: str, name: str, owner) -> AttributeError:
     return AttributeError(_text(place, name, plain))
 
 
-@cache
 def _text(place: str, name: str, plain: str) -> str:
     """The message about a missing name, with names that were perhaps meant."""
+    key = place, name, plain
+    if key not in _texts:
+        _texts[key] = _made_text(*key)
+    return _texts[key]
+
+
+def _made_text(place: str, name: str, plain: str) -> str:
     from difflib import get_close_matches
 
     known = knows(place, name)
