@@ -24,14 +24,10 @@ pub fn out_of_range(index: &Array, size: usize) -> Option<i64> {
     let step = walk.steps()[0];
     let outside = AtomicBool::new(false);
     threads::split(walk.numel(), GRAIN, &|range| {
-        walk.pieces(range, |[at], _, n| {
-            // Negative for an index that is negative, and for one beyond the end: nothing is asked within the loop.
-            let mut signs = 0;
-            for i in 0..n as isize {
-                // SAFETY: an element of index.
-                let v = unsafe { *p.at(at + i * step) };
-                signs |= v | (size as i64 - 1).wrapping_sub(v);
-            }
+        let outside = &outside;
+        walk.pieces(range, move |[at], _, n| {
+            // SAFETY: elements of index.
+            let signs = unsafe { if step == 1 { signs(p.at(at), 1, n, size) } else { signs(p.at(at), step, n, size) } };
             if signs < 0 {
                 outside.store(true, Relaxed);
             }
@@ -49,6 +45,18 @@ pub fn out_of_range(index: &Array, size: usize) -> Option<i64> {
         }
     });
     first
+}
+
+/// Negative if an index is, or one lies beyond the end: nothing is asked within the loop.
+#[inline(always)]
+unsafe fn signs(at: *const i64, step: isize, n: usize, size: usize) -> i64 {
+    let mut signs = 0;
+    for i in 0..n as isize {
+        // SAFETY: element i of the caller's run.
+        let v = unsafe { *at.wrapping_offset(i * step) };
+        signs |= v | (size as i64 - 1).wrapping_sub(v);
+    }
+    signs
 }
 
 /// `out[i.., k, j..] = x[i.., index[i.., k, j..], j..]` with the index in place `dim`. `x` has the shape of `index`, or more in
@@ -79,29 +87,34 @@ fn gather_in<T: Copy>(x: &Array, dim: usize, index: &Array, out: &Array) {
     let walk = Walk::new(out.shape(), [out.strides(), index.strides(), &rest]);
     let (y, at, x) =
         (Raw::new(out.bytes_ptr().cast::<T>()), Raw::new(index.ptr::<i64>()), Raw::new(x.bytes_ptr().cast::<T>()));
-    let [y_step, at_step, x_step] = walk.steps();
+    let steps = walk.steps();
     threads::split(walk.numel(), GRAIN, &|range| {
-        walk.pieces(range, |[o, k, i], _, n| {
+        walk.pieces(range, move |[o, k, i], _, n| {
+            let (y, at, x) = (y.at(o), at.at(k), x.at(i));
             // SAFETY: elements of the arrays; this range alone writes its part of out.
             unsafe {
-                if at_step == 0 {
-                    let from = x.at(i + *at.at(k) as isize * along);
-                    if x_step == 1 && y_step == 1 {
-                        std::ptr::copy_nonoverlapping(from, y.at(o), n);
-                    } else {
-                        for j in 0..n as isize {
-                            *y.at(o + j * y_step) = *from.wrapping_offset(j * x_step);
-                        }
-                    }
-                    return;
-                }
-                for j in 0..n as isize {
-                    let from = i + j * x_step + *at.at(k + j * at_step) as isize * along;
-                    *y.at(o + j * y_step) = *x.at(from);
+                match steps {
+                    [1, 0, 1] => std::ptr::copy_nonoverlapping(x.wrapping_offset(*at as isize * along), y, n),
+                    // Strides that are known while compiling: three times as fast.
+                    [1, 1, 0] if along == 1 => pick(y, at, x, n, [1, 1, 0], 1),
+                    [1, 1, x_step] => pick(y, at, x, n, [1, 1, x_step], along),
+                    _ => pick(y, at, x, n, steps, along),
                 }
             }
         });
     });
+}
+
+#[inline(always)]
+unsafe fn pick<T: Copy>(y: *mut T, at: *const i64, x: *const T, n: usize, steps: [isize; 3], along: isize) {
+    let [y_step, at_step, x_step] = steps;
+    for j in 0..n as isize {
+        // SAFETY: element j of the caller's run.
+        unsafe {
+            let from = j * x_step + *at.wrapping_offset(j * at_step) as isize * along;
+            *y.wrapping_offset(j * y_step) = *x.wrapping_offset(from);
+        }
+    }
 }
 
 /// Elements that add: floats with one rounding, integers wrapping, bool as or.
@@ -159,28 +172,48 @@ pub fn scatter_add(out: &Array, dim: usize, index: &Array, src: &Array) {
 fn scatter_add_in<T: Plus>(out: &Array, dim: usize, index: &Array, src: &Array) {
     let (y, at, x) = (Raw::new(out.ptr::<T>()), Raw::new(index.ptr::<i64>()), Raw::new(src.ptr::<T>()));
     write_shared(out, dim, index, src, &|share| {
-        let [x_step, at_step, y_step] = share.walk.steps();
-        share.pieces(|[i, k, o], n| {
+        let (steps, along, has, all) = (share.walk.steps(), share.along, share.has(), share.mine.is_none());
+        share.pieces(move |[i, k, o], n| {
+            let (x, at, y) = (x.at(i), at.at(k), y.at(o));
             // SAFETY: elements of the arrays; what this share may write no other writes.
             unsafe {
-                let to = |j: isize| *at.at(k + j * at_step);
-                if at_step == 0 && x_step == 1 && y_step == 1 && n >= 8 {
-                    if share.has(to(0)) {
-                        add_run(y.at(o + to(0) as isize * share.along), x.at(i), n);
+                match steps {
+                    [1, 0, 1] if n >= 8 => {
+                        if has(*at) {
+                            add_run(y.wrapping_offset(*at as isize * along), x, n);
+                        }
                     }
-                    return;
-                }
-                let add = |j: isize, to: i64| {
-                    let to = y.at(o + j * y_step + to as isize * share.along);
-                    *to = (*to).plus(*x.at(i + j * x_step));
-                };
-                match share.mine {
-                    None => (0..n as isize).for_each(|j| add(j, to(j))),
-                    Some(_) => (0..n as isize).filter(|&j| share.has(to(j))).for_each(|j| add(j, to(j))),
+                    // As in `gather_in`.
+                    [1, 1, 0] if all && along == 1 => add_each(y, at, x, n, [1, 1, 0], 1, |_| true),
+                    [1, 1, y_step] if all => add_each(y, at, x, n, [1, 1, y_step], along, |_| true),
+                    _ => add_each(y, at, x, n, steps, along, has),
                 }
             }
         });
     });
+}
+
+#[inline(always)]
+unsafe fn add_each<T: Plus>(
+    y: *mut T,
+    at: *const i64,
+    x: *const T,
+    n: usize,
+    steps: [isize; 3],
+    along: isize,
+    has: impl Fn(i64) -> bool,
+) {
+    let [x_step, at_step, y_step] = steps;
+    for j in 0..n as isize {
+        // SAFETY: element j of the caller's run.
+        unsafe {
+            let to = *at.wrapping_offset(j * at_step);
+            if has(to) {
+                let to = y.wrapping_offset(j * y_step + to as isize * along);
+                *to = (*to).plus(*x.wrapping_offset(j * x_step));
+            }
+        }
+    }
 }
 
 /// One thread's part of what is written at indices: the elements that it passes over, and which of them it writes.
@@ -201,10 +234,11 @@ impl Share<'_> {
         self.walk.pieces(0..self.walk.numel(), |at, _, n| f(std::array::from_fn(|a| at[a] + self.start[a]), n));
     }
 
-    /// Whether this thread writes at an index.
+    /// Says whether this thread writes at an index. A value of its own, which loops keep in registers.
     #[inline(always)]
-    pub fn has(&self, index: i64) -> bool {
-        self.mine.is_none_or(|(low, high)| index >= low && index < high)
+    pub fn has(&self) -> impl Fn(i64) -> bool + Copy + use<> {
+        let mine = self.mine;
+        move |index| mine.is_none_or(|(low, high)| index >= low && index < high)
     }
 }
 

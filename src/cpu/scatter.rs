@@ -43,15 +43,16 @@ pub fn scatter(out: &Array, dim: usize, index: &Array, src: &Array, how: Put) {
     dispatch!(out.dtype, T => {
         let (y, at, x) = (Raw::new(out.ptr::<T>()), Raw::new(index.ptr::<i64>()), Raw::new(src.ptr::<T>()));
         write_shared(out, dim, index, src, &|share| {
-            let [x_step, at_step, y_step] = share.walk.steps();
-            share.pieces(|[i, k, o], n| {
+            let ([x_step, at_step, y_step], along, has) = (share.walk.steps(), share.along, share.has());
+            share.pieces(move |[i, k, o], n| {
+                let (x, at, y) = (x.at(i), at.at(k), y.at(o));
                 for j in 0..n as isize {
                     // SAFETY: elements of the arrays; what this share may write no other writes.
                     unsafe {
-                        let to = *at.at(k + j * at_step);
-                        if share.has(to) {
-                            let to = y.at(o + j * y_step + to as isize * share.along);
-                            *to = merged(how, *to, *x.at(i + j * x_step));
+                        let to = *at.wrapping_offset(j * at_step);
+                        if has(to) {
+                            let to = y.wrapping_offset(j * y_step + to as isize * along);
+                            *to = merged(how, *to, *x.wrapping_offset(j * x_step));
                         } else if at_step == 0 {
                             return;
                         }

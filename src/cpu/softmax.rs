@@ -32,23 +32,46 @@ simd! {
 
 #[inline(always)]
 unsafe fn forward_rows_body<A: Real, const LOG: bool>(x: *const A, rows: usize, n: usize, y: *mut A) {
+    if LOG {
+        // SAFETY: the caller's rows.
+        return unsafe { log_rows(x, rows, n, y) };
+    }
     for r in 0..rows {
         // SAFETY: n elements each.
         unsafe {
             let (x, y) = (x.add(r * n), y.add(r * n));
             let m = A::largest(x, n);
-            if LOG {
-                let shift = A::total_exp(x, n, m).log();
+            for i in 0..n {
+                *y.add(i) = (*x.add(i) - m).exp();
+            }
+            let scale = A::ONE / A::total(y, n);
+            for i in 0..n {
+                *y.add(i) = *y.add(i) * scale;
+            }
+        }
+    }
+}
+
+/// Short rows come in groups, whose logarithms are taken side by side.
+#[inline(always)]
+unsafe fn log_rows<A: Real>(x: *const A, rows: usize, n: usize, y: *mut A) {
+    const GROUP: usize = 16;
+    let group = if n <= 512 { GROUP } else { 1 };
+    for from in (0..rows).step_by(group) {
+        let here = group.min(rows - from);
+        let (mut m, mut s) = ([A::default(); GROUP], [A::ONE; GROUP]);
+        // SAFETY: n elements each.
+        unsafe {
+            for r in 0..here {
+                let x = x.add((from + r) * n);
+                m[r] = A::largest(x, n);
+                s[r] = A::total_exp(x, n, m[r]);
+            }
+            s.iter_mut().for_each(|s| *s = s.log());
+            for r in 0..here {
+                let (x, y, m, s) = (x.add((from + r) * n), y.add((from + r) * n), m[r], s[r]);
                 for i in 0..n {
-                    *y.add(i) = (*x.add(i) - m) - shift;
-                }
-            } else {
-                for i in 0..n {
-                    *y.add(i) = (*x.add(i) - m).exp();
-                }
-                let scale = A::ONE / A::total(y, n);
-                for i in 0..n {
-                    *y.add(i) = *y.add(i) * scale;
+                    *y.add(i) = (*x.add(i) - m) - s;
                 }
             }
         }
