@@ -134,6 +134,23 @@ natives! {
     tied as ["function._tied(Tensor x, Tensor[] others) -> Tensor"] {
         call(x: &Tensor, others: &[&Tensor]) { Ok(wrap(x.tied_to(others)?)) }
     }
+    /// Hidden states and cells (T, N, H) of all steps of a layer of long short-term memory on the CPU. `gates` (T, N, 4 H): the
+    /// products with the inputs, with all biases; weight (4 H, H) is the states', hidden and cell (N, H) those at first.
+    lstm as [
+        "function._lstm(Tensor gates, Tensor weight, Tensor hidden, Tensor cell, bool reverse=False) -> tuple",
+    ] {
+        call(gates: &Tensor, weight: &Tensor, hidden: &Tensor, cell: &Tensor, reverse: bool) {
+            let [hidden, cells] = crate::ops::lstm::lstm(gates, weight, hidden, cell, reverse)?;
+            let (hidden, cells) = (wrap(hidden), wrap(cells));
+            // SAFETY: both are new references, given back; the tuple has its own.
+            unsafe {
+                let pair = ffi::PyTuple_Pack(2, hidden, cells);
+                ffi::Py_DECREF(hidden);
+                ffi::Py_DECREF(cells);
+                checked(pair)
+            }
+        }
+    }
     /// How tensors are printed; `profile` is default, short or full.
     set_printoptions as [
         "function.set_printoptions(int? precision=None, float? threshold=None, int? edgeitems=None, int? linewidth=None, str? profile=None, bool? sci_mode=None) -> None",

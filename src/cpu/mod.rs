@@ -19,6 +19,7 @@ pub mod gemm;
 pub mod introsort;
 pub mod linalg;
 pub mod loss;
+pub mod lstm;
 pub mod map;
 pub mod multinomial;
 pub mod nonzero;

@@ -17,6 +17,7 @@ pub trait Real:
     fn exp(self) -> Self;
     fn log(self) -> Self;
     fn root(self) -> Self;
+    fn tanh(self) -> Self;
     /// `self * a + b`, rounded once.
     fn fma(self, a: Self, b: Self) -> Self;
     /// The larger of both; NaN wins.
@@ -86,6 +87,10 @@ macro_rules! real {
             #[inline(always)]
             fn root(self) -> $t {
                 self.sqrt()
+            }
+            #[inline(always)]
+            fn tanh(self) -> $t {
+                math::$t::tanh(self)
             }
             #[inline(always)]
             fn fma(self, a: $t, b: $t) -> $t {

@@ -31,6 +31,7 @@ pub mod index_put;
 pub mod join;
 pub mod linalg;
 pub mod loss;
+pub mod lstm;
 pub mod matmul;
 pub mod nonzero;
 pub mod norm;

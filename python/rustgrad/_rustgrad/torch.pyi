@@ -1849,6 +1849,11 @@ def _broadcast_shapes(shapes: Any) -> Size:
 def _tied(x: Tensor, others: Sequence[Tensor]) -> Tensor:
     """The tensor itself, whose gradient, where backward is recorded, requires grad as that of one op of it and the others.
     """
+def _lstm(gates: Tensor, weight: Tensor, hidden: Tensor, cell: Tensor, reverse: _bool = False) -> tuple[Any, ...]:
+    """Hidden states and cells (T, N, H) of all steps of a layer of long short-term memory on the CPU. `gates` (T, N, 4 H):
+    the products with the inputs, with all biases; weight (4 H, H) is the states', hidden and cell (N, H) those at
+    first.
+    """
 def set_printoptions(precision: _int | Tensor | None = None, threshold: _float | Tensor | None = None, edgeitems: _int | Tensor | None = None, linewidth: _int | Tensor | None = None, profile: _str | None = None, sci_mode: _bool | None = None) -> None:
     """How tensors are printed; `profile` is default, short or full."""
 def _watch(on: _bool) -> Any:

@@ -1,14 +1,16 @@
 """Recurrent layers: cells, and the run of a cell over time, layers and directions.
 
-The products with the inputs of all steps are one product per layer and direction; a step adds that of the state.
+The products with the inputs of all steps are one product per layer and direction; a step adds that of the state. All
+steps of an LSTM are one op on the CPU.
 States and their parts are in PyTorch's order: i, f, g, o of an LSTM, r, z, n of a GRU.
 """
 
 from typing import Any
 
+from ..._rustgrad import float32, float64
 from ..._rustgrad.nn import dropout as drop
 from ..._rustgrad.nn import linear
-from ..._rustgrad.torch import cat, stack
+from ..._rustgrad.torch import _autocast_enabled, _lstm, cat, stack
 
 __all__ = ["gru_step", "lstm_step", "relu_step", "run", "tanh_step"]
 
@@ -62,9 +64,16 @@ def run(step, input, batch_sizes, states, weights, *, dropout, training, bidirec
         outputs = []
         for direction in range(directions):
             w_ih, w_hh, b_ih, b_hh, w_hr = weights[index + direction]
+            state = tuple(s[index + direction] for s in states)
+            if step is lstm_step and w_hr is None and batch_sizes is None and _in_one(input, state):
+                gates = linear(input, w_ih, None if b_ih is None else b_ih + b_hh)
+                hidden, cells = _lstm(gates, w_hh, *state, direction == 1)
+                last = 0 if direction == 1 else -1
+                outputs.append(hidden)
+                final.append((hidden[last], cells[last]))
+                continue
             gates = linear(input, w_ih, b_ih)
             steps = gates.unbind(0) if batch_sizes is None else gates.split(batch_sizes)
-            state = tuple(s[index + direction] for s in states)
             run_one = _run if batch_sizes is None else _run_packed
             found, state = run_one(step, list(steps), state, (w_hh, b_hh, w_hr), direction == 1)
             outputs.append(stack(found) if batch_sizes is None else cat(found))
@@ -73,6 +82,13 @@ def run(step, input, batch_sizes, states, weights, *, dropout, training, bidirec
         if dropout and training and index + directions < len(weights):
             input = drop(input, dropout, True)
     return input, tuple(stack(parts) for parts in zip(*final))
+
+
+def _in_one(input, state):
+    """Whether all steps of an LSTM may be one op: on the CPU, in one dtype that its kernel has."""
+    if input.is_gpu or _autocast_enabled(0):
+        return False
+    return input.dtype in (float32, float64) and all(s.dtype == input.dtype for s in state)
 
 
 def _run(step, gates, state, weights, reverse):
