@@ -1,5 +1,6 @@
 // Each result, or V neighbouring ones, or a chunk of them, by one invocation, for results whose elements are neighbours in memory
-// across results: a column adds its rows in order. Constants and words as in reduce.wgsl; the results of chunks lie side by side.
+// across results: a column adds its rows in order. Constants and words as in reduce.wgsl; the results of one chunk lie side by side, so
+// that those of all chunks are such columns again.
 // A linear grid of chunks * results / V, results fastest.
 @compute @workgroup_size(64)
 fn main(@builtin(workgroup_id) w: vec3<u32>, @builtin(local_invocation_index) l: u32) {
@@ -32,6 +33,6 @@ fn main(@builtin(workgroup_id) w: vec3<u32>, @builtin(local_invocation_index) l:
         r += len;
     }
     for (var v = 0u; v < V; v++) {
-        finish(a[v], select(base.z + v * rg_word(FIRST + 3u), (k + v) * chunks + chunk, chunks > 1u));
+        finish(a[v], select(base.z + v * rg_word(FIRST + 3u), chunk * rg_word(2u) + k + v, chunks > 1u));
     }
 }

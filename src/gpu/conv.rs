@@ -187,6 +187,7 @@ pub fn forward(op: &str, x: &Array, w: &Array, bias: Option<&Array>, y: &Array, 
             add,
             patch: Some(patch),
             padded: [og >= 4, false],
+            column: false,
             alpha: 1.0,
             beta: 1.0,
         })?;
@@ -284,6 +285,7 @@ pub fn input_grad(op: &str, g: &Array, w: &Array, out: &Array, window: Window) -
                 add: None,
                 patch: Some(patch),
                 padded: [cg >= 4, false],
+                column: false,
                 alpha: 1.0,
                 beta: 1.0,
             })?;
@@ -339,6 +341,7 @@ pub fn weight_grad(op: &str, g: &Array, x: &Array, out: &Array, window: Window) 
             add: before.as_ref().map(own),
             patch: Some(patch),
             padded: [og >= 4, false],
+            column: false,
             alpha: 1.0,
             beta: 1.0,
         })?;

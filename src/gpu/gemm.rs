@@ -32,6 +32,9 @@ const ENOUGH: usize = 256;
 const LONGEST: usize = 1 << 15;
 /// k of a split at least where a group computes few results.
 const SPLIT_DOT: usize = 4096;
+/// Elements of a matrix from which its product with one row has a kernel of its own; smaller ones take that of several rows, so that
+/// a batch of one compiles nothing where larger ones ran.
+const SMALL: usize = 1 << 14;
 
 /// A matrix operand: (outer batch, inner batch, row, column) as sizes and strides.
 pub fn matrix(x: &Array, sizes: [usize; 4], strides: [isize; 4]) -> Array {
@@ -71,6 +74,8 @@ pub struct Job<'a> {
     pub patch: Option<Patch>,
     /// Whether columns of `a` (of consecutive rows), or rows of `b`, have room for whole fours.
     pub padded: [bool; 2],
+    /// Whether the one row of results was a column.
+    pub column: bool,
     pub alpha: f64,
     pub beta: f64,
 }
@@ -158,13 +163,26 @@ impl Job<'_> {
         }
     }
 
+    /// Whether k lies along memory in B.
+    fn is_along(&self) -> bool {
+        self.size[4] == 1 || self.b.layout.strides.get(2) == Some(&1)
+    }
+
+    /// Whether a row of results takes the kernel of several. What a column was has as many results as a batch has rows: its
+    /// kernel does not depend on how many.
+    fn is_small(&self) -> bool {
+        let (n, k) = (self.size[3], self.size[4]);
+        self.patch.is_none() && !self.column && n > 1 && if self.is_along() { n * k < SMALL } else { n * n < SMALL }
+    }
+
     fn variant(&self, g: &Gpu) -> Variant {
         if let Some(v) = forced() {
             return v;
         }
-        let along = self.size[4] == 1 || self.b.layout.strides.get(2) == Some(&1);
         match self.size[2] {
-            1 if self.patch.is_none() && along && self.size[3] <= GRID * 4 => Variant::Dot,
+            1 if self.patch.is_none() && self.is_along() && self.size[3] <= GRID * 4 && !self.is_small() => {
+                Variant::Dot
+            }
             m if m <= 4 || g.is_software() => Variant::Plain,
             _ => Variant::Tiled,
         }
@@ -351,7 +369,8 @@ fn launch(
     let out = if fours { out.way(Way::Fours) } else { out };
     let quarter = |v: u32, yes: bool| if yes { v / 4 } else { v };
 
-    let form = plain::Form::new(m, n, left, right, job.patch.is_some());
+    let rows = if m == 1 && job.is_small() { 2 } else { m };
+    let form = plain::Form::new(rows, n, left, right, job.patch.is_some());
     let columns = form.columns(n);
     let mut words = vec![m as u32, n as u32, k as u32, chunk as u32, splits as u32, inner as u32, columns.ilog2()];
     let in_fours = left != plain::Way::Each;

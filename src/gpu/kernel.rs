@@ -136,8 +136,15 @@ struct Pipeline {
     reports: bool,
 }
 
-fn pipelines() -> &'static Mutex<HashMap<Key, &'static Pipeline>> {
-    static PIPELINES: OnceLock<Mutex<HashMap<Key, &'static Pipeline>>> = OnceLock::new();
+/// Pipelines by what launches know, and by their texts: several keys may print one text, where a choice turns out to change nothing.
+#[derive(Default)]
+struct Pipelines {
+    by_key: HashMap<Key, &'static Pipeline>,
+    by_text: HashMap<String, &'static Pipeline>,
+}
+
+fn pipelines() -> &'static Mutex<Pipelines> {
+    static PIPELINES: OnceLock<Mutex<Pipelines>> = OnceLock::new();
     PIPELINES.get_or_init(Default::default)
 }
 
@@ -193,10 +200,14 @@ impl Kernel<'_> {
         let (reads, writes) = self.accesses(g);
         let key = self.key(&reads, &writes);
         let mut known = pipelines().lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(p) = known.get(&key) {
+        if let Some(p) = known.by_key.get(&key) {
             return Ok(p);
         }
         let (text, reports) = self.text()?;
+        if let Some(&p) = known.by_text.get(&text) {
+            known.by_key.insert(key, p);
+            return Ok(p);
+        }
         let bindings = |list: &[Access]| list.iter().filter(|a| !a.over).map(|a| a.windows as usize).sum::<usize>();
         let (reads, writes) = (bindings(&reads), bindings(&writes) + usize::from(reports));
         if reads + writes > g.most_bindings() {
@@ -204,11 +215,12 @@ impl Kernel<'_> {
         }
         let (pipeline, layout) = g.compile(self.op, &text, reads, writes)?;
         if let Some(all) = &mut *TEXTS.lock().unwrap_or_else(PoisonError::into_inner) {
-            all.push((self.op.to_string(), text));
+            all.push((self.op.to_string(), text.clone()));
         }
         // Pipelines live as long as the device, which is never given up.
         let made: &'static Pipeline = Box::leak(Box::new(Pipeline { pipeline, layout, reports }));
-        known.insert(key, made);
+        known.by_key.insert(key, made);
+        known.by_text.insert(text, made);
         Ok(made)
     }
 

@@ -101,7 +101,8 @@ pub fn matmul(op: &str, a: &Array, b: &Array, out: &Array, fused: &Fused) -> Res
         m = rows.size;
     }
     let (mut a, mut b) = (a, b);
-    if n == 1 && m != 1 {
+    let column = n == 1 && m != 1;
+    if column {
         // A column of results is a row of the transposed product.
         (a, b, ka, kb, m, n) = (b, a, kb, ka, n, m);
         (rows, columns) = (columns, rows);
@@ -124,6 +125,7 @@ pub fn matmul(op: &str, a: &Array, b: &Array, out: &Array, fused: &Fused) -> Res
         add: fused.add.map(|x| matrix(x, sizes(m, n), strides(3, rows.by[3], columns.by[3]))),
         patch: None,
         padded: [false, false],
+        column,
         alpha: fused.alpha,
         beta: fused.beta,
     };

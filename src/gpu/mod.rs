@@ -21,6 +21,7 @@ pub mod overlap;
 mod plain;
 pub mod pool;
 pub mod reduce;
+pub mod running;
 pub mod scan;
 pub mod scatter;
 pub mod softmax;

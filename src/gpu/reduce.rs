@@ -249,16 +249,16 @@ impl Job {
         }
         let partial = self.partial(&t.x[0], &[m, plan.chunks])?;
         self.launch(t, &plan, &kept, &reduced, &partial, false)?;
-        // Results are numbered in the order of the walk over them.
+        // Results are numbered in the order of the walk over them. Those of a column's chunks are columns again.
         let operands = partial.len();
         let mut rows = Walk { sizes: kept.sizes.clone(), strides: vec![vec![]; operands + 1] };
-        let mut step = plan.chunks;
+        let (mut step, along) = if plan.columns { (1, m as isize) } else { (plan.chunks, 1) };
         for (d, &size) in kept.sizes.iter().enumerate() {
             rows.strides[..operands].iter_mut().for_each(|s| s.push(step as isize));
             rows.strides[operands].push(kept.strides[t.x.len()][d]);
             step *= size;
         }
-        let chunk = Walk { sizes: vec![plan.chunks], strides: vec![vec![1]; operands] };
+        let chunk = Walk { sizes: vec![plan.chunks], strides: vec![vec![along]; operands] };
         self.stages(&Task { x: &partial, first: false, base: 0, ..*t }, rows, chunk)
     }
 
@@ -363,7 +363,7 @@ impl Plan {
     fn new(x: &[Array], kept: &Walk, reduced: &Walk, m: usize, n: usize) -> Plan {
         let step = |w: &Walk| if w.sizes[0] > 1 { w.strides[0][0].unsigned_abs() } else { 0 };
         let (across, along) = (step(kept), step(reduced));
-        let columns = across > 0 && (across < along || along == 0) && kept.sizes[0] >= 8 && n > 1;
+        let columns = across > 0 && (across < along || along == 0) && n > 0;
         if columns {
             let chunk = match n {
                 0..=128 => n,
@@ -374,7 +374,9 @@ impl Plan {
             return Plan { m, n, chunks: n.div_ceil(chunk).max(1), chunk, columns, lanes: 1, way: 1, fours };
         }
         let run = reduced.sizes[0];
-        let lanes = if n <= 64 { 1 } else { 16 };
+        // The kernel of a single result does not depend on how many elements it has: batches of any size compile nothing.
+        let single = m == 1 && reduced.ndim() == 1;
+        let lanes = if n <= 64 && !single { 1 } else { 16 };
         let chunk = if n <= 1 << 14 {
             n
         } else if m >= 1024 {
@@ -383,8 +385,8 @@ impl Plan {
             1 << 12
         };
         // Worth it where runs are longer than what lanes take at once.
-        let long = run >= if lanes == 1 { 4 } else { 128 };
-        let even = if long && run.is_multiple_of(4) { fours(x, reduced, kept, true) } else { 0 };
+        let long = single || run >= if lanes == 1 { 4 } else { 128 };
+        let even = if long && !single && run.is_multiple_of(4) { fours(x, reduced, kept, true) } else { 0 };
         let edges = if long && lanes > 1 && even == 0 { fours(x, reduced, kept, false) } else { 0 };
         let way = match (even | edges, edges) {
             (0, _) if lanes > 1 && run < 32 && reduced.ndim() > 1 => 0,
@@ -402,6 +404,8 @@ fn fours(x: &[Array], along: &Walk, other: &Walk, even: bool) -> u32 {
     for (k, a) in x.iter().enumerate() {
         match along.strides[k][0] {
             1 => found |= 1 << k,
+            // The only element of a run is one of four as well.
+            0 if along.sizes[0] == 1 && !even => found |= 1 << k,
             0 => continue,
             _ => return 0,
         }

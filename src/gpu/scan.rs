@@ -11,6 +11,8 @@ use crate::error::Result;
 
 const SCAN: &str = include_str!("../../shaders/scan.wgsl");
 const CHUNK: usize = 256;
+/// Elements that one invocation takes at most.
+const LONGEST: usize = 1 << 15;
 
 /// What a launch does, as `scan.wgsl` counts it.
 const WHOLE: u32 = 0;
@@ -34,7 +36,7 @@ pub fn scan(
     let n = a.shape().get(dim).copied().unwrap_or(1);
     let lines = a.numel() / n;
     let job = Job { op, a, b, dim, backwards, first, n, lines };
-    if n <= 4 * CHUNK || (lines >= 1024 && n <= 1 << 16) {
+    if n <= 4 * CHUNK || (lines >= 1024 && n <= LONGEST) {
         return job.launch(WHOLE, n, None, &[out]);
     }
     let chunks = n.div_ceil(CHUNK);

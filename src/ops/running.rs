@@ -2,13 +2,12 @@
 
 use crate::core::shape::normalize_dim;
 use crate::core::{DType, Layout, Meta, Number};
-use crate::cpu;
 use crate::device::Array;
 use crate::error::Result;
-use crate::ops;
 use crate::ops::elementwise::compare::{gt, lt};
 use crate::ops::elementwise::map::on;
 use crate::tensor::{Context, Cotangents, Grads, Mask, Op, Operand, Outs, Saves, Tensor, apply, apply_many};
+use crate::{cpu, gpu, ops};
 
 const EXTREMES: &[&str] = &[
     "u(5), 0",
@@ -93,6 +92,9 @@ impl Op for Extreme {
         cpu::running::extreme(x[0], self.dim, self.largest, &out[0], &out[1]);
         Ok(())
     }
+    fn gpu(&self, x: &[&Array], out: &[Array]) -> Result<()> {
+        gpu::running::extreme(self.name(), x[0], self.dim, self.largest, &out[0], &out[1])
+    }
     fn saves(&self, _: Mask) -> Saves {
         Saves::output_at(1)
     }
@@ -124,6 +126,12 @@ impl Op for Running {
     fn cpu(&self, x: &[&Array], out: &[Array]) -> Result<()> {
         cpu::running::logcumsumexp(x[0], self.dim, self.backwards, &out[0]);
         Ok(())
+    }
+    fn gpu(&self, x: &[&Array], out: &[Array]) -> Result<()> {
+        if x[0].dtype.is_complex() {
+            return Err(x[0].dtype.lacks_on_gpu(self.name()));
+        }
+        gpu::running::logcumsumexp(x[0], self.dim, self.backwards, &out[0])
     }
     fn cost(&self, x: &[&Array], _: &[Array]) -> usize {
         32 * x[0].numel()

@@ -24,7 +24,6 @@ function.triangular_solve linalg.svd linalg.svdvals function.svd linalg.tensorin
 fft.fft fft.ifft fft.rfft fft.irfft fft.hfft fft.ihfft fft.fft2 fft.ifft2 fft.rfft2 fft.irfft2 fft.hfft2 fft.ihfft2
 fft.fftn fft.ifftn fft.rfftn fft.irfftn fft.hfftn fft.ihfftn function._fft_r2c function.stft
 function.igamma function.igammac
-function.cummax function.cummin function.logcumsumexp
 """.split()
 
 # Families and dtypes that are refused for good: products and means of 64-bit integers, which only emulation could give.
