@@ -20,7 +20,7 @@ use crate::device::Array;
 use crate::device::array::number_at;
 use crate::error::Result;
 use crate::tensor::door::enter;
-use crate::tensor::{Tensor, mode};
+use crate::tensor::{Tensor, data, mode};
 use crate::{bail, err};
 
 /// PyTorch's limit on nesting.
@@ -140,7 +140,7 @@ fn finish(t: Tensor, requires_grad: bool) -> Result<P> {
 
 /// The only element, wherever it is.
 pub fn item(t: &Tensor) -> Result<Number> {
-    if t.device().is_gpu() { t.on_cpu().map(|x| first(&x)) } else { Ok(first(t.array())) }
+    if t.device().is_cpu() { Ok(first(t.array())) } else { data::number(t) }
 }
 
 fn first(x: &Array) -> Number {

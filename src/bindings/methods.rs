@@ -63,12 +63,13 @@ natives! {
     storage_offset as ["method.storage_offset(Tensor self) -> int"] {
         call(x = self: &Tensor) { int(x.layout().offset) }
     }
-    /// The address of the first element. On the GPU, whose drivers tell none, a number that tells memory apart as one would.
+    /// The address of the first element. On the GPU, whose drivers tell none, a number that tells memory apart as one would; 0 on
+    /// `meta`.
     data_ptr as ["method.data_ptr(Tensor self) -> int"] {
         call(t = self: &Tensor) {
             let array = t.array();
             int(match array.storage.gpu() {
-                _ if t.numel() == 0 => 0,
+                _ if t.numel() == 0 || t.device().is_meta() => 0,
                 Some(block) => block.address as usize + t.layout().offset * t.dtype().size(),
                 None => array.bytes_ptr() as usize,
             })
@@ -239,7 +240,11 @@ pub fn alias(t: &Tensor) -> Tensor {
 /// `rustgrad.FloatTensor`, and what such names mean.
 fn type_name(t: &Tensor, name: Option<&str>) -> Result<P> {
     let Some(name) = name else {
-        let place = if t.device().is_gpu() && spoken::gpu_as_cuda() { "cuda." } else { "" };
+        let place = match t.device().kind {
+            DeviceKind::Meta => "meta.",
+            DeviceKind::Gpu if spoken::gpu_as_cuda() => "cuda.",
+            _ => "",
+        };
         let text = format!("{}.{place}{}Tensor", library(), t.dtype().scalar_name());
         // SAFETY: the GIL is held; UTF-8 of that length.
         return checked(unsafe {
@@ -353,6 +358,9 @@ pub fn copy_attributes(from: P, to: P, memo: Option<&Bound<'_, PyAny>>) -> Resul
 fn flat_bytes(t: &Tensor) -> Result<Array> {
     if t.is_contiguous() {
         return t.on_cpu();
+    }
+    if t.device().is_meta() {
+        return Err(data::no_data());
     }
     let flat = Array::empty(Meta::new(Layout::contiguous(t.shape().into()), t.dtype(), Device::CPU))?;
     data::copy(t.array(), &flat)?;

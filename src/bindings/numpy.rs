@@ -263,10 +263,11 @@ fn to_array(t: &Tensor, this: P) -> Result<P> {
     if t.dtype().row().numpy.is_empty() {
         bail!(Type, "Got unsupported ScalarType {}", t.dtype().scalar_name());
     }
-    if t.device().is_gpu() {
+    if !t.device().is_cpu() {
         return Err(err!(
             Type,
-            "can't convert gpu device type tensor to numpy. Use Tensor.cpu() to copy the tensor to host memory first."
+            "can't convert {} device type tensor to numpy. Use Tensor.cpu() to copy the tensor to host memory first.",
+            t.device().kind.plain_name()
         ));
     }
     // SAFETY: the GIL is held; `this` is the tensor's object.

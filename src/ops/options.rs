@@ -60,6 +60,11 @@ impl Options {
         self.or(mode::default_float())
     }
 
+    /// Where numbers are made that no kernel of the device makes.
+    pub fn source(&self) -> Device {
+        self.device().source()
+    }
+
     /// The finished tensor, where it was asked for; numbers that a device does not make come from the CPU.
     pub fn finish(&self, t: Tensor) -> Result<Tensor> {
         let t = t.to_device(self.device())?;
