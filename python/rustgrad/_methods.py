@@ -321,6 +321,8 @@ def from_dlpack(ext_tensor, *, device=None, copy=None) -> Tensor:
     import numpy
 
     if isinstance(ext_tensor, Tensor):
+        if ext_tensor.is_meta:
+            raise ValueError("Unknown device type meta for Dlpack")
         out = ext_tensor.detach()
     else:
         source = ext_tensor if hasattr(ext_tensor, "__dlpack__") else _Capsule(ext_tensor)

@@ -157,9 +157,7 @@ pub static ATTRIBUTES: &[Attribute] = &[
         Some(base) => checked(wrap(base)),
         None => Ok(none()),
     }),
-    read(c"is_cpu", "_bool", c"Whether the elements are in main memory.", |t, _| {
-        truth(t.device().is_cpu())
-    }),
+    read(c"is_cpu", "_bool", c"Whether the elements are in main memory.", |t, _| truth(t.device().is_cpu())),
     read(c"is_gpu", "_bool", c"Whether the elements are on the GPU.", |t, _| truth(t.device().is_gpu())),
     read(c"is_cuda", "_bool", c"Whether the elements are on a GPU that this program calls cuda.", |t, _| {
         truth(t.device().is_gpu() && spoken::gpu_as_cuda())

@@ -63,13 +63,15 @@ natives! {
     storage_offset as ["method.storage_offset(Tensor self) -> int"] {
         call(x = self: &Tensor) { int(x.layout().offset) }
     }
-    /// The address of the first element. On the GPU, whose drivers tell none, a number that tells memory apart as one would; 0 on
-    /// `meta`.
+    /// The address of the first element. On the GPU, whose drivers tell none, a number that tells memory apart as one would; on
+    /// `meta` as if memory began at 0.
     data_ptr as ["method.data_ptr(Tensor self) -> int"] {
         call(t = self: &Tensor) {
             let array = t.array();
             int(match array.storage.gpu() {
-                _ if t.numel() == 0 || t.device().is_meta() => 0,
+                _ if t.numel() == 0 => 0,
+                // As PyTorch counts, from the address 0.
+                _ if t.device().is_meta() => t.layout().offset * t.dtype().size(),
                 Some(block) => block.address as usize + t.layout().offset * t.dtype().size(),
                 None => array.bytes_ptr() as usize,
             })
@@ -160,7 +162,7 @@ natives! {
             unsafe {
                 let py = Python::assume_attached();
                 let spec = PyString::new(py, format_spec);
-                if t.ndim() == 0 && ffi::Py_TYPE(this) == tensor_type() {
+                if t.ndim() == 0 && !t.device().is_meta() && ffi::Py_TYPE(this) == tensor_type() {
                     let value = checked(number(super::data::item(t)?))?;
                     let text = ffi::PyObject_Format(value, spec.as_ptr());
                     ffi::Py_DECREF(value);

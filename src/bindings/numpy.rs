@@ -17,7 +17,7 @@ use crate::device::Array;
 use crate::device::storage::Storage;
 use crate::error::Result;
 use crate::tensor::door::enter;
-use crate::tensor::{Tensor, mode};
+use crate::tensor::{Tensor, data, mode};
 use crate::{bail, err};
 
 natives! {
@@ -37,6 +37,9 @@ natives! {
         call(t = self: &Tensor, force: bool; _a, this) {
             if t.requires_grad() && mode::grad_enabled() && !force {
                 bail!(Runtime, "Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead.");
+            }
+            if force && t.device().is_meta() {
+                return Err(data::no_data());
             }
             to_array(t, this)
         }

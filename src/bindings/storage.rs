@@ -263,7 +263,8 @@ impl UntypedStorage {
     fn __reduce_ex__<'py>(slf: &Bound<'py, Self>, protocol: i64) -> PyResult<Bound<'py, PyTuple>> {
         let (py, this) = (slf.py(), slf.get());
         if this.device.is_meta() {
-            return (py.import("rustgrad._rustgrad")?.getattr("_storage_nowhere")?, (this.storage.bytes(),)).into_pyobject(py);
+            return (py.import("rustgrad._rustgrad")?.getattr("_storage_nowhere")?, (this.storage.bytes(),))
+                .into_pyobject(py);
         }
         let rebuild = py.get_type::<UntypedStorage>().getattr("_from_bytes")?;
         let here = if this.storage.is_here() { slf.clone() } else { this.copied(py, Device::CPU)?.into_bound(py) };

@@ -203,7 +203,8 @@ fn by_parameters([mean, std]: [Option<&Tensor>; 2], numbers: [f64; 2], g: &Share
                 }
                 None => {
                     let layout = Format::Preserve.layout(std.layout())?;
-                    let unit = Draw::Normal { mean: 0.0, std: 1.0 }.make("normal", layout, std.dtype(), std.device(), g)?;
+                    let unit =
+                        Draw::Normal { mean: 0.0, std: 1.0 }.make("normal", layout, std.dtype(), std.device(), g)?;
                     unit.to_device(std.device())?.mul(std)?.add_number(numbers[0])
                 }
             }

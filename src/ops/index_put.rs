@@ -95,7 +95,7 @@ impl Places {
                             let n = count_for(values, indices, x.ndim());
                             Tensor::constant(&[n, index.ndim()], DType::I64, Device::META, 0)?
                         }
-                        _ => nonzero("index", index, false)?,
+                        _ => nonzero("index", index, false)?.to_device(x.device())?,
                     };
                     for k in 0..index.ndim() {
                         given.push((dim + k, places.select(1, k)?));

@@ -27,6 +27,8 @@ NEEDS_VALUES = {
     "function.equal": (no_kernel("equal"),),
     "function.masked_select": (no_kernel("masked_select"),),
     "function.nonzero": (NONZERO,),
+    # The CPU refuses a negative deviation first.
+    "function.normal": ('NotImplementedError: "normal_kernel_cpu" not implemented',),
     "function.repeat_interleave": ("RuntimeError: cannot repeat_interleave a meta tensor without output_size",),
     "function.tensor_split": ("RuntimeError: tensor_split expected tensor_indices_or_sections to be on cpu",),
     "function.unique": (no_kernel("_unique2"), no_kernel("unique_dim")),
