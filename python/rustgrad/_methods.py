@@ -64,7 +64,8 @@ def pin_memory(self, device=None):
     from . import gpu
 
     if self.is_meta:
-        raise RuntimeError(f"cannot pin 'Meta{self.type().rpartition('.')[2].removesuffix('Tensor')}Type' only dense CPU tensors can be pinned")
+        kind = self.type().rpartition(".")[2].removesuffix("Tensor")
+        raise RuntimeError(f"cannot pin 'Meta{kind}Type' only dense CPU tensors can be pinned")
     if not gpu.is_available():
         raise RuntimeError(
             "Cannot access accelerator device when none is available.\n"

@@ -122,6 +122,7 @@ ops! {
     /// `steps` evenly spaced numbers from `start` to `end`, both included.
     linspace + out as ["function.linspace(Operand start, Operand end, int steps, *, {options}) -> Tensor"] {
         call(start: Operand, end: Operand, steps: i64, options: Options) {
+            let options = options.between([start, end]);
             let Line { start, end, dtype } = line("linspace", start, end, steps, &options)?;
             options.finish(linspaced(start, end, steps as usize, dtype, options.source())?)
         },

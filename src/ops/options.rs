@@ -4,7 +4,7 @@ use crate::bail;
 use crate::core::{DType, Device};
 use crate::error::Result;
 use crate::tensor::declare::FromArg;
-use crate::tensor::{Args, Tensor, mode};
+use crate::tensor::{Args, Operand, Tensor, mode};
 
 /// dtype, device and requires_grad as given; layout and pin_memory change nothing here.
 pub struct Options {
@@ -49,6 +49,14 @@ impl Options {
     #[must_use]
     pub fn like(mut self, x: &Tensor) -> Options {
         self.device.get_or_insert(x.device());
+        self
+    }
+
+    /// For what lies between two ends: on `meta` where one of them is, whatever was asked for, as in PyTorch.
+    pub fn between(mut self, ends: [Operand; 2]) -> Options {
+        if ends.iter().any(|o| matches!(o, Operand::Tensor(t) if t.device().is_meta())) {
+            self.device = Some(Device::META);
+        }
         self
     }
 

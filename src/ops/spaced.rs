@@ -14,6 +14,7 @@ ops! {
     /// `base` to the power of `steps` evenly spaced numbers from `start` to `end`, both included.
     logspace + out as ["function.logspace(Operand start, Operand end, int steps, float base=10.0, *, {options}) -> Tensor"] {
         call(start: Operand, end: Operand, steps: i64, base: f64, options: Options) {
+            let options = options.between([start, end]);
             let Line { start, end, dtype } = line("logspace", start, end, steps, &options)?;
             if dtype == DType::Bool && steps > 0 {
                 return Err(dtype.lacks("logspace_cpu"));

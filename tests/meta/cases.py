@@ -77,9 +77,21 @@ def creation(torch):
         *(torch.randperm(4, device="meta"), torch.tensor([1.0, 2.0], device="meta"), torch.tensor(3, device="meta")),
         *(torch.as_tensor([1, 2], device="meta"), torch.zeros_like(like, device="meta"), like.to("meta")),
         *(torch.rand_like(like, device="meta"), torch.randn_like(meta(torch, 2)), like.new_empty(2, device="meta")),
-        *(meta(torch, 2).new_zeros(3), meta(torch, 2).new_tensor([1.0]), torch.empty_strided((2, 3), (1, 2), device="meta")),
-        *(torch.hann_window(4, device="meta"), torch.tril_indices(3, 3, device="meta"), torch.fft.fftfreq(4, device="meta")),
-        *(torch.scalar_tensor(2.0, device="meta"), torch.bernoulli(meta(torch, 3)), torch.multinomial(meta(torch, 3), 2)),
+        *(
+            meta(torch, 2).new_zeros(3),
+            meta(torch, 2).new_tensor([1.0]),
+            torch.empty_strided((2, 3), (1, 2), device="meta"),
+        ),
+        *(
+            torch.hann_window(4, device="meta"),
+            torch.tril_indices(3, 3, device="meta"),
+            torch.fft.fftfreq(4, device="meta"),
+        ),
+        *(
+            torch.scalar_tensor(2.0, device="meta"),
+            torch.bernoulli(meta(torch, 3)),
+            torch.multinomial(meta(torch, 3), 2),
+        ),
         *(torch.normal(meta(torch, 3), meta(torch, 3)), torch.poisson(meta(torch, 3))),
     ]
     return shown(torch, made)
@@ -101,7 +113,13 @@ def no_numbers_are_drawn(torch):
 def default_device(torch):
     out = []
     with torch.device("meta"):
-        out += [torch.empty(2), torch.tensor([1.0]), torch.randn(2), torch.nn.Linear(2, 3).weight, torch.ones(2, device="cpu")]
+        out += [
+            torch.empty(2),
+            torch.tensor([1.0]),
+            torch.randn(2),
+            torch.nn.Linear(2, 3).weight,
+            torch.ones(2, device="cpu"),
+        ]
     out.append(torch.ones(1))
     torch.set_default_device("meta")
     try:
@@ -117,14 +135,28 @@ def values_are_refused(torch):
     ints, mask = meta(torch, 3, dtype=torch.int64), meta(torch, 3, dtype=torch.bool)
     calls = [
         *(x.item, zero.item, lambda: bool(zero), lambda: bool(x), lambda: float(zero), lambda: int(zero)),
-        *(lambda: complex(zero), x.tolist, zero.tolist, x.numpy, lambda: x.numpy(force=True), x.cpu, lambda: x.to("cpu")),
+        *(
+            lambda: complex(zero),
+            x.tolist,
+            zero.tolist,
+            x.numpy,
+            lambda: x.numpy(force=True),
+            x.cpu,
+            lambda: x.to("cpu"),
+        ),
         *(lambda: torch.ones(3).copy_(x), lambda: x[mask], lambda: x[ints[0]], lambda: x[0 : ints[0]], x.nonzero),
         *(lambda: torch.nonzero(x, as_tuple=True), lambda: torch.where(mask), lambda: torch.argwhere(x)),
         *(lambda: x.masked_select(mask), lambda: torch.unique(x), lambda: torch.unique(meta(torch, 2, 2), dim=0)),
         *(lambda: torch.unique_consecutive(x), lambda: x.repeat_interleave(ints), lambda: torch.bincount(ints)),
         *(lambda: torch.nn.functional.one_hot(ints), lambda: torch.equal(x, x), lambda: torch.allclose(x, x)),
         *(lambda: torch.is_nonzero(zero), lambda: 1 in x, lambda: torch.tensor_split(x, ints)),
-        *(x.pin_memory, x.__array__, x.__dlpack__, lambda: x.untyped_storage()[0], lambda: x.untyped_storage().tolist()),
+        *(
+            x.pin_memory,
+            x.__array__,
+            x.__dlpack__,
+            lambda: x.untyped_storage()[0],
+            lambda: x.untyped_storage().tolist(),
+        ),
         *(lambda: x.untyped_storage().cpu(), lambda: x.type("torch.DoubleTensor")),
         *(lambda: torch.distributions.Normal(x, x), lambda: torch.nn.functional.gaussian_nll_loss(x, x, x)),
         *(lambda: torch.nn.Linear(2, 3, device="meta").to("cpu"), lambda: torch.nn.Linear(2, 3, device="meta").cpu()),
@@ -141,13 +173,30 @@ def what_needs_no_values(torch):
         *(lambda: x[ints], lambda: x[1:], lambda: x[0], lambda: x[torch.tensor([0, 1])], lambda: list(x)),
         *(lambda: x[torch.tensor([True, False, True])], lambda: x.repeat_interleave(2), lambda: torch.histc(x)),
         *(lambda: x.repeat_interleave(ints, output_size=7), lambda: torch.nn.functional.one_hot(ints, 5)),
-        *(lambda: x.masked_fill(mask, 1.0), lambda: x.masked_scatter(mask, x), lambda: x.take(ints), lambda: x.put(ints, x)),
+        *(
+            lambda: x.masked_fill(mask, 1.0),
+            lambda: x.masked_scatter(mask, x),
+            lambda: x.take(ints),
+            lambda: x.put(ints, x),
+        ),
         *(lambda: x.index_put((mask,), torch.tensor(1.0, device="meta")), lambda: torch.searchsorted(x, x), x.clone),
-        *(lambda: torch.linalg.det(square), lambda: torch.linalg.matrix_exp(square), lambda: torch.linalg.cholesky(square)),
+        *(
+            lambda: torch.linalg.det(square),
+            lambda: torch.linalg.matrix_exp(square),
+            lambda: torch.linalg.cholesky(square),
+        ),
         *(lambda: torch.nonzero_static(x, size=4).shape, lambda: torch.quantile(x, 0.5), lambda: torch.isin(x, x)),
         *(lambda: torch.sort(x)[1], lambda: torch.fft.rfft(x), lambda: torch.linalg.solve(square, x)),
-        *(lambda: torch.nn.functional.binary_cross_entropy(x, x), lambda: torch.cdist(square, square), lambda: x.to("meta") is x),
-        *(lambda: x.apply_(lambda v: v), lambda: x.map_(x, lambda a, b: a), lambda: x.resize_(5).untyped_storage().nbytes()),
+        *(
+            lambda: torch.nn.functional.binary_cross_entropy(x, x),
+            lambda: torch.cdist(square, square),
+            lambda: x.to("meta") is x,
+        ),
+        *(
+            lambda: x.apply_(lambda v: v),
+            lambda: x.map_(x, lambda a, b: a),
+            lambda: x.resize_(5).untyped_storage().nbytes(),
+        ),
     ]
     return [first(torch, call) for call in calls]
 
@@ -211,7 +260,13 @@ def backward(torch):
 @case()
 def optimizers(torch):
     out = []
-    for name, more in [("SGD", {"lr": 0.1, "momentum": 0.9}), ("Adam", {}), ("AdamW", {}), ("RMSprop", {}), ("Adagrad", {})]:
+    for name, more in [
+        ("SGD", {"lr": 0.1, "momentum": 0.9}),
+        ("Adam", {}),
+        ("AdamW", {}),
+        ("RMSprop", {}),
+        ("Adagrad", {}),
+    ]:
         p = torch.nn.Parameter(meta(torch, 2, 3))
         optimizer = getattr(torch.optim, name)([p], **more)
         p.sum().backward()
@@ -236,7 +291,10 @@ def modules(torch):
         [repr(keys), loaded.weight, loaded.bias, loaded.weight.requires_grad],
         warned(lambda: nn.Linear(2, 3, device="meta").load_state_dict(values)),
         first(torch, lambda: nn.Linear(2, 3).load_state_dict(nn.Linear(2, 3, device="meta").state_dict())),
-        [list(nn.utils.skip_init(nn.Linear, 2, 3).weight.shape), nn.utils.skip_init(nn.Linear, 2, 3).weight.device.type],
+        [
+            list(nn.utils.skip_init(nn.Linear, 2, 3).weight.shape),
+            nn.utils.skip_init(nn.Linear, 2, 3).weight.device.type,
+        ],
         shown(torch, nn.utils.skip_init(nn.Linear, 2, 3, device="meta").weight),
         shown(torch, copy.deepcopy(layer).weight),
     ]
@@ -288,6 +346,26 @@ def saved(torch):
     out += [shown(torch, [*weights.values(), *by_device.values()]), weights["bias"].untyped_storage().nbytes()]
     out.append(first(torch, lambda: torch.save(meta(torch, 3).untyped_storage(), io.BytesIO())))
     return out
+
+
+@case()
+def autocast_leaves_it_alone(torch):
+    x = meta(torch, 3, 3)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        return shown(torch, [x @ x, torch.nn.Linear(3, 3, device="meta")(x), (torch.ones(3, 3) @ torch.ones(3, 3)).sum()])
+
+
+@case()
+def storages(torch):
+    x = meta(torch, 4)
+    made = torch.UntypedStorage(16, device="meta")
+    return [
+        *(made.nbytes(), len(made), made.device.type, made.data_ptr(), made.clone().nbytes()),
+        shown(torch, meta(torch, 0).set_(made, 1, (2,), (1,))),
+        shown(torch, x.as_strided((2, 2), (1, 2))),
+        shown(torch, x.view(torch.int16)),
+        x.storage().size(),
+    ]
 
 
 @case()

@@ -18,7 +18,11 @@ GIVEN = {
     **dict.fromkeys(("embed_dim", "embedding_dim", "num_embeddings", "d_model", "normalized_shape"), 6),
     **dict.fromkeys(("kernel_size", "size", "num_heads", "nhead", "num_groups", "groups", "output_size", "padding"), 2),
     **dict.fromkeys(("upscale_factor", "downscale_factor", "norm_type", "num_layers", "num_chunks"), 2),
-    **{"cutoffs": [2, 4], "dim": 1, "unflattened_size": (2, 3), "value": 0.5, "threshold": 0.5, "bias": True},
+    **dict.fromkeys(("value", "threshold"), 0.5),
+    "cutoffs": [2, 4],
+    "dim": 1,
+    "unflattened_size": (2, 3),
+    "bias": True,
 }
 MORE = {
     "AdaptiveLogSoftmaxWithLoss": {"in_features": 40, "n_classes": 9, "cutoffs": [2, 4]},
@@ -228,7 +232,7 @@ def test_data_that_is_a_tensor_goes_where_it_was_asked():
 def test_formatted_and_compared():
     zero = torch.empty((), device="meta")
     assert f"{zero}" == "tensor(..., device='meta', size=())"
-    with pytest.raises(TypeError, match="unsupported format string passed to Tensor.__format__"):
+    with pytest.raises(TypeError, match="unsupported format string"):
         f"{zero:.3f}"
     torch.testing.assert_close(zero, torch.empty((), device="meta"))
     with pytest.raises(AssertionError, match="device"):

@@ -1,6 +1,6 @@
-"""Every sample of the registry with its tensors on `meta`: results have the shape, dtype, strides and history that the CPU
-gives, forward and backward, in place and into `out=`; or the op is one of those that need values, and raises PyTorch's
-error."""
+"""Every sample of the registry with its tensors on `meta`: results have the shape, dtype, strides and history that the
+CPU gives, forward and backward, in place and into `out=`; or the op is one of those that need values, and raises
+PyTorch's error."""
 
 import pytest
 from generated import registry, samples

@@ -91,7 +91,8 @@ def parameter_with_state(data, requires_grad, backward_hooks, state):
 
 def from_type(func, cls, args, state=None):
     """A tensor with attributes, or of a subclass."""
-    if func not in (tensor, tensor_v2, tensor_v3, meta_tensor, parameter, parameter_with_state) or not isinstance(args, tuple):
+    known = (tensor, tensor_v2, tensor_v3, meta_tensor, parameter, parameter_with_state)
+    if func not in known or not isinstance(args, tuple):
         raise UnpicklingError("a tensor of a subclass is made in an unknown way")
     if not isinstance(cls, type) or not issubclass(cls, Tensor):
         raise UnpicklingError(f"a tensor is made as a {getattr(cls, '__qualname__', type(cls).__name__)}")
