@@ -36,8 +36,13 @@ def set_(self, source=None, storage_offset=0, size=None, stride=None):
             size, stride, storage_offset = source.shape, source.stride(), source.storage_offset()
         source = source.untyped_storage()
     elif source is None:
-        source, size = UntypedStorage(0), (0,)
+        source, size = UntypedStorage(0, device="meta" if self.is_meta else None), (0,)
     source = source if isinstance(source, UntypedStorage) else source.untyped()
+    if source.device != self.device and "meta" in (source.device.type, self.device.type):
+        raise RuntimeError(
+            f'Attempted to set the storage of a tensor on device "{self.device}" to a storage on different device '
+            f'"{source.device}".  This is no longer allowed; the devices must match.'
+        )
     size = (source.nbytes() // self.dtype.itemsize,) if size is None else tuple(size)
     if not stride:
         stride, step = [], 1
@@ -58,6 +63,9 @@ def pin_memory(self, device=None):
     """The tensor itself: copies to the GPU take no pinned memory. Raises RuntimeError where there is no GPU."""
     from . import gpu
 
+    if self.is_meta:
+        kind = self.type().rpartition(".")[2].removesuffix("Tensor")
+        raise RuntimeError(f"cannot pin 'Meta{kind}Type' only dense CPU tensors can be pinned")
     if not gpu.is_available():
         raise RuntimeError(
             "Cannot access accelerator device when none is available.\n"
@@ -81,25 +89,31 @@ def share_memory_(self):
 def apply_(self, callable):
     """Replace each element by `callable(element)`; slow, on the CPU only."""
     _refuse_grad(self, "apply_")
+    if self.is_meta:
+        return self
     return self.copy_(_mapped(callable, self))
 
 
 def map_(self, tensor, callable):
     """Replace each element by `callable(element, other)`, where `tensor` broadcasts; slow, on the CPU only."""
     _refuse_grad(self, "map_")
+    if self.is_meta:
+        return self
     return self.copy_(_mapped(callable, self, tensor.expand_as(self)))
 
 
 def map2_(self, x, y, callable):
     """Replace each element by `callable(element, of_x, of_y)`; slow, on the CPU only."""
     _refuse_grad(self, "map2_")
+    if self.is_meta:
+        return self
     return self.copy_(_mapped(callable, self, x.expand_as(self), y.expand_as(self)))
 
 
 def _refuse_grad(t, name):
     if t.requires_grad:
         raise RuntimeError(f"Can't call {name}() on Variable that requires grad. Use var.detach().{name}() instead.")
-    if t.device.type != "cpu":
+    if t.device.type not in ("cpu", "meta"):
         raise TypeError(f"{name} is only implemented on CPU tensors")
 
 
@@ -275,6 +289,8 @@ def __dlpack__(self, *, stream=None, max_version=None, dl_device=None, copy=None
     """
     if self.requires_grad:
         raise BufferError("Can't export tensors that require gradient, use tensor.detach()")
+    if self.is_meta:
+        raise BufferError("Cannot pack tensors on meta")
     if self.device.type != "cpu":
         raise BufferError("Can't export tensors on the GPU through DLPack\nhint: copy it first, with .cpu()")
     try:
@@ -289,6 +305,8 @@ def __dlpack__(self, *, stream=None, max_version=None, dl_device=None, copy=None
 
 def __dlpack_device__(self) -> tuple:
     """(1, 0): main memory."""
+    if self.is_meta:
+        raise ValueError("Unknown device type meta for Dlpack")
     if self.device.type != "cpu":
         raise BufferError("Can't export tensors on the GPU through DLPack\nhint: copy it first, with .cpu()")
     return (1, 0)
@@ -304,6 +322,8 @@ def from_dlpack(ext_tensor, *, device=None, copy=None) -> Tensor:
     import numpy
 
     if isinstance(ext_tensor, Tensor):
+        if ext_tensor.is_meta:
+            raise ValueError("Unknown device type meta for Dlpack")
         out = ext_tensor.detach()
     else:
         source = ext_tensor if hasattr(ext_tensor, "__dlpack__") else _Capsule(ext_tensor)

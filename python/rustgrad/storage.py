@@ -74,7 +74,8 @@ class TypedStorage:
         self.tensor()[index] = value
 
     def __repr__(self):
-        lines = "".join(f" {value}\n" for value in self)
+        # Nothing can be shown of a storage on meta.
+        lines = "...\n" if self.device.type == "meta" else "".join(f" {value}\n" for value in self)
         kind = f"{type(self).__module__}.{type(self).__name__}"
         return f"{lines}[{kind}(dtype={self.dtype}, device={self.device}) of size {len(self)}]"
 

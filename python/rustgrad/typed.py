@@ -38,6 +38,8 @@ class tensortype(type):
         return tensor(_whole(data) if not cls.dtype.is_floating_point else data, dtype=cls.dtype, device=where)
 
     def __instancecheck__(cls, instance):
+        if isinstance(instance, Tensor) and instance.is_meta:
+            return False
         on_gpu = isinstance(instance, Tensor) and instance.device.type != "cpu"
         return isinstance(instance, Tensor) and instance.dtype == cls.dtype and on_gpu == cls.is_cuda
 

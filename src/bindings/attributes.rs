@@ -157,15 +157,15 @@ pub static ATTRIBUTES: &[Attribute] = &[
         Some(base) => checked(wrap(base)),
         None => Ok(none()),
     }),
-    read(c"is_cpu", "_bool", c"Whether the elements are in main memory.", |t, _| {
-        truth(t.device().kind == crate::core::DeviceKind::Cpu)
-    }),
+    read(c"is_cpu", "_bool", c"Whether the elements are in main memory.", |t, _| truth(t.device().is_cpu())),
     read(c"is_gpu", "_bool", c"Whether the elements are on the GPU.", |t, _| truth(t.device().is_gpu())),
     read(c"is_cuda", "_bool", c"Whether the elements are on a GPU that this program calls cuda.", |t, _| {
         truth(t.device().is_gpu() && spoken::gpu_as_cuda())
     }),
     read(c"is_mps", "_bool", c"False.", |_, _| truth(false)),
-    read(c"is_meta", "_bool", c"False.", |_, _| truth(false)),
+    read(c"is_meta", "_bool", c"Whether there are no elements: on `meta` a tensor has all but those.", |t, _| {
+        truth(t.device().is_meta())
+    }),
     read(c"is_sparse", "_bool", c"False.", |_, _| truth(false)),
     read(c"is_quantized", "_bool", c"False.", |_, _| truth(false)),
     read(c"is_nested", "_bool", c"False.", |_, _| truth(false)),

@@ -216,6 +216,15 @@ pub fn set_grad(t: &Tensor, o: P, v: P) -> Result<()> {
             t.dtype().scalar_name()
         );
     }
+    if g.device().kind != t.device().kind {
+        bail!(
+            Runtime,
+            "attempting to assign a gradient with device type '{}' to a tensor with device type '{}'. Please ensure that the \
+             gradient and the tensor are on the same device",
+            g.device().kind.name(),
+            t.device().kind.name()
+        );
+    }
     if g.device() != t.device() {
         bail!(
             Runtime,

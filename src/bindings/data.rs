@@ -20,7 +20,7 @@ use crate::device::Array;
 use crate::device::array::number_at;
 use crate::error::Result;
 use crate::tensor::door::enter;
-use crate::tensor::{Tensor, mode};
+use crate::tensor::{Tensor, data, mode};
 use crate::{bail, err};
 
 /// PyTorch's limit on nesting.
@@ -34,7 +34,7 @@ natives! {
         "function.tensor(Any data, *, dtype? dtype=None, device? device=None, bool requires_grad=False, bool pin_memory=False) -> Tensor",
     ] {
         call(data: P, dtype: Option<DType>, device: Option<Device>, requires_grad: bool) {
-            let device = device_of(device)?;
+            let device = device_for(data, device)?;
             // SAFETY: an argument of the call.
             if unsafe { as_tensor(data) }.is_some() {
                 mode::warn(
@@ -48,13 +48,14 @@ natives! {
     /// A tensor of `data`, sharing its memory where it is a tensor or a NumPy array of that dtype.
     as_tensor as ["function.as_tensor(Any data, dtype? dtype=None, device? device=None) -> Tensor"] {
         call(data: P, dtype: Option<DType>, device: Option<Device>) {
-            let device = device_of(device)?;
+            let device = device_for(data, device)?;
             // SAFETY: an argument of the call.
             if let Some(t) = unsafe { as_tensor(data) } {
-                return match dtype {
-                    Some(d) if d != t.dtype() => checked(wrap(t.to_dtype(d)?)),
-                    _ => Ok(again(data)),
-                };
+                let wanted = dtype.unwrap_or(t.dtype());
+                if wanted == t.dtype() && device == t.device() {
+                    return Ok(again(data));
+                }
+                return checked(wrap(t.to_device(device)?.to_dtype(wanted)?));
             }
             checked(wrap(from_data(data, dtype, device, false)?))
         }
@@ -64,11 +65,19 @@ natives! {
         "function.asarray(Any obj, *, dtype? dtype=None, device? device=None, bool? copy=None, bool requires_grad=False) -> Tensor",
     ] {
         call(data = obj: P, dtype: Option<DType>, device: Option<Device>, copy: Option<bool>, requires_grad: bool) {
-            let device = device_of(device)?;
+            let device = device_for(data, device)?;
             // SAFETY: an argument of the call.
             let t = match unsafe { as_tensor(data) } {
                 Some(t) => {
                     let wanted = dtype.unwrap_or(t.dtype());
+                    if copy == Some(false) && device != t.device() {
+                        bail!(
+                            Value,
+                            "can't alias tensor from device '{}' to '{}'.",
+                            t.device().shown(),
+                            device.shown()
+                        );
+                    }
                     if copy == Some(false) && wanted != t.dtype() {
                         bail!(
                             Value,
@@ -78,7 +87,7 @@ natives! {
                         );
                     }
                     let t = if copy == Some(true) { t.cloned(crate::ops::copy::Format::Preserve)? } else { t.clone() };
-                    let t = t.to_dtype(wanted)?;
+                    let t = t.to_device(device)?.to_dtype(wanted)?;
                     if requires_grad && !t.requires_grad() { t.detach() } else { t }
                 }
                 None => {
@@ -128,6 +137,16 @@ fn device_of(given: Option<Device>) -> Result<Device> {
     Ok(device.plain())
 }
 
+/// As [`device_of`], for a tensor of `data`: a tensor stays where it is, unless the program has named a default device.
+fn device_for(data: P, given: Option<Device>) -> Result<Device> {
+    let default = mode::default_device();
+    // SAFETY: an argument of the call.
+    match (given, unsafe { as_tensor(data) }) {
+        (None, Some(t)) if default.is_cpu() => Ok(t.device()),
+        _ => device_of(given),
+    }
+}
+
 fn finish(t: Tensor, requires_grad: bool) -> Result<P> {
     if requires_grad {
         if !t.dtype().is_differentiable() {
@@ -140,7 +159,7 @@ fn finish(t: Tensor, requires_grad: bool) -> Result<P> {
 
 /// The only element, wherever it is.
 pub fn item(t: &Tensor) -> Result<Number> {
-    if t.device().is_gpu() { t.on_cpu().map(|x| first(&x)) } else { Ok(first(t.array())) }
+    if t.device().is_cpu() { Ok(first(t.array())) } else { data::number(t) }
 }
 
 fn first(x: &Array) -> Number {
@@ -190,7 +209,7 @@ fn to_list(x: &Array, dim: usize, at: usize) -> Result<P> {
 pub unsafe fn legacy(args: P, kwargs: P) -> Result<Tensor> {
     let dtype = mode::default_float();
     // SAFETY: says the caller; the value is borrowed.
-    let device = unsafe {
+    let (given, device) = unsafe {
         let given = if kwargs.is_null() { 0 } else { ffi::PyDict_Size(kwargs) };
         let device =
             if given == 0 { std::ptr::null_mut() } else { ffi::PyDict_GetItemString(kwargs, c"device".as_ptr()) };
@@ -205,7 +224,7 @@ pub unsafe fn legacy(args: P, kwargs: P) -> Result<Tensor> {
                  torch.tensor(...) or torch.as_tensor(...) instead."
             );
         }
-        device_of(device)?
+        (device, device_of(device)?)
     };
     // SAFETY: says the caller; items are borrowed.
     unsafe {
@@ -222,7 +241,7 @@ pub unsafe fn legacy(args: P, kwargs: P) -> Result<Tensor> {
                     return Err(err!(Type, "new(): data must be a sequence (got {})", type_name(first))
                         .hint("a tensor of one number is tensor(number)"));
                 }
-                return from_data(first, Some(dtype), device, true);
+                return from_data(first, Some(dtype), device_for(first, given)?, true);
             }
         }
         let mut shape = Shape::new();
@@ -253,8 +272,8 @@ pub fn from_data(data: P, dtype: Option<DType>, device: Device, copy: bool) -> R
     if let Some(t) = unsafe { as_tensor(data) } {
         let t = t.detach();
         let wanted = dtype.unwrap_or(t.dtype());
-        return if wanted != t.dtype() {
-            t.to_dtype(wanted)
+        return if wanted != t.dtype() || device != t.device() {
+            t.to_device(device)?.to_dtype(wanted)
         } else if copy {
             t.cloned(crate::ops::copy::Format::Preserve)
         } else {
@@ -422,6 +441,9 @@ impl Reader {
         // SAFETY: live objects; each new reference is given back.
         unsafe {
             if let Some(t) = as_tensor(o) {
+                if t.device().is_meta() {
+                    return Err(data::no_item());
+                }
                 return self.store_tensor(&t.to_device(Device::CPU)?.detach(), shape, dim);
             }
             if dim == shape.len() {

@@ -43,7 +43,7 @@ fn parse(key: P) -> Result<Option<Steps>> {
 /// # Safety
 /// `key` is alive.
 #[cold]
-unsafe fn chosen(x: &Tensor, key: P) -> Result<(Tensor, Places)> {
+unsafe fn chosen(x: &Tensor, key: P, written: Option<&[usize]>) -> Result<(Tensor, Places)> {
     // SAFETY: says the caller; items are borrowed.
     let items: Vec<P> = unsafe {
         if ffi::PyTuple_Check(key) != 0 {
@@ -94,7 +94,7 @@ unsafe fn chosen(x: &Tensor, key: P) -> Result<(Tensor, Places)> {
     }
     let shown = view(x, &steps)?;
     let indices: Vec<Option<&Tensor>> = indices.iter().map(Option::as_ref).collect();
-    let places = Places::new(&shown, &indices)?;
+    let places = Places::new(&shown, &indices, written)?;
     Ok((shown, places))
 }
 
@@ -167,6 +167,8 @@ unsafe fn part(x: &Tensor, o: P) -> Result<Part> {
     };
     match t.dtype() {
         DType::Bool | DType::U8 if t.ndim() == 0 => Ok(Part::Bool(!super::data::item(&t)?.is_zero())),
+        // Which indices a mask means is known on the CPU only.
+        DType::Bool | DType::U8 if x.device().is_meta() => Ok(Part::Along(t)),
         DType::Bool | DType::U8 | DType::I32 | DType::I64 => Ok(Part::Along(t.to_device(x.device())?)),
         _ => bail!(Index, "tensors used as indices must be long, int, byte or bool tensors"),
     }
@@ -263,7 +265,7 @@ pub fn read(x: &Tensor, key: P) -> Result<Tensor> {
         Some(steps) => view(x, &steps),
         None => {
             // SAFETY: the key lives while its subscript is read.
-            let (shown, places) = unsafe { chosen(x, key)? };
+            let (shown, places) = unsafe { chosen(x, key, None)? };
             places.get(&shown)
         }
     }
@@ -282,7 +284,9 @@ pub unsafe fn write(x: &Tensor, key: P, value: P) -> Result<()> {
         }
         None => {
             // SAFETY: says the caller; the key lives while its subscript is written.
-            let ((shown, places), v) = unsafe { (chosen(x, key)?, given(x, value)?) };
+            let v = unsafe { given(x, value)? };
+            // SAFETY: as above.
+            let (shown, places) = unsafe { chosen(x, key, Some(v.shape()))? };
             put(&shown, &places, &v)
         }
     }
@@ -300,7 +304,7 @@ fn put(shown: &Tensor, places: &Places, v: &Tensor) -> Result<()> {
     }
     let ones = v.shape().iter().take_while(|&&n| n == 1).count();
     let v = if ones > 0 { v.reshape(&v.shape()[ones..])? } else { v.clone() };
-    let v = if v.ndim() == 0 { v.to_device(shown.device())? } else { v };
+    let v = if v.ndim() == 0 || shown.device().is_meta() { v.to_device(shown.device())? } else { v };
     shown.copy_from(&places.put(shown, &v, false)?)
 }
 

@@ -63,12 +63,15 @@ natives! {
     storage_offset as ["method.storage_offset(Tensor self) -> int"] {
         call(x = self: &Tensor) { int(x.layout().offset) }
     }
-    /// The address of the first element. On the GPU, whose drivers tell none, a number that tells memory apart as one would.
+    /// The address of the first element. On the GPU, whose drivers tell none, a number that tells memory apart as one would; on
+    /// `meta` as if memory began at 0.
     data_ptr as ["method.data_ptr(Tensor self) -> int"] {
         call(t = self: &Tensor) {
             let array = t.array();
             int(match array.storage.gpu() {
                 _ if t.numel() == 0 => 0,
+                // As PyTorch counts, from the address 0.
+                _ if t.device().is_meta() => t.layout().offset * t.dtype().size(),
                 Some(block) => block.address as usize + t.layout().offset * t.dtype().size(),
                 None => array.bytes_ptr() as usize,
             })
@@ -159,7 +162,7 @@ natives! {
             unsafe {
                 let py = Python::assume_attached();
                 let spec = PyString::new(py, format_spec);
-                if t.ndim() == 0 && ffi::Py_TYPE(this) == tensor_type() {
+                if t.ndim() == 0 && !t.device().is_meta() && ffi::Py_TYPE(this) == tensor_type() {
                     let value = checked(number(super::data::item(t)?))?;
                     let text = ffi::PyObject_Format(value, spec.as_ptr());
                     ffi::Py_DECREF(value);
@@ -239,7 +242,11 @@ pub fn alias(t: &Tensor) -> Tensor {
 /// `rustgrad.FloatTensor`, and what such names mean.
 fn type_name(t: &Tensor, name: Option<&str>) -> Result<P> {
     let Some(name) = name else {
-        let place = if t.device().is_gpu() && spoken::gpu_as_cuda() { "cuda." } else { "" };
+        let place = match t.device().kind {
+            DeviceKind::Meta => "meta.",
+            DeviceKind::Gpu if spoken::gpu_as_cuda() => "cuda.",
+            _ => "",
+        };
         let text = format!("{}.{place}{}Tensor", library(), t.dtype().scalar_name());
         // SAFETY: the GIL is held; UTF-8 of that length.
         return checked(unsafe {
@@ -353,6 +360,9 @@ pub fn copy_attributes(from: P, to: P, memo: Option<&Bound<'_, PyAny>>) -> Resul
 fn flat_bytes(t: &Tensor) -> Result<Array> {
     if t.is_contiguous() {
         return t.on_cpu();
+    }
+    if t.device().is_meta() {
+        return Err(data::no_data());
     }
     let flat = Array::empty(Meta::new(Layout::contiguous(t.shape().into()), t.dtype(), Device::CPU))?;
     data::copy(t.array(), &flat)?;

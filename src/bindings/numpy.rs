@@ -17,7 +17,7 @@ use crate::device::Array;
 use crate::device::storage::Storage;
 use crate::error::Result;
 use crate::tensor::door::enter;
-use crate::tensor::{Tensor, mode};
+use crate::tensor::{Tensor, data, mode};
 use crate::{bail, err};
 
 natives! {
@@ -37,6 +37,9 @@ natives! {
         call(t = self: &Tensor, force: bool; _a, this) {
             if t.requires_grad() && mode::grad_enabled() && !force {
                 bail!(Runtime, "Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead.");
+            }
+            if force && t.device().is_meta() {
+                return Err(data::no_data());
             }
             to_array(t, this)
         }
@@ -263,10 +266,11 @@ fn to_array(t: &Tensor, this: P) -> Result<P> {
     if t.dtype().row().numpy.is_empty() {
         bail!(Type, "Got unsupported ScalarType {}", t.dtype().scalar_name());
     }
-    if t.device().is_gpu() {
+    if !t.device().is_cpu() {
         return Err(err!(
             Type,
-            "can't convert gpu device type tensor to numpy. Use Tensor.cpu() to copy the tensor to host memory first."
+            "can't convert {} device type tensor to numpy. Use Tensor.cpu() to copy the tensor to host memory first.",
+            t.device().kind.plain_name()
         ));
     }
     // SAFETY: the GIL is held; `this` is the tensor's object.

@@ -5,7 +5,7 @@ use std::ffi::c_int;
 use std::ptr::NonNull;
 
 use pyo3::buffer::PyBuffer;
-use pyo3::exceptions::{PyBufferError, PyIndexError};
+use pyo3::exceptions::{PyBufferError, PyIndexError, PyNotImplementedError, PyOverflowError};
 use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
@@ -69,6 +69,9 @@ impl UntypedStorage {
 
     /// The bytes, where they are in this machine's memory.
     fn bytes(&self) -> PyResult<&[u8]> {
+        if self.device.is_meta() {
+            return Err(PyNotImplementedError::new_err("Not available for 'meta' device type"));
+        }
         if !self.storage.is_here() {
             return Err(PyBufferError::new_err(
                 "the memory of this storage is on the GPU\nhint: copy it first, with .cpu()",
@@ -96,6 +99,9 @@ impl UntypedStorage {
 
 /// A copy of a whole array in a block of its own.
 fn copied(from: &Array, device: Device) -> Result<Storage> {
+    if from.device.is_meta() && !device.is_meta() {
+        return Err(data::no_data());
+    }
     let to = Array::empty(Meta::new(from.layout.clone(), from.dtype, device))?;
     data::copy(from, &to)?;
     Ok(to.storage)
@@ -103,12 +109,15 @@ fn copied(from: &Array, device: Device) -> Result<Storage> {
 
 #[pymethods]
 impl UntypedStorage {
-    /// `nbytes` zeros in main memory.
+    /// `nbytes` zeros in main memory, or on `device`.
     #[new]
-    #[pyo3(signature = (nbytes = 0))]
-    fn new(py: Python<'_>, nbytes: usize) -> PyResult<UntypedStorage> {
-        let storage = Storage::zeroed(nbytes).map_err(|e| to_python(py, e))?;
-        Ok(UntypedStorage { storage, device: Device::CPU })
+    #[pyo3(signature = (nbytes = 0, *, device = None))]
+    fn new(py: Python<'_>, nbytes: usize, device: Option<&Bound<'_, PyAny>>) -> PyResult<UntypedStorage> {
+        let device = device.filter(|d| !d.is_none()).map_or(Ok(Device::CPU), types::device_of)?.plain();
+        let layout = Layout::contiguous(Shape::from_slice(&[nbytes]));
+        let made = device.require("storage").and_then(|()| Array::zeros(Meta::new(layout, DType::U8, device)));
+        let storage = made.map_err(|e| to_python(py, e))?.storage;
+        Ok(UntypedStorage { storage, device })
     }
 
     /// `nbytes` of main memory with any content, to be written before it is read.
@@ -170,10 +179,11 @@ impl UntypedStorage {
         1
     }
 
-    /// The address of the memory; on the GPU a number that tells blocks apart.
+    /// The address of the memory; on the GPU a number that tells blocks apart, on `meta` 0.
     fn data_ptr(&self) -> usize {
         match self.storage.gpu() {
             Some(block) => block.address as usize,
+            None if self.device.is_meta() => 0,
             None => self.storage.ptr() as usize,
         }
     }
@@ -252,6 +262,10 @@ impl UntypedStorage {
     /// Protocol 5 passes the memory itself, so that a pickler may send it beside the pickle.
     fn __reduce_ex__<'py>(slf: &Bound<'py, Self>, protocol: i64) -> PyResult<Bound<'py, PyTuple>> {
         let (py, this) = (slf.py(), slf.get());
+        if this.device.is_meta() {
+            return (py.import("rustgrad._rustgrad")?.getattr("_storage_nowhere")?, (this.storage.bytes(),))
+                .into_pyobject(py);
+        }
         let rebuild = py.get_type::<UntypedStorage>().getattr("_from_bytes")?;
         let here = if this.storage.is_here() { slf.clone() } else { this.copied(py, Device::CPU)?.into_bound(py) };
         let bytes = match protocol {
@@ -320,6 +334,15 @@ pub fn _tensor_over<'py>(
     let o = made().map_err(|e| to_python(py, e))?;
     // SAFETY: a new reference.
     Ok(unsafe { Bound::from_owned_ptr(py, o) })
+}
+
+/// The inverse of pickling a block on `meta`: as many bytes, and no memory.
+#[pyfunction]
+pub fn _storage_nowhere(py: Python<'_>, nbytes: usize) -> PyResult<Py<UntypedStorage>> {
+    if nbytes > isize::MAX as usize {
+        return Err(PyOverflowError::new_err("a storage has at most 2^63 - 1 bytes"));
+    }
+    Ok(object(py, &bytes_of(&Storage::nowhere(nbytes), Device::META))?.unbind())
 }
 
 fn layout_inside(from: &UntypedStorage, dtype: DType, offset: i64, size: &[i64], stride: &[i64]) -> Result<Layout> {
@@ -467,5 +490,6 @@ fn reduce(t: &Tensor, this: P) -> Result<P> {
 /// Adds the class and the function to the module.
 pub fn add(m: &Bound<'_, PyModule>) -> PyResult<()> {
     m.add_class::<UntypedStorage>()?;
+    m.add_function(wrap_pyfunction!(_storage_nowhere, m)?)?;
     m.add_function(wrap_pyfunction!(_tensor_over, m)?)
 }

@@ -269,7 +269,11 @@ impl Generator {
     #[pyo3(signature = (device = None))]
     fn new(device: Option<&Bound<'_, PyAny>>) -> PyResult<Generator> {
         if let Some(d) = device {
-            device_of(d)?.require("Generator").map_err(|e| to_python(d.py(), e))?;
+            let device = device_of(d)?;
+            if device.is_meta() {
+                return Err(PyRuntimeError::new_err("META device type not an accelerator."));
+            }
+            device.require("Generator").map_err(|e| to_python(d.py(), e))?;
         }
         Ok(Generator(SharedGenerator::new(crate::device::rng::DEFAULT_SEED)))
     }

@@ -15,6 +15,7 @@ pub enum DeviceKind {
     /// built and compared; nothing can be placed there.
     Cuda,
     Mps,
+    /// Nowhere: tensors have all but elements.
     Meta,
 }
 
@@ -48,6 +49,27 @@ pub struct Device {
 impl Device {
     pub const CPU: Device = Device { kind: DeviceKind::Cpu, index: None };
     pub const GPU: Device = Device { kind: DeviceKind::Gpu, index: None };
+    pub const META: Device = Device { kind: DeviceKind::Meta, index: None };
+
+    /// Whether elements are in main memory, where the CPU's kernels find them. Whatever is about to read or write them asks this
+    /// and no other question: a device that is not the CPU is handled away from the short ways.
+    #[inline]
+    pub fn is_cpu(self) -> bool {
+        self.kind == DeviceKind::Cpu
+    }
+
+    /// Whether there are no elements anywhere.
+    #[inline]
+    pub fn is_meta(self) -> bool {
+        self.kind == DeviceKind::Meta
+    }
+
+    /// Where numbers that go to this device are made or drawn: the CPU, which sends them; on `meta` there are none to make.
+    #[inline]
+    #[must_use]
+    pub fn source(self) -> Device {
+        if self.is_meta() { Device::META } else { Device::CPU }
+    }
 
     #[inline]
     pub fn is_gpu(self) -> bool {
@@ -93,7 +115,7 @@ impl Device {
     /// An error unless tensors can live there.
     pub fn require(self, op: &str) -> Result<()> {
         match self.kind {
-            DeviceKind::Cpu => Ok(()),
+            DeviceKind::Cpu | DeviceKind::Meta => Ok(()),
             DeviceKind::Gpu if self.index.is_none_or(|i| i == 0) => Ok(()),
             DeviceKind::Gpu => Err(crate::err!(
                 Runtime,

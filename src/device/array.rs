@@ -43,15 +43,15 @@ impl Array {
     #[inline]
     pub fn empty(meta: Meta) -> Result<Array> {
         let bytes = bytes_of(&meta)?;
-        let storage = if meta.device.is_gpu() { on_gpu(&meta, bytes)? } else { Storage::new(bytes)? };
+        let storage = if meta.device.is_cpu() { Storage::new(bytes)? } else { away(&meta, bytes)? };
         Ok(Array { storage, meta })
     }
 
     /// Fresh zeros for a dense `meta`.
     pub fn zeros(meta: Meta) -> Result<Array> {
         let bytes = bytes_of(&meta)?;
-        if meta.device.is_gpu() {
-            let storage = on_gpu(&meta, bytes)?;
+        if !meta.device.is_cpu() {
+            let storage = away(&meta, bytes)?;
             if let Some(block) = storage.gpu() {
                 super::gpu::gpu("zeros")?.clear("zeros", block)?;
             }
@@ -130,8 +130,12 @@ pub unsafe fn number_at(p: *const u8, dtype: DType) -> Number {
     dispatch!(dtype, T => unsafe { p.cast::<T>().read() }.number())
 }
 
+/// A block that is not in main memory.
 #[cold]
-fn on_gpu(meta: &Meta, bytes: usize) -> Result<Storage> {
+fn away(meta: &Meta, bytes: usize) -> Result<Storage> {
+    if meta.device.is_meta() {
+        return Ok(Storage::nowhere(bytes));
+    }
     match meta.dtype.row().gpu {
         OnGpu::Nothing => Err(meta.dtype.lacks_on_gpu("tensor")),
         _ => Storage::on_gpu(bytes),

@@ -32,6 +32,8 @@ enum Held {
     Here,
     Lent(#[expect(dead_code, reason = "kept for its drop")] Owner),
     Gpu(Box<Block>),
+    /// There are none: the block of a tensor on `meta`, which counts bytes that nobody has.
+    Nowhere,
 }
 
 const HEADER: usize = size_of::<Header>();
@@ -102,6 +104,11 @@ impl Storage {
         Ok(Self::elsewhere(None, bytes, Held::Gpu(Box::new(block))))
     }
 
+    /// As many bytes as a `meta` tensor has, and no memory.
+    pub fn nowhere(bytes: usize) -> Storage {
+        Self::elsewhere(None, bytes, Held::Nowhere)
+    }
+
     /// A header alone.
     fn elsewhere(ptr: Option<NonNull<u8>>, bytes: usize, held: Held) -> Storage {
         let Some((block, _)) = cpu::allocate(HEADER) else {
@@ -117,7 +124,8 @@ impl Storage {
         unsafe { self.0.as_ref() }
     }
 
-    /// The data. A tensor of the GPU has none here: asking is a mistake in the code, and a panic rather than a wild read.
+    /// The data. A tensor of the GPU has none here, and one on `meta` has none at all: asking is a mistake in the code, and a
+    /// panic rather than a wild read. This is the only way to an address, so no kernel can get hold of memory that is not there.
     #[inline]
     pub fn ptr(&self) -> *mut u8 {
         match self.header().ptr {
@@ -184,7 +192,7 @@ impl Storage {
 #[cold]
 #[inline(never)]
 fn not_here() -> ! {
-    panic!("data on the GPU were taken for data of the CPU")
+    panic!("data on the GPU, or on meta, were taken for data of the CPU")
 }
 
 #[cold]
@@ -313,6 +321,17 @@ mod tests {
         })
         .join()
         .unwrap();
+    }
+
+    #[test]
+    fn a_block_that_is_nowhere_has_a_size_a_version_and_no_address() {
+        let before = cpu::stats().in_use;
+        let s = Storage::nowhere(isize::MAX as usize);
+        let t = s.clone();
+        t.bump_version();
+        assert!(s.bytes() == isize::MAX as usize && s.version() == 1 && !s.is_here() && !s.is_foreign());
+        assert!(s.gpu().is_none() && s.same(&t) && cpu::stats().in_use < before + (1 << 30));
+        assert!(std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| s.ptr())).is_err());
     }
 
     #[test]

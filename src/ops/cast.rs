@@ -193,6 +193,9 @@ impl Op for Cast {
         "to_copy"
     }
     fn infer(&self, x: &[&Meta]) -> Result<Meta> {
+        if x[0].device.is_meta() && !self.device.is_meta() {
+            return Err(data::no_data());
+        }
         Ok(Meta::new(self.format.layout(&x[0].layout)?, self.dtype, self.device))
     }
     fn cpu(&self, x: &[&Array], out: &[Array]) -> Result<()> {

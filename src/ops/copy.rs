@@ -200,6 +200,9 @@ impl Op for CopyFrom {
         "CopyBackwards".into()
     }
     fn infer(&self, x: &[&Meta]) -> Result<Meta> {
+        if x[1].device.is_meta() && !x[0].device.is_meta() {
+            return Err(data::no_data());
+        }
         let shape = broadcast(x[0].shape(), x[1].shape())?;
         if *shape != *x[0].shape() {
             return Err(err!(

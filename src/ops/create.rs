@@ -99,7 +99,7 @@ ops! {
             let n = range_len(start, end, step, dtype)?;
             // What a GPU's kernel cannot count comes from the CPU.
             let there = options.device().is_gpu() && gpu::create::counts(dtype, n, start, step);
-            let device = if there { options.device() } else { Device::CPU };
+            let device = if there { options.device() } else { options.source() };
             let meta = Meta::new(Layout::contiguous([n][..].into()), dtype, device);
             options.finish(apply(Arange { meta, start, step }, &[])?)
         },
@@ -122,8 +122,9 @@ ops! {
     /// `steps` evenly spaced numbers from `start` to `end`, both included.
     linspace + out as ["function.linspace(Operand start, Operand end, int steps, *, {options}) -> Tensor"] {
         call(start: Operand, end: Operand, steps: i64, options: Options) {
+            let options = options.between([start, end]);
             let Line { start, end, dtype } = line("linspace", start, end, steps, &options)?;
-            options.finish(linspaced(start, end, steps as usize, dtype, Device::CPU)?)
+            options.finish(linspaced(start, end, steps as usize, dtype, options.source())?)
         },
         samples: [
             "0, 1, 5",
@@ -269,7 +270,12 @@ pub(super) fn line(name: &str, start: Operand, end: Operand, steps: i64, options
             dims[1]
         );
     }
-    let (start, end) = (number(start)?, number(end)?);
+    let end_of = |o: Operand| match o {
+        // On `meta` nobody sees which numbers lie between the ends.
+        Operand::Tensor(t) if t.device().is_meta() && options.device().is_meta() => Ok(Number::Float(0.0)),
+        o => number(o),
+    };
+    let (start, end) = (end_of(start)?, end_of(end)?);
     let complex = [start, end].iter().any(|n| matches!(n, Number::Complex(..)));
     let dtype = if complex { options.or(mode::default_float().to_complex()) } else { options.float() };
     if steps < 0 {
@@ -283,7 +289,7 @@ pub(super) fn line(name: &str, start: Operand, end: Operand, steps: i64, options
 
 /// `n` evenly spaced numbers from `start` to `end`.
 pub fn linspaced(start: Number, end: Number, n: usize, dtype: DType, device: Device) -> Result<Tensor> {
-    let meta = Meta::new(Layout::contiguous([n][..].into()), dtype, Device::CPU);
+    let meta = Meta::new(Layout::contiguous([n][..].into()), dtype, device.source());
     apply(Linspace { meta, start, end }, &[])?.to_device(device)
 }
 
@@ -295,7 +301,7 @@ pub fn number(value: Operand) -> Result<Number> {
             if t.ndim() != 0 {
                 bail!(Runtime, "expected a number or a 0-dimensional tensor, but got {} dimensions", t.ndim());
             }
-            Ok(t.on_cpu()?.element(&[]))
+            data::number(t)
         }
     }
 }

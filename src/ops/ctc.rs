@@ -9,7 +9,7 @@ use crate::device::Array;
 use crate::error::Result;
 use crate::ops;
 use crate::ops::loss::reduction;
-use crate::tensor::{Context, Cotangents, Grads, Mask, Op, Operand, Saves, Tensor, apply, apply_many};
+use crate::tensor::{Context, Cotangents, Grads, Mask, Op, Operand, Saves, Tensor, apply, apply_many, data};
 use crate::{bail, err};
 
 const SAMPLES: &[&str] = &[
@@ -64,6 +64,7 @@ ops! {
 
 /// The elements of an integer tensor.
 fn whole(t: &Tensor) -> Result<Vec<i64>> {
+    data::needs_values("_ctc_loss.Tensor", &[t])?;
     let t = t.detach().to_dtype(DType::I64)?.reshape(&[t.numel()])?;
     Ok(t.contiguous()?.on_cpu()?.to_vec::<i64>())
 }

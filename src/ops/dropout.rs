@@ -61,7 +61,7 @@ ops! {
             let Some(size) = size else { return normal([mean, std], [m, s], generator, a) };
             let layout = Layout::contiguous(sizes(size)?);
             let draw = Draw::Normal { mean: m, std: s };
-            options.finish(draw.make("normal", layout, options.float(), generator)?)
+            options.finish(draw.make("normal", layout, options.float(), options.device(), generator)?)
         },
         samples: [
             "0.5, 2.0, (3, 4)",
@@ -183,17 +183,17 @@ fn by_parameters([mean, std]: [Option<&Tensor>; 2], numbers: [f64; 2], g: &Share
     let _off = GradGuard::new(false);
     let draws = |x: &Tensor, shape: &[usize], std: f64| {
         let layout = Layout::contiguous(shape.into());
-        Draw::Normal { mean: 0.0, std }.make("normal", layout, x.dtype(), g)?.to_device(x.device())
+        Draw::Normal { mean: 0.0, std }.make("normal", layout, x.dtype(), x.device(), g)?.to_device(x.device())
     };
     match (mean, std) {
         (Some(mean), None) => {
             let layout = Format::Preserve.layout(mean.layout())?;
             let draw = Draw::Normal { mean: 0.0, std: numbers[1] };
-            draw.make("normal", layout, mean.dtype(), g)?.to_device(mean.device())?.add(mean)
+            draw.make("normal", layout, mean.dtype(), mean.device(), g)?.to_device(mean.device())?.add(mean)
         }
         (mean, Some(std)) => {
             let real = if std.dtype().is_float() { std.detach() } else { std.detach().to_dtype(DType::F64)? };
-            if !multinomial::none_negative(&data::moved(real.array(), Device::CPU)?) {
+            if !real.device().is_meta() && !multinomial::none_negative(&data::moved(real.array(), Device::CPU)?) {
                 bail!(Runtime, "normal expects all elements of std >= 0.0");
             }
             match mean {
@@ -203,7 +203,8 @@ fn by_parameters([mean, std]: [Option<&Tensor>; 2], numbers: [f64; 2], g: &Share
                 }
                 None => {
                     let layout = Format::Preserve.layout(std.layout())?;
-                    let unit = Draw::Normal { mean: 0.0, std: 1.0 }.make("normal", layout, std.dtype(), g)?;
+                    let unit =
+                        Draw::Normal { mean: 0.0, std: 1.0 }.make("normal", layout, std.dtype(), std.device(), g)?;
                     unit.to_device(std.device())?.mul(std)?.add_number(numbers[0])
                 }
             }

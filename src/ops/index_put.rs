@@ -6,7 +6,7 @@ use super::copy::Format;
 use super::create::zeros_like;
 use super::nonzero::nonzero;
 use crate::core::shape::{broadcast, list};
-use crate::core::{DType, Shape};
+use crate::core::{DType, Device, Shape};
 use crate::error::Result;
 use crate::ops;
 use crate::tensor::{Operand, Tensor};
@@ -28,7 +28,7 @@ ops! {
                 );
             }
             let indices: Vec<Option<&Tensor>> = indices.iter().map(|&t| Some(t)).collect();
-            Places::new(x, &indices)?.put(x, values, accumulate)
+            Places::new(x, &indices, Some(values.shape()))?.put(x, values, accumulate)
         },
         samples: [
             "u(3, 4), (at(0, 2),), u(2, 4)",
@@ -66,8 +66,9 @@ pub struct Places {
 }
 
 impl Places {
-    /// Reads indices: bool and uint8 masks count as the indices of what is true.
-    pub fn new(x: &Tensor, indices: &[Option<&Tensor>]) -> Result<Places> {
+    /// Reads indices: bool and uint8 masks count as the indices of what is true. A mask on `meta`, of which nobody knows how much is
+    /// true, serves only to write values, of the shape `written`.
+    pub fn new(x: &Tensor, indices: &[Option<&Tensor>], written: Option<&[usize]>) -> Result<Places> {
         let mut given: Vec<(usize, Tensor)> = vec![];
         let mut dim = 0;
         for index in indices {
@@ -89,7 +90,13 @@ impl Places {
                             );
                         }
                     }
-                    let places = nonzero("index", index, false)?;
+                    let places = match written {
+                        Some(values) if index.device().is_meta() => {
+                            let n = count_for(values, indices, x.ndim());
+                            Tensor::constant(&[n, index.ndim()], DType::I64, Device::META, 0)?
+                        }
+                        _ => nonzero("index", index, false)?.to_device(x.device())?,
+                    };
                     for k in 0..index.ndim() {
                         given.push((dim + k, places.select(1, k)?));
                     }
@@ -218,12 +225,22 @@ impl Places {
     }
 }
 
+/// As many true elements of a mask on `meta` as `values` are written to: their own size where the only index is the mask and they
+/// have one for it, else 1, which broadcasts.
+fn count_for(values: &[usize], indices: &[Option<&Tensor>], ndim: usize) -> usize {
+    let given: Vec<&Tensor> = indices.iter().flatten().copied().collect();
+    let [mask] = given[..] else { return 1 };
+    let before = indices.iter().take_while(|i| i.is_none()).count();
+    let after = ndim.saturating_sub(before + mask.ndim());
+    values.len().checked_sub(after + 1).map_or(1, |at| values[at])
+}
+
 /// Indices of a dim of `n` entries, negative ones counted from its end. The GPU reports what is out of range when a result is
-/// read.
+/// read; on `meta` there is nothing to look at.
 fn in_range(index: &Tensor, dim: usize, n: usize) -> Result<Tensor> {
     let below = index.lt(&zeros_like(index)?)?;
     let places = below.choose(Operand::Tensor(&index.add_number(n as i64)?), Operand::Tensor(index))?;
-    if !places.device().is_gpu()
+    if places.device().is_cpu()
         && let Some(i) = cpu::gather::out_of_range(places.array(), n)
     {
         let given = if i < 0 { i - n as i64 } else { i };

@@ -9,7 +9,7 @@ use crate::error::Result;
 use crate::ops;
 use crate::ops::elementwise::compare::ne;
 use crate::ops::elementwise::map;
-use crate::tensor::{Op, Operand, Outs, Tensor, apply, mode};
+use crate::tensor::{Op, Operand, Outs, Tensor, apply, data, mode};
 use crate::{bail, cpu, err};
 
 ops! {
@@ -46,6 +46,10 @@ ops! {
             if size < 0 {
                 bail!(Runtime, "nonzero_static: 'size' must be an non-negative integer");
             }
+            if x.device().is_meta() {
+                let shape = [size as usize, x.ndim()];
+                return Tensor::constant(&shape, DType::I64, x.device(), fill_value);
+            }
             let rows = nonzero("nonzero_static", x, false)?.contiguous()?;
             crate::ops::pad::constant(&rows, &[0, 0, 0, size - rows.shape()[0] as i64], Number::Int(fill_value))
         },
@@ -80,6 +84,7 @@ ops! {
             if mask.dtype() != DType::Bool {
                 bail!(Runtime, "masked_select: expected BoolTensor for mask");
             }
+            data::needs_values("masked_select", &[x, mask])?;
             let shape = broadcast(x.shape(), mask.shape())?;
             let places = nonzero("masked_select", &mask.expand_to(&shape)?, true)?;
             x.expand_to(&shape)?.reshape(&[shape.iter().product()])?.index_select(0, &places)
@@ -104,7 +109,14 @@ ops! {
                 bail!(Runtime, "masked_scatter_ only supports boolean masks, but got mask with dtype {}", mask.dtype().scalar_name());
             }
             let shape = broadcast(x.shape(), mask.shape())?;
-            let places = nonzero("masked_scatter", &mask.expand_to(&shape)?, true)?;
+            let places = match mask.device().is_meta() {
+                // As many as may be: the result looks the same, whatever they are.
+                true => {
+                    let n = shape.iter().product::<usize>().min(source.numel());
+                    Tensor::constant(&[n], DType::I64, Device::META, 0)?
+                }
+                false => nonzero("masked_scatter", &mask.expand_to(&shape)?, true)?,
+            };
             let n = places.numel();
             if source.numel() < n {
                 return Err(err!(Runtime, "Number of elements of source < number of ones in mask")
@@ -121,6 +133,14 @@ ops! {
 
 /// The places of what is not zero: rows of indices, or numbers in logical order.
 pub fn nonzero(name: &'static str, x: &Tensor, flat: bool) -> Result<Tensor> {
+    if x.device().is_meta() {
+        return Err(err!(
+            NotImplemented,
+            "The register_meta function for torch.nonzero() raises unimplemented by default, as a correct \
+             data-independent implementation does not exist."
+        )
+        .hint(format!("{name}: how many elements are not zero is not known on meta")));
+    }
     if x.device().is_gpu() {
         if x.ndim() == 0 || x.numel() == 0 {
             return nonzero(name, &x.detach().to_device(Device::CPU)?, flat)?.to_device(x.device());

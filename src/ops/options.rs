@@ -4,7 +4,7 @@ use crate::bail;
 use crate::core::{DType, Device};
 use crate::error::Result;
 use crate::tensor::declare::FromArg;
-use crate::tensor::{Args, Tensor, mode};
+use crate::tensor::{Args, Operand, Tensor, mode};
 
 /// dtype, device and requires_grad as given; layout and pin_memory change nothing here.
 pub struct Options {
@@ -52,12 +52,25 @@ impl Options {
         self
     }
 
+    /// For what lies between two ends: on `meta` where one of them is, whatever was asked for, as in PyTorch.
+    pub fn between(mut self, ends: [Operand; 2]) -> Options {
+        if ends.iter().any(|o| matches!(o, Operand::Tensor(t) if t.device().is_meta())) {
+            self.device = Some(Device::META);
+        }
+        self
+    }
+
     pub fn device(&self) -> Device {
         self.device.unwrap_or_else(mode::default_device)
     }
 
     pub fn float(&self) -> DType {
         self.or(mode::default_float())
+    }
+
+    /// Where numbers are made that no kernel of the device makes.
+    pub fn source(&self) -> Device {
+        self.device().source()
     }
 
     /// The finished tensor, where it was asked for; numbers that a device does not make come from the CPU.

@@ -142,10 +142,17 @@ impl Draw {
         }
     }
 
-    /// A fresh tensor of draws, on the CPU.
-    pub fn make(self, name: &'static str, layout: Layout, dtype: DType, generator: &SharedGenerator) -> Result<Tensor> {
+    /// A fresh tensor of draws for `device`, to which the caller brings it from its source.
+    pub fn make(
+        self,
+        name: &'static str,
+        layout: Layout,
+        dtype: DType,
+        device: Device,
+        generator: &SharedGenerator,
+    ) -> Result<Tensor> {
         self.check(dtype)?;
-        let meta = Meta::new(layout, dtype, Device::CPU);
+        let meta = Meta::new(layout, dtype, device.source());
         apply(Fresh { name, meta, draw: self, generator: generator.clone() }, &[])
     }
 
@@ -324,7 +331,7 @@ ops! {
     rand + out as ["function.rand(int[] size, *, Generator? generator=None, {options}) -> Tensor"] {
         call(size: &[i64], generator: &SharedGenerator, options: Options) {
             let layout = Layout::contiguous(sizes(size)?);
-            options.finish(UNIT.make("rand", layout, options.float(), generator)?)
+            options.finish(UNIT.make("rand", layout, options.float(), options.device(), generator)?)
         },
         samples: DRAWN,
     }
@@ -333,7 +340,7 @@ ops! {
         "function.rand_like(Tensor self, *, Generator? generator=None, {options}, memory_format? memory_format=None) -> Tensor",
     ] {
         call(x = self: &Tensor, generator: &SharedGenerator, options: Options, memory_format: Option<Format>) {
-            like(x, options, memory_format, |layout, dtype, _| UNIT.make("rand_like", layout, dtype, generator))
+            like(x, options, memory_format, |layout, dtype, d| UNIT.make("rand_like", layout, dtype, d, generator))
         },
         samples: DRAWN_LIKE,
     }
@@ -341,7 +348,7 @@ ops! {
     randn + out as ["function.randn(int[] size, *, Generator? generator=None, {options}) -> Tensor"] {
         call(size: &[i64], generator: &SharedGenerator, options: Options) {
             let layout = Layout::contiguous(sizes(size)?);
-            options.finish(STANDARD.make("randn", layout, options.float(), generator)?)
+            options.finish(STANDARD.make("randn", layout, options.float(), options.device(), generator)?)
         },
         samples: DRAWN,
     }
@@ -350,7 +357,7 @@ ops! {
         "function.randn_like(Tensor self, *, Generator? generator=None, {options}, memory_format? memory_format=None) -> Tensor",
     ] {
         call(x = self: &Tensor, generator: &SharedGenerator, options: Options, memory_format: Option<Format>) {
-            like(x, options, memory_format, |layout, dtype, _| STANDARD.make("randn_like", layout, dtype, generator))
+            like(x, options, memory_format, |layout, dtype, d| STANDARD.make("randn_like", layout, dtype, d, generator))
         },
         samples: DRAWN_LIKE,
     }
@@ -362,7 +369,7 @@ ops! {
         call(low: Option<i64>, high: i64, size: &[i64], generator: &SharedGenerator, options: Options) {
             let dtype = options.or(DType::I64);
             let draw = between(low.unwrap_or(0), high, dtype)?;
-            options.finish(draw.make("randint", Layout::contiguous(sizes(size)?), dtype, generator)?)
+            options.finish(draw.make("randint", Layout::contiguous(sizes(size)?), dtype, options.device(), generator)?)
         },
         samples: [
             "10, (5,)",
@@ -386,8 +393,8 @@ ops! {
             options: Options,
             memory_format: Option<Format>
         ) {
-            like(x, options, memory_format, |layout, dtype, _| {
-                between(low.unwrap_or(0), high, dtype)?.make("randint_like", layout, dtype, generator)
+            like(x, options, memory_format, |layout, dtype, d| {
+                between(low.unwrap_or(0), high, dtype)?.make("randint_like", layout, dtype, d, generator)
             })
         },
         samples: ["u(2, 3), 5", "u(2, 3), 2, 5", "u(5, 4).t(), 9"],
@@ -409,7 +416,7 @@ ops! {
                 // The numbers end at n - 1.
                 check_fits(Number::Int((n - 1).max(0)), dtype)?;
             }
-            let meta = Meta::new(layout, dtype, Device::CPU);
+            let meta = Meta::new(layout, dtype, options.source());
             options.finish(apply(Permutation { meta, generator: generator.clone() }, &[])?)
         },
         samples: ["10", "17, dtype=int32", "5, dtype=float16", "0", "1", "-1", "3000, dtype=float16"],
@@ -488,7 +495,7 @@ ops! {
             let layout = Layout::contiguous(x.shape().into());
             match p {
                 Some(p) => {
-                    let drawn = Draw::Coins { p }.make("bernoulli", layout, x.dtype(), generator)?;
+                    let drawn = Draw::Coins { p }.make("bernoulli", layout, x.dtype(), x.device(), generator)?;
                     drawn_from("bernoulli", &drawn.to_device(x.device())?, &[x])
                 }
                 None => apply(Coins { layout, dtype: x.dtype(), generator: generator.clone() }, &[x]),

@@ -42,7 +42,7 @@ ops! {
     scalar_tensor as ["function.scalar_tensor(Operand s, *, {options}) -> Tensor"] {
         call(s: Operand, options: Options) {
             let value = number(s)?;
-            options.finish(Tensor::constant(&[], options.float(), Device::CPU, value)?)
+            options.finish(Tensor::constant(&[], options.float(), options.source(), value)?)
         },
         samples: ["3", "2.5, dtype=int64", "True"],
     }

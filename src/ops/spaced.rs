@@ -3,7 +3,7 @@
 use super::create::{Arange, Line, check_fits, line};
 use super::options::Options;
 use crate::bail;
-use crate::core::{DType, Device, Layout, Meta, Number};
+use crate::core::{DType, Layout, Meta, Number};
 use crate::cpu;
 use crate::device::Array;
 use crate::error::Result;
@@ -14,12 +14,13 @@ ops! {
     /// `base` to the power of `steps` evenly spaced numbers from `start` to `end`, both included.
     logspace + out as ["function.logspace(Operand start, Operand end, int steps, float base=10.0, *, {options}) -> Tensor"] {
         call(start: Operand, end: Operand, steps: i64, base: f64, options: Options) {
+            let options = options.between([start, end]);
             let Line { start, end, dtype } = line("logspace", start, end, steps, &options)?;
             if dtype == DType::Bool && steps > 0 {
                 return Err(dtype.lacks("logspace_cpu"));
             }
             let layout = Layout::contiguous([steps as usize][..].into());
-            let meta = Meta::new(layout, dtype, Device::CPU);
+            let meta = Meta::new(layout, dtype, options.source());
             options.finish(apply(Logspace { meta, start, end, base }, &[])?)
         },
         samples: [
@@ -61,7 +62,7 @@ ops! {
             if n > i64::MAX as f64 {
                 bail!(Runtime, "invalid size, possible overflow?");
             }
-            let meta = Meta::new(Layout::contiguous([n as usize][..].into()), dtype, Device::CPU);
+            let meta = Meta::new(Layout::contiguous([n as usize][..].into()), dtype, options.source());
             options.finish(apply(Arange { meta, start, step }, &[])?)
         },
         samples: ["0, 3", "0, 3.5, 0.5", "3, 0, -1", "0, 5, 2, dtype=int64", "3, 0", "0, 3, 0"],

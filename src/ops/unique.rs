@@ -9,7 +9,7 @@ use crate::device::Array;
 use crate::error::Result;
 use crate::ops;
 use crate::tensor::apply::{recorded, remember};
-use crate::tensor::{Op, Operand, Outs, Tensor, apply};
+use crate::tensor::{Op, Operand, Outs, Tensor, apply, data};
 use crate::{bail, cpu, gpu};
 
 ops! {
@@ -164,7 +164,7 @@ fn search(
             );
         }
         let n = edges.shape()[last];
-        if !s.device().is_gpu() && cpu::gather::out_of_range(s.array(), n).is_some() {
+        if s.device().is_cpu() && cpu::gather::out_of_range(s.array(), n).is_some() {
             bail!(Runtime, "torch.searchsorted(): sorter index out of range");
         }
     }
@@ -257,6 +257,12 @@ impl Op for Different {
 
 /// Equal elements, or entries of a dim, made one: as they lie, or in order first.
 fn unique(input: &Tensor, dim: Option<i64>, as_they_lie: bool, inverse: bool, counts: bool) -> Result<Outs> {
+    let op = match (as_they_lie, dim) {
+        (true, _) => "unique_consecutive",
+        (false, None) => "_unique2",
+        _ => "unique_dim",
+    };
+    data::needs_values(op, &[input])?;
     let x = input.detach();
     let dim = dim.map(|d| normalize_dim(d, x.ndim())).transpose()?;
     // Entries as rows; the flattened tensor as a vector.

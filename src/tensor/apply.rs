@@ -158,6 +158,10 @@ fn no_complex(op: &dyn Op, x: &[&Tensor]) -> Box<crate::error::Error> {
 
 #[cold]
 pub(super) fn apart(op: &str, devices: [crate::core::Device; 2]) -> Box<crate::error::Error> {
+    if devices.iter().any(|d| d.is_meta()) {
+        return err!(Runtime, "Tensor on device {} is not on the expected device {}!", devices[1], devices[0])
+            .hint(format!("{op}: bring them together with .to(device); what is on meta has no elements to bring"));
+    }
     err!(
         Runtime,
         "Expected all tensors to be on the same device, but found at least two devices, {} and {}! ({op})",
@@ -187,8 +191,10 @@ fn run_many(op: &dyn Op, x: &[&Tensor]) -> Result<Vec<Tensor>> {
 /// thread may replace a tensor's meanwhile.
 pub(super) fn compute(op: &dyn Op, x: &[&Tensor], out: &[Array]) -> Result<()> {
     with_arrays(x, |arrays| {
-        if out.first().is_some_and(|y| y.device.is_gpu()) {
-            return if op.everywhere() { op.cpu(arrays, out) } else { op.gpu(arrays, out) };
+        if let Some(y) = out.first()
+            && !y.device.is_cpu()
+        {
+            return away(op, arrays, out);
         }
         let cost = op.cost(arrays, out);
         if cost < mode::UNLOCK_COST {
@@ -203,6 +209,16 @@ pub(super) fn compute(op: &dyn Op, x: &[&Tensor], out: &[Array]) -> Result<()> {
         });
         result
     })
+}
+
+/// As [`compute`], for results that are not in main memory. On `meta` nothing is computed: all that a result has there is what
+/// was inferred.
+#[inline(never)]
+fn away(op: &dyn Op, x: &[&Array], out: &[Array]) -> Result<()> {
+    if out.iter().all(|y| y.device.is_meta()) {
+        return Ok(());
+    }
+    if op.everywhere() { op.cpu(x, out) } else { op.gpu(x, out) }
 }
 
 /// A node for an op that floor 4 itself records (views).

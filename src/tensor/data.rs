@@ -1,17 +1,57 @@
 //! Copies and fills wherever the data are: the choice between the devices' kernels stands here once.
 
-use crate::core::{Device, Layout, Meta, Number, Shape};
+use super::handle::Tensor;
+use crate::core::{Device, DeviceKind, Layout, Meta, Number, Shape};
 use crate::device::Array;
-use crate::error::Result;
-use crate::{cpu, gpu};
+use crate::error::{Error, Result};
+use crate::{bail, cpu, err, gpu};
+
+/// PyTorch's error where elements of a tensor on `meta` are asked for.
+#[cold]
+pub fn no_data() -> Box<Error> {
+    err!(NotImplemented, "Cannot copy out of meta tensor; no data!")
+        .hint("a tensor on meta has shape, strides and dtype, but no elements: make one with device=\"cpu\"")
+}
+
+/// PyTorch's error for an op on `meta` whose result depends on elements, by more than their number.
+pub fn needs_values(op: &str, x: &[&Tensor]) -> Result<()> {
+    if x.iter().all(|t| !t.device().is_meta()) {
+        return Ok(());
+    }
+    Err(err!(
+        NotImplemented,
+        "aten::{op}: attempted to run this operator with Meta tensors, but there was no fake impl or Meta kernel registered."
+    )
+    .hint("what this gives depends on elements, of which a tensor on meta has none"))
+}
+
+/// PyTorch's error where a number is asked of a tensor on `meta`.
+#[cold]
+pub fn no_item() -> Box<Error> {
+    err!(Runtime, "Tensor.item() cannot be called on meta tensors")
+        .hint("a tensor on meta has no elements; a program that looks at them cannot run there")
+}
+
+/// The only element of `t`, wherever it is.
+pub fn number(t: &Tensor) -> Result<Number> {
+    if t.device().is_meta() {
+        return Err(no_item());
+    }
+    if t.numel() != 1 {
+        bail!(Runtime, "a Tensor with {} elements cannot be converted to Scalar", t.numel());
+    }
+    Ok(t.on_cpu()?.element(&Shape::zeros(t.ndim())))
+}
 
 /// `to[i] = from[i]`, cast to the dtype of `to`; `from` broadcasts to its shape, and may live on another device.
 pub fn copy(from: &Array, to: &Array) -> Result<()> {
-    match (from.device.is_gpu(), to.device.is_gpu()) {
-        (false, false) => cpu::copy::copy(from, to),
-        (true, true) => gpu::copy::copy(from, to),
-        (false, true) => up(from, to),
-        (true, false) => down(from, to),
+    match (from.device.kind, to.device.kind) {
+        (DeviceKind::Cpu, DeviceKind::Cpu) => cpu::copy::copy(from, to),
+        (_, DeviceKind::Meta) => Ok(()),
+        (DeviceKind::Meta, _) => Err(no_data()),
+        (DeviceKind::Cpu, _) => up(from, to),
+        (_, DeviceKind::Cpu) => down(from, to),
+        _ => gpu::copy::copy(from, to),
     }
 }
 
@@ -22,28 +62,31 @@ pub fn copy_cost(from: &[&Array], to: &Array) -> usize {
 
 /// `to[i] = value`, cast to the dtype of `to`.
 pub fn fill(to: &Array, value: Number) -> Result<()> {
-    if to.device.is_gpu() {
-        return gpu::copy::fill(to, value);
+    match to.device.kind {
+        DeviceKind::Cpu => cpu::copy::fill(to, value),
+        DeviceKind::Meta => {}
+        _ => return gpu::copy::fill(to, value),
     }
-    cpu::copy::fill(to, value);
     Ok(())
 }
 
 /// `to[i] += from[i]`, both on one device, where several indices may name one element of `to`.
 pub fn add_overlapping(from: &Array, to: &Array) -> Result<()> {
-    if to.device.is_gpu() {
-        return gpu::overlap::add(from, to);
+    match to.device.kind {
+        DeviceKind::Cpu => cpu::overlap::add(from, to),
+        DeviceKind::Meta => {}
+        _ => return gpu::overlap::add(from, to),
     }
-    cpu::overlap::add(from, to);
     Ok(())
 }
 
 /// Divides each element of the contiguous `room` by how many indices of `layout` name it, where that is more than one.
 pub fn share(room: &Array, layout: &Layout) -> Result<()> {
-    if room.device.is_gpu() {
-        return gpu::overlap::share(room, layout);
+    match room.device.kind {
+        DeviceKind::Cpu => cpu::overlap::share(room, layout),
+        DeviceKind::Meta => {}
+        _ => return gpu::overlap::share(room, layout),
     }
-    cpu::overlap::share(room, layout);
     Ok(())
 }
 
@@ -56,6 +99,9 @@ pub fn is_private(a: &Array) -> bool {
 pub fn moved(from: &Array, device: Device) -> Result<Array> {
     if from.device == device {
         return Ok(from.clone());
+    }
+    if from.device.is_meta() {
+        return Err(no_data());
     }
     let shape = from.layout.shape.clone();
     let layout = match from.layout.is_dense() {

@@ -69,13 +69,18 @@ pub fn show(t: &Tensor, class: Option<&str>) -> Result<String> {
     let (dtype, default) = (t.dtype(), mode::default_float());
     let empty = t.numel() == 0;
     let mut suffixes: Vec<String> = Vec::new();
-    if (empty && t.ndim() != 1) || (!empty && o.edgeitems == 0) {
+    let meta = t.device().is_meta();
+    if !meta && ((empty && t.ndim() != 1) || (!empty && o.edgeitems == 0)) {
         suffixes.push(format!("size={}", tuple(t.shape())));
     }
-    if t.device().is_gpu() {
+    if !t.device().is_cpu() {
         suffixes.push(format!("device='{}'", t.device().shown()));
     }
-    // No element of an empty tensor tells that it is int64, bool or complex.
+    if meta {
+        suffixes.push(format!("size={}", tuple(t.shape())));
+    }
+    // No element of an empty tensor tells that it is int64, bool or complex, and none of a tensor on meta.
+    let empty = empty || meta;
     let usual = matches!(dtype, DType::I64 | DType::Bool) || dtype == default.to_complex();
     if dtype != default && (empty || !usual) {
         suffixes.push(format!("dtype={}.{}", library(), dtype.name()));
@@ -86,7 +91,11 @@ pub fn show(t: &Tensor, class: Option<&str>) -> Result<String> {
         suffixes.push("requires_grad=True".into());
     }
     let mut text = prefix;
-    text.push_str(&elements(&t.on_cpu()?, indent, &o));
+    if meta {
+        text.push_str("...");
+    } else {
+        text.push_str(&elements(&t.on_cpu()?, indent, &o));
+    }
     let mut line = text.len() - text.rfind('\n').map_or(0, |i| i + 1) + 2;
     for s in suffixes {
         // Lines break where PyTorch's do, under either name of the library.

@@ -212,9 +212,9 @@ impl Tensor {
         self.array().dtype
     }
 
-    /// The elements in this machine's memory: the array itself, or a copy of what is on a GPU.
+    /// The elements in this machine's memory: the array itself, or a copy of what is on a GPU; an error on `meta`.
     pub fn on_cpu(&self) -> Result<Array> {
-        if !self.device().is_gpu() {
+        if self.device().is_cpu() {
             return Ok(self.array().clone());
         }
         let (from, mut read) = (self.array().clone(), None);

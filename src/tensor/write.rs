@@ -115,7 +115,18 @@ pub fn copy_to_out(name: &'static str, result: &Tensor, out: &Tensor) -> Result<
 
 /// Refuses an `out=` on another device than the result's.
 fn check_same_device(name: &str, meta: &Meta, out: &Tensor) -> Result<()> {
-    if meta.device == out.device() { Ok(()) } else { Err(apart(name, [meta.device, out.device()])) }
+    if meta.device == out.device() {
+        return Ok(());
+    }
+    if meta.device.is_meta() || out.device().is_meta() {
+        bail!(
+            Runtime,
+            "Attempting to copy from device {} to device {}, but cross-device copies are not allowed!",
+            meta.device,
+            out.device()
+        );
+    }
+    Err(apart(name, [meta.device, out.device()]))
 }
 
 /// `out=` cannot be recorded.

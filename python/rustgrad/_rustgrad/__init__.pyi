@@ -403,7 +403,7 @@ class Tensor:
         """False."""
     @property
     def is_meta(self) -> _bool:
-        """False."""
+        """Whether there are no elements: on `meta` a tensor has all but those."""
     @property
     def is_sparse(self) -> _bool:
         """False."""
@@ -2124,7 +2124,7 @@ class Tensor:
         """The first element's place in the memory block, in elements."""
     def data_ptr(self) -> _int:
         """The address of the first element. On the GPU, whose drivers tell none, a number that tells memory apart as one
-        would.
+        would; on `meta` as if memory began at 0.
         """
     def cuda(self, device: _device | _str | _int | None = None, non_blocking: _bool = False, *, memory_format: _memory_format | None = None) -> Tensor:
         """`self.to("cuda")`: an error, but for PyTorch programs run by rustgrad.as_torch on a machine with a GPU."""

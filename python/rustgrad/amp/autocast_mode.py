@@ -112,7 +112,7 @@ def _cast(value, device_type: str, dtype):
     if isinstance(value, Tensor):
         from .._rustgrad import float64
 
-        here = "cpu" if value.is_cpu else "gpu"
+        here = "cpu" if value.is_cpu else "meta" if value.is_meta else "gpu"
         eligible = value.is_floating_point() and number_of(here) == number_of(device_type) and value.dtype != float64
         return value.to(dtype) if eligible else value
     if isinstance(value, (str, bytes)) or type(value).__module__ == "numpy":

@@ -75,6 +75,11 @@ class ConversionMixin:
 
         def convert(x):
             if device is not None:
+                if x.is_meta and _rustgrad.device(device).type != "meta":
+                    raise NotImplementedError(
+                        f"Cannot copy out of meta tensor; no data! Please use {_library()}.nn.Module.to_empty() "
+                        f"instead of {_library()}.nn.Module.to() when moving module from meta to a different device."
+                    )
                 x = x.to(device)
             if dtype is not None and x.is_floating_point():
                 x = x.to(dtype)

@@ -9,7 +9,7 @@ from ..storage import TypedStorage, UntypedStorage
 from . import options
 from .archive import Reader
 from .files import PIECE, is_path, opened
-from .locations import Outside, restorer
+from .locations import Outside, is_meta, restorer
 from .names import StorageType
 from .permissions import Permissions
 from .unpickler import Global, Scanner, Unpickler
@@ -49,7 +49,7 @@ def load(f, map_location, pickle_module, weights_only, mmap, pickle_load_args):
                 from .arrays import load_npz
 
                 return load_npz(f, restore)
-            return _Archive(records, f, restore, mmap).load(weights_only, encoding)
+            return _Archive(records, f, restore, mmap, is_meta(map_location)).load(weights_only, encoding)
         if mmap and start[:1] == b"\x80":
             raise RuntimeError(
                 "mmap can only be used with files saved with `torch.save(_use_new_zipfile_serialization=True), please "
@@ -121,9 +121,10 @@ def unpickled(machine: Unpickler):
 class _Archive:
     """A zip archive of torch.save, while it is read."""
 
-    def __init__(self, records: Reader, f, restore, mmap):
+    def __init__(self, records: Reader, f, restore, mmap, without_data=False):
         self.records = records
         self.restore = restore
+        self.without_data = without_data
         self.root = self._root()
         self.storages = {}
         self.check = options.get_crc32_options()
@@ -209,6 +210,8 @@ class _Archive:
                 f"record size ({size} bytes) does not match expected size ({count * dtype.itemsize} bytes = {count} "
                 f"elements * {dtype.itemsize} bytes/element) for dtype {dtype}"
             )
+        if self.without_data:
+            return TypedStorage(wrap_storage=UntypedStorage(size, device="meta"), dtype=dtype)
         if options.skipping():
             memory = UntypedStorage(size)
         elif self.map is not None and begin % dtype.itemsize == 0 and not self.swap:

@@ -7,6 +7,7 @@ from .names import short_name, storage_name
 __all__ = [
     "Outside",
     "default_restore_location",
+    "is_meta",
     "location_tag",
     "normalize_storage_type",
     "register_package",
@@ -56,12 +57,19 @@ def _to_gpu(storage, location):
 
 
 def _to_meta(storage, location):
-    if location != "meta":
-        return None
-    raise NotImplementedError("load: rustgrad has no meta device\nhint: map_location='cpu' reads the data")
+    return storage.to("meta") if location == "meta" else None
 
 
-_packages = [(10, _cpu_tag, _to_cpu), (20, _gpu_tag, _to_gpu), (22, lambda storage: None, _to_meta)]
+def _meta_tag(storage):
+    return "meta" if storage.device.type == "meta" else None
+
+
+_packages = [(10, _cpu_tag, _to_cpu), (20, _gpu_tag, _to_gpu), (22, _meta_tag, _to_meta)]
+
+
+def is_meta(map_location) -> bool:
+    """Whether `map_location` wants sizes without data, which then need not be read."""
+    return str(map_location) == "meta" if isinstance(map_location, (str, _rustgrad.device)) else False
 
 
 def register_package(priority, tagger, deserializer) -> None:

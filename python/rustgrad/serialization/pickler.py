@@ -48,6 +48,7 @@ def _util(name: str) -> _Name:
 _TENSOR_V2, _TENSOR_V3 = _util("_rebuild_tensor_v2"), _util("_rebuild_tensor_v3")
 _PARAMETER, _PARAMETER_WITH_STATE = _util("_rebuild_parameter"), _util("_rebuild_parameter_with_state")
 _FROM_TYPE = _Name("torch._tensor", "_rebuild_from_type_v2")
+_META = _util("_rebuild_meta_tensor_no_storage")
 _GET_LAYOUT = _Name("torch.serialization", "_get_layout")
 _GENERATOR = _Name("torch._C", "Generator")
 _UNTYPED = _Name("torch.storage", "UntypedStorage")
@@ -173,6 +174,8 @@ class Pickler(_Base):
 
     def _save_span(self, span: Span) -> None:
         """The persistent id of the storage that will hold a span."""
+        if span.memory.device.type == "meta":
+            raise NotImplementedError("Cannot copy out of meta tensor; no data!")
         self.write(pickle.MARK)
         self.save("storage")
         self.save(_UNTYPED if span.kind is None else _TYPED[span.kind])
@@ -292,6 +295,8 @@ class _Reducers:
     def _rebuilt(self, t):
         """The function that makes a tensor, and its arguments."""
         plain = t.detach()
+        if plain.is_meta:
+            return _META, (plain.dtype, tuple(plain.shape), plain.stride(), t.requires_grad)
         dtype, size = plain.dtype, plain.dtype.itemsize
         begin, end = _extent(plain)
         span = self._pickler.span(plain.untyped_storage(), dtype, begin * size, end * size)

@@ -9,7 +9,17 @@ from .. import _rustgrad
 from .._rustgrad import Tensor
 from ..storage import TypedStorage
 
-__all__ = ["device", "from_type", "lacking", "layout", "parameter", "parameter_with_state", "size", "tensor"]
+__all__ = [
+    "device",
+    "from_type",
+    "lacking",
+    "layout",
+    "meta_tensor",
+    "parameter",
+    "parameter_with_state",
+    "size",
+    "tensor",
+]
 
 _MAX_DIMS = 64
 
@@ -46,6 +56,15 @@ def tensor_v3(storage, storage_offset, size, stride, requires_grad, backward_hoo
     return _with_metadata(tensor(storage, storage_offset, size, stride, requires_grad), metadata)
 
 
+def meta_tensor(dtype, size, stride, requires_grad):
+    """A tensor on `meta`, of which files hold all that there is: no data."""
+    if not isinstance(dtype, _rustgrad.dtype):
+        raise UnpicklingError("a tensor on meta has no dtype")
+    size, stride = _ints(size, "sizes"), _ints(stride, "strides")
+    made = _rustgrad.torch.empty_strided(size, stride, dtype=dtype, device="meta")
+    return made.requires_grad_() if requires_grad else made
+
+
 def _with_metadata(made, metadata):
     if not metadata:
         return made
@@ -72,7 +91,8 @@ def parameter_with_state(data, requires_grad, backward_hooks, state):
 
 def from_type(func, cls, args, state=None):
     """A tensor with attributes, or of a subclass."""
-    if func not in (tensor, tensor_v2, tensor_v3, parameter, parameter_with_state) or not isinstance(args, tuple):
+    known = (tensor, tensor_v2, tensor_v3, meta_tensor, parameter, parameter_with_state)
+    if func not in known or not isinstance(args, tuple):
         raise UnpicklingError("a tensor of a subclass is made in an unknown way")
     if not isinstance(cls, type) or not issubclass(cls, Tensor):
         raise UnpicklingError(f"a tensor is made as a {getattr(cls, '__qualname__', type(cls).__name__)}")

@@ -68,19 +68,24 @@ fn rrelu_drawn(x: &Tensor, lower: f64, upper: f64, generator: &SharedGenerator, 
     if !x.dtype().is_float() || x.dtype() == DType::F16 {
         return Err(x.dtype().lacks("rrelu_with_noise_out_cpu"));
     }
-    let values = x.detach().to_device(Device::CPU)?.to_dtype(DType::F64)?.contiguous()?.array().to_vec::<f64>();
-    let count = values.iter().filter(|v| **v <= 0.0).count();
-    let layout = Layout::contiguous([count][..].into());
-    let drawn = Draw::Uniform { from: lower, to: upper }.make("rrelu", layout, DType::F64, generator)?;
-    let mut drawn = drawn.array().to_vec::<f64>().into_iter();
-    let slopes: Vec<f64> = values.iter().map(|v| if *v <= 0.0 { drawn.next().unwrap_or(1.0) } else { 1.0 }).collect();
-    let slopes = enter("rrelu", Array::from_slice(x.shape(), &slopes)?).to_dtype(x.dtype())?.to_device(x.device())?;
+    let slopes = if x.device().is_meta() { zeros_like(&x.detach())? } else { slopes(x, lower, upper, generator)? };
     let operands = [x, &slopes].map(Operand::Tensor);
     if over {
         map::over(&rrelu_kernel::ROW, operands).map(Outs::Over)
     } else {
         on(&rrelu_kernel::ROW, operands).map(Outs::Tensor)
     }
+}
+
+/// The slopes that are drawn for `x`: 1 where it is positive.
+fn slopes(x: &Tensor, lower: f64, upper: f64, generator: &SharedGenerator) -> Result<Tensor> {
+    let values = x.detach().to_device(Device::CPU)?.to_dtype(DType::F64)?.contiguous()?.array().to_vec::<f64>();
+    let count = values.iter().filter(|v| **v <= 0.0).count();
+    let layout = Layout::contiguous([count][..].into());
+    let drawn = Draw::Uniform { from: lower, to: upper }.make("rrelu", layout, DType::F64, Device::CPU, generator)?;
+    let mut drawn = drawn.array().to_vec::<f64>().into_iter();
+    let slopes: Vec<f64> = values.iter().map(|v| if *v <= 0.0 { drawn.next().unwrap_or(1.0) } else { 1.0 }).collect();
+    enter("rrelu", Array::from_slice(x.shape(), &slopes)?).to_dtype(x.dtype())?.to_device(x.device())
 }
 
 /// As the user asks: fresh, or over `x`.
@@ -248,7 +253,7 @@ ops! {
                 mode::warn("`eps` parameter is deprecated and has no effect.")?;
             }
             let layout = Layout::contiguous(x.shape().into());
-            let draws = Draw::Exponential { lambda: 1.0 }.make("gumbel_softmax", layout, x.dtype(), default_generator())?;
+            let draws = Draw::Exponential { lambda: 1.0 }.make("gumbel_softmax", layout, x.dtype(), x.device(), default_generator())?;
             let noise = draws.log()?.neg()?.to_device(x.device())?;
             let soft = x.add(&noise)?.div_number(tau)?.softmax(dim)?;
             if !hard {

@@ -1,7 +1,7 @@
 //! Pointwise losses: terms that are rows, then the mean, the sum, or neither.
 
 use super::functional::at_least;
-use super::{any_false, called, minus};
+use super::{any_false, called, minus, refuted};
 use crate::core::Number;
 use crate::core::shape::{broadcast, list};
 use crate::cpu::loss::Reduction;
@@ -230,7 +230,7 @@ ops! {
                 .hint(format!("the target is {}, the input {}: give {}", found.name(), wanted.name(), wanted.cast_of("target"))));
             }
             integral_refused(x, target, "binary_cross_entropy")?;
-            if any_false(&on(&probable::ROW, [Operand::Tensor(&x.detach())])?)? {
+            if refuted(&on(&probable::ROW, [Operand::Tensor(&x.detach())])?)? {
                 bail!(Runtime, "all elements of input should be between 0 and 1");
             }
             let mut terms = terms(&bernoulli_nll::ROW, x, target, [])?;

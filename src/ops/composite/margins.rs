@@ -2,7 +2,7 @@
 
 use super::functional::{at_least, distance};
 use super::losses::{less_than, log_sigmoid, number, number_zero, only_where, reduced, size, terms, zero_where};
-use super::{any_false, called, minus};
+use super::{called, minus, refuted};
 use crate::bail;
 use crate::core::shape::list;
 use crate::core::{DType, Number};
@@ -323,7 +323,7 @@ fn only_longs(x: &Tensor, target: &Tensor, kernel: &'static str) -> Result<()> {
 /// Whether every element of an int64 tensor is in `low..high`.
 fn in_range(t: &Tensor, low: i64, high: usize) -> Result<bool> {
     let side = |row, n: i64| on(row, [Operand::Tensor(t), Operand::Number(n.into())]);
-    Ok(!any_false(&side(&ge::ROW, low)?)? && !any_false(&side(&lt::ROW, high as i64)?)?)
+    Ok(!refuted(&side(&ge::ROW, low)?)? && !refuted(&side(&lt::ROW, high as i64)?)?)
 }
 
 /// 1 at the classes of `index` (N, k), else 0, in the shape and dtype of `x` (N, C).

@@ -31,7 +31,7 @@ use crate::ops;
 use crate::ops::create::Arange;
 use crate::tensor::apply;
 use crate::tensor::door::enter;
-use crate::tensor::{Arg, Args, OpDef, Operand, Outs, Tensor};
+use crate::tensor::{Arg, Args, OpDef, Operand, Outs, Tensor, data};
 use crate::{bail, err};
 
 /// `a - b` as users call it: bools are refused.
@@ -39,9 +39,17 @@ pub fn minus(a: &Tensor, b: &Tensor) -> Result<Tensor> {
     called(&crate::ops::elementwise::binary::sub::DEF, &[Arg::Tensor(a), Arg::Tensor(b), Arg::Number(Number::Int(1))])
 }
 
-/// Whether a bool tensor has a false element.
+/// Whether a bool tensor has a false element; PyTorch's error on `meta`, where nobody knows.
 pub fn any_false(x: &Tensor) -> Result<bool> {
+    if x.device().is_meta() {
+        return Err(data::no_item());
+    }
     Ok(any_zero(&x.on_cpu()?))
+}
+
+/// As [`any_false`], of a condition on the values of an argument: on `meta` there are none to refuse.
+pub fn refuted(x: &Tensor) -> Result<bool> {
+    if x.device().is_meta() { Ok(false) } else { any_false(x) }
 }
 
 /// The tensor that another op gives for the arguments of its first schema line.

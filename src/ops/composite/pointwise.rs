@@ -10,7 +10,7 @@ use crate::ops::elementwise::compare::{eq, logical_and, logical_or};
 use crate::ops::elementwise::map::{on, on_with};
 use crate::ops::elementwise::power::pow;
 use crate::ops::elementwise::rounding::{exponent, mantissa};
-use crate::tensor::{Operand, Tensor};
+use crate::tensor::{Operand, Tensor, data};
 
 /// Where elements are close, by PyTorch's rule.
 fn close(x: &Tensor, other: &Tensor, rtol: f64, atol: f64, equal_nan: bool) -> Result<Tensor> {
@@ -82,6 +82,7 @@ ops! {
             if x.shape() != other.shape() {
                 return Ok(false);
             }
+            data::needs_values("equal", &[x, other])?;
             any_false(&on(&eq::ROW, [x, other].map(Operand::Tensor))?).map(|any| !any)
         },
         samples: ["u(2, 3), u(2, 3)", "mask(0), mask(0)", "u(3), u(2)", "edges(0.0, NAN), edges(-0.0, NAN)", "ix(3, n=1), ix(3, n=1)"],

@@ -104,7 +104,7 @@ fn quantile(
     if by.is_some() {
         let inside = on(&ge::ROW, [Operand::Tensor(q), number(0.0)])?
             .logical_and(&on(&le::ROW, [Operand::Tensor(q), number(1.0)])?)?;
-        if super::any_false(&inside)? {
+        if super::refuted(&inside)? {
             bail!(Runtime, "quantile() q values must be in the range [0, 1]");
         }
     }

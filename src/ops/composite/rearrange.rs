@@ -279,6 +279,15 @@ fn indices(counts: &Tensor, output_size: Option<i64>) -> Result<Tensor> {
     if !matches!(counts.dtype(), DType::I64 | DType::I32) {
         return Err(counts.dtype().lacks("repeat_interleave_cpu"));
     }
+    if counts.device().is_meta() {
+        let Some(n) = output_size else {
+            bail!(Runtime, "cannot repeat_interleave a meta tensor without output_size");
+        };
+        if n < 0 {
+            bail!(Runtime, "Trying to create tensor with negative dimension {n}: [{n}]");
+        }
+        return Tensor::constant(&[n as usize], DType::I64, Device::META, 0);
+    }
     let counts = counts.detach().to_device(Device::CPU)?.to_dtype(DType::I64)?.contiguous()?.array().to_vec::<i64>();
     if counts.iter().any(|&n| n < 0) {
         bail!(Runtime, "repeats can not be negative");

@@ -2,7 +2,7 @@
 
 use super::counted;
 use crate::bail;
-use crate::core::{DType, Device};
+use crate::core::DType;
 use crate::error::Result;
 use crate::ops;
 use crate::ops::options::Options;
@@ -144,7 +144,7 @@ impl Window {
 
     /// The window that `f` makes of 0, 1, 2, ... and the last of these: on the CPU, where there is float64.
     fn finish(&self, options: &Options, f: impl FnOnce(&Tensor, f64) -> Result<Tensor>) -> Result<Tensor> {
-        let t = counted(self.whole, Device::CPU)?.to_dtype(options.float())?;
+        let t = counted(self.whole, options.source())?.to_dtype(options.float())?;
         let window = if self.n < 2 { t.narrow(0, 0, self.n)?.add_number(1)? } else { f(&t, (self.whole - 1) as f64)? };
         options.finish(window.narrow(0, 0, self.n)?)
     }

@@ -153,7 +153,7 @@ impl Op for Det {
         if x.numel() == 0 {
             return Grads::one(x.zeros_of(x.shape())?);
         }
-        let zero = crate::ops::composite::any_false(&y.detach().ne(&y.zeros_of(&[])?)?)?;
+        let zero = crate::ops::composite::refuted(&y.detach().ne(&y.zeros_of(&[])?)?)?;
         let factor = g.mul(&y.conj()?)?;
         let shape = shaped(factor.shape(), &[n]);
         let regular = |x: &Tensor| {

@@ -88,7 +88,7 @@ fn lstsq(a: &Tensor, b: &Tensor, rcond: Option<f64>, driver: Option<&str>) -> Re
         remember(Lstsq, &[&a, &columns], &x)?;
     }
     let counts = full.to_dtype(DType::I64)?.sum(&[full.ndim() - 1], false)?;
-    let complete = m > n && !crate::ops::composite::any_false(&full)?;
+    let complete = m > n && !crate::ops::composite::refuted(&full)?;
     let residuals = if complete && driver != "gelsy" {
         a.matmul(&x)?.sub(&columns)?.abs()?.square()?.sum(&[x.ndim() - 2], false)?
     } else {

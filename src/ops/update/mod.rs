@@ -9,7 +9,7 @@ mod replay;
 
 use std::sync::{Mutex, PoisonError};
 
-use crate::core::Meta;
+use crate::core::{DeviceKind, Meta};
 pub use crate::cpu::update::Part;
 use crate::cpu::update::{Loops, Numbers};
 use crate::device::Array;
@@ -108,15 +108,15 @@ impl Rule {
 
     /// Changes parameters and state in place. All of a part are on one device.
     pub fn run(&self, parts: &[Part]) -> Result<()> {
-        let is_gpu = |part: &Part| part.x[0].device.is_gpu();
-        if !parts.iter().any(is_gpu) {
+        if parts.iter().all(|part| part.x[0].device.is_cpu()) {
             cpu::update::run(&self.loops, parts);
             return Ok(());
         }
         for part in parts {
-            match is_gpu(part) {
-                true => gpu::update::run(self.text(part.flags), &part.x, &part.numbers)?,
-                false => cpu::update::run(&self.loops, std::slice::from_ref(part)),
+            match part.x[0].device.kind {
+                DeviceKind::Cpu => cpu::update::run(&self.loops, std::slice::from_ref(part)),
+                DeviceKind::Meta => {}
+                _ => gpu::update::run(self.text(part.flags), &part.x, &part.numbers)?,
             }
         }
         Ok(())

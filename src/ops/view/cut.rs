@@ -49,6 +49,13 @@ ops! {
                             t.ndim()
                         );
                     }
+                    if t.device().is_meta() {
+                        bail!(
+                            Runtime,
+                            "tensor_split expected tensor_indices_or_sections to be on cpu, but it's on {}",
+                            t.device()
+                        );
+                    }
                     let v = t.detach().to_device(Device::CPU)?.contiguous()?.array().to_vec::<i64>();
                     if t.ndim() == 0 { sectioned(x, v[0], dim) } else { split_at(x, &v, dim) }
                 }

@@ -239,7 +239,7 @@ fn integral_item(t: &Tensor) -> Result<i64> {
     if t.ndim() != 0 || t.dtype().is_float() || t.dtype() == DType::Bool {
         bail!(Runtime, "start must be an 0-dim integral Tensor.");
     }
-    Ok(t.on_cpu()?.element(&[]).to_i64())
+    Ok(data::number(t)?.to_i64())
 }
 
 impl Tensor {

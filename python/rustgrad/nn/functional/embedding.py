@@ -15,6 +15,8 @@ __all__ = ["embedding", "embedding_bag"]
 
 def _limit_rows(weight, input, max_norm, norm_type):
     """Scale down, in place, the rows of `weight` at `input` whose norms are greater than `max_norm`."""
+    if input.is_meta:
+        return
     numbers = sorted(set(input.flatten().tolist()))
     if not numbers:
         return

@@ -2,7 +2,6 @@
 
 import inspect
 
-from ...random import fork_rng
 from ..modules.module import Module
 
 __all__ = ["skip_init"]
@@ -18,5 +17,4 @@ def skip_init(module_cls, *args, **kwargs):
     if "device" not in inspect.signature(module_cls).parameters:
         raise RuntimeError("Module must support a 'device' arg to skip initialization")
     device = kwargs.pop("device", "cpu")
-    with fork_rng():
-        return module_cls(*args, device=device, **kwargs)
+    return module_cls(*args, device="meta", **kwargs).to_empty(device=device)

@@ -4,7 +4,7 @@
 use super::{Map, PARAMS, Row};
 use crate::bail;
 use crate::core::promote::Promotion;
-use crate::core::{DType, Device, Number};
+use crate::core::{DType, Number};
 use crate::error::Result;
 use crate::ops::elementwise::formula::Source;
 use crate::tensor::apply::{recorded, remember};
@@ -108,14 +108,15 @@ impl<'a> Call<'a> {
         })
     }
 
-    /// Calls `f` with the 0-d tensors of the CPU, from operand `from` on, brought to the GPU if another operand is there: as in
-    /// PyTorch they stand for numbers.
+    /// Calls `f` with the 0-d tensors of the CPU, from operand `from` on, brought to the GPU, or to `meta`, if another operand is
+    /// there: as in PyTorch they stand for numbers.
     fn together<R>(&self, from: usize, f: impl FnOnce(&Call) -> Result<R>) -> Result<R> {
-        let stays = |t: &Tensor| t.device().is_gpu() || t.ndim() > 0;
-        if !self.tensors().any(|t| t.device().is_gpu()) || self.tensors().skip(from).all(stays) {
+        let stays = |t: &Tensor| !t.device().is_cpu() || t.ndim() > 0;
+        let Some(there) = self.tensors().map(Tensor::device).find(|d| !d.is_cpu()) else { return f(self) };
+        if self.tensors().skip(from).all(stays) {
             return f(self);
         }
-        let moves = |k: usize, t: &Tensor| (k >= from && !stays(t)).then(|| t.to_device(Device::GPU)).transpose();
+        let moves = |k: usize, t: &Tensor| (k >= from && !stays(t)).then(|| t.to_device(there)).transpose();
         let moved = self.operands.iter().enumerate().map(|(k, o)| match *o {
             Some(Operand::Tensor(t)) => moves(k, t),
             _ => Ok(None),

@@ -22,7 +22,10 @@ impl<'a> Call<'a> {
         let mut packed = self.tensors().filter_map(|t| t.layout().packed_numel().map(|n| (t.array(), n)));
         let (like, n) = if broadcast { packed.max_by_key(|(a, n)| (*n, a.ndim()))? } else { packed.next()? };
         let dtype = like.dtype;
-        if !matches!(dtype, DType::F32 | DType::F64) || n == 0 || like.device.is_gpu() || !fits(n, formula.facts().cost)
+        if !matches!(dtype, DType::F32 | DType::F64)
+            || n == 0
+            || !like.device.is_cpu()
+            || !fits(n, formula.facts().cost)
         {
             return None;
         }
