@@ -64,4 +64,16 @@ def _log_api_usage_once(event: str) -> None:
     """Nothing is logged."""
 
 
-__getattr__ = _lookup("torch._C")
+_missing = _lookup("torch._C")
+
+
+def __getattr__(name: str):
+    if name in ("DispatchKey", "DispatchKeySet", "_AutoDispatchBelowAutograd", "_ExcludeDispatchKeyGuard"):
+        from .library import keys
+
+        return getattr(keys, name)
+    if name == "_VariableFunctions":
+        from . import _rustgrad
+
+        return _rustgrad.torch
+    return _missing(name)

@@ -5,8 +5,8 @@ from . import _rustgrad
 __all__ = ["FUNCTIONS", "MODULES", "TYPED"]
 
 MODULES = frozenset(
-    "__config__ _C _dynamo accelerator amp array_api as_torch autograd backends compiler cpu cuda datasets "
-    "distributed distributions export fft func futures fx gpu hub jit linalg masked mps multiprocessing nn "
+    "__config__ _C _dynamo _utils accelerator amp ao array_api as_torch autograd backends compiler cpu cuda datasets "
+    "distributed distributions export fft func futures fx gpu hub jit library linalg masked mps multiprocessing nn "
     "onnx ops optim overrides profiler return_types signal special storage testing torch_version types "
     "utils version xpu".split()
 )
@@ -15,6 +15,10 @@ _BY_MODULE = {
     "_rustgrad.torch": (
         "_dirichlet_grad _fft_c2c _fft_c2r _fft_r2c _sample_dirichlet _scaled_dot_product_flash_attention_for_cpu "
         "_standard_gamma _standard_gamma_grad"
+    ),
+    "_checks": (
+        "_assert _assert_async _check _check_index _check_is_size _check_not_implemented _check_tensor_all "
+        "_check_tensor_all_with _check_type _check_value _check_with _shape_as_tensor"
     ),
     "amp": "autocast",
     "amp.state": (

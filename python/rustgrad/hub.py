@@ -186,4 +186,42 @@ def _check_hash(path: str, wanted: str) -> None:
         raise RuntimeError(f'invalid hash value (expected "{wanted}", got "{digest}")')
 
 
-__getattr__ = _lookup("torch.hub")
+class _Bar:
+    """Stands for tqdm's progress bar where tqdm is not installed: it prints how much is done."""
+
+    def __init__(self, total=None, disable=False, unit=None, *args, **kwargs):
+        self.total, self.disable, self.n = total, disable, 0
+
+    def update(self, n):
+        """Go on by `n`."""
+        self.n += n
+        if not self.disable:
+            share = f"{100 * self.n / self.total:.1f}%" if self.total else f"{self.n:.1f} bytes"
+            print(f"\r{share}", end="", file=sys.stderr, flush=True)
+
+    def set_description(self, *args, **kwargs):
+        """Nothing is printed."""
+
+    def close(self):
+        """Ends the line."""
+        if not self.disable:
+            print(file=sys.stderr)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+
+_missing = _lookup("torch.hub")
+
+
+def __getattr__(name: str):
+    if name != "tqdm":
+        return _missing(name)
+    try:
+        from tqdm import tqdm
+    except ImportError:
+        return _Bar
+    return tqdm

@@ -68,8 +68,10 @@ loaded_libraries: set[str] = set()
 
 
 def load_library(path) -> None:
-    """Raises NotImplementedError: libraries of PyTorch's C++ ops cannot be loaded."""
-    raise NotImplementedError(f"load_library: rustgrad cannot load ops written for PyTorch's C++ interface, {path!r}")
+    """Raises OSError, as for a library that cannot be loaded: packages such as torchvision then go on without its ops."""
+    raise OSError(
+        f"Could not load this library: {path}: it holds ops for PyTorch's C++ interface, which {_rustgrad._library()} does not have"
+    )
 
 
 def __getattr__(name: str):

@@ -2,9 +2,17 @@
 
 import enum
 
-from ._names import lookup as _lookup
+from .._names import lookup as _lookup
 
-__all__ = ["OnnxExporterError", "OperatorExportTypes", "TrainingMode", "export", "is_in_onnx_export"]
+__all__ = [
+    "OnnxExporterError",
+    "OperatorExportTypes",
+    "TrainingMode",
+    "export",
+    "is_in_onnx_export",
+    "register_custom_op_symbolic",
+    "unregister_custom_op_symbolic",
+]
 
 _LACKS = frozenset({"export"})  # only raises
 
@@ -33,6 +41,18 @@ class OnnxExporterError(RuntimeError):
 def is_in_onnx_export() -> bool:
     """False."""
     return False
+
+
+def register_custom_op_symbolic(symbolic_name: str, symbolic_fn, opset_version: int) -> None:
+    """How an op would be exported: nothing is exported, so that nothing is kept. Raises ValueError for a name without `::`."""
+    if len(symbolic_name.split("::")) != 2:
+        raise ValueError(
+            f"Failed to register operator {symbolic_name}. The symbolic name must match the format domain::name."
+        )
+
+
+def unregister_custom_op_symbolic(symbolic_name: str, opset_version: int) -> None:
+    """Takes back `register_custom_op_symbolic`."""
 
 
 def export(model, args=(), f=None, **options):

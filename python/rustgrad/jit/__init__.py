@@ -7,9 +7,9 @@ import builtins
 from collections import namedtuple
 from typing import Final, Union, get_args, get_origin
 
-from ._names import lookup as _lookup
-from .futures import Future
-from .nn import Module
+from .._names import lookup as _lookup
+from ..futures import Future
+from ..nn import Module
 
 __all__ = [
     "Attribute",
@@ -106,6 +106,16 @@ def trace_module(mod, inputs, *args, **kwargs):
 def script_if_tracing(fn):
     """`fn` itself."""
     return fn
+
+
+# Names that packages such as torchvision use. The overloads of a function are hints for a compiler.
+_script_if_tracing = _overload = _overload_method = script_if_tracing
+
+
+def _unwrap_optional(x):
+    """`x`, which is not None."""
+    assert x is not None, "Unwrapping null optional"
+    return x
 
 
 def script_method(fn):
