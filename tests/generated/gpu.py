@@ -23,7 +23,7 @@ function.ormqr linalg.inv function.inverse linalg.inv_ex linalg.solve linalg.sol
 function.triangular_solve linalg.svd linalg.svdvals function.svd linalg.tensorinv linalg.tensorsolve nn.ctc_loss
 fft.fft fft.ifft fft.rfft fft.irfft fft.hfft fft.ihfft fft.fft2 fft.ifft2 fft.rfft2 fft.irfft2 fft.hfft2 fft.ihfft2
 fft.fftn fft.ifftn fft.rfftn fft.irfftn fft.hfftn fft.ihfftn function._fft_r2c function.stft
-function.igamma function.igammac
+function.igamma function.igammac function._scaled_dot_product_flash_attention_for_cpu
 """.split()
 
 # Families and dtypes that are refused for good: products and means of 64-bit integers, which only emulation could give.
