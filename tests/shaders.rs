@@ -138,7 +138,7 @@ fn makings() -> Vec<Making> {
     let dtypes = DType::ALL.into_iter().filter(|d| d.row().gpu != OnGpu::Nothing);
     let makings = dtypes.flat_map(|dtype| {
         let forms = [(false, false), (true, false), (false, true), (true, true)];
-        let forms = forms.into_iter().filter(move |(_, grad)| !grad || dtype.is_float());
+        let forms = forms.into_iter().filter(move |(_, grad)| !grad || dtype.is_differentiable());
         forms.map(move |(strided, grad)| Making { dtype, strided, grad })
     });
     makings.collect()
@@ -358,7 +358,7 @@ fn every_intrinsic_translates() {
     }
     for (name, graph) in all {
         let mut lanes = 0;
-        for lane in [Lane::F32, Lane::I32, Lane::I64] {
+        for lane in [Lane::F32, Lane::I32, Lane::I64, Lane::C64] {
             if let Some(formula) = function("formula", &graph, lane) {
                 let main = "@compute @workgroup_size(64)\nfn main() {}\n";
                 check(&format!("{name} {lane:?}"), &library::link(&format!("{formula}{main}"), None));

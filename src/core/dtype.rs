@@ -58,6 +58,8 @@ pub enum OnGpu {
     I32,
     /// Pairs of 32-bit words.
     I64,
+    /// Pairs of floats.
+    C64,
 }
 
 /// Bytes of the widest element, and so of the widest lane of a kernel.
@@ -108,7 +110,7 @@ static ROWS: [Row; DType::ALL.len()] = [
     row("float64", "double", 8, Kind::Float, DType::F64, NOTHING, ["Double", "double", "double"], "<f8"),
     row("complex32", "chalf", 4, Kind::Complex, DType::C64, NOTHING,
         ["ComplexHalf", "c10::complex<c10::Half>", "c10::complex<c10::Half>"], ""),
-    row("complex64", "cfloat", 8, Kind::Complex, DType::C64, NOTHING,
+    row("complex64", "cfloat", 8, Kind::Complex, DType::C64, OnGpu::C64,
         ["ComplexFloat", "c10::complex<float>", "c10::complex<float>"], "<c8"),
     row("complex128", "cdouble", 16, Kind::Complex, DType::C128, NOTHING,
         ["ComplexDouble", "c10::complex<double>", "c10::complex<double>"], "<c16"),

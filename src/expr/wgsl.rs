@@ -5,12 +5,15 @@ use std::fmt::Write;
 
 use super::graph::{Binary, Compare, Graph, Node, Unary};
 
-/// What a formula computes with on the GPU: float16 and bfloat16 in f32, bool and the narrow integers in i32.
+/// What a formula computes with on the GPU: float16 and bfloat16 in f32, bool and the narrow integers in i32. The same formula gives
+/// the text of each: over complex numbers its steps are the functions of `shaders/complex.wgsl`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Lane {
     F32,
     I32,
     I64,
+    /// Complex numbers, as pairs of floats.
+    C64,
 }
 
 impl Lane {
@@ -20,6 +23,7 @@ impl Lane {
             Lane::F32 => "f32",
             Lane::I32 => "i32",
             Lane::I64 => "vec2<u32>",
+            Lane::C64 => "vec2<f32>",
         }
     }
 }
@@ -97,6 +101,8 @@ pub fn parameter(j: u8, lane: Lane) -> String {
         Lane::F32 => format!("rg_meta.f32s.{part}"),
         Lane::I32 => format!("rg_meta.i32s.{part}"),
         Lane::I64 => format!("rg_meta.i64s[{}].{}", j / 2, if j.is_multiple_of(2) { "xy" } else { "zw" }),
+        // Complex numbers stand where int64 ones would.
+        Lane::C64 => format!("bitcast<vec2<f32>>({})", parameter(j, Lane::I64)),
     }
 }
 
@@ -116,13 +122,18 @@ fn literal(v: f64, lane: Lane) -> String {
             let v = v as i64 as u64;
             format!("vec2<u32>({}u, {}u)", v as u32, v >> 32)
         }
+        Lane::C64 => format!("vec2<f32>({}, 0.0f)", literal(v, Lane::F32)),
     }
 }
 
 fn unary(op: Unary, x: &str, lane: Lane) -> Option<String> {
     use Unary as U;
     Some(match (lane, op) {
-        (Lane::F32 | Lane::I32, U::neg) => format!("-{x}"),
+        (Lane::F32 | Lane::I32 | Lane::C64, U::neg) => format!("-{x}"),
+        (Lane::C64, U::abs) => format!("c64_real(c64_abs({x}))"),
+        (Lane::C64, U::floor | U::ceil | U::round | U::trunc | U::bit_not) => return None,
+        (Lane::C64, U::erf | U::erfc | U::erfinv | U::lgamma | U::digamma) => return None,
+        (Lane::C64, _) => format!("c64_{op:?}({x})"),
         (Lane::F32, U::sqrt) => format!("sqrt({x})"),
         (Lane::F32, U::rsqrt) => format!("1.0f / sqrt({x})"),
         (Lane::F32, U::abs | U::floor | U::ceil | U::round | U::trunc) | (Lane::I32, U::abs | U::sign) => {
@@ -143,8 +154,10 @@ fn binary(op: Binary, a: &str, b: &str, lane: Lane) -> Option<String> {
     let infix = |sign: &str| format!("{a} {sign} {b}");
     let call = |f: &str| format!("{f}({a}, {b})");
     Some(match (lane, op) {
-        (Lane::F32 | Lane::I32, B::add) => infix("+"),
-        (Lane::F32 | Lane::I32, B::sub) => infix("-"),
+        (Lane::F32 | Lane::I32 | Lane::C64, B::add) => infix("+"),
+        (Lane::F32 | Lane::I32 | Lane::C64, B::sub) => infix("-"),
+        (Lane::C64, B::mul | B::div | B::pow) => call(&format!("c64_{op:?}")),
+        (Lane::C64, _) => return None,
         (Lane::F32 | Lane::I32, B::mul) => infix("*"),
         (Lane::F32, B::div) => infix("/"),
         (Lane::F32, B::rem) => call("rg_fmod"),
@@ -179,6 +192,10 @@ fn compare(op: Compare, a: &str, b: &str, lane: Lane) -> String {
         C::ge => ">=",
     };
     match (lane, op) {
+        (Lane::C64, C::eq) => format!("c64_eq({a}, {b})"),
+        (Lane::C64, C::ne) => format!("!c64_eq({a}, {b})"),
+        // Order is that of the real parts, as on the CPU.
+        (Lane::C64, _) => compare(op, &format!("({a}).x"), &format!("({b}).x"), Lane::F32),
         (Lane::I32, _) => format!("{a} {sign} {b}"),
         (Lane::F32, C::gt) => format!("rg_lt({b}, {a})"),
         (Lane::F32, C::ge) => format!("rg_le({b}, {a})"),

@@ -14,6 +14,8 @@ pub enum Type {
     I32,
     I64,
     Bool,
+    /// A complex number: real and imaginary part.
+    C64,
 }
 
 impl Type {
@@ -23,6 +25,7 @@ impl Type {
             Type::I32 => "i32",
             Type::I64 => "vec2<u32>",
             Type::Bool => "bool",
+            Type::C64 => "vec2<f32>",
         }
     }
 
@@ -33,6 +36,7 @@ impl Type {
             Type::I32 => "vec4<i32>",
             Type::I64 => "array<vec2<u32>, 4>",
             Type::Bool => "vec4<bool>",
+            Type::C64 => "array<vec2<f32>, 4>",
         }
     }
 
@@ -43,6 +47,7 @@ impl Type {
             Type::I32 => "vec2<i32>",
             Type::I64 => "array<vec2<u32>, 2>",
             Type::Bool => "vec2<bool>",
+            Type::C64 => "array<vec2<f32>, 2>",
         }
     }
 
@@ -52,6 +57,7 @@ impl Type {
             OnGpu::F32 | OnGpu::Nothing => Type::F32,
             OnGpu::I64 => Type::I64,
             OnGpu::I32 => Type::I32,
+            OnGpu::C64 => Type::C64,
         }
     }
 }
@@ -62,6 +68,7 @@ impl From<Lane> for Type {
             Lane::F32 => Type::F32,
             Lane::I32 => Type::I32,
             Lane::I64 => Type::I64,
+            Lane::C64 => Type::C64,
         }
     }
 }
@@ -107,7 +114,7 @@ impl Access {
     fn room(self, element: &str) -> u32 {
         let bytes = match element {
             "vec4<f32>" | "vec4<u32>" | "vec4<i32>" => 16,
-            "vec2<u32>" => 8,
+            "vec2<u32>" | "vec2<f32>" => 8,
             _ => 4,
         };
         self.window / bytes
@@ -161,6 +168,7 @@ const fn stored(dtype: DType) -> &'static str {
         DType::F32 => "f32",
         DType::I32 => "i32",
         DType::I64 | DType::U64 => "vec2<u32>",
+        DType::C64 => "vec2<f32>",
         _ => "u32",
     }
 }
@@ -169,6 +177,7 @@ const fn stored(dtype: DType) -> &'static str {
 /// have no type of their own: as `I32` and `I64` values are their bits, and other types get their numbers.
 fn unpacked(dtype: DType, bits: &str, kind: Type) -> String {
     let own = match (dtype, kind) {
+        (DType::U32 | DType::U64, Type::C64) => return cast(&unpacked(dtype, bits, Type::F32), Type::F32, kind),
         (DType::U32, Type::F32) => return format!("f32({bits})"),
         (DType::U32, Type::I64) => return format!("i64_from_u32({bits})"),
         (DType::U64, Type::F32) => return format!("u64_to_f32({bits})"),
@@ -186,6 +195,10 @@ fn unpacked(dtype: DType, bits: &str, kind: Type) -> String {
 fn cast(v: &str, from: Type, to: Type) -> String {
     use Type as T;
     match (from, to) {
+        (T::C64, T::C64) => v.to_string(),
+        (T::C64, T::Bool) => format!("c64_is_true({v})"),
+        (T::C64, _) => cast(&format!("({v}).x"), T::F32, to),
+        (_, T::C64) => format!("c64_real({})", cast(v, from, T::F32)),
         (T::F32, T::I32) => format!("i32_from_f32({v})"),
         (T::F32, T::I64) => format!("i64_from_f32({v})"),
         (T::F32, T::Bool) => format!("rg_ne({v}, 0.0f)"),
@@ -205,6 +218,7 @@ fn cast(v: &str, from: Type, to: Type) -> String {
 /// What memory of this dtype holds for a value.
 fn packed(dtype: DType, v: &str, kind: Type) -> String {
     match (dtype, kind) {
+        (DType::U32 | DType::U64, Type::C64) => return packed(dtype, &format!("({v}).x"), Type::F32),
         (DType::U32, Type::F32) => return format!("i64_from_f32({v}).x"),
         (DType::U64, Type::F32) => return format!("u64_from_f32({v})"),
         _ => {}
@@ -262,7 +276,7 @@ pub fn read(k: usize, binding: usize, a: Access) -> String {
     let (element, body) = match dtype.size() {
         1 => ("u32", parts(&|j| format!("(w >> {}u) & 0xffu", 8 * j))),
         2 => ("vec2<u32>", parts(&|j| format!("(w[{}] >> {}u) & 0xffffu", j / 2, 16 * (j % 2)))),
-        8 => ("vec4<u32>", parts(&|j| ["w.xy", "w.zw", "u.xy", "u.zw"][j].to_string())),
+        8 => (four_words(dtype), parts(&|j| ["w.xy", "w.zw", "u.xy", "u.zw"][j].to_string())),
         _ => (four_words(dtype), parts(&|j| format!("w[{j}]"))),
     };
     let first = match dtype.size() {
@@ -272,10 +286,11 @@ pub fn read(k: usize, binding: usize, a: Access) -> String {
     declared(element) + &format!("fn load{k}(i: u32) -> {} {{ {first} return {body}; }}\n", a.kind.four())
 }
 
+/// Four words of memory of a dtype that fills whole ones.
 const fn four_words(dtype: DType) -> &'static str {
     match dtype {
-        DType::F32 => "vec4<f32>",
-        DType::U32 => "vec4<u32>",
+        DType::F32 | DType::C64 => "vec4<f32>",
+        DType::U32 | DType::I64 | DType::U64 => "vec4<u32>",
         _ => "vec4<i32>",
     }
 }
@@ -306,14 +321,11 @@ pub fn write(k: usize, binding: usize, a: Access) -> String {
             let (element, body) = match dtype.size() {
                 1 => ("u32", put("i", &word(0..4))),
                 2 => ("vec2<u32>", put("i", &format!("vec2<u32>({}, {})", word(0..2), word(2..4)))),
-                8 => (
-                    "vec4<u32>",
-                    format!(
-                        "{} {}",
-                        put("2u * i", &format!("vec4<u32>({}, {})", part(0), part(1))),
-                        put("2u * i + 1u", &format!("vec4<u32>({}, {})", part(2), part(3)))
-                    ),
-                ),
+                8 => {
+                    let t = four_words(dtype);
+                    let two = |j: usize| format!("{t}({}, {})", part(j), part(j + 1));
+                    (t, format!("{} {}", put("2u * i", &two(0)), put("2u * i + 1u", &two(2))))
+                }
                 _ => {
                     let t = four_words(dtype);
                     (t, put("i", &format!("{t}({}, {}, {}, {})", part(0), part(1), part(2), part(3))))

@@ -12,7 +12,7 @@ use crate::error::Result;
 static KEY: u8 = 0;
 
 fn key(kind: Type, fill: bool) -> (usize, u64) {
-    (std::ptr::from_ref(&KEY).addr(), kind as u64 + 4 * u64::from(fill))
+    (std::ptr::from_ref(&KEY).addr(), kind as u64 + 8 * u64::from(fill))
 }
 
 /// `to[i] = from[i]`, cast to the dtype of `to`; `from` broadcasts to its shape. The two may overlap in any way.
@@ -23,7 +23,7 @@ pub fn copy(from: &Array, to: &Array) -> Result<()> {
     // Truth values are bytes of 0 and 1, which any number but 0 becomes. Unsigned words are read as the type that goes to
     // memory, since their own is one of bits.
     let kind = match (from.dtype, Type::of(to.dtype)) {
-        (DType::U32, to @ (Type::F32 | Type::I64)) | (DType::U64, to @ Type::F32) => to,
+        (DType::U32, to @ (Type::F32 | Type::I64 | Type::C64)) | (DType::U64, to @ (Type::F32 | Type::C64)) => to,
         (from, _) => Type::of(from),
     };
     launch("copy", key(kind, false), &[(from, kind)], &[], kind, to, &|| {
@@ -36,7 +36,7 @@ pub fn copy(from: &Array, to: &Array) -> Result<()> {
 pub fn fill(to: &Array, value: Number) -> Result<()> {
     let kind = Type::of(to.dtype);
     let lane = map::lane(to.dtype).ok_or_else(|| to.dtype.lacks_on_gpu("fill"))?;
-    launch("fill", key(kind, true), &[], &[value.cast(to.dtype)], kind, to, &|| {
+    launch("fill", key(kind, true), &[], &[map::lane_number(value.cast(to.dtype), lane)], kind, to, &|| {
         let (t, value) = (kind.name(), crate::expr::wgsl::parameter(0, lane));
         Ok((format!("fn formula() -> {t} {{ return {value}; }}\n"), vec![]))
     })

@@ -30,6 +30,7 @@ pub fn arange(out: &Array, start: Number, step: Number) -> Result<()> {
         let value = match kind {
             Type::I64 => format!("i64_add({a}, i64_mul({b}, vec2<u32>(i, 0u)))"),
             Type::F32 => format!("{a} + {b} * f32(i)"),
+            Type::C64 => return Err(out.dtype.lacks_on_gpu("arange")),
             _ => format!("{a} + {b} * bitcast<i32>(i)"),
         };
         Ok(format!("fn formula(i: u32) -> {} {{ return {value}; }}\n{ARANGE}", kind.name()))

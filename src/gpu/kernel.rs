@@ -323,7 +323,10 @@ fn metadata(words: &[u32], numbers: &[Number]) -> Vec<u8> {
     four(&mut out, &|n| (n.to_f64() as f32).to_bits());
     four(&mut out, &|n| n.to_i64() as u32);
     for i in 0..4 {
-        out.extend(numbers.get(i).map_or(0, |n| n.to_i64()).to_le_bytes());
+        match numbers.get(i) {
+            Some(&Number::Complex(re, im)) => out.extend([re, im].iter().flat_map(|&v| (v as f32).to_le_bytes())),
+            n => out.extend(n.map_or(0, |n| n.to_i64()).to_le_bytes()),
+        }
     }
     out.extend(words.iter().flat_map(|w| w.to_le_bytes()));
     out

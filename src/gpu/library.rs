@@ -5,13 +5,14 @@ use std::collections::HashMap;
 use std::sync::OnceLock;
 
 /// The files.
-pub const FILES: [&str; 6] = [
+pub const FILES: [&str; 7] = [
     include_str!("../../shaders/common.wgsl"),
     include_str!("../../shaders/floats.wgsl"),
     include_str!("../../shaders/math.wgsl"),
     include_str!("../../shaders/half.wgsl"),
     include_str!("../../shaders/i32.wgsl"),
     include_str!("../../shaders/i64.wgsl"),
+    include_str!("../../shaders/complex.wgsl"),
 ];
 
 /// A declaration with the names that it uses of the library.

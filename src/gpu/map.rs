@@ -22,14 +22,14 @@ pub use pending::settle;
 /// A formula as the GPU gets it.
 pub struct Formula {
     /// Per lane what stands after `fn ` and a name; None where the lane cannot compute it.
-    texts: [Option<String>; 3],
+    texts: [Option<String>; 4],
     params: usize,
 }
 
 impl Formula {
     pub fn of(graph: &Graph) -> Formula {
         let text = |lane| function("", graph, lane).and_then(|f| f.strip_prefix("fn ").map(str::to_string));
-        Formula { texts: [Lane::F32, Lane::I32, Lane::I64].map(text), params: graph.params() }
+        Formula { texts: [Lane::F32, Lane::I32, Lane::I64, Lane::C64].map(text), params: graph.params() }
     }
 
     fn text(&self, lane: Lane) -> Option<&str> {
@@ -37,6 +37,7 @@ impl Formula {
             Lane::F32 => 0,
             Lane::I32 => 1,
             Lane::I64 => 2,
+            Lane::C64 => 3,
         };
         self.texts[k].as_deref()
     }
@@ -62,8 +63,14 @@ pub const fn lane(dtype: DType) -> Option<Lane> {
         OnGpu::F32 => Some(Lane::F32),
         OnGpu::I64 => Some(Lane::I64),
         OnGpu::I32 => Some(Lane::I32),
+        OnGpu::C64 => Some(Lane::C64),
         OnGpu::Nothing => None,
     }
+}
+
+/// A number as kernels of this lane are given it: complex ones get both parts.
+pub fn lane_number(n: Number, lane: Lane) -> Number {
+    if lane == Lane::C64 { Number::Complex(n.to_f64(), n.imag()) } else { n }
 }
 
 /// `out[i] = formula(operands[i])`; operands broadcast to the shape of `out`, which may be one of them.
@@ -78,7 +85,7 @@ pub fn run(call: &Call, operands: &[Value], out: &Array) -> Result<()> {
         lane,
         result: if call.out_mask { Type::Bool } else { lane.into() },
         arguments: Vec::with_capacity(operands.len()),
-        numbers: call.params.to_vec(),
+        numbers: call.params.iter().map(|&n| lane_number(n, lane)).collect(),
     };
     let mut arrays: Vec<(&Array, Type)> = Vec::with_capacity(operands.len());
     for (k, v) in operands.iter().enumerate() {
@@ -94,7 +101,7 @@ pub fn run(call: &Call, operands: &[Value], out: &Array) -> Result<()> {
             }
             Value::Number(n) => {
                 step.arguments.push(Argument { source: Source::Number(step.numbers.len(), mask), rounds: None });
-                step.numbers.push(*n);
+                step.numbers.push(if mask { *n } else { lane_number(*n, lane) });
             }
             Value::Unused => {}
         }

@@ -1,6 +1,7 @@
 //! Products of arrays on the GPU: dtypes, batches, and shapes brought to the few that kernels know.
 
 use super::access::Type;
+use super::complex::part;
 use super::copy::{copy, fill};
 use super::gemm::{self, Job, matrix};
 use super::map::launch;
@@ -45,6 +46,8 @@ fn nothing(op: &str, out: &Array, fused: &Fused) -> Result<()> {
             supported(op, out.dtype)?;
             return fill(out, Number::Int(0));
         }
+        // Its parts come here.
+        Type::C64 => return fill(out, Number::Int(0)),
         _ => (Type::I32, "i32s"),
     };
     let t = kind.name();
@@ -61,12 +64,28 @@ struct Step {
     by: [isize; 4],
 }
 
+/// As [`matmul`], of complex numbers: four products of their parts, which lie in memory with strides of two.
+fn complex(op: &str, a: &Array, b: &Array, out: &Array, fused: &Fused) -> Result<()> {
+    for k in 0..2 {
+        let add = fused.add.map(|x| part(x, k));
+        let first = Array::empty(part(out, k).contiguous(out.layout.shape.clone()))?;
+        matmul(op, &part(a, 0), &part(b, k), &first, &Fused { add: add.as_ref(), ..*fused })?;
+        let alpha = if k == 0 { -fused.alpha } else { fused.alpha };
+        let all = Fused { alpha, beta: 1.0, add: Some(&first) };
+        matmul(op, &part(a, 1), &part(b, 1 - k), &part(out, k), &all)?;
+    }
+    Ok(())
+}
+
 /// `out = a b`: (.., m, k) times (.., k, n) into a contiguous (.., m, n), then `fused`. The leading dims of a and b have been
 /// expanded to those of out; all have one dtype. Strides are any. Halves accumulate in float32 and are rounded once; integers
 /// wrap.
 pub fn matmul(op: &str, a: &Array, b: &Array, out: &Array, fused: &Fused) -> Result<()> {
     if out.numel() == 0 {
         return Ok(());
+    }
+    if out.dtype.is_complex() {
+        return complex(op, a, b, out, fused);
     }
     let lead = out.ndim() - 2;
     let (mut m, mut n, k) = (out.shape()[lead], out.shape()[lead + 1], a.shape()[lead + 1]);

@@ -2,6 +2,7 @@
 //! printed from their expressions, the others stand in `shaders/`. Knows no graph and no op.
 
 pub mod access;
+pub mod complex;
 pub mod conv;
 pub mod copy;
 pub mod create;

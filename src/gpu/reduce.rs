@@ -64,6 +64,7 @@ impl Job {
         let edge = match (self.how, self.kind) {
             (How::Sum, Type::I64) => "vec2<u32>(0u, 0u)",
             (How::Sum, Type::I32) => "0",
+            (How::Sum, Type::C64) => "vec2<f32>()",
             (How::Sum, _) => "0.0f",
             (How::Any, _) => "false",
             (How::All, _) => "true",
@@ -133,6 +134,7 @@ impl Job {
             Type::F32 => DType::F32,
             Type::I64 => DType::I64,
             Type::I32 | Type::Bool => DType::I32,
+            Type::C64 => DType::C64,
         })?;
         if self.place { Ok(vec![values, make(DType::I32)?]) } else { Ok(vec![values]) }
     }
@@ -425,9 +427,14 @@ fn fours(x: &[Array], along: &Walk, other: &Walk, even: bool) -> u32 {
     if !even && found == 3 && !alike() { 0 } else { found }
 }
 
-/// Sum over `dims`. Both dtypes are floats, or both are not; integers add in int64.
+/// What elements are summed as: integers in int64.
+fn kind(dtype: DType) -> Type {
+    if dtype.is_integral() { Type::I64 } else { Type::of(dtype) }
+}
+
+/// Sum over `dims`. Both dtypes are floats, or both are complex, or both are not.
 pub fn sum(op: &'static str, x: &Array, dims: &[usize], out: &Array) -> Result<()> {
-    let kind = if x.dtype.is_float() { Type::F32 } else { Type::I64 };
+    let kind = kind(x.dtype);
     reduce(&Job::new(op, How::Sum, kind), &[x], dims, std::slice::from_ref(out))
 }
 
@@ -436,9 +443,9 @@ fn length(x: &Array, dims: &[usize]) -> usize {
     dims.iter().map(|&d| x.shape()[d]).product()
 }
 
-/// Mean over `dims` of a float array.
+/// Mean over `dims` of a float or complex array.
 pub fn mean(op: &'static str, x: &Array, dims: &[usize], out: &Array) -> Result<()> {
-    let job = Job { end: End::Divided, number: length(x, dims) as f64, ..Job::new(op, How::Sum, Type::F32) };
+    let job = Job { end: End::Divided, number: length(x, dims) as f64, ..Job::new(op, How::Sum, kind(x.dtype)) };
     reduce(&job, &[x], dims, std::slice::from_ref(out))
 }
 

@@ -43,6 +43,7 @@ pub fn scan(
     let dtype = match Type::of(a.dtype) {
         Type::F32 => DType::F32,
         Type::I64 => DType::I64,
+        Type::C64 => DType::C64,
         _ => DType::I32,
     };
     let meta = Meta::new(Layout::contiguous([lines, chunks][..].into()), dtype, a.device);
@@ -118,12 +119,14 @@ impl Job<'_> {
                 ("i64_mul(a, b)", "i64_add(a, b)", "vec2<u32>(0u, 0u)", "vec2<u32>(1u, 0u)", "rg_meta.i64s[0].xy")
             }
             Type::F32 => ("a * b", "a + b", "0.0f", "1.0f", "rg_meta.f32s.x"),
+            Type::C64 => ("c64_mul(a, b)", "a + b", "vec2<f32>()", "c64_real(1.0f)", "c64_real(rg_meta.f32s.x)"),
             _ => ("a * b", "a + b", "0", "1", "rg_meta.i32s.x"),
         };
         // Without a b, what leaves every float as it is: -0.0 + 0.0 would be 0.0.
         let beside = match (self.b, kind) {
             (Some(_), _) => "load1(p)",
             (None, Type::F32) => "(-0.0f)",
+            (None, Type::C64) => "vec2<f32>(-0.0f, -0.0f)",
             (None, _) => "zero()",
         };
         let carried = if mode == ONWARD { format!("load{last}(i)") } else { "zero()".into() };

@@ -12,7 +12,7 @@ use crate::ops::elementwise::classify::{itself, real_angle};
 use crate::ops::elementwise::compare::logical_not;
 use crate::ops::elementwise::map;
 use crate::tensor::{Args, Context, Cotangents, Grads, Mask, Op, Operand, Outs, Saves, Tensor, apply, data};
-use crate::{bail, cpu};
+use crate::{bail, cpu, gpu};
 
 ops! {
     /// Complex numbers as their real and imaginary parts along a new last dim of size 2, over the same memory.
@@ -176,6 +176,17 @@ impl Op for Of {
         }
         Ok(())
     }
+    fn gpu(&self, x: &[&Array], out: &[Array]) -> Result<()> {
+        let f = match self {
+            Of::Abs => "c64_abs",
+            Of::Angle => "c64_angle",
+            Of::Sgn => "c64_sign",
+            Of::Asinh => "c64_asinh",
+            Of::Acosh => "c64_acosh",
+            Of::Atanh => "c64_atanh",
+        };
+        gpu::complex::of(self.name(), f, x[0], &out[0])
+    }
     fn complex(&self) -> bool {
         true
     }
@@ -231,6 +242,9 @@ impl Op for Joined {
         }
         Ok(())
     }
+    fn everywhere(&self) -> bool {
+        true
+    }
     fn saves(&self, _: Mask) -> Saves {
         Saves::META
     }
@@ -259,6 +273,9 @@ impl Op for Polar {
         let spread = |a: &Array| a.with_layout(a.layout.broadcast_to(out[0].shape()));
         cpu::complex::polar(&spread(x[0]), &spread(x[1]), &out[0]);
         Ok(())
+    }
+    fn gpu(&self, x: &[&Array], out: &[Array]) -> Result<()> {
+        gpu::complex::polar(x[0], x[1], &out[0])
     }
     fn saves(&self, _: Mask) -> Saves {
         Saves::INPUTS.and(Saves::OUTPUT)
@@ -308,6 +325,9 @@ impl Op for Conj {
     fn cpu(&self, x: &[&Array], out: &[Array]) -> Result<()> {
         cpu::complex::conj(x[0], &out[0]);
         Ok(())
+    }
+    fn gpu(&self, x: &[&Array], out: &[Array]) -> Result<()> {
+        gpu::complex::of(self.name, "c64_conj", x[0], &out[0])
     }
     fn complex(&self) -> bool {
         true

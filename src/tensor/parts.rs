@@ -6,6 +6,7 @@ use super::handle::Tensor;
 use super::op::{Context, Cotangents, Grads, Op};
 use super::source::Laid;
 use crate::bail;
+use crate::core::dtype::OnGpu;
 use crate::core::{DType, Layout};
 use crate::error::Result;
 
@@ -84,7 +85,7 @@ impl Tensor {
                 self.dtype().scalar_name()
             );
         }
-        if self.device().is_gpu() {
+        if self.device().is_gpu() && self.dtype().to_complex().row().gpu == OnGpu::Nothing {
             return Err(self.dtype().to_complex().lacks_on_gpu("view_as_complex"));
         }
         apply(ViewAsComplex, &[self])

@@ -22,7 +22,8 @@ linalg.qr function.qr function.geqrf linalg.householder_product function.orgqr
 function.ormqr linalg.inv function.inverse linalg.inv_ex linalg.solve linalg.solve_ex linalg.solve_triangular
 function.triangular_solve linalg.svd linalg.svdvals function.svd linalg.tensorinv linalg.tensorsolve nn.ctc_loss
 fft.fft fft.ifft fft.rfft fft.irfft fft.hfft fft.ihfft fft.fft2 fft.ifft2 fft.rfft2 fft.irfft2 fft.hfft2 fft.ihfft2
-fft.fftn fft.ifftn fft.rfftn fft.irfftn fft.hfftn fft.ihfftn function._fft_r2c function.stft
+fft.fftn fft.ifftn fft.rfftn fft.irfftn fft.hfftn fft.ihfftn function._fft_r2c function._fft_c2c function._fft_c2r
+function.stft function.istft
 function.igamma function.igammac function._scaled_dot_product_flash_attention_for_cpu
 """.split()
 

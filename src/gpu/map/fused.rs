@@ -46,7 +46,7 @@ pub fn words(step: &Step) -> usize {
 }
 
 fn width(lane: Lane) -> usize {
-    if lane == Lane::I64 { 2 } else { 1 }
+    if matches!(lane, Lane::I64 | Lane::C64) { 2 } else { 1 }
 }
 
 /// Launches the kernel that computes the last of `parts` into `out`, ahead of what waits. All arrays lie as `out` does, or are
@@ -60,6 +60,7 @@ pub fn launch(parts: &[Part], arrays: Vec<(&Array, Type)>, out: &Array) -> Resul
                 Lane::F32 => data.push((n.to_f64() as f32).to_bits()),
                 Lane::I32 => data.push(n.to_i64() as u32),
                 Lane::I64 => data.extend([n.to_i64() as u32, (n.to_i64() >> 32) as u32]),
+                Lane::C64 => data.extend([n.to_f64(), n.imag()].map(|v| (v as f32).to_bits())),
             }
         }
     }
@@ -121,11 +122,12 @@ fn text(parts: &[Part], types: &[Type], result: Type) -> (String, Vec<String>) {
         let number = |j: usize, mask: bool| {
             let at = word + j * width(step.lane);
             match (step.lane, mask) {
-                (Lane::I64, true) => format!("((rg_word({at}u) | rg_word({}u)) != 0u)", at + 1),
+                (Lane::I64 | Lane::C64, true) => format!("((rg_word({at}u) | rg_word({}u)) != 0u)", at + 1),
                 (_, true) => format!("(rg_word({at}u) != 0u)"),
                 (Lane::F32, _) => format!("bitcast<f32>(rg_word({at}u))"),
                 (Lane::I32, _) => format!("bitcast<i32>(rg_word({at}u))"),
                 (Lane::I64, _) => format!("vec2<u32>(rg_word({at}u), rg_word({}u))", at + 1),
+                (Lane::C64, _) => format!("bitcast<vec2<f32>>(vec2<u32>(rg_word({at}u), rg_word({}u)))", at + 1),
             }
         };
         body += &format!("    let v{i} = f{f}({});\n", step.arguments(array, number).join(", "));
