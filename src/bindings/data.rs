@@ -64,29 +64,25 @@ natives! {
         "function.asarray(Any obj, *, dtype? dtype=None, device? device=None, bool? copy=None, bool requires_grad=False) -> Tensor",
     ] {
         call(data = obj: P, dtype: Option<DType>, device: Option<Device>, copy: Option<bool>, requires_grad: bool) {
-            let device = device_of(device)?;
             // SAFETY: an argument of the call.
             let t = match unsafe { as_tensor(data) } {
                 Some(t) => {
-                    let wanted = dtype.unwrap_or(t.dtype());
-                    if copy == Some(false) && wanted != t.dtype() {
-                        bail!(
-                            Value,
-                            "can't alias tensor with dtype '{}' into dtype '{}'.",
-                            t.dtype().name(),
-                            wanted.name()
-                        );
-                    }
-                    let t = if copy == Some(true) { t.cloned(crate::ops::copy::Format::Preserve)? } else { t.clone() };
-                    let t = t.to_dtype(wanted)?;
+                    let t = brought(t.clone(), dtype, device, copy)?;
                     if requires_grad && !t.requires_grad() { t.detach() } else { t }
                 }
-                None => {
-                    if copy == Some(false) && !numpy::is_array(data) {
+                None if copy == Some(false) => {
+                    if !numpy::is_array(data) {
+                        if numpy::is_instance(data, "generic") {
+                            bail!(
+                                Runtime,
+                                "can't alias NumPy scalars. Either remove copy=False or transform it in a ndarray. "
+                            );
+                        }
                         bail!(Value, "can't alias arbitrary sequence into a tensor.");
                     }
-                    from_data(data, dtype, device, copy == Some(true))?
+                    brought(numpy::share(data, false)?, dtype, device, copy)?
                 }
+                None => from_data(data, dtype, device_of(device)?, copy == Some(true))?,
             };
             finish(t, requires_grad)
         }
@@ -126,6 +122,23 @@ fn device_of(given: Option<Device>) -> Result<Device> {
     let device = given.unwrap_or_else(mode::default_device);
     device.require("tensor")?;
     Ok(device.plain())
+}
+
+/// `asarray` of a tensor: with this dtype and on this device, if they are given; itself where that is no change.
+fn brought(t: Tensor, dtype: Option<DType>, device: Option<Device>, copy: Option<bool>) -> Result<Tensor> {
+    let (dtype, device) = (dtype.unwrap_or(t.dtype()), device.map(|d| device_of(Some(d))).transpose()?);
+    let device = device.unwrap_or(t.device());
+    if copy == Some(false) && device != t.device() {
+        bail!(Value, "can't alias tensor from device '{}' to '{device}'.", t.device());
+    }
+    if copy == Some(false) && dtype != t.dtype() {
+        let (from, to) = (t.dtype().scalar_name(), dtype.scalar_name());
+        bail!(Value, "can't alias tensor with dtype '{from}' into dtype '{to}'.");
+    }
+    if copy == Some(true) && dtype == t.dtype() && device == t.device() {
+        return t.cloned(crate::ops::copy::Format::Preserve);
+    }
+    t.to_dtype(dtype)?.to_device(device)
 }
 
 fn finish(t: Tensor, requires_grad: bool) -> Result<P> {
