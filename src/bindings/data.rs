@@ -69,33 +69,22 @@ natives! {
             // SAFETY: an argument of the call.
             let t = match unsafe { as_tensor(data) } {
                 Some(t) => {
-                    let wanted = dtype.unwrap_or(t.dtype());
-                    if copy == Some(false) && device != t.device() {
-                        bail!(
-                            Value,
-                            "can't alias tensor from device '{}' to '{}'.",
-                            t.device().shown(),
-                            device.shown()
-                        );
-                    }
-                    if copy == Some(false) && wanted != t.dtype() {
-                        bail!(
-                            Value,
-                            "can't alias tensor with dtype '{}' into dtype '{}'.",
-                            t.dtype().name(),
-                            wanted.name()
-                        );
-                    }
-                    let t = if copy == Some(true) { t.cloned(crate::ops::copy::Format::Preserve)? } else { t.clone() };
-                    let t = t.to_device(device)?.to_dtype(wanted)?;
+                    let t = brought(t.clone(), dtype, device, copy)?;
                     if requires_grad && !t.requires_grad() { t.detach() } else { t }
                 }
-                None => {
-                    if copy == Some(false) && !numpy::is_array(data) {
+                None if copy == Some(false) => {
+                    if !numpy::is_array(data) {
+                        if numpy::is_instance(data, "generic") {
+                            bail!(
+                                Runtime,
+                                "can't alias NumPy scalars. Either remove copy=False or transform it in a ndarray. "
+                            );
+                        }
                         bail!(Value, "can't alias arbitrary sequence into a tensor.");
                     }
-                    from_data(data, dtype, device, copy == Some(true))?
+                    brought(numpy::share(data, false)?, dtype, device, copy)?
                 }
+                None => from_data(data, dtype, device, copy == Some(true))?,
             };
             finish(t, requires_grad)
         }
@@ -145,6 +134,22 @@ fn device_for(data: P, given: Option<Device>) -> Result<Device> {
         (None, Some(t)) if default.is_cpu() => Ok(t.device()),
         _ => device_of(given),
     }
+}
+
+/// `asarray` of a tensor: with this dtype, if one is given, on this device; itself where that is no change.
+fn brought(t: Tensor, dtype: Option<DType>, device: Device, copy: Option<bool>) -> Result<Tensor> {
+    let dtype = dtype.unwrap_or(t.dtype());
+    if copy == Some(false) && device != t.device() {
+        bail!(Value, "can't alias tensor from device '{}' to '{}'.", t.device().shown(), device.shown());
+    }
+    if copy == Some(false) && dtype != t.dtype() {
+        let (from, to) = (t.dtype().scalar_name(), dtype.scalar_name());
+        bail!(Value, "can't alias tensor with dtype '{from}' into dtype '{to}'.");
+    }
+    if copy == Some(true) && dtype == t.dtype() && device == t.device() {
+        return t.cloned(crate::ops::copy::Format::Preserve);
+    }
+    t.to_dtype(dtype)?.to_device(device)
 }
 
 fn finish(t: Tensor, requires_grad: bool) -> Result<P> {

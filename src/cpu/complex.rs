@@ -62,6 +62,14 @@ pub fn real_of(x: &Array, out: &Array, f: fn(Complex<f64>) -> f64) {
     }
 }
 
+/// `out[i] = f(a[i], b[i])` of one dtype and shape, computed in float64.
+pub fn of_two(a: &Array, b: &Array, out: &Array, f: impl Fn(Complex<f64>, Complex<f64>) -> Complex<f64> + Sync) {
+    let walk = Walk::in_memory_order(out.shape(), [out.strides(), a.strides(), b.strides()]);
+    threads::split(walk.numel(), GRAIN, &|range| {
+        walk.elements(range, |[o, p, q], _| write(out, o, f(read(a, p), read(b, q))));
+    });
+}
+
 /// The real (`k` is 0) or imaginary parts of `x`, over its memory.
 pub fn part(x: &Array, k: usize) -> Array {
     let mut layout = x.layout.clone();

@@ -6,6 +6,7 @@ use super::threads;
 use crate::core::{DType, Element, Layout, Number, Stored};
 use crate::device::Array;
 use crate::dispatch;
+use crate::expr::Native;
 use crate::expr::math::complex as m;
 
 const GRAIN: usize = 1 << 16;
@@ -75,7 +76,7 @@ pub fn logspace(out: &Array, start: Number, end: Number, base: f64) {
         for i in 0..n {
             let (from, k) = if i < n / 2 || n == 1 { (start, i as f64) } else { (end, -((n - i - 1) as f64)) };
             let power = m::of(step.re.mul_add(k, from.re), step.im.mul_add(k, from.im));
-            super::complex::write(out, i as isize * strides[0], m::pow(m::of(base, 0.0), power));
+            super::complex::write(out, i as isize * strides[0], Native::pow(m::of(base, 0.0), power));
         }
         return;
     }

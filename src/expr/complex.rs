@@ -1,5 +1,6 @@
-//! Complex lanes: complex64 and complex128 as scalars of loops. Arithmetic is done in the lane's own precision; functions go
-//! through float64 (`math/complex.rs`). What complex numbers lack is refused by the rows before, and here the operand itself.
+//! Complex lanes: complex64 and complex128 as scalars of loops. Arithmetic is done in the lane's own precision;
+//! functions go through float64 (`math/complex.rs`). What complex numbers lack is refused by the rows before, and here
+//! the operand itself.
 
 use super::lanes::Native;
 use super::math::complex as m;
@@ -49,6 +50,30 @@ macro_rules! complex_lane {
             fn narrowed(v: Complex<f64>) -> Self {
                 Complex { re: v.re as $t, im: v.im as $t }
             }
+            /// As C multiplies (C99, annex G.5.1), which powers are made of: a factor that has an infinity is
+            /// infinite, whatever its other part is.
+            fn whole_product(self, o: Self) -> Self {
+                let plain = Native::mul(self, o);
+                if !plain.re.is_nan() || !plain.im.is_nan() {
+                    return plain;
+                }
+                let infinite = |z: Self| z.re.is_infinite() || z.im.is_infinite();
+                let over = [self.re * o.re, self.im * o.im, self.re * o.im, self.im * o.re];
+                if !infinite(self) && !infinite(o) && !over.iter().any(|v| v.is_infinite()) {
+                    return plain;
+                }
+                // Of an infinite factor its direction; else NaN becomes a zero.
+                let direction = |z: Self| {
+                    let part = |v: $t| match infinite(z) {
+                        true => (v.is_infinite() as u8 as $t).copysign(v),
+                        false if v.is_nan() => (0.0 as $t).copysign(v),
+                        false => v,
+                    };
+                    Complex { re: part(z.re), im: part(z.im) }
+                };
+                let turned = Native::mul(direction(self), direction(o));
+                Complex { re: $t::INFINITY * turned.re, im: $t::INFINITY * turned.im }
+            }
         }
 
         impl Native for Complex<$t> {
@@ -72,30 +97,30 @@ macro_rules! complex_lane {
             fn sub(self, o: Self) -> Self {
                 Complex { re: self.re - o.re, im: self.im - o.im }
             }
-            /// Where that is NaN, a factor without imaginary part scales: a sum's `alpha` of 1 leaves infinities as they are.
+            /// The plain formula, as PyTorch's: an infinity times a number without imaginary part has a NaN. A sum's
+            /// `alpha`, 1 too, is such a number.
             #[inline(always)]
             fn mul(self, o: Self) -> Self {
                 let (a, b) = (self, o);
-                let full = Complex { re: a.re * b.re - a.im * b.im, im: a.re * b.im + a.im * b.re };
-                let scaled = Complex { re: a.re * b.re, im: if a.im == 0.0 { a.re * b.im } else { a.im * b.re } };
-                let lost = full.re.is_nan() | full.im.is_nan();
-                if lost & ((a.im == 0.0) | (b.im == 0.0)) { scaled } else { full }
+                Complex { re: a.re * b.re - a.im * b.im, im: a.re * b.im + a.im * b.re }
             }
+            /// After R. L. Smith (1962): by the larger part of the divisor, so that its square is not taken. Both
+            /// parts of a quotient by 0 are divided by 0, of positive sign.
             #[inline(always)]
             fn div(self, o: Self) -> Self {
                 let (a, b) = (self, o);
-                if b.im == 0.0 {
-                    return Complex { re: a.re / b.re, im: a.im / b.re };
-                }
-                let swap = b.re.abs() < b.im.abs();
-                let (p, q) = if swap { (b.im, b.re) } else { (b.re, b.im) };
+                let straight = b.re.abs() >= b.im.abs();
+                let (p, q) = if straight { (b.re, b.im) } else { (b.im, b.re) };
                 let ratio = q / p;
-                let by = p + q * ratio;
-                if swap {
-                    Complex { re: (a.re * ratio + a.im) / by, im: (a.im * ratio - a.re) / by }
+                let by = 1.0 / (p + q * ratio);
+                let (re, im) = if straight {
+                    (a.re + a.im * ratio, a.im - a.re * ratio)
                 } else {
-                    Complex { re: (a.re + a.im * ratio) / by, im: (a.im - a.re * ratio) / by }
-                }
+                    (a.re * ratio + a.im, a.im * ratio - a.re)
+                };
+                let zero = (b.re == 0.0) & (b.im == 0.0);
+                let (over_re, over_im) = (a.re / b.re.abs(), a.im / b.im.abs());
+                Complex { re: if zero { over_re } else { re * by }, im: if zero { over_im } else { im * by } }
             }
             #[inline(always)]
             fn mul_add(self, by: Self, plus: Self) -> Self {
@@ -103,7 +128,12 @@ macro_rules! complex_lane {
             }
             #[inline(always)]
             fn pow(self, o: Self) -> Self {
-                Self::narrowed(m::pow(self.wide(), o.wide()))
+                Self::narrowed(m::exp(o.whole_product(self.log()).wide()))
+            }
+            #[inline(always)]
+            fn exp2(self) -> Self {
+                let by = std::$t::consts::LN_2;
+                Self::narrowed(m::exp(Complex { re: self.re * by, im: self.im * by }.wide()))
             }
             #[inline(always)]
             fn abs(self) -> Self {
@@ -122,7 +152,7 @@ macro_rules! complex_lane {
                 (self.re != o.re) | (self.im != o.im)
             }
             orders! { lt <; le <=; gt >; ge >=; }
-            functions! { exp exp2 expm1 log log1p log2 log10 sin cos tan asin acos atan sinh cosh tanh sqrt rsqrt }
+            functions! { exp expm1 log log1p log2 log10 sin cos tan asin acos atan sinh cosh tanh sqrt rsqrt }
             lacking! { floor ceil round trunc erf erfc erfinv lgamma digamma bit_not;
             rem atan2 copysign zeta gcd min max bit_and bit_or bit_xor shl shr }
         }

@@ -11,6 +11,8 @@ use crate::ops;
 use crate::ops::elementwise::classify::{itself, real_angle};
 use crate::ops::elementwise::compare::logical_not;
 use crate::ops::elementwise::map;
+use crate::tensor::views::{check_writable, replace};
+use crate::tensor::write::copy_to_out;
 use crate::tensor::{Args, Context, Cotangents, Grads, Mask, Op, Operand, Outs, Saves, Tensor, apply, data};
 use crate::{bail, cpu, gpu};
 
@@ -222,6 +224,58 @@ impl Op for Of {
             Of::Atanh => g.div(&x.square()?.neg()?.add_number(1i64)?.conj()?)?,
         })
     }
+}
+
+/// log(exp(a) + exp(b)) of complex numbers.
+struct LogAddExp;
+
+impl Op for LogAddExp {
+    fn name(&self) -> &'static str {
+        "logaddexp"
+    }
+    fn infer(&self, x: &[&Meta]) -> Result<Meta> {
+        let shape = broadcast(x[0].shape(), x[1].shape())?;
+        Ok(Meta::new(elementwise(shape, &[&x[0].layout, &x[1].layout], false), x[0].dtype, x[0].device))
+    }
+    fn cpu(&self, x: &[&Array], out: &[Array]) -> Result<()> {
+        let spread = |a: &Array| a.with_layout(a.layout.broadcast_to(out[0].shape()));
+        cpu::complex::of_two(&spread(x[0]), &spread(x[1]), &out[0], crate::expr::math::complex::log_add_exp);
+        Ok(())
+    }
+    fn complex(&self) -> bool {
+        true
+    }
+    fn saves(&self, _: Mask) -> Saves {
+        Saves::INPUTS
+    }
+    /// g / conj(1 + e^(b - a)), and so for b.
+    fn vjp(&self, c: &Context, g: &Cotangents) -> Result<Grads> {
+        let (a, b, g) = (c.input(0)?, c.input(1)?, g.one()?);
+        let share = |x: &Tensor, other: &Tensor| -> Result<Tensor> {
+            g.div(&other.sub(x)?.exp()?.add_number(1i64)?.conj()?)?.sum_to(x.shape())
+        };
+        Grads::two(c, || share(&a, &b), || share(&b, &a))
+    }
+}
+
+/// log(exp(a) + exp(b)), of which one is complex.
+pub fn log_add_exp(a: &Tensor, b: &Tensor) -> Result<Tensor> {
+    let dtype = crate::core::promote::promoted(a.dtype(), b.dtype())?;
+    apply(LogAddExp, &[&a.to_dtype(dtype)?, &b.to_dtype(dtype)?])
+}
+
+/// Hands a result that was computed aside to a call: to its `out=`, over its first tensor, or as it is.
+pub fn finished(name: &'static str, y: Tensor, a: &Args) -> Result<Outs> {
+    if a.inplace {
+        let target = a.this()?;
+        check_writable(name, target)?;
+        return replace(name, target, &y).map(Outs::Over);
+    }
+    if let &[out] = a.out {
+        copy_to_out(name, &y, out)?;
+        return Ok(out.clone().into());
+    }
+    Ok(Outs::Tensor(y))
 }
 
 /// Complex numbers of their real and imaginary parts.

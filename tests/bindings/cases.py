@@ -1,5 +1,6 @@
 """What PyTorch makes of Python's and NumPy's objects beside tensors and as arguments."""
 
+import functools
 import operator
 import warnings
 
@@ -148,3 +149,23 @@ def names_of_types_in_messages(torch):
     x = torch.ones(2)
     texts = [raised(x.add, np.ones(2)), raised(x.add, x, alpha=np.ones(2)), raised(x.transpose, 0, np.ones(2))]
     return [*texts, raised(x.__contains__, np.ones(2)), raised(x.__contains__, np.bool_(True))]
+
+
+@case()
+def asarray_without_a_copy(torch):
+    """`copy=False` shares memory or raises: another dtype, NumPy's scalars and lists are refused."""
+    array, x = np.array([1.0, 2.0], np.float32), torch.ones(2)
+    given = [
+        (array, {"dtype": torch.float64}),
+        (array, {"dtype": torch.float32}),
+        (array[::-1], {}),
+        (np.float32(3), {}),
+        (x, {"dtype": torch.int8}),
+        ([1, 2], {}),
+    ]
+    results = [_tried(torch, functools.partial(torch.asarray, copy=False, **kw), a) for a, kw in given]
+    shared = torch.asarray(array, dtype=torch.float32, copy=False)
+    array[0] = 7
+    copied = torch.asarray(array, copy=True)
+    array[0] = 8
+    return [*results, shared, copied, torch.asarray(x, copy=False) is x, torch.asarray(x, dtype=torch.float64)]

@@ -161,7 +161,8 @@ def svd(A: Tensor, full_matrices: _bool = True, *, driver: _str | None = None, o
     """U, S and Vh with `A = U diag(S) Vh`: singular values, the largest first, and their vectors, as many as there are
     values, or all if `full_matrices`.
 
-    Raises `linalg.LinAlgError` for NaN and infinity. Gradients by U and Vh exist where the singular values differ.
+    Raises `linalg.LinAlgError` for NaN; an infinity gives NaN. Gradients by U and Vh exist where the singular values
+    differ.
     """
 def svdvals(A: Tensor, *, driver: _str | None = None, out: Tensor | None = None) -> Tensor:
     """Singular values, the largest first."""

@@ -9,8 +9,9 @@ use faer::reborrow::ReborrowMut;
 use faer::traits::ComplexField;
 use faer::{Mat, MatMut, MatRef, Par, Spec, c32, c64};
 
+use super::scale::{Size, at_size, scale, scaled, size as size_of};
 use super::svd::{Failure, First};
-use super::{Field, Part, count, cube, each, finite, matrix, matrix_mut, scratch, size, vector_mut};
+use super::{Field, Part, count, cube, each, matrix, matrix_mut, scratch, size, vector_mut};
 use crate::core::{Complex, DType};
 use crate::device::Array;
 use crate::error::Result;
@@ -44,19 +45,20 @@ pub fn symmetric(x: &Array, values: &Array, vectors: Option<&Array>, upper: bool
                 let (s, v) = unsafe {
                     (vector_mut::<<T as Field>::Part>(values, i), vectors.map(|v| matrix_mut::<T>(v, i)))
                 };
-                if !finite(lower.as_ref()) {
+                let Size::Finite(power) = size_of(lower.as_ref()) else {
                     s.fill(<T as Field>::Part::nan_impl());
                     if let Some(mut v) = v {
                         v.fill(T::nan_impl());
                     }
                     continue;
-                }
+                };
+                scale(lower.as_mut(), power);
                 let (to, stack) = (DiagMut::from_slice_mut(&mut found), MemStack::new(&mut memory));
                 if self_adjoint_evd(lower.as_ref(), to, v, Par::Seq, stack, Spec::default()).is_err() {
                     first.note(i, true);
                     continue;
                 }
-                s.iter_mut().zip(&found).for_each(|(to, v)| *to = v.re());
+                s.iter_mut().zip(&found).for_each(|(to, v)| *to = scaled(v.re(), -power));
             }
         });
     });
@@ -79,6 +81,37 @@ pub fn general(x: &Array, values: &Array, vectors: Option<&Array>) -> Result<Opt
     }
 }
 
+/// Calls `one` for each matrix, with its number, the matrix at an ordinary size, the power of two that made it so, what
+/// `start` made for the thread, and memory for faer. It gives whether the iterations converged.
+fn each_general<T: Field, S>(
+    x: &Array,
+    vectors: bool,
+    start: impl Fn(usize) -> S + Sync,
+    one: impl Fn(usize, MatRef<'_, T>, i32, &mut S, &mut MemStack) -> bool + Sync,
+) -> Result<Option<Failure>> {
+    let n = size(x).0;
+    let mode = if vectors { ComputeEigenvectors::Yes } else { ComputeEigenvectors::No };
+    let first = First::new();
+    let need = evd_scratch::<T>(n, ComputeEigenvectors::No, mode, Par::Seq, Spec::default());
+    drop(scratch(need)?);
+    each(count(x), 16 * cube(n, n), &|range| {
+        let Ok(mut memory) = scratch(need) else { return first.note(range.start, true) };
+        let mut state = start(n);
+        for i in range {
+            let a = matrix::<T>(x, i);
+            let Size::Finite(power) = size_of(a) else {
+                first.note(i, false);
+                continue;
+            };
+            let mut room = Mat::new();
+            if !one(i, at_size(a, power, &mut room), power, &mut state, MemStack::new(&mut memory)) {
+                first.note(i, true);
+            }
+        }
+    });
+    Ok(first.found())
+}
+
 /// faer's decomposition of complex matrices of one type.
 type Decompose<T> =
     fn(MatRef<'_, T>, DiagMut<'_, T>, Option<MatMut<'_, T>>, &mut MemStack) -> std::result::Result<(), EvdError>;
@@ -90,25 +123,17 @@ fn of_complex<T: Field>(
     decompose: Decompose<T>,
 ) -> Result<Option<Failure>> {
     let n = size(x).0;
-    let mode = if vectors.is_some() { ComputeEigenvectors::Yes } else { ComputeEigenvectors::No };
-    let first = First::new();
-    let need = evd_scratch::<T>(n, ComputeEigenvectors::No, mode, Par::Seq, Spec::default());
-    drop(scratch(need)?);
-    each(count(x), 16 * cube(n, n), &|range| {
-        let Ok(mut memory) = scratch(need) else { return first.note(range.start, true) };
-        for i in range {
-            let a = matrix::<T>(x, i);
-            if !finite(a) {
-                first.note(i, false);
-                continue;
-            }
+    each_general::<T, ()>(
+        x,
+        vectors.is_some(),
+        |_| (),
+        |i, a, power, _, stack| {
             // SAFETY: each vector and matrix is one thread's.
             let (to, mut v) = unsafe { (vector_mut::<T>(values, i), vectors.map(|v| matrix_mut::<T>(v, i))) };
-            let right = v.as_mut().map(|v| v.rb_mut());
-            if decompose(a, DiagMut::from_slice_mut(to), right, MemStack::new(&mut memory)).is_err() {
-                first.note(i, true);
-                continue;
+            if decompose(a, DiagMut::from_slice_mut(to), v.as_mut().map(|v| v.rb_mut()), stack).is_err() {
+                return false;
             }
+            to.iter_mut().for_each(|v| *v = scaled(*v, -power));
             for mut v in v.into_iter().flat_map(|v| v.col_iter_mut()) {
                 let size = |r: usize| v[r].size().to_f64();
                 let length = (0..n).map(|r| size(r) * size(r)).sum::<f64>().sqrt();
@@ -120,46 +145,31 @@ fn of_complex<T: Field>(
                     v[r] = if r == largest { T::from_f64_impl(size / length) } else { v[r] * turn };
                 }
             }
-        }
-    });
-    Ok(first.found())
+            true
+        },
+    )
 }
 
 fn of_real<T: Part>(x: &Array, values: &Array, vectors: Option<&Array>) -> Result<Option<Failure>> {
-    let n = size(x).0;
-    let mode = if vectors.is_some() { ComputeEigenvectors::Yes } else { ComputeEigenvectors::No };
-    let first = First::new();
-    let need = evd_scratch::<T>(n, ComputeEigenvectors::No, mode, Par::Seq, Spec::default());
-    drop(scratch(need)?);
-    each(count(x), 16 * cube(n, n), &|range| {
-        let Ok(mut memory) = scratch(need) else { return first.note(range.start, true) };
-        let (mut re, mut im) = (vec![T::ZERO; n], vec![T::ZERO; n]);
-        let mut v = Mat::<T>::zeros(n, if vectors.is_some() { n } else { 0 });
-        for i in range {
-            let a = matrix::<T>(x, i);
-            if !finite(a) {
-                first.note(i, false);
-                continue;
-            }
-            let right = vectors.map(|_| v.as_mut());
-            let parts = (DiagMut::from_slice_mut(&mut re), DiagMut::from_slice_mut(&mut im));
-            let stack = MemStack::new(&mut memory);
-            if evd_real(a, parts.0, parts.1, None, right, Par::Seq, stack, Spec::default()).is_err() {
-                first.note(i, true);
-                continue;
-            }
-            // SAFETY: each vector is one thread's.
-            let to = unsafe { vector_mut::<Complex<T>>(values, i) };
-            for k in 0..n {
-                to[k] = Complex { re: re[k], im: im[k] };
-            }
-            if let Some(vectors) = vectors {
-                // SAFETY: each matrix is one thread's.
-                unpack(v.as_ref(), &im, unsafe { matrix_mut::<Complex<T>>(vectors, i) });
-            }
+    let start =
+        |n: usize| (vec![T::ZERO; n], vec![T::ZERO; n], Mat::<T>::zeros(n, if vectors.is_some() { n } else { 0 }));
+    each_general::<T, _>(x, vectors.is_some(), start, |i, a, power, (re, im, v), stack| {
+        let right = vectors.map(|_| v.as_mut());
+        let parts = (DiagMut::from_slice_mut(re), DiagMut::from_slice_mut(im));
+        if evd_real(a, parts.0, parts.1, None, right, Par::Seq, stack, Spec::default()).is_err() {
+            return false;
         }
-    });
-    Ok(first.found())
+        // SAFETY: each vector is one thread's.
+        let to = unsafe { vector_mut::<Complex<T>>(values, i) };
+        for (to, (&re, &im)) in to.iter_mut().zip(re.iter().zip(im.iter())) {
+            *to = Complex { re: scaled(re, -power), im: scaled(im, -power) };
+        }
+        if let Some(vectors) = vectors {
+            // SAFETY: each matrix is one thread's.
+            unpack(v.as_ref(), im, unsafe { matrix_mut::<Complex<T>>(vectors, i) });
+        }
+        true
+    })
 }
 
 /// The eigenvectors `v` of a real matrix, scaled: a pair of complex ones stands in `v` as real and imaginary part in

@@ -4,8 +4,10 @@
 use faer::linalg::matmul::matmul;
 use faer::linalg::triangular_solve::solve_unit_lower_triangular_in_place;
 use faer::reborrow::ReborrowMut;
+use faer::traits::ComplexField as _;
 use faer::{Accum, Conj, Mat, MatMut, MatRef, Par};
 
+use super::scale::{Size, power_of, quotient, scale, scaled, size as size_of};
 use super::triangular::{self, Triangle};
 use super::{Field, Part, conjugate, count, cube, each, matrix, matrix_mut, put, size, vector, vector_mut};
 use crate::device::Array;
@@ -112,7 +114,7 @@ fn narrow<T: Field>(mut a: MatMut<'_, T>, pivots: &mut [i32]) -> i32 {
         } else {
             // Divided, not scaled by the inverse: equal rows must give exactly 1, so that a singular matrix is found.
             for r in k + 1..m {
-                a[(r, k)] /= pivot;
+                a[(r, k)] = quotient(a[(r, k)], pivot);
             }
         }
         for c in k + 1..n {
@@ -155,6 +157,9 @@ pub fn solve(a: &Array, b: Option<&Array>, out: &Array, info: &Array, left: bool
         let mut pivots = vec![0; n];
         for i in range {
             lu.copy_from(matrix::<T>(a, i));
+            // The inverse of a tiny pivot may be infinite where the solution is not.
+            let power = if let Size::Finite(power) = size_of(lu.as_ref()) { power } else { 0 };
+            scale(lu.as_mut(), power);
             pivots.fill(0);
             let zero = in_place(lu.as_mut(), &mut pivots);
             // SAFETY: each matrix, and its place in `info`, is one thread's.
@@ -167,10 +172,11 @@ pub fn solve(a: &Array, b: Option<&Array>, out: &Array, info: &Array, left: bool
                 None => super::identity(x.rb_mut()),
             }
             if left {
-                apply(lu.as_ref(), &pivots, x, Turn::No);
+                apply(lu.as_ref(), &pivots, x.rb_mut(), Turn::No);
             } else {
-                apply(lu.as_ref(), &pivots, x.transpose_mut(), Turn::Transpose);
+                apply(lu.as_ref(), &pivots, x.rb_mut().transpose_mut(), Turn::Transpose);
             }
+            scale(x, power);
         }
     }));
 }
@@ -253,7 +259,16 @@ pub fn determinant(x: &Array, out: [&Array; 3]) {
                 let u = lu[(k, k)];
                 let size = u.size();
                 det *= u;
-                sign *= if u == T::ZERO { T::ZERO } else { u.scaled(size.recip()) };
+                let near = scaled(u, power_of(size));
+                sign *= if T::IS_REAL {
+                    // 0 of NaN too.
+                    let one = T::ONE;
+                    if u.re() > T::ZERO.re() { one } else if u.re() < T::ZERO.re() { -one } else { T::ZERO }
+                } else if u == T::ZERO {
+                    T::ZERO
+                } else {
+                    near.scaled(near.size().recip())
+                };
                 log += size.natural_log();
             }
             // SAFETY: each element is one thread's.

@@ -10,6 +10,7 @@ pub mod eigen;
 pub mod ldl;
 pub mod lu;
 pub mod qr;
+pub mod scale;
 pub mod svd;
 pub mod triangular;
 
@@ -59,6 +60,7 @@ pub trait Field: ComplexField + Copy + Send + Sync + 'static {
     const ONE: Self;
 
     fn re(self) -> Self::Part;
+    fn im(self) -> Self::Part;
     fn of(re: Self::Part) -> Self;
     fn scaled(self, by: Self::Part) -> Self;
     fn size(self) -> Self::Part;
@@ -91,6 +93,10 @@ macro_rules! fields {
             #[inline]
             fn re(self) -> $part {
                 Self::real_part_impl(&self)
+            }
+            #[inline]
+            fn im(self) -> $part {
+                Self::imag_part_impl(&self)
             }
             #[inline]
             fn of(re: $part) -> Self {
@@ -230,11 +236,6 @@ pub fn copy<T: Field>(mut to: MatMut<'_, T>, from: MatRef<'_, T>) {
 /// `n^3`-like work of a matrix, without overflow.
 pub fn cube(rows: usize, cols: usize) -> usize {
     rows.saturating_mul(cols).saturating_mul(rows.min(cols)).max(1)
-}
-
-/// Whether all elements of a matrix are finite.
-pub fn finite<T: Field>(x: MatRef<'_, T>) -> bool {
-    (0..x.ncols()).all(|c| (0..x.nrows()).all(|r| T::is_finite_impl(&x[(r, c)])))
 }
 
 /// Replaces complex numbers by their conjugates.

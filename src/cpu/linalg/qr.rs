@@ -6,9 +6,22 @@ use faer::linalg::matmul::matmul;
 use faer::reborrow::{Reborrow, ReborrowMut};
 use faer::{Accum, Mat, MatMut, MatRef, Par};
 
+use super::scale::{Size, scale, scaled, size as size_of};
 use super::{Field, count, cube, each, identity, matrix, matrix_mut, size, vector, vector_mut};
 use crate::device::Array;
 use crate::field;
+
+/// Factorizes a matrix of any size: `R` is scaled with it, reflections and their factors are not.
+fn at_any_size<T: Field>(mut a: MatMut<'_, T>, tau: &mut [T]) {
+    let Size::Finite(power) = size_of(a.rb()) else { return in_place(a, tau) };
+    scale(a.rb_mut(), power);
+    in_place(a.rb_mut(), tau);
+    if power != 0 {
+        for c in 0..a.ncols() {
+            (0..a.nrows().min(c + 1)).for_each(|r| a[(r, c)] = scaled(a[(r, c)], -power));
+        }
+    }
+}
 
 /// Reflections in a block.
 const BLOCK: usize = 32;
@@ -21,7 +34,7 @@ pub fn factor(x: &Array, out: &Array, taus: &Array) {
             // SAFETY: each matrix, with its vector, is one thread's.
             let (mut a, tau) = unsafe { (matrix_mut::<T>(out, i), vector_mut::<T>(taus, i)) };
             a.copy_from(matrix::<T>(x, i));
-            in_place(a, tau);
+            at_any_size(a, tau);
         }
     }));
 }
@@ -35,7 +48,7 @@ pub fn decompose(x: &Array, q: Option<&Array>, r: &Array) {
         let mut tau = vec![T::ZERO; m.min(n)];
         for i in range {
             a.copy_from(matrix::<T>(x, i));
-            in_place(a.as_mut(), &mut tau);
+            at_any_size(a.as_mut(), &mut tau);
             // SAFETY: each matrix is one thread's.
             let mut r = unsafe { matrix_mut::<T>(r, i) };
             for c in 0..n {

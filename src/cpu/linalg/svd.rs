@@ -6,9 +6,11 @@ use faer::diag::DiagMut;
 use faer::dyn_stack::MemStack;
 use faer::linalg::svd::{ComputeSvdVectors, svd, svd_scratch};
 use faer::reborrow::ReborrowMut;
-use faer::{Par, Spec};
+use faer::traits::ComplexField;
+use faer::{Mat, Par, Spec};
 
-use super::{Field, conjugate, count, cube, each, finite, matrix, matrix_mut, scratch, size, vector_mut};
+use super::scale::{Size, at_size, scaled, size as size_of};
+use super::{Field, conjugate, count, cube, each, matrix, matrix_mut, scratch, size, vector_mut};
 use crate::device::Array;
 use crate::error::Result;
 use crate::field;
@@ -16,7 +18,7 @@ use crate::field;
 /// What became of a batch: the first matrix that could not be decomposed, if any.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Failure {
-    /// It holds NaN or an infinity.
+    /// It holds what cannot be decomposed: NaN, or an infinity.
     NotFinite(usize),
     /// The iterations did not converge.
     NoConvergence(usize),
@@ -43,7 +45,7 @@ impl First {
 }
 
 /// `s` = the singular values, the largest first; with `vectors` U and V^H, of the shapes given: full, or as many as
-/// there are singular values. The signs of a pair of vectors are arbitrary.
+/// there are singular values. The signs of a pair of vectors are arbitrary. Infinities give NaN; NaN is a failure.
 pub fn decompose(x: &Array, s: &Array, vectors: Option<(&Array, &Array)>) -> Result<Option<Failure>> {
     let (m, n) = size(x);
     let full = vectors.is_some_and(|(u, vh)| size(u).1 == m && size(vh).0 == n);
@@ -61,10 +63,6 @@ pub fn decompose(x: &Array, s: &Array, vectors: Option<(&Array, &Array)>) -> Res
             let mut found = vec![T::ZERO; m.min(n)];
             for i in range {
                 let a = matrix::<T>(x, i);
-                if !finite(a) {
-                    first.note(i, false);
-                    continue;
-                }
                 let (mut u, mut v) = match vectors {
                     // SAFETY: each matrix is one thread's.
                     Some((u, vh)) => unsafe {
@@ -72,12 +70,27 @@ pub fn decompose(x: &Array, s: &Array, vectors: Option<(&Array, &Array)>) -> Res
                     },
                     None => (None, None),
                 };
+                // SAFETY: each vector is one thread's.
+                let values = unsafe { vector_mut::<<T as Field>::Part>(s, i) };
+                let power = match size_of(a) {
+                    Size::Finite(power) => power,
+                    Size::Nan => {
+                        first.note(i, false);
+                        continue;
+                    }
+                    Size::Infinite => {
+                        values.fill(<T as Field>::Part::nan_impl());
+                        u.iter_mut().chain(v.iter_mut()).for_each(|t| t.fill(T::nan_impl()));
+                        continue;
+                    }
+                };
+                let mut room = Mat::new();
                 if full {
                     // faer leaves parts of the further vectors as they are.
                     u.iter_mut().chain(v.iter_mut()).for_each(|t| t.fill(T::ZERO));
                 }
                 let done = svd(
-                    a,
+                    at_size(a, power, &mut room),
                     DiagMut::from_slice_mut(&mut found),
                     u.as_mut().map(|u| u.rb_mut()),
                     v.as_mut().map(|v| v.rb_mut()),
@@ -92,9 +105,7 @@ pub fn decompose(x: &Array, s: &Array, vectors: Option<(&Array, &Array)>) -> Res
                 if let Some(v) = v {
                     conjugate(v);
                 }
-                // SAFETY: each vector is one thread's.
-                let values = unsafe { vector_mut::<<T as Field>::Part>(s, i) };
-                values.iter_mut().zip(&found).for_each(|(to, v)| *to = v.re());
+                values.iter_mut().zip(&found).for_each(|(to, v)| *to = scaled(v.re(), -power));
             }
         });
     });

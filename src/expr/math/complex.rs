@@ -5,6 +5,7 @@
 use std::f64::consts::{FRAC_PI_2, LN_2, LN_10};
 
 use crate::core::Complex;
+use crate::expr::Native;
 
 type C = Complex<f64>;
 
@@ -39,28 +40,27 @@ pub fn sgn(z: C) -> C {
     if r == 0.0 { of(0.0, 0.0) } else { of(z.re / r, z.im / r) }
 }
 
+/// v e^x for v that is not 0: infinite only where the product is.
+fn grown(v: f64, x: f64) -> f64 {
+    const STEP: f64 = 700.0;
+    if x > STEP { v * STEP.exp() * (x - STEP).exp() } else { v * x.exp() }
+}
+
 pub fn exp(z: C) -> C {
-    let r = z.re.exp();
+    let (x, y) = (z.re, z.im);
     // A zero times an infinity would be NaN.
-    if z.im == 0.0 {
-        return of(r, z.im);
+    if y == 0.0 {
+        return of(x.exp(), y);
     }
-    if r == 0.0 && !z.im.is_finite() {
-        return of(0.0, 0.0);
+    if !y.is_finite() && x.is_infinite() {
+        return if x > 0.0 { of(x, f64::NAN) } else { of(0.0, 0f64.copysign(y)) };
     }
-    let (s, c) = z.im.sin_cos();
-    of(r * c, r * s)
+    let (s, c) = y.sin_cos();
+    of(grown(c, x), grown(s, x))
 }
 
-pub fn exp2(z: C) -> C {
-    exp(of(z.re * LN_2, z.im * LN_2))
-}
-
-/// e^z - 1: the real part is expm1(x) cos y - 2 sin(y / 2)^2.
+/// e^z - 1: the real part is expm1(x) cos y - 2 sin(y / 2)^2. As PyTorch's it has no exception for real z.
 pub fn expm1(z: C) -> C {
-    if z.im == 0.0 {
-        return of(z.re.exp_m1(), z.im);
-    }
     let half = (z.im / 2.0).sin();
     of(z.re.exp_m1() * z.im.cos() - 2.0 * half * half, z.re.exp() * z.im.sin())
 }
@@ -90,11 +90,31 @@ pub fn log10(z: C) -> C {
 }
 
 pub fn log1p(z: C) -> C {
+    if z.re.is_nan() || z.im.is_nan() {
+        return of(f64::NAN, f64::NAN);
+    }
+    if z.re == 0.0 && z.im == 0.0 {
+        return z;
+    }
     if abs(z) < 0.5 {
         let r = z.re * (2.0 + z.re) + z.im * z.im;
         return of(0.5 * r.ln_1p(), z.im.atan2(z.re + 1.0));
     }
     log(of(z.re + 1.0, z.im))
+}
+
+/// log(e^a + e^b), after PyTorch: by the number with the larger real part.
+pub fn log_add_exp(a: C, b: C) -> C {
+    if a.re.is_nan() || a.im.is_nan() || b.re.is_nan() || b.im.is_nan() {
+        return of(f64::NAN, f64::NAN);
+    }
+    let (low, high) = if a.re < b.re { (a, b) } else { (b, a) };
+    if low.re == high.re && low.re.is_infinite() {
+        let (x, y) = (exp(low), exp(high));
+        return if low.re < 0.0 { low } else { log(of(x.re + y.re, x.im + y.im)) };
+    }
+    let more = log1p(exp(of(low.re - high.re, low.im - high.im)));
+    of(more.re + high.re, more.im + high.im)
 }
 
 pub fn sqrt(z: C) -> C {
@@ -117,72 +137,75 @@ pub fn sqrt(z: C) -> C {
     if x >= 0.0 { of(t * back, b / (2.0 * t) * back) } else { of((b / (2.0 * t)).abs() * back, t.copysign(y) * back) }
 }
 
-/// After R. L. Smith (1962): by the larger part of the divisor, so that its square is not taken.
-pub fn div(a: C, b: C) -> C {
-    if b.re.abs() >= b.im.abs() {
-        if b.re == 0.0 && b.im == 0.0 {
-            return of(a.re / b.re.abs(), a.im / b.im.abs());
-        }
-        let ratio = b.im / b.re;
-        let by = b.re + b.im * ratio;
-        of((a.re + a.im * ratio) / by, (a.im - a.re * ratio) / by)
-    } else {
-        let ratio = b.re / b.im;
-        let by = b.im + b.re * ratio;
-        of((a.re * ratio + a.im) / by, (a.im * ratio - a.re) / by)
-    }
-}
-
 pub fn rsqrt(z: C) -> C {
-    div(of(1.0, 0.0), sqrt(z))
+    Native::div(of(1.0, 0.0), sqrt(z))
 }
 
-/// A power: e^(b log a); 0 to a power other than 0 is 0, and anything to the power of 0 is 1.
-pub fn pow(a: C, b: C) -> C {
-    if b.re == 0.0 && b.im == 0.0 {
-        return of(1.0, 0.0);
+/// The products of cosh x and sinh x with a and b, which are not 0.
+fn cosh_sinh(x: f64, a: f64, b: f64) -> (f64, f64) {
+    if x.abs() < 40.0 {
+        return (a * x.cosh(), b * x.sinh());
     }
-    if a.re == 0.0 && a.im == 0.0 {
-        return if b.im == 0.0 && b.re > 0.0 { of(0.0, 0.0) } else { exp(mul(b, log(a))) };
-    }
-    exp(mul(b, log(a)))
+    (grown(0.5 * a, x.abs()), grown(0.5 * b, x.abs()).copysign(if x < 0.0 { -b } else { b }))
 }
 
 pub fn sinh(z: C) -> C {
-    if z.im == 0.0 {
-        return of(z.re.sinh(), z.im);
+    let (x, y) = (z.re, z.im);
+    if y == 0.0 {
+        return of(x.sinh(), y);
     }
-    if z.re == 0.0 {
-        return of(z.re, z.im.sin());
+    if !y.is_finite() {
+        let re = if x.is_infinite() {
+            x.abs()
+        } else if x == 0.0 {
+            x
+        } else {
+            f64::NAN
+        };
+        return of(re, f64::NAN);
     }
-    let (s, c) = z.im.sin_cos();
-    of(z.re.sinh() * c, z.re.cosh() * s)
+    let (s, c) = y.sin_cos();
+    let (im, re) = cosh_sinh(x, s, c);
+    of(re, im)
 }
 
 pub fn cosh(z: C) -> C {
-    if z.im == 0.0 {
-        return of(z.re.cosh(), z.re.signum() * z.im);
+    let (x, y) = (z.re, z.im);
+    if y == 0.0 {
+        return of(x.cosh(), if x.is_nan() { y } else { 1f64.copysign(x) * y });
     }
-    if z.re == 0.0 {
-        return of(z.im.cos(), z.re * z.im.sin());
+    if !y.is_finite() {
+        return of(if x.is_infinite() { x.abs() } else { f64::NAN }, if x == 0.0 { 0.0 } else { f64::NAN });
     }
-    let (s, c) = z.im.sin_cos();
-    of(z.re.cosh() * c, z.re.sinh() * s)
+    let (s, c) = y.sin_cos();
+    let (re, im) = cosh_sinh(x, c, s);
+    of(re, im)
 }
 
 /// Kahan's: with t = tan y and s = sinh x, neither of which overflows while |x| is small.
 pub fn tanh(z: C) -> C {
-    if z.re.abs() > 22.0 {
-        let sign = if z.im.is_finite() { (2.0 * z.im).sin() } else { 1.0 };
-        return of(1f64.copysign(z.re), 2.0 * sign * (-2.0 * z.re.abs()).exp());
+    let (x, y) = (z.re, z.im);
+    if x.is_infinite() || x.abs() > 22.0 && y.is_finite() {
+        let (s, c) = y.sin_cos();
+        let turn = if y.is_finite() { s * c } else { 0f64.copysign(y) };
+        return of(1f64.copysign(x), 4.0 * turn * (-2.0 * x.abs()).exp());
     }
-    let (t, s) = (z.im.tan(), z.re.sinh());
+    if y == 0.0 {
+        return of(x.tanh(), y);
+    }
+    if !y.is_finite() {
+        return of(if x == 0.0 { x } else { f64::NAN }, f64::NAN);
+    }
+    let (t, s) = (y.tan(), x.sinh());
     let (b, r) = (1.0 + t * t, (1.0 + s * s).sqrt());
     let by = 1.0 + b * s * s;
     of(b * r * s / by, t / by)
 }
 
 pub fn sin(z: C) -> C {
+    if z.im.is_infinite() && !z.re.is_finite() {
+        return of(f64::NAN, f64::INFINITY);
+    }
     over_i(sinh(times_i(z)))
 }
 
@@ -203,19 +226,52 @@ fn root_more(z: C) -> C {
     sqrt(of(1.0 + z.re, z.im))
 }
 
+/// Whether a number has no square that the formulas around it could take.
+fn huge(z: C) -> bool {
+    z.re.abs() > 1e150 || z.im.abs() > 1e150
+}
+
+/// log(2 |z|) of huge z.
+fn log_twice(z: C) -> f64 {
+    log(of(z.re.abs(), z.im.abs())).re + LN_2
+}
+
 pub fn asin(z: C) -> C {
-    let (a, b) = (root_less(z), root_more(z));
-    of(z.re.atan2(a.re * b.re - a.im * b.im), (a.re * b.im - a.im * b.re).asinh())
+    if z.re == 0.0 {
+        // Also where the imaginary part is NaN.
+        return of(z.re, if z.im.is_nan() { z.im } else { z.im.asinh() });
+    }
+    over_i(asinh(times_i(z)))
 }
 
 pub fn acos(z: C) -> C {
+    let (x, y) = (z.re, z.im);
+    if !x.is_finite() || !y.is_finite() || huge(z) {
+        let v = asin(z);
+        // Not pi / 2 less the arcsine, which would cancel at the cut.
+        let re = if huge(z) && !v.re.is_nan() { y.abs().atan2(x) } else { FRAC_PI_2 - v.re };
+        return of(re, -v.im);
+    }
     let (a, b) = (root_less(z), root_more(z));
     of(2.0 * a.re.atan2(b.re), (b.re * a.im - b.im * a.re).asinh())
 }
 
 pub fn atanh(z: C) -> C {
     let (x, y) = (z.re, z.im);
-    if x.abs() > 1e150 || y.abs() > 1e150 {
+    if y.is_nan() {
+        let re = if x == 0.0 {
+            x
+        } else if x.is_infinite() {
+            0f64.copysign(x)
+        } else {
+            f64::NAN
+        };
+        return of(re, f64::NAN);
+    }
+    if x.is_nan() {
+        return if y.is_infinite() { of(0f64.copysign(x), FRAC_PI_2.copysign(y)) } else { of(x, f64::NAN) };
+    }
+    if huge(z) {
         // 1 / z, and a quarter turn.
         let r = x.hypot(y);
         let re = if r.is_infinite() { 0f64.copysign(x) } else { x / r / r };
@@ -232,11 +288,30 @@ pub fn atan(z: C) -> C {
 }
 
 pub fn asinh(z: C) -> C {
-    over_i(asin(times_i(z)))
+    let (x, y) = (z.re, z.im);
+    if y == 0.0 && !x.is_infinite() {
+        return of(if x.is_nan() { x } else { x.asinh() }, y);
+    }
+    if huge(z) || x.is_nan() || y.is_nan() {
+        if y.is_infinite() {
+            return of(f64::INFINITY.copysign(x), if x.is_nan() { x } else { y.atan2(x.abs()) });
+        }
+        let re = if x.is_infinite() { x } else { log_twice(z).copysign(x) };
+        return of(re, y.atan2(x.abs()));
+    }
+    let v = times_i(z);
+    let (a, b) = (root_less(v), root_more(v));
+    over_i(of(v.re.atan2(a.re * b.re - a.im * b.im), (a.re * b.im - a.im * b.re).asinh()))
 }
 
 pub fn acosh(z: C) -> C {
-    let (a, b) = (sqrt(of(z.re - 1.0, z.im)), root_more(z));
+    let (x, y) = (z.re, z.im);
+    if x.is_nan() || y.is_nan() || huge(z) {
+        let re = if x.is_infinite() || y.is_infinite() { f64::INFINITY } else { log_twice(z) };
+        let im = if x == 0.0 { FRAC_PI_2 } else { y.atan2(x) };
+        return of(re, if y.is_nan() { im } else { im.copysign(y) });
+    }
+    let (a, b) = (sqrt(of(x - 1.0, y)), root_more(z));
     of((a.re * b.re + a.im * b.im).asinh(), 2.0 * a.im.atan2(b.re))
 }
 
@@ -264,8 +339,8 @@ mod tests {
                 close("tanh atanh", tanh(atanh(z)), z);
                 close("log1p", log1p(z), log(of(1.0 + x, y)));
                 close("expm1", expm1(z), of(exp(z).re - 1.0, exp(z).im));
-                close("div", mul(div(z, of(0.3, -4.0)), of(0.3, -4.0)), z);
-                close("pow", pow(z, of(2.0, 0.0)), mul(z, z));
+                close("div", mul(Native::div(z, of(0.3, -4.0)), of(0.3, -4.0)), z);
+                close("pow", Native::pow(z, of(2.0, 0.0)), mul(z, z));
             }
         }
     }

@@ -175,7 +175,8 @@ fn without_nan(x: &Tensor) -> Result<Tensor> {
 }
 
 fn logsumexp(x: &Tensor, dims: &[i64], keepdim: bool) -> Result<Tensor> {
-    let x = if x.dtype().is_float() { x.clone() } else { x.to_dtype(crate::tensor::mode::default_float())? };
+    let number = x.dtype().is_float() || x.dtype().is_complex();
+    let x = if number { x.clone() } else { x.to_dtype(crate::tensor::mode::default_float())? };
     let over = if dims.is_empty() {
         Over::of(&x, &(0..x.ndim()).collect::<Vec<_>>(), keepdim)
     } else {
@@ -185,7 +186,7 @@ fn logsumexp(x: &Tensor, dims: &[i64], keepdim: bool) -> Result<Tensor> {
         return x.exp()?.sum(&over.dims, keepdim)?.log();
     }
     // Infinities are left in the exponentials, where no difference of two is taken.
-    let top = x.detach().amax(&over.dims, true)?;
+    let top = x.detach().real()?.amax(&over.dims, true)?;
     let finite = top.sub(&top)?.eq(&zeros_like(&top)?)?;
     let top = finite.choose(Operand::Tensor(&top), Operand::Number(Number::Bool(false)))?;
     let y = x.sub(&top)?.exp()?.sum(&over.dims, true)?.log()?.add(&top)?;

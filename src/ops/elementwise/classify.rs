@@ -3,6 +3,7 @@
 use crate::core::{DType, Number};
 use crate::elementwise;
 use crate::error::Result;
+use crate::ops::complex::{finished, joined};
 use crate::ops::elementwise::map::{self, Row};
 use crate::tensor::{Operand, Outs, Tensor};
 
@@ -96,12 +97,13 @@ elementwise! {
         },
         grad(y, g): [S::select(x.abs().lt(f64::INFINITY), g, S::lit(0.0))],
         call(x = self: &Tensor, nan: Option<f64>, posinf: Option<f64>, neginf: Option<f64>; a) {
-            if x.dtype().is_complex() {
-                return Err(x.dtype().lacks("nan_to_num"));
-            }
-            let most = most(x.dtype());
+            let most = most(x.dtype().to_real());
             let numbers = [nan.unwrap_or(0.0), posinf.unwrap_or(most), neginf.unwrap_or(-most)].map(Number::Float);
-            if x.dtype().is_float() {
+            if x.dtype().is_complex() {
+                // Each part by itself.
+                let of = |part: Tensor| map::on_with(&ROW, [Operand::Tensor(&part)], numbers);
+                finished("nan_to_num", joined(&of(x.real()?)?, &of(x.imag()?)?)?, a)
+            } else if x.dtype().is_float() {
                 map::call_with(&ROW, [Operand::Tensor(x)], numbers, a)
             } else {
                 map::call_on(&itself::ROW, [Operand::Tensor(x)], a)

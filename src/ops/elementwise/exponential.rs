@@ -4,6 +4,7 @@ use crate::core::Number;
 use crate::elementwise;
 use crate::error::Result;
 use crate::expr::{Left, Scalar};
+use crate::ops::complex::{finished, log_add_exp};
 use crate::ops::elementwise::map::{self, on};
 use crate::ops::elementwise::select::clamp;
 use crate::tensor::{Args, Operand, Outs, Tensor};
@@ -73,12 +74,8 @@ elementwise! {
         },
         grad(y, g): [g / (1.0 + (b - a).exp()), g / (1.0 + (a - b).exp())],
         call(x = self: &Tensor, other: &Tensor; a) {
-            if x.dtype().is_complex() && other.dtype() == x.dtype() && a.out.is_empty() {
-                // From the number with the larger real part.
-                let over = x.detach().real()?.ge(&other.detach().real()?)?;
-                let (x, z) = (Operand::Tensor(x), Operand::Tensor(other));
-                let (high, low) = (over.choose(x, z)?, over.choose(z, x)?);
-                return low.sub(&high)?.exp()?.log1p()?.add(&high).map(Outs::Tensor);
+            if x.dtype().is_complex() || other.dtype().is_complex() {
+                return finished("logaddexp", log_add_exp(x, other)?, a);
             }
             map::call_on(&ROW, [x, other].map(Operand::Tensor), a)
         },

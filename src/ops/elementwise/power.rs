@@ -4,6 +4,7 @@ use crate::bail;
 use crate::core::{DType, Number};
 use crate::elementwise;
 use crate::error::Result;
+use crate::ops::complex::finished;
 use crate::ops::copy::Format;
 use crate::ops::elementwise::map::{self, Call, Row, numbers_fit, on};
 use crate::tensor::{Args, Operand, Outs, Tensor, views};
@@ -124,6 +125,18 @@ elementwise! {
                 && t.dtype().is_limited()
             {
                 return unchanged(t, n, a);
+            }
+            if let (Operand::Tensor(t), Operand::Number(n)) = (x, exponent)
+                && t.dtype().is_complex()
+                && n.imag() == 0.0
+                && matches!(n.to_f64(), 0.0 | 1.0)
+            {
+                // Anything to the power of 0 is 1, also where the logarithm is infinite or NaN.
+                let y = match n.to_f64() {
+                    0.0 => t.eq(t)?.logical_or(&t.ne(t)?)?.choose(Operand::Number(Number::Int(1)), x)?,
+                    _ => t.cloned(Format::Preserve)?,
+                };
+                return finished("pow", y, a);
             }
             match case(x, exponent) {
                 Some(row) => map::call_on(row, [x], a),

@@ -137,7 +137,7 @@ elementwise! {
     lerp(a, b, w) float_only + complex + wide + parametric as ["lerp(Tensor self, Tensor end, Operand weight) -> Tensor"]
         named "LerpBackward1|LerpBackward0" kernel "lerp_kernel_scalar" {
         value: {
-            let near = w.lt(0.5) & w.gt(-0.5);
+            let near = w.abs().lt(0.5);
             S::select(near, w, w - 1.0).mul_add(b - a, S::select(near, a, b))
         },
         grad(y, g): [g * (1.0 - w), g * w, g * (b - a)],

@@ -78,8 +78,11 @@ fn lstsq(a: &Tensor, b: &Tensor, rcond: Option<f64>, driver: Option<&str>) -> Re
             let least = rcond.unwrap_or(precision(a.dtype()) * m.max(n) as f64);
             let least = s.narrow(s.ndim() - 1, 0, 1)?.mul_number(least)?;
             let keep = s.gt(&least)?;
-            let inverse = keep.choose(Operand::Tensor(&s.reciprocal()?), Operand::Number(Number::Float(0.0)))?;
-            let x = mh(vh)?.matmul(&scale_rows(&mh(u)?.matmul(&b)?, &inverse)?)?;
+            // Divided, since the inverse of a tiny value is infinite where the quotient is not.
+            let (b, rows) = (mh(u)?.matmul(&b)?, |t: &Tensor| t.unsqueeze_dims(&[t.ndim()]));
+            let quotient = b.div(&rows(s)?)?;
+            let zero = Operand::Number(Number::Float(0.0));
+            let x = mh(vh)?.matmul(&rows(&keep)?.choose(Operand::Tensor(&quotient), zero)?)?;
             (x, s.clone(), keep)
         }
     };

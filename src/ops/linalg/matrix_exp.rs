@@ -56,7 +56,6 @@ fn series(x: &Tensor) -> Result<Tensor> {
     let norms = x.abs()?.sum(&[n - 2], false)?.amax(&[n - 2], false)?;
     let norms =
         norms.to_device(crate::core::Device::CPU)?.to_dtype(DType::F64)?.contiguous()?.on_cpu()?.to_vec::<f64>();
-    // NaN and infinity stay what they are.
     let steps: Vec<i64> =
         norms.iter().map(|&v| if v.is_finite() && v > bound { (v / bound).log2().ceil() as i64 } else { 0 }).collect();
     let per_matrix = |values: &[f64]| -> Result<Tensor> {
@@ -64,7 +63,9 @@ fn series(x: &Tensor) -> Result<Tensor> {
         let t = enter("tensor", Array::from_slice(&[values.len()], values)?).to_dtype(x.dtype().to_real())?;
         t.to_device(x.device())?.reshape(batch(x.shape()))?.unsqueeze_dims(&[n - 2, n - 1])
     };
-    let scale: Vec<f64> = steps.iter().map(|&s| 0.5f64.powi(s as i32)).collect();
+    // A matrix that is not finite gives NaN.
+    let scale = |(&s, v): (&i64, &f64)| if v.is_finite() { 0.5f64.powi(s as i32) } else { f64::NAN };
+    let scale: Vec<f64> = steps.iter().zip(&norms).map(scale).collect();
     let scaled = x.mul(&per_matrix(&scale)?)?;
     let mut y = taylor(&scaled)?;
     let all = steps.iter().copied().max().unwrap_or(0);

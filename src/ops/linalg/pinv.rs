@@ -95,7 +95,7 @@ pub(crate) fn pinv(x: &Tensor, atol: Option<Operand>, rtol: Option<Operand>, her
     check_matrices(x, OP, "A")?;
     check_float(x, OP)?;
     if hermitian {
-        check_square(x, OP, "A")?;
+        check_square(x, "linalg.eigh", "A")?;
     }
     let (m, n) = sizes(x);
     let y = {
@@ -183,7 +183,7 @@ fn rank(x: &Tensor, atol: Option<Operand>, rtol: Option<Operand>, hermitian: boo
         }
     }
     if hermitian {
-        check_square(x, OP, "A")?;
+        check_square(x, "linalg.eigh", "A")?;
     }
     let x = x.detach();
     if x.numel() == 0 {
@@ -231,13 +231,20 @@ fn condition(x: &Tensor, p: Option<f64>, named: Option<&str>) -> Result<Tensor> 
     {
         bail!(Runtime, "linalg.cond got an invalid norm type: {p}");
     }
-    check_square(x, OP, "A")?;
+    let shown = named.map_or_else(|| p.unwrap_or(2.0).to_string(), str::to_string);
+    check_square(x, &format!("{OP}(ord={shown})"), "A")?;
     if x.numel() == 0 {
         return none(x);
     }
+    if matches!(order, norms::Order::Nuclear) {
+        // The inverse may hold infinities, which have no singular values.
+        let s = super::svd::values(x)?;
+        let last = [s.ndim() - 1];
+        return s.sum(&last, false)?.mul(&s.reciprocal()?.sum(&last, false)?);
+    }
     let outs = inverse_ex(x, OP)?;
     let n = |t: &Tensor| norms::matrix_norm(t, order, &[-2, -1], false, None);
-    let singular = outs[1].ne(&outs[1].detach().zeros_of(&[])?)?;
     let y = n(x)?.mul(&n(&outs[0])?)?;
+    let singular = outs[1].ne(&outs[1].detach().zeros_of(&[])?)?.logical_or(&y.ne(&y)?)?;
     singular.choose(Operand::Number(Number::Float(f64::INFINITY)), Operand::Tensor(&y))
 }

@@ -13,7 +13,7 @@ ops! {
     /// U, S and Vh with `A = U diag(S) Vh`: singular values, the largest first, and their vectors, as many as there
     /// are values, or all if `full_matrices`.
     ///
-    /// Raises `linalg.LinAlgError` for NaN and infinity. Gradients by U and Vh exist where the singular values differ.
+    /// Raises `linalg.LinAlgError` for NaN; an infinity gives NaN. Gradients by U and Vh exist where the singular values differ.
     linalg_svd + out as [
         "linalg.svd(Tensor A, bool full_matrices=True, *, str? driver=None) -> (Tensor U, Tensor S, Tensor Vh)",
     ] {
