@@ -2,6 +2,7 @@
 
 import warnings
 
+from . import bool as _bool
 from ._rustgrad import Tensor, torch
 
 __all__: list[str] = []  # PyTorch's names for these begin with a line below
@@ -84,7 +85,7 @@ def _check_tensor_all_with(error_type, cond, message=None):
     """Raises `error_type` where not all elements of a tensor of bools are True."""
     if not isinstance(cond, Tensor):
         raise TypeError(f"cond must be a tensor, but got {type(cond)}")
-    if cond.dtype != torch.bool:
+    if cond.dtype != _bool:
         raise TypeError(f"cond tensor must have dtype torch.bool, but got {cond.dtype}")
     _check_with(error_type, bool(cond.all()), message)
 

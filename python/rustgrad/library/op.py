@@ -2,7 +2,7 @@
 
 import threading
 
-from .. import _rustgrad
+from .. import _rustgrad, float64
 from ..autograd import Function
 from ..autograd.graph import increment_version
 from ..grad_mode import no_grad
@@ -131,7 +131,7 @@ class Op:
         def cast(x):
             if isinstance(x, list):
                 return [cast(one) for one in x]
-            fits = isinstance(x, Tensor) and x.is_floating_point() and x.dtype != _rustgrad.torch.float64
+            fits = isinstance(x, Tensor) and x.is_floating_point() and x.dtype != float64
             return x.to(dtype) if fits else x
 
         return [cast(value) for value in values]
