@@ -254,7 +254,7 @@ def test_ops_by_namespace():
 
 
 def test_libraries_of_compiled_ops_do_not_load():
-    with pytest.raises(OSError, match="Could not load this library: /somewhere/_C.so"):
+    with pytest.raises(OSError, match=r"Could not load this library: /somewhere/_C\.so"):
         torch.ops.load_library("/somewhere/_C.so")
 
 
@@ -264,7 +264,7 @@ def test_what_is_said_of_ops_that_could_not_be_loaded_is_kept():
 
     assert torch.library.register_fake("absent::op")(sized) is sized
     with pytest.raises(AttributeError, match="'absent' object has no attribute 'op'"):
-        torch.ops.absent.op
+        torch.ops.absent.op()
     torch.library.define("absent::op", "(Tensor x) -> Tensor")
     assert torch.ops.absent.op.default.fake is sized
     with pytest.raises(NotImplementedError, match="does not replace the kernels of its own ops"):
@@ -291,7 +291,7 @@ def test_modules_that_packages_import():
     register_custom_op_symbolic("a::b", len, 11)
     with pytest.raises(ValueError, match="must match the format domain::name"):
         register_custom_op_symbolic("b", len, 11)
-    with pytest.raises(NotImplementedError, match="torch.library.custom_op"):
+    with pytest.raises(NotImplementedError, match=r"torch\.library\.custom_op"):
         _custom_ops.custom_op("a::b")
 
 

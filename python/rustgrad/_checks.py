@@ -29,8 +29,8 @@ def _check_with(error_type, cond, message=None):
     """Raises `error_type` where `cond` is False; `message` is a function that gives the text."""
     if isinstance(cond, Tensor):
         raise TypeError(
-            "cond must be a bool, but got a Tensor. For tensor conditions, use torch._check_tensor_all() to assert that "
-            "all elements are true."
+            "cond must be a bool, but got a Tensor. For tensor conditions, use torch._check_tensor_all() to assert "
+            "that all elements are true."
         )
     if not isinstance(cond, bool):
         raise TypeError(f"cond must be a bool, but got {type(cond)}")

@@ -117,7 +117,13 @@ print(one, x.grad)
 
 
 def hinted(
-    x: torch.Tensor, n: int, xs: list[torch.Tensor], s: str = "a", o: torch.Tensor | None = None, *, d: torch.dtype = None
+    x: torch.Tensor,
+    n: int,
+    xs: list[torch.Tensor],
+    s: str = "a",
+    o: torch.Tensor | None = None,
+    *,
+    d: torch.dtype = None,
 ) -> tuple[torch.Tensor, torch.Tensor]: ...
 
 

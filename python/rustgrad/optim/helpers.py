@@ -50,7 +50,7 @@ def _view_as_real(params, *state_and_grads) -> None:
 
 
 def _default_to_fused_or_foreach(params, differentiable: bool, use_fused: bool = False) -> tuple[bool, bool]:
-    """Whether an optimizer should take the fused form, or that of whole lists, as on PyTorch's CPU: neither by default."""
+    """Whether an optimizer should take its fused form, or that of whole lists, as on PyTorch's CPU."""
     if differentiable:
         return False, False
     return use_fused and all(p is None or p.is_floating_point() for p in params), False
