@@ -248,3 +248,90 @@ def test_ops_by_namespace():
     assert torch.ops.aten.add.Tensor(torch.ones(1), 2).tolist() == [3]
     with pytest.raises(AttributeError, match="'_OpNamespace' 'mine' object has no attribute 'op'"):
         _ = torch.ops.mine.op
+
+
+# --- packages that bring ops compiled for PyTorch, as torchvision does
+
+
+def test_libraries_of_compiled_ops_do_not_load():
+    with pytest.raises(OSError, match=r"Could not load this library: /somewhere/_C\.so"):
+        torch.ops.load_library("/somewhere/_C.so")
+
+
+def test_what_is_said_of_ops_that_could_not_be_loaded_is_kept():
+    def sized(x):
+        return torch.empty_like(x)
+
+    assert torch.library.register_fake("absent::op")(sized) is sized
+    with pytest.raises(AttributeError, match="'absent' object has no attribute 'op'"):
+        torch.ops.absent.op()
+    torch.library.define("absent::op", "(Tensor x) -> Tensor")
+    assert torch.ops.absent.op.default.fake is sized
+    with pytest.raises(NotImplementedError, match="does not replace the kernels of its own ops"):
+        torch.library.register_fake("aten::relu")(sized)
+    for lacking in (torch.library.opcheck, torch.library.get_ctx, torch.library.wrap_triton):
+        with pytest.raises((NotImplementedError, TypeError)):
+            lacking()
+
+
+def test_modules_that_packages_import():
+    from rustgrad import _custom_ops
+    from rustgrad._dynamo.utils import is_compile_supported
+    from rustgrad.ao.quantization import DeQuantStub, QuantStub
+    from rustgrad.jit.annotations import BroadcastingList2, List
+    from rustgrad.onnx import register_custom_op_symbolic, symbolic_helper, symbolic_opset11
+    from rustgrad.utils import model_zoo
+
+    x = torch.ones(2)
+    assert DeQuantStub()(QuantStub()(x)) is x and not is_compile_supported("cpu")
+    assert BroadcastingList2[int] is None and List[int] and symbolic_opset11
+    assert symbolic_helper.parse_args("v", "f")(len) is len and model_zoo.load_url is torch.hub.load_state_dict_from_url
+    with model_zoo.tqdm(total=4, disable=True) as bar:
+        bar.update(2)
+    register_custom_op_symbolic("a::b", len, 11)
+    with pytest.raises(ValueError, match="must match the format domain::name"):
+        register_custom_op_symbolic("b", len, 11)
+    with pytest.raises(NotImplementedError, match=r"torch\.library\.custom_op"):
+        _custom_ops.custom_op("a::b")
+
+
+def test_names_that_optimizers_elsewhere_take():
+    from rustgrad.optim.optimizer import (
+        ParamsT,
+        _default_to_fused_or_foreach,
+        _get_value,
+        _use_grad_for_differentiable,
+        _view_as_real,
+    )
+
+    class Plain(torch.optim.Optimizer):
+        def __init__(self, params: ParamsT, lr=0.1, differentiable=False):
+            super().__init__(params, {"lr": lr, "differentiable": differentiable})
+
+        @_use_grad_for_differentiable
+        def step(self, closure=None):
+            seen.append(torch.is_grad_enabled())
+            for group in self.param_groups:
+                for p in group["params"]:
+                    p.add_(p.grad, alpha=-_get_value(torch.tensor(group["lr"])))
+
+    seen, w = [], torch.nn.Parameter(torch.ones(2))
+    w.grad = torch.ones(2)
+    Plain([w]).step()
+    assert seen == [False] and torch.equal(w.detach(), torch.full((2,), 0.9))
+    both = [torch.ones(1, dtype=torch.complex64), torch.ones(1)]
+    _view_as_real(both)
+    assert [x.shape for x in both] == [(1, 2), (1,)]
+    assert _default_to_fused_or_foreach([w], False, use_fused=True) == (True, False)
+    torch.nn.init._no_grad_fill_(w, 3.0)
+    assert w.tolist() == [3.0, 3.0]
+
+
+def test_many_tensors_as_one_and_back():
+    from rustgrad._utils import _flatten_dense_tensors, _reorder_tensors_as, _take_tensors, _unflatten_dense_tensors
+
+    xs = [torch.ones(2, 3), torch.zeros(2), torch.ones(1, dtype=torch.float64)]
+    flat = _flatten_dense_tensors(xs[:2])
+    assert flat.shape == (8,) and [x.shape for x in _unflatten_dense_tensors(flat, xs[:2])] == [(2, 3), (2,)]
+    assert [len(held) for held in _take_tensors(xs, 24)] == [1, 1, 1]
+    assert [x.dtype for x in _reorder_tensors_as([xs[2], xs[0]], xs[1:])] == [torch.float32, torch.float64]

@@ -2,6 +2,7 @@
 
 import warnings
 
+from . import bool as _bool
 from ._rustgrad import Tensor, torch
 
 __all__: list[str] = []  # PyTorch's names for these begin with a line below
@@ -28,8 +29,8 @@ def _check_with(error_type, cond, message=None):
     """Raises `error_type` where `cond` is False; `message` is a function that gives the text."""
     if isinstance(cond, Tensor):
         raise TypeError(
-            "cond must be a bool, but got a Tensor. For tensor conditions, use torch._check_tensor_all() to assert that "
-            "all elements are true."
+            "cond must be a bool, but got a Tensor. For tensor conditions, use torch._check_tensor_all() to assert "
+            "that all elements are true."
         )
     if not isinstance(cond, bool):
         raise TypeError(f"cond must be a bool, but got {type(cond)}")
@@ -84,7 +85,7 @@ def _check_tensor_all_with(error_type, cond, message=None):
     """Raises `error_type` where not all elements of a tensor of bools are True."""
     if not isinstance(cond, Tensor):
         raise TypeError(f"cond must be a tensor, but got {type(cond)}")
-    if cond.dtype != torch.bool:
+    if cond.dtype != _bool:
         raise TypeError(f"cond tensor must have dtype torch.bool, but got {cond.dtype}")
     _check_with(error_type, bool(cond.all()), message)
 

@@ -68,9 +68,10 @@ loaded_libraries: set[str] = set()
 
 
 def load_library(path) -> None:
-    """Raises OSError, as for a library that cannot be loaded: packages such as torchvision then go on without its ops."""
+    """Raises OSError, as where a library cannot be loaded: packages such as torchvision go on without its ops."""
     raise OSError(
-        f"Could not load this library: {path}: it holds ops for PyTorch's C++ interface, which {_rustgrad._library()} does not have"
+        f"Could not load this library: {path}\n"
+        "hint: it holds ops for PyTorch's C++ interface, which is not here; ops can be written in Python, torch.library"
     )
 
 

@@ -2,7 +2,7 @@
 
 from builtins import bool as _bool
 from builtins import bytes as _bytes
-from builtins import complex as _complex
+from builtins import complex as _complex  # noqa: F401 - programs take these names from here
 from builtins import float as _float
 from builtins import int as _int
 from builtins import str as _str
@@ -13,8 +13,8 @@ from typing import IO, TypeAlias, Union
 from ._names import lookup as _lookup
 from ._rustgrad import Size, Tensor
 from ._rustgrad import device as _device
-from ._rustgrad import dtype as _dtype
-from ._rustgrad import layout as _layout
+from ._rustgrad import dtype as _dtype  # noqa: F401
+from ._rustgrad import layout as _layout  # noqa: F401
 
 __all__ = ["Device", "FileLike", "Number"]
 

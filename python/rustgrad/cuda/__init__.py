@@ -185,6 +185,8 @@ def __getattr__(name: str):
         from importlib import import_module
 
         return import_module(f"{__name__}.amp")
+    if name == "_initialized":
+        return is_initialized()
     made = _kind(name, on_gpu=True) if name.endswith("Tensor") else None
     if made is None:
         return _missing(name)

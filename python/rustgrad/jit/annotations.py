@@ -1,6 +1,6 @@
 """Type hints that programs write for TorchScript's compiler: those of Python, and lists that a number may stand for."""
 
-from typing import Dict, List, Optional, Tuple, Union
+from typing import Dict, List, Optional, Tuple, Union  # noqa: UP035 - programs take these names from here
 
 from .._names import lookup as _lookup
 from ..futures import Future

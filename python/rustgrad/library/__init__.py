@@ -1,4 +1,7 @@
-"""`torch.library`: ops of a program's own, called as `torch.ops.ns.name`, with kernels by device and a gradient's formula."""
+"""`torch.library`: ops of a program's own, called as `torch.ops.ns.name`.
+
+An op has kernels by device and the formula of its gradient.
+"""
 
 from .. import _rustgrad, ops
 from .._names import lookup as _lookup
@@ -81,9 +84,7 @@ def _known(name, what: str) -> Op:
 def _parts(qualname: str) -> tuple[str, str]:
     namespace, mark, name = qualname.partition("::")
     if not mark or "::" in name:
-        raise ValueError(
-            f"Expected {qualname!r} to be of the form `namespace::name`. Did you mean to put the op's name behind a namespace?"
-        )
+        raise ValueError(f"Expected {qualname!r} to be of the form `namespace::name`: the op's name behind a namespace")
     return namespace, name
 
 
@@ -117,7 +118,9 @@ class Library:
         self._defined.append(op)
         return op.name().partition("::")[2]
 
-    def impl(self, op_name, fn, dispatch_key: str = "", *, with_keyset: bool = False, allow_override: bool = False) -> None:
+    def impl(
+        self, op_name, fn, dispatch_key: str = "", *, with_keyset: bool = False, allow_override: bool = False
+    ) -> None:
         """Let `fn` be the op's kernel for a key such as "CPU" or "CompositeImplicitAutograd"."""
         if not callable(fn):
             raise TypeError(f"Input function is required to be a callable but found type {type(fn)}")
@@ -192,7 +195,7 @@ class CustomOpDef:
         return fn
 
     def register_autograd(self, backward, /, *, setup_context=None) -> None:
-        """The op's gradient: `backward(ctx, *grads)`, and `setup_context(ctx, inputs, output)` that keeps what it needs."""
+        """The op's gradient: `backward(ctx, *grads)`; `setup_context(ctx, inputs, output)` keeps what it needs."""
         _set_formula(self._opoverload, backward, setup_context, repr(self))
 
     def register_vmap(self, func=None):
@@ -249,9 +252,9 @@ def custom_op(name: str, fn=None, /, *, mutates_args, device_types=None, schema=
             written = {one.name for one in Schema(f"{name}{schema}").arguments if one.written}
             if written != wanted:
                 raise ValueError(
-                    "Attempted to create a custom op with `mutates_args={0}` and `schema={1}`. The schema suggests that the "
-                    "op mutates {2}which is different from what was provided to us in `mutates_args`. Please make these "
-                    "consistent.".format(mutates_args, schema, f"{written} " if written else "no arguments ")
+                    f"Attempted to create a custom op with `mutates_args={mutates_args}` and `schema={schema}`. The "
+                    f"schema suggests that the op mutates {written or 'no arguments'} which is different from what was "
+                    "provided to us in `mutates_args`. Please make these consistent."
                 )
         made = CustomOpDef(namespace, rest, text, fn, tags or ())
         made.register_kernel(device_types, fn)
@@ -279,7 +282,8 @@ def define(qualname: str, schema, *, lib=None, tags=()):
         _parts(qualname)
         if not schema.lstrip().startswith("("):
             raise ValueError(
-                f'define(qualname, schema, ...): expected schema to look like e.g. "(Tensor x) -> Tensor" but got "{schema}"'
+                f'define(qualname, schema, ...): expected schema to look like e.g. "(Tensor x) -> Tensor" but got '
+                f'"{schema}"'
             )
         op = _define(f"{qualname}{schema}")
         if lib is not None:

@@ -2,7 +2,7 @@
 
 import threading
 
-from .. import _rustgrad
+from .. import _rustgrad, float64
 from ..autograd import Function
 from ..autograd.graph import increment_version
 from ..grad_mode import no_grad
@@ -59,7 +59,9 @@ class Op:
 
     def __init__(self, schema: Schema, custom: str = ""):
         self.schema = self._schema = schema
-        self.custom = custom  # how a custom op calls itself: such ops check what they give, and need a gradient's formula
+        self.custom = (
+            custom  # how a custom op calls itself: such ops check what they give, and need a gradient's formula
+        )
         self.kernels: dict = {}
         self.disabled: set[str] = set()
         self.fake = self.backward = self.setup_context = None
@@ -81,11 +83,14 @@ class Op:
         return f"{self.schema.name.replace('::', '.')}.{self.schema.overload_name or 'default'}"
 
     def __repr__(self):
-        return f"<OpOverload(op='{self.schema.name.replace('::', '.')}', overload='{self.schema.overload_name or 'default'}')>"
+        overload = self.schema.overload_name or "default"
+        return f"<OpOverload(op='{self.schema.name.replace('::', '.')}', overload='{overload}')>"
 
     def __call__(self, *args, **kwargs):
         values = self.schema.bind(args, kwargs)
-        tensors = [x for value in values for x in (value if isinstance(value, list) else (value,)) if isinstance(x, Tensor)]
+        tensors = [
+            x for value in values for x in (value if isinstance(value, list) else (value,)) if isinstance(x, Tensor)
+        ]
         kind = self._device(values, tensors)
         if self.casts:
             values = self._cast(values, kind)
@@ -131,7 +136,7 @@ class Op:
         def cast(x):
             if isinstance(x, list):
                 return [cast(one) for one in x]
-            fits = isinstance(x, Tensor) and x.is_floating_point() and x.dtype != _rustgrad.torch.float64
+            fits = isinstance(x, Tensor) and x.is_floating_point() and x.dtype != float64
             return x.to(dtype) if fits else x
 
         return [cast(value) for value in values]
@@ -143,14 +148,14 @@ class Op:
             found = self.kernels.get("meta") or self.fake
             if found is None and self.custom:
                 raise RuntimeError(
-                    f"There was no fake impl registered for {self.custom}. This is necessary for torch.compile/export/fx "
-                    f"tracing to work. Please use `{self.__name__}.register_fake` to add an fake impl."
+                    f"There was no fake impl registered for {self.custom}. This is necessary for torch.compile/export/"
+                    f"fx tracing to work. Please use `{self.__name__}.register_fake` to add an fake impl."
                 )
         if found is None:
             have = ", ".join(name.upper() if name.islower() else name for name in self.kernels) or "none"
             raise NotImplementedError(
-                f"Could not run '{self.name()}' with arguments from the '{kind.upper()}' backend. '{self.name()}' is only "
-                f"available for these backends: [{have}]."
+                f"Could not run '{self.name()}' with arguments from the '{kind.upper()}' backend. "
+                f"'{self.name()}' is only available for these backends: [{have}]."
             )
         return found
 
@@ -168,11 +173,11 @@ class Op:
                 place = x.untyped_storage().data_ptr()
                 if place in seen:
                     raise RuntimeError(
-                        f"{self.__name__}: The output of this custom operator (1) must not also be an input to this custom "
-                        "operator and (2) may not alias any inputs to this custom operator or other returns. The most "
-                        "common way to trigger this error is if we have y = custom_op(x) and y and x are the same Tensor. "
-                        "Please instead return a clone of the offending output tensor(s) (e.g. return x.clone()) or "
-                        "refactor the custom operator to not return y."
+                        f"{self.__name__}: The output of this custom operator (1) must not also be an input to this "
+                        "custom operator and (2) may not alias any inputs to this custom operator or other returns. "
+                        "The most common way to trigger this error is if we have y = custom_op(x) and y and x are the "
+                        "same Tensor. Please instead return a clone of the offending output tensor(s) (e.g. return "
+                        "x.clone()) or refactor the custom operator to not return y."
                     )
                 seen.add(place)
 
@@ -238,7 +243,8 @@ class _Call:
         found = list(found) if isinstance(found, tuple) else [found]
         if len(found) > len(self.shape) and any(one is not None for one in found[len(self.shape) :]):
             raise RuntimeError(
-                f"function {op}Backward returned an incorrect number of gradients (expected {len(self.shape)}, got {len(found)})"
+                f"function {op}Backward returned an incorrect number of gradients "
+                f"(expected {len(self.shape)}, got {len(found)})"
             )
         flat = []
         for i, length in enumerate(self.shape):

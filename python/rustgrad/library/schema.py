@@ -242,7 +242,8 @@ def infer_schema(prototype_function, /, *, mutates_args, op_name=None, tags=()) 
 
     if isinstance(mutates_args, str) and mutates_args != "unknown":
         raise ValueError(
-            "mutates_args must either be a sequence of the names of the arguments that are mutated or the string 'unknown'. "
+            "mutates_args must either be a sequence of the names of the arguments that are mutated or the string "
+            "'unknown'. "
         )
     written = None if isinstance(mutates_args, str) else tuple(mutates_args)
     pieces, only = [], False
@@ -282,7 +283,7 @@ def _type(annotation) -> str | None:
     if origin in (typing.Union, UnionType):
         rest = [one for one in inner if one is not type(None)]
         if len(rest) < len(inner):
-            kind = _type(rest[0] if len(rest) == 1 else typing.Union[tuple(rest)])
+            kind = _type(rest[0] if len(rest) == 1 else typing.Union[tuple(rest)])  # noqa: UP007 - of a list of types
             return None if kind is None else f"{kind}?"
         return "Scalar" if set(rest) == {int, float, bool} else None
     if origin in (list, Sequence) and len(inner) == 1:
@@ -298,7 +299,9 @@ def _default(value, fail, name: str) -> str:
         return f'"{value}"'
     if isinstance(value, dtype):
         return f'"{str(value).rpartition(".")[2]}"'
-    return fail(f"Parameter {name} has an unsupported default value type {type(value)}. Please file an issue on GitHub.")
+    return fail(
+        f"Parameter {name} has an unsupported default value type {type(value)}. Please file an issue on GitHub."
+    )
 
 
 def _returned(annotation, fail) -> str:

@@ -314,4 +314,29 @@ kaiming_uniform = _older_name(kaiming_uniform_)
 kaiming_normal = _older_name(kaiming_normal_)
 orthogonal = _older_name(orthogonal_)
 sparse = _older_name(sparse_)
+
+
+# Names that packages take from PyTorch's module though they are its own.
+def _no_grad_uniform_(tensor, a, b, generator=None):
+    with no_grad():
+        return tensor.uniform_(a, b, generator=generator)
+
+
+def _no_grad_normal_(tensor, mean, std, generator=None):
+    with no_grad():
+        return tensor.normal_(mean, std, generator=generator)
+
+
+def _no_grad_fill_(tensor, val):
+    with no_grad():
+        return tensor.fill_(val)
+
+
+def _no_grad_zero_(tensor):
+    with no_grad():
+        return tensor.zero_()
+
+
+_no_grad_trunc_normal_ = trunc_normal_
+
 __getattr__ = _lookup("torch.nn.init")

@@ -44,7 +44,7 @@ def is_in_onnx_export() -> bool:
 
 
 def register_custom_op_symbolic(symbolic_name: str, symbolic_fn, opset_version: int) -> None:
-    """How an op would be exported: nothing is exported, so that nothing is kept. Raises ValueError for a name without `::`."""
+    """How an op would be exported: nothing is, so that nothing is kept. Raises ValueError for a name without `::`."""
     if len(symbolic_name.split("::")) != 2:
         raise ValueError(
             f"Failed to register operator {symbolic_name}. The symbolic name must match the format domain::name."

@@ -15,9 +15,21 @@ from weakref import WeakSet, proxy
 
 from .._rustgrad import Tensor, float32, float64, get_default_dtype, tensor
 from ..utils.hooks import HookDict, RemovableHandle
+from .helpers import (
+    ParamsT,
+    _default_to_fused_or_foreach,  # noqa: F401
+    _disable_dynamo_if_unsupported,  # noqa: F401
+    _dispatch_sqrt,  # noqa: F401
+    _get_capturable_supported_devices,  # noqa: F401
+    _get_value,  # noqa: F401
+    _stack_if_compiling,  # noqa: F401
+    _use_grad_for_differentiable,  # noqa: F401
+    _view_as_real,  # noqa: F401
+)
 
 __all__ = [
     "Optimizer",
+    "ParamsT",
     "register_optimizer_step_post_hook",
     "register_optimizer_step_pre_hook",
     "required",

@@ -25,6 +25,10 @@ from .resizing import *
 from .shape import *
 from ..._rustgrad.nn import *
 
+# Names that PyTorch's module has from elsewhere, and that programs find there.
+from ...overrides import handle_torch_function as handle_torch_function
+from ...overrides import has_torch_function as has_torch_function
+
 # What max_norm asks for is done in Python, before the extension's op.
 from .embedding import embedding
 

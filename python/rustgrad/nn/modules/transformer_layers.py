@@ -14,7 +14,8 @@ from .places import place
 __all__ = ["TransformerDecoderLayer", "TransformerEncoderLayer"]
 
 
-def _activation_of(name):
+def _get_activation_fn(name):
+    """The function of a name; packages take it from here."""
     if name not in ("relu", "gelu"):
         raise RuntimeError(f"activation should be relu/gelu, not {name}")
     return F.relu if name == "relu" else F.gelu
@@ -56,7 +57,7 @@ class _TransformerLayer(Module):
             setattr(self, f"norm{step}", LayerNorm(d_model, eps=layer_norm_eps, bias=bias, **made))
         for step in steps:
             setattr(self, f"dropout{step}", Dropout(dropout))
-        self.activation = _activation_of(activation) if isinstance(activation, str) else activation
+        self.activation = _get_activation_fn(activation) if isinstance(activation, str) else activation
 
     def __setstate__(self, state):
         super().__setstate__(state)
