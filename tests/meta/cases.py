@@ -93,6 +93,7 @@ def creation(torch):
             torch.multinomial(meta(torch, 3), 2),
         ),
         *(torch.normal(meta(torch, 3), meta(torch, 3)), torch.poisson(meta(torch, 3))),
+        *(torch.linspace(meta(torch, ()), 1, 5), torch.logspace(torch.tensor(0.5), meta(torch, ()), 5)),
     ]
     return shown(torch, made)
 
@@ -352,7 +353,9 @@ def saved(torch):
 def autocast_leaves_it_alone(torch):
     x = meta(torch, 3, 3)
     with torch.autocast("cpu", dtype=torch.bfloat16):
-        return shown(torch, [x @ x, torch.nn.Linear(3, 3, device="meta")(x), (torch.ones(3, 3) @ torch.ones(3, 3)).sum()])
+        return shown(
+            torch, [x @ x, torch.nn.Linear(3, 3, device="meta")(x), (torch.ones(3, 3) @ torch.ones(3, 3)).sum()]
+        )
 
 
 @case()
