@@ -52,8 +52,10 @@ _install()
 TYPE_CHECKING = False  # typing is not imported for this alone
 if TYPE_CHECKING:
     # What is loaded when first used (`_lazy.py`), for checkers: a name that is neither here nor above is an error.
+    from . import _utils as _utils
     from . import accelerator as accelerator
     from . import amp as amp
+    from . import ao as ao
     from . import array_api as array_api
     from . import autograd as autograd
     from . import backends as backends
@@ -71,6 +73,7 @@ if TYPE_CHECKING:
     from . import gpu as gpu
     from . import hub as hub
     from . import jit as jit
+    from . import library as library
     from . import linalg as linalg
     from . import masked as masked
     from . import mps as mps
