@@ -508,7 +508,7 @@ impl Reader<'_> {
             _ => return beyond(format!("{name}()")),
         };
         let t = if self.making.strided { spread(&shape, dtype)? } else { empty(&shape, dtype)? };
-        if self.making.grad && dtype.is_float() {
+        if self.making.grad && dtype.is_differentiable() {
             t.set_requires_grad(true)?;
             self.leaves.push(t.clone());
         }
