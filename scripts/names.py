@@ -19,7 +19,8 @@ torch.func torch.utils.data torch.utils.checkpoint torch.utils.tensorboard torch
 torch.utils._pytree torch.linalg torch.fft torch.special torch.signal.windows torch.distributions
 torch.distributions.constraints torch.distributions.transforms torch.amp torch.cuda torch.cuda.amp torch.accelerator
 torch.mps torch.cpu torch.backends torch.backends.cuda torch.backends.cudnn torch.backends.mkldnn torch.serialization
-torch.random torch.hub torch.jit torch.compiler torch.export torch.fx torch.library torch.onnx torch.profiler torch.testing
+torch.random torch.hub torch.jit torch.compiler torch.export torch.fx torch.library torch.onnx torch.profiler
+torch.testing
 torch.overrides torch.futures torch.multiprocessing torch.distributed torch.sparse torch.nested torch.masked
 torch.return_types torch.types torch.version torch.__config__ torch.Generator torch.Size
 """.split()

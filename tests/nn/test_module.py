@@ -281,3 +281,26 @@ def test_convolutions_refuse_what_does_not_fit():
     ):
         with pytest.raises(ValueError, match=what):
             nn.Conv2d(3, 4, 3, **arguments)
+
+
+# --- attention whose scores a program changes
+
+
+def test_gradients_of_flex_attention_are_those_of_attention():
+    from rustgrad.nn.attention.flex_attention import AuxRequest, create_block_mask, flex_attention
+
+    torch.manual_seed(0)
+    given = [torch.randn(2, 2, 5, 4, requires_grad=True) for _ in range(3)]
+    same = [x.detach().clone().requires_grad_() for x in given]
+    mask = create_block_mask(lambda b, h, i, j: (i >= j) & (i > 0), None, None, 5, 5)
+    out, aux = flex_attention(*given, block_mask=mask, return_aux=AuxRequest(lse=True, max_scores=True))
+    assert aux.lse.shape == aux.max_scores.shape == (2, 2, 5) and aux.lse[0, 0, 0] == -torch.inf
+    assert out[:, :, 0].abs().max() == 0  # the first query sees no key
+    kept = torch.ones(5, 5, dtype=torch.bool).tril()
+    plain = torch.nn.functional.scaled_dot_product_attention(*same, attn_mask=kept)
+    assert torch.allclose(out[:, :, 1:], plain[:, :, 1:], atol=1e-6)
+    out[:, :, 1:].pow(2).sum().backward()
+    plain[:, :, 1:].pow(2).sum().backward()
+    for x, y in zip(given, same):
+        assert torch.allclose(x.grad, y.grad, atol=1e-5)
+    assert repr(mask.to("cpu")).startswith("BlockMask(shape=(1, 1, 5, 5)")
