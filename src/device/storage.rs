@@ -31,9 +31,9 @@ enum Held {
     /// In the block, after the header.
     Here,
     Lent(#[expect(dead_code, reason = "kept for its drop")] Owner),
-    /// On the GPU; None: nowhere, in the block of a tensor on `meta`, which counts bytes that nobody has. One case for both, so
-    /// that dropping a block of main memory asks no further question.
-    Away(Option<Box<Block>>),
+    Gpu(Box<Block>),
+    /// There are none: the block of a tensor on `meta`, which counts bytes that nobody has.
+    Nowhere,
 }
 
 const HEADER: usize = size_of::<Header>();
@@ -101,12 +101,12 @@ impl Storage {
     /// `bytes` of memory of the GPU, with any content.
     pub fn on_gpu(bytes: usize) -> Result<Storage> {
         let block = gpu::gpu("allocate")?.allocate(bytes)?;
-        Ok(Self::elsewhere(None, bytes, Held::Away(Some(Box::new(block)))))
+        Ok(Self::elsewhere(None, bytes, Held::Gpu(Box::new(block))))
     }
 
     /// As many bytes as a `meta` tensor has, and no memory.
     pub fn nowhere(bytes: usize) -> Storage {
-        Self::elsewhere(None, bytes, Held::Away(None))
+        Self::elsewhere(None, bytes, Held::Nowhere)
     }
 
     /// A header alone.
@@ -138,7 +138,7 @@ impl Storage {
     #[inline]
     pub fn gpu(&self) -> Option<&Block> {
         match &self.header().held {
-            Held::Away(block) => block.as_deref(),
+            Held::Gpu(block) => Some(block),
             _ => None,
         }
     }
