@@ -179,7 +179,16 @@ impl Transposed {
             groups,
         };
         let channels = kernel.shape()[1] * groups;
-        let mut y = apply(InputGrad { window, shape: [n, channels, size[0], size[1]] }, &[&images, &kernel])?;
+        let whole =
+            |x: &Tensor, w: &Tensor| apply(InputGrad { window, shape: [n, channels, size[0], size[1]] }, &[x, w]);
+        let mut y = if images.dtype().is_complex() {
+            // Three real ones, as convolutions of complex numbers do.
+            let ([xr, xi], [wr, wi]) = ([images.real()?, images.imag()?], [kernel.real()?, kernel.imag()?]);
+            let (re, im, both) = (whole(&xr, &wr)?, whole(&xi, &wi)?, whole(&xr.add(&xi)?, &wr.add(&wi)?)?);
+            crate::ops::complex::joined(&re.sub(&im)?, &both.sub(&re)?.sub(&im)?)?
+        } else {
+            whole(&images, &kernel)?
+        };
         if let Some(b) = bias {
             let b = b.tied_to(&[x, weight])?.to_dtype(y.dtype())?.reshape(&[channels, 1, 1])?;
             y = y.add(&b)?;
@@ -292,7 +301,8 @@ impl Transposed {
                 w.dtype().name()
             )));
         }
-        if !x.dtype().is_float() && x.dtype() != DType::I64 && x.shape().iter().all(|&n| n > 0) {
+        let taken = x.dtype().is_float() || x.dtype().is_complex() || x.dtype() == DType::I64;
+        if !taken && x.shape().iter().all(|&n| n > 0) {
             return Err(x.dtype().lacks("slow_conv_transpose2d_out_cpu"));
         }
         Ok(())

@@ -5,6 +5,7 @@ from typing import Any
 
 from ..._rustgrad import int64
 from ..._rustgrad.torch import _tied, is_grad_enabled, is_inference_mode_enabled
+from ..._rustgrad.torch import complex as make_complex
 from ...autograd import grad
 from ...grad_mode import enable_grad, inference_mode
 from .._autocast import cast_lower
@@ -79,6 +80,13 @@ def _transposed(dims, input, weight, bias, stride, padding, output_padding, grou
     _check_output_padding(output_padding, stride, dilation, dims)
     if input.dtype != weight.dtype:
         raise RuntimeError(f"Input type ({input.type()}) and weight type ({weight.type()}) should be the same")
+    if input.is_complex():
+        options = stride, padding, output_padding, groups, dilation
+        (xr, xi), (wr, wi) = ((t.real, t.imag) for t in (input, weight))
+        pairs = (xr, wr), (xi, wi), (xr + xi, wr + wi)
+        re, im, both = (_transposed(dims, x, w, None, *options) for x, w in pairs)
+        out = make_complex(re - im, both - re - im)
+        return out if bias is None else out + _tied(bias, [input, weight]).view(-1, *[1] * dims)
     if not input.is_floating_point() and input.dtype != int64:
         kernel = "slow_conv_transpose3d_out_cpu"
         raise NotImplementedError(f"\"{kernel}\" not implemented for '{scalar_name(input.dtype)}'")

@@ -11,7 +11,14 @@ from .._compose import scalar_name
 
 __all__ = ["group_norm", "instance_norm", "local_response_norm", "rms_norm"]
 
-_EPS = {"float16": 2.0**-10, "bfloat16": 2.0**-7, "float32": 2.0**-23, "float64": 2.0**-52}
+_EPS = {
+    "complex64": 2.0**-23,
+    "complex128": 2.0**-52,
+    "float16": 2.0**-10,
+    "bfloat16": 2.0**-7,
+    "float32": 2.0**-23,
+    "float64": 2.0**-52,
+}
 
 
 def _check_vectors(channels, **vectors):
@@ -134,7 +141,7 @@ def rms_norm(input, normalized_shape, weight=None, eps=None):
             f"Given normalized_shape={sizes}, expected input with shape [*{', '.join(map(str, sizes))}], but got input "
             f"of size{list(input.shape)}"
         )
-    if not input.is_floating_point():
+    if not input.is_floating_point() and not input.is_complex():
         raise NotImplementedError(f"\"rms_norm\" not implemented for '{scalar_name(input.dtype)}'")
     x = input.to(float32) if input.dtype in (float16, bfloat16) else input
     if eps is None:
