@@ -3,6 +3,7 @@
 
 use super::reduce::Over;
 use crate::core::shape::broadcast;
+use crate::core::spoken::library;
 use crate::core::{DType, Device, Meta, Number, Shape};
 use crate::device::Array;
 use crate::error::Result;
@@ -136,8 +137,9 @@ pub fn nonzero(name: &'static str, x: &Tensor, flat: bool) -> Result<Tensor> {
     if x.device().is_meta() {
         return Err(err!(
             NotImplemented,
-            "The register_meta function for torch.nonzero() raises unimplemented by default, as a correct \
-             data-independent implementation does not exist."
+            "The register_meta function for {}.nonzero() raises unimplemented by default, as a correct \
+             data-independent implementation does not exist.",
+            library()
         )
         .hint(format!("{name}: how many elements are not zero is not known on meta")));
     }

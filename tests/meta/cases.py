@@ -16,8 +16,7 @@ def first(torch, call):
     try:
         return shown(torch, call())
     except Exception as error:
-        # PyTorch's sentence names itself; ours does so in every program.
-        return [type(error).__name__, first_sentence(str(error)).replace("torch.nonzero", "nonzero")]
+        return [type(error).__name__, first_sentence(str(error))]
 
 
 def shown(torch, value):
