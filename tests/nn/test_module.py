@@ -304,3 +304,16 @@ def test_gradients_of_flex_attention_are_those_of_attention():
     for x, y in zip(given, same):
         assert torch.allclose(x.grad, y.grad, atol=1e-5)
     assert repr(mask.to("cpu")).startswith("BlockMask(shape=(1, 1, 5, 5)")
+
+
+def test_group_norm_and_shuffles_keep_channels_last():
+    """PyTorch's strides; a Dropout behind fills its mask in their order."""
+    x = torch.randn(2, 16, 8).permute(0, 2, 1).view(2, 8, 4, 4)
+    assert nn.GroupNorm(4, 8)(x).stride() == F.channel_shuffle(x, 2).stride() == (128, 1, 32, 8)
+    assert F.pixel_shuffle(x, 2).stride() == (128, 1, 16, 2)
+    assert F.pixel_unshuffle(x, 2).stride() == (128, 1, 64, 32)
+    one = torch.randn(1, 16, 8).permute(0, 2, 1).view(1, 8, 4, 4)  # its batch's stride is not that of channels last
+    assert nn.GroupNorm(4, 8)(one).stride() == (128, 16, 4, 1)
+    deep = torch.randn(2, 8, 2, 2, 2).to(memory_format=torch.channels_last_3d)
+    assert nn.GroupNorm(4, 8)(deep).stride() == (64, 1, 32, 16, 8)
+    assert nn.GroupNorm(4, 8)(torch.randn(2, 8, 1, 1)).stride() == (8, 1, 1, 1)

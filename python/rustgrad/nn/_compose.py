@@ -5,10 +5,10 @@ Each gives PyTorch's numbers and gradients; each goes when an op of its kind com
 
 import math
 
-from .._rustgrad import bfloat16, float16, float32
+from .._rustgrad import bfloat16, channels_last, channels_last_3d, float16, float32
 from .._rustgrad.torch import where
 
-__all__ = ["in_float32", "norm_except_dim", "scalar_name", "vector_norm"]
+__all__ = ["in_float32", "laid_out_like", "norm_except_dim", "scalar_name", "vector_norm"]
 
 _SCALAR_NAMES = {
     "bool": "Bool",
@@ -92,3 +92,21 @@ def norm_except_dim(v, pow=2.0, dim=0):
         )
     dims = tuple(i for i in range(v.ndim) if i != dim % v.ndim)
     return vector_norm(v, pow, dims, True) if dims else v.abs()
+
+
+def laid_out_like(out, x):
+    """`out` with its channels last in memory where those of `x` are, as PyTorch's kernels write their results.
+
+    Later draws fill memory in order, so that this shows in the numbers of a Dropout behind. PyTorch takes a layout that
+    could be both for the usual one.
+    """
+    if x.ndim not in (4, 5):
+        return out
+    sizes, strides = x.shape, x.stride()
+    order = (1, *range(x.ndim - 1, 1, -1), 0)
+    least = 0
+    for d in order:
+        if not sizes[d] or strides[d] < least or (d == 0 and least == strides[1]) or not strides[1]:
+            return out
+        least = strides[d] * max(sizes[d], 1)
+    return out.contiguous(memory_format=channels_last if x.ndim == 4 else channels_last_3d)

@@ -7,7 +7,7 @@ from ..._rustgrad import bfloat16, float16, float32
 from ..._rustgrad.nn import batch_norm, layer_norm
 from ..._rustgrad.torch import cat
 from ...grad_mode import no_grad
-from .._compose import scalar_name
+from .._compose import laid_out_like, scalar_name
 
 __all__ = ["group_norm", "instance_norm", "local_response_norm", "rms_norm"]
 
@@ -106,7 +106,7 @@ def group_norm(input, num_groups, weight=None, bias=None, eps=1e-5):
         x = x * _per_channel(weight, x)
     if bias is not None:
         x = x + _per_channel(bias, x)
-    return x.to(input.dtype)
+    return laid_out_like(x.to(input.dtype), input)
 
 
 def _single(shape, num_groups) -> bool:
