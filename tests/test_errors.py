@@ -90,6 +90,14 @@ CASES = [
     ("device name", lambda: torch.device("gnu"), RuntimeError, r"Expected one of cpu, .* device type at start of device string: gnu"),
     ("memory", lambda: torch.empty(2**50), RuntimeError, r".*not enough memory: you tried to allocate"),
     ("bytes that no address counts", lambda: torch.empty(2**62, 16), RuntimeError, r"."),
+    ("more powers than memory holds", lambda: torch.linalg.vander(torch.ones(5), N=2**40), MemoryError, r"you tried to allocate"),
+    ("more powers than int64 counts", lambda: torch.linalg.vander(torch.ones(5), N=2**62), RuntimeError, r"numel: integer multiplication overflow"),
+    ("more sections than memory holds", lambda: torch.tensor_split(torch.ones(5), 2**63 - 1), MemoryError, r"not enough memory"),
+    ("more empty chunks than memory holds", lambda: torch.unsafe_chunk(torch.ones(5, 0), 2**63 - 1, 1), MemoryError, r"not enough memory"),
+    ("more combinations than int64 counts", lambda: torch.combinations(torch.zeros(2**22), 3), RuntimeError, r"numel: integer multiplication overflow"),
+    ("longer combinations than memory holds", lambda: torch.combinations(torch.ones(1), 2**62, True), MemoryError, r"not enough memory"),
+    ("the last of two dims that do not fit", lambda: torch.zeros(2, 8, 4, 4) + torch.zeros(8, 49, 49), RuntimeError, r"dimension 3"),
+    ("the last of two sizes that do not fit", lambda: torch.zeros(2, 8, 4, 4).expand(3, 8, 5, 5), RuntimeError, r"dimension 3"),
 ]
 
 

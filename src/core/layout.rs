@@ -208,7 +208,8 @@ impl Layout {
         }
         let lead = sizes.len() - self.ndim();
         let mut shape = Shape::zeros(sizes.len());
-        for (i, &s) in sizes.iter().enumerate() {
+        // PyTorch names the last dim that does not fit.
+        for (i, &s) in sizes.iter().enumerate().rev() {
             let own = if i >= lead { Some(self.shape[i - lead]) } else { None };
             shape[i] = match (s, own) {
                 (-1, Some(n)) => n,

@@ -234,7 +234,8 @@ pub fn check_dims(ndim: usize) -> Result<()> {
 pub fn broadcast(a: &[usize], b: &[usize]) -> Result<Shape> {
     let n = a.len().max(b.len());
     let mut out = Shape::filled(1, n);
-    for i in 0..n {
+    // PyTorch names the last dim that does not fit.
+    for i in (0..n).rev() {
         let x = if i + a.len() >= n { a[i + a.len() - n] } else { 1 };
         let y = if i + b.len() >= n { b[i + b.len() - n] } else { 1 };
         out[i] = match (x, y) {

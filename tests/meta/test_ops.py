@@ -12,7 +12,7 @@ ROWS = registry.rows(_rustgrad._describe()["rows"])
 
 ITEM = "RuntimeError: Tensor.item() cannot be called on meta tensors"
 NO_DATA = "NotImplementedError: Cannot copy out of meta tensor; no data!"
-NONZERO = "NotImplementedError: The register_meta function for torch.nonzero() raises unimplemented by default"
+NONZERO = "NotImplementedError: The register_meta function for rustgrad.nonzero() raises unimplemented by default"
 
 
 def no_kernel(name):

@@ -1,8 +1,8 @@
 //! All pairs, or tuples, of entries: meshgrid, cartesian_prod, combinations; and tensors brought to one shape or put on one
 //! diagonal: broadcast_tensors, block_diag; vander.
 
-use super::vector;
-use crate::bail;
+use super::rearrange::flip;
+use super::{called, vector};
 use crate::core::Shape;
 use crate::core::promote::promoted;
 use crate::core::shape::{broadcast, list};
@@ -13,7 +13,9 @@ use crate::ops::copy::Format;
 use crate::ops::create::zeros_like;
 use crate::ops::join::cat;
 use crate::ops::pad::constant;
-use crate::tensor::{Outs, Tensor, mode};
+use crate::ops::reduce::cumprod;
+use crate::tensor::{Arg, Outs, Tensor, mode};
+use crate::{bail, err};
 
 ops! {
     /// Vectors as coordinates of a grid: one tensor each, shaped by all their lengths, without a copy.
@@ -69,7 +71,7 @@ ops! {
                 return vector(&[], x)?.to_dtype(x.dtype());
             }
             let (n, r) = (x.numel(), r as usize);
-            let index = vector(&chosen(n, r, with_replacement), x)?;
+            let index = vector(&chosen(n, r, with_replacement)?, x)?;
             x.index_select(0, &index)?.view_to(&[index.numel() / r, r])
         },
         samples: ["u(4)", "u(3), 3", "u(3), 2, True", "u(2), 3", "u(3), 1", "u(3), 0", "u(0)", "u(2, 2)", "u(3), -1"],
@@ -170,17 +172,28 @@ fn meshgrid(tensors: &[&Tensor], indexing: &str) -> Result<Vec<Tensor>> {
 }
 
 /// The places of all combinations of `r` of `n` entries, row by row.
-fn chosen(n: usize, r: usize, again: bool) -> Vec<i64> {
+fn chosen(n: usize, r: usize, again: bool) -> Result<Vec<i64>> {
     let mut out = vec![];
-    let mut row: Vec<usize> = (0..r).map(|i| if again { 0 } else { i }).collect();
     if n == 0 || (!again && r > n) {
-        return out;
+        return Ok(out);
     }
+    if r > 1 << 40 {
+        bail!(OutOfMemory, "not enough memory: you tried to allocate {} bytes", 8 * r as u128);
+    }
+    // n (n - 1) ... / r!, or n (n + 1) ... / r!.
+    let factor = |i: usize| if again { n as u128 + i as u128 } else { n as u128 - i as u128 };
+    let count = (0..r).try_fold(1u128, |c, i| c.checked_mul(factor(i)).map(|c| c / (i as u128 + 1)));
+    let places = count.and_then(|c| c.checked_mul(r as u128)).filter(|&c| c <= i64::MAX as u128);
+    let Some(places) = places else { bail!(Runtime, "numel: integer multiplication overflow") };
+    let bytes = 8 * places;
+    out.try_reserve_exact(places as usize)
+        .map_err(|_| err!(OutOfMemory, "not enough memory: you tried to allocate {bytes} bytes"))?;
+    let mut row: Vec<usize> = (0..r).map(|i| if again { 0 } else { i }).collect();
     loop {
         out.extend(row.iter().map(|&i| i as i64));
         // The last place that can still move on.
         let last = |i: usize| if again { n - 1 } else { n - r + i };
-        let Some(i) = (0..r).rev().find(|&i| row[i] < last(i)) else { return out };
+        let Some(i) = (0..r).rev().find(|&i| row[i] < last(i)) else { return Ok(out) };
         row[i] += 1;
         for j in i + 1..r {
             row[j] = if again { row[i] } else { row[j - 1] + 1 };
@@ -196,18 +209,16 @@ fn powers(x: &Tensor, n: Option<i64>, negative: &str, increasing: bool) -> Resul
     }
     let dtype = if x.dtype() == DType::Bool || x.dtype().is_integral() { DType::I64 } else { x.dtype() };
     let x = x.to_dtype(dtype)?.unsqueeze_dims(&[last])?;
-    let mut columns = vec![];
-    if n > 0 {
-        columns.push(zeros_like(&x)?.add_number(1i64)?);
-    }
-    for i in 1..n as usize {
-        columns.push(if i == 1 { x.clone() } else { columns[i - 1].mul(&x)? });
-    }
-    if columns.is_empty() {
+    if n == 0 {
         return x.narrow(last, 0, 0)?.detach().cloned(Format::Contiguous);
     }
-    if !increasing {
-        columns.reverse();
+    let ones = zeros_like(&x)?.add_number(1i64)?;
+    if n == 1 {
+        return Ok(ones);
     }
-    cat(&columns.iter().collect::<Vec<_>>(), last)
+    let mut wide = Shape::from_slice(x.shape());
+    wide[last] = n as usize - 1;
+    let dim = Arg::Number(Number::Int(last as i64));
+    let up = cat(&[&ones, &called(&cumprod::DEF, &[Arg::Tensor(&x.expand_to(&wide)?), dim])?], last)?;
+    if increasing { Ok(up) } else { called(&flip::DEF, &[Arg::Tensor(&up), Arg::Ints(&[last as i64])]) }
 }

@@ -206,7 +206,16 @@ fn pieces(x: &Tensor, dim: usize, size: usize) -> Result<Outs> {
     parts(x, dim, (0..count).map(|i| size.min(n - i * size)), "split")
 }
 
+/// Parts that a machine has memory for: their handles alone are gigabytes.
+const MOST_PARTS: usize = 1 << 24;
+
+/// The parts of `dim` with the given sizes, one after the other.
 pub(super) fn parts(x: &Tensor, dim: usize, sizes: impl Iterator<Item = usize>, named: &'static str) -> Result<Outs> {
+    let (count, _) = sizes.size_hint();
+    if count > MOST_PARTS {
+        return Err(err!(OutOfMemory, "{named}: not enough memory for {count} tensors")
+            .hint(format!("the dim has {} entries", x.shape()[dim])));
+    }
     let mut start = 0;
     let mut out = vec![];
     for len in sizes {
