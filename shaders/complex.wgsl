@@ -7,12 +7,8 @@ fn c64_times_i(z: vec2<f32>) -> vec2<f32> { return vec2<f32>(-z.y, z.x); }
 fn c64_over_i(z: vec2<f32>) -> vec2<f32> { return vec2<f32>(z.y, -z.x); }
 fn c64_eq(a: vec2<f32>, b: vec2<f32>) -> bool { return rg_eq(a.x, b.x) && rg_eq(a.y, b.y); }
 fn c64_is_true(z: vec2<f32>) -> bool { return rg_ne(z.x, 0.0) || rg_ne(z.y, 0.0); }
-// Where the full product is NaN, a factor without imaginary part scales: infinities times 1 stay as they are.
 fn c64_mul(a: vec2<f32>, b: vec2<f32>) -> vec2<f32> {
-    let full = vec2<f32>(a.x * b.x - a.y * b.y, a.x * b.y + a.y * b.x);
-    let scaled = vec2<f32>(a.x * b.x, select(a.y * b.x, a.x * b.y, a.y == 0.0));
-    let lost = rg_isnan(full.x) || rg_isnan(full.y);
-    return select(full, scaled, lost && (rg_eq(a.y, 0.0) || rg_eq(b.y, 0.0)));
+    return vec2<f32>(a.x * b.x - a.y * b.y, a.x * b.y + a.y * b.x);
 }
 // By the larger part of the divisor, so that its square is not taken.
 fn c64_div(a: vec2<f32>, b: vec2<f32>) -> vec2<f32> {

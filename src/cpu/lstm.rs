@@ -24,16 +24,9 @@ simd! {
     unsafe fn step_back[A: Product][A](x: &Back<A>, rows: usize, n: usize) = step_back_body;
 }
 
+#[inline(always)]
 fn sigmoid<A: Real>(x: A) -> A {
     A::ONE / (A::ONE + (A::default() - x).exp())
-}
-
-/// Calls `f` for lanes of a row of n elements: their offset, and how many.
-#[inline(always)]
-fn lanes(n: usize, mut f: impl FnMut(usize, usize)) {
-    for j in (0..n).step_by(LANES) {
-        if n - j >= LANES { f(j, LANES) } else { f(j, n - j) }
-    }
 }
 
 /// `count` elements, and zeros.
@@ -43,9 +36,10 @@ unsafe fn read<A: Real>(p: *const A, count: usize) -> [A; LANES] {
     // SAFETY: says the caller.
     unsafe {
         if count == LANES {
-            (0..LANES).for_each(|l| v[l] = *p.add(l));
-        } else {
-            (0..count).for_each(|l| v[l] = *p.add(l));
+            return p.cast::<[A; LANES]>().read();
+        }
+        for l in 0..count {
+            v[l] = *p.add(l);
         }
     }
     v
@@ -56,33 +50,47 @@ unsafe fn write<A: Real>(p: *mut A, v: &[A; LANES], count: usize) {
     // SAFETY: says the caller.
     unsafe {
         if count == LANES {
-            (0..LANES).for_each(|l| *p.add(l) = v[l]);
-        } else {
-            (0..count).for_each(|l| *p.add(l) = v[l]);
+            return p.cast::<[A; LANES]>().write(*v);
+        }
+        for l in 0..count {
+            *p.add(l) = v[l];
         }
     }
 }
 
 #[inline(always)]
 unsafe fn step_body<A: Product>(gates: *mut A, before: *const A, cell: *mut A, hidden: *mut A, rows: usize, n: usize) {
+    // No closure holds the work: one that is not inlined would be compiled for no instruction set.
     for r in 0..rows {
-        lanes(n, |j, count| {
+        for j in (0..n).step_by(LANES) {
+            let (at, count) = (r * n + j, LANES.min(n - j));
             // SAFETY: the examples' elements.
             unsafe {
-                let (at, p) = (r * n + j, gates.add(4 * r * n + j));
-                let [mut i, mut f, mut g, mut o] = std::array::from_fn(|k| read(p.add(k * n), count));
-                let (was, mut c, mut h) = (read(before.add(at), count), [A::default(); LANES], [A::default(); LANES]);
+                let p = gates.add(4 * r * n + j);
+                let (mut i, mut f) = (read(p, count), read(p.add(n), count));
+                let (mut g, mut o) = (read(p.add(2 * n), count), read(p.add(3 * n), count));
+                let was = read(before.add(at), count);
+                let (mut c, mut h) = ([A::default(); LANES], [A::default(); LANES]);
                 for l in 0..LANES {
-                    (i[l], f[l], o[l]) = (sigmoid(i[l]), sigmoid(f[l]), sigmoid(o[l]));
+                    i[l] = sigmoid(i[l]);
+                    f[l] = sigmoid(f[l]);
+                    o[l] = sigmoid(o[l]);
+                }
+                for l in 0..LANES {
                     g[l] = g[l].tanh();
                     c[l] = f[l] * was[l] + i[l] * g[l];
+                }
+                for l in 0..LANES {
                     h[l] = o[l] * c[l].tanh();
                 }
-                [&i, &f, &g, &o].into_iter().enumerate().for_each(|(k, v)| write(p.add(k * n), v, count));
+                write(p, &i, count);
+                write(p.add(n), &f, count);
+                write(p.add(2 * n), &g, count);
+                write(p.add(3 * n), &o, count);
                 write(cell.add(at), &c, count);
                 write(hidden.add(at), &h, count);
             }
-        });
+        }
     }
 }
 
@@ -103,36 +111,50 @@ struct Back<A> {
 #[inline(always)]
 unsafe fn step_back_body<A: Product>(x: &Back<A>, rows: usize, n: usize) {
     for r in 0..rows {
-        lanes(n, |j, count| {
+        for j in (0..n).step_by(LANES) {
+            let (at, wide, count) = (r * n + j, 4 * r * n + j, LANES.min(n - j));
             // SAFETY: the examples' elements.
             unsafe {
-                let (at, wide) = (r * n + j, 4 * r * n + j);
-                let [i, f, g, o] = std::array::from_fn(|k| read(x.gates.add(wide + k * n), count));
+                let p = x.gates.add(wide);
+                let (i, f) = (read(p, count), read(p.add(n), count));
+                let (g, o) = (read(p.add(2 * n), count), read(p.add(3 * n), count));
                 let (c, was) = (read(x.cell.add(at), count), read(x.before.add(at), count));
                 let (mut dh, mut dc) = (read(x.dh.add(at), count), read(x.dc.add(at), count));
-                for (sum, more) in [(&mut dh, x.add_h), (&mut dc, x.add_c)] {
-                    if !more.is_null() {
-                        let more = read(more.add(at), count);
-                        (0..LANES).for_each(|l| sum[l] = sum[l] + more[l]);
+                if !x.add_h.is_null() {
+                    let more = read(x.add_h.add(at), count);
+                    for l in 0..LANES {
+                        dh[l] = dh[l] + more[l];
+                    }
+                }
+                if !x.add_c.is_null() {
+                    let more = read(x.add_c.add(at), count);
+                    for l in 0..LANES {
+                        dc[l] = dc[l] + more[l];
                     }
                 }
                 let mut d = [[A::default(); LANES]; 4];
                 if !x.add_gates.is_null() {
-                    d = std::array::from_fn(|k| read(x.add_gates.add(wide + k * n), count));
+                    for k in 0..4 {
+                        d[k] = read(x.add_gates.add(wide + k * n), count);
+                    }
                 }
                 for l in 0..LANES {
                     let t = c[l].tanh();
                     dc[l] = dc[l] + dh[l] * o[l] * (A::ONE - t * t);
+                    d[3][l] = (d[3][l] + dh[l] * t) * o[l] * (A::ONE - o[l]);
+                }
+                for l in 0..LANES {
                     d[0][l] = (d[0][l] + dc[l] * g[l]) * i[l] * (A::ONE - i[l]);
                     d[1][l] = (d[1][l] + dc[l] * was[l]) * f[l] * (A::ONE - f[l]);
                     d[2][l] = (d[2][l] + dc[l] * i[l]) * (A::ONE - g[l] * g[l]);
-                    d[3][l] = (d[3][l] + dh[l] * t) * o[l] * (A::ONE - o[l]);
                     dc[l] = dc[l] * f[l];
                 }
-                d.iter().enumerate().for_each(|(k, v)| write(x.dgates.add(wide + k * n), v, count));
+                for k in 0..4 {
+                    write(x.dgates.add(wide + k * n), &d[k], count);
+                }
                 write(x.dc.add(at), &dc, count);
             }
-        });
+        }
     }
 }
 
