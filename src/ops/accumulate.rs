@@ -16,6 +16,9 @@ ops! {
     ///
     /// Integers and bool give int64 unless `dtype` says otherwise; `dtype` casts first. The gradient is exact where elements
     /// are 0: the product of the others.
+    ///
+    ///     >>> torch.prod(torch.tensor([2., 3., 4.]))
+    ///     tensor(24.)
     prod + out + exact as [
         "prod(Tensor self, *, dtype? dtype=None) -> Tensor; no out",
         "prod(Tensor self, int dim, bool keepdim=False, *, dtype? dtype=None) -> Tensor",
@@ -52,6 +55,9 @@ ops! {
     /// The sum of each element along `dim` and all before it.
     ///
     /// Integers and bool give int64 unless `dtype` says otherwise; `dtype` casts first.
+    ///
+    ///     >>> torch.cumsum(torch.tensor([1, 2, 3]), 0)
+    ///     tensor([1, 3, 6])
     cumsum + out + inplace + exact as ["cumsum(Tensor self, int dim, *, dtype? dtype=None) -> Tensor"] {
         call(x = self: &Tensor, dim: i64, dtype: Option<DType>; a) {
             let dim = normalize_dim(dim, x.ndim())?;

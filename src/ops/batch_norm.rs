@@ -19,6 +19,10 @@ ops! {
     /// `input` is (N, C, ...), the vectors (C,). In training mean and (biased) variance are those of the batch, and the running
     /// ones move towards them by the part `momentum` (the variance towards the unbiased one); else the running ones are taken.
     /// Raises ValueError for a single value per channel in training, RuntimeError for sizes that do not fit. Ioffe and Szegedy 2015.
+    ///
+    ///     >>> torch.nn.functional.batch_norm(torch.tensor([[1.], [3.]]), None, None, training=True)
+    ///     tensor([[-1.0000],
+    ///             [ 1.0000]])
     batch_norm as [
         "nn.batch_norm(Tensor input, Tensor? running_mean, Tensor? running_var, Tensor? weight=None, Tensor? bias=None, bool training=False, float momentum=0.1, float eps=1e-05) -> Tensor",
     ] {

@@ -38,6 +38,10 @@ ops! {
     /// has the size of the input; stride 1 only).
     ///
     /// Raises RuntimeError where sizes, groups or dtypes do not fit.
+    ///
+    ///     >>> torch.nn.functional.conv2d(torch.ones(1, 1, 3, 3), torch.ones(1, 1, 2, 2))
+    ///     tensor([[[[4., 4.],
+    ///               [4., 4.]]]])
     conv2d as [
         lines!("function")[0],
         lines!("function")[1],

@@ -48,6 +48,10 @@ const NEW: &[&str] = &["u(2), (2, 3)", "u(2), 3, 2", "u(2), (2,), dtype=int64", 
 
 ops! {
     /// Zeros.
+    ///
+    ///     >>> torch.zeros(2, 3)
+    ///     tensor([[0., 0., 0.],
+    ///             [0., 0., 0.]])
     zeros + out as ["function.zeros(int[] size, *, {options}, memory_format? memory_format=None) -> Tensor"] {
         call(size: &[i64], options: Options) {
             if size.iter().any(|&n| n < 0) {
@@ -59,6 +63,9 @@ ops! {
         samples: SIZED,
     }
     /// Ones.
+    ///
+    ///     >>> torch.ones(2, dtype=torch.int64)
+    ///     tensor([1, 1])
     ones + out as ["function.ones(int[] size, *, {options}, memory_format? memory_format=None) -> Tensor"] {
         call(size: &[i64], options: Options) {
             let layout = Layout::contiguous(sizes(size)?);
@@ -76,6 +83,10 @@ ops! {
         samples: ["(0, 3)", "(2, -3)"],
     }
     /// Every element `fill_value`, whose kind (bool, int, float) gives the dtype if none is given.
+    ///
+    ///     >>> torch.full((2, 2), 7)
+    ///     tensor([[7, 7],
+    ///             [7, 7]])
     full + out as ["function.full(int[] size, Scalar fill_value, *, {options}) -> Tensor"] {
         call(size: &[i64], value = fill_value: Number, options: Options) {
             let kind = match crate::core::promote::number_dtype(value, mode::default_float()) {
@@ -88,6 +99,9 @@ ops! {
         samples: ["(2, 3), 1.5", "(2,), 3", "(2,), True", "(), 2.5", "(2,), 3.7, dtype=int64", "(2,), 300, dtype=uint8"],
     }
     /// `start`, `start + step`, ... below `end`. int64 where all three are ints, else the default float dtype.
+    ///
+    ///     >>> torch.arange(1, 2.5, 0.5)
+    ///     tensor([1.0000, 1.5000, 2.0000])
     arange + out as [
         "function.arange(Scalar end, *, {options}) -> Tensor",
         "function.arange(Scalar start, Scalar end, Scalar step=1, *, {options}) -> Tensor",
@@ -120,6 +134,9 @@ ops! {
         ],
     }
     /// `steps` evenly spaced numbers from `start` to `end`, both included.
+    ///
+    ///     >>> torch.linspace(0, 1, 5)
+    ///     tensor([0.0000, 0.2500, 0.5000, 0.7500, 1.0000])
     linspace + out as ["function.linspace(Operand start, Operand end, int steps, *, {options}) -> Tensor"] {
         call(start: Operand, end: Operand, steps: i64, options: Options) {
             let options = options.between([start, end]);
@@ -137,6 +154,10 @@ ops! {
         ],
     }
     /// An n x m matrix (n x n if m is not given) with ones on the diagonal.
+    ///
+    ///     >>> torch.eye(2)
+    ///     tensor([[1., 0.],
+    ///             [0., 1.]])
     eye + out as ["function.eye(int n, *, {options}) -> Tensor", "function.eye(int n, int m, *, {options}) -> Tensor"] {
         call(n: i64, m: Option<i64>, options: Options) {
             let m = m.unwrap_or(n);

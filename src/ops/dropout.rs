@@ -25,6 +25,9 @@ ops! {
     /// Zeros with probability `p`, other elements divided by 1 - p; `input` itself where not `training` or p is 0.
     ///
     /// Draws PyTorch's mask for the same seed. Srivastava et al. 2014, in the inverted form.
+    ///
+    ///     >>> torch.nn.functional.dropout(torch.ones(3), 0.5, training=False)
+    ///     tensor([1., 1., 1.])
     nn_dropout as ["nn.dropout(Tensor input, float p=0.5, bool training=True, bool inplace=False) -> Tensor"] {
         call(x = input: &Tensor, p: f64, training: bool, inplace: bool) { dropout(x, p, training, inplace) },
         samples: [

@@ -55,6 +55,9 @@ const PLACES: &[&str] = &[
 
 ops! {
     /// Largest element over `dim` (all dims if empty). Ties share the gradient evenly.
+    ///
+    ///     >>> torch.amax(torch.tensor([[1., 2.], [3., 4.]]), dim=1)
+    ///     tensor([2., 4.])
     amax + out + exact as ["amax(Tensor self, int[1]? dim=[], bool keepdim=False) -> Tensor"] {
         call(x = self: &Tensor, dim: Option<&[i64]>, keepdim: bool) {
             let over = Over::new(x, dim, keepdim)?;
@@ -105,6 +108,9 @@ ops! {
         samples: THREE_FORMS,
     }
     /// The index of the largest element, its first occurrence, along `dim` or in the flattened tensor.
+    ///
+    ///     >>> torch.argmax(torch.tensor([[1., 2.], [3., 4.]]), dim=1)
+    ///     tensor([1, 1])
     argmax + out + exact as ["argmax(Tensor self, int? dim=None, bool keepdim=False) -> Tensor"] {
         call(x = self: &Tensor, dim: Option<i64>, keepdim: bool) { place("argmax", x, dim, keepdim, true) },
         samples: PLACES,

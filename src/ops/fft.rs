@@ -84,6 +84,9 @@ ops! {
     ///
     /// `n`: the signal is cut or continued with zeros to that many values. `norm`: 'backward' (None) scales the inverse by 1 / n,
     /// 'forward' this one, 'ortho' both by 1 / sqrt(n).
+    ///
+    ///     >>> torch.fft.fft(torch.tensor([1., 2.]))
+    ///     tensor([ 3.+0.j, -1.+0.j])
     fft + out as ["fft.fft(Tensor self, int? n=None, int dim=-1, str? norm=None) -> Tensor"] {
         call(x = self: &Tensor, n: Option<i64>, dim: i64, norm: Option<&str>; a) {
             Transform { name: "fft", kind: Kind::Complex, forward: true }.one(x, n, dim, norm, a)

@@ -14,6 +14,10 @@ use crate::{bail, err, gpu};
 ops! {
     /// `out[i][j] = self[index[i][j]][j]` for dim 0, and likewise for others; shaped like `index` (int32 or int64),
     /// which is no larger than `self` in the other dims.
+    ///
+    ///     >>> torch.gather(torch.tensor([[1, 2], [3, 4]]), 1, torch.tensor([[1], [0]]))
+    ///     tensor([[2],
+    ///             [3]])
     gather + out + exact + apart as [
         "gather(Tensor self, int dim, Tensor index, *, bool sparse_grad=False) -> Tensor",
     ] {
@@ -36,6 +40,9 @@ ops! {
     }
     /// `self` with `src[i][j]` added to element `[index[i][j]][j]` for dim 0, and likewise for others. Indices may
     /// repeat; they are added in order, so the result does not depend on threads.
+    ///
+    ///     >>> torch.zeros(3).scatter_add(0, torch.tensor([0, 2, 2]), torch.ones(3))
+    ///     tensor([1., 0., 2.])
     scatter_add + out + overwrites + exact + apart as [
         "scatter_add(Tensor self, int dim, Tensor index, Tensor src) -> Tensor",
     ] {
@@ -81,6 +88,10 @@ ops! {
         ],
     }
     /// The entries of `dim` at `index`, a vector of int32 or int64.
+    ///
+    ///     >>> torch.index_select(torch.tensor([[1, 2], [3, 4]]), 0, torch.tensor([1, 1]))
+    ///     tensor([[3, 4],
+    ///             [3, 4]])
     index_select + out + exact + apart as ["index_select(Tensor self, int dim, Tensor index) -> Tensor"] {
         call(x = self: &Tensor, dim: i64, index: &Tensor) {
             let dim = normalize_dim(dim, x.ndim())?;
@@ -118,6 +129,10 @@ ops! {
     ///
     /// The row `padding_idx` gets no gradient; `scale_grad_by_freq` divides each row's by how often it was used.
     /// Gradients are dense, also with `sparse`. Raises IndexError for an index out of range.
+    ///
+    ///     >>> torch.nn.functional.embedding(torch.tensor([1, 0]), torch.tensor([[1., 2.], [3., 4.]]))
+    ///     tensor([[3., 4.],
+    ///             [1., 2.]])
     nn_embedding as [
         "nn.embedding(Tensor input, Tensor weight, int? padding_idx=None, float? max_norm=None, float norm_type=2.0, bool scale_grad_by_freq=False, bool sparse=False) -> Tensor",
     ] {

@@ -14,6 +14,9 @@ ops! {
     /// Tensors one after the other along `dim`; they agree in all other dims, and dtypes promote.
     ///
     /// A 1-d tensor without elements is skipped.
+    ///
+    ///     >>> torch.cat((torch.tensor([1, 2]), torch.tensor([3])))
+    ///     tensor([1, 2, 3])
     cat + out + apart as ["function.cat(Tensor[] tensors, int dim=0) -> Tensor"] aliases ["concat", "concatenate"] {
         call(x = tensors: &[&Tensor], dim: i64; a) {
             let Some(first) = x.iter().find(|t| !skipped(t.meta())).or(x.first()) else {
@@ -40,6 +43,10 @@ ops! {
         ],
     }
     /// Tensors of one shape side by side along a new dim.
+    ///
+    ///     >>> torch.stack((torch.tensor([1, 2]), torch.tensor([3, 4])), dim=1)
+    ///     tensor([[1, 3],
+    ///             [2, 4]])
     stack + out + apart as ["function.stack(Tensor[] tensors, int dim=0) -> Tensor"] {
         call(x = tensors: &[&Tensor], dim: i64; a) {
             let Some(first) = x.first() else { bail!(Runtime, "stack expects a non-empty TensorList") };

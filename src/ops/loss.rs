@@ -77,6 +77,9 @@ ops! {
     /// input: (C,), (N, C) or (N, C, d1, ...) logits; target: (), (N,) or (N, d1, ...) int64 in [0, C), or
     /// probabilities shaped like input. A scalar, or target's shape for 'none'. Raises IndexError for a target outside
     /// [0, C) other than ignore_index. Label smoothing after Szegedy et al. 2016, eq. 7.
+    ///
+    ///     >>> torch.nn.functional.cross_entropy(torch.tensor([[2., 0., 0.]]), torch.tensor([0]))
+    ///     tensor(0.2395)
     cross_entropy as [
         "nn.cross_entropy(Tensor input, Tensor target, Tensor? weight=None, bool? size_average=None, int ignore_index=-100, bool? reduce=None, str reduction='mean', float label_smoothing=0.0) -> Tensor",
     ] {
@@ -112,6 +115,9 @@ ops! {
         ],
     }
     /// The squared distance of `input` and `target`, its mean, or its sum; with `weight`, a weighted mean.
+    ///
+    ///     >>> torch.nn.functional.mse_loss(torch.tensor([1., 2.]), torch.tensor([1., 4.]))
+    ///     tensor(2.)
     mse_loss as [
         "nn.mse_loss(Tensor input, Tensor target, bool? size_average=None, bool? reduce=None, str reduction='mean', Tensor? weight=None) -> Tensor",
     ] {

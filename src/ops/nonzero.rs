@@ -17,6 +17,10 @@ ops! {
     /// The indices of all elements that are not zero, a row each, in logical order: (count, ndim).
     ///
     /// With `as_tuple` one vector for each dim, of a 0-d tensor as of a vector.
+    ///
+    ///     >>> torch.nonzero(torch.tensor([0, 4, 5]))
+    ///     tensor([[1],
+    ///             [2]])
     nonzero + out + exact as [
         "nonzero(Tensor self, *, bool as_tuple=False) -> Tensor",
     ] {
@@ -62,11 +66,17 @@ ops! {
         samples: ["mask(2, 3)", "u(3)", "u()", "u(0)"],
     }
     /// `nonzero(condition, as_tuple=True)`.
+    ///
+    ///     >>> torch.where(torch.tensor([True, False]), torch.tensor([1., 2.]), 0.)
+    ///     tensor([1., 0.])
     where_true as ["function.where(Tensor condition) -> Tensor[]; no out"] {
         call(condition: &Tensor) { tuple("where", condition).map(Outs::Many) },
         samples: ["mask(2, 3)", "u(3, 2).t()", "u()"],
     }
     /// How many elements are not zero, over `dim` (all dims if None).
+    ///
+    ///     >>> torch.count_nonzero(torch.tensor([0, 3, 0, 5]))
+    ///     tensor(2)
     count_nonzero as [
         "count_nonzero(Tensor self, int? dim=None) -> Tensor",
         "count_nonzero(Tensor self, int[1] dim) -> Tensor",
@@ -80,6 +90,9 @@ ops! {
             "mask(2, 3), ()", "u(2, 3), 2"],
     }
     /// The elements of `self` where `mask` is true, in logical order, as a vector. Both broadcast.
+    ///
+    ///     >>> torch.masked_select(torch.tensor([1, 2, 3]), torch.tensor([True, False, True]))
+    ///     tensor([1, 3])
     masked_select + out + exact + apart as ["masked_select(Tensor self, Tensor mask) -> Tensor"] {
         call(x = self: &Tensor, mask: &Tensor) {
             if mask.dtype() != DType::Bool {

@@ -13,6 +13,9 @@ ops! {
     /// then times `weight`, plus `bias`.
     ///
     /// As Ba, Kiros and Hinton 2016, eq. 4, with the biased variance.
+    ///
+    ///     >>> torch.nn.functional.layer_norm(torch.tensor([[1., 2., 3.]]), (3,))
+    ///     tensor([[-1.2247,  0.0000,  1.2247]])
     layer_norm as [
         "function.layer_norm(Tensor input, int[] normalized_shape, Tensor? weight=None, Tensor? bias=None, float eps=1e-05, bool cudnn_enable=True) -> Tensor",
         "nn.layer_norm(Tensor input, int[] normalized_shape, Tensor? weight=None, Tensor? bias=None, float eps=1e-05) -> Tensor",

@@ -10,6 +10,10 @@ use crate::{bail, cpu, gpu};
 ops! {
     /// int64 ones at the classes `input` of a new last dim of `num_classes` (one more than the largest class if -1),
     /// zeros elsewhere.
+    ///
+    ///     >>> torch.nn.functional.one_hot(torch.tensor([0, 2]))
+    ///     tensor([[1, 0, 0],
+    ///             [0, 0, 1]])
     one_hot as ["nn.one_hot(Tensor input, int num_classes=-1) -> Tensor"] {
         call(x = input: &Tensor, n = num_classes: i64) {
             if x.dtype() != DType::I64 {

@@ -17,6 +17,9 @@ ops! {
     /// `mode`: "constant" fills with `value` (0 if None); "reflect" mirrors without repeating the border, "replicate" repeats the
     /// border, "circular" goes on at the other side; these three take the last one, two or three dims of a tensor that has one
     /// or two more. Raises RuntimeError for an odd number of entries, and where less is left than nothing.
+    ///
+    ///     >>> torch.nn.functional.pad(torch.tensor([1, 2]), (1, 2), value=9)
+    ///     tensor([9, 1, 2, 9, 9])
     nn_pad as ["nn.pad(Tensor input, int[] pad, str mode='constant', float? value=None) -> Tensor"] {
         call(x = input: &Tensor, pad: &[i64], mode: &str, value: Option<f64>) {
             if !pad.len().is_multiple_of(2) {

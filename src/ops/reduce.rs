@@ -78,6 +78,9 @@ ops! {
     ///
     /// Integers and bool give int64 unless `dtype` says otherwise; `dtype` casts before adding. float16 and bfloat16
     /// add in float32.
+    ///
+    ///     >>> torch.sum(torch.tensor([[1., 2.], [3., 4.]]), dim=0)
+    ///     tensor([4., 6.])
     sum + out + exact as [
         "sum(Tensor self, *, dtype? dtype=None) -> Tensor; no out",
         "sum(Tensor self, int[1]? dim, bool keepdim=False, *, dtype? dtype=None) -> Tensor",
@@ -103,6 +106,10 @@ ops! {
         ],
     }
     /// Mean over `dim` (all dims if it is None or empty) of a float tensor; `dtype` casts first.
+    ///
+    ///     >>> torch.mean(torch.tensor([[1., 2.], [3., 4.]]), dim=1, keepdim=True)
+    ///     tensor([[1.5000],
+    ///             [3.5000]])
     mean + out as [
         "mean(Tensor self, *, dtype? dtype=None) -> Tensor",
         "mean(Tensor self, int[1]? dim, bool keepdim=False, *, dtype? dtype=None) -> Tensor",
@@ -140,6 +147,9 @@ ops! {
     /// Whether any element is not zero, over `dim` (all dims if None).
     ///
     /// uint8 gives uint8, others bool.
+    ///
+    ///     >>> torch.any(torch.tensor([[False, True], [False, False]]), dim=1)
+    ///     tensor([ True, False])
     any + out as [
         "any(Tensor self) -> Tensor",
         "any(Tensor self, int dim, bool keepdim=False) -> Tensor",
@@ -153,6 +163,9 @@ ops! {
     /// Whether no element is zero, over `dim` (all dims if None).
     ///
     /// uint8 gives uint8, others bool.
+    ///
+    ///     >>> torch.all(torch.tensor([True, False]))
+    ///     tensor(False)
     all + out as [
         "all(Tensor self) -> Tensor",
         "all(Tensor self, int dim, bool keepdim=False) -> Tensor",
@@ -165,6 +178,9 @@ ops! {
     }
     /// Variance over `dim` (all dims if it is None or empty): the mean square distance from the mean, with the number
     /// of elements less `correction` (1, or 0 if not `unbiased`) as divisor.
+    ///
+    ///     >>> torch.var(torch.tensor([1., 2., 3., 4.]), correction=0)
+    ///     tensor(1.2500)
     var + out as [
         "var(Tensor self, bool unbiased=True) -> Tensor; no out",
         "var(Tensor self, int[1]? dim, bool unbiased=True, bool keepdim=False) -> Tensor",
@@ -182,6 +198,9 @@ ops! {
         samples: SPREADS,
     }
     /// Standard deviation: the root of `var`.
+    ///
+    ///     >>> torch.std(torch.tensor([1., 2., 3., 4.]))
+    ///     tensor(1.2910)
     std_ + out as [
         "std(Tensor self, bool unbiased=True) -> Tensor; no out",
         "std(Tensor self, int[1]? dim, bool unbiased=True, bool keepdim=False) -> Tensor",

@@ -27,6 +27,9 @@ ops! {
     /// exp(x) divided by its sum along `dim`; `dtype` casts first.
     ///
     /// The largest element is subtracted before the exponential, so nothing overflows. A row of -inf gives NaN.
+    ///
+    ///     >>> torch.nn.functional.softmax(torch.tensor([0., 0.]), dim=0)
+    ///     tensor([0.5000, 0.5000])
     softmax + out + exact as [
         "softmax(Tensor self, int dim, dtype? dtype=None) -> Tensor",
         "nn.softmax(Tensor input, int? dim=None, int _stacklevel=3, dtype? dtype=None) -> Tensor",
@@ -36,6 +39,9 @@ ops! {
         samples: SAMPLES,
     }
     /// The logarithm of softmax along `dim`, without its rounding; `dtype` casts first.
+    ///
+    ///     >>> torch.nn.functional.log_softmax(torch.tensor([0., 0.]), dim=0)
+    ///     tensor([-0.6931, -0.6931])
     log_softmax + out + exact as [
         "log_softmax(Tensor self, int dim, dtype? dtype=None) -> Tensor",
         "nn.log_softmax(Tensor input, int? dim=None, int _stacklevel=3, dtype? dtype=None) -> Tensor",

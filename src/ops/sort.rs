@@ -15,6 +15,9 @@ ops! {
     /// The entries of `dim` in order, and where each stood. Equal ones keep their order, also without `stable`.
     ///
     /// On the GPU it is not implemented.
+    ///
+    ///     >>> torch.sort(torch.tensor([3., 1., 2.])).values
+    ///     tensor([1., 2., 3.])
     sort + out + exact as [
         "sort(Tensor self, int dim=-1, bool descending=False) -> (Tensor values, Tensor indices)",
         "sort(Tensor self, *, bool? stable, int dim=-1, bool descending=False) -> (Tensor values, Tensor indices)",
@@ -37,6 +40,9 @@ ops! {
         ],
     }
     /// Where the entries of `dim` stand in order. See `sort`.
+    ///
+    ///     >>> torch.argsort(torch.tensor([3., 1., 2.]), descending=True)
+    ///     tensor([0, 2, 1])
     argsort as [
         "argsort(Tensor self, int dim=-1, bool descending=False) -> Tensor",
         "argsort(Tensor self, *, bool stable, int dim=-1, bool descending=False) -> Tensor",
@@ -55,6 +61,9 @@ ops! {
         samples: ["u(6)", "u(5, 2)", "u()"],
     }
     /// The `k` largest (or smallest) entries of `dim`, and where they stood; in order if `sorted`.
+    ///
+    ///     >>> torch.topk(torch.tensor([3., 1., 2.]), 2).indices
+    ///     tensor([0, 2])
     topk + out + exact as [
         "topk(Tensor self, int k, int dim=-1, bool largest=True, bool sorted=True) -> (Tensor values, Tensor indices)",
     ] {

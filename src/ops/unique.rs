@@ -84,6 +84,9 @@ ops! {
     }
     /// The different elements, in order; with `return_inverse` also which of them each element is, with `return_counts` how often
     /// each occurs. With `dim` the different entries of that dim. They are in order also without `sorted`.
+    ///
+    ///     >>> torch.unique(torch.tensor([3, 1, 3, 2]))
+    ///     tensor([1, 2, 3])
     unique as [
         "unique(Tensor self, bool sorted=True, bool return_inverse=False, bool return_counts=False, int? dim=None) -> Tensor; no out",
     ] {

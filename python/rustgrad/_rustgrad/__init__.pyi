@@ -608,6 +608,8 @@ class Tensor:
         """The same elements under another shape: a view where strides allow it, else a copy.
 
         One size may be -1 and is deduced. Raises RuntimeError where the number of elements differs.
+
+            >>> torch.reshape(torch.arange(6), (2, -1))     tensor([[0, 1, 2],             [3, 4, 5]])
         """
     @overload
     def reshape(self, shape: Sequence[_int | Tensor]) -> Tensor: ...
@@ -617,6 +619,8 @@ class Tensor:
         """The dims from `start_dim` to `end_dim` made one.
 
         A view where strides allow it; a 0-d tensor becomes 1-d.
+
+            >>> tuple(torch.flatten(torch.zeros(2, 3, 4), 1).shape)     (2, 12)
         """
     def unflatten(self, dim: _int | Tensor, sizes: Sequence[_int | Tensor]) -> Tensor:
         """Dim `dim` cut into `sizes`, one of which may be -1."""
@@ -624,43 +628,76 @@ class Tensor:
         """All elements in one dim; a copy only where `self` is not contiguous."""
     @overload
     def squeeze(self) -> Tensor:
-        """Without the dims of size 1, or those among `dim` that have size 1."""
+        """Without the dims of size 1, or those among `dim` that have size 1.
+
+            >>> tuple(torch.squeeze(torch.zeros(1, 3, 1)).shape)     (3)
+        """
     @overload
     def squeeze(self, dim: _int | Tensor) -> Tensor: ...
     @overload
     def squeeze(self, dim: _int | Sequence[_int | Tensor]) -> Tensor: ...
     @overload
     def squeeze_(self) -> Tensor:
-        """Without the dims of size 1, or those among `dim` that have size 1."""
+        """Without the dims of size 1, or those among `dim` that have size 1.
+
+            >>> tuple(torch.squeeze(torch.zeros(1, 3, 1)).shape)     (3)
+        """
     @overload
     def squeeze_(self, dim: _int | Tensor) -> Tensor: ...
     @overload
     def squeeze_(self, dim: _int | Sequence[_int | Tensor]) -> Tensor: ...
     def unsqueeze(self, dim: _int | Tensor) -> Tensor:
-        """A dim of size 1 put before `dim` (at the end for -1)."""
+        """A dim of size 1 put before `dim` (at the end for -1).
+
+            >>> torch.unsqueeze(torch.tensor([1, 2]), 1)     tensor([[1],             [2]])
+        """
     def unsqueeze_(self, dim: _int | Tensor) -> Tensor:
-        """A dim of size 1 put before `dim` (at the end for -1)."""
+        """A dim of size 1 put before `dim` (at the end for -1).
+
+            >>> torch.unsqueeze(torch.tensor([1, 2]), 1)     tensor([[1],             [2]])
+        """
     @overload
     def permute(self, *dims: _int | Tensor) -> Tensor:
-        """The dims in the order `dims`, a permutation of all of them."""
+        """The dims in the order `dims`, a permutation of all of them.
+
+            >>> tuple(torch.permute(torch.zeros(2, 3, 5), (2, 0, 1)).shape)     (5, 2, 3)
+        """
     @overload
     def permute(self, dims: Sequence[_int | Tensor]) -> Tensor: ...
     def transpose(self, dim0: _int | Tensor, dim1: _int | Tensor) -> Tensor:
-        """Dims `dim0` and `dim1` swapped."""
+        """Dims `dim0` and `dim1` swapped.
+
+            >>> torch.transpose(torch.tensor([[1., 2.], [3., 4.]]), 0, 1)     tensor([[1., 3.],             [2., 4.]])
+        """
     def transpose_(self, dim0: _int | Tensor, dim1: _int | Tensor) -> Tensor:
-        """Dims `dim0` and `dim1` swapped."""
+        """Dims `dim0` and `dim1` swapped.
+
+            >>> torch.transpose(torch.tensor([[1., 2.], [3., 4.]]), 0, 1)     tensor([[1., 3.],             [2., 4.]])
+        """
     def swapdims(self, dim0: _int | Tensor, dim1: _int | Tensor) -> Tensor:
-        """Dims `dim0` and `dim1` swapped."""
+        """Dims `dim0` and `dim1` swapped.
+
+            >>> torch.transpose(torch.tensor([[1., 2.], [3., 4.]]), 0, 1)     tensor([[1., 3.],             [2., 4.]])
+        """
     def swapdims_(self, dim0: _int | Tensor, dim1: _int | Tensor) -> Tensor:
-        """Dims `dim0` and `dim1` swapped."""
+        """Dims `dim0` and `dim1` swapped.
+
+            >>> torch.transpose(torch.tensor([[1., 2.], [3., 4.]]), 0, 1)     tensor([[1., 3.],             [2., 4.]])
+        """
     def swapaxes(self, axis0: _int | Tensor, axis1: _int | Tensor) -> Tensor:
         """`transpose` under NumPy's name."""
     def swapaxes_(self, axis0: _int | Tensor, axis1: _int | Tensor) -> Tensor:
         """`transpose` under NumPy's name."""
     def t(self) -> Tensor:
-        """The transpose of a matrix; fewer dims stay as they are."""
+        """The transpose of a matrix; fewer dims stay as they are.
+
+            >>> torch.t(torch.tensor([[1, 2, 3]]))     tensor([[1],             [2],             [3]])
+        """
     def t_(self) -> Tensor:
-        """The transpose of a matrix; fewer dims stay as they are."""
+        """The transpose of a matrix; fewer dims stay as they are.
+
+            >>> torch.t(torch.tensor([[1, 2, 3]]))     tensor([[1],             [2],             [3]])
+        """
     def adjoint(self) -> Tensor:
         """The last two dims swapped, and complex elements conjugated."""
     @overload
@@ -684,13 +721,19 @@ class Tensor:
         """The entries of dim `dim`, one tensor each."""
     @overload
     def split(self, split_size: _int | Tensor, dim: _int | Tensor = 0) -> tuple[Tensor, ...]:
-        """Dim `dim` cut into parts of `split_size` entries (the last may be smaller), or of the sizes listed."""
+        """Dim `dim` cut into parts of `split_size` entries (the last may be smaller), or of the sizes listed.
+
+            >>> torch.split(torch.arange(5), (2, 3))     (tensor([0, 1]), tensor([2, 3, 4]))
+        """
     @overload
     def split(self, split_size: _int | Sequence[_int | Tensor], dim: _int | Tensor = 0) -> tuple[Tensor, ...]: ...
     def split_with_sizes(self, split_sizes: Sequence[_int | Tensor], dim: _int | Tensor = 0) -> tuple[Tensor, ...]:
         """Dim `dim` cut into parts of the sizes listed."""
     def chunk(self, chunks: _int | Tensor, dim: _int | Tensor = 0) -> tuple[Tensor, ...]:
-        """Dim `dim` cut into at most `chunks` parts of equal size (the last may be smaller)."""
+        """Dim `dim` cut into at most `chunks` parts of equal size (the last may be smaller).
+
+            >>> torch.chunk(torch.arange(5), 2)     (tensor([0, 1, 2]), tensor([3, 4]))
+        """
     def as_strided(self, size: Sequence[_int | Tensor], stride: Sequence[_int | Tensor], storage_offset: _int | Tensor | None = None) -> Tensor:
         """The memory of `self` under any shape, strides and offset.
 
@@ -727,7 +770,10 @@ class Tensor:
         right.
         """
     def diag(self, diagonal: _int | Tensor = 0) -> Tensor:
-        """The diagonal of a matrix (a copy), or a matrix of zeros with a vector on its diagonal."""
+        """The diagonal of a matrix (a copy), or a matrix of zeros with a vector on its diagonal.
+
+            >>> torch.diag(torch.tensor([1, 2]))     tensor([[1, 0],             [0, 2]])
+        """
     def diagflat(self, offset: _int | Tensor = 0) -> Tensor:
         """A matrix of zeros with all elements of `self` on its diagonal."""
     def diagonal_scatter(self, src: Tensor, offset: _int | Tensor = 0, dim1: _int | Tensor = 0, dim2: _int | Tensor = 1) -> Tensor:
@@ -868,40 +914,80 @@ class Tensor:
         """Negative elements become zero; NaN and -0.0 stay.
 
         Gradient: g where the output is positive, from the output.
+
+            >>> torch.nn.functional.relu(torch.tensor([-1., 2.]))     tensor([0., 2.])
         """
     def relu_(self) -> Tensor:
         """Negative elements become zero; NaN and -0.0 stay.
 
         Gradient: g where the output is positive, from the output.
+
+            >>> torch.nn.functional.relu(torch.tensor([-1., 2.]))     tensor([0., 2.])
         """
     def i0(self) -> Tensor:
         """The modified Bessel function of the first kind of order 0."""
     def i0_(self) -> Tensor:
         """The modified Bessel function of the first kind of order 0."""
     def add(self, other: Tensor | Number, *, alpha: Number | Tensor = 1) -> Tensor:
-        """`self + alpha * other`."""
+        """`self + alpha * other`.
+
+            >>> torch.add(torch.tensor([1., 2.]), torch.tensor([10., 20.]), alpha=2)     tensor([21., 42.])
+        """
     def add_(self, other: Tensor | Number, *, alpha: Number | Tensor = 1) -> Tensor:
-        """`self + alpha * other`."""
+        """`self + alpha * other`.
+
+            >>> torch.add(torch.tensor([1., 2.]), torch.tensor([10., 20.]), alpha=2)     tensor([21., 42.])
+        """
     def sub(self, other: Tensor | Number, *, alpha: Number | Tensor = 1) -> Tensor:
-        """`self - alpha * other`."""
+        """`self - alpha * other`.
+
+            >>> torch.sub(torch.tensor([5., 6.]), 1)     tensor([4., 5.])
+        """
     def sub_(self, other: Tensor | Number, *, alpha: Number | Tensor = 1) -> Tensor:
-        """`self - alpha * other`."""
+        """`self - alpha * other`.
+
+            >>> torch.sub(torch.tensor([5., 6.]), 1)     tensor([4., 5.])
+        """
     def subtract(self, other: Tensor | Number, *, alpha: Number | Tensor = 1) -> Tensor:
-        """`self - alpha * other`."""
+        """`self - alpha * other`.
+
+            >>> torch.sub(torch.tensor([5., 6.]), 1)     tensor([4., 5.])
+        """
     def subtract_(self, other: Tensor | Number, *, alpha: Number | Tensor = 1) -> Tensor:
-        """`self - alpha * other`."""
+        """`self - alpha * other`.
+
+            >>> torch.sub(torch.tensor([5., 6.]), 1)     tensor([4., 5.])
+        """
     def mul(self, other: Tensor | Number) -> Tensor:
-        """`self * other`."""
+        """`self * other`.
+
+            >>> torch.mul(torch.tensor([[1.], [2.]]), torch.tensor([10., 20.]))     tensor([[10., 20.],
+        [20., 40.]])
+        """
     def mul_(self, other: Tensor | Number) -> Tensor:
-        """`self * other`."""
+        """`self * other`.
+
+            >>> torch.mul(torch.tensor([[1.], [2.]]), torch.tensor([10., 20.]))     tensor([[10., 20.],
+        [20., 40.]])
+        """
     def multiply(self, other: Tensor | Number) -> Tensor:
-        """`self * other`."""
+        """`self * other`.
+
+            >>> torch.mul(torch.tensor([[1.], [2.]]), torch.tensor([10., 20.]))     tensor([[10., 20.],
+        [20., 40.]])
+        """
     def multiply_(self, other: Tensor | Number) -> Tensor:
-        """`self * other`."""
+        """`self * other`.
+
+            >>> torch.mul(torch.tensor([[1.], [2.]]), torch.tensor([10., 20.]))     tensor([[10., 20.],
+        [20., 40.]])
+        """
     @overload
     def div(self, other: Tensor | Number) -> Tensor:
         """`self / other`; integers become floats. With `rounding_mode="trunc"` cut towards zero, with `"floor"` rounded
         down, and then integers stay integers.
+
+            >>> torch.div(torch.tensor([7., -7.]), 2, rounding_mode='floor')     tensor([ 3., -4.])
         """
     @overload
     def div(self, other: Tensor | Number, *, rounding_mode: _str | None) -> Tensor: ...
@@ -909,6 +995,8 @@ class Tensor:
     def div_(self, other: Tensor | Number) -> Tensor:
         """`self / other`; integers become floats. With `rounding_mode="trunc"` cut towards zero, with `"floor"` rounded
         down, and then integers stay integers.
+
+            >>> torch.div(torch.tensor([7., -7.]), 2, rounding_mode='floor')     tensor([ 3., -4.])
         """
     @overload
     def div_(self, other: Tensor | Number, *, rounding_mode: _str | None) -> Tensor: ...
@@ -916,6 +1004,8 @@ class Tensor:
     def divide(self, other: Tensor | Number) -> Tensor:
         """`self / other`; integers become floats. With `rounding_mode="trunc"` cut towards zero, with `"floor"` rounded
         down, and then integers stay integers.
+
+            >>> torch.div(torch.tensor([7., -7.]), 2, rounding_mode='floor')     tensor([ 3., -4.])
         """
     @overload
     def divide(self, other: Tensor | Number, *, rounding_mode: _str | None) -> Tensor: ...
@@ -923,31 +1013,46 @@ class Tensor:
     def divide_(self, other: Tensor | Number) -> Tensor:
         """`self / other`; integers become floats. With `rounding_mode="trunc"` cut towards zero, with `"floor"` rounded
         down, and then integers stay integers.
+
+            >>> torch.div(torch.tensor([7., -7.]), 2, rounding_mode='floor')     tensor([ 3., -4.])
         """
     @overload
     def divide_(self, other: Tensor | Number, *, rounding_mode: _str | None) -> Tensor: ...
     def true_divide(self, other: Tensor | Number) -> Tensor:
         """`self / other`; integers become floats. With `rounding_mode="trunc"` cut towards zero, with `"floor"` rounded
         down, and then integers stay integers.
+
+            >>> torch.div(torch.tensor([7., -7.]), 2, rounding_mode='floor')     tensor([ 3., -4.])
         """
     def true_divide_(self, other: Tensor | Number) -> Tensor:
         """`self / other`; integers become floats. With `rounding_mode="trunc"` cut towards zero, with `"floor"` rounded
         down, and then integers stay integers.
+
+            >>> torch.div(torch.tensor([7., -7.]), 2, rounding_mode='floor')     tensor([ 3., -4.])
         """
     def floor_divide(self, other: Tensor | Number) -> Tensor:
         """`self // other`: the quotient rounded down, as Python's."""
     def floor_divide_(self, other: Tensor | Number) -> Tensor:
         """`self // other`: the quotient rounded down, as Python's."""
     def remainder(self, other: Tensor | Number) -> Tensor:
-        """`self % other`, with the sign of `other`, as Python's."""
+        """`self % other`, with the sign of `other`, as Python's.
+
+            >>> torch.remainder(torch.tensor([-3., 3.]), 2)     tensor([1., 1.])
+        """
     def remainder_(self, other: Tensor | Number) -> Tensor:
-        """`self % other`, with the sign of `other`, as Python's."""
+        """`self % other`, with the sign of `other`, as Python's.
+
+            >>> torch.remainder(torch.tensor([-3., 3.]), 2)     tensor([1., 1.])
+        """
     def fmod(self, other: Tensor | Number) -> Tensor:
         """The remainder with the sign of `self`, as C's fmod."""
     def fmod_(self, other: Tensor | Number) -> Tensor:
         """The remainder with the sign of `self`, as C's fmod."""
     def maximum(self, other: Tensor) -> Tensor:
-        """The larger of both, element by element; NaN where either is."""
+        """The larger of both, element by element; NaN where either is.
+
+            >>> torch.maximum(torch.tensor([1., 5.]), torch.tensor([3., 2.]))     tensor([3., 5.])
+        """
     def minimum(self, other: Tensor) -> Tensor:
         """The smaller of both, element by element; NaN where either is."""
     def bitwise_not(self) -> Tensor:
@@ -975,7 +1080,10 @@ class Tensor:
     def bitwise_right_shift_(self, other: Tensor | Number) -> Tensor:
         """Bits moved down by `other` places, copies of the sign following."""
     def isnan(self) -> Tensor:
-        """Whether each element is NaN."""
+        """Whether each element is NaN.
+
+            >>> torch.isnan(torch.tensor([1., float('nan')]))     tensor([False,  True])
+        """
     def isinf(self) -> Tensor:
         """Whether each element is infinite."""
     def isposinf(self) -> Tensor:
@@ -999,9 +1107,15 @@ class Tensor:
         Gradient: g where the element is finite.
         """
     def eq(self, other: Tensor | Number) -> Tensor:
-        """Whether `self` equals `other`, element by element."""
+        """Whether `self` equals `other`, element by element.
+
+            >>> torch.eq(torch.tensor([1, 2]), torch.tensor([1, 3]))     tensor([ True, False])
+        """
     def eq_(self, other: Tensor | Number) -> Tensor:
-        """Whether `self` equals `other`, element by element."""
+        """Whether `self` equals `other`, element by element.
+
+            >>> torch.eq(torch.tensor([1, 2]), torch.tensor([1, 3]))     tensor([ True, False])
+        """
     def ne(self, other: Tensor | Number) -> Tensor:
         """Whether `self` differs from `other`, element by element."""
     def ne_(self, other: Tensor | Number) -> Tensor:
@@ -1043,9 +1157,15 @@ class Tensor:
     def greater_equal_(self, other: Tensor | Number) -> Tensor:
         """Whether `self` is at least `other`, element by element."""
     def logical_and(self, other: Tensor) -> Tensor:
-        """Whether both are not zero."""
+        """Whether both are not zero.
+
+            >>> torch.logical_and(torch.tensor([True, True]), torch.tensor([True, False]))     tensor([ True, False])
+        """
     def logical_and_(self, other: Tensor) -> Tensor:
-        """Whether both are not zero."""
+        """Whether both are not zero.
+
+            >>> torch.logical_and(torch.tensor([True, True]), torch.tensor([True, False]))     tensor([ True, False])
+        """
     def logical_or(self, other: Tensor) -> Tensor:
         """Whether either is not zero."""
     def logical_or_(self, other: Tensor) -> Tensor:
@@ -1096,6 +1216,8 @@ class Tensor:
 
         `mask` broadcasts with `self`; the result has the dtype of `self`. The gradient passes where the mask is false;
         that of a 0-d `value` is the sum over the rest.
+
+            >>> torch.tensor([1., 2.]).masked_fill(torch.tensor([True, False]), 0.)     tensor([0., 2.])
         """
     @overload
     def masked_fill(self, mask: Tensor, value: Number | Tensor) -> Tensor: ...
@@ -1105,6 +1227,8 @@ class Tensor:
 
         `mask` broadcasts with `self`; the result has the dtype of `self`. The gradient passes where the mask is false;
         that of a 0-d `value` is the sum over the rest.
+
+            >>> torch.tensor([1., 2.]).masked_fill(torch.tensor([True, False]), 0.)     tensor([0., 2.])
         """
     @overload
     def masked_fill_(self, mask: Tensor, value: Number | Tensor) -> Tensor: ...
@@ -1112,26 +1236,44 @@ class Tensor:
         """`self` to the power of `exponent`, element by element; either may be a number.
 
         Gradients: g b a^(b-1) and g y log a, 0 where b is 0 or a is 0. Integers to negative powers are refused.
+
+            >>> torch.pow(torch.tensor([1., 2., 3.]), 2)     tensor([1., 4., 9.])
         """
     def pow_(self, exponent: Tensor | Number) -> Tensor:
         """`self` to the power of `exponent`, element by element; either may be a number.
 
         Gradients: g b a^(b-1) and g y log a, 0 where b is 0 or a is 0. Integers to negative powers are refused.
+
+            >>> torch.pow(torch.tensor([1., 2., 3.]), 2)     tensor([1., 4., 9.])
         """
     def hardshrink(self, lambd: Number | Tensor = 0.5) -> Tensor:
         """0 within `lambd` of 0, else x."""
     def floor(self) -> Tensor:
-        """The largest whole number that is not above each element."""
+        """The largest whole number that is not above each element.
+
+            >>> torch.floor(torch.tensor([1.7, -1.2]))     tensor([ 1., -2.])
+        """
     def floor_(self) -> Tensor:
-        """The largest whole number that is not above each element."""
+        """The largest whole number that is not above each element.
+
+            >>> torch.floor(torch.tensor([1.7, -1.2]))     tensor([ 1., -2.])
+        """
     def ceil(self) -> Tensor:
-        """The smallest whole number that is not below each element."""
+        """The smallest whole number that is not below each element.
+
+            >>> torch.ceil(torch.tensor([1.2, -1.7]))     tensor([ 2., -1.])
+        """
     def ceil_(self) -> Tensor:
-        """The smallest whole number that is not below each element."""
+        """The smallest whole number that is not below each element.
+
+            >>> torch.ceil(torch.tensor([1.2, -1.7]))     tensor([ 2., -1.])
+        """
     @overload
     def round(self) -> Tensor:
         """The nearest whole number, of two the even one; with `decimals`, the nearest number of so many decimal places
         (tens, hundreds for negative ones), which floats only have.
+
+            >>> torch.round(torch.tensor([0.5, 1.5, 2.345]))     tensor([0., 2., 2.])
         """
     @overload
     def round(self, *, decimals: _int | Tensor) -> Tensor: ...
@@ -1139,6 +1281,8 @@ class Tensor:
     def round_(self) -> Tensor:
         """The nearest whole number, of two the even one; with `decimals`, the nearest number of so many decimal places
         (tens, hundreds for negative ones), which floats only have.
+
+            >>> torch.round(torch.tensor([0.5, 1.5, 2.345]))     tensor([0., 2., 2.])
         """
     @overload
     def round_(self, *, decimals: _int | Tensor) -> Tensor: ...
@@ -1155,9 +1299,15 @@ class Tensor:
     def frac_(self) -> Tensor:
         """The fraction of each element, of its sign."""
     def sign(self) -> Tensor:
-        """-1, 0 or 1 by the sign of each element; 0 for NaN."""
+        """-1, 0 or 1 by the sign of each element; 0 for NaN.
+
+            >>> torch.sign(torch.tensor([-2., 0., 3.]))     tensor([-1.,  0.,  1.])
+        """
     def sign_(self) -> Tensor:
-        """-1, 0 or 1 by the sign of each element; 0 for NaN."""
+        """-1, 0 or 1 by the sign of each element; 0 for NaN.
+
+            >>> torch.sign(torch.tensor([-2., 0., 3.]))     tensor([-1.,  0.,  1.])
+        """
     def sgn(self) -> Tensor:
         """`sign` of a real tensor."""
     def sgn_(self) -> Tensor:
@@ -1209,6 +1359,8 @@ class Tensor:
         """Elements below `min` become `min`, those above `max` become `max`; either may be left out. NaN stays.
 
         The gradient passes where the element is within the bounds.
+
+            >>> torch.clamp(torch.tensor([-1., 0.5, 2.]), 0, 1)     tensor([0.0000, 0.5000, 1.0000])
         """
     @overload
     def clamp(self, min: Number | Tensor | None = None, max: Number | Tensor | None = None) -> Tensor: ...
@@ -1217,6 +1369,8 @@ class Tensor:
         """Elements below `min` become `min`, those above `max` become `max`; either may be left out. NaN stays.
 
         The gradient passes where the element is within the bounds.
+
+            >>> torch.clamp(torch.tensor([-1., 0.5, 2.]), 0, 1)     tensor([0.0000, 0.5000, 1.0000])
         """
     @overload
     def clamp_(self, min: Number | Tensor | None = None, max: Number | Tensor | None = None) -> Tensor: ...
@@ -1225,6 +1379,8 @@ class Tensor:
         """Elements below `min` become `min`, those above `max` become `max`; either may be left out. NaN stays.
 
         The gradient passes where the element is within the bounds.
+
+            >>> torch.clamp(torch.tensor([-1., 0.5, 2.]), 0, 1)     tensor([0.0000, 0.5000, 1.0000])
         """
     @overload
     def clip(self, min: Number | Tensor | None = None, max: Number | Tensor | None = None) -> Tensor: ...
@@ -1233,6 +1389,8 @@ class Tensor:
         """Elements below `min` become `min`, those above `max` become `max`; either may be left out. NaN stays.
 
         The gradient passes where the element is within the bounds.
+
+            >>> torch.clamp(torch.tensor([-1., 0.5, 2.]), 0, 1)     tensor([0.0000, 0.5000, 1.0000])
         """
     @overload
     def clip_(self, min: Number | Tensor | None = None, max: Number | Tensor | None = None) -> Tensor: ...
@@ -1260,11 +1418,15 @@ class Tensor:
         """`self + weight * (end - self)`.
 
         From whichever end is nearer, so that both ends are met exactly.
+
+            >>> torch.lerp(torch.tensor([0., 10.]), torch.tensor([10., 20.]), 0.5)     tensor([ 5., 15.])
         """
     def lerp_(self, end: Tensor, weight: Tensor | Number) -> Tensor:
         """`self + weight * (end - self)`.
 
         From whichever end is nearer, so that both ends are met exactly.
+
+            >>> torch.lerp(torch.tensor([0., 10.]), torch.tensor([10., 20.]), 0.5)     tensor([ 5., 15.])
         """
     def addcmul(self, tensor1: Tensor, tensor2: Tensor, *, value: Number | Tensor = 1) -> Tensor:
         """`self + value * tensor1 * tensor2`."""
@@ -1383,70 +1545,124 @@ class Tensor:
     def hypot_(self, other: Tensor) -> Tensor:
         """sqrt(self^2 + other^2), without overflow on the way."""
     def neg(self) -> Tensor:
-        """The negative of each element."""
+        """The negative of each element.
+
+            >>> torch.neg(torch.tensor([1., -2.]))     tensor([-1.,  2.])
+        """
     def neg_(self) -> Tensor:
-        """The negative of each element."""
+        """The negative of each element.
+
+            >>> torch.neg(torch.tensor([1., -2.]))     tensor([-1.,  2.])
+        """
     def negative(self) -> Tensor:
-        """The negative of each element."""
+        """The negative of each element.
+
+            >>> torch.neg(torch.tensor([1., -2.]))     tensor([-1.,  2.])
+        """
     def negative_(self) -> Tensor:
-        """The negative of each element."""
+        """The negative of each element.
+
+            >>> torch.neg(torch.tensor([1., -2.]))     tensor([-1.,  2.])
+        """
     def abs(self) -> Tensor:
         """The absolute value of each element.
 
         Gradient: g sign(x), 0 at 0.
+
+            >>> torch.abs(torch.tensor([-1.5, 2.]))     tensor([1.5000, 2.0000])
         """
     def abs_(self) -> Tensor:
         """The absolute value of each element.
 
         Gradient: g sign(x), 0 at 0.
+
+            >>> torch.abs(torch.tensor([-1.5, 2.]))     tensor([1.5000, 2.0000])
         """
     def absolute(self) -> Tensor:
         """The absolute value of each element.
 
         Gradient: g sign(x), 0 at 0.
+
+            >>> torch.abs(torch.tensor([-1.5, 2.]))     tensor([1.5000, 2.0000])
         """
     def absolute_(self) -> Tensor:
         """The absolute value of each element.
 
         Gradient: g sign(x), 0 at 0.
+
+            >>> torch.abs(torch.tensor([-1.5, 2.]))     tensor([1.5000, 2.0000])
         """
     def exp(self) -> Tensor:
-        """e to the power of each element."""
+        """e to the power of each element.
+
+            >>> torch.exp(torch.tensor([0., 1.]))     tensor([1.0000, 2.7183])
+        """
     def exp_(self) -> Tensor:
-        """e to the power of each element."""
+        """e to the power of each element.
+
+            >>> torch.exp(torch.tensor([0., 1.]))     tensor([1.0000, 2.7183])
+        """
     def expm1(self) -> Tensor:
         """e to the power of each element, less 1; exact near 0."""
     def expm1_(self) -> Tensor:
         """e to the power of each element, less 1; exact near 0."""
     def log(self) -> Tensor:
-        """The natural logarithm of each element; negative elements give NaN."""
+        """The natural logarithm of each element; negative elements give NaN.
+
+            >>> torch.log(torch.tensor([1., 10.]))     tensor([0.0000, 2.3026])
+        """
     def log_(self) -> Tensor:
-        """The natural logarithm of each element; negative elements give NaN."""
+        """The natural logarithm of each element; negative elements give NaN.
+
+            >>> torch.log(torch.tensor([1., 10.]))     tensor([0.0000, 2.3026])
+        """
     def sqrt(self) -> Tensor:
-        """The square root of each element; negative elements give NaN."""
+        """The square root of each element; negative elements give NaN.
+
+            >>> torch.sqrt(torch.tensor([4., 2.]))     tensor([2.0000, 1.4142])
+        """
     def sqrt_(self) -> Tensor:
-        """The square root of each element; negative elements give NaN."""
+        """The square root of each element; negative elements give NaN.
+
+            >>> torch.sqrt(torch.tensor([4., 2.]))     tensor([2.0000, 1.4142])
+        """
     def rsqrt(self) -> Tensor:
         """One over the square root of each element."""
     def rsqrt_(self) -> Tensor:
         """One over the square root of each element."""
     def sin(self) -> Tensor:
-        """The sine of each element, in radians."""
+        """The sine of each element, in radians.
+
+            >>> torch.sin(torch.tensor([0., 1.]))     tensor([0.0000, 0.8415])
+        """
     def sin_(self) -> Tensor:
-        """The sine of each element, in radians."""
+        """The sine of each element, in radians.
+
+            >>> torch.sin(torch.tensor([0., 1.]))     tensor([0.0000, 0.8415])
+        """
     def cos(self) -> Tensor:
-        """The cosine of each element, in radians."""
+        """The cosine of each element, in radians.
+
+            >>> torch.cos(torch.tensor([0., 1.]))     tensor([1.0000, 0.5403])
+        """
     def cos_(self) -> Tensor:
-        """The cosine of each element, in radians."""
+        """The cosine of each element, in radians.
+
+            >>> torch.cos(torch.tensor([0., 1.]))     tensor([1.0000, 0.5403])
+        """
     def tanh(self) -> Tensor:
         """The hyperbolic tangent of each element.
 
         Gradient: g (1 - y^2), from the output, so that the input is not saved.
+
+            >>> torch.tanh(torch.tensor([-1., 0., 1.]))     tensor([-0.7616,  0.0000,  0.7616])
         """
     def tanh_(self) -> Tensor:
         """The hyperbolic tangent of each element.
 
         Gradient: g (1 - y^2), from the output, so that the input is not saved.
+
+            >>> torch.tanh(torch.tensor([-1., 0., 1.]))     tensor([-0.7616,  0.0000,  0.7616])
         """
     def square(self) -> Tensor:
         """Each element times itself; bool becomes int64, as with any power."""
@@ -1462,6 +1678,8 @@ class Tensor:
 
         Integers and bool give int64 unless `dtype` says otherwise; `dtype` casts first. The gradient is exact where
         elements are 0: the product of the others.
+
+            >>> torch.prod(torch.tensor([2., 3., 4.]))     tensor(24.)
         """
     @overload
     def prod(self, dim: _int | Tensor, keepdim: _bool = False, *, dtype: _dtype | _type[_float | _bool] | None = None) -> Tensor: ...
@@ -1469,11 +1687,15 @@ class Tensor:
         """The sum of each element along `dim` and all before it.
 
         Integers and bool give int64 unless `dtype` says otherwise; `dtype` casts first.
+
+            >>> torch.cumsum(torch.tensor([1, 2, 3]), 0)     tensor([1, 3, 6])
         """
     def cumsum_(self, dim: _int | Tensor, *, dtype: _dtype | _type[_float | _bool] | None = None) -> Tensor:
         """The sum of each element along `dim` and all before it.
 
         Integers and bool give int64 unless `dtype` says otherwise; `dtype` casts first.
+
+            >>> torch.cumsum(torch.tensor([1, 2, 3]), 0)     tensor([1, 3, 6])
         """
     def diff(self, n: _int | Tensor = 1, dim: _int | Tensor = -1, prepend: Tensor | None = None, append: Tensor | None = None) -> Tensor:
         """Differences of neighbours along `dim`, `n` times, after `prepend` and `append` were put beside it. Bool gives
@@ -1531,6 +1753,8 @@ class Tensor:
         """How often each of 0, 1, 2, ... occurs in a vector, or the sum of its `weights`: at least `minlength` results.
 
         int64, or with weights float64 (float32 where they are). Raises RuntimeError for negative entries.
+
+            >>> torch.bincount(torch.tensor([0, 1, 1, 3]))     tensor([1, 2, 0, 1])
         """
     def histc(self, bins: _int | Tensor = 100, min: Number | Tensor = 0, max: Number | Tensor = 0) -> Tensor:
         """How many elements lie in each of `bins` equal parts of [min, max], the last of which has its end; those outside
@@ -1550,7 +1774,10 @@ class Tensor:
         Both have one dtype. Raises RuntimeError for other dtypes and for negative tolerances.
         """
     def allclose(self, other: Tensor, rtol: _float | Tensor = 1e-5, atol: _float | Tensor = 1e-8, equal_nan: _bool = False) -> _bool:
-        """Whether all elements are close, as `isclose` says: one bool."""
+        """Whether all elements are close, as `isclose` says: one bool.
+
+            >>> torch.allclose(torch.tensor([1.]), torch.tensor([1. + 1e-9]))     True
+        """
     def equal(self, other: Tensor) -> _bool:
         """Whether both tensors have one shape and equal elements: one bool. NaN equals nothing."""
     def frexp(self) -> _named_frexp:
@@ -1567,7 +1794,10 @@ class Tensor:
     def float_power_(self, exponent: Tensor | Number) -> Tensor:
         """`self` to the power of `exponent`, computed in float64."""
     def logsumexp(self, dim: _int | Sequence[_int | Tensor], keepdim: _bool = False) -> Tensor:
-        """The logarithm of the sum of exponentials over `dim`, without overflow."""
+        """The logarithm of the sum of exponentials over `dim`, without overflow.
+
+            >>> torch.logsumexp(torch.tensor([0., 0.]), 0)     tensor(0.6931)
+        """
     def nansum(self, dim: _int | Sequence[_int | Tensor] | None = None, keepdim: _bool = False, *, dtype: _dtype | _type[_float | _bool] | None = None) -> Tensor:
         """`sum` where NaN counts as 0."""
     def nanmean(self, dim: _int | Sequence[_int | Tensor] | None = None, keepdim: _bool = False, *, dtype: _dtype | _type[_float | _bool] | None = None) -> Tensor:
@@ -1623,7 +1853,10 @@ class Tensor:
     def nanquantile(self, q: Tensor, dim: _int | Tensor | None = None, keepdim: _bool = False, *, interpolation: _str = 'linear') -> Tensor: ...
     @overload
     def flip(self, *dims: _int | Tensor) -> Tensor:
-        """The entries of each of `dims` in reverse order, in new memory."""
+        """The entries of each of `dims` in reverse order, in new memory.
+
+            >>> torch.flip(torch.tensor([1, 2, 3]), (0,))     tensor([3, 2, 1])
+        """
     @overload
     def flip(self, dims: Sequence[_int | Tensor]) -> Tensor: ...
     def fliplr(self) -> Tensor:
@@ -1635,6 +1868,8 @@ class Tensor:
     def roll(self, shifts: _int | Sequence[_int | Tensor], dims: _int | Sequence[_int | Tensor] = []) -> Tensor:
         """The entries of each of `dims` moved on by `shifts`; what leaves at the end comes in at the start. Without dims
         the flattened tensor is rolled.
+
+            >>> torch.roll(torch.tensor([1, 2, 3]), 1)     tensor([3, 1, 2])
         """
     @overload
     def repeat(self, *repeats: _int | Tensor) -> Tensor:
@@ -1660,9 +1895,17 @@ class Tensor:
     def renorm_(self, p: Number | Tensor, dim: _int | Tensor, maxnorm: Number | Tensor) -> Tensor:
         """`self` whose entries along `dim` with a `p`-norm above `maxnorm` are scaled down to it."""
     def tril(self, diagonal: _int | Tensor = 0) -> Tensor:
-        """Matrices with zeros to the right of diagonal `diagonal`."""
+        """Matrices with zeros to the right of diagonal `diagonal`.
+
+            >>> torch.tril(torch.ones(3, 3))     tensor([[1., 0., 0.],             [1., 1., 0.],             [1., 1.,
+        1.]])
+        """
     def tril_(self, diagonal: _int | Tensor = 0) -> Tensor:
-        """Matrices with zeros to the right of diagonal `diagonal`."""
+        """Matrices with zeros to the right of diagonal `diagonal`.
+
+            >>> torch.tril(torch.ones(3, 3))     tensor([[1., 0., 0.],             [1., 1., 0.],             [1., 1.,
+        1.]])
+        """
     def triu(self, diagonal: _int | Tensor = 0) -> Tensor:
         """Matrices with zeros to the left of diagonal `diagonal`."""
     def triu_(self, diagonal: _int | Tensor = 0) -> Tensor:
@@ -1723,7 +1966,10 @@ class Tensor:
     def put_(self, index: Tensor, source: Tensor, accumulate: _bool = False) -> Tensor:
         """`self` with the elements of `source` at `index`, both flattened; with `accumulate` added to what is there."""
     def amax(self, dim: _int | Sequence[_int | Tensor] | None = [], keepdim: _bool = False) -> Tensor:
-        """Largest element over `dim` (all dims if empty). Ties share the gradient evenly."""
+        """Largest element over `dim` (all dims if empty). Ties share the gradient evenly.
+
+            >>> torch.amax(torch.tensor([[1., 2.], [3., 4.]]), dim=1)     tensor([2., 4.])
+        """
     def amin(self, dim: _int | Sequence[_int | Tensor] | None = [], keepdim: _bool = False) -> Tensor:
         """Smallest element over `dim` (all dims if empty). Ties share the gradient evenly."""
     @overload
@@ -1745,7 +1991,10 @@ class Tensor:
     @overload
     def min(self, dim: _int | Tensor, keepdim: _bool = False) -> _named_min: ...
     def argmax(self, dim: _int | Tensor | None = None, keepdim: _bool = False) -> Tensor:
-        """The index of the largest element, its first occurrence, along `dim` or in the flattened tensor."""
+        """The index of the largest element, its first occurrence, along `dim` or in the flattened tensor.
+
+            >>> torch.argmax(torch.tensor([[1., 2.], [3., 4.]]), dim=1)     tensor([1, 1])
+        """
     def argmin(self, dim: _int | Tensor | None = None, keepdim: _bool = False) -> Tensor:
         """The index of the smallest element, its first occurrence, along `dim` or in the flattened tensor."""
     def igamma(self, other: Tensor) -> Tensor:
@@ -1771,17 +2020,28 @@ class Tensor:
     def gather(self, dim: _int | Tensor, index: Tensor, *, sparse_grad: _bool = False) -> Tensor:
         """`out[i][j] = self[index[i][j]][j]` for dim 0, and likewise for others; shaped like `index` (int32 or int64),
         which is no larger than `self` in the other dims.
+
+            >>> torch.gather(torch.tensor([[1, 2], [3, 4]]), 1, torch.tensor([[1], [0]]))     tensor([[2],
+        [3]])
         """
     def scatter_add(self, dim: _int | Tensor, index: Tensor, src: Tensor) -> Tensor:
         """`self` with `src[i][j]` added to element `[index[i][j]][j]` for dim 0, and likewise for others. Indices may
         repeat; they are added in order, so the result does not depend on threads.
+
+            >>> torch.zeros(3).scatter_add(0, torch.tensor([0, 2, 2]), torch.ones(3))     tensor([1., 0., 2.])
         """
     def scatter_add_(self, dim: _int | Tensor, index: Tensor, src: Tensor) -> Tensor:
         """`self` with `src[i][j]` added to element `[index[i][j]][j]` for dim 0, and likewise for others. Indices may
         repeat; they are added in order, so the result does not depend on threads.
+
+            >>> torch.zeros(3).scatter_add(0, torch.tensor([0, 2, 2]), torch.ones(3))     tensor([1., 0., 2.])
         """
     def index_select(self, dim: _int | Tensor, index: Tensor) -> Tensor:
-        """The entries of `dim` at `index`, a vector of int32 or int64."""
+        """The entries of `dim` at `index`, a vector of int32 or int64.
+
+            >>> torch.index_select(torch.tensor([[1, 2], [3, 4]]), 0, torch.tensor([1, 1]))     tensor([[3, 4],
+        [3, 4]])
+        """
     def index_put(self, indices: Sequence[Tensor], values: Tensor, accumulate: _bool = False) -> Tensor:
         """`self` with `values` at the places that `indices` name, tensors of integers or masks for the first dims. They
         broadcast, as `values` do to what the indices would read. With `accumulate` the values are added.
@@ -1849,15 +2109,26 @@ class Tensor:
         those before broadcast.
 
         Both have one dtype. float16 and bfloat16 accumulate in float32 and round once; integers wrap.
+
+            >>> torch.matmul(torch.tensor([[1., 2.], [3., 4.]]), torch.tensor([1., 1.]))     tensor([3., 7.])
         """
     def mm(self, mat2: Tensor) -> Tensor:
-        """The product of two matrices. `matmul` takes other ranks too."""
+        """The product of two matrices. `matmul` takes other ranks too.
+
+            >>> torch.mm(torch.tensor([[1., 2.], [3., 4.]]), torch.eye(2))     tensor([[1., 2.],             [3., 4.]])
+        """
     def bmm(self, mat2: Tensor) -> Tensor:
-        """The products of two batches of matrices, (b, m, k) times (b, k, n). Does not broadcast."""
+        """The products of two batches of matrices, (b, m, k) times (b, k, n). Does not broadcast.
+
+            >>> tuple(torch.bmm(torch.ones(2, 1, 3), torch.ones(2, 3, 1)).shape)     (2, 1, 1)
+        """
     def mv(self, vec: Tensor) -> Tensor:
         """A matrix times a vector."""
     def dot(self, tensor: Tensor) -> Tensor:
-        """The sum of the products of two vectors. Both are 1-D; `inner` takes other ranks."""
+        """The sum of the products of two vectors. Both are 1-D; `inner` takes other ranks.
+
+            >>> torch.dot(torch.tensor([1., 2.]), torch.tensor([3., 4.]))     tensor(11.)
+        """
     def vdot(self, other: Tensor) -> Tensor:
         """The sum of the products of two vectors, the first conjugated. Both are 1-D."""
     def inner(self, other: Tensor) -> Tensor:
@@ -1866,9 +2137,17 @@ class Tensor:
         A scalar multiplies.
         """
     def outer(self, vec2: Tensor) -> Tensor:
-        """All products of an element of `self` and one of `vec2`: (n) and (m) give (n, m)."""
+        """All products of an element of `self` and one of `vec2`: (n) and (m) give (n, m).
+
+            >>> torch.outer(torch.tensor([1., 2.]), torch.tensor([1., 10.]))     tensor([[ 1., 10.],             [ 2.,
+        20.]])
+        """
     def ger(self, vec2: Tensor) -> Tensor:
-        """All products of an element of `self` and one of `vec2`: (n) and (m) give (n, m)."""
+        """All products of an element of `self` and one of `vec2`: (n) and (m) give (n, m).
+
+            >>> torch.outer(torch.tensor([1., 2.]), torch.tensor([1., 10.]))     tensor([[ 1., 10.],             [ 2.,
+        20.]])
+        """
     def addmm(self, mat1: Tensor, mat2: Tensor, *, beta: Number | Tensor = 1, alpha: Number | Tensor = 1) -> Tensor:
         """`beta * self + alpha * (mat1 @ mat2)`; `self` broadcasts. With `beta=0` NaN and infinity in `self` do not count.
         """
@@ -1887,6 +2166,8 @@ class Tensor:
         """The indices of all elements that are not zero, a row each, in logical order: (count, ndim).
 
         With `as_tuple` one vector for each dim, of a 0-d tensor as of a vector.
+
+            >>> torch.nonzero(torch.tensor([0, 4, 5]))     tensor([[1],             [2]])
         """
     def nonzero_static(self, *, size: _int | Tensor, fill_value: _int | Tensor = -1) -> Tensor:
         """`nonzero` cut, or filled up with rows of `fill_value`, to `size` rows."""
@@ -1894,11 +2175,17 @@ class Tensor:
         """`nonzero`, also of a 0-d tensor: one row without columns where it is not zero."""
     @overload
     def count_nonzero(self, dim: _int | Tensor | None = None) -> Tensor:
-        """How many elements are not zero, over `dim` (all dims if None)."""
+        """How many elements are not zero, over `dim` (all dims if None).
+
+            >>> torch.count_nonzero(torch.tensor([0, 3, 0, 5]))     tensor(2)
+        """
     @overload
     def count_nonzero(self, dim: _int | Sequence[_int | Tensor]) -> Tensor: ...
     def masked_select(self, mask: Tensor) -> Tensor:
-        """The elements of `self` where `mask` is true, in logical order, as a vector. Both broadcast."""
+        """The elements of `self` where `mask` is true, in logical order, as a vector. Both broadcast.
+
+            >>> torch.masked_select(torch.tensor([1, 2, 3]), torch.tensor([True, False, True]))     tensor([1, 3])
+        """
     def masked_scatter(self, mask: Tensor, source: Tensor) -> Tensor:
         """`self` with elements of `source`, in logical order, where `mask` is true. `mask` and `self` broadcast.
 
@@ -1946,12 +2233,18 @@ class Tensor:
 
         Integers and bool give int64 unless `dtype` says otherwise; `dtype` casts before adding. float16 and bfloat16
         add in float32.
+
+            >>> torch.sum(torch.tensor([[1., 2.], [3., 4.]]), dim=0)     tensor([4., 6.])
         """
     @overload
     def sum(self, dim: _int | Sequence[_int | Tensor] | None, keepdim: _bool = False, *, dtype: _dtype | _type[_float | _bool] | None = None) -> Tensor: ...
     @overload
     def mean(self, *, dtype: _dtype | _type[_float | _bool] | None = None) -> Tensor:
-        """Mean over `dim` (all dims if it is None or empty) of a float tensor; `dtype` casts first."""
+        """Mean over `dim` (all dims if it is None or empty) of a float tensor; `dtype` casts first.
+
+            >>> torch.mean(torch.tensor([[1., 2.], [3., 4.]]), dim=1, keepdim=True)     tensor([[1.5000],
+        [3.5000]])
+        """
     @overload
     def mean(self, dim: _int | Sequence[_int | Tensor] | None, keepdim: _bool = False, *, dtype: _dtype | _type[_float | _bool] | None = None) -> Tensor: ...
     @overload
@@ -1959,6 +2252,8 @@ class Tensor:
         """Whether any element is not zero, over `dim` (all dims if None).
 
         uint8 gives uint8, others bool.
+
+            >>> torch.any(torch.tensor([[False, True], [False, False]]), dim=1)     tensor([ True, False])
         """
     @overload
     def any(self, dim: _int | Tensor, keepdim: _bool = False) -> Tensor: ...
@@ -1969,6 +2264,8 @@ class Tensor:
         """Whether no element is zero, over `dim` (all dims if None).
 
         uint8 gives uint8, others bool.
+
+            >>> torch.all(torch.tensor([True, False]))     tensor(False)
         """
     @overload
     def all(self, dim: _int | Tensor, keepdim: _bool = False) -> Tensor: ...
@@ -1978,6 +2275,8 @@ class Tensor:
     def var(self, unbiased: _bool = True) -> Tensor:
         """Variance over `dim` (all dims if it is None or empty): the mean square distance from the mean, with the number
         of elements less `correction` (1, or 0 if not `unbiased`) as divisor.
+
+            >>> torch.var(torch.tensor([1., 2., 3., 4.]), correction=0)     tensor(1.2500)
         """
     @overload
     def var(self, dim: _int | Sequence[_int | Tensor] | None, unbiased: _bool = True, keepdim: _bool = False) -> Tensor: ...
@@ -1985,7 +2284,10 @@ class Tensor:
     def var(self, dim: _int | Sequence[_int | Tensor] | None = None, *, correction: Number | Tensor | None = None, keepdim: _bool = False) -> Tensor: ...
     @overload
     def std(self, unbiased: _bool = True) -> Tensor:
-        """Standard deviation: the root of `var`."""
+        """Standard deviation: the root of `var`.
+
+            >>> torch.std(torch.tensor([1., 2., 3., 4.]))     tensor(1.2910)
+        """
     @overload
     def std(self, dim: _int | Sequence[_int | Tensor] | None, unbiased: _bool = True, keepdim: _bool = False) -> Tensor: ...
     @overload
@@ -2066,26 +2368,39 @@ class Tensor:
         """exp(x) divided by its sum along `dim`; `dtype` casts first.
 
         The largest element is subtracted before the exponential, so nothing overflows. A row of -inf gives NaN.
+
+            >>> torch.nn.functional.softmax(torch.tensor([0., 0.]), dim=0)     tensor([0.5000, 0.5000])
         """
     def log_softmax(self, dim: _int | Tensor, dtype: _dtype | _type[_float | _bool] | None = None) -> Tensor:
-        """The logarithm of softmax along `dim`, without its rounding; `dtype` casts first."""
+        """The logarithm of softmax along `dim`, without its rounding; `dtype` casts first.
+
+            >>> torch.nn.functional.log_softmax(torch.tensor([0., 0.]), dim=0)     tensor([-0.6931, -0.6931])
+        """
     @overload
     def sort(self, dim: _int | Tensor = -1, descending: _bool = False) -> _named_sort:
         """The entries of `dim` in order, and where each stood. Equal ones keep their order, also without `stable`.
 
         On the GPU it is not implemented.
+
+            >>> torch.sort(torch.tensor([3., 1., 2.])).values     tensor([1., 2., 3.])
         """
     @overload
     def sort(self, *, stable: _bool | None, dim: _int | Tensor = -1, descending: _bool = False) -> _named_sort: ...
     @overload
     def argsort(self, dim: _int | Tensor = -1, descending: _bool = False) -> Tensor:
-        """Where the entries of `dim` stand in order. See `sort`."""
+        """Where the entries of `dim` stand in order. See `sort`.
+
+            >>> torch.argsort(torch.tensor([3., 1., 2.]), descending=True)     tensor([0, 2, 1])
+        """
     @overload
     def argsort(self, *, stable: _bool, dim: _int | Tensor = -1, descending: _bool = False) -> Tensor: ...
     def msort(self) -> Tensor:
         """`sort` along dim 0, without the indices."""
     def topk(self, k: _int | Tensor, dim: _int | Tensor = -1, largest: _bool = True, sorted: _bool = True) -> _named_topk:
-        """The `k` largest (or smallest) entries of `dim`, and where they stood; in order if `sorted`."""
+        """The `k` largest (or smallest) entries of `dim`, and where they stood; in order if `sorted`.
+
+            >>> torch.topk(torch.tensor([3., 1., 2.]), 2).indices     tensor([0, 2])
+        """
     def kthvalue(self, k: _int | Tensor, dim: _int | Tensor = -1, keepdim: _bool = False) -> _named_kthvalue:
         """The `k`th smallest entry of `dim`, counted from 1, and where it stood."""
     @overload
@@ -2103,6 +2418,8 @@ class Tensor:
     def unique(self, sorted: _bool = True, return_inverse: _bool = False, return_counts: _bool = False, dim: _int | Tensor | None = None) -> Tensor:
         """The different elements, in order; with `return_inverse` also which of them each element is, with `return_counts`
         how often each occurs. With `dim` the different entries of that dim. They are in order also without `sorted`.
+
+            >>> torch.unique(torch.tensor([3, 1, 3, 2]))     tensor([1, 2, 3])
         """
     def unique_consecutive(self, return_inverse: _bool = False, return_counts: _bool = False, dim: _int | Tensor | None = None) -> Tensor:
         """As `unique`, of neighbours only: each run of equal elements, or entries of a dim, becomes one."""

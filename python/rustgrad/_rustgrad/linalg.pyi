@@ -21,6 +21,8 @@ def norm(A: Tensor, ord: Number | Tensor | None = None, dim: _int | Sequence[_in
 
     Orders of matrices: "fro", "nuc" (the sum of singular values), 2 and -2 (the largest and the smallest of them), inf,
     -inf, 1, -1.
+
+        >>> torch.linalg.norm(torch.tensor([3., 4.]))     tensor(5.)
     """
 @overload
 def norm(A: Tensor, ord: _str, dim: _int | Sequence[_int | Tensor] | None = None, keepdim: _bool = False, *, dtype: _dtype | _type[_float | _bool] | None = None, out: Tensor | None = None) -> Tensor: ...
@@ -50,7 +52,10 @@ def cholesky_ex(A: Tensor, *, upper: _bool = False, check_errors: _bool = False,
     positive-definite.
     """
 def det(A: Tensor, *, out: Tensor | None = None) -> Tensor:
-    """The determinants of square matrices (.., n, n): (..). That of an empty matrix is 1."""
+    """The determinants of square matrices (.., n, n): (..). That of an empty matrix is 1.
+
+        >>> torch.linalg.det(torch.tensor([[1., 2.], [3., 4.]]))     tensor(-2.)
+    """
 def slogdet(A: Tensor, *, out: Sequence[Tensor] | None = None) -> _named_linalg_slogdet:
     """The sign of the determinants of square matrices, and the logarithm of their size: 0 and -inf for a singular matrix.
     """
@@ -139,6 +144,9 @@ def inv(A: Tensor, *, out: Tensor | None = None) -> Tensor:
     """The inverses of square matrices (.., n, n).
 
     Raises `linalg.LinAlgError` for a singular matrix; `linalg.inv_ex` says which instead.
+
+        >>> torch.linalg.inv(torch.tensor([[2., 0.], [0., 4.]]))     tensor([[0.5000, 0.0000],             [0.0000,
+    0.2500]])
     """
 def inv_ex(A: Tensor, *, check_errors: _bool = False, out: Sequence[Tensor] | None = None) -> _named_linalg_inv_ex:
     """Inverses, and an int32 for each matrix: 0, or where from 1 the first zero pivot stands. `check_errors` raises
@@ -149,6 +157,8 @@ def solve(A: Tensor, B: Tensor, *, left: _bool = True, out: Tensor | None = None
     broadcast.
 
     Raises `linalg.LinAlgError` for a singular matrix; `linalg.solve_ex` says which instead.
+
+        >>> torch.linalg.solve(torch.tensor([[2., 0.], [0., 4.]]), torch.tensor([2., 4.]))     tensor([1., 1.])
     """
 def solve_ex(A: Tensor, B: Tensor, *, left: _bool = True, check_errors: _bool = False, out: Sequence[Tensor] | None = None) -> _named_linalg_solve_ex:
     """As `linalg.solve`, with an int32 for each matrix: 0, or where from 1 the first zero pivot stands."""
@@ -178,4 +188,6 @@ def matmul(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Tensor
     before broadcast.
 
     Both have one dtype. float16 and bfloat16 accumulate in float32 and round once; integers wrap.
+
+        >>> torch.matmul(torch.tensor([[1., 2.], [3., 4.]]), torch.tensor([1., 1.]))     tensor([3., 7.])
     """

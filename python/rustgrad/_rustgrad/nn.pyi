@@ -26,6 +26,8 @@ def relu(input: Tensor, inplace: _bool = False) -> Tensor:
     """Negative elements become zero; NaN and -0.0 stay.
 
     Gradient: g where the output is positive, from the output.
+
+        >>> torch.nn.functional.relu(torch.tensor([-1., 2.]))     tensor([0., 2.])
     """
 def silu(input: Tensor, inplace: _bool = False) -> Tensor:
     """x sigmoid(x) of each element (also called swish)."""
@@ -33,6 +35,8 @@ def gelu(input: Tensor, *, approximate: _str = 'none') -> Tensor:
     """x times the standard normal distribution function of x; with `approximate="tanh"` by its usual estimate.
 
     Hendrycks and Gimpel, 2016.
+
+        >>> torch.nn.functional.gelu(torch.tensor([-1., 0., 1.]))     tensor([-0.1587,  0.0000,  0.8413])
     """
 def leaky_relu(input: Tensor, negative_slope: _float | Tensor = 0.01, inplace: _bool = False) -> Tensor:
     """x, and `negative_slope * x` where x is not positive."""
@@ -89,6 +93,8 @@ def tanh(input: Tensor) -> Tensor:
     """The hyperbolic tangent of each element.
 
     Gradient: g (1 - y^2), from the output, so that the input is not saved.
+
+        >>> torch.tanh(torch.tensor([-1., 0., 1.]))     tensor([-0.7616,  0.0000,  0.7616])
     """
 def avg_pool1d(input: Tensor, kernel_size: _int | Sequence[_int | Tensor], stride: _int | Sequence[_int | Tensor] = [], padding: _int | Sequence[_int | Tensor] = 0, ceil_mode: _bool = False, count_include_pad: _bool = True) -> Tensor:
     """The mean of each window of a sequence (N, C, L) or (C, L); `stride` is the window's size by default.
@@ -114,6 +120,9 @@ def batch_norm(input: Tensor, running_mean: Tensor | None, running_var: Tensor |
     running ones move towards them by the part `momentum` (the variance towards the unbiased one); else the running ones
     are taken. Raises ValueError for a single value per channel in training, RuntimeError for sizes that do not fit.
     Ioffe and Szegedy 2015.
+
+        >>> torch.nn.functional.batch_norm(torch.tensor([[1.], [3.]]), None, None, training=True)     tensor([[-1.0000],
+    [ 1.0000]])
     """
 def selu(input: Tensor, inplace: _bool = False) -> Tensor:
     """`elu` with the scale and the alpha that keep mean 0 and variance 1.
@@ -281,6 +290,9 @@ def conv2d(input: Tensor, weight: Tensor, bias: Tensor | None = None, stride: _i
     has the size of the input; stride 1 only).
 
     Raises RuntimeError where sizes, groups or dtypes do not fit.
+
+        >>> torch.nn.functional.conv2d(torch.ones(1, 1, 3, 3), torch.ones(1, 1, 2, 2))     tensor([[[[4., 4.],
+    [4., 4.]]]])
     """
 @overload
 def conv2d(input: Tensor, weight: Tensor, bias: Tensor | None = None, stride: _int | Sequence[_int | Tensor] = 1, padding: _str = 'valid', dilation: _int | Sequence[_int | Tensor] = 1, groups: _int | Tensor = 1) -> Tensor: ...
@@ -312,12 +324,17 @@ def dropout(input: Tensor, p: _float | Tensor = 0.5, training: _bool = True, inp
     """Zeros with probability `p`, other elements divided by 1 - p; `input` itself where not `training` or p is 0.
 
     Draws PyTorch's mask for the same seed. Srivastava et al. 2014, in the inverted form.
+
+        >>> torch.nn.functional.dropout(torch.ones(3), 0.5, training=False)     tensor([1., 1., 1.])
     """
 def embedding(input: Tensor, weight: Tensor, padding_idx: _int | Tensor | None = None, max_norm: _float | Tensor | None = None, norm_type: _float | Tensor = 2.0, scale_grad_by_freq: _bool = False, sparse: _bool = False) -> Tensor:
     """Rows of `weight` (num_embeddings, dim) at the indices `input`: shape `input.shape + (dim,)`.
 
     The row `padding_idx` gets no gradient; `scale_grad_by_freq` divides each row's by how often it was used. Gradients
     are dense, also with `sparse`. Raises IndexError for an index out of range.
+
+        >>> torch.nn.functional.embedding(torch.tensor([1, 0]), torch.tensor([[1., 2.], [3., 4.]]))     tensor([[3.,
+    4.],             [1., 2.]])
     """
 def nll_loss(input: Tensor, target: Tensor, weight: Tensor | None = None, size_average: _bool | None = None, ignore_index: _int | Tensor = -100, reduce: _bool | None = None, reduction: _str = 'mean') -> Tensor:
     """Minus the input at each target class: input (C,), (N, C) or (N, C, d1, ...) of log-probabilities, target (), (N,) or
@@ -332,24 +349,36 @@ def cross_entropy(input: Tensor, target: Tensor, weight: Tensor | None = None, s
     input: (C,), (N, C) or (N, C, d1, ...) logits; target: (), (N,) or (N, d1, ...) int64 in [0, C), or probabilities
     shaped like input. A scalar, or target's shape for 'none'. Raises IndexError for a target outside [0, C) other than
     ignore_index. Label smoothing after Szegedy et al. 2016, eq. 7.
+
+        >>> torch.nn.functional.cross_entropy(torch.tensor([[2., 0., 0.]]), torch.tensor([0]))     tensor(0.2395)
     """
 def mse_loss(input: Tensor, target: Tensor, size_average: _bool | None = None, reduce: _bool | None = None, reduction: _str = 'mean', weight: Tensor | None = None) -> Tensor:
-    """The squared distance of `input` and `target`, its mean, or its sum; with `weight`, a weighted mean."""
+    """The squared distance of `input` and `target`, its mean, or its sum; with `weight`, a weighted mean.
+
+        >>> torch.nn.functional.mse_loss(torch.tensor([1., 2.]), torch.tensor([1., 4.]))     tensor(2.)
+    """
 def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None, *, out: Tensor | None = None) -> Tensor:
     """`input @ weight.T + bias` over the last dim of `input`.
 
     input: (.., in_features); weight: (out_features, in_features), or (in_features) for one output without its dim;
     bias: (out_features).
+
+        >>> torch.nn.functional.linear(torch.tensor([1., 1.]), torch.tensor([[1., 2.], [3., 4.]]), torch.tensor([0.,
+    10.]))     tensor([ 3., 17.])
     """
 def layer_norm(input: Tensor, normalized_shape: Sequence[_int | Tensor], weight: Tensor | None = None, bias: Tensor | None = None, eps: _float | Tensor = 1e-5) -> Tensor:
     """Each slice over the last dims, which are `normalized_shape`, less its mean and divided by sqrt(variance + eps); then
     times `weight`, plus `bias`.
 
     As Ba, Kiros and Hinton 2016, eq. 4, with the biased variance.
+
+        >>> torch.nn.functional.layer_norm(torch.tensor([[1., 2., 3.]]), (3,))     tensor([[-1.2247,  0.0000,  1.2247]])
     """
 def one_hot(input: Tensor, num_classes: _int | Tensor = -1) -> Tensor:
     """int64 ones at the classes `input` of a new last dim of `num_classes` (one more than the largest class if -1), zeros
     elsewhere.
+
+        >>> torch.nn.functional.one_hot(torch.tensor([0, 2]))     tensor([[1, 0, 0],             [0, 0, 1]])
     """
 def pad(input: Tensor, pad: Sequence[_int | Tensor], mode: _str = 'constant', value: _float | Tensor | None = None) -> Tensor:
     """`pad` entries before and after each dim, from the last dim on: (left, right, top, bottom, ...). Negative numbers
@@ -359,6 +388,8 @@ def pad(input: Tensor, pad: Sequence[_int | Tensor], mode: _str = 'constant', va
     repeats the border, "circular" goes on at the other side; these three take the last one, two or three dims of a
     tensor that has one or two more. Raises RuntimeError for an odd number of entries, and where less is left than
     nothing.
+
+        >>> torch.nn.functional.pad(torch.tensor([1, 2]), (1, 2), value=9)     tensor([9, 1, 2, 9, 9])
     """
 def max_pool2d(input: Tensor, kernel_size: _int | Sequence[_int | Tensor], stride: _int | Sequence[_int | Tensor] | None = None, padding: _int | Sequence[_int | Tensor] = 0, dilation: _int | Sequence[_int | Tensor] = 1, ceil_mode: _bool = False, return_indices: _bool = False) -> Tensor:
     """The largest element of each window of an image; NaN wins.
@@ -372,6 +403,11 @@ def softmax(input: Tensor, dim: _int | Tensor | None = None, _stacklevel: _int |
     """exp(x) divided by its sum along `dim`; `dtype` casts first.
 
     The largest element is subtracted before the exponential, so nothing overflows. A row of -inf gives NaN.
+
+        >>> torch.nn.functional.softmax(torch.tensor([0., 0.]), dim=0)     tensor([0.5000, 0.5000])
     """
 def log_softmax(input: Tensor, dim: _int | Tensor | None = None, _stacklevel: _int | Tensor = 3, dtype: _dtype | _type[_float | _bool] | None = None) -> Tensor:
-    """The logarithm of softmax along `dim`, without its rounding; `dtype` casts first."""
+    """The logarithm of softmax along `dim`, without its rounding; `dtype` casts first.
+
+        >>> torch.nn.functional.log_softmax(torch.tensor([0., 0.]), dim=0)     tensor([-0.6931, -0.6931])
+    """

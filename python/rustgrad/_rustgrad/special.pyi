@@ -61,6 +61,8 @@ def entr(input: Tensor, *, out: Tensor | None = None) -> Tensor:
 def round(input: Tensor, *, decimals: _int | Tensor = 0, out: Tensor | None = None) -> Tensor:
     """The nearest whole number, of two the even one; with `decimals`, the nearest number of so many decimal places (tens,
     hundreds for negative ones), which floats only have.
+
+        >>> torch.round(torch.tensor([0.5, 1.5, 2.345]))     tensor([0., 2., 2.])
     """
 def erf(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """The error function: 2 / sqrt(pi) times the integral of exp(-t^2) from 0 to x."""
@@ -159,7 +161,10 @@ def legendre_polynomial_p(x: Tensor | Number, n: Tensor | Number, *, out: Tensor
     `n` is cut to a whole number; a negative degree gives 0. PyTorch has no derivative of it.
     """
 def logsumexp(input: Tensor, dim: _int | Sequence[_int | Tensor], keepdim: _bool = False, *, out: Tensor | None = None) -> Tensor:
-    """The logarithm of the sum of exponentials over `dim`, without overflow."""
+    """The logarithm of the sum of exponentials over `dim`, without overflow.
+
+        >>> torch.logsumexp(torch.tensor([0., 0.]), 0)     tensor(0.6931)
+    """
 def gammainc(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Tensor:
     """P(self, other): the part of the gamma function's integral that lies below `other`.
 
@@ -174,6 +179,11 @@ def softmax(input: Tensor, dim: _int | Tensor, dtype: _dtype | _type[_float | _b
     """exp(x) divided by its sum along `dim`; `dtype` casts first.
 
     The largest element is subtracted before the exponential, so nothing overflows. A row of -inf gives NaN.
+
+        >>> torch.nn.functional.softmax(torch.tensor([0., 0.]), dim=0)     tensor([0.5000, 0.5000])
     """
 def log_softmax(input: Tensor, dim: _int | Tensor, *, dtype: _dtype | _type[_float | _bool] | None = None, out: Tensor | None = None) -> Tensor:
-    """The logarithm of softmax along `dim`, without its rounding; `dtype` casts first."""
+    """The logarithm of softmax along `dim`, without its rounding; `dtype` casts first.
+
+        >>> torch.nn.functional.log_softmax(torch.tensor([0., 0.]), dim=0)     tensor([-0.6931, -0.6931])
+    """

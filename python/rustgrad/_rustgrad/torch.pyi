@@ -11,11 +11,15 @@ def reshape(input: Tensor, shape: Sequence[_int | Tensor]) -> Tensor:
     """The same elements under another shape: a view where strides allow it, else a copy.
 
     One size may be -1 and is deduced. Raises RuntimeError where the number of elements differs.
+
+        >>> torch.reshape(torch.arange(6), (2, -1))     tensor([[0, 1, 2],             [3, 4, 5]])
     """
 def flatten(input: Tensor, start_dim: _int | Tensor = 0, end_dim: _int | Tensor = -1) -> Tensor:
     """The dims from `start_dim` to `end_dim` made one.
 
     A view where strides allow it; a 0-d tensor becomes 1-d.
+
+        >>> tuple(torch.flatten(torch.zeros(2, 3, 4), 1).shape)     (2, 12)
     """
 def unflatten(input: Tensor, dim: _int | Tensor, sizes: Sequence[_int | Tensor]) -> Tensor:
     """Dim `dim` cut into `sizes`, one of which may be -1."""
@@ -23,40 +27,73 @@ def ravel(input: Tensor) -> Tensor:
     """All elements in one dim; a copy only where `input` is not contiguous."""
 @overload
 def squeeze(input: Tensor) -> Tensor:
-    """Without the dims of size 1, or those among `dim` that have size 1."""
+    """Without the dims of size 1, or those among `dim` that have size 1.
+
+        >>> tuple(torch.squeeze(torch.zeros(1, 3, 1)).shape)     (3)
+    """
 @overload
 def squeeze(input: Tensor, dim: _int | Tensor) -> Tensor: ...
 @overload
 def squeeze(input: Tensor, dim: _int | Sequence[_int | Tensor]) -> Tensor: ...
 @overload
 def squeeze_(input: Tensor) -> Tensor:
-    """Without the dims of size 1, or those among `dim` that have size 1."""
+    """Without the dims of size 1, or those among `dim` that have size 1.
+
+        >>> tuple(torch.squeeze(torch.zeros(1, 3, 1)).shape)     (3)
+    """
 @overload
 def squeeze_(input: Tensor, dim: _int | Tensor) -> Tensor: ...
 @overload
 def squeeze_(input: Tensor, dim: _int | Sequence[_int | Tensor]) -> Tensor: ...
 def unsqueeze(input: Tensor, dim: _int | Tensor) -> Tensor:
-    """A dim of size 1 put before `dim` (at the end for -1)."""
+    """A dim of size 1 put before `dim` (at the end for -1).
+
+        >>> torch.unsqueeze(torch.tensor([1, 2]), 1)     tensor([[1],             [2]])
+    """
 def unsqueeze_(input: Tensor, dim: _int | Tensor) -> Tensor:
-    """A dim of size 1 put before `dim` (at the end for -1)."""
+    """A dim of size 1 put before `dim` (at the end for -1).
+
+        >>> torch.unsqueeze(torch.tensor([1, 2]), 1)     tensor([[1],             [2]])
+    """
 def permute(input: Tensor, dims: Sequence[_int | Tensor]) -> Tensor:
-    """The dims in the order `dims`, a permutation of all of them."""
+    """The dims in the order `dims`, a permutation of all of them.
+
+        >>> tuple(torch.permute(torch.zeros(2, 3, 5), (2, 0, 1)).shape)     (5, 2, 3)
+    """
 def transpose(input: Tensor, dim0: _int | Tensor, dim1: _int | Tensor) -> Tensor:
-    """Dims `dim0` and `dim1` swapped."""
+    """Dims `dim0` and `dim1` swapped.
+
+        >>> torch.transpose(torch.tensor([[1., 2.], [3., 4.]]), 0, 1)     tensor([[1., 3.],             [2., 4.]])
+    """
 def transpose_(input: Tensor, dim0: _int | Tensor, dim1: _int | Tensor) -> Tensor:
-    """Dims `dim0` and `dim1` swapped."""
+    """Dims `dim0` and `dim1` swapped.
+
+        >>> torch.transpose(torch.tensor([[1., 2.], [3., 4.]]), 0, 1)     tensor([[1., 3.],             [2., 4.]])
+    """
 def swapdims(input: Tensor, dim0: _int | Tensor, dim1: _int | Tensor) -> Tensor:
-    """Dims `dim0` and `dim1` swapped."""
+    """Dims `dim0` and `dim1` swapped.
+
+        >>> torch.transpose(torch.tensor([[1., 2.], [3., 4.]]), 0, 1)     tensor([[1., 3.],             [2., 4.]])
+    """
 def swapdims_(input: Tensor, dim0: _int | Tensor, dim1: _int | Tensor) -> Tensor:
-    """Dims `dim0` and `dim1` swapped."""
+    """Dims `dim0` and `dim1` swapped.
+
+        >>> torch.transpose(torch.tensor([[1., 2.], [3., 4.]]), 0, 1)     tensor([[1., 3.],             [2., 4.]])
+    """
 def swapaxes(input: Tensor, axis0: _int | Tensor, axis1: _int | Tensor) -> Tensor:
     """`transpose` under NumPy's name."""
 def swapaxes_(input: Tensor, axis0: _int | Tensor, axis1: _int | Tensor) -> Tensor:
     """`transpose` under NumPy's name."""
 def t(input: Tensor) -> Tensor:
-    """The transpose of a matrix; fewer dims stay as they are."""
+    """The transpose of a matrix; fewer dims stay as they are.
+
+        >>> torch.t(torch.tensor([[1, 2, 3]]))     tensor([[1],             [2],             [3]])
+    """
 def t_(input: Tensor) -> Tensor:
-    """The transpose of a matrix; fewer dims stay as they are."""
+    """The transpose of a matrix; fewer dims stay as they are.
+
+        >>> torch.t(torch.tensor([[1, 2, 3]]))     tensor([[1],             [2],             [3]])
+    """
 def adjoint(input: Tensor) -> Tensor:
     """The last two dims swapped, and complex elements conjugated."""
 @overload
@@ -80,13 +117,19 @@ def unbind(input: Tensor, dim: _int | Tensor = 0) -> tuple[Tensor, ...]:
     """The entries of dim `dim`, one tensor each."""
 @overload
 def split(input: Tensor, split_size: _int | Tensor, dim: _int | Tensor = 0) -> tuple[Tensor, ...]:
-    """Dim `dim` cut into parts of `split_size` entries (the last may be smaller), or of the sizes listed."""
+    """Dim `dim` cut into parts of `split_size` entries (the last may be smaller), or of the sizes listed.
+
+        >>> torch.split(torch.arange(5), (2, 3))     (tensor([0, 1]), tensor([2, 3, 4]))
+    """
 @overload
 def split(input: Tensor, split_size: _int | Sequence[_int | Tensor], dim: _int | Tensor = 0) -> tuple[Tensor, ...]: ...
 def split_with_sizes(input: Tensor, split_sizes: Sequence[_int | Tensor], dim: _int | Tensor = 0) -> tuple[Tensor, ...]:
     """Dim `dim` cut into parts of the sizes listed."""
 def chunk(input: Tensor, chunks: _int | Tensor, dim: _int | Tensor = 0) -> tuple[Tensor, ...]:
-    """Dim `dim` cut into at most `chunks` parts of equal size (the last may be smaller)."""
+    """Dim `dim` cut into at most `chunks` parts of equal size (the last may be smaller).
+
+        >>> torch.chunk(torch.arange(5), 2)     (tensor([0, 1, 2]), tensor([3, 4]))
+    """
 def as_strided(input: Tensor, size: Sequence[_int | Tensor], stride: Sequence[_int | Tensor], storage_offset: _int | Tensor | None = None) -> Tensor:
     """The memory of `input` under any shape, strides and offset.
 
@@ -109,7 +152,10 @@ def diag_embed(input: Tensor, offset: _int | Tensor = 0, dim1: _int | Tensor = -
     """Zeros with the last dim of `input` on the diagonal of dims `dim1` and `dim2` of the result, `offset` to the right.
     """
 def diag(input: Tensor, diagonal: _int | Tensor = 0, *, out: Tensor | None = None) -> Tensor:
-    """The diagonal of a matrix (a copy), or a matrix of zeros with a vector on its diagonal."""
+    """The diagonal of a matrix (a copy), or a matrix of zeros with a vector on its diagonal.
+
+        >>> torch.diag(torch.tensor([1, 2]))     tensor([[1, 0],             [0, 2]])
+    """
 def diagflat(input: Tensor, offset: _int | Tensor = 0) -> Tensor:
     """A matrix of zeros with all elements of `input` on its diagonal."""
 def diagonal_scatter(input: Tensor, src: Tensor, offset: _int | Tensor = 0, dim1: _int | Tensor = 0, dim2: _int | Tensor = 1) -> Tensor:
@@ -195,32 +241,55 @@ def relu(input: Tensor) -> Tensor:
     """Negative elements become zero; NaN and -0.0 stay.
 
     Gradient: g where the output is positive, from the output.
+
+        >>> torch.nn.functional.relu(torch.tensor([-1., 2.]))     tensor([0., 2.])
     """
 def relu_(input: Tensor) -> Tensor:
     """Negative elements become zero; NaN and -0.0 stay.
 
     Gradient: g where the output is positive, from the output.
+
+        >>> torch.nn.functional.relu(torch.tensor([-1., 2.]))     tensor([0., 2.])
     """
 def i0(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """The modified Bessel function of the first kind of order 0."""
 def i0_(input: Tensor) -> Tensor:
     """The modified Bessel function of the first kind of order 0."""
 def add(input: Tensor | Number, other: Tensor | Number, *, alpha: Number | Tensor = 1, out: Tensor | None = None) -> Tensor:
-    """`input + alpha * other`."""
+    """`input + alpha * other`.
+
+        >>> torch.add(torch.tensor([1., 2.]), torch.tensor([10., 20.]), alpha=2)     tensor([21., 42.])
+    """
 def sub(input: Tensor | Number, other: Tensor | Number, *, alpha: Number | Tensor = 1, out: Tensor | None = None) -> Tensor:
-    """`input - alpha * other`."""
+    """`input - alpha * other`.
+
+        >>> torch.sub(torch.tensor([5., 6.]), 1)     tensor([4., 5.])
+    """
 def subtract(input: Tensor | Number, other: Tensor | Number, *, alpha: Number | Tensor = 1, out: Tensor | None = None) -> Tensor:
-    """`input - alpha * other`."""
+    """`input - alpha * other`.
+
+        >>> torch.sub(torch.tensor([5., 6.]), 1)     tensor([4., 5.])
+    """
 def rsub(input: Tensor, other: Tensor | Number, *, alpha: Number | Tensor = 1) -> Tensor:
     """`other - alpha * input`."""
 def mul(input: Tensor | Number, other: Tensor | Number, *, out: Tensor | None = None) -> Tensor:
-    """`input * other`."""
+    """`input * other`.
+
+        >>> torch.mul(torch.tensor([[1.], [2.]]), torch.tensor([10., 20.]))     tensor([[10., 20.],             [20.,
+    40.]])
+    """
 def multiply(input: Tensor | Number, other: Tensor | Number, *, out: Tensor | None = None) -> Tensor:
-    """`input * other`."""
+    """`input * other`.
+
+        >>> torch.mul(torch.tensor([[1.], [2.]]), torch.tensor([10., 20.]))     tensor([[10., 20.],             [20.,
+    40.]])
+    """
 @overload
 def div(input: Tensor | Number, other: Tensor | Number, *, out: Tensor | None = None) -> Tensor:
     """`input / other`; integers become floats. With `rounding_mode="trunc"` cut towards zero, with `"floor"` rounded down,
     and then integers stay integers.
+
+        >>> torch.div(torch.tensor([7., -7.]), 2, rounding_mode='floor')     tensor([ 3., -4.])
     """
 @overload
 def div(input: Tensor | Number, other: Tensor | Number, *, rounding_mode: _str | None, out: Tensor | None = None) -> Tensor: ...
@@ -228,28 +297,41 @@ def div(input: Tensor | Number, other: Tensor | Number, *, rounding_mode: _str |
 def divide(input: Tensor | Number, other: Tensor | Number, *, out: Tensor | None = None) -> Tensor:
     """`input / other`; integers become floats. With `rounding_mode="trunc"` cut towards zero, with `"floor"` rounded down,
     and then integers stay integers.
+
+        >>> torch.div(torch.tensor([7., -7.]), 2, rounding_mode='floor')     tensor([ 3., -4.])
     """
 @overload
 def divide(input: Tensor | Number, other: Tensor | Number, *, rounding_mode: _str | None, out: Tensor | None = None) -> Tensor: ...
 def true_divide(input: Tensor | Number, other: Tensor | Number, *, out: Tensor | None = None) -> Tensor:
     """`input / other`; integers become floats. With `rounding_mode="trunc"` cut towards zero, with `"floor"` rounded down,
     and then integers stay integers.
+
+        >>> torch.div(torch.tensor([7., -7.]), 2, rounding_mode='floor')     tensor([ 3., -4.])
     """
 def floor_divide(input: Tensor | Number, other: Tensor | Number, *, out: Tensor | None = None) -> Tensor:
     """`input // other`: the quotient rounded down, as Python's."""
 @overload
 def remainder(input: Tensor, other: Tensor | Number, *, out: Tensor | None = None) -> Tensor:
-    """`input % other`, with the sign of `other`, as Python's."""
+    """`input % other`, with the sign of `other`, as Python's.
+
+        >>> torch.remainder(torch.tensor([-3., 3.]), 2)     tensor([1., 1.])
+    """
 @overload
 def remainder(input: Tensor | Number, other: Tensor, *, out: Tensor | None = None) -> Tensor: ...
 def remainder_(input: Tensor, other: Tensor | Number) -> Tensor:
-    """`input % other`, with the sign of `other`, as Python's."""
+    """`input % other`, with the sign of `other`, as Python's.
+
+        >>> torch.remainder(torch.tensor([-3., 3.]), 2)     tensor([1., 1.])
+    """
 def fmod(input: Tensor, other: Tensor | Number, *, out: Tensor | None = None) -> Tensor:
     """The remainder with the sign of `input`, as C's fmod."""
 def fmod_(input: Tensor, other: Tensor | Number) -> Tensor:
     """The remainder with the sign of `input`, as C's fmod."""
 def maximum(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Tensor:
-    """The larger of both, element by element; NaN where either is."""
+    """The larger of both, element by element; NaN where either is.
+
+        >>> torch.maximum(torch.tensor([1., 5.]), torch.tensor([3., 2.]))     tensor([3., 5.])
+    """
 def minimum(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Tensor:
     """The smaller of both, element by element; NaN where either is."""
 def bitwise_not(input: Tensor, *, out: Tensor | None = None) -> Tensor:
@@ -292,7 +374,10 @@ def bitwise_right_shift(input: Tensor | Number, other: Tensor, *, out: Tensor | 
 def bitwise_right_shift_(input: Tensor, other: Tensor | Number) -> Tensor:
     """Bits moved down by `other` places, copies of the sign following."""
 def isnan(input: Tensor) -> Tensor:
-    """Whether each element is NaN."""
+    """Whether each element is NaN.
+
+        >>> torch.isnan(torch.tensor([1., float('nan')]))     tensor([False,  True])
+    """
 def isinf(input: Tensor) -> Tensor:
     """Whether each element is infinite."""
 def isposinf(input: Tensor, *, out: Tensor | None = None) -> Tensor:
@@ -316,9 +401,15 @@ def nan_to_num_(input: Tensor, nan: _float | Tensor | None = None, posinf: _floa
     Gradient: g where the element is finite.
     """
 def eq(input: Tensor, other: Tensor | Number, *, out: Tensor | None = None) -> Tensor:
-    """Whether `input` equals `other`, element by element."""
+    """Whether `input` equals `other`, element by element.
+
+        >>> torch.eq(torch.tensor([1, 2]), torch.tensor([1, 3]))     tensor([ True, False])
+    """
 def eq_(input: Tensor, other: Tensor | Number) -> Tensor:
-    """Whether `input` equals `other`, element by element."""
+    """Whether `input` equals `other`, element by element.
+
+        >>> torch.eq(torch.tensor([1, 2]), torch.tensor([1, 3]))     tensor([ True, False])
+    """
 def ne(input: Tensor, other: Tensor | Number, *, out: Tensor | None = None) -> Tensor:
     """Whether `input` differs from `other`, element by element."""
 def ne_(input: Tensor, other: Tensor | Number) -> Tensor:
@@ -360,9 +451,15 @@ def greater_equal(input: Tensor, other: Tensor | Number, *, out: Tensor | None =
 def greater_equal_(input: Tensor, other: Tensor | Number) -> Tensor:
     """Whether `input` is at least `other`, element by element."""
 def logical_and(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Tensor:
-    """Whether both are not zero."""
+    """Whether both are not zero.
+
+        >>> torch.logical_and(torch.tensor([True, True]), torch.tensor([True, False]))     tensor([ True, False])
+    """
 def logical_and_(input: Tensor, other: Tensor) -> Tensor:
-    """Whether both are not zero."""
+    """Whether both are not zero.
+
+        >>> torch.logical_and(torch.tensor([True, True]), torch.tensor([True, False]))     tensor([ True, False])
+    """
 def logical_or(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Tensor:
     """Whether either is not zero."""
 def logical_or_(input: Tensor, other: Tensor) -> Tensor:
@@ -416,6 +513,8 @@ def masked_fill(input: Tensor, mask: Tensor, value: Tensor) -> Tensor:
 
     `mask` broadcasts with `input`; the result has the dtype of `input`. The gradient passes where the mask is false;
     that of a 0-d `value` is the sum over the rest.
+
+        >>> torch.tensor([1., 2.]).masked_fill(torch.tensor([True, False]), 0.)     tensor([0., 2.])
     """
 @overload
 def masked_fill(input: Tensor, mask: Tensor, value: Number | Tensor) -> Tensor: ...
@@ -425,6 +524,8 @@ def masked_fill_(input: Tensor, mask: Tensor, value: Tensor) -> Tensor:
 
     `mask` broadcasts with `input`; the result has the dtype of `input`. The gradient passes where the mask is false;
     that of a 0-d `value` is the sum over the rest.
+
+        >>> torch.tensor([1., 2.]).masked_fill(torch.tensor([True, False]), 0.)     tensor([0., 2.])
     """
 @overload
 def masked_fill_(input: Tensor, mask: Tensor, value: Number | Tensor) -> Tensor: ...
@@ -433,6 +534,8 @@ def pow(input: Tensor, exponent: Tensor | Number, *, out: Tensor | None = None) 
     """`input` to the power of `exponent`, element by element; either may be a number.
 
     Gradients: g b a^(b-1) and g y log a, 0 where b is 0 or a is 0. Integers to negative powers are refused.
+
+        >>> torch.pow(torch.tensor([1., 2., 3.]), 2)     tensor([1., 4., 9.])
     """
 @overload
 def pow(input: Tensor | Number, exponent: Tensor, *, out: Tensor | None = None) -> Tensor: ...
@@ -440,6 +543,8 @@ def pow_(input: Tensor, exponent: Tensor | Number) -> Tensor:
     """`input` to the power of `exponent`, element by element; either may be a number.
 
     Gradients: g b a^(b-1) and g y log a, 0 where b is 0 or a is 0. Integers to negative powers are refused.
+
+        >>> torch.pow(torch.tensor([1., 2., 3.]), 2)     tensor([1., 4., 9.])
     """
 def hardshrink(input: Tensor, lambd: Number | Tensor = 0.5, *, out: Tensor | None = None) -> Tensor:
     """0 within `lambd` of 0, else x."""
@@ -448,17 +553,31 @@ def threshold(input: Tensor, threshold: Number | Tensor, value: Number | Tensor,
 def threshold_(input: Tensor, threshold: Number | Tensor, value: Number | Tensor) -> Tensor:
     """`value` where x is not above `threshold`."""
 def floor(input: Tensor, *, out: Tensor | None = None) -> Tensor:
-    """The largest whole number that is not above each element."""
+    """The largest whole number that is not above each element.
+
+        >>> torch.floor(torch.tensor([1.7, -1.2]))     tensor([ 1., -2.])
+    """
 def floor_(input: Tensor) -> Tensor:
-    """The largest whole number that is not above each element."""
+    """The largest whole number that is not above each element.
+
+        >>> torch.floor(torch.tensor([1.7, -1.2]))     tensor([ 1., -2.])
+    """
 def ceil(input: Tensor, *, out: Tensor | None = None) -> Tensor:
-    """The smallest whole number that is not below each element."""
+    """The smallest whole number that is not below each element.
+
+        >>> torch.ceil(torch.tensor([1.2, -1.7]))     tensor([ 2., -1.])
+    """
 def ceil_(input: Tensor) -> Tensor:
-    """The smallest whole number that is not below each element."""
+    """The smallest whole number that is not below each element.
+
+        >>> torch.ceil(torch.tensor([1.2, -1.7]))     tensor([ 2., -1.])
+    """
 @overload
 def round(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """The nearest whole number, of two the even one; with `decimals`, the nearest number of so many decimal places (tens,
     hundreds for negative ones), which floats only have.
+
+        >>> torch.round(torch.tensor([0.5, 1.5, 2.345]))     tensor([0., 2., 2.])
     """
 @overload
 def round(input: Tensor, *, decimals: _int | Tensor, out: Tensor | None = None) -> Tensor: ...
@@ -466,6 +585,8 @@ def round(input: Tensor, *, decimals: _int | Tensor, out: Tensor | None = None) 
 def round_(input: Tensor) -> Tensor:
     """The nearest whole number, of two the even one; with `decimals`, the nearest number of so many decimal places (tens,
     hundreds for negative ones), which floats only have.
+
+        >>> torch.round(torch.tensor([0.5, 1.5, 2.345]))     tensor([0., 2., 2.])
     """
 @overload
 def round_(input: Tensor, *, decimals: _int | Tensor) -> Tensor: ...
@@ -482,9 +603,15 @@ def frac(input: Tensor, *, out: Tensor | None = None) -> Tensor:
 def frac_(input: Tensor) -> Tensor:
     """The fraction of each element, of its sign."""
 def sign(input: Tensor, *, out: Tensor | None = None) -> Tensor:
-    """-1, 0 or 1 by the sign of each element; 0 for NaN."""
+    """-1, 0 or 1 by the sign of each element; 0 for NaN.
+
+        >>> torch.sign(torch.tensor([-2., 0., 3.]))     tensor([-1.,  0.,  1.])
+    """
 def sign_(input: Tensor) -> Tensor:
-    """-1, 0 or 1 by the sign of each element; 0 for NaN."""
+    """-1, 0 or 1 by the sign of each element; 0 for NaN.
+
+        >>> torch.sign(torch.tensor([-2., 0., 3.]))     tensor([-1.,  0.,  1.])
+    """
 def sgn(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """`sign` of a real tensor."""
 def sgn_(input: Tensor) -> Tensor:
@@ -534,6 +661,8 @@ def where(condition: Tensor, self: Tensor, other: Tensor, *, out: Tensor | None 
     """Elements of `self` where `condition` is true, else of `other`.
 
     `nonzero(condition, as_tuple=True)`.
+
+        >>> torch.where(torch.tensor([True, False]), torch.tensor([1., 2.]), 0.)     tensor([1., 0.])
     """
 @overload
 def where(condition: Tensor, self: Tensor | Number, other: Tensor | Number) -> Tensor: ...
@@ -544,6 +673,8 @@ def clamp(input: Tensor, min: Tensor | None = None, max: Tensor | None = None, *
     """Elements below `min` become `min`, those above `max` become `max`; either may be left out. NaN stays.
 
     The gradient passes where the element is within the bounds.
+
+        >>> torch.clamp(torch.tensor([-1., 0.5, 2.]), 0, 1)     tensor([0.0000, 0.5000, 1.0000])
     """
 @overload
 def clamp(input: Tensor, min: Number | Tensor | None = None, max: Number | Tensor | None = None, *, out: Tensor | None = None) -> Tensor: ...
@@ -552,6 +683,8 @@ def clamp_(input: Tensor, min: Tensor | None = None, max: Tensor | None = None) 
     """Elements below `min` become `min`, those above `max` become `max`; either may be left out. NaN stays.
 
     The gradient passes where the element is within the bounds.
+
+        >>> torch.clamp(torch.tensor([-1., 0.5, 2.]), 0, 1)     tensor([0.0000, 0.5000, 1.0000])
     """
 @overload
 def clamp_(input: Tensor, min: Number | Tensor | None = None, max: Number | Tensor | None = None) -> Tensor: ...
@@ -560,6 +693,8 @@ def clip(input: Tensor, min: Tensor | None = None, max: Tensor | None = None, *,
     """Elements below `min` become `min`, those above `max` become `max`; either may be left out. NaN stays.
 
     The gradient passes where the element is within the bounds.
+
+        >>> torch.clamp(torch.tensor([-1., 0.5, 2.]), 0, 1)     tensor([0.0000, 0.5000, 1.0000])
     """
 @overload
 def clip(input: Tensor, min: Number | Tensor | None = None, max: Number | Tensor | None = None, *, out: Tensor | None = None) -> Tensor: ...
@@ -568,6 +703,8 @@ def clip_(input: Tensor, min: Tensor | None = None, max: Tensor | None = None) -
     """Elements below `min` become `min`, those above `max` become `max`; either may be left out. NaN stays.
 
     The gradient passes where the element is within the bounds.
+
+        >>> torch.clamp(torch.tensor([-1., 0.5, 2.]), 0, 1)     tensor([0.0000, 0.5000, 1.0000])
     """
 @overload
 def clip_(input: Tensor, min: Number | Tensor | None = None, max: Number | Tensor | None = None) -> Tensor: ...
@@ -595,11 +732,15 @@ def lerp(input: Tensor, end: Tensor, weight: Tensor | Number, *, out: Tensor | N
     """`input + weight * (end - input)`.
 
     From whichever end is nearer, so that both ends are met exactly.
+
+        >>> torch.lerp(torch.tensor([0., 10.]), torch.tensor([10., 20.]), 0.5)     tensor([ 5., 15.])
     """
 def lerp_(input: Tensor, end: Tensor, weight: Tensor | Number) -> Tensor:
     """`input + weight * (end - input)`.
 
     From whichever end is nearer, so that both ends are met exactly.
+
+        >>> torch.lerp(torch.tensor([0., 10.]), torch.tensor([10., 20.]), 0.5)     tensor([ 5., 15.])
     """
 def addcmul(input: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: Number | Tensor = 1, out: Tensor | None = None) -> Tensor:
     """`input + value * tensor1 * tensor2`."""
@@ -714,70 +855,124 @@ def hypot(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Tensor:
 def hypot_(input: Tensor, other: Tensor) -> Tensor:
     """sqrt(self^2 + other^2), without overflow on the way."""
 def neg(input: Tensor, *, out: Tensor | None = None) -> Tensor:
-    """The negative of each element."""
+    """The negative of each element.
+
+        >>> torch.neg(torch.tensor([1., -2.]))     tensor([-1.,  2.])
+    """
 def neg_(input: Tensor) -> Tensor:
-    """The negative of each element."""
+    """The negative of each element.
+
+        >>> torch.neg(torch.tensor([1., -2.]))     tensor([-1.,  2.])
+    """
 def negative(input: Tensor, *, out: Tensor | None = None) -> Tensor:
-    """The negative of each element."""
+    """The negative of each element.
+
+        >>> torch.neg(torch.tensor([1., -2.]))     tensor([-1.,  2.])
+    """
 def negative_(input: Tensor) -> Tensor:
-    """The negative of each element."""
+    """The negative of each element.
+
+        >>> torch.neg(torch.tensor([1., -2.]))     tensor([-1.,  2.])
+    """
 def abs(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """The absolute value of each element.
 
     Gradient: g sign(x), 0 at 0.
+
+        >>> torch.abs(torch.tensor([-1.5, 2.]))     tensor([1.5000, 2.0000])
     """
 def abs_(input: Tensor) -> Tensor:
     """The absolute value of each element.
 
     Gradient: g sign(x), 0 at 0.
+
+        >>> torch.abs(torch.tensor([-1.5, 2.]))     tensor([1.5000, 2.0000])
     """
 def absolute(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """The absolute value of each element.
 
     Gradient: g sign(x), 0 at 0.
+
+        >>> torch.abs(torch.tensor([-1.5, 2.]))     tensor([1.5000, 2.0000])
     """
 def absolute_(input: Tensor) -> Tensor:
     """The absolute value of each element.
 
     Gradient: g sign(x), 0 at 0.
+
+        >>> torch.abs(torch.tensor([-1.5, 2.]))     tensor([1.5000, 2.0000])
     """
 def exp(input: Tensor, *, out: Tensor | None = None) -> Tensor:
-    """e to the power of each element."""
+    """e to the power of each element.
+
+        >>> torch.exp(torch.tensor([0., 1.]))     tensor([1.0000, 2.7183])
+    """
 def exp_(input: Tensor) -> Tensor:
-    """e to the power of each element."""
+    """e to the power of each element.
+
+        >>> torch.exp(torch.tensor([0., 1.]))     tensor([1.0000, 2.7183])
+    """
 def expm1(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """e to the power of each element, less 1; exact near 0."""
 def expm1_(input: Tensor) -> Tensor:
     """e to the power of each element, less 1; exact near 0."""
 def log(input: Tensor, *, out: Tensor | None = None) -> Tensor:
-    """The natural logarithm of each element; negative elements give NaN."""
+    """The natural logarithm of each element; negative elements give NaN.
+
+        >>> torch.log(torch.tensor([1., 10.]))     tensor([0.0000, 2.3026])
+    """
 def log_(input: Tensor) -> Tensor:
-    """The natural logarithm of each element; negative elements give NaN."""
+    """The natural logarithm of each element; negative elements give NaN.
+
+        >>> torch.log(torch.tensor([1., 10.]))     tensor([0.0000, 2.3026])
+    """
 def sqrt(input: Tensor, *, out: Tensor | None = None) -> Tensor:
-    """The square root of each element; negative elements give NaN."""
+    """The square root of each element; negative elements give NaN.
+
+        >>> torch.sqrt(torch.tensor([4., 2.]))     tensor([2.0000, 1.4142])
+    """
 def sqrt_(input: Tensor) -> Tensor:
-    """The square root of each element; negative elements give NaN."""
+    """The square root of each element; negative elements give NaN.
+
+        >>> torch.sqrt(torch.tensor([4., 2.]))     tensor([2.0000, 1.4142])
+    """
 def rsqrt(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """One over the square root of each element."""
 def rsqrt_(input: Tensor) -> Tensor:
     """One over the square root of each element."""
 def sin(input: Tensor, *, out: Tensor | None = None) -> Tensor:
-    """The sine of each element, in radians."""
+    """The sine of each element, in radians.
+
+        >>> torch.sin(torch.tensor([0., 1.]))     tensor([0.0000, 0.8415])
+    """
 def sin_(input: Tensor) -> Tensor:
-    """The sine of each element, in radians."""
+    """The sine of each element, in radians.
+
+        >>> torch.sin(torch.tensor([0., 1.]))     tensor([0.0000, 0.8415])
+    """
 def cos(input: Tensor, *, out: Tensor | None = None) -> Tensor:
-    """The cosine of each element, in radians."""
+    """The cosine of each element, in radians.
+
+        >>> torch.cos(torch.tensor([0., 1.]))     tensor([1.0000, 0.5403])
+    """
 def cos_(input: Tensor) -> Tensor:
-    """The cosine of each element, in radians."""
+    """The cosine of each element, in radians.
+
+        >>> torch.cos(torch.tensor([0., 1.]))     tensor([1.0000, 0.5403])
+    """
 def tanh(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """The hyperbolic tangent of each element.
 
     Gradient: g (1 - y^2), from the output, so that the input is not saved.
+
+        >>> torch.tanh(torch.tensor([-1., 0., 1.]))     tensor([-0.7616,  0.0000,  0.7616])
     """
 def tanh_(input: Tensor) -> Tensor:
     """The hyperbolic tangent of each element.
 
     Gradient: g (1 - y^2), from the output, so that the input is not saved.
+
+        >>> torch.tanh(torch.tensor([-1., 0., 1.]))     tensor([-0.7616,  0.0000,  0.7616])
     """
 def square(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """Each element times itself; bool becomes int64, as with any power."""
@@ -793,6 +988,8 @@ def prod(input: Tensor, *, dtype: _dtype | _type[_float | _bool] | None = None) 
 
     Integers and bool give int64 unless `dtype` says otherwise; `dtype` casts first. The gradient is exact where
     elements are 0: the product of the others.
+
+        >>> torch.prod(torch.tensor([2., 3., 4.]))     tensor(24.)
     """
 @overload
 def prod(input: Tensor, dim: _int | Tensor, keepdim: _bool = False, *, dtype: _dtype | _type[_float | _bool] | None = None, out: Tensor | None = None) -> Tensor: ...
@@ -800,11 +997,15 @@ def cumsum(input: Tensor, dim: _int | Tensor, *, dtype: _dtype | _type[_float | 
     """The sum of each element along `dim` and all before it.
 
     Integers and bool give int64 unless `dtype` says otherwise; `dtype` casts first.
+
+        >>> torch.cumsum(torch.tensor([1, 2, 3]), 0)     tensor([1, 3, 6])
     """
 def cumsum_(input: Tensor, dim: _int | Tensor, *, dtype: _dtype | _type[_float | _bool] | None = None) -> Tensor:
     """The sum of each element along `dim` and all before it.
 
     Integers and bool give int64 unless `dtype` says otherwise; `dtype` casts first.
+
+        >>> torch.cumsum(torch.tensor([1, 2, 3]), 0)     tensor([1, 3, 6])
     """
 def diff(input: Tensor, n: _int | Tensor = 1, dim: _int | Tensor = -1, prepend: Tensor | None = None, append: Tensor | None = None, *, out: Tensor | None = None) -> Tensor:
     """Differences of neighbours along `dim`, `n` times, after `prepend` and `append` were put beside it. Bool gives
@@ -942,6 +1143,8 @@ def bincount(input: Tensor, weights: Tensor | None = None, minlength: _int | Ten
     """How often each of 0, 1, 2, ... occurs in a vector, or the sum of its `weights`: at least `minlength` results.
 
     int64, or with weights float64 (float32 where they are). Raises RuntimeError for negative entries.
+
+        >>> torch.bincount(torch.tensor([0, 1, 1, 3]))     tensor([1, 2, 0, 1])
     """
 def histc(input: Tensor, bins: _int | Tensor = 100, min: Number | Tensor = 0, max: Number | Tensor = 0, *, out: Tensor | None = None) -> Tensor:
     """How many elements lie in each of `bins` equal parts of [min, max], the last of which has its end; those outside do
@@ -961,7 +1164,10 @@ def isclose(input: Tensor, other: Tensor, rtol: _float | Tensor = 1e-5, atol: _f
     Both have one dtype. Raises RuntimeError for other dtypes and for negative tolerances.
     """
 def allclose(input: Tensor, other: Tensor, rtol: _float | Tensor = 1e-5, atol: _float | Tensor = 1e-8, equal_nan: _bool = False) -> _bool:
-    """Whether all elements are close, as `isclose` says: one bool."""
+    """Whether all elements are close, as `isclose` says: one bool.
+
+        >>> torch.allclose(torch.tensor([1.]), torch.tensor([1. + 1e-9]))     True
+    """
 def equal(input: Tensor, other: Tensor) -> _bool:
     """Whether both tensors have one shape and equal elements: one bool. NaN equals nothing."""
 def frexp(input: Tensor, *, out: Sequence[Tensor] | None = None) -> _named_frexp:
@@ -986,6 +1192,8 @@ def einsum(equation: _str, operands: Sequence[Tensor]) -> Tensor:
     Each letter is a dim: those that the result does not name are summed; letters that occur once make the result where
     it is not given, in alphabetical order. `...` stands for any dims, which broadcast. A letter twice in one operand
     takes its diagonal.
+
+        >>> torch.einsum('ij,jk->ik', torch.ones(2, 3), torch.ones(3, 2))     tensor([[3., 3.],             [3., 3.]])
     """
 @overload
 def std_mean(input: Tensor, unbiased: _bool = True) -> tuple[Tensor, ...]:
@@ -1002,7 +1210,10 @@ def var_mean(input: Tensor, dim: _int | Sequence[_int | Tensor] | None, unbiased
 @overload
 def var_mean(input: Tensor, dim: _int | Sequence[_int | Tensor] | None = None, *, correction: Number | Tensor | None = None, keepdim: _bool = False) -> tuple[Tensor, ...]: ...
 def logsumexp(input: Tensor, dim: _int | Sequence[_int | Tensor], keepdim: _bool = False, *, out: Tensor | None = None) -> Tensor:
-    """The logarithm of the sum of exponentials over `dim`, without overflow."""
+    """The logarithm of the sum of exponentials over `dim`, without overflow.
+
+        >>> torch.logsumexp(torch.tensor([0., 0.]), 0)     tensor(0.6931)
+    """
 def nansum(input: Tensor, dim: _int | Sequence[_int | Tensor] | None = None, keepdim: _bool = False, *, dtype: _dtype | _type[_float | _bool] | None = None, out: Tensor | None = None) -> Tensor:
     """`sum` where NaN counts as 0."""
 def nanmean(input: Tensor, dim: _int | Sequence[_int | Tensor] | None = None, keepdim: _bool = False, *, dtype: _dtype | _type[_float | _bool] | None = None, out: Tensor | None = None) -> Tensor:
@@ -1072,7 +1283,10 @@ def nanquantile(input: Tensor, q: _float | Tensor, dim: _int | Tensor | None = N
 @overload
 def nanquantile(input: Tensor, q: Tensor, dim: _int | Tensor | None = None, keepdim: _bool = False, *, interpolation: _str = 'linear', out: Tensor | None = None) -> Tensor: ...
 def flip(input: Tensor, dims: Sequence[_int | Tensor]) -> Tensor:
-    """The entries of each of `dims` in reverse order, in new memory."""
+    """The entries of each of `dims` in reverse order, in new memory.
+
+        >>> torch.flip(torch.tensor([1, 2, 3]), (0,))     tensor([3, 2, 1])
+    """
 def fliplr(input: Tensor) -> Tensor:
     """The entries of dim 1 in reverse order."""
 def flipud(input: Tensor) -> Tensor:
@@ -1082,6 +1296,8 @@ def rot90(input: Tensor, k: _int | Tensor = 1, dims: Sequence[_int | Tensor] = [
 def roll(input: Tensor, shifts: _int | Sequence[_int | Tensor], dims: _int | Sequence[_int | Tensor] = []) -> Tensor:
     """The entries of each of `dims` moved on by `shifts`; what leaves at the end comes in at the start. Without dims the
     flattened tensor is rolled.
+
+        >>> torch.roll(torch.tensor([1, 2, 3]), 1)     tensor([3, 1, 2])
     """
 def tile(input: Tensor, dims: Sequence[_int | Tensor]) -> Tensor:
     """As `repeat`, where missing repeats of leading dims are 1."""
@@ -1138,9 +1354,15 @@ def column_stack(tensors: Sequence[Tensor], *, out: Tensor | None = None) -> Ten
 def dstack(tensors: Sequence[Tensor], *, out: Tensor | None = None) -> Tensor:
     """`cat` along dim 2 of tensors with at least three dims."""
 def tril(input: Tensor, diagonal: _int | Tensor = 0, *, out: Tensor | None = None) -> Tensor:
-    """Matrices with zeros to the right of diagonal `diagonal`."""
+    """Matrices with zeros to the right of diagonal `diagonal`.
+
+        >>> torch.tril(torch.ones(3, 3))     tensor([[1., 0., 0.],             [1., 1., 0.],             [1., 1., 1.]])
+    """
 def tril_(input: Tensor, diagonal: _int | Tensor = 0) -> Tensor:
-    """Matrices with zeros to the right of diagonal `diagonal`."""
+    """Matrices with zeros to the right of diagonal `diagonal`.
+
+        >>> torch.tril(torch.ones(3, 3))     tensor([[1., 0., 0.],             [1., 1., 0.],             [1., 1., 1.]])
+    """
 def triu(input: Tensor, diagonal: _int | Tensor = 0, *, out: Tensor | None = None) -> Tensor:
     """Matrices with zeros to the left of diagonal `diagonal`."""
 def triu_(input: Tensor, diagonal: _int | Tensor = 0) -> Tensor:
@@ -1192,6 +1414,9 @@ def conv2d(input: Tensor, weight: Tensor, bias: Tensor | None = None, stride: _i
     has the size of the input; stride 1 only).
 
     Raises RuntimeError where sizes, groups or dtypes do not fit.
+
+        >>> torch.nn.functional.conv2d(torch.ones(1, 1, 3, 3), torch.ones(1, 1, 2, 2))     tensor([[[[4., 4.],
+    [4., 4.]]]])
     """
 @overload
 def conv2d(input: Tensor, weight: Tensor, bias: Tensor | None = None, stride: _int | Sequence[_int | Tensor] = 1, padding: _str = 'valid', dilation: _int | Sequence[_int | Tensor] = 1, groups: _int | Tensor = 1) -> Tensor: ...
@@ -1249,12 +1474,18 @@ def unfold_copy(input: Tensor, dimension: _int | Tensor, size: _int | Tensor, st
     """The view that `unfold_copy` is named after, in new memory."""
 @overload
 def zeros(*size: _int | Tensor, dtype: _dtype | _type[_float | _bool] | None = None, layout: _layout | None = None, device: _device | _str | _int | None = None, pin_memory: _bool = False, requires_grad: _bool = False, memory_format: _memory_format | None = None, out: Tensor | None = None) -> Tensor:
-    """Zeros."""
+    """Zeros.
+
+        >>> torch.zeros(2, 3)     tensor([[0., 0., 0.],             [0., 0., 0.]])
+    """
 @overload
 def zeros(size: Sequence[_int | Tensor], dtype: _dtype | _type[_float | _bool] | None = None, layout: _layout | None = None, device: _device | _str | _int | None = None, pin_memory: _bool = False, requires_grad: _bool = False, memory_format: _memory_format | None = None, out: Tensor | None = None) -> Tensor: ...
 @overload
 def ones(*size: _int | Tensor, dtype: _dtype | _type[_float | _bool] | None = None, layout: _layout | None = None, device: _device | _str | _int | None = None, pin_memory: _bool = False, requires_grad: _bool = False, memory_format: _memory_format | None = None, out: Tensor | None = None) -> Tensor:
-    """Ones."""
+    """Ones.
+
+        >>> torch.ones(2, dtype=torch.int64)     tensor([1, 1])
+    """
 @overload
 def ones(size: Sequence[_int | Tensor], dtype: _dtype | _type[_float | _bool] | None = None, layout: _layout | None = None, device: _device | _str | _int | None = None, pin_memory: _bool = False, requires_grad: _bool = False, memory_format: _memory_format | None = None, out: Tensor | None = None) -> Tensor: ...
 @overload
@@ -1263,17 +1494,29 @@ def empty(*size: _int | Tensor, dtype: _dtype | _type[_float | _bool] | None = N
 @overload
 def empty(size: Sequence[_int | Tensor], dtype: _dtype | _type[_float | _bool] | None = None, layout: _layout | None = None, device: _device | _str | _int | None = None, pin_memory: _bool = False, requires_grad: _bool = False, memory_format: _memory_format | None = None, out: Tensor | None = None) -> Tensor: ...
 def full(size: Sequence[_int | Tensor], fill_value: Number | Tensor, *, dtype: _dtype | _type[_float | _bool] | None = None, layout: _layout | None = None, device: _device | _str | _int | None = None, pin_memory: _bool = False, requires_grad: _bool = False, out: Tensor | None = None) -> Tensor:
-    """Every element `fill_value`, whose kind (bool, int, float) gives the dtype if none is given."""
+    """Every element `fill_value`, whose kind (bool, int, float) gives the dtype if none is given.
+
+        >>> torch.full((2, 2), 7)     tensor([[7, 7],             [7, 7]])
+    """
 @overload
 def arange(end: Number | Tensor, *, dtype: _dtype | _type[_float | _bool] | None = None, layout: _layout | None = None, device: _device | _str | _int | None = None, pin_memory: _bool = False, requires_grad: _bool = False, out: Tensor | None = None) -> Tensor:
-    """`start`, `start + step`, ... below `end`. int64 where all three are ints, else the default float dtype."""
+    """`start`, `start + step`, ... below `end`. int64 where all three are ints, else the default float dtype.
+
+        >>> torch.arange(1, 2.5, 0.5)     tensor([1.0000, 1.5000, 2.0000])
+    """
 @overload
 def arange(start: Number | Tensor, end: Number | Tensor, step: Number | Tensor = 1, *, dtype: _dtype | _type[_float | _bool] | None = None, layout: _layout | None = None, device: _device | _str | _int | None = None, pin_memory: _bool = False, requires_grad: _bool = False, out: Tensor | None = None) -> Tensor: ...
 def linspace(start: Tensor | Number, end: Tensor | Number, steps: _int | Tensor, *, dtype: _dtype | _type[_float | _bool] | None = None, layout: _layout | None = None, device: _device | _str | _int | None = None, pin_memory: _bool = False, requires_grad: _bool = False, out: Tensor | None = None) -> Tensor:
-    """`steps` evenly spaced numbers from `start` to `end`, both included."""
+    """`steps` evenly spaced numbers from `start` to `end`, both included.
+
+        >>> torch.linspace(0, 1, 5)     tensor([0.0000, 0.2500, 0.5000, 0.7500, 1.0000])
+    """
 @overload
 def eye(n: _int | Tensor, *, dtype: _dtype | _type[_float | _bool] | None = None, layout: _layout | None = None, device: _device | _str | _int | None = None, pin_memory: _bool = False, requires_grad: _bool = False, out: Tensor | None = None) -> Tensor:
-    """An n x m matrix (n x n if m is not given) with ones on the diagonal."""
+    """An n x m matrix (n x n if m is not given) with ones on the diagonal.
+
+        >>> torch.eye(2)     tensor([[1., 0.],             [0., 1.]])
+    """
 @overload
 def eye(n: _int | Tensor, m: _int | Tensor, *, dtype: _dtype | _type[_float | _bool] | None = None, layout: _layout | None = None, device: _device | _str | _int | None = None, pin_memory: _bool = False, requires_grad: _bool = False, out: Tensor | None = None) -> Tensor: ...
 def zeros_like(input: Tensor, *, dtype: _dtype | _type[_float | _bool] | None = None, layout: _layout | None = None, device: _device | _str | _int | None = None, pin_memory: _bool = False, requires_grad: _bool = False, memory_format: _memory_format | None = None) -> Tensor:
@@ -1336,7 +1579,10 @@ def put(input: Tensor, index: Tensor, source: Tensor, accumulate: _bool = False)
 def put_(input: Tensor, index: Tensor, source: Tensor, accumulate: _bool = False) -> Tensor:
     """`input` with the elements of `source` at `index`, both flattened; with `accumulate` added to what is there."""
 def amax(input: Tensor, dim: _int | Sequence[_int | Tensor] | None = [], keepdim: _bool = False, *, out: Tensor | None = None) -> Tensor:
-    """Largest element over `dim` (all dims if empty). Ties share the gradient evenly."""
+    """Largest element over `dim` (all dims if empty). Ties share the gradient evenly.
+
+        >>> torch.amax(torch.tensor([[1., 2.], [3., 4.]]), dim=1)     tensor([2., 4.])
+    """
 def amin(input: Tensor, dim: _int | Sequence[_int | Tensor] | None = [], keepdim: _bool = False, *, out: Tensor | None = None) -> Tensor:
     """Smallest element over `dim` (all dims if empty). Ties share the gradient evenly."""
 @overload
@@ -1358,7 +1604,10 @@ def min(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Tensor: .
 @overload
 def min(input: Tensor, dim: _int | Tensor, keepdim: _bool = False, *, out: Sequence[Tensor] | None = None) -> _named_min: ...
 def argmax(input: Tensor, dim: _int | Tensor | None = None, keepdim: _bool = False, *, out: Tensor | None = None) -> Tensor:
-    """The index of the largest element, its first occurrence, along `dim` or in the flattened tensor."""
+    """The index of the largest element, its first occurrence, along `dim` or in the flattened tensor.
+
+        >>> torch.argmax(torch.tensor([[1., 2.], [3., 4.]]), dim=1)     tensor([1, 1])
+    """
 def argmin(input: Tensor, dim: _int | Tensor | None = None, keepdim: _bool = False, *, out: Tensor | None = None) -> Tensor:
     """The index of the smallest element, its first occurrence, along `dim` or in the flattened tensor."""
 def _fft_c2c(input: Tensor, dim: Sequence[_int | Tensor], normalization: _int | Tensor, forward: _bool, *, out: Tensor | None = None) -> Tensor:
@@ -1391,17 +1640,27 @@ def igammac_(input: Tensor, other: Tensor) -> Tensor:
 def gather(input: Tensor, dim: _int | Tensor, index: Tensor, *, sparse_grad: _bool = False, out: Tensor | None = None) -> Tensor:
     """`out[i][j] = input[index[i][j]][j]` for dim 0, and likewise for others; shaped like `index` (int32 or int64), which
     is no larger than `input` in the other dims.
+
+        >>> torch.gather(torch.tensor([[1, 2], [3, 4]]), 1, torch.tensor([[1], [0]]))     tensor([[2],             [3]])
     """
 def scatter_add(input: Tensor, dim: _int | Tensor, index: Tensor, src: Tensor, *, out: Tensor | None = None) -> Tensor:
     """`input` with `src[i][j]` added to element `[index[i][j]][j]` for dim 0, and likewise for others. Indices may repeat;
     they are added in order, so the result does not depend on threads.
+
+        >>> torch.zeros(3).scatter_add(0, torch.tensor([0, 2, 2]), torch.ones(3))     tensor([1., 0., 2.])
     """
 def scatter_add_(input: Tensor, dim: _int | Tensor, index: Tensor, src: Tensor) -> Tensor:
     """`input` with `src[i][j]` added to element `[index[i][j]][j]` for dim 0, and likewise for others. Indices may repeat;
     they are added in order, so the result does not depend on threads.
+
+        >>> torch.zeros(3).scatter_add(0, torch.tensor([0, 2, 2]), torch.ones(3))     tensor([1., 0., 2.])
     """
 def index_select(input: Tensor, dim: _int | Tensor, index: Tensor, *, out: Tensor | None = None) -> Tensor:
-    """The entries of `dim` at `index`, a vector of int32 or int64."""
+    """The entries of `dim` at `index`, a vector of int32 or int64.
+
+        >>> torch.index_select(torch.tensor([[1, 2], [3, 4]]), 0, torch.tensor([1, 1]))     tensor([[3, 4],
+    [3, 4]])
+    """
 def embedding(weight: Tensor, indices: Tensor, padding_idx: _int | Tensor = -1, scale_grad_by_freq: _bool = False, sparse: _bool = False) -> Tensor:
     """Rows of `weight` at `indices`. See `nn.functional.embedding`."""
 def index_put(input: Tensor, indices: Sequence[Tensor], values: Tensor, accumulate: _bool = False) -> Tensor:
@@ -1420,19 +1679,28 @@ def cat(tensors: Sequence[Tensor], dim: _int | Tensor = 0, *, out: Tensor | None
     """Tensors one after the other along `dim`; they agree in all other dims, and dtypes promote.
 
     A 1-d tensor without elements is skipped.
+
+        >>> torch.cat((torch.tensor([1, 2]), torch.tensor([3])))     tensor([1, 2, 3])
     """
 def concat(tensors: Sequence[Tensor], dim: _int | Tensor = 0, *, out: Tensor | None = None) -> Tensor:
     """Tensors one after the other along `dim`; they agree in all other dims, and dtypes promote.
 
     A 1-d tensor without elements is skipped.
+
+        >>> torch.cat((torch.tensor([1, 2]), torch.tensor([3])))     tensor([1, 2, 3])
     """
 def concatenate(tensors: Sequence[Tensor], dim: _int | Tensor = 0, *, out: Tensor | None = None) -> Tensor:
     """Tensors one after the other along `dim`; they agree in all other dims, and dtypes promote.
 
     A 1-d tensor without elements is skipped.
+
+        >>> torch.cat((torch.tensor([1, 2]), torch.tensor([3])))     tensor([1, 2, 3])
     """
 def stack(tensors: Sequence[Tensor], dim: _int | Tensor = 0, *, out: Tensor | None = None) -> Tensor:
-    """Tensors of one shape side by side along a new dim."""
+    """Tensors of one shape side by side along a new dim.
+
+        >>> torch.stack((torch.tensor([1, 2]), torch.tensor([3, 4])), dim=1)     tensor([[1, 3],             [2, 4]])
+    """
 def hstack(tensors: Sequence[Tensor], *, out: Tensor | None = None) -> Tensor:
     """`cat` along dim 1, or along dim 0 for 1-d tensors; 0-d tensors count as 1-d."""
 def vstack(tensors: Sequence[Tensor], *, out: Tensor | None = None) -> Tensor:
@@ -1493,15 +1761,26 @@ def matmul(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Tensor
     before broadcast.
 
     Both have one dtype. float16 and bfloat16 accumulate in float32 and round once; integers wrap.
+
+        >>> torch.matmul(torch.tensor([[1., 2.], [3., 4.]]), torch.tensor([1., 1.]))     tensor([3., 7.])
     """
 def mm(input: Tensor, mat2: Tensor, *, out: Tensor | None = None) -> Tensor:
-    """The product of two matrices. `matmul` takes other ranks too."""
+    """The product of two matrices. `matmul` takes other ranks too.
+
+        >>> torch.mm(torch.tensor([[1., 2.], [3., 4.]]), torch.eye(2))     tensor([[1., 2.],             [3., 4.]])
+    """
 def bmm(input: Tensor, mat2: Tensor, *, out: Tensor | None = None) -> Tensor:
-    """The products of two batches of matrices, (b, m, k) times (b, k, n). Does not broadcast."""
+    """The products of two batches of matrices, (b, m, k) times (b, k, n). Does not broadcast.
+
+        >>> tuple(torch.bmm(torch.ones(2, 1, 3), torch.ones(2, 3, 1)).shape)     (2, 1, 1)
+    """
 def mv(input: Tensor, vec: Tensor, *, out: Tensor | None = None) -> Tensor:
     """A matrix times a vector."""
 def dot(input: Tensor, tensor: Tensor, *, out: Tensor | None = None) -> Tensor:
-    """The sum of the products of two vectors. Both are 1-D; `inner` takes other ranks."""
+    """The sum of the products of two vectors. Both are 1-D; `inner` takes other ranks.
+
+        >>> torch.dot(torch.tensor([1., 2.]), torch.tensor([3., 4.]))     tensor(11.)
+    """
 def vdot(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Tensor:
     """The sum of the products of two vectors, the first conjugated. Both are 1-D."""
 def inner(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Tensor:
@@ -1510,9 +1789,17 @@ def inner(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Tensor:
     A scalar multiplies.
     """
 def outer(input: Tensor, vec2: Tensor, *, out: Tensor | None = None) -> Tensor:
-    """All products of an element of `input` and one of `vec2`: (n) and (m) give (n, m)."""
+    """All products of an element of `input` and one of `vec2`: (n) and (m) give (n, m).
+
+        >>> torch.outer(torch.tensor([1., 2.]), torch.tensor([1., 10.]))     tensor([[ 1., 10.],             [ 2.,
+    20.]])
+    """
 def ger(input: Tensor, vec2: Tensor, *, out: Tensor | None = None) -> Tensor:
-    """All products of an element of `input` and one of `vec2`: (n) and (m) give (n, m)."""
+    """All products of an element of `input` and one of `vec2`: (n) and (m) give (n, m).
+
+        >>> torch.outer(torch.tensor([1., 2.]), torch.tensor([1., 10.]))     tensor([[ 1., 10.],             [ 2.,
+    20.]])
+    """
 def addmm(input: Tensor, mat1: Tensor, mat2: Tensor, *, beta: Number | Tensor = 1, alpha: Number | Tensor = 1, out: Tensor | None = None) -> Tensor:
     """`beta * input + alpha * (mat1 @ mat2)`; `input` broadcasts. With `beta=0` NaN and infinity in `input` do not count.
     """
@@ -1531,6 +1818,8 @@ def nonzero(input: Tensor, *, as_tuple: _bool = False, out: Tensor | None = None
     """The indices of all elements that are not zero, a row each, in logical order: (count, ndim).
 
     With `as_tuple` one vector for each dim, of a 0-d tensor as of a vector.
+
+        >>> torch.nonzero(torch.tensor([0, 4, 5]))     tensor([[1],             [2]])
     """
 def nonzero_static(input: Tensor, *, size: _int | Tensor, fill_value: _int | Tensor = -1, out: Tensor | None = None) -> Tensor:
     """`nonzero` cut, or filled up with rows of `fill_value`, to `size` rows."""
@@ -1538,11 +1827,17 @@ def argwhere(input: Tensor) -> Tensor:
     """`nonzero`, also of a 0-d tensor: one row without columns where it is not zero."""
 @overload
 def count_nonzero(input: Tensor, dim: _int | Tensor | None = None) -> Tensor:
-    """How many elements are not zero, over `dim` (all dims if None)."""
+    """How many elements are not zero, over `dim` (all dims if None).
+
+        >>> torch.count_nonzero(torch.tensor([0, 3, 0, 5]))     tensor(2)
+    """
 @overload
 def count_nonzero(input: Tensor, dim: _int | Sequence[_int | Tensor]) -> Tensor: ...
 def masked_select(input: Tensor, mask: Tensor, *, out: Tensor | None = None) -> Tensor:
-    """The elements of `input` where `mask` is true, in logical order, as a vector. Both broadcast."""
+    """The elements of `input` where `mask` is true, in logical order, as a vector. Both broadcast.
+
+        >>> torch.masked_select(torch.tensor([1, 2, 3]), torch.tensor([True, False, True]))     tensor([1, 3])
+    """
 def masked_scatter(input: Tensor, mask: Tensor, source: Tensor) -> Tensor:
     """`input` with elements of `source`, in logical order, where `mask` is true. `mask` and `input` broadcast.
 
@@ -1558,6 +1853,8 @@ def layer_norm(input: Tensor, normalized_shape: Sequence[_int | Tensor], weight:
     times `weight`, plus `bias`.
 
     As Ba, Kiros and Hinton 2016, eq. 4, with the biased variance.
+
+        >>> torch.nn.functional.layer_norm(torch.tensor([[1., 2., 3.]]), (3,))     tensor([[-1.2247,  0.0000,  1.2247]])
     """
 def constant_pad_nd(input: Tensor, pad: Sequence[_int | Tensor], value: Number | Tensor = 0) -> Tensor:
     """`pad` entries of `value` before and after each dim, from the last dim on. See `nn.functional.pad`."""
@@ -1616,12 +1913,18 @@ def sum(input: Tensor, *, dtype: _dtype | _type[_float | _bool] | None = None) -
 
     Integers and bool give int64 unless `dtype` says otherwise; `dtype` casts before adding. float16 and bfloat16 add in
     float32.
+
+        >>> torch.sum(torch.tensor([[1., 2.], [3., 4.]]), dim=0)     tensor([4., 6.])
     """
 @overload
 def sum(input: Tensor, dim: _int | Sequence[_int | Tensor] | None, keepdim: _bool = False, *, dtype: _dtype | _type[_float | _bool] | None = None, out: Tensor | None = None) -> Tensor: ...
 @overload
 def mean(input: Tensor, *, dtype: _dtype | _type[_float | _bool] | None = None, out: Tensor | None = None) -> Tensor:
-    """Mean over `dim` (all dims if it is None or empty) of a float tensor; `dtype` casts first."""
+    """Mean over `dim` (all dims if it is None or empty) of a float tensor; `dtype` casts first.
+
+        >>> torch.mean(torch.tensor([[1., 2.], [3., 4.]]), dim=1, keepdim=True)     tensor([[1.5000],
+    [3.5000]])
+    """
 @overload
 def mean(input: Tensor, dim: _int | Sequence[_int | Tensor] | None, keepdim: _bool = False, *, dtype: _dtype | _type[_float | _bool] | None = None, out: Tensor | None = None) -> Tensor: ...
 @overload
@@ -1629,6 +1932,8 @@ def any(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """Whether any element is not zero, over `dim` (all dims if None).
 
     uint8 gives uint8, others bool.
+
+        >>> torch.any(torch.tensor([[False, True], [False, False]]), dim=1)     tensor([ True, False])
     """
 @overload
 def any(input: Tensor, dim: _int | Tensor, keepdim: _bool = False, *, out: Tensor | None = None) -> Tensor: ...
@@ -1639,6 +1944,8 @@ def all(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """Whether no element is zero, over `dim` (all dims if None).
 
     uint8 gives uint8, others bool.
+
+        >>> torch.all(torch.tensor([True, False]))     tensor(False)
     """
 @overload
 def all(input: Tensor, dim: _int | Tensor, keepdim: _bool = False, *, out: Tensor | None = None) -> Tensor: ...
@@ -1648,6 +1955,8 @@ def all(input: Tensor, dim: _int | Sequence[_int | Tensor] | None = None, keepdi
 def var(input: Tensor, unbiased: _bool = True) -> Tensor:
     """Variance over `dim` (all dims if it is None or empty): the mean square distance from the mean, with the number of
     elements less `correction` (1, or 0 if not `unbiased`) as divisor.
+
+        >>> torch.var(torch.tensor([1., 2., 3., 4.]), correction=0)     tensor(1.2500)
     """
 @overload
 def var(input: Tensor, dim: _int | Sequence[_int | Tensor] | None, unbiased: _bool = True, keepdim: _bool = False, *, out: Tensor | None = None) -> Tensor: ...
@@ -1655,7 +1964,10 @@ def var(input: Tensor, dim: _int | Sequence[_int | Tensor] | None, unbiased: _bo
 def var(input: Tensor, dim: _int | Sequence[_int | Tensor] | None = None, *, correction: Number | Tensor | None = None, keepdim: _bool = False, out: Tensor | None = None) -> Tensor: ...
 @overload
 def std(input: Tensor, unbiased: _bool = True) -> Tensor:
-    """Standard deviation: the root of `var`."""
+    """Standard deviation: the root of `var`.
+
+        >>> torch.std(torch.tensor([1., 2., 3., 4.]))     tensor(1.2910)
+    """
 @overload
 def std(input: Tensor, dim: _int | Sequence[_int | Tensor] | None, unbiased: _bool = True, keepdim: _bool = False, *, out: Tensor | None = None) -> Tensor: ...
 @overload
@@ -1730,26 +2042,39 @@ def softmax(input: Tensor, dim: _int | Tensor, dtype: _dtype | _type[_float | _b
     """exp(x) divided by its sum along `dim`; `dtype` casts first.
 
     The largest element is subtracted before the exponential, so nothing overflows. A row of -inf gives NaN.
+
+        >>> torch.nn.functional.softmax(torch.tensor([0., 0.]), dim=0)     tensor([0.5000, 0.5000])
     """
 def log_softmax(input: Tensor, dim: _int | Tensor, dtype: _dtype | _type[_float | _bool] | None = None, *, out: Tensor | None = None) -> Tensor:
-    """The logarithm of softmax along `dim`, without its rounding; `dtype` casts first."""
+    """The logarithm of softmax along `dim`, without its rounding; `dtype` casts first.
+
+        >>> torch.nn.functional.log_softmax(torch.tensor([0., 0.]), dim=0)     tensor([-0.6931, -0.6931])
+    """
 @overload
 def sort(input: Tensor, dim: _int | Tensor = -1, descending: _bool = False, *, out: Sequence[Tensor] | None = None) -> _named_sort:
     """The entries of `dim` in order, and where each stood. Equal ones keep their order, also without `stable`.
 
     On the GPU it is not implemented.
+
+        >>> torch.sort(torch.tensor([3., 1., 2.])).values     tensor([1., 2., 3.])
     """
 @overload
 def sort(input: Tensor, *, stable: _bool | None, dim: _int | Tensor = -1, descending: _bool = False, out: Sequence[Tensor] | None = None) -> _named_sort: ...
 @overload
 def argsort(input: Tensor, dim: _int | Tensor = -1, descending: _bool = False) -> Tensor:
-    """Where the entries of `dim` stand in order. See `sort`."""
+    """Where the entries of `dim` stand in order. See `sort`.
+
+        >>> torch.argsort(torch.tensor([3., 1., 2.]), descending=True)     tensor([0, 2, 1])
+    """
 @overload
 def argsort(input: Tensor, *, stable: _bool, dim: _int | Tensor = -1, descending: _bool = False) -> Tensor: ...
 def msort(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """`sort` along dim 0, without the indices."""
 def topk(input: Tensor, k: _int | Tensor, dim: _int | Tensor = -1, largest: _bool = True, sorted: _bool = True, *, out: Sequence[Tensor] | None = None) -> _named_topk:
-    """The `k` largest (or smallest) entries of `dim`, and where they stood; in order if `sorted`."""
+    """The `k` largest (or smallest) entries of `dim`, and where they stood; in order if `sorted`.
+
+        >>> torch.topk(torch.tensor([3., 1., 2.]), 2).indices     tensor([0, 2])
+    """
 def kthvalue(input: Tensor, k: _int | Tensor, dim: _int | Tensor = -1, keepdim: _bool = False, *, out: Sequence[Tensor] | None = None) -> _named_kthvalue:
     """The `k`th smallest entry of `dim`, counted from 1, and where it stood."""
 @overload
@@ -1793,6 +2118,8 @@ def isin(element: Number | Tensor, test_elements: Tensor, *, assume_unique: _boo
 def unique(input: Tensor, sorted: _bool = True, return_inverse: _bool = False, return_counts: _bool = False, dim: _int | Tensor | None = None) -> Tensor:
     """The different elements, in order; with `return_inverse` also which of them each element is, with `return_counts` how
     often each occurs. With `dim` the different entries of that dim. They are in order also without `sorted`.
+
+        >>> torch.unique(torch.tensor([3, 1, 3, 2]))     tensor([1, 2, 3])
     """
 def unique_consecutive(input: Tensor, return_inverse: _bool = False, return_counts: _bool = False, dim: _int | Tensor | None = None) -> Tensor:
     """As `unique`, of neighbours only: each run of equal elements, or entries of a dim, becomes one."""

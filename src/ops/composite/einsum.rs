@@ -13,6 +13,10 @@ ops! {
     /// Each letter is a dim: those that the result does not name are summed; letters that occur once make the result where it
     /// is not given, in alphabetical order. `...` stands for any dims, which broadcast. A letter twice in one operand takes its
     /// diagonal.
+    ///
+    ///     >>> torch.einsum('ij,jk->ik', torch.ones(2, 3), torch.ones(3, 2))
+    ///     tensor([[3., 3.],
+    ///             [3., 3.]])
     einsum as ["function.einsum(str equation, *Tensor[] operands) -> Tensor"] {
         call(equation: &str, operands: &[&Tensor]) { einsum(equation, operands) },
         samples: [

@@ -16,6 +16,9 @@ ops! {
     /// How often each of 0, 1, 2, ... occurs in a vector, or the sum of its `weights`: at least `minlength` results.
     ///
     /// int64, or with weights float64 (float32 where they are). Raises RuntimeError for negative entries.
+    ///
+    ///     >>> torch.bincount(torch.tensor([0, 1, 1, 3]))
+    ///     tensor([1, 2, 0, 1])
     bincount as ["bincount(Tensor self, Tensor? weights=None, int minlength=0) -> Tensor"] {
         call(x = self: &Tensor, weights: Option<&Tensor>, minlength: i64) {
             let (x, weights) = (x.detach(), weights.map(Tensor::detach));

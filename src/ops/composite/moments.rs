@@ -45,6 +45,9 @@ ops! {
         samples: SPREADS,
     }
     /// The logarithm of the sum of exponentials over `dim`, without overflow.
+    ///
+    ///     >>> torch.logsumexp(torch.tensor([0., 0.]), 0)
+    ///     tensor(0.6931)
     logsumexp + out as ["logsumexp(Tensor self, int[1] dim, bool keepdim=False) -> Tensor"] aliases ["special.logsumexp"] {
         call(x = self: &Tensor, dim: &[i64], keepdim: bool) { logsumexp(x, dim, keepdim) },
         samples: [

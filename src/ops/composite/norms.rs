@@ -44,6 +44,9 @@ ops! {
     /// The norm `ord` of vectors along `dim`, or of matrices in two dims; without `ord` the 2-norm of all elements.
     ///
     /// Orders of matrices: "fro", "nuc" (the sum of singular values), 2 and -2 (the largest and the smallest of them), inf, -inf, 1, -1.
+    ///
+    ///     >>> torch.linalg.norm(torch.tensor([3., 4.]))
+    ///     tensor(5.)
     linalg_norm + out + exact as [
         "linalg.norm(Tensor A, Scalar? ord=None, int[1]? dim=None, bool keepdim=False, *, dtype? dtype=None) -> Tensor",
         "linalg.norm(Tensor A, str ord, int[1]? dim=None, bool keepdim=False, *, dtype? dtype=None) -> Tensor",

@@ -64,6 +64,9 @@ ops! {
         ],
     }
     /// Whether all elements are close, as `isclose` says: one bool.
+    ///
+    ///     >>> torch.allclose(torch.tensor([1.]), torch.tensor([1. + 1e-9]))
+    ///     True
     allclose as ["allclose(Tensor self, Tensor other, float rtol=1e-05, float atol=1e-08, bool equal_nan=False) -> bool"] {
         call(x = self: &Tensor, other: &Tensor, rtol: f64, atol: f64, equal_nan: bool) {
             any_false(&close(x, other, rtol, atol, equal_nan)?).map(|any| !any)

@@ -13,6 +13,9 @@ use crate::{bail, err};
 
 ops! {
     /// The entries of each of `dims` in reverse order, in new memory.
+    ///
+    ///     >>> torch.flip(torch.tensor([1, 2, 3]), (0,))
+    ///     tensor([3, 2, 1])
     flip as ["flip(Tensor self, int[] dims) -> Tensor"] {
         call(x = self: &Tensor, dims: &[i64]) { x.flip(&normalize_dims(dims, x.ndim())?) },
         samples: [
@@ -90,6 +93,9 @@ ops! {
     }
     /// The entries of each of `dims` moved on by `shifts`; what leaves at the end comes in at the start. Without dims the
     /// flattened tensor is rolled.
+    ///
+    ///     >>> torch.roll(torch.tensor([1, 2, 3]), 1)
+    ///     tensor([3, 1, 2])
     roll as ["roll(Tensor self, int[1] shifts, int[1] dims=[]) -> Tensor"] {
         call(x = self: &Tensor, shifts: &[i64], dims: &[i64]) {
             if dims.is_empty() && shifts.len() == 1 {

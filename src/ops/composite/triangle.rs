@@ -25,6 +25,11 @@ const SAMPLES: &[&str] = &[
 
 ops! {
     /// Matrices with zeros to the right of diagonal `diagonal`.
+    ///
+    ///     >>> torch.tril(torch.ones(3, 3))
+    ///     tensor([[1., 0., 0.],
+    ///             [1., 1., 0.],
+    ///             [1., 1., 1.]])
     tril + out + inplace as ["tril(Tensor self, int diagonal=0) -> Tensor"] {
         call(x = self: &Tensor, diagonal: i64) { triangle("tril", x, diagonal, true) },
         samples: SAMPLES,

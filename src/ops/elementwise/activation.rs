@@ -45,6 +45,9 @@ elementwise! {
     /// Negative elements become zero; NaN and -0.0 stay.
     ///
     /// Gradient: g where the output is positive, from the output.
+    ///
+    ///     >>> torch.nn.functional.relu(torch.tensor([-1., 2.]))
+    ///     tensor([0., 2.])
     relu(x) numeric + inplace_only as ["relu(Tensor self) -> Tensor", "nn.relu(Tensor input, bool inplace=False) -> Tensor"]
         kernel "clamp_min_scalar_cpu" {
         value: S::select(x.lt(0.0), S::lit(0.0), x),
@@ -66,6 +69,9 @@ elementwise! {
     /// x times the standard normal distribution function of x; with `approximate="tanh"` by its usual estimate.
     ///
     /// Hendrycks and Gimpel, 2016.
+    ///
+    ///     >>> torch.nn.functional.gelu(torch.tensor([-1., 0., 1.]))
+    ///     tensor([-0.1587,  0.0000,  0.8413])
     gelu(x) float_only + no_variants as ["nn.gelu(Tensor input, *, str approximate='none') -> Tensor"] kernel "GeluKernelImpl" {
         value: x * 0.5 * (1.0 + (x * SQRT_HALF).erf()),
         grad(y, g): [g * (0.5 * (1.0 + (x * SQRT_HALF).erf()) + x * DENSITY * (x * x * -0.5).exp())],

@@ -93,6 +93,9 @@ fn rounding(mode: Option<&str>) -> Result<&'static map::Row> {
 
 elementwise! {
     /// `self + alpha * other`.
+    ///
+    ///     >>> torch.add(torch.tensor([1., 2.]), torch.tensor([10., 20.]), alpha=2)
+    ///     tensor([21., 42.])
     add(a, b; alpha = Number::Int(1)) all + complex + chalf as [
         "method.add(Tensor self, Operand other, *, Scalar alpha=1) -> Tensor; __add__ __radd__ __iadd__",
         "function.add(Operand self, Operand other, *, Scalar alpha=1) -> Tensor",
@@ -104,6 +107,9 @@ elementwise! {
             "u(3, 2).t(), u(2, 3)", "u(6)[::2], u(3)", "u(2, 3), u(2, 3), alpha=2", "u(0, 3), u(3)"],
     }
     /// `self - alpha * other`.
+    ///
+    ///     >>> torch.sub(torch.tensor([5., 6.]), 1)
+    ///     tensor([4., 5.])
     sub(a, b; alpha = Number::Int(1)) all + complex + chalf as [
         "method.sub(Tensor self, Operand other, *, Scalar alpha=1) -> Tensor; __sub__ __isub__",
         "function.sub(Operand self, Operand other, *, Scalar alpha=1) -> Tensor",
@@ -125,6 +131,10 @@ elementwise! {
         samples: ["u(2, 3), u(2, 3)", "u(2, 3), 2", "u(2, 3), 0.5"],
     }
     /// `self * other`.
+    ///
+    ///     >>> torch.mul(torch.tensor([[1.], [2.]]), torch.tensor([10., 20.]))
+    ///     tensor([[10., 20.],
+    ///             [20., 40.]])
     mul(a, b) all + complex + chalf + wide + unsigned as [
         "method.mul(Tensor self, Operand other) -> Tensor; __mul__ __rmul__ __imul__",
         "function.mul(Operand self, Operand other) -> Tensor",
@@ -136,6 +146,9 @@ elementwise! {
     }
     /// `self / other`; integers become floats. With `rounding_mode="trunc"` cut towards zero, with `"floor"` rounded down, and
     /// then integers stay integers.
+    ///
+    ///     >>> torch.div(torch.tensor([7., -7.]), 2, rounding_mode='floor')
+    ///     tensor([ 3., -4.])
     div(a, b) float + complex + wide as [
         "method.div(Tensor self, Operand other) -> Tensor; __truediv__ __itruediv__",
         "method.div(Tensor self, Operand other, *, str? rounding_mode) -> Tensor",
@@ -163,6 +176,9 @@ elementwise! {
         samples: ["u(2, 3), nz(2, 3)", "u(2, 3), nz(3)", "u(2, 3), 2"],
     }
     /// `self % other`, with the sign of `other`, as Python's.
+    ///
+    ///     >>> torch.remainder(torch.tensor([-3., 3.]), 2)
+    ///     tensor([1., 1.])
     remainder(a, b) numeric + divides as [
         "remainder(Tensor self, Operand other) -> Tensor; __mod__ __imod__",
         "function.remainder(Operand self, Tensor other) -> Tensor; __rmod__",
@@ -182,6 +198,9 @@ elementwise! {
         samples: ["u(2, 3), nz(2, 3)", "u(2, 3), nz(3)", "u(2, 3), 2"],
     }
     /// The larger of both, element by element; NaN where either is.
+    ///
+    ///     >>> torch.maximum(torch.tensor([1., 5.]), torch.tensor([3., 2.]))
+    ///     tensor([3., 5.])
     maximum(a, b) all + out_only + compares as ["maximum(Tensor self, Tensor other) -> Tensor"] {
         value: a.max(b),
         grad(y, g): [

@@ -39,6 +39,9 @@ fn most(dtype: DType) -> f64 {
 
 elementwise! {
     /// Whether each element is NaN.
+    ///
+    ///     >>> torch.isnan(torch.tensor([1., float('nan')]))
+    ///     tensor([False,  True])
     isnan(x) -> bool all + complex + chalf + rare + unsigned + no_variants {
         value: x.ne(x),
         samples: ["u(2, 3)", "u(3, 2).t()", "edges(0.0, INF, -INF, NAN)"],

@@ -4,6 +4,9 @@ use crate::elementwise;
 
 elementwise! {
     /// Whether `self` equals `other`, element by element.
+    ///
+    ///     >>> torch.eq(torch.tensor([1, 2]), torch.tensor([1, 3]))
+    ///     tensor([ True, False])
     eq(a, b) -> bool all + complex + chalf + unsigned as ["eq(Tensor self, Operand other) -> Tensor; __eq__"] {
         value: a.eq(b),
         samples: ["ix(2, 3, n=3), ix(2, 3, n=3)", "u(2, 3), 1", "ix(2, 3, n=3), ix(3, n=3)", "edges(0.0, NAN), edges(-0.0, NAN)"],
@@ -34,6 +37,9 @@ elementwise! {
         samples: ["u(2, 3), u(2, 3)", "u(2, 3), 1", "edges(0.0, NAN, -INF), edges(-0.0, NAN, INF)"],
     }
     /// Whether both are not zero.
+    ///
+    ///     >>> torch.logical_and(torch.tensor([True, True]), torch.tensor([True, False]))
+    ///     tensor([ True, False])
     logical_and(a, b) -> bool all + complex as ["logical_and(Tensor self, Tensor other) -> Tensor"] {
         value: a.ne(0.0) & b.ne(0.0),
         samples: ["ix(2, 3, n=2), ix(2, 3, n=2)", "mask(2, 3), mask(3)", "edges(0.0, NAN), edges(1.0, 1.0)"],

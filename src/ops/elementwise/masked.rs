@@ -20,6 +20,9 @@ elementwise! {
     ///
     /// `mask` broadcasts with `self`; the result has the dtype of `self`. The gradient passes where the mask is false; that of
     /// a 0-d `value` is the sum over the rest.
+    ///
+    ///     >>> torch.tensor([1., 2.]).masked_fill(torch.tensor([True, False]), 0.)
+    ///     tensor([0., 2.])
     masked_fill(x, m: bool, v) all + complex + chalf + inplace_only as [
         "masked_fill(Tensor self, Tensor mask, Tensor value) -> Tensor",
         "masked_fill(Tensor self, Tensor mask, Scalar value) -> Tensor",

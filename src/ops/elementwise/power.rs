@@ -109,6 +109,9 @@ elementwise! {
     /// `self` to the power of `exponent`, element by element; either may be a number.
     ///
     /// Gradients: g b a^(b-1) and g y log a, 0 where b is 0 or a is 0. Integers to negative powers are refused.
+    ///
+    ///     >>> torch.pow(torch.tensor([1., 2., 3.]), 2)
+    ///     tensor([1., 4., 9.])
     pow(a, b) numeric + complex + parametric as [
         "pow(Tensor self, Operand exponent) -> Tensor; __pow__ __ipow__",
         "function.pow(Operand self, Tensor exponent) -> Tensor; __rpow__",

@@ -81,6 +81,9 @@ where
 
 elementwise! {
     /// The largest whole number that is not above each element.
+    ///
+    ///     >>> torch.floor(torch.tensor([1.7, -1.2]))
+    ///     tensor([ 1., -2.])
     floor(x) numeric + rare + unsigned kernel "floor_vml_cpu" {
         value: x.floor(),
         grad(y, g): [S::lit(0.0)],
@@ -88,6 +91,9 @@ elementwise! {
         samples: ["u(2, 3)", "u(3, 2).t()", "u(6)[::2]", "u(0, 3)", "edges(0.0, -0.0, -0.5, INF, -INF, NAN)"],
     }
     /// The smallest whole number that is not below each element.
+    ///
+    ///     >>> torch.ceil(torch.tensor([1.2, -1.7]))
+    ///     tensor([ 2., -1.])
     ceil(x) numeric + rare + unsigned kernel "ceil_vml_cpu" {
         value: x.ceil(),
         grad(y, g): [S::lit(0.0)],
@@ -96,6 +102,9 @@ elementwise! {
     }
     /// The nearest whole number, of two the even one; with `decimals`, the nearest number of so many decimal places
     /// (tens, hundreds for negative ones), which floats only have.
+    ///
+    ///     >>> torch.round(torch.tensor([0.5, 1.5, 2.345]))
+    ///     tensor([0., 2., 2.])
     round(x) numeric + rare + unsigned as [
         "round(Tensor self) -> Tensor",
         "round(Tensor self, *, int decimals) -> Tensor",
@@ -127,6 +136,9 @@ elementwise! {
         samples: ["u(2, 3)", "u(3, 2).t()", "edges(0.0, -0.0, -0.5, INF, NAN)"],
     }
     /// -1, 0 or 1 by the sign of each element; 0 for NaN.
+    ///
+    ///     >>> torch.sign(torch.tensor([-2., 0., 3.]))
+    ///     tensor([-1.,  0.,  1.])
     sign(x) all + rare {
         value: x.sign(),
         grad(y, g): [S::lit(0.0)],

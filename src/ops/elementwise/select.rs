@@ -87,6 +87,9 @@ elementwise! {
     /// Elements below `min` become `min`, those above `max` become `max`; either may be left out. NaN stays.
     ///
     /// The gradient passes where the element is within the bounds.
+    ///
+    ///     >>> torch.clamp(torch.tensor([-1., 0.5, 2.]), 0, 1)
+    ///     tensor([0.0000, 0.5000, 1.0000])
     clamp(x, low, high) all + parametric + compares as [
         "clamp(Tensor self, Tensor? min=None, Tensor? max=None) -> Tensor",
         "clamp(Tensor self, Scalar? min=None, Scalar? max=None) -> Tensor",
@@ -134,6 +137,9 @@ elementwise! {
     /// `self + weight * (end - self)`.
     ///
     /// From whichever end is nearer, so that both ends are met exactly.
+    ///
+    ///     >>> torch.lerp(torch.tensor([0., 10.]), torch.tensor([10., 20.]), 0.5)
+    ///     tensor([ 5., 15.])
     lerp(a, b, w) float_only + complex + wide + parametric as ["lerp(Tensor self, Tensor end, Operand weight) -> Tensor"]
         named "LerpBackward1|LerpBackward0" kernel "lerp_kernel_scalar" {
         value: {

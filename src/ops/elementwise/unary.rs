@@ -27,6 +27,9 @@ fn stepwise_square(_: [Operand; 2], y: Option<&Tensor>, g: &Tensor, _: usize) ->
 
 elementwise! {
     /// The negative of each element.
+    ///
+    ///     >>> torch.neg(torch.tensor([1., -2.]))
+    ///     tensor([-1.,  2.])
     neg(x) numeric + complex + chalf as ["neg(Tensor self) -> Tensor; __neg__"] aliases ["negative"] {
         value: -x,
         grad(y, g): [-g],
@@ -36,6 +39,9 @@ elementwise! {
     /// The absolute value of each element.
     ///
     /// Gradient: g sign(x), 0 at 0.
+    ///
+    ///     >>> torch.abs(torch.tensor([-1.5, 2.]))
+    ///     tensor([1.5000, 2.0000])
     abs(x) numeric as ["abs(Tensor self) -> Tensor; __abs__"] aliases ["absolute"] {
         value: x.abs(),
         grad(y, g): [g * x.sign()],
@@ -43,6 +49,9 @@ elementwise! {
         samples: ["u(2, 3)", "u(3, 2).t()", "edges(0.0, -0.0, -INF, NAN)"],
     }
     /// e to the power of each element.
+    ///
+    ///     >>> torch.exp(torch.tensor([0., 1.]))
+    ///     tensor([1.0000, 2.7183])
     exp(x) float + complex {
         value: x.exp(),
         grad(y, g): [g * y],
@@ -55,12 +64,18 @@ elementwise! {
         samples: ["u(2, 3)", "u(3, 2).t()", "u(6)[::2]", "edges(0.0, -0.0, 1e-8, 88.8, -104.0, INF, -INF, NAN)"],
     }
     /// The natural logarithm of each element; negative elements give NaN.
+    ///
+    ///     >>> torch.log(torch.tensor([1., 10.]))
+    ///     tensor([0.0000, 2.3026])
     log(x) float + complex {
         value: x.log(),
         grad(y, g): [g / x],
         samples: ["pos(2, 3)", "pos(3, 2).t()", "edges(0.0, -1.0, INF, NAN, 1e-30)"],
     }
     /// The square root of each element; negative elements give NaN.
+    ///
+    ///     >>> torch.sqrt(torch.tensor([4., 2.]))
+    ///     tensor([2.0000, 1.4142])
     sqrt(x) float + complex {
         value: x.sqrt(),
         grad(y, g): [g / (2.0 * y)],
@@ -73,12 +88,18 @@ elementwise! {
         samples: ["pos(2, 3)", "pos(3, 2).t()", "edges(0.0, -1.0, INF, NAN)"],
     }
     /// The sine of each element, in radians.
+    ///
+    ///     >>> torch.sin(torch.tensor([0., 1.]))
+    ///     tensor([0.0000, 0.8415])
     sin(x) float + complex {
         value: x.sin(),
         grad(y, g): [g * x.cos()],
         samples: ["u(2, 3)", "u(2, 3) * 100", "edges(0.0, -0.0, INF, NAN)"],
     }
     /// The cosine of each element, in radians.
+    ///
+    ///     >>> torch.cos(torch.tensor([0., 1.]))
+    ///     tensor([1.0000, 0.5403])
     cos(x) float + complex {
         value: x.cos(),
         grad(y, g): [-(g * x.sin())],
@@ -87,6 +108,9 @@ elementwise! {
     /// The hyperbolic tangent of each element.
     ///
     /// Gradient: g (1 - y^2), from the output, so that the input is not saved.
+    ///
+    ///     >>> torch.tanh(torch.tensor([-1., 0., 1.]))
+    ///     tensor([-0.7616,  0.0000,  0.7616])
     tanh(x) float + complex as ["tanh(Tensor self) -> Tensor", "nn.tanh(Tensor input) -> Tensor"] {
         value: x.tanh(),
         grad(y, g): [g * (1.0 - y * y)],

@@ -12,6 +12,9 @@ use crate::tensor::{Context, Cotangents, Grads, Mask, Op, Operand, Outs, Saves, 
 
 ops! {
     /// The determinants of square matrices (.., n, n): (..). That of an empty matrix is 1.
+    ///
+    ///     >>> torch.linalg.det(torch.tensor([[2., 0.], [1., 4.]]))
+    ///     tensor(8.)
     linalg_det + out as ["linalg.det(Tensor A) -> Tensor"] {
         call(x = A: &Tensor) { det(x) },
         samples: [

@@ -12,6 +12,10 @@ ops! {
     /// The inverses of square matrices (.., n, n).
     ///
     /// Raises `linalg.LinAlgError` for a singular matrix; `linalg.inv_ex` says which instead.
+    ///
+    ///     >>> torch.linalg.inv(torch.tensor([[2., 0.], [0., 4.]]))
+    ///     tensor([[0.5000, 0.0000],
+    ///             [0.0000, 0.2500]])
     linalg_inv + out as ["linalg.inv(Tensor A) -> Tensor"] {
         call(x = A: &Tensor) { inverse(x, "linalg.inv") },
         samples: [
@@ -40,6 +44,9 @@ ops! {
     /// Batches broadcast.
     ///
     /// Raises `linalg.LinAlgError` for a singular matrix; `linalg.solve_ex` says which instead.
+    ///
+    ///     >>> torch.linalg.solve(torch.tensor([[2., 0.], [0., 4.]]), torch.tensor([2., 4.]))
+    ///     tensor([1., 1.])
     linalg_solve + out as ["linalg.solve(Tensor A, Tensor B, *, bool left=True) -> Tensor"] {
         call(a = A: &Tensor, b = B: &Tensor, left: bool) {
             let mut outs = solve_ex_of(a, b, left)?;

@@ -26,6 +26,9 @@ ops! {
     /// those before broadcast.
     ///
     /// Both have one dtype. float16 and bfloat16 accumulate in float32 and round once; integers wrap.
+    ///
+    ///     >>> torch.matmul(torch.tensor([[1., 2.], [3., 4.]]), torch.tensor([1., 1.]))
+    ///     tensor([3., 7.])
     matmul + out + exact as [
         "matmul(Tensor self, Tensor other) -> Tensor; __matmul__",
     ] aliases ["linalg.matmul"] {
@@ -57,6 +60,10 @@ ops! {
         ],
     }
     /// The product of two matrices. `matmul` takes other ranks too.
+    ///
+    ///     >>> torch.mm(torch.tensor([[1., 2.], [3., 4.]]), torch.eye(2))
+    ///     tensor([[1., 2.],
+    ///             [3., 4.]])
     mm + out + exact as ["mm(Tensor self, Tensor mat2) -> Tensor"] {
         call(x = self: &Tensor, mat2: &Tensor) { x.mm(mat2) },
         samples: [
@@ -71,6 +78,9 @@ ops! {
         ],
     }
     /// The products of two batches of matrices, (b, m, k) times (b, k, n). Does not broadcast.
+    ///
+    ///     >>> tuple(torch.bmm(torch.ones(2, 1, 3), torch.ones(2, 3, 1)).shape)
+    ///     (2, 1, 1)
     bmm + out + exact as ["bmm(Tensor self, Tensor mat2) -> Tensor"] {
         call(x = self: &Tensor, y = mat2: &Tensor) {
             for (t, name) in [(x, "batch1"), (y, "batch2")] {
@@ -95,6 +105,9 @@ ops! {
         samples: ["u(3, 4), u(4)", "u(4, 3).t(), u(8)[::2]", "u(3, 0), u(0)", "u(2, 3), u(4)", "u(2, 3), u(3, 1)"],
     }
     /// The sum of the products of two vectors. Both are 1-D; `inner` takes other ranks.
+    ///
+    ///     >>> torch.dot(torch.tensor([1., 2.]), torch.tensor([3., 4.]))
+    ///     tensor(11.)
     dot + out + exact as ["dot(Tensor self, Tensor tensor) -> Tensor"] {
         call(x = self: &Tensor, tensor: &Tensor) { apply(Dot, &[x, tensor]) },
         samples: DOT_SAMPLES,
@@ -112,6 +125,10 @@ ops! {
         samples: ["u(4), u(4)", "u(2, 3), u(4, 3)", "u(2, 2, 3), u(3)", "u(), u(3)", "u(2, 3), u(4, 4)"],
     }
     /// All products of an element of `self` and one of `vec2`: (n) and (m) give (n, m).
+    ///
+    ///     >>> torch.outer(torch.tensor([1., 2.]), torch.tensor([1., 10.]))
+    ///     tensor([[ 1., 10.],
+    ///             [ 2., 20.]])
     outer + out + exact as ["outer(Tensor self, Tensor vec2) -> Tensor"] aliases ["ger"] {
         call(x = self: &Tensor, y = vec2: &Tensor) {
             for (t, name) in [(x, "self"), (y, "vec2")] {
@@ -193,6 +210,9 @@ ops! {
     ///
     /// input: (.., in_features); weight: (out_features, in_features), or (in_features) for one output without its dim;
     /// bias: (out_features).
+    ///
+    ///     >>> torch.nn.functional.linear(torch.tensor([1., 1.]), torch.tensor([[1., 2.], [3., 4.]]), torch.tensor([0., 10.]))
+    ///     tensor([ 3., 17.])
     linear_ + out + exact as ["nn.linear(Tensor input, Tensor weight, Tensor? bias=None) -> Tensor; out"] {
         call(x = input: &Tensor, weight: &Tensor, bias: Option<&Tensor>) { x.linear(weight, bias) },
         samples: [

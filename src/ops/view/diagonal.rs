@@ -51,6 +51,10 @@ ops! {
         ],
     }
     /// The diagonal of a matrix (a copy), or a matrix of zeros with a vector on its diagonal.
+    ///
+    ///     >>> torch.diag(torch.tensor([1, 2]))
+    ///     tensor([[1, 0],
+    ///             [0, 2]])
     diag + out as ["diag(Tensor self, int diagonal=0) -> Tensor"] {
         call(x = self: &Tensor, diagonal: i64) {
             match x.ndim() {

@@ -10,6 +10,9 @@ use crate::tensor::{Args, Context, Cotangents, Grads, Op, Outs, Tensor, apply};
 
 ops! {
     /// The dims in the order `dims`, a permutation of all of them.
+    ///
+    ///     >>> tuple(torch.permute(torch.zeros(2, 3, 5), (2, 0, 1)).shape)
+    ///     (5, 2, 3)
     permute as ["permute(Tensor self, int[] dims) -> Tensor"] {
         call(x = self: &Tensor, dims: &[i64]) {
             if dims.len() != x.ndim() {
@@ -41,6 +44,10 @@ ops! {
         ],
     }
     /// Dims `dim0` and `dim1` swapped.
+    ///
+    ///     >>> torch.transpose(torch.tensor([[1., 2.], [3., 4.]]), 0, 1)
+    ///     tensor([[1., 3.],
+    ///             [2., 4.]])
     transpose + overwrites as ["transpose(Tensor self, int dim0, int dim1) -> Tensor"] aliases ["swapdims"] {
         call(x = self: &Tensor, dim0: i64, dim1: i64; a) { transposed(x, dim0, dim1, a) },
         samples: ["u(2, 3, 4), 0, 2", "u(2, 3), -1, dim1=-2", "u(), 0, -1", "u(2, 3), 0, 2"],
@@ -51,6 +58,11 @@ ops! {
         samples: ["u(2, 3, 4), 0, 2", "u(2, 3), axis0=-1, axis1=0"],
     }
     /// The transpose of a matrix; fewer dims stay as they are.
+    ///
+    ///     >>> torch.t(torch.tensor([[1, 2, 3]]))
+    ///     tensor([[1],
+    ///             [2],
+    ///             [3]])
     t + overwrites as ["t(Tensor self) -> Tensor"] {
         call(x = self: &Tensor; a) {
             if x.ndim() > 2 {

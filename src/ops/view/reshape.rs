@@ -46,6 +46,10 @@ ops! {
     /// The same elements under another shape: a view where strides allow it, else a copy.
     ///
     /// One size may be -1 and is deduced. Raises RuntimeError where the number of elements differs.
+    ///
+    ///     >>> torch.reshape(torch.arange(6), (2, -1))
+    ///     tensor([[0, 1, 2],
+    ///             [3, 4, 5]])
     reshape as ["reshape(Tensor self, int[] shape) -> Tensor"] {
         call(x = self: &Tensor, shape: &[i64]) { reshape_sizes(x, shape) },
         samples: [
@@ -67,6 +71,9 @@ ops! {
     /// The dims from `start_dim` to `end_dim` made one.
     ///
     /// A view where strides allow it; a 0-d tensor becomes 1-d.
+    ///
+    ///     >>> tuple(torch.flatten(torch.zeros(2, 3, 4), 1).shape)
+    ///     (2, 12)
     flatten as ["flatten(Tensor self, int start_dim=0, int end_dim=-1) -> Tensor"] {
         call(x = self: &Tensor, start_dim: i64, end_dim: i64) { x.flatten(start_dim, end_dim) },
         samples: [
@@ -107,6 +114,9 @@ ops! {
         samples: ["u(2, 3)", "u(2, 3).t()", "u()"],
     }
     /// Without the dims of size 1, or those among `dim` that have size 1.
+    ///
+    ///     >>> tuple(torch.squeeze(torch.zeros(1, 3, 1)).shape)
+    ///     (3,)
     squeeze + overwrites as [
         "squeeze(Tensor self) -> Tensor",
         "squeeze(Tensor self, int dim) -> Tensor",
@@ -134,6 +144,10 @@ ops! {
         ],
     }
     /// A dim of size 1 put before `dim` (at the end for -1).
+    ///
+    ///     >>> torch.unsqueeze(torch.tensor([1, 2]), 1)
+    ///     tensor([[1],
+    ///             [2]])
     unsqueeze + overwrites as ["unsqueeze(Tensor self, int dim) -> Tensor"] {
         call(x = self: &Tensor, dim: i64; a) {
             let dim = normalize_dim(dim, x.ndim() + 1)?;

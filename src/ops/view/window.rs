@@ -61,6 +61,9 @@ ops! {
         samples: ["u(2, 3)", "u(2, 3), 1", "u(2, 3), 2", "u()"],
     }
     /// Dim `dim` cut into parts of `split_size` entries (the last may be smaller), or of the sizes listed.
+    ///
+    ///     >>> torch.split(torch.arange(5), (2, 3))
+    ///     (tensor([0, 1]), tensor([2, 3, 4]))
     split as [
         "split(Tensor self, int split_size, int dim=0) -> Tensor[]",
         "split(Tensor self, int[1] split_size, int dim=0) -> Tensor[]",
@@ -79,6 +82,9 @@ ops! {
         samples: ["u(5, 2), [1, 4]", "u(2, 5), [0, 2, 3], -1", "u(5), [1, 2]", "u(5), [6, -1]"],
     }
     /// Dim `dim` cut into at most `chunks` parts of equal size (the last may be smaller).
+    ///
+    ///     >>> torch.chunk(torch.arange(5), 2)
+    ///     (tensor([0, 1, 2]), tensor([3, 4]))
     chunk as ["chunk(Tensor self, int chunks, int dim=0) -> Tensor[]"] {
         call(x = self: &Tensor, chunks: i64, dim: i64) {
             if x.ndim() == 0 {
