@@ -231,3 +231,25 @@ def test_refusals():
         torch.fft.fft(z)
     with pytest.raises(NotImplementedError, match="complex64 is not available on the GPU"):
         z.logcumsumexp(0)
+
+
+FUNCTIONS = {
+    "exp": torch.exp,
+    "product": lambda z: z * z,
+    "quotient": lambda z: 1 / (z + 2),
+    "matmul": lambda z: z @ z.mT,
+    "sum": lambda z: z.sum(0),
+    "abs": torch.abs,
+    "log": lambda z: torch.log(z + 3),
+    "cumsum": lambda z: z.cumsum(0),
+}
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_second_gradients(name):
+    def second(z):
+        z = z.detach().requires_grad_()
+        (g,) = torch.autograd.grad(FUNCTIONS[name](z).abs().square().sum(), z, create_graph=True)
+        return torch.autograd.grad(g.abs().square().sum(), z)[0]
+
+    both(second, noise(3, 4) * 0.3, allowed=2e-5)
