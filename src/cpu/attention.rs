@@ -55,7 +55,7 @@ impl<A: Stored> Matrix<A> {
         Matrix { p, rs: x.strides()[x.ndim() - 2], cs: x.strides()[x.ndim() - 1] }
     }
 
-    fn from_row(self, row: usize) -> Mat<A> {
+    fn at_row(self, row: usize) -> Mat<A> {
         Mat { p: self.p.at(row as isize * self.rs), rs: self.rs, cs: self.cs }
     }
 }
@@ -102,7 +102,6 @@ impl Sizes {
 
 simd! {
     /// Scores become weights relative to the largest score so far; `shrink` says what earlier results are multiplied with.
-    #[expect(clippy::too_many_arguments, reason = "arrays that walk in step; a struct would only rename them")]
     unsafe fn weigh[A: Real][A](
         s: *mut A, rows: usize, n: usize, causal: Option<(usize, usize)>, largest: *mut A, sum: *mut A, shrink: *mut A
     ) = weigh_body;
@@ -127,7 +126,6 @@ fn shown(causal: Option<(usize, usize)>, row: usize, n: usize) -> usize {
 }
 
 #[inline(always)]
-#[expect(clippy::too_many_arguments, reason = "arrays that walk in step; a struct would only rename them")]
 unsafe fn weigh_body<A: Real>(
     s: *mut A,
     rows: usize,
@@ -286,7 +284,7 @@ unsafe fn scores<A: Product>(
 ) {
     // SAFETY: says the caller.
     unsafe {
-        product(rows, n, width, scale, q.from_row(qi), turned(k.from_row(ki)), s);
+        product(rows, n, width, scale, q.at_row(qi), turned(k.at_row(ki)), s);
         if let Some(mask) = mask {
             add_mask(mask, at, s, [qi, ki, rows, n]);
         }
@@ -358,7 +356,7 @@ fn forward_in<A: Product>(q: &Array, k: &Array, v: &Array, masked: Masked, scale
                     let causal = masked.causal.then_some((qi, ki));
                     scores([q, k], [qi, ki, rows, n], z.width, A::of(scale), masked.mask, (batch, head), s);
                     weigh::<A>(s, rows, n, causal, largest, sum, shrink);
-                    product(rows, z.values, n, A::ONE, dense(s, n), v.from_row(ki), t);
+                    product(rows, z.values, n, A::ONE, dense(s, n), v.at_row(ki), t);
                     join::<A>(y, o.rs, t, rows, z.values, shrink);
                 }
                 for r in 0..rows {
@@ -410,7 +408,7 @@ fn backward_in<A: Product>([g, q, k, v, out, lse]: [&Array; 6], masked: Masked, 
                     let (note, step) = line::<A>(lse, batch, head);
                     for qi in (0..z.queries).step_by(QUERIES) {
                         let rows = QUERIES.min(z.queries - qi);
-                        let (gb, ob, dqb) = (g.from_row(qi), o.from_row(qi), dq.p.at(qi as isize * dq.rs));
+                        let (gb, ob, dqb) = (g.at_row(qi), o.at_row(qi), dq.p.at(qi as isize * dq.rs));
                         for r in 0..rows {
                             *sums.add(r) = *note.at((qi + r) as isize * step);
                             (0..z.width).for_each(|i| *dqb.offset(r as isize * dq.rs + i as isize) = A::default());
@@ -421,13 +419,13 @@ fn backward_in<A: Product>([g, q, k, v, out, lse]: [&Array; 6], masked: Masked, 
                             let n = KEYS.min(seen - ki);
                             let causal = masked.causal.then_some((qi, ki));
                             scores([q, k], [qi, ki, rows, n], z.width, scale, masked.mask, (batch, head), s);
-                            product(rows, n, z.values, A::ONE, gb, turned(v.from_row(ki)), ds);
+                            product(rows, n, z.values, A::ONE, gb, turned(v.at_row(ki)), ds);
                             weigh_back::<A>(s, ds, rows, n, causal, sums, d, scale);
                             product(n, z.values, rows, A::ONE, turned(dense(s, n)), gb, t);
                             gather_up::<A>(dv.p.at(ki as isize * dv.rs), dv.rs, t, n, z.values);
-                            product(n, z.width, rows, A::ONE, turned(dense(ds, n)), q.from_row(qi), t);
+                            product(n, z.width, rows, A::ONE, turned(dense(ds, n)), q.at_row(qi), t);
                             gather_up::<A>(dk.p.at(ki as isize * dk.rs), dk.rs, t, n, z.width);
-                            product(rows, z.width, n, A::ONE, dense(ds, n), k.from_row(ki), t);
+                            product(rows, z.width, n, A::ONE, dense(ds, n), k.at_row(ki), t);
                             gather_up::<A>(dqb, dq.rs, t, rows, z.width);
                         }
                     }

@@ -61,7 +61,6 @@ simd! {
     unsafe fn sums_of_columns[A: Real][A](
         g: *const A, x: *const A, rows: usize, columns: usize, n: usize, mean: &[A; STRIP]
     ) -> [Sums; STRIP] = sums_of_columns_body;
-    #[expect(clippy::too_many_arguments, reason = "arrays that walk in step; a struct would only rename them")]
     unsafe fn gradient_of_columns[A: Real][A](
         g: *const A, x: *const A, rows: usize, columns: usize, n: usize, f: &[[A; STRIP]; 4], dx: *mut A
     ) = gradient_of_columns_body;
