@@ -3,6 +3,8 @@
 An op has kernels by device and the formula of its gradient.
 """
 
+from typing import Any
+
 from .. import _rustgrad, ops
 from .._names import lookup as _lookup
 from .op import Op, Packet, find, packets
@@ -267,7 +269,7 @@ def triton_op(name: str, fn=None, /, *, mutates_args, schema=None):
     """Make an op of a function, as `custom_op` does: its body is ops, which are differentiated like any others."""
 
     def make(fn):
-        made = custom_op(name, fn, mutates_args=mutates_args, schema=schema)
+        made: Any = custom_op(name, fn, mutates_args=mutates_args, schema=schema)
         made._opoverload.kernels["CompositeImplicitAutograd"] = made._opoverload.kernels.pop("default")
         return made
 

@@ -229,7 +229,7 @@ def infer_schema(prototype_function, /, *, mutates_args, op_name=None, tags=()) 
     """The schema that a function's type hints say; `mutates_args` names the tensors that it writes to, or "unknown"."""
     signature = inspect.signature(prototype_function)
 
-    def fail(what: str):
+    def fail(what: str) -> typing.NoReturn:
         raise ValueError(f"infer_schema(func): {what} Got func with signature {signature})")
 
     def hint(annotation):

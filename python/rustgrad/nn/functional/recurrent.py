@@ -67,7 +67,7 @@ def run(step, input, batch_sizes, states, weights, *, dropout, training, bidirec
             state = tuple(s[index + direction] for s in states)
             if step is lstm_step and w_hr is None and batch_sizes is None and _in_one(input, state):
                 gates = linear(input, w_ih, None if b_ih is None else b_ih + b_hh)
-                hidden, cells = _lstm(gates, w_hh, *state, direction == 1)
+                hidden, cells = _lstm(gates, w_hh, state[0], state[1], direction == 1)
                 last = 0 if direction == 1 else -1
                 outputs.append(hidden)
                 final.append((hidden[last], cells[last]))
