@@ -630,7 +630,7 @@ class Tensor:
     def squeeze(self) -> Tensor:
         """Without the dims of size 1, or those among `dim` that have size 1.
 
-            >>> tuple(torch.squeeze(torch.zeros(1, 3, 1)).shape)     (3)
+            >>> tuple(torch.squeeze(torch.zeros(1, 3, 1)).shape)     (3,)
         """
     @overload
     def squeeze(self, dim: _int | Tensor) -> Tensor: ...
@@ -640,7 +640,7 @@ class Tensor:
     def squeeze_(self) -> Tensor:
         """Without the dims of size 1, or those among `dim` that have size 1.
 
-            >>> tuple(torch.squeeze(torch.zeros(1, 3, 1)).shape)     (3)
+            >>> tuple(torch.squeeze(torch.zeros(1, 3, 1)).shape)     (3,)
         """
     @overload
     def squeeze_(self, dim: _int | Tensor) -> Tensor: ...

@@ -13,7 +13,7 @@ def fft(input: Tensor, n: _int | Tensor | None = None, dim: _int | Tensor = -1, 
     `n`: the signal is cut or continued with zeros to that many values. `norm`: 'backward' (None) scales the inverse by
     1 / n, 'forward' this one, 'ortho' both by 1 / sqrt(n).
 
-        >>> torch.fft.fft(torch.tensor([1., 0., 0., 0.]))     tensor([1.+0.j, 1.+0.j, 1.+0.j, 1.-0.j])
+        >>> torch.fft.fft(torch.tensor([1., 2.]))     tensor([ 3.+0.j, -1.+0.j])
     """
 def ifft(input: Tensor, n: _int | Tensor | None = None, dim: _int | Tensor = -1, norm: _str | None = None, *, out: Tensor | None = None) -> Tensor:
     """The inverse of `fft`, scaled by 1 / n by default."""

@@ -54,7 +54,7 @@ def cholesky_ex(A: Tensor, *, upper: _bool = False, check_errors: _bool = False,
 def det(A: Tensor, *, out: Tensor | None = None) -> Tensor:
     """The determinants of square matrices (.., n, n): (..). That of an empty matrix is 1.
 
-        >>> torch.linalg.det(torch.tensor([[1., 2.], [3., 4.]]))     tensor(-2.)
+        >>> torch.linalg.det(torch.tensor([[2., 0.], [1., 4.]]))     tensor(8.)
     """
 def slogdet(A: Tensor, *, out: Sequence[Tensor] | None = None) -> _named_linalg_slogdet:
     """The sign of the determinants of square matrices, and the logarithm of their size: 0 and -inf for a singular matrix.

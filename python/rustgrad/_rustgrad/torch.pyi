@@ -29,7 +29,7 @@ def ravel(input: Tensor) -> Tensor:
 def squeeze(input: Tensor) -> Tensor:
     """Without the dims of size 1, or those among `dim` that have size 1.
 
-        >>> tuple(torch.squeeze(torch.zeros(1, 3, 1)).shape)     (3)
+        >>> tuple(torch.squeeze(torch.zeros(1, 3, 1)).shape)     (3,)
     """
 @overload
 def squeeze(input: Tensor, dim: _int | Tensor) -> Tensor: ...
@@ -39,7 +39,7 @@ def squeeze(input: Tensor, dim: _int | Sequence[_int | Tensor]) -> Tensor: ...
 def squeeze_(input: Tensor) -> Tensor:
     """Without the dims of size 1, or those among `dim` that have size 1.
 
-        >>> tuple(torch.squeeze(torch.zeros(1, 3, 1)).shape)     (3)
+        >>> tuple(torch.squeeze(torch.zeros(1, 3, 1)).shape)     (3,)
     """
 @overload
 def squeeze_(input: Tensor, dim: _int | Tensor) -> Tensor: ...
