@@ -21,7 +21,7 @@ pytestmark = pytest.mark.gpu
 SHADERS = Path(__file__).parents[2] / "shaders"
 # Software adapters take another kernel for products than hardware, unless told.
 FORCED = "RUSTGRAD_GPU_MATMUL"
-SHARED = {"common", "floats", "math", "half", "i32", "i64"}
+SHARED = {"common", "complex", "floats", "math", "half", "i32", "i64"}
 SEEN = []  # the texts that were replayed
 
 
