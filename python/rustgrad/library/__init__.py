@@ -32,7 +32,7 @@ __all__ = [
     "wrap_triton",
 ]
 
-# What is here only to raise a clear error.
+# Names that exist only to raise a clear error.
 _LACKS = frozenset("get_ctx get_kernel opcheck register_torch_dispatch wrap_triton".split())
 
 # The keys of PyTorch's dispatcher that choose a kernel here, with their names among an op's kernels.
@@ -52,7 +52,7 @@ _KEYS = {
     "AutogradCUDA": "AutogradCUDA",
 }
 _kinds: dict[str, str] = {}  # namespaces that a Library of kind DEF has
-# What was registered for ops that are not defined: torchvision describes its compiled ops without asking whether they
+# Registrations for ops that are not defined: torchvision describes its compiled ops without asking whether they
 # could be loaded, and its Python part works without them.
 _early: dict = {}
 
@@ -192,7 +192,7 @@ class CustomOpDef:
         return restoring()
 
     def register_fake(self, fn, /):
-        """What gives results of the right sizes on the device "meta"."""
+        """Registers the function that gives results of the right sizes on the device "meta"."""
         self._opoverload.fake = fn
         return fn
 
@@ -335,7 +335,10 @@ def register_kernel(op, device_types, func=None, /, *, lib=None):
 
 
 def register_fake(op, func=None, /, *, lib=None, _stacklevel: int = 1, allow_override: bool = False):
-    """What gives an op's results, of the right sizes, on the device "meta". The op may be defined later."""
+    """Registers the function that gives an op's results, of the right sizes, on the device "meta".
+
+    The op may be defined later.
+    """
 
     def register(fn):
         if isinstance(op, str) and find(op) is None:

@@ -193,7 +193,7 @@ class Op:
 
 
 class _Call:
-    """What a node of the graph keeps of a call beside its tensors: how lists of them lie in arguments and results."""
+    """How lists of tensors lie in the arguments and results of a call, which a node of the graph keeps beside them."""
 
     def __init__(self, op: Op, kind: str, shape: list):
         self.op, self.kind, self.shape = op, kind, shape

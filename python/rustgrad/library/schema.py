@@ -22,7 +22,7 @@ _NAMES = {
     "Sequence": Sequence,
     "Union": typing.Union,
 }
-# What a value must be, by the name of a type; types that are not here take anything.
+# The Python types of values, by the name of a schema type; schema types that are not here take anything.
 _CLASSES = {
     "Tensor": Tensor,
     "str": str,
@@ -137,7 +137,7 @@ def _split(text: str) -> list[str]:
 
 
 class Schema:
-    """What an op takes and gives."""
+    """The arguments and results of an op."""
 
     def __init__(self, text: str):
         found = re.fullmatch(r"\s*([\w:]+)(?:\.(\w+))?\s*\((.*)\)\s*->\s*(.*?)\s*", text, re.DOTALL)

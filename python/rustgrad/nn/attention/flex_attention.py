@@ -28,14 +28,14 @@ _DEFAULT_SPARSE_BLOCK_SIZE = 128
 
 
 class AuxRequest(NamedTuple):
-    """What to return beside the result: the logarithm of each row's sum of exponentials, each row's largest score."""
+    """Asks for more beside the result: the logarithm of each row's sum of exponentials, each row's largest score."""
 
     lse: bool = False
     max_scores: bool = False
 
 
 class AuxOutput(NamedTuple):
-    """What was asked for by an AuxRequest."""
+    """The answers to an AuxRequest."""
 
     lse: Tensor | None = None
     max_scores: Tensor | None = None
@@ -77,7 +77,7 @@ def _places(sizes, device):
 
 
 def create_mask(mod_fn, B, H, Q_LEN, KV_LEN, device=None):
-    """What a mask shows, as a tensor of bools, (B, H, Q_LEN, KV_LEN)."""
+    """The pairs that a mask lets see each other, as a tensor of bools, (B, H, Q_LEN, KV_LEN)."""
     sizes = [B or 1, H or 1, Q_LEN, KV_LEN]
     found = mod_fn(*_places(sizes, device))
     return (found if isinstance(found, Tensor) else zeros((), dtype=bool) | bool(found)).expand(sizes)
