@@ -94,7 +94,13 @@ impl<const N: usize> Walk<N> {
     #[inline]
     pub fn steps(&self) -> [isize; N] {
         let last = self.shape.len() - 1;
-        std::array::from_fn(|k| self.strides[k][last])
+        let mut steps = [0; N];
+        let mut k = 0;
+        while k < N {
+            steps[k] = self.strides[k][last];
+            k += 1;
+        }
+        steps
     }
 
     /// Whether one run is all.
@@ -105,42 +111,51 @@ impl<const N: usize> Walk<N> {
 
     /// Calls `f(at, start, len)` for each piece of a run that lies in `range` of the walk's elements: `at` are the
     /// operands' offsets, `start` the piece's place in the walk.
+    ///
+    /// Hundreds of kernels are compiled with this loop, so it has only what must be fast: `f` stands in it once.
     #[inline]
     pub fn pieces(&self, range: Range<usize>, mut f: impl FnMut([isize; N], usize, usize)) {
-        let last = self.shape.len() - 1;
-        let run = self.shape[last];
-        let steps = self.steps();
-        if range.start >= range.end {
-            return;
-        }
-        if last == 0 {
-            return f(std::array::from_fn(|k| range.start as isize * steps[k]), range.start, range.len());
-        }
-        let mut index = Shape::zeros(last);
-        let mut rest = range.start / run;
-        let mut at = [0isize; N];
-        for d in (0..last).rev() {
-            index[d] = rest % self.shape[d];
-            rest /= self.shape[d];
-            (0..N).for_each(|k| at[k] += index[d] as isize * self.strides[k][d]);
-        }
         let mut start = range.start;
-        let mut skip = range.start % run;
         while start < range.end {
-            let len = (run - skip).min(range.end - start);
-            f(std::array::from_fn(|k| at[k] + skip as isize * steps[k]), start, len);
-            start += len;
-            skip = 0;
-            for d in (0..last).rev() {
-                index[d] += 1;
-                (0..N).for_each(|k| at[k] += self.strides[k][d]);
-                if index[d] < self.shape[d] {
-                    break;
-                }
-                (0..N).for_each(|k| at[k] -= self.shape[d] as isize * self.strides[k][d]);
-                index[d] = 0;
+            let Pieces { mut at, steps, len, count } = self.pieces_from(start, range.end);
+            for _ in 0..count {
+                f(at, start, len);
+                start += len;
+                add(&mut at, &steps);
             }
         }
+    }
+
+    /// As many pieces between two elements of the walk, from the first on, as are one length and one step apart.
+    #[inline(never)]
+    fn pieces_from(&self, start: usize, end: usize) -> Pieces<N> {
+        let last = self.shape.len() - 1;
+        let run = self.shape[last];
+        let mut pieces = Pieces { at: [0; N], steps: [0; N], len: end - start, count: 1 };
+        let mut place = |d: usize, i: usize| (0..N).for_each(|k| pieces.at[k] += i as isize * self.strides[k][d]);
+        if last == 0 {
+            place(0, start);
+            return pieces;
+        }
+        let (mut rest, skip) = (start / run, start % run);
+        place(last, skip);
+        let mut lines = 0;
+        for d in (0..last).rev() {
+            let i = rest % self.shape[d];
+            rest /= self.shape[d];
+            place(d, i);
+            if d == last - 1 {
+                lines = self.shape[d] - i;
+            }
+        }
+        if skip == 0 && end - start >= run {
+            pieces.len = run;
+            pieces.count = lines.min((end - start) / run);
+            (0..N).for_each(|k| pieces.steps[k] = self.strides[k][last - 1]);
+        } else {
+            pieces.len = (run - skip).min(end - start);
+        }
+        pieces
     }
 
     /// Calls `f(at)` for every element in `range`.
@@ -148,11 +163,31 @@ impl<const N: usize> Walk<N> {
     pub fn elements(&self, range: Range<usize>, mut f: impl FnMut([isize; N], usize)) {
         let steps = self.steps();
         self.pieces(range, |mut at, start, len| {
-            for i in 0..len {
-                f(at, start + i);
-                (0..N).for_each(|k| at[k] += steps[k]);
+            for i in start..start + len {
+                f(at, i);
+                add(&mut at, &steps);
             }
         });
+    }
+}
+
+/// Pieces of runs, of one length and one step apart.
+struct Pieces<const N: usize> {
+    /// The operands' offsets of the first, and from each to the next.
+    at: [isize; N],
+    steps: [isize; N],
+    /// Elements of each, and how many there are.
+    len: usize,
+    count: usize,
+}
+
+/// (A plain loop: what iterators are made of would be compiled for each of the kernels.)
+#[inline(always)]
+fn add<const N: usize>(at: &mut [isize; N], steps: &[isize; N]) {
+    let mut k = 0;
+    while k < N {
+        at[k] += steps[k];
+        k += 1;
     }
 }
 
