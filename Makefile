@@ -49,7 +49,7 @@ wheel: dist/.wheel
 	@touch $@
 
 .venv/.dev: $(SOURCES) .venv/.tools-build .venv/.tools-test
-	$(RUST) maturin develop --locked
+	$(RUST) maturin develop --locked --features checks
 	@rm -f .venv/.release .venv/.demo && touch $@
 
 dev: .venv/.dev
@@ -65,7 +65,7 @@ examples: .venv/.demo
 test: test-rust test-python
 
 test-rust: .venv/.tools-build
-	$(RUST) cargo test --locked --no-default-features
+	$(RUST) cargo test --locked --no-default-features --features checks
 
 test-python: .venv/.dev
 	@sh scripts/vulkan.sh
@@ -81,9 +81,9 @@ lint: .venv/.tools-build .venv/.tools-lint
 	@$(RUST) sh -c 'cargo fmt --version && cargo clippy --version' >/dev/null 2>&1 || { \
 	    echo 'error: clippy or rustfmt is missing: rustup component add clippy rustfmt' >&2; exit 1; }
 	$(RUST) cargo fmt --check
-	$(RUST) cargo clippy --locked --all-targets --no-default-features -- -D warnings
-	$(RUST) cargo clippy --locked --lib -- -D warnings
-	$(RUST) cargo clippy --locked --lib --no-default-features -- -D warnings --cfg portable_os
+	$(RUST) cargo clippy --locked --all-targets --no-default-features --features checks -- -D warnings
+	$(RUST) cargo clippy --locked --lib --features checks -- -D warnings
+	$(RUST) cargo clippy --locked --lib --no-default-features --features checks -- -D warnings --cfg portable_os
 	$(PY) -m ruff check python tests scripts examples $(wildcard benches)
 	$(PY) -m ruff format --check python tests scripts examples $(wildcard benches)
 	$(if $(wildcard python/rustgrad/_rustgrad/torch.pyi),$(PY) -m basedpyright)

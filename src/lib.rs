@@ -15,6 +15,16 @@ pub mod tensor;
 #[cfg(feature = "python")]
 mod bindings;
 
+// Checks of the whole tree and of every kernel's text. As crates of their own they would have all of this one compiled again.
+#[cfg(test)]
+#[path = "../tests/floors.rs"]
+mod floors;
+#[cfg(all(test, feature = "checks"))]
+#[path = "../tests/shaders.rs"]
+mod shaders;
+#[cfg(all(test, not(feature = "checks")))]
+compile_error!("the tests need what the feature `checks` brings: cargo test --no-default-features --features checks");
+
 /// The extension module.
 #[cfg(feature = "python")]
 #[pyo3::pymodule]

@@ -12,12 +12,12 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::path::Path;
 use std::sync::OnceLock;
 
-use _rustgrad::core::DType;
-use _rustgrad::core::dtype::OnGpu;
-use _rustgrad::expr::Graph;
-use _rustgrad::expr::wgsl::{Lane, function};
-use _rustgrad::gpu::{kernel, library};
-use _rustgrad::ops::FILES;
+use crate::core::DType;
+use crate::core::dtype::OnGpu;
+use crate::expr::Graph;
+use crate::expr::wgsl::{Lane, function};
+use crate::gpu::{kernel, library};
+use crate::ops::FILES;
 use naga::back::{hlsl, msl, spv};
 use naga::valid::{Capabilities, ModuleInfo, ValidationFlags, Validator};
 use samples::{Making, Trouble};
@@ -148,7 +148,7 @@ fn makings() -> Vec<Making> {
 fn record() -> &'static Record {
     static RECORD: OnceLock<Record> = OnceLock::new();
     RECORD.get_or_init(|| {
-        use _rustgrad::device::gpu;
+        use crate::device::gpu;
         gpu::pretend();
         gpu::gpu("tests").map(|_| ()).expect("wgpu's backend that runs nothing");
         kernel::texts();
@@ -188,9 +188,9 @@ fn record() -> &'static Record {
 
 /// The steps of the optimizers, plain and with every choice made.
 fn optimizers() {
-    use _rustgrad::core::{Device, Layout, Meta};
-    use _rustgrad::device::Array;
-    use _rustgrad::ops::update::{Counter, Part, RULES};
+    use crate::core::{Device, Layout, Meta};
+    use crate::device::Array;
+    use crate::ops::update::{Counter, Part, RULES};
     for dtype in [DType::F32, DType::F16, DType::BF16] {
         for strides in [[8, 1], [1, 8], [16, 2]] {
             let array = || {
@@ -346,7 +346,7 @@ fn a_shader_that_fails_to_compile() {
 /// Every intrinsic prints in some lane, so that a row to come needs no new text.
 #[test]
 fn every_intrinsic_translates() {
-    use _rustgrad::expr::graph::{Binary, Compare, Expr, Unary};
+    use crate::expr::graph::{Binary, Compare, Expr, Unary};
     let mut all: Vec<(String, Graph)> = vec![];
     for &u in Unary::ALL {
         all.push((format!("{u:?}"), Graph::derive(|| u.apply(Graph::leaf(0)))));
@@ -355,7 +355,7 @@ fn every_intrinsic_translates() {
         all.push((format!("{b:?}"), Graph::derive(|| b.apply(Graph::leaf(0), Graph::leaf(1)))));
     }
     for &c in Compare::ALL {
-        use _rustgrad::expr::Scalar;
+        use crate::expr::Scalar;
         let pick = || Expr::select(c.apply(Graph::leaf(0), Graph::leaf(1)), Graph::leaf(2), Graph::leaf_param(3));
         all.push((format!("{c:?}"), Graph::derive(pick)));
     }

@@ -5,15 +5,15 @@
 use std::collections::HashMap;
 use std::sync::OnceLock;
 
-use _rustgrad::autograd::grad;
-use _rustgrad::core::{DType, Device, Layout, Meta, Number, Shape};
-use _rustgrad::device::Array;
-use _rustgrad::error::{Error, Kind};
-use _rustgrad::gpu::map::settle;
-use _rustgrad::ops::elementwise::map::{Row, on};
-use _rustgrad::ops::registry;
-use _rustgrad::ops::schema::{Param, Schema, Type};
-use _rustgrad::tensor::{Arg, Args, OpDef, Operand, Outs, Tensor};
+use crate::autograd::grad;
+use crate::core::{DType, Device, Layout, Meta, Number, Shape};
+use crate::device::Array;
+use crate::error::{Error, Kind};
+use crate::gpu::map::settle;
+use crate::ops::elementwise::map::{Row, on};
+use crate::ops::registry;
+use crate::ops::schema::{Param, Schema, Type};
+use crate::tensor::{Arg, Args, OpDef, Operand, Outs, Tensor};
 
 /// What a sample's text may hold.
 #[derive(Clone)]
@@ -137,7 +137,7 @@ fn tensors(outs: Outs) -> Vec<Tensor> {
 
 fn empty(shape: &[usize], dtype: DType) -> Read<Tensor> {
     let meta = Meta::new(Layout::contiguous(Shape::from(shape)), dtype, Device::GPU);
-    Ok(_rustgrad::tensor::door::enter("test", Array::zeros(meta)?))
+    Ok(crate::tensor::door::enter("test", Array::zeros(meta)?))
 }
 
 /// Methods by name, for what stands after a dot.
@@ -157,7 +157,7 @@ fn call(def: &'static OpDef, (positional, named): &Arguments, inplace: bool, out
     for (overload, line) in def.schema.iter().enumerate() {
         let schema = Schema::parse(line)?;
         if let Some(values) = bound(&schema, positional, named) {
-            return Ok(_rustgrad::ops::call(schema.name, def, &Args { overload, values: &values, inplace, out })?);
+            return Ok(crate::ops::call(schema.name, def, &Args { overload, values: &values, inplace, out })?);
         }
     }
     beyond("no overload takes the arguments")
@@ -189,7 +189,7 @@ fn bound<'a>(schema: &Schema, positional: &'a [Value], named: &'a [(String, Valu
     }
     let has_tensor = positional.iter().any(is_tensor);
     for (i, p) in schema.params.iter().enumerate().filter(|(i, _)| !given[*i]) {
-        use _rustgrad::ops::schema::Default as D;
+        use crate::ops::schema::Default as D;
         values[i] = match &p.default {
             // What is made from nothing is made on the GPU.
             _ if p.ty == Type::Device && !has_tensor => Arg::Device(Device::GPU),
@@ -362,7 +362,7 @@ impl Reader<'_> {
 
     /// The row of the operator that comes next, from left to right: shapes ask for no precedence.
     fn operator(&mut self) -> Option<&'static Row> {
-        use _rustgrad::ops::elementwise::{binary, compare};
+        use crate::ops::elementwise::{binary, compare};
         let rows =
             [("*", &binary::mul::ROW), ("/", &binary::div::ROW), ("+", &binary::add::ROW), ("-", &binary::sub::ROW)];
         rows.into_iter().chain([(">", &compare::gt::ROW)]).find_map(|(sign, row)| self.takes(sign).then_some(row))
