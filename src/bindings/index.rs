@@ -167,7 +167,7 @@ unsafe fn part(x: &Tensor, o: P) -> Result<Part> {
     };
     match t.dtype() {
         DType::Bool | DType::U8 if t.ndim() == 0 => Ok(Part::Bool(!super::data::item(&t)?.is_zero())),
-        // Which indices a mask means is known on the CPU only.
+        // The CPU alone knows the indices that a mask means.
         DType::Bool | DType::U8 if x.device().is_meta() => Ok(Part::Along(t)),
         DType::Bool | DType::U8 | DType::I32 | DType::I64 => Ok(Part::Along(t.to_device(x.device())?)),
         _ => bail!(Index, "tensors used as indices must be long, int, byte or bool tensors"),

@@ -70,16 +70,6 @@ pub fn of_two(a: &Array, b: &Array, out: &Array, f: impl Fn(Complex<f64>, Comple
     });
 }
 
-/// The real (`k` is 0) or imaginary parts of `x`, over its memory.
-pub fn part(x: &Array, k: usize) -> Array {
-    let mut layout = x.layout.clone();
-    layout.strides.iter_mut().for_each(|s| *s *= 2);
-    layout.offset = 2 * layout.offset + k;
-    let mut out = x.with_layout(layout);
-    out.meta.dtype = x.dtype.to_real();
-    out
-}
-
 /// Both parts of `x` along a last dim, over its memory.
 pub fn parts(x: &Array) -> Array {
     let mut out = x.with_layout(x.layout.parts());
@@ -174,7 +164,7 @@ pub fn matmul(a: &Array, b: &Array, out: &Array, fused: &Fused) -> Result<()> {
         let once = |d: usize| x.layout.strides[d] == 0 || x.layout.shape[d] == 1;
         (0..lead).filter(|&d| once(d)).for_each(|d| from.shape[d] = 1);
         let to = Array::empty(x.contiguous(from.shape.clone()).with_dtype(x.dtype.to_real()))?;
-        copy(&part(&x.with_layout(from), k), &to)?;
+        copy(&x.with_layout(from).part(k), &to)?;
         let mut over = to.layout.clone();
         over.shape = x.layout.shape.clone();
         (0..lead).filter(|&d| once(d)).for_each(|d| over.strides[d] = 0);
@@ -184,10 +174,10 @@ pub fn matmul(a: &Array, b: &Array, out: &Array, fused: &Fused) -> Result<()> {
     let room = || Array::empty(out.contiguous(out.layout.shape.clone()).with_dtype(out.dtype.to_real()));
     for (k, [(p, q), (r, s)], sign) in [(0, [(&ar, &br), (&ai, &bi)], -1.0), (1, [(&ar, &bi), (&ai, &br)], 1.0)] {
         let (first, both) = (room()?, room()?);
-        let added = fused.add.map(|add| part(add, k));
+        let added = fused.add.map(|add| add.part(k));
         gemm::matmul(p, q, &first, &Fused { add: added.as_ref(), ..*fused })?;
         gemm::matmul(r, s, &both, &Fused { alpha: sign * fused.alpha, beta: 1.0, add: Some(&first), relu: false })?;
-        copy(&both, &part(out, k))?;
+        copy(&both, &out.part(k))?;
     }
     Ok(())
 }

@@ -35,6 +35,16 @@ pub fn copy(from: &Array, to: &Array) -> Result<()> {
     Ok(())
 }
 
+/// The array itself, or a copy in C order.
+pub fn contiguous(x: &Array) -> Result<Array> {
+    if x.is_contiguous() {
+        return Ok(x.clone());
+    }
+    let to = Array::empty(x.meta.contiguous(x.layout.shape.clone()))?;
+    disjoint(x, &to);
+    Ok(to)
+}
+
 /// `to[i] = value`, cast to the dtype of `to`.
 pub fn fill(to: &Array, value: Number) {
     let bits = value.bits(to.dtype);

@@ -1,6 +1,5 @@
 //! Ranges, and ones on a diagonal.
 
-use super::complex::part;
 use super::strided::{Raw, Walk};
 use super::threads;
 use crate::core::{DType, Element, Layout, Number, Stored};
@@ -39,8 +38,8 @@ pub fn arange(out: &Array, start: Number, step: Number) {
 /// Evenly spaced from `start` to `end`, both included; counted from the nearer end, so that both ends are exact.
 pub fn linspace(out: &Array, start: Number, end: Number) {
     if out.dtype.is_complex() {
-        linspace(&part(out, 0), start.to_f64().into(), end.to_f64().into());
-        return linspace(&part(out, 1), start.imag().into(), end.imag().into());
+        linspace(&out.part(0), start.to_f64().into(), end.to_f64().into());
+        return linspace(&out.part(1), start.imag().into(), end.imag().into());
     }
     let (start, end) = (start.to_f64(), end.to_f64());
     let n = out.numel();

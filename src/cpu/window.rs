@@ -2,13 +2,13 @@
 //!
 //! Means add the rows under a window first, and then what a window covers of the sum: both are runs.
 
-use super::copy::copy;
+use super::copy::{contiguous, copy};
 use super::gemm::{single, widened};
 use super::pool::Ordered;
 use super::strided::Raw;
 use super::threads;
 use crate::core::span::Span;
-use crate::core::{DType, Element, Meta};
+use crate::core::{DType, Element};
 use crate::device::Array;
 use crate::error::Result;
 use crate::{dispatch, simd};
@@ -81,15 +81,6 @@ unsafe fn total_body<T: Mean>(x: *const T, n: usize) -> T {
     lanes.into_iter().fold(sum, Mean::plus)
 }
 
-fn dense(x: &Array) -> Result<Array> {
-    if x.is_contiguous() {
-        return Ok(x.clone());
-    }
-    let to = Array::empty(Meta::contiguous(x, x.layout.shape.clone()))?;
-    copy(x, &to)?;
-    Ok(to)
-}
-
 /// Means of `x` into `out`, (n, c, d, h, w) both; `out` contiguous. Floats and int64.
 pub fn mean(x: &Array, out: &Array, spans: &[Span; 3], divide: Divide) -> Result<()> {
     along(x, out, spans, divide, false)
@@ -102,12 +93,12 @@ pub fn mean_backward(g: &Array, out: &Array, spans: &[Span; 3], divide: Divide) 
 
 fn along(x: &Array, out: &Array, spans: &[Span; 3], divide: Divide, back: bool) -> Result<()> {
     match x.dtype {
-        DType::F64 => run::<f64>(&dense(x)?, out, spans, divide, back),
-        DType::F32 => run::<f32>(&dense(x)?, out, spans, divide, back),
-        DType::I64 => run::<i64>(&dense(x)?, out, spans, divide, back),
+        DType::F64 => run::<f64>(&contiguous(x)?, out, spans, divide, back),
+        DType::F32 => run::<f32>(&contiguous(x)?, out, spans, divide, back),
+        DType::I64 => run::<i64>(&contiguous(x)?, out, spans, divide, back),
         _ => {
             let y = single(out.shape(), out)?;
-            run::<f32>(&dense(&widened(x)?)?, &y, spans, divide, back);
+            run::<f32>(&contiguous(&widened(x)?)?, &y, spans, divide, back);
             return copy(&y, out);
         }
     }
@@ -194,7 +185,7 @@ unsafe fn spread<T: Mean>(g: *const T, x: *mut T, spans: &[Span; 3], divide: Div
 /// Maxima of `x` into `out`, (n, c, d, h, w) both, and their places in the volume, row-major, into `places`; both contiguous. A
 /// later element wins only if it is greater; NaN always wins. All dtypes but bool.
 pub fn maxima(x: &Array, out: &Array, places: &Array, spans: &[Span; 3]) -> Result<()> {
-    let x = &dense(x)?;
+    let x = &contiguous(x)?;
     dispatch!(ordered x.dtype, T => most::<T>(x, out, places, spans); else => crate::core::dtype::not_real(x.dtype));
     Ok(())
 }

@@ -108,6 +108,14 @@ impl Array {
         Array { meta: Meta::new(layout, self.dtype, self.device), storage: self.storage.clone() }
     }
 
+    /// The real (`k` is 0) or imaginary (1) parts of complex numbers, over their memory.
+    pub fn part(&self, k: usize) -> Array {
+        let mut layout = self.layout.clone();
+        layout.strides.iter_mut().for_each(|s| *s *= 2);
+        layout.offset = 2 * layout.offset + k;
+        Array { meta: Meta::new(layout, self.dtype.to_real(), self.device), storage: self.storage.clone() }
+    }
+
     /// The same elements as [`DType`] of equal size.
     pub fn with_dtype(&self, dtype: DType) -> Array {
         debug_assert_eq!(dtype.size(), self.dtype.size());

@@ -1,20 +1,10 @@
-//! Complex numbers on the GPU: their parts as arrays of their own, and functions between them and their parts. Formulas of rows
+//! Complex numbers on the GPU: functions between them and their parts. Formulas of rows
 //! print over complex numbers as over others (`expr/wgsl.rs`).
 
 use super::access::Type;
 use super::map::launch;
 use crate::device::Array;
 use crate::error::Result;
-
-/// The real (`k` is 0) or imaginary parts of `x`, over its memory.
-pub fn part(x: &Array, k: usize) -> Array {
-    let mut layout = x.layout.clone();
-    layout.strides.iter_mut().for_each(|s| *s *= 2);
-    layout.offset = 2 * layout.offset + k;
-    let mut out = x.with_layout(layout);
-    out.meta.dtype = x.dtype.to_real();
-    out
-}
 
 /// `out[i] = f(x[i])` with a function of `shaders/complex.wgsl`, whose result is real or complex as `out` is; `out` may be `x`.
 pub fn of(op: &str, f: &'static str, x: &Array, out: &Array) -> Result<()> {

@@ -1,7 +1,6 @@
 //! Products of arrays on the GPU: dtypes, batches, and shapes brought to the few that kernels know.
 
 use super::access::Type;
-use super::complex::part;
 use super::copy::{copy, fill};
 use super::gemm::{self, Job, matrix};
 use super::map::launch;
@@ -67,12 +66,12 @@ struct Step {
 /// As [`matmul`], of complex numbers: four products of their parts, which lie in memory with strides of two.
 fn complex(op: &str, a: &Array, b: &Array, out: &Array, fused: &Fused) -> Result<()> {
     for k in 0..2 {
-        let add = fused.add.map(|x| part(x, k));
-        let first = Array::empty(part(out, k).contiguous(out.layout.shape.clone()))?;
-        matmul(op, &part(a, 0), &part(b, k), &first, &Fused { add: add.as_ref(), ..*fused })?;
+        let add = fused.add.map(|x| x.part(k));
+        let first = Array::empty(out.part(k).contiguous(out.layout.shape.clone()))?;
+        matmul(op, &a.part(0), &b.part(k), &first, &Fused { add: add.as_ref(), ..*fused })?;
         let alpha = if k == 0 { -fused.alpha } else { fused.alpha };
         let all = Fused { alpha, beta: 1.0, add: Some(&first) };
-        matmul(op, &part(a, 1), &part(b, 1 - k), &part(out, k), &all)?;
+        matmul(op, &a.part(1), &b.part(1 - k), &out.part(k), &all)?;
     }
     Ok(())
 }

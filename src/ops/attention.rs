@@ -120,12 +120,7 @@ fn ready(x: &Array, gapless: bool) -> Result<Array> {
     if x.dtype.is_half() {
         return cpu::gemm::widened(x);
     }
-    if !gapless || x.strides()[x.ndim() - 1] == 1 {
-        return Ok(x.clone());
-    }
-    let y = Array::empty(x.contiguous(x.shape().into()))?;
-    data::copy(x, &y)?;
-    Ok(y)
+    if !gapless || x.strides()[x.ndim() - 1] == 1 { Ok(x.clone()) } else { cpu::copy::contiguous(x) }
 }
 
 /// Memory for a result as kernels write it: `out` itself, or float32 beside halves.

@@ -2,6 +2,7 @@
 
 use super::copy::Format;
 use super::elementwise::map;
+use super::norm::Affine;
 use crate::core::number::spelled;
 use crate::core::shape::{list, normalize_dim};
 use crate::core::spoken::library;
@@ -162,7 +163,7 @@ fn in_training(
     }
     let own = |v: Option<&Tensor>| v.map(|v| v.to_dtype(x.dtype())?.reshape(&[v.numel()])?.contiguous()).transpose();
     let (w, b) = (own(weight)?, own(bias)?);
-    let op = BatchNorm { weight: w.is_some(), bias: b.is_some(), eps };
+    let op = BatchNorm { affine: Affine { weight: w.is_some(), bias: b.is_some() }, eps };
     let inputs: Vec<&Tensor> = [Some(x), w.as_ref(), b.as_ref()].into_iter().flatten().collect();
     let mut out = apply_many(op, &inputs)?;
     let moments = out.swap_remove(3);
@@ -224,19 +225,11 @@ fn in_ops(
     y.to_dtype(input.dtype())
 }
 
-/// Inputs: x (float32 or float64), then weight and bias where present. Outputs: y; per channel the mean and one over the deviation;
-/// and in float64 the mean and the unbiased variance, for the running ones.
+/// x is float32 or float64. A last output has the mean and the unbiased variance in float64, for the running ones.
 #[derive(Clone, Copy)]
 struct BatchNorm {
-    weight: bool,
-    bias: bool,
+    affine: Affine,
     eps: f64,
-}
-
-impl BatchNorm {
-    fn bias_at(&self) -> usize {
-        1 + self.weight as usize
-    }
 }
 
 /// Dense in the order that PyTorch gives results: channels last where the input suggests it.
@@ -265,34 +258,19 @@ impl Op for BatchNorm {
         Ok(vec![dense(x[0]), row.clone(), row, moments])
     }
     fn cpu(&self, x: &[&Array], out: &[Array]) -> Result<()> {
-        let weight = if self.weight { Some(x[1]) } else { None };
-        let bias = if self.bias { Some(x[self.bias_at()]) } else { None };
+        let [weight, bias] = self.affine.parameters(x);
         cpu::batch_norm::forward(x[0], weight, bias, self.eps, [&out[0], &out[1], &out[2], &out[3]]);
         Ok(())
     }
     fn ties(&self) -> Mask {
-        Mask(if self.weight { 0b11 } else { 0b1 })
+        self.affine.ties()
     }
     fn saves(&self, _: Mask) -> Saves {
-        let x = if self.weight { Saves::input_at(0).and(Saves::input_at(1)) } else { Saves::input_at(0) };
-        x.and(Saves::output_at(1)).and(Saves::output_at(2))
+        self.affine.saves()
     }
     fn vjp(&self, c: &Context, g: &Cotangents) -> Result<Grads> {
         let Some(g) = g.get(0) else { return Grads::many(vec![]) };
-        let x = c.input(0)?;
-        let weight = if self.weight { Some(c.input(1)?) } else { None };
-        let (mean, rstd) = (c.output_at(1)?, c.output_at(2)?);
-        let mut inputs = vec![g, &x, &mean, &rstd];
-        inputs.extend(&weight);
-        let mut out = apply_many(Backward { norm: *self, input: c.needs(0) }, &inputs)?.into_iter();
-        let dx = if c.needs(0) { out.next() } else { None };
-        let (dw, db) = (out.next(), out.next());
-        let mut grads = vec![dx];
-        if self.weight {
-            grads.push(dw);
-        }
-        grads.push(db);
-        Grads::many(grads)
+        self.affine.backward(c, g, Backward { norm: *self, input: c.needs(0) }, true)
     }
 }
 

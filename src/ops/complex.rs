@@ -292,7 +292,7 @@ impl Op for Joined {
     }
     fn cpu(&self, x: &[&Array], out: &[Array]) -> Result<()> {
         for (k, part) in x.iter().enumerate() {
-            data::copy(part, &cpu::complex::part(&out[0], k))?;
+            data::copy(part, &out[0].part(k))?;
         }
         Ok(())
     }

@@ -2,9 +2,10 @@
 
 use super::join::cat;
 use crate::core::{Meta, Shape};
+use crate::cpu::copy::contiguous;
 use crate::device::Array;
 use crate::error::Result;
-use crate::tensor::{Context, Cotangents, Grads, Mask, Op, Saves, Tensor, apply_many, data};
+use crate::tensor::{Context, Cotangents, Grads, Mask, Op, Saves, Tensor, apply_many};
 use crate::{bail, cpu};
 
 /// Hidden states and cells (T, N, H) of all steps. `gates` (T, N, 4 H) holds the products with the inputs, with all biases, in the order
@@ -34,15 +35,6 @@ struct Lstm {
     reverse: bool,
 }
 
-fn dense(x: &Array) -> Result<Array> {
-    if x.is_contiguous() {
-        return Ok(x.clone());
-    }
-    let y = Array::empty(x.contiguous(x.shape().into()))?;
-    data::copy(x, &y)?;
-    Ok(y)
-}
-
 impl Op for Lstm {
     fn name(&self) -> &'static str {
         "lstm"
@@ -58,7 +50,7 @@ impl Op for Lstm {
     }
     fn cpu(&self, x: &[&Array], out: &[Array]) -> Result<()> {
         if out[0].numel() > 0 {
-            let (gates, h0, c0) = (dense(x[0])?, dense(x[2])?, dense(x[3])?);
+            let (gates, h0, c0) = (contiguous(x[0])?, contiguous(x[2])?, contiguous(x[3])?);
             cpu::lstm::forward(&gates, x[1], [&h0, &c0], self.reverse, [&out[0], &out[1], &out[2]]);
         }
         Ok(())
@@ -184,9 +176,9 @@ impl Op for Backward {
         if out[0].numel() == 0 {
             return Ok(());
         }
-        let given = self.found(x).map(|g| g.map(dense).transpose());
+        let given = self.found(x).map(|g| g.map(contiguous).transpose());
         let [h, c, gates] = given;
-        let (h, c, gates, c0) = (h?, c?, gates?, dense(x[3])?);
+        let (h, c, gates, c0) = (h?, c?, gates?, contiguous(x[3])?);
         let given = [h.as_ref(), c.as_ref(), gates.as_ref()];
         cpu::lstm::backward(given, x[0], [x[1], x[2], &c0], self.reverse, [&out[0], &out[1], &out[2]]);
         Ok(())

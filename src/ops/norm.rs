@@ -96,30 +96,66 @@ pub fn layer_norm(
         // Halves with float32 parameters compute in float32, as they do anyway.
         return layer_norm(&x.to_dtype(DType::F32)?, normalized, weight, bias, eps)?.to_dtype(x.dtype());
     }
-    let op =
-        LayerNorm { n: shape.iter().product(), dims: shape.len(), weight: weight.is_some(), bias: bias.is_some(), eps };
+    let affine = Affine { weight: weight.is_some(), bias: bias.is_some() };
+    let op = LayerNorm { n: shape.iter().product(), dims: shape.len(), affine, eps };
     let inputs: Vec<&Tensor> = [Some(x), weight, bias].into_iter().flatten().collect();
     Ok(apply_many(op, &inputs)?.swap_remove(0))
 }
 
-/// Inputs: x, then weight and bias where present. Outputs: y, and each row's mean and one over its deviation.
+/// Which of weight and bias follow x among the inputs of an op whose outputs are y, the means and one over the deviations.
+#[derive(Clone, Copy)]
+pub(super) struct Affine {
+    pub weight: bool,
+    pub bias: bool,
+}
+
+impl Affine {
+    pub fn bias_at(self) -> usize {
+        1 + self.weight as usize
+    }
+
+    /// Weight and bias among the inputs.
+    pub fn parameters<'a>(self, x: &[&'a Array]) -> [Option<&'a Array>; 2] {
+        [if self.weight { Some(x[1]) } else { None }, if self.bias { Some(x[self.bias_at()]) } else { None }]
+    }
+
+    pub fn ties(self) -> Mask {
+        Mask(if self.weight { 0b11 } else { 0b1 })
+    }
+
+    /// What [`Affine::backward`] reads.
+    pub fn saves(self) -> Saves {
+        let x = if self.weight { Saves::input_at(0).and(Saves::input_at(1)) } else { Saves::input_at(0) };
+        x.and(Saves::output_at(1)).and(Saves::output_at(2))
+    }
+
+    /// The gradients of x, weight and bias by `op` of g, x, mean, one over the deviation, and the weight where present. Its results
+    /// are those of x if that is needed, and of weight and bias if `parameters`.
+    pub fn backward(self, c: &Context, g: &Tensor, op: impl Op, parameters: bool) -> Result<Grads> {
+        let x = c.input(0)?;
+        let weight = if self.weight { Some(c.input(1)?) } else { None };
+        let (mean, rstd) = (c.output_at(1)?, c.output_at(2)?);
+        let mut inputs = vec![g, &x, &mean, &rstd];
+        inputs.extend(&weight);
+        let mut out = apply_many(op, &inputs)?.into_iter();
+        let dx = if c.needs(0) { out.next() } else { None };
+        let (dw, db) = if parameters { (out.next(), out.next()) } else { (None, None) };
+        Grads::many(if self.weight { vec![dx, dw, db] } else { vec![dx, db] })
+    }
+}
+
 #[derive(Clone, Copy)]
 struct LayerNorm {
     /// Elements of a row, and how many dims they span.
     n: usize,
     dims: usize,
-    weight: bool,
-    bias: bool,
+    affine: Affine,
     eps: f64,
 }
 
 impl LayerNorm {
     fn over(&self) -> gpu::norm::Over {
         gpu::norm::Over { dims: self.dims, n: self.n }
-    }
-
-    fn bias_at(&self) -> usize {
-        1 + self.weight as usize
     }
 
     /// The metas of a row's mean and of its deviation's inverse.
@@ -145,40 +181,25 @@ impl Op for LayerNorm {
         Ok(vec![x[0].contiguous(x[0].shape().into()), rows.clone(), rows])
     }
     fn cpu(&self, x: &[&Array], out: &[Array]) -> Result<()> {
-        let weight = if self.weight { Some(x[1]) } else { None };
-        let bias = if self.bias { Some(x[self.bias_at()]) } else { None };
+        let [weight, bias] = self.affine.parameters(x);
         cpu::norm::forward(x[0], self.n, weight, bias, self.eps, [&out[0], &out[1], &out[2]]);
         Ok(())
     }
     fn gpu(&self, x: &[&Array], out: &[Array]) -> Result<()> {
-        let weight = if self.weight { Some(x[1]) } else { None };
-        let bias = if self.bias { Some(x[self.bias_at()]) } else { None };
+        let [weight, bias] = self.affine.parameters(x);
         gpu::norm::forward(x[0], self.over(), weight, bias, self.eps, [&out[0], &out[1], &out[2]])
     }
     fn ties(&self) -> Mask {
-        Mask(if self.weight { 0b11 } else { 0b1 })
+        self.affine.ties()
     }
     fn saves(&self, _: Mask) -> Saves {
-        let x = if self.weight { Saves::input_at(0).and(Saves::input_at(1)) } else { Saves::input_at(0) };
-        x.and(Saves::output_at(1)).and(Saves::output_at(2))
+        self.affine.saves()
     }
     fn vjp(&self, c: &Context, g: &Cotangents) -> Result<Grads> {
         let Some(g) = g.get(0) else { return Grads::many(vec![]) };
-        let x = c.input(0)?;
-        let weight = if self.weight { Some(c.input(1)?) } else { None };
-        let (mean, rstd) = (c.output_at(1)?, c.output_at(2)?);
-        let mut inputs = vec![g, &x, &mean, &rstd];
-        inputs.extend(&weight);
-        let parameters = (self.weight && c.needs(1)) || (self.bias && c.needs(self.bias_at()));
-        let mut out = apply_many(Backward { norm: *self, input: c.needs(0), parameters }, &inputs)?.into_iter();
-        let dx = if c.needs(0) { out.next() } else { None };
-        let (dw, db) = if parameters { (out.next(), out.next()) } else { (None, None) };
-        let mut grads = vec![dx];
-        if self.weight {
-            grads.push(dw);
-        }
-        grads.push(db);
-        Grads::many(grads)
+        let Affine { weight, bias } = self.affine;
+        let parameters = (weight && c.needs(1)) || (bias && c.needs(self.affine.bias_at()));
+        self.affine.backward(c, g, Backward { norm: *self, input: c.needs(0), parameters }, parameters)
     }
 }
 

@@ -2,9 +2,9 @@
 //! kernel by a product over all pixels.
 
 use super::plane::{SLACK, Taps};
-use super::{Window, contiguous, dims, direct, each, image, run};
+use super::{Window, dims, direct, each, image, run};
 use crate::core::DType;
-use crate::cpu::copy::copy;
+use crate::cpu::copy::{contiguous, copy};
 use crate::cpu::gemm::drive::{Gemm, Mat, Target, gemm, scratch, tiles};
 use crate::cpu::gemm::epilogue::Epilogue;
 use crate::cpu::gemm::micro::{AS, KC, Product};

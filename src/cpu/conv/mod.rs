@@ -9,14 +9,14 @@ mod direct;
 mod integer;
 mod plane;
 
-use super::copy::copy;
+use super::copy::{contiguous, copy};
 use super::gemm::drive::{Gemm, Mat, Target, gemm, scratch, tiles};
 use super::gemm::epilogue::Epilogue;
 use super::gemm::micro::{KC, Product};
 use super::gemm::{single, widened};
 use super::strided::Raw;
 use super::threads;
-use crate::core::{DType, Meta};
+use crate::core::DType;
 use crate::device::Array;
 use crate::error::Result;
 
@@ -49,16 +49,6 @@ pub fn forward(x: &Array, w: &Array, bias: Option<&Array>, out: &Array, window: 
         }
     }
     Ok(())
-}
-
-/// The array itself, or a copy in C order.
-fn contiguous(x: &Array) -> Result<Array> {
-    if x.is_contiguous() {
-        return Ok(x.clone());
-    }
-    let to = Array::empty(Meta::contiguous(x, x.layout.shape.clone()))?;
-    copy(x, &to)?;
-    Ok(to)
 }
 
 /// Image `n`, channels from `c` on.
