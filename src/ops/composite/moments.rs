@@ -68,6 +68,9 @@ ops! {
         "nansum(Tensor self, int[1]? dim=None, bool keepdim=False, *, dtype? dtype=None) -> Tensor",
     ] {
         call(x = self: &Tensor, dim: Option<&[i64]>, keepdim: bool, dtype: Option<DType>; a) {
+            if x.dtype().is_complex() {
+                bail!(Runtime, "nansum on CPU does not support complex inputs");
+            }
             let over = Over::new(x, dim, keepdim)?;
             reduce::sum(&without_nan(x)?, over, dtype.or(a.out_dtype()), 1)
         },
