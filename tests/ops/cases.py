@@ -109,7 +109,10 @@ def hash_tensor_names_what_does_not_fit(torch):
 
 @case()
 def sums_without_nan_are_of_real_numbers(torch):
-    return [raised(torch.nansum, torch.tensor([1j])), torch.nansum(torch.tensor([1.0, math.nan]))]
+    return [
+        *(raised(f, torch.tensor([1j])) for f in (torch.nansum, torch.nanmean)),
+        torch.nansum(torch.tensor([1.0, math.nan])),
+    ]
 
 
 @case()

@@ -2361,8 +2361,8 @@ class Tensor:
         "amax" or "amin". Without `include_self` what `self` had at these places does not count.
         """
     def take_along_dim(self, indices: Tensor, dim: _int | Tensor | None = None) -> Tensor:
-        """`gather` where `self` and `indices` first broadcast in all other dims; without `dim` both are viewed as vectors.
-        Negative indices count from the end.
+        """`gather` where `self` and `indices` first broadcast in all other dims; without `dim` both are flattened. With it
+        negative indices count from the end.
         """
     def softmax(self, dim: _int | Tensor, dtype: _dtype | _type[_float | _bool] | None = None) -> Tensor:
         """exp(x) divided by its sum along `dim`; `dtype` casts first.

@@ -2035,8 +2035,8 @@ def scatter_reduce_(input: Tensor, dim: _int | Tensor, index: Tensor, src: Tenso
     or "amin". Without `include_self` what `input` had at these places does not count.
     """
 def take_along_dim(input: Tensor, indices: Tensor, dim: _int | Tensor | None = None, *, out: Tensor | None = None) -> Tensor:
-    """`gather` where `input` and `indices` first broadcast in all other dims; without `dim` both are viewed as vectors.
-    Negative indices count from the end.
+    """`gather` where `input` and `indices` first broadcast in all other dims; without `dim` both are flattened. With it
+    negative indices count from the end.
     """
 def softmax(input: Tensor, dim: _int | Tensor, dtype: _dtype | _type[_float | _bool] | None = None, *, out: Tensor | None = None) -> Tensor:
     """exp(x) divided by its sum along `dim`; `dtype` casts first.
