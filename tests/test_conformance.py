@@ -156,7 +156,9 @@ def test_named_tuples_print_a_line_an_item():
 
 def test_small_differences():
     assert torch.broadcast_shapes((2, 1), (3,), 1) == (2, 3)
-    assert "cannot be broadcast" in refusal(RuntimeError, lambda: torch.broadcast_shapes((2,), (3,)))
+    assert "expected shape should be broadcastable to [2]" in refusal(
+        RuntimeError, lambda: torch.broadcast_shapes((2,), (3,))
+    )
     assert torch.ones(2, 3).amax(None).item() == 1
     assert "can't assign a str" in refusal(TypeError, lambda: torch.ones(2).__setitem__(0, "a"))
     one = torch.tensor([1, 2])

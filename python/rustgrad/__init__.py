@@ -245,6 +245,8 @@ else:
 
         if name in MODULES:
             return import_module(f"rustgrad.{name}")
+        if name == "Storage":  # of the default dtype, which may change
+            return import_module("rustgrad.storage").of_default_dtype()
         if name.startswith("_foreach_"):
             return getattr(import_module("rustgrad.foreach"), name)
         if name in FUNCTIONS:

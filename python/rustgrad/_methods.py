@@ -3,7 +3,7 @@ memory, Python functions over elements, DLPack. `_names/tensor.py` puts them on 
 the first that is used.
 """
 
-from ._rustgrad import Size, Tensor, UntypedStorage, _tensor_over, uint64
+from ._rustgrad import Size, Tensor, UntypedStorage, _library, _tensor_over, uint64
 
 __all__ = ["from_dlpack", "frombuffer", "to_dlpack"]
 
@@ -129,6 +129,11 @@ def is_nonzero(self) -> bool:
 
 def new(self, *args, device=None):
     """PyTorch's old constructor: a tensor of this dtype from sizes or data. Prefer `new_empty` and `new_tensor`."""
+    if device is not None and args and isinstance(args[0], Tensor):
+        raise RuntimeError(
+            "Legacy tensor new of the form tensor.new(tensor, device=device) is not supported.  Use "
+            f"{_library()}.as_tensor(...) instead."
+        )
     device = self.device if device is None else device
     if not args:
         return self.new_empty(0, device=device)
@@ -218,14 +223,38 @@ def hash_tensor(self, dim=(), *, keepdim=False, mode=0):
     import numpy
 
     if mode != 0:
-        raise ValueError(f"hash_tensor: unknown mode {mode}")
+        raise RuntimeError(f"Unknown hash_tensor mode: {mode}")
+    dims = _hashed_dims(self, [dim] if isinstance(dim, int) else list(dim or ()))
     wide = self.detach().cpu().double() if self.is_floating_point() else self.detach().cpu().long()
     bits = wide.numpy().view(numpy.uint64)
-    dims = tuple(range(self.dim())) if dim in ((), [], None) else ((dim,) if isinstance(dim, int) else tuple(dim))
-    out = numpy.bitwise_xor.reduce(bits, axis=dims, keepdims=keepdim) if dims else bits
+    out = numpy.bitwise_xor.reduce(bits, axis=dims, keepdims=keepdim) if bits.ndim else bits
     from ._rustgrad.torch import from_numpy
 
     return from_numpy(numpy.ascontiguousarray(out).reshape(numpy.shape(out)).view(numpy.int64)).view(uint64)
+
+
+def _hashed_dims(x, given) -> tuple:
+    """The dims that `hash_tensor` reduces, counted from the first. RuntimeError or IndexError for what is none."""
+    if not given:
+        if x.numel() == 0:
+            raise RuntimeError(
+                "hash_tensor: Expected reduction dim to be specified for input.numel() == 0. Specify the reduction dim "
+                "with the 'dim' argument."
+            )
+        return tuple(range(x.dim()))
+    dims, count = [], max(x.dim(), 1)
+    for dim in given:
+        if not -count <= dim < count:
+            raise IndexError(
+                f"Dimension out of range (expected to be in range of [{-count}, {count - 1}], but got {dim})"
+            )
+        if dim % count in dims:
+            raise RuntimeError(f"dim {dim % count} appears multiple times in the list of dims")
+        dims.append(dim % count)
+    for dim in dims if x.numel() == 0 else ():
+        if x.shape[dim] == 0:
+            raise IndexError(f"hash_tensor: Expected reduction dim {dim} to have non-zero size.")
+    return tuple(dims)
 
 
 def slice_inverse(self, src, dim=0, start=None, end=None, step=1):

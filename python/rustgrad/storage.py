@@ -162,6 +162,11 @@ LongStorage = _kind("Long", _rustgrad.int64)
 ShortStorage = _kind("Short", _rustgrad.int16)
 
 
+def of_default_dtype():
+    """What `rustgrad.Storage` is: `FloatStorage`, unless the default dtype is another."""
+    return globals()[_WORDS[_rustgrad.get_default_dtype()] + "Storage"]
+
+
 def is_storage(obj) -> bool:
     """Whether `obj` is a storage, typed or not."""
     return isinstance(obj, (TypedStorage, UntypedStorage))

@@ -60,18 +60,16 @@ natives! {
             checked(wrap(from_data(data, dtype, device, false)?))
         }
     }
-    /// A tensor of `obj`, sharing its memory where possible unless `copy`; `copy=False` forbids to copy.
+    /// A tensor of `obj`, sharing its memory where possible unless `copy`; `copy=False` forbids to copy. Given `requires_grad`, `obj`
+    /// itself is set so where it is the result.
     asarray as [
-        "function.asarray(Any obj, *, dtype? dtype=None, device? device=None, bool? copy=None, bool requires_grad=False) -> Tensor",
+        "function.asarray(Any obj, *, dtype? dtype=None, device? device=None, bool? copy=None, bool? requires_grad=None) -> Tensor",
     ] {
-        call(data = obj: P, dtype: Option<DType>, device: Option<Device>, copy: Option<bool>, requires_grad: bool) {
+        call(data = obj: P, dtype: Option<DType>, device: Option<Device>, copy: Option<bool>, requires_grad: Option<bool>) {
             let device = device_for(data, device)?;
             // SAFETY: an argument of the call.
             let t = match unsafe { as_tensor(data) } {
-                Some(t) => {
-                    let t = brought(t.clone(), dtype, device, copy)?;
-                    if requires_grad && !t.requires_grad() { t.detach() } else { t }
-                }
+                Some(t) => brought(t.clone(), dtype, device, copy)?,
                 None if copy == Some(false) => {
                     if !numpy::is_array(data) {
                         if numpy::is_instance(data, "generic") {
@@ -86,7 +84,13 @@ natives! {
                 }
                 None => from_data(data, dtype, device, copy == Some(true))?,
             };
-            finish(t, requires_grad)
+            // Unless told, a tensor goes on in its graph. What is no leaf can leave it only as another tensor.
+            match requires_grad {
+                Some(false) if t.requires_grad() && t.is_leaf() => t.set_requires_grad(false)?,
+                Some(false) if t.requires_grad() => return checked(wrap(t.detach())),
+                _ => {}
+            }
+            finish(t, requires_grad == Some(true))
         }
     }
     /// A tensor with a copy of `data` and, unless told otherwise, the dtype and device of `self`.

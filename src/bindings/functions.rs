@@ -230,16 +230,39 @@ fn watch(on: bool) -> Result<P> {
 fn broadcast_shapes(shapes: P) -> Result<P> {
     // SAFETY: an argument of the call; the GIL is held.
     let shapes = unsafe { Bound::from_borrowed_ptr(Python::assume_attached(), shapes) };
-    let mut out = shape::Shape::new();
-    for s in shapes.try_iter().or_foreign()? {
-        let s = s.or_foreign()?;
-        // A shape may be a number.
+    let mut all: Vec<Vec<i64>> = vec![];
+    let objects = shapes.try_iter().or_foreign()?.collect::<PyResult<Vec<_>>>().or_foreign()?;
+    for s in &objects {
+        // A shape may be a number, and one that is None does not count.
         let one = match convert::int(s.as_ptr())? {
-            Some(n) => vec![n.max(0) as usize],
-            None => s.extract::<Vec<usize>>().or_foreign()?,
+            Some(n) => vec![n],
+            None if s.is_none() => continue,
+            None => s.extract::<Vec<i64>>().map_err(|_| {
+                crate::err!(Runtime, "Input shapes should be of type ints, a tuple of ints, or a list of ints, got {s}")
+            })?,
         };
-        out = shape::broadcast(&out, &one)
-            .map_err(|_| crate::err!(Runtime, "Shape mismatch: objects cannot be broadcast to a single shape"))?;
+        all.push(one);
     }
+    let mut out: Vec<i64> = vec![1; all.iter().map(Vec::len).max().unwrap_or(0)];
+    for (at, shape) in all.iter().enumerate() {
+        for (back, &n) in (1..).zip(shape.iter().rev()) {
+            let place = out.len() - back;
+            if out[place] == 1 && n < 0 {
+                crate::bail!(Value, "Attempting to broadcast a dimension with negative length!");
+            }
+            if out[place] == 1 {
+                out[place] = n;
+            } else if n != 1 && n != out[place] {
+                let comma = if shape.len() == 1 { "," } else { "" };
+                let given = shape.iter().map(i64::to_string).collect::<Vec<_>>().join(", ");
+                crate::bail!(
+                    Runtime,
+                    "Attempting to broadcast a dimension of length {n} at -{back}! Mismatching argument at index {at} had \
+                     ({given}{comma}); but expected shape should be broadcastable to {out:?}"
+                );
+            }
+        }
+    }
+    let out: shape::Shape = out.into_iter().map(|n| n as usize).collect();
     checked(size::new(&out))
 }

@@ -294,14 +294,6 @@ pub unsafe fn write(x: &Tensor, key: P, value: P) -> Result<()> {
 
 /// Writes `v` to the places of a view. Leading dims of size 1 do not count, as in PyTorch.
 fn put(shown: &Tensor, places: &Places, v: &Tensor) -> Result<()> {
-    if v.dtype() != shown.dtype() {
-        bail!(
-            Runtime,
-            "Index put requires the source and destination dtypes match, got {} for the destination and {} for the source.",
-            shown.dtype().scalar_name(),
-            v.dtype().scalar_name()
-        );
-    }
     let ones = v.shape().iter().take_while(|&&n| n == 1).count();
     let v = if ones > 0 { v.reshape(&v.shape()[ones..])? } else { v.clone() };
     let v = if v.ndim() == 0 || shown.device().is_meta() { v.to_device(shown.device())? } else { v };

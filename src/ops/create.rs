@@ -10,7 +10,7 @@ use crate::error::Result;
 use crate::ops;
 use crate::tensor::apply_inplace;
 use crate::tensor::source::Constant;
-use crate::tensor::{Context, Cotangents, Grads, Op, Operand, Tensor, apply, data, mode};
+use crate::tensor::{Args, Context, Cotangents, Grads, Op, Operand, Tensor, apply, data, mode};
 use crate::{bail, err, gpu};
 
 /// The sizes that a user gave.
@@ -106,7 +106,7 @@ ops! {
         "function.arange(Scalar end, *, {options}) -> Tensor",
         "function.arange(Scalar start, Scalar end, Scalar step=1, *, {options}) -> Tensor",
     ] {
-        call(start: Option<Number>, end: Number, step: Option<Number>, options: Options) {
+        call(start: Option<Number>, end: Number, step: Option<Number>, options: Options; a) {
             let (start, step) = (start.unwrap_or(Number::Int(0)), step.unwrap_or(Number::Int(1)));
             let float = [start, end, step].iter().any(|n| matches!(n, Number::Float(_)));
             let dtype = if float { options.float() } else { options.or(DType::I64) };
@@ -115,7 +115,7 @@ ops! {
             let there = options.device().is_gpu() && gpu::create::counts(dtype, n, start, step);
             let device = if there { options.device() } else { options.source() };
             let meta = Meta::new(Layout::contiguous([n][..].into()), dtype, device);
-            options.finish(apply(Arange { meta, start, step }, &[])?)
+            options.finish(as_out(apply(Arange { meta, start, step }, &[])?, a)?)
         },
         samples: [
             "5",
@@ -138,10 +138,10 @@ ops! {
     ///     >>> torch.linspace(0, 1, 5)
     ///     tensor([0.0000, 0.2500, 0.5000, 0.7500, 1.0000])
     linspace + out as ["function.linspace(Operand start, Operand end, int steps, *, {options}) -> Tensor"] {
-        call(start: Operand, end: Operand, steps: i64, options: Options) {
+        call(start: Operand, end: Operand, steps: i64, options: Options; a) {
             let options = options.between([start, end]);
             let Line { start, end, dtype } = line("linspace", start, end, steps, &options)?;
-            options.finish(linspaced(start, end, steps as usize, dtype, options.source())?)
+            options.finish(as_out(linspaced(start, end, steps as usize, dtype, options.source())?, a)?)
         },
         samples: [
             "0, 1, 5",
@@ -306,6 +306,14 @@ pub(super) fn line(name: &str, start: Operand, end: Operand, steps: i64, options
         dtype.to_real().usual(&format!("{name}_cpu"))?;
     }
     Ok(Line { start, end, dtype })
+}
+
+/// A line of numbers in the shape of an `out=` of as many elements, which keeps its own.
+pub fn as_out(line: Tensor, a: &Args) -> Result<Tensor> {
+    match a.out {
+        [out] if out.numel() == line.numel() => line.view_to(out.shape()),
+        _ => Ok(line),
+    }
 }
 
 /// `n` evenly spaced numbers from `start` to `end`.

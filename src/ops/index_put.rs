@@ -6,10 +6,10 @@ use super::copy::Format;
 use super::create::zeros_like;
 use super::nonzero::nonzero;
 use crate::core::shape::{broadcast, list};
-use crate::core::{DType, Device, Shape};
+use crate::core::{DType, Device, Shape, spoken};
 use crate::error::Result;
 use crate::ops;
-use crate::tensor::{Operand, Tensor};
+use crate::tensor::{Operand, Tensor, mode};
 use crate::{bail, cpu, err};
 
 ops! {
@@ -19,14 +19,6 @@ ops! {
     /// Without `accumulate`, of several values for one place the last is kept. Raises IndexError for an index out of range.
     index_put + inplace as ["index_put(Tensor self, Tensor[] indices, Tensor values, bool accumulate=False) -> Tensor"] {
         call(x = self: &Tensor, indices: &[&Tensor], values: &Tensor, accumulate: bool) {
-            if x.dtype() != values.dtype() {
-                bail!(
-                    Runtime,
-                    "Index put requires the source and destination dtypes match, got {} for the destination and {} for the source.",
-                    x.dtype().scalar_name(),
-                    values.dtype().scalar_name()
-                );
-            }
             let indices: Vec<Option<&Tensor>> = indices.iter().map(|&t| Some(t)).collect();
             Places::new(x, &indices, Some(values.shape()))?.put(x, values, accumulate)
         },
@@ -63,12 +55,17 @@ pub struct Places {
     /// Numbers along the indexed dims made one, which has `size` entries.
     numbers: Tensor,
     size: usize,
+    /// Whether a mask is the only index.
+    mask: bool,
 }
 
 impl Places {
     /// Reads indices: bool and uint8 masks count as the indices of what is true. A mask on `meta`, of which nobody knows how much is
     /// true, serves only to write values, of the shape `written`.
     pub fn new(x: &Tensor, indices: &[Option<&Tensor>], written: Option<&[usize]>) -> Result<Places> {
+        let is_mask = |t: &Tensor| matches!(t.dtype(), DType::Bool | DType::U8);
+        let mut named = indices.iter().flatten();
+        let mask = named.next().is_some_and(|t| is_mask(t)) && named.next().is_none();
         let mut given: Vec<(usize, Tensor)> = vec![];
         let mut dim = 0;
         for index in indices {
@@ -78,6 +75,12 @@ impl Places {
             };
             match index.dtype() {
                 DType::Bool | DType::U8 => {
+                    if index.dtype() == DType::U8 {
+                        let library = spoken::library();
+                        mode::warn(&format!(
+                            "indexing with dtype {library}.uint8 is now deprecated, please use a dtype {library}.bool instead."
+                        ))?;
+                    }
                     for k in 0..index.ndim() {
                         let size = x.shape().get(dim + k).copied();
                         if size.is_some_and(|n| n != index.shape()[k]) {
@@ -158,6 +161,7 @@ impl Places {
             lead,
             numbers,
             size,
+            mask,
         })
     }
 
@@ -199,6 +203,19 @@ impl Places {
                 list(&shown)
             );
         }
+        // One number at the places of a mask is cast to the dtype, as a fill of the mask casts it.
+        let values = &if values.dtype() == x.dtype() {
+            values.clone()
+        } else if self.mask && !accumulate && values.numel() == 1 && values.device().is_cpu() {
+            values.to_dtype(x.dtype())?
+        } else {
+            bail!(
+                Runtime,
+                "Index put requires the source and destination dtypes match, got {} for the destination and {} for the source.",
+                x.dtype().scalar_name(),
+                values.dtype().scalar_name()
+            )
+        };
         let mut front = Shape::zeros(self.back.len());
         self.back.iter().enumerate().for_each(|(i, &d)| front[d] = i);
         let values = values.expand_to(&shown)?;
@@ -243,6 +260,9 @@ fn in_range(index: &Tensor, dim: usize, n: usize) -> Result<Tensor> {
     if places.device().is_cpu()
         && let Some(i) = cpu::gather::out_of_range(places.array(), n)
     {
+        if n == 0 {
+            return Err(err!(Index, "index is out of bounds for dimension with size 0"));
+        }
         let given = if i < 0 { i - n as i64 } else { i };
         return Err(err!(Index, "index {given} is out of bounds for dimension {dim} with size {n}"));
     }

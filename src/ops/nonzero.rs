@@ -28,6 +28,15 @@ ops! {
             if as_tuple && !a.out.is_empty() {
                 bail!(Runtime, "nonzero does not support the out kwarg when as_tuple is True");
             }
+            if let Some(out) = a.out.first()
+                && out.dtype() != DType::I64
+            {
+                bail!(
+                    Runtime,
+                    "nonzero: Expected out tensor to have scalar type Long but got scalar type{}",
+                    out.dtype().scalar_name()
+                );
+            }
             if as_tuple { tuple("nonzero", x).map(Outs::Many) } else { nonzero("nonzero", x, false).map(Outs::Tensor) }
         },
         samples: [

@@ -144,12 +144,16 @@ fn resized(x: &Tensor, size: &[usize], format: Option<Format>) -> Result<Outs> {
     if x.shape() == size && format.is_none() {
         return Ok(Outs::Tensor(x.clone()));
     }
+    crate::core::shape::check_numel(size)?;
     let layout = format.unwrap_or(Format::Contiguous).layout(&Layout::contiguous(size.into()))?;
     let layout = Layout { offset: x.layout().offset, ..layout };
-    crate::core::shape::check_numel(size)?;
     let end = if layout.numel() == 0 { 0 } else { layout.end() };
     let (old, item) = (x.array(), x.dtype().size());
-    if end * item <= old.storage.bytes() {
+    let needed = end
+        .checked_mul(item)
+        .filter(|&n| n <= i64::MAX as usize)
+        .ok_or_else(|| err!(Runtime, "Storage size calculation overflowed with sizes={}", list(size)))?;
+    if needed <= old.storage.bytes() {
         relaid("resize_", x, old.with_layout(layout));
         return Ok(Outs::Tensor(x.clone()));
     }

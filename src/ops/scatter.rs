@@ -100,8 +100,8 @@ ops! {
             "u(3, 4), 0, ix(2, 4, n=3) + 3, u(2, 4), 'sum'",
         ],
     }
-    /// `gather` where `self` and `indices` first broadcast in all other dims; without `dim` both are flattened. Negative indices
-    /// count from the end.
+    /// `gather` where `self` and `indices` first broadcast in all other dims; without `dim` both are flattened. With it
+    /// negative indices count from the end.
     take_along_dim + out + exact as ["take_along_dim(Tensor self, Tensor indices, int? dim=None) -> Tensor"] {
         call(x = self: &Tensor, index = indices: &Tensor, dim: Option<i64>) {
             if index.dtype() != DType::I64 {
@@ -111,6 +111,9 @@ ops! {
                     index.dtype().scalar_name()
                 );
             }
+            let Some(dim) = dim else {
+                return x.reshape(&[x.numel()])?.gather(0, &index.reshape(&[index.numel()])?);
+            };
             if x.ndim() != index.ndim() {
                 bail!(
                     Runtime,
@@ -120,10 +123,6 @@ ops! {
                     index.ndim()
                 );
             }
-            let Some(dim) = dim else {
-                let index = from_end(index, x.numel())?;
-                return x.reshape(&[x.numel()])?.gather(0, &index.reshape(&[index.numel()])?);
-            };
             let dim = normalize_dim(dim, x.ndim())?;
             let index = &from_end(index, x.shape().get(dim).copied().unwrap_or(1))?;
             let with = |shape: &[usize], n: usize| {
@@ -142,7 +141,8 @@ ops! {
             "u(3, 4), ix(3, 2, n=4), 1",
             "u(3, 4), ix(1, 4, n=3) - 3, dim=0",
             "u(1, 4), ix(3, 2, n=4), 1",
-            "u(3, 2).t(), ix(5, n=6)",
+            "u(3, 2), ix(5, n=6)",
+            "u(3, 2), ix(2, 2, n=6)",
             "u(3, 4), ix(4, n=3), 0",
             "u(3, 4), ix(2, 2, n=3), 0",
             "u(3, 4), u(3, 4) > 0, 0",

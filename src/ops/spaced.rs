@@ -1,6 +1,6 @@
 //! Lines of numbers beside arange and linspace: logspace, and the range that counts its end.
 
-use super::create::{Arange, Line, check_fits, line};
+use super::create::{Arange, Line, as_out, check_fits, line};
 use super::options::Options;
 use crate::bail;
 use crate::core::{DType, Layout, Meta, Number};
@@ -13,7 +13,7 @@ use crate::tensor::{Op, Operand, apply, mode};
 ops! {
     /// `base` to the power of `steps` evenly spaced numbers from `start` to `end`, both included.
     logspace + out as ["function.logspace(Operand start, Operand end, int steps, float base=10.0, *, {options}) -> Tensor"] {
-        call(start: Operand, end: Operand, steps: i64, base: f64, options: Options) {
+        call(start: Operand, end: Operand, steps: i64, base: f64, options: Options; a) {
             let options = options.between([start, end]);
             let Line { start, end, dtype } = line("logspace", start, end, steps, &options)?;
             if dtype == DType::Bool && steps > 0 {
@@ -21,7 +21,7 @@ ops! {
             }
             let layout = Layout::contiguous([steps as usize][..].into());
             let meta = Meta::new(layout, dtype, options.source());
-            options.finish(apply(Logspace { meta, start, end, base }, &[])?)
+            options.finish(as_out(apply(Logspace { meta, start, end, base }, &[])?, a)?)
         },
         samples: [
             "0, 2, 5",
@@ -37,7 +37,7 @@ ops! {
     }
     /// `start`, `start + step`, ... up to `end`, which belongs to it. Deprecated: `arange`.
     range + out as ["function.range(Scalar start, Scalar end, Scalar step=1, *, {options}) -> Tensor"] {
-        call(start: Number, end: Number, step: Number, options: Options) {
+        call(start: Number, end: Number, step: Number, options: Options; a) {
             mode::warn(
                 "torch.range is deprecated and will be removed in a future release because its behavior is inconsistent with \
                  Python's range builtin. Instead, use torch.arange, which produces values in [start, end).",
@@ -63,7 +63,7 @@ ops! {
                 bail!(Runtime, "invalid size, possible overflow?");
             }
             let meta = Meta::new(Layout::contiguous([n as usize][..].into()), dtype, options.source());
-            options.finish(apply(Arange { meta, start, step }, &[])?)
+            options.finish(as_out(apply(Arange { meta, start, step }, &[])?, a)?)
         },
         samples: ["0, 3", "0, 3.5, 0.5", "3, 0, -1", "0, 5, 2, dtype=int64", "3, 0", "0, 3, 0"],
     }

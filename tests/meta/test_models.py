@@ -66,7 +66,7 @@ def looks(t):
     return type(t).__name__, None if lazy else (tuple(t.shape), t.stride()), t.dtype, t.requires_grad
 
 
-@pytest.mark.filterwarnings("ignore:.NLLLoss2d. has been deprecated")
+@pytest.mark.filterwarnings("ignore:.NLLLoss2d. has been deprecated", "ignore:.nn.Container. is deprecated")
 @pytest.mark.parametrize("name", LAYERS)
 def test_a_layer_is_built_on_meta_as_on_the_cpu(name):
     here = made(name)

@@ -311,3 +311,31 @@ def pool_refusals(torch):
         raised(F.adaptive_max_pool3d, y.long(), 2),
         raised(F.adaptive_avg_pool2d, x, -1),
     ]
+
+
+@case()
+def volumes_without_elements(torch):
+    F = torch.nn.functional
+    x = torch.ones(0, 3, 5, 5, 5, requires_grad=True)
+    y, places = F.max_pool3d(x, 2, return_indices=True)
+    y.sum().backward()
+    back = F.max_unpool3d(y.detach(), places, 2)
+    found = [list(y.shape), list(places.shape), str(places.dtype), list(x.grad.shape), list(back.shape)]
+    found.append(list(F.max_unpool1d(torch.ones(0, 5, 3), torch.ones(0, 5, 3).long(), 2).shape))
+    found.append(raised(F.max_unpool2d, torch.ones(1, 0, 3, 3), torch.ones(1, 0, 3, 3).long(), 2))
+    found.append(raised(F.max_pool3d, torch.ones(0, 16, 50, 32), 2))
+    full = torch.ones(1, 1, 4, 4, 4)
+    found += [raised(F.max_pool3d, full, 2, stride) for stride in (0, (1, 0, 1))]
+    found += [raised(F.max_pool3d, full, 0, 1), raised(F.max_pool3d, full, 2, dilation=0)]
+    return found
+
+
+@case()
+def pooling_keeps_channels_last(torch):
+    F = torch.nn.functional
+    x = torch.arange(96.0).reshape(2, 3, 4, 4).to(memory_format=torch.channels_last)
+    y, places = F.max_pool2d(x, 2, return_indices=True)
+    volume = torch.arange(384.0).reshape(2, 3, 4, 4, 4).to(memory_format=torch.channels_last_3d)
+    z, where = F.max_pool3d(volume, 2, return_indices=True)
+    results = (y, places, F.max_unpool2d(y, places, 2), z, where, F.max_unpool3d(z, where, 2), F.max_pool3d(volume, 2))
+    return [[list(t.stride()), t.sum().item()] for t in results]

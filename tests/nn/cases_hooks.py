@@ -1,5 +1,7 @@
 """Hooks of modules as PyTorch calls them: which, in which order, with what, and what their results change."""
 
+from collections import OrderedDict
+
 from support import Cases, raised, warned
 
 CASES = Cases()
@@ -262,3 +264,24 @@ def handles_of_hooks(torch):
     layer.register_forward_hook(lambda m, a, out: out * 0)
     layer._forward_hooks.clear()
     return [*shown, layer(x), len(layer._backward_hooks), len(layer._forward_pre_hooks)]
+
+
+@case()
+def a_handle_is_made_for_hooks_of_ones_own(torch):
+    hooks, extra, more = OrderedDict(), OrderedDict(), OrderedDict()
+    make = torch.utils.hooks.RemovableHandle
+    first, second = make(hooks), make(hooks, extra_dict=[extra, more])
+    third = make(hooks, extra_dict=extra)
+    for handle in (first, second, third):
+        for table in (hooks, extra, more):
+            table[handle.id] = "hook"
+    found = [second.id - first.id, third.id - second.id, first.hooks_dict_ref() is hooks, len(third.extra_dict_ref)]
+    first.remove()
+    found.append([len(hooks), len(extra), len(more)])
+    with second:
+        pass
+    third.remove()
+    third.remove()
+    found.append([len(hooks), len(extra), len(more)])
+    del hooks
+    return [*found, first.hooks_dict_ref() is None]

@@ -1,6 +1,8 @@
 """What PyTorch gives around its tensors: trees of containers, assertions, operands, lists of tensors, versions."""
 
+import copy
 import operator
+import warnings
 from collections import OrderedDict, defaultdict, deque, namedtuple
 
 from support import Cases, raised
@@ -135,7 +137,19 @@ def operands_are_drawn(torch):
     found.append(raised(make, 3, dtype=torch.float32, device="cpu", low=2, high=1))
     found.append(raised(make, 3, dtype=torch.float32, device="cpu", low=float("nan")))
     found.append(raised(make, 3, dtype=torch.int64, device="cpu", requires_grad=True))
+    torch.manual_seed(3)
+    found.append(make(3, dtype=torch.complex64, device="cpu", low=0, high=1, requires_grad=True))
+    found.append(make(2, 2, dtype=torch.complex128, device="cpu", noncontiguous=True))
+    found.append(make(2, dtype=torch.float32, device="cpu", low=-3e38, high=3e38))
+    found.append(raised(make, 3, dtype=torch.uint8, device="cpu", low=-5, high=-3))
+    found.append(raised(make, 3, dtype=torch.bool, device="cpu", low=2, high=4))
     return found
+
+
+@case()
+def an_op_is_copied_as_itself(torch):
+    op = torch.ops.aten.relu
+    return copy.deepcopy({"op": [op]})["op"][0] is op
 
 
 @case(rtol=1e-6)
@@ -292,3 +306,15 @@ def futures(torch):
         [f.value() for f in both.wait()],
         module.wait_all([future, after]),
     ]
+
+
+@case()
+def older_names_are_kept(torch):
+    found = [torch.Storage is torch.FloatStorage]
+    torch.set_default_dtype(torch.float64)
+    found.append(torch.Storage is torch.DoubleStorage)
+    torch.set_default_dtype(torch.float32)
+    with warnings.catch_warnings(record=True) as shown:
+        warnings.simplefilter("always")
+        container = torch.nn.Container(a=torch.nn.ReLU(), b=torch.nn.Tanh())
+    return [*found, repr(container), [(w.category.__name__, str(w.message)) for w in shown]]

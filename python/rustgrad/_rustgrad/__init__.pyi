@@ -2361,8 +2361,8 @@ class Tensor:
         "amax" or "amin". Without `include_self` what `self` had at these places does not count.
         """
     def take_along_dim(self, indices: Tensor, dim: _int | Tensor | None = None) -> Tensor:
-        """`gather` where `self` and `indices` first broadcast in all other dims; without `dim` both are flattened.
-        Negative indices count from the end.
+        """`gather` where `self` and `indices` first broadcast in all other dims; without `dim` both are flattened. With it
+        negative indices count from the end.
         """
     def softmax(self, dim: _int | Tensor, dtype: _dtype | _type[_float | _bool] | None = None) -> Tensor:
         """exp(x) divided by its sum along `dim`; `dtype` casts first.
@@ -2622,8 +2622,10 @@ def tensor(data: Any, *, dtype: _dtype | _type[_float | _bool] | None = None, de
     """
 def as_tensor(data: Any, dtype: _dtype | _type[_float | _bool] | None = None, device: _device | _str | _int | None = None) -> Tensor:
     """A tensor of `data`, sharing its memory where it is a tensor or a NumPy array of that dtype."""
-def asarray(obj: Any, *, dtype: _dtype | _type[_float | _bool] | None = None, device: _device | _str | _int | None = None, copy: _bool | None = None, requires_grad: _bool = False) -> Tensor:
-    """A tensor of `obj`, sharing its memory where possible unless `copy`; `copy=False` forbids to copy."""
+def asarray(obj: Any, *, dtype: _dtype | _type[_float | _bool] | None = None, device: _device | _str | _int | None = None, copy: _bool | None = None, requires_grad: _bool | None = None) -> Tensor:
+    """A tensor of `obj`, sharing its memory where possible unless `copy`; `copy=False` forbids to copy. Given
+    `requires_grad`, `obj` itself is set so where it is the result.
+    """
 def from_numpy(ndarray: Any) -> Tensor:
     """A tensor over the memory of a NumPy array, which it keeps alive: writes to either are seen by both."""
 def _expect_overrides(mode: _bool) -> None:

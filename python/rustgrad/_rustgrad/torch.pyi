@@ -2035,8 +2035,8 @@ def scatter_reduce_(input: Tensor, dim: _int | Tensor, index: Tensor, src: Tenso
     or "amin". Without `include_self` what `input` had at these places does not count.
     """
 def take_along_dim(input: Tensor, indices: Tensor, dim: _int | Tensor | None = None, *, out: Tensor | None = None) -> Tensor:
-    """`gather` where `input` and `indices` first broadcast in all other dims; without `dim` both are flattened. Negative
-    indices count from the end.
+    """`gather` where `input` and `indices` first broadcast in all other dims; without `dim` both are flattened. With it
+    negative indices count from the end.
     """
 def softmax(input: Tensor, dim: _int | Tensor, dtype: _dtype | _type[_float | _bool] | None = None, *, out: Tensor | None = None) -> Tensor:
     """exp(x) divided by its sum along `dim`; `dtype` casts first.
@@ -2222,8 +2222,10 @@ def tensor(data: Any, *, dtype: _dtype | _type[_float | _bool] | None = None, de
     """
 def as_tensor(data: Any, dtype: _dtype | _type[_float | _bool] | None = None, device: _device | _str | _int | None = None) -> Tensor:
     """A tensor of `data`, sharing its memory where it is a tensor or a NumPy array of that dtype."""
-def asarray(obj: Any, *, dtype: _dtype | _type[_float | _bool] | None = None, device: _device | _str | _int | None = None, copy: _bool | None = None, requires_grad: _bool = False) -> Tensor:
-    """A tensor of `obj`, sharing its memory where possible unless `copy`; `copy=False` forbids to copy."""
+def asarray(obj: Any, *, dtype: _dtype | _type[_float | _bool] | None = None, device: _device | _str | _int | None = None, copy: _bool | None = None, requires_grad: _bool | None = None) -> Tensor:
+    """A tensor of `obj`, sharing its memory where possible unless `copy`; `copy=False` forbids to copy. Given
+    `requires_grad`, `obj` itself is set so where it is the result.
+    """
 def from_numpy(ndarray: Any) -> Tensor:
     """A tensor over the memory of a NumPy array, which it keeps alive: writes to either are seen by both."""
 def _expect_overrides(mode: _bool) -> None:

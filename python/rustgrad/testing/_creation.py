@@ -1,15 +1,15 @@
 """`make_tensor`: random operands for tests, the same numbers that PyTorch makes from the same seed."""
 
 import math
+import warnings
 
 from .. import _rustgrad
-from .._rustgrad import Tensor
-from .._rustgrad.torch import empty, randint, where
+from .._rustgrad import Tensor, _library
+from .._rustgrad import bool as boolean
+from .._rustgrad.torch import empty, randint, view_as_real, where
+from ..limits import finfo, iinfo
 
 __all__ = ["make_tensor"]
-
-# The lowest number that is drawn, and the one above the highest, unless the caller says otherwise.
-_RANGES = {"uint8": (0, 10), "bool": (0, 2)}
 
 
 def make_tensor(
@@ -23,16 +23,17 @@ def make_tensor(
     exclude_zero: bool = False,
     memory_format: _rustgrad.memory_format | None = None,
 ) -> Tensor:
-    """A tensor of numbers drawn evenly from low to high: -9 to 9 for floats, -9 to 9 with both ends for integers.
+    """A tensor of numbers drawn evenly from low to high: -9 to 9 for floats, -9 to 9 with both ends for integers, and
+    for complex numbers both parts.
 
     noncontiguous: every other element of a larger tensor. exclude_zero: zeros become the smallest positive number, 1
-    for integers. Raises ValueError for an empty range, NaNs, and for gradients of integers.
+    for integers. Raises ValueError for an empty range, one that the dtype has no numbers of, NaNs, and for gradients of
+    integers.
     """
     if len(shape) == 1 and isinstance(shape[0], (tuple, list)):
         shape = tuple(shape[0])
-    name = str(dtype).rpartition(".")[2]
-    is_float = dtype.is_floating_point
-    if requires_grad and not is_float:
+    is_inexact = dtype.is_floating_point or dtype.is_complex
+    if requires_grad and not is_inexact:
         raise ValueError(
             f"`requires_grad=True` is not supported for boolean and integral dtypes, but got dtype={dtype}"
         )
@@ -41,45 +42,63 @@ def make_tensor(
             f"The parameters `noncontiguous` and `memory_format` are mutually exclusive, but got noncontiguous="
             f"{noncontiguous} and memory_format={memory_format}"
         )
-    lowest, highest = _RANGES.get(name, (-9, 9 if is_float else 10))
-    low, high = lowest if low is None else low, highest if high is None else high
-    if low != low or high != high:
-        raise ValueError(f"`low` and `high` cannot be NaN, but got low={low!r} and high={high!r}")
-    if low >= high:
-        raise ValueError(f"`low` must be less than `high`, but got {low} >= {high}")
+    low, high = _bounds(dtype, low, high)
     spread = noncontiguous and math.prod(shape) > 1
     drawn = (*shape[:-1], 2 * shape[-1]) if spread else shape
-    if is_float:
-        limit = _finfo(dtype).max
-        low, high = max(low, -limit), min(high, limit)
-        made = empty(drawn, dtype=dtype, device=device).uniform_(low, high)
+    if is_inexact:
+        made = empty(drawn, dtype=dtype, device=device)
+        _draw(view_as_real(made) if dtype.is_complex else made, low, high)
     else:
-        least, most = _limits(name)
-        low, high = max(int(-(-low // 1)), least), min(int(-(-high // 1)), most)
-        made = randint(low, high, drawn, dtype=dtype, device=device)
+        made = randint(math.ceil(low), math.ceil(high), drawn, dtype=dtype, device=device)
     if spread:
         made = made[..., 1::2]
     elif memory_format is not None:
         made = made.clone(memory_format=memory_format)
     if exclude_zero:
-        smallest = _finfo(dtype).tiny if is_float else 1
+        smallest = finfo(dtype).tiny if is_inexact else 1
         made = where(made == 0, made.new_full((), smallest), made)
     if requires_grad:
         made.requires_grad_(True)
     return made
 
 
-def _finfo(dtype):
-    from ..limits import finfo
+def _bounds(dtype, low: float | None, high: float | None) -> tuple[float, float]:
+    """The lowest number that is drawn, and the one above the highest, within what the dtype has."""
+    is_inexact = dtype.is_floating_point or dtype.is_complex
+    if is_inexact:
+        least, most = finfo(dtype).min, finfo(dtype).max
+        low, high = -9 if low is None else low, 9 if high is None else high
+    elif dtype == boolean:
+        least, most = 0, 2
+        low, high = 0 if low is None else low, 2 if high is None else high
+    else:
+        # `randint` takes int64 numbers, so that the one above the greatest int64 cannot be said.
+        least, most = iinfo(dtype).min, min(iinfo(dtype).max + 1, 2**63 - 1)
+        low, high = -9 if low is None else low, 10 if high is None else high
+    if low != low or high != high:
+        raise ValueError(f"`low` and `high` cannot be NaN, but got low={low!r} and high={high!r}")
+    if low == high and is_inexact:
+        warnings.warn(
+            f"Passing `low==high` to `{_library()}.testing.make_tensor` for floating or complex types is deprecated "
+            f"since 2.1 and will be removed in 2.3. Use `{_library()}.full(...)` instead.",
+            FutureWarning,
+            stacklevel=3,
+        )
+    elif low >= high:
+        raise ValueError(f"`low` must be less than `high`, but got {low} >= {high}")
+    elif high < least or low >= most:
+        raise ValueError(
+            f"The value interval specified by `low` and `high` is [{low}, {high}), but {dtype} only supports "
+            f"[{least}, {most})"
+        )
+    return min(max(low, least), most), min(max(high, least), most)
 
-    return finfo(dtype)
 
-
-def _limits(name: str) -> tuple[int, int]:
-    """The least number of an integer dtype, and the one behind the greatest that is drawn."""
-    if name == "bool":
-        return 0, 2
-    bits = int(name.removeprefix("u").removeprefix("int"))
-    if name.startswith("u"):
-        return 0, 2**bits
-    return -(2 ** (bits - 1)), min(2 ** (bits - 1), 2**63 - 1)
+def _draw(x: Tensor, low: float, high: float) -> None:
+    """Fill floats with numbers drawn evenly. A range wider than the dtype's greatest number is drawn by halves."""
+    if low == high:
+        x.fill_(low)
+    elif high - low >= finfo(x.dtype).max:
+        x.uniform_(low / 2, high / 2).mul_(2)
+    else:
+        x.uniform_(low, high)

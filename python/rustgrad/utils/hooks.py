@@ -35,24 +35,33 @@ class HookDict(dict):
 
 
 class RemovableHandle:
-    """Removes its hook when told to, or at the end of a `with` block. It does not keep the hook's owner alive."""
+    """Removes its hook when told to, or at the end of a `with` block. It does not keep the hook's owner alive.
 
-    def __init__(self, hooks: HookDict):
+    `RemovableHandle(hooks)` takes a new `id` for a hook that the caller puts into `hooks`, an OrderedDict or another
+    dict that can be weakly referenced. What `extra_dict`, a dict or a list of dicts, holds under the id goes with it.
+    """
+
+    def __init__(self, hooks_dict: Any, *, extra_dict: Any = None):
         self.id = next(_ids)
-        self._hooks = ref(hooks)
+        self.hooks_dict_ref = ref(hooks_dict)
+        extra = [] if extra_dict is None else extra_dict if isinstance(extra_dict, list) else [extra_dict]
+        self.extra_dict_ref = tuple(ref(table) for table in extra)
 
     def remove(self) -> None:
         """Take the hook off; a second call changes nothing."""
-        hooks = self._hooks()
-        if hooks is not None:
-            hooks.pop(self.id, None)
+        for table in (self.hooks_dict_ref(), *(extra() for extra in self.extra_dict_ref)):
+            if table is not None:
+                table.pop(self.id, None)
 
     def __getstate__(self):
-        return self._hooks(), self.id
+        return self.hooks_dict_ref(), self.id, tuple(extra() for extra in self.extra_dict_ref)
 
     def __setstate__(self, state):
-        hooks, self.id = state
-        self._hooks = ref(HookDict() if hooks is None else hooks)
+        hooks, self.id, *extra = state
+        # A table of which nothing else is left is an empty one, that nobody holds.
+        self.hooks_dict_ref = ref(HookDict() if hooks is None else hooks)
+        tables = extra[0] if extra and extra[0] else ()
+        self.extra_dict_ref = tuple(ref(table) for table in tables if table is not None)
 
     def __enter__(self):
         return self

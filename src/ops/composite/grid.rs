@@ -152,6 +152,9 @@ fn meshgrid(tensors: &[&Tensor], indexing: &str) -> Result<Vec<Tensor>> {
     if let Some(t) = tensors.iter().find(|t| t.ndim() > 1) {
         bail!(Runtime, "torch.meshgrid: Expected 0D or 1D tensor in the tensor list but got: {}", list(t.shape()));
     }
+    if tensors.iter().any(|t| t.device() != first.device()) {
+        bail!(Runtime, "meshgrid expects all tensors to have the same device");
+    }
     if tensors.iter().any(|t| t.dtype() != first.dtype()) {
         bail!(Runtime, "torch.meshgrid expects all tensors to have the same dtype");
     }

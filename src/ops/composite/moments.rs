@@ -68,6 +68,9 @@ ops! {
         "nansum(Tensor self, int[1]? dim=None, bool keepdim=False, *, dtype? dtype=None) -> Tensor",
     ] {
         call(x = self: &Tensor, dim: Option<&[i64]>, keepdim: bool, dtype: Option<DType>; a) {
+            if x.dtype().is_complex() {
+                bail!(Runtime, "nansum on CPU does not support complex inputs");
+            }
             let over = Over::new(x, dim, keepdim)?;
             reduce::sum(&without_nan(x)?, over, dtype.or(a.out_dtype()), 1)
         },
@@ -79,6 +82,9 @@ ops! {
         "nanmean(Tensor self, int[1]? dim=None, bool keepdim=False, *, dtype? dtype=None) -> Tensor",
     ] {
         call(x = self: &Tensor, dim: Option<&[i64]>, keepdim: bool, dtype: Option<DType>; a) {
+            if x.dtype().is_complex() {
+                bail!(Runtime, "nansum on CPU does not support complex inputs");
+            }
             if !x.dtype().is_differentiable() {
                 bail!(Runtime, "nanmean(): expected input to have floating point or complex dtype but got {}", x.dtype().scalar_name());
             }

@@ -61,16 +61,11 @@ ops! {
             if x.ndim() < 2 {
                 bail!(Runtime, "expected total dims >= 2, but got total dims = {}", x.ndim());
             }
-            let n = x.ndim() as i64;
-            if a == b || (a - b).abs() == n {
+            let (first, second) = (normalize_dim(a, x.ndim())?, normalize_dim(b, x.ndim())?);
+            if first == second {
                 bail!(Runtime, "expected rotation dims to be different, but got dim0 = {a} and dim1 = {b}");
             }
-            for d in [a, b] {
-                if d >= n || d < -n {
-                    bail!(Index, "Dimension out of range (expected to be in range of [{}, {}], but got {d})", -n, n - 1);
-                }
-            }
-            let (a, b) = (normalize_dim(a, x.ndim())?, normalize_dim(b, x.ndim())?);
+            let (a, b) = (first, second);
             match k.rem_euclid(4) {
                 1 => x.flip(&[b])?.transpose(a, b),
                 2 => x.flip(&[a, b]),

@@ -96,7 +96,7 @@ elementwise! {
     ///
     ///     >>> torch.add(torch.tensor([1., 2.]), torch.tensor([10., 20.]), alpha=2)
     ///     tensor([21., 42.])
-    add(a, b; alpha = Number::Int(1)) all + complex + chalf as [
+    add(a, b; alpha = Number::Int(1)) all + numbers + complex + chalf as [
         "method.add(Tensor self, Operand other, *, Scalar alpha=1) -> Tensor; __add__ __radd__ __iadd__",
         "function.add(Operand self, Operand other, *, Scalar alpha=1) -> Tensor",
     ] kernel "add_stub" {
@@ -110,7 +110,7 @@ elementwise! {
     ///
     ///     >>> torch.sub(torch.tensor([5., 6.]), 1)
     ///     tensor([4., 5.])
-    sub(a, b; alpha = Number::Int(1)) all + complex + chalf as [
+    sub(a, b; alpha = Number::Int(1)) all + numbers + complex + chalf as [
         "method.sub(Tensor self, Operand other, *, Scalar alpha=1) -> Tensor; __sub__ __isub__",
         "function.sub(Operand self, Operand other, *, Scalar alpha=1) -> Tensor",
     ] aliases ["subtract"] kernel "add_stub" {
@@ -135,7 +135,7 @@ elementwise! {
     ///     >>> torch.mul(torch.tensor([[1.], [2.]]), torch.tensor([10., 20.]))
     ///     tensor([[10., 20.],
     ///             [20., 40.]])
-    mul(a, b) all + complex + chalf + wide + unsigned as [
+    mul(a, b) all + numbers + complex + chalf + wide + unsigned as [
         "method.mul(Tensor self, Operand other) -> Tensor; __mul__ __rmul__ __imul__",
         "function.mul(Operand self, Operand other) -> Tensor",
     ] aliases ["multiply"] {
@@ -149,7 +149,7 @@ elementwise! {
     ///
     ///     >>> torch.div(torch.tensor([7., -7.]), 2, rounding_mode='floor')
     ///     tensor([ 3., -4.])
-    div(a, b) float + complex + wide as [
+    div(a, b) float + numbers + complex + wide as [
         "method.div(Tensor self, Operand other) -> Tensor; __truediv__ __itruediv__",
         "method.div(Tensor self, Operand other, *, str? rounding_mode) -> Tensor",
         "function.div(Operand self, Operand other) -> Tensor",
@@ -168,7 +168,7 @@ elementwise! {
             "u(2, 3), 2, rounding_mode='floor'"],
     }
     /// `self // other`: the quotient rounded down, as Python's.
-    floor_divide(a, b) numeric + divides + wide + stepwise as [
+    floor_divide(a, b) numeric + numbers + divides + wide + stepwise as [
         "method.floor_divide(Tensor self, Operand other) -> Tensor; __floordiv__ __ifloordiv__",
         "function.floor_divide(Operand self, Operand other) -> Tensor; __rfloordiv__",
     ] kernel "div_floor_cpu" {
@@ -227,13 +227,13 @@ elementwise! {
         samples: [],
     }
     /// `div` with `rounding_mode="trunc"`.
-    div_trunc(a, b) numeric + divides + wide + stepwise as [] named "DivBackward2" {
+    div_trunc(a, b) numeric + numbers + divides + wide + stepwise as [] named "DivBackward2" {
         value: (a / b).trunc(),
         grad(y, g): [S::lit(0.0), S::lit(0.0)],
         samples: [],
     }
     /// `div` with `rounding_mode="floor"`.
-    div_floor(a, b) numeric + divides + wide + stepwise as [] named "DivBackward2" {
+    div_floor(a, b) numeric + numbers + divides + wide + stepwise as [] named "DivBackward2" {
         value: floor_quotient(a, b),
         grad(y, g): [S::lit(0.0), S::lit(0.0)],
         samples: [],

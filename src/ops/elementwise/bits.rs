@@ -16,7 +16,7 @@ fn shifts(c: &Call, dtype: DType) -> Result<()> {
 
 elementwise! {
     /// Each bit turned; on bool, not.
-    bitwise_not(x) bits as ["bitwise_not(Tensor self) -> Tensor; __invert__"] {
+    bitwise_not(x) bits + same_out as ["bitwise_not(Tensor self) -> Tensor; __invert__"] {
         value: x.bit_not(),
         call(x = self: &Tensor; a) {
             // A bool's byte has one bit that counts.

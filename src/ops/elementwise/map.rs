@@ -78,6 +78,10 @@ pub struct Row {
     pub compares: bool,
     /// The gradient is in PyTorch an op of the operands, though the formula does not look at them.
     pub tied: bool,
+    /// `out=` must have the dtype of the result, where one operand is a tensor.
+    pub same_out: bool,
+    /// The function takes numbers alone too: the first of them stands as a 0-d tensor.
+    pub numbers: bool,
     pub out_mask: bool,
     pub value: Formula,
     pub grads: [Option<Formula>; 3],

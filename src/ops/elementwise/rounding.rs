@@ -84,7 +84,7 @@ elementwise! {
     ///
     ///     >>> torch.floor(torch.tensor([1.7, -1.2]))
     ///     tensor([ 1., -2.])
-    floor(x) numeric + rare + unsigned kernel "floor_vml_cpu" {
+    floor(x) numeric + same_out + rare + unsigned kernel "floor_vml_cpu" {
         value: x.floor(),
         grad(y, g): [S::lit(0.0)],
         check: not_complex,
@@ -94,7 +94,7 @@ elementwise! {
     ///
     ///     >>> torch.ceil(torch.tensor([1.2, -1.7]))
     ///     tensor([ 2., -1.])
-    ceil(x) numeric + rare + unsigned kernel "ceil_vml_cpu" {
+    ceil(x) numeric + same_out + rare + unsigned kernel "ceil_vml_cpu" {
         value: x.ceil(),
         grad(y, g): [S::lit(0.0)],
         check: not_complex,
@@ -105,7 +105,7 @@ elementwise! {
     ///
     ///     >>> torch.round(torch.tensor([0.5, 1.5, 2.345]))
     ///     tensor([0., 2., 2.])
-    round(x) numeric + rare + unsigned as [
+    round(x) numeric + same_out + rare + unsigned as [
         "round(Tensor self) -> Tensor",
         "round(Tensor self, *, int decimals) -> Tensor",
         "special.round(Tensor self, *, int decimals=0) -> Tensor",
@@ -123,14 +123,14 @@ elementwise! {
             "u(2, 3) * 100, decimals=-1", "u(2, 3), decimals=0"],
     }
     /// Each element without its fraction.
-    trunc(x) numeric + rare + unsigned aliases ["fix"] kernel "trunc_vml_cpu" {
+    trunc(x) numeric + same_out + rare + unsigned aliases ["fix"] kernel "trunc_vml_cpu" {
         value: x.trunc(),
         grad(y, g): [S::lit(0.0)],
         check: not_complex,
         samples: ["u(2, 3)", "u(3, 2).t()", "edges(0.0, -0.0, -0.5, INF, -INF, NAN)"],
     }
     /// The fraction of each element, of its sign.
-    frac(x) float_only + rare {
+    frac(x) float_only + same_out + rare {
         value: x - x.trunc(),
         grad(y, g): [g],
         samples: ["u(2, 3)", "u(3, 2).t()", "edges(0.0, -0.0, -0.5, INF, NAN)"],
@@ -139,14 +139,14 @@ elementwise! {
     ///
     ///     >>> torch.sign(torch.tensor([-2., 0., 3.]))
     ///     tensor([-1.,  0.,  1.])
-    sign(x) all + rare {
+    sign(x) all + same_out + rare {
         value: x.sign(),
         grad(y, g): [S::lit(0.0)],
         check: real_signs,
         samples: ["u(2, 3)", "u(3, 2).t()", "edges(0.0, -0.0, -3.0, INF, NAN)"],
     }
     /// `sign` of a real tensor.
-    sgn(x) all + rare {
+    sgn(x) all + same_out + rare {
         value: x.sign(),
         grad(y, g): [S::lit(0.0)],
         complex: |x| Of::Sgn.run(x),

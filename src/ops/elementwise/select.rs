@@ -90,7 +90,7 @@ elementwise! {
     ///
     ///     >>> torch.clamp(torch.tensor([-1., 0.5, 2.]), 0, 1)
     ///     tensor([0.0000, 0.5000, 1.0000])
-    clamp(x, low, high) all + parametric + compares as [
+    clamp(x, low, high) all + same_out + parametric + compares as [
         "clamp(Tensor self, Tensor? min=None, Tensor? max=None) -> Tensor",
         "clamp(Tensor self, Scalar? min=None, Scalar? max=None) -> Tensor",
     ] aliases ["clip"] named "ClampBackward0|ClampBackward1" kernel "clamp_cpu" {
@@ -115,7 +115,7 @@ elementwise! {
             "edges(NAN, INF, 0.0), 0, 1", "u(2, 3), None, u(3)"],
     }
     /// Elements below `min` become `min`.
-    clamp_min(x, low) all + parametric + compares as [
+    clamp_min(x, low) all + same_out + parametric + compares as [
         "clamp_min(Tensor self, Tensor min) -> Tensor",
         "clamp_min(Tensor self, Scalar min) -> Tensor",
     ] named "ClampMinBackward1|ClampMinBackward0" kernel "clamp_min_scalar_cpu" {
@@ -125,7 +125,7 @@ elementwise! {
         samples: ["u(2, 3), 0", "u(2, 3), 0.5", "u(2, 3), u(3)"],
     }
     /// Elements above `max` become `max`.
-    clamp_max(x, high) all + parametric + compares as [
+    clamp_max(x, high) all + same_out + parametric + compares as [
         "clamp_max(Tensor self, Tensor max) -> Tensor",
         "clamp_max(Tensor self, Scalar max) -> Tensor",
     ] named "ClampMaxBackward1|ClampMaxBackward0" kernel "clamp_max_scalar_cpu" {
@@ -173,14 +173,14 @@ elementwise! {
         samples: ["u(2, 3), u(2, 3), nz(2, 3)", "u(2, 3), u(3), nz(2, 1), value=2"],
     }
     /// `clamp` without `max`.
-    at_least(x, low) all + parametric as [] named "ClampBackward0|ClampBackward1" kernel "clamp_min_scalar_cpu" {
+    at_least(x, low) all + same_out + parametric as [] named "ClampBackward0|ClampBackward1" kernel "clamp_min_scalar_cpu" {
         value: low.max(x),
         grad(y, g): [S::select(x.ge(low), g, S::lit(0.0)), S::select(x.lt(low), g, S::lit(0.0))],
         check: bounds_fit,
         samples: [],
     }
     /// `clamp` without `min`.
-    at_most(x, high) all + parametric as [] named "ClampBackward0|ClampBackward1" kernel "clamp_max_scalar_cpu" {
+    at_most(x, high) all + same_out + parametric as [] named "ClampBackward0|ClampBackward1" kernel "clamp_max_scalar_cpu" {
         value: high.min(x),
         grad(y, g): [S::select(x.le(high), g, S::lit(0.0)), S::select(x.gt(high), g, S::lit(0.0))],
         check: bounds_fit,

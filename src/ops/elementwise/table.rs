@@ -105,7 +105,7 @@ pub const fn plain_name(name: &'static str) -> &'static str {
 /// ```
 /// A body is an expression over `S: Scalar`; `c: bool` is an input that is a truth value, `-> bool` an output that is one. The
 /// rule is `float`, `float_only`, `numeric`, `all` or `bits`; `wide`, `divides`, `unsigned`, `parametric`, `reversed`, `complex`,
-/// `chalf`, `compares` and `tied` are flags of `Row`, and `complex: f` is its function of a complex tensor where the formula is none; with
+/// `chalf`, `compares`, `tied`, `same_out` and `numbers` are flags of `Row`, and `complex: f` is its function of a complex tensor where the formula is none; with
 /// `stepwise` (`stepwise_bf16`) each step in halves (in bfloat16) is rounded, as PyTorch's is; a `rare` row has no compiled loops
 /// and runs as a tile program (one intrinsic costs nothing more that way, a long formula up to twice as much). Whatever is not
 /// said has a default; without `as` the schema is `name(Tensor self) -> Tensor`. An input without a gradient has `S::lit(0.0)`.
@@ -186,6 +186,8 @@ macro_rules! elementwise {
                     on_complex: $crate::elementwise!(@some $($complex)?),
                     compares: $crate::elementwise!(@flag compares $($flag)*),
                     tied: $crate::elementwise!(@flag tied $($flag)*),
+                    same_out: $crate::elementwise!(@flag same_out $($flag)*),
+                    numbers: $crate::elementwise!(@flag numbers $($flag)*),
                     out_mask: OUT_MASK,
                     value: Formula::new::<Value>(
                         table::loops::<Value>(RULE, DEF.variants, &SIGNATURE, OUT_MASK, RARE, STEPWISE)
@@ -310,6 +312,8 @@ macro_rules! elementwise {
     (@flag compares compares $($rest:ident)*) => { true };
     (@flag tied tied $($rest:ident)*) => { true };
     (@flag rare rare $($rest:ident)*) => { true };
+    (@flag same_out same_out $($rest:ident)*) => { true };
+    (@flag numbers numbers $($rest:ident)*) => { true };
     (@flag complex complex $($rest:ident)*) => { true };
     (@flag chalf chalf $($rest:ident)*) => { true };
     (@flag $wanted:ident $other:ident $($rest:ident)*) => { $crate::elementwise!(@flag $wanted $($rest)*) };

@@ -30,7 +30,7 @@ elementwise! {
     ///
     ///     >>> torch.neg(torch.tensor([1., -2.]))
     ///     tensor([-1.,  2.])
-    neg(x) numeric + complex + chalf as ["neg(Tensor self) -> Tensor; __neg__"] aliases ["negative"] {
+    neg(x) numeric + same_out + complex + chalf as ["neg(Tensor self) -> Tensor; __neg__"] aliases ["negative"] {
         value: -x,
         grad(y, g): [-g],
         check: no_bool_negation,
@@ -42,7 +42,7 @@ elementwise! {
     ///
     ///     >>> torch.abs(torch.tensor([-1.5, 2.]))
     ///     tensor([1.5000, 2.0000])
-    abs(x) numeric as ["abs(Tensor self) -> Tensor; __abs__"] aliases ["absolute"] {
+    abs(x) numeric + same_out as ["abs(Tensor self) -> Tensor; __abs__"] aliases ["absolute"] {
         value: x.abs(),
         grad(y, g): [g * x.sign()],
         complex: |x| Of::Abs.run(x),

@@ -38,7 +38,7 @@ ops! {
                         bail!(
                             Runtime,
                             "tensor_split expected tensor_indices_or_sections to have dtype of long, but got {}",
-                            t.dtype().c_words()
+                            t.dtype().scalar_name()
                         );
                     }
                     if t.ndim() > 1 {

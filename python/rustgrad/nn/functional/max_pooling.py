@@ -3,7 +3,7 @@
 import math
 from typing import Any
 
-from ..._rustgrad import int64
+from ..._rustgrad import channels_last, channels_last_3d, contiguous_format, int64
 from ..._rustgrad.nn import max_pool2d
 from .._autocast import cast_to_float32
 from .._compose import scalar_name
@@ -95,24 +95,52 @@ def max_pool3d(
     k = sizes_of("max_pool3d", "kernel_size", kernel_size, 3)
     s = k if stride is None or stride in ([], ()) else sizes_of("max_pool3d", "stride", stride, 3)
     p, d = sizes_of("max_pool3d", "padding", padding, 3), sizes_of("max_pool3d", "dilation", dilation, 3)
+    _check_volume(input, k, s, d)
     *lead, depth, height, width = input.shape
     counts = [out_size(n, a, b, c, e, ceil_mode) for n, a, b, c, e in zip(input.shape[-3:], k, s, p, d)]
     if min(counts) < 1:
         before, after = "x".join(map(str, input.shape[-4:])), "x".join(map(str, [input.shape[-4], *counts]))
         raise RuntimeError(f"Given input size: ({before}). Calculated output size: ({after}). Output size is too small")
+    shape = (*lead, *counts)
+    if input.numel() == 0:
+        empty = input.reshape(0).reshape(shape)
+        return (empty, empty.to(int64)) if return_indices else empty
     # First the windows of each plane, then those of each column of their maxima.
     planes = input.reshape(-1, depth, height, width)
     inner: Any = max_pool2d(planes, k[1:], s[1:], p[1:], d[1:], ceil_mode, return_indices)
     values = (inner[0] if return_indices else inner).flatten(2)
     outer: Any = max_pool2d(values, (k[0], 1), (s[0], 1), (p[0], 0), (d[0], 1), ceil_mode, return_indices)
-    shape = (*lead, *counts)
+    format = _format_of(input, channels_last_3d)
     if not return_indices:
-        return outer.reshape(shape)
+        return outer.reshape(shape).contiguous(memory_format=format)
     columns = values.shape[-1]
     chosen = outer[1].flatten(1)  # depth * columns + column
     within = inner[1].flatten(1).gather(1, chosen)
     places = chosen.floor_divide(columns) * (height * width) + within
-    return outer[0].reshape(shape), places.reshape(shape)
+    return tuple(found.reshape(shape).contiguous(memory_format=format) for found in (outer[0], places))
+
+
+def _check_volume(input, kernel, stride, dilation) -> None:
+    if 0 in stride:
+        raise RuntimeError("stride should not be zero")
+    for what, word, sizes in (("kernel size", "k", kernel), ("dilation", "dilation", dilation)):
+        if min(sizes) <= 0:
+            given = " ".join(f"{word}{dim}: {n}" for dim, n in zip("THW", sizes))
+            raise RuntimeError(f"{what} should be greater than zero, but got {given}")
+    for dim, n in enumerate(input.shape[-4:]):
+        if n == 0:
+            raise RuntimeError(
+                "max_pool3d_with_indices_out_cpu_template(): Expected input's non-batch dimensions to have positive "
+                f"length, but input has a shape of {list(input.shape)} and non-batch dimension {dim} has length zero!"
+            )
+
+
+def _format_of(input, channels_last):
+    """The memory format of a result: channels last where the input has them so."""
+    dims = 5 if channels_last == channels_last_3d else 4
+    if input.ndim != dims or input.is_contiguous() or not input.is_contiguous(memory_format=channels_last):
+        return contiguous_format
+    return channels_last
 
 
 def max_pool3d_with_indices(
@@ -169,6 +197,13 @@ def _unpool(function, input, indices, kernel_size, stride, padding, output_size,
             f"Input to {function} should be a {dims + 1}d or {dims + 2}d Tensor, but got a tensor with {input.ndim} "
             "dimensions"
         )
+    for dim, n in enumerate(input.shape):
+        if n == 0 and dim >= input.ndim - dims - (input.ndim > dims + 1):
+            shape = [*input.shape, 1] if dims == 1 else [*input.shape]
+            raise RuntimeError(
+                f"{function.replace('1d', '2d')}_forward_out_cpu(): Expected input to have non-zero size for non-batch "
+                f"dimensions, but got {shape} with dimension {dim} being empty."
+            )
     count = math.prod(size)
     places, values = indices.flatten(-dims), input.flatten(-dims)
     if places.numel():
@@ -182,9 +217,10 @@ def _unpool(function, input, indices, kernel_size, stride, padding, output_size,
     total = empty.scatter_add(-1, places, values)
     # A place that overlapping windows share holds their common maximum once, and gives each the whole gradient.
     times = empty.scatter_add(-1, places, values.new_full(values.shape, 1.0)).clamp(min=1.0)
-    if times.max() > 1:
+    if times.numel() and times.max() > 1:
         total = (total - total.detach()) + total.detach() / times
-    return total.reshape(*input.shape[:-dims], *size)
+    total = total.reshape(*input.shape[:-dims], *size)
+    return total.contiguous(memory_format=_format_of(input, channels_last)) if dims == 2 else total
 
 
 def max_unpool1d(input, indices, kernel_size: Any, stride: Any = None, padding: Any = 0, output_size: Any = None):

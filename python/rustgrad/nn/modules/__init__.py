@@ -42,7 +42,7 @@ from .adaptive_pooling import (
 )
 from .attention import MultiheadAttention
 from .batchnorm import BatchNorm1d, BatchNorm2d, BatchNorm3d, SyncBatchNorm
-from .container import ModuleDict, ModuleList, ParameterDict, ParameterList, Sequential
+from .container import Container, ModuleDict, ModuleList, ParameterDict, ParameterList, Sequential
 from .conv import Conv1d, Conv2d, Conv3d
 from .conv_transpose import ConvTranspose1d, ConvTranspose2d, ConvTranspose3d
 from .distance import CosineSimilarity, PairwiseDistance
@@ -179,6 +179,7 @@ __all__ = [
     "ModuleList",
     "ParameterDict",
     "ParameterList",
+    "Container",
     "Sequential",
     "Conv1d",
     "Conv2d",

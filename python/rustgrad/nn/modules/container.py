@@ -1,6 +1,7 @@
 """Containers: modules and parameters in sequences and dictionaries, each registered with its holder."""
 
 import operator
+import warnings
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -11,6 +12,21 @@ from ..registry import MODULE
 from .module import Module, _indented
 
 __all__ = ["ModuleDict", "ModuleList", "ParameterDict", "ParameterList", "Sequential"]
+
+
+class Container(Module):
+    """An older form of Module: keyword arguments are its children. `Module` itself does what it did."""
+
+    def __init__(self, **kwargs: Any):
+        warnings.warn(
+            "`nn.Container` is deprecated. All of its functionality is now implemented in `nn.Module`. Subclass that "
+            "instead.",
+            FutureWarning,
+            stacklevel=2,
+        )
+        super().__init__()
+        for name, child in kwargs.items():
+            self.add_module(name, child)
 
 
 class _ModuleSequence(Module):

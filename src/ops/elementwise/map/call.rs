@@ -3,14 +3,15 @@
 
 use super::{Map, PARAMS, Row};
 use crate::bail;
-use crate::core::promote::Promotion;
-use crate::core::{DType, Number};
+use crate::core::promote::{Promotion, number_dtype};
+use crate::core::{DType, Device, Number};
 use crate::error::Result;
 use crate::ops::elementwise::formula::Source;
 use crate::tensor::apply::{recorded, remember};
+use crate::tensor::mode::default_float;
 use crate::tensor::views::{check_writable, replace};
 use crate::tensor::write::{apply_inplace, apply_out, check_castable, copy_to_out, overwrite};
-use crate::tensor::{Args, Door, Operand, Outs, Tensor, Written, apply};
+use crate::tensor::{Args, Door, Op, Operand, Outs, Tensor, Written, apply};
 
 /// A formula and what it is called on.
 pub struct Call<'a> {
@@ -104,7 +105,16 @@ impl<'a> Call<'a> {
         }
         self.together(0, |call| {
             let (m, x) = Map::new(call, false);
-            apply_out(m, x.tensors(self.row.name)?, out)
+            let x = x.tensors(self.row.name)?;
+            if let [one] = x
+                && self.row.same_out
+            {
+                let dtype = m.infer(&[one.meta()])?.dtype;
+                if dtype != out.dtype() {
+                    bail!(Runtime, "Found dtype {} but expected {}", out.dtype().scalar_name(), dtype.scalar_name());
+                }
+            }
+            apply_out(m, x, out)
         })
     }
 
@@ -140,6 +150,14 @@ impl<'a> Call<'a> {
     /// As a user's call asks: fresh, over the first operand, or into `out=`.
     #[inline(always)]
     fn run_as(&self, a: &Args) -> Result<Outs> {
+        if self.row.numbers
+            && let [Some(Operand::Number(first)), ref rest @ ..] = *self.operands
+            && self.tensors().next().is_none()
+        {
+            let first = Tensor::constant(&[], number_dtype(first, default_float()), Device::CPU, first)?;
+            let operands: Vec<_> = std::iter::once(Some(Operand::Tensor(&first))).chain(rest.iter().copied()).collect();
+            return Call { operands: &operands, formula: self.formula.clone(), ..*self }.run_as(a);
+        }
         if a.inplace {
             return self.run_over().map(Outs::Over);
         }
