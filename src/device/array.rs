@@ -43,6 +43,7 @@ impl Array {
     #[inline]
     pub fn empty(meta: Meta) -> Result<Array> {
         let bytes = bytes_of(&meta)?;
+        debug_assert!(meta.layout.end() <= meta.numel(), "memory for a layout that is not dense");
         let storage = if meta.device.is_cpu() { Storage::new(bytes)? } else { away(&meta, bytes)? };
         Ok(Array { storage, meta })
     }

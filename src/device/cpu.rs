@@ -122,6 +122,28 @@ unsafe fn give_back(block: NonNull<u8>, size: usize) {
     }
 }
 
+/// Bytes behind a small block that nobody may write, in builds with debug assertions. They make a kernel that writes past its result
+/// fail in the test that runs it, where the system's allocator would end some later test, or none.
+const GUARD: usize = if cfg!(debug_assertions) { 64 } else { 0 };
+const GUARD_BYTE: u8 = 0xA5;
+
+/// The size of a small block with its guard, where that is small as well.
+#[inline]
+fn with_guard(size: usize) -> usize {
+    if size + GUARD <= SMALL { size + GUARD } else { size }
+}
+
+fn set_guard(block: NonNull<u8>, size: usize) {
+    // SAFETY: the block has as many bytes as `with_guard` says.
+    unsafe { block.add(size).write_bytes(GUARD_BYTE, with_guard(size) - size) }
+}
+
+fn check_guard(block: NonNull<u8>, size: usize) {
+    // SAFETY: as in `set_guard`, which wrote them.
+    let guard = unsafe { std::slice::from_raw_parts(block.as_ptr().add(size), with_guard(size) - size) };
+    assert!(guard.iter().all(|&b| b == GUARD_BYTE), "something wrote past a block of {size} bytes");
+}
+
 /// A block of at least `size` bytes (not zero), aligned to [`ALIGN`], and whether it is known to be zero. None when
 /// there is no memory, or not that much on this machine.
 #[inline]
@@ -129,11 +151,15 @@ pub fn allocate(size: usize) -> Option<(NonNull<u8>, bool)> {
     if size > SMALL {
         return allocate_large(size);
     }
-    let (class, size) = class_of(size);
-    match LISTS.try_with(|l| l.pop(class, size)) {
-        Ok(Some(block)) => Some((block, false)),
-        _ => Some((take(size)?, false)),
+    let (class, whole) = class_of(with_guard(size));
+    let block = match LISTS.try_with(|l| l.pop(class, whole)) {
+        Ok(Some(block)) => block,
+        _ => take(whole)?,
+    };
+    if GUARD > 0 {
+        set_guard(block, size);
     }
+    Some((block, false))
 }
 
 /// Takes a block back.
@@ -145,7 +171,10 @@ pub unsafe fn free(block: NonNull<u8>, size: usize) {
     if size > SMALL {
         return free_large(block, size);
     }
-    let (class, size) = class_of(size);
+    if GUARD > 0 {
+        check_guard(block, size);
+    }
+    let (class, size) = class_of(with_guard(size));
     if !LISTS.try_with(|l| l.push(block, class, size)).unwrap_or(false) {
         // SAFETY: says the caller.
         unsafe { give_back(block, size) };

@@ -161,16 +161,20 @@ pub fn resize_out(out: &Tensor, meta: &Meta) -> Result<()> {
     }
     let (old, offset) = (out.array(), out.layout().offset);
     let size = out.dtype().size();
+    // A result that is a view of something larger is not dense; its copy is.
+    let mut layout =
+        if meta.layout.is_dense() { meta.layout.clone() } else { Layout::contiguous(meta.layout.shape.clone()) };
+    layout.offset = 0;
     if meta.numel().checked_add(offset).and_then(|n| n.checked_mul(size)).is_some_and(|n| n <= old.storage.bytes()) {
         // What fits stays in its memory, which others may share.
-        let layout = Layout { offset, ..meta.layout.clone() };
+        layout.offset = offset;
         out.set_array(old.with_layout(layout), Token(false));
         return Ok(());
     }
     if old.storage.is_foreign() {
         bail!(Runtime, "Trying to resize storage that is not resizable");
     }
-    out.set_array(Array::empty(Meta::new(meta.layout.clone(), out.dtype(), out.device()))?, Token(false));
+    out.set_array(Array::empty(Meta::new(layout, out.dtype(), out.device()))?, Token(false));
     Ok(())
 }
 
