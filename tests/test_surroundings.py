@@ -295,6 +295,73 @@ def test_modules_that_packages_import():
         _custom_ops.custom_op("a::b")
 
 
+def test_private_names_that_packages_import():
+    """What gpytorch, Pyro, captum, kornia, e3nn, Lightning and training scripts take beside PyTorch's public names."""
+    from rustgrad import distributed, futures, serialization
+    from rustgrad._C import _TensorMeta
+    from rustgrad._functorch import config as tracer
+    from rustgrad._inductor import config
+    from rustgrad._subclasses.fake_tensor import FakeTensor, FakeTensorMode, is_fake
+    from rustgrad.distributions.utils import _standard_normal, _sum_rightmost
+    from rustgrad.fx.experimental.proxy_tensor import get_proxy_mode
+    from rustgrad.fx.graph import Graph
+    from rustgrad.fx.node import Node
+    from rustgrad.nn.modules.module import _IncompatibleKeys
+    from rustgrad.nn.parallel.scatter_gather import is_namedtuple, scatter_kwargs
+
+    config.coordinate_descent_tuning = config.triton.unique_kernel_names = True
+    assert config.fx_graph_cache and tracer.enable_autograd_cache
+    x = torch.ones(2)
+    assert not is_fake(x) and not isinstance(x, FakeTensor) and isinstance(torch.Tensor, _TensorMeta)
+    for lacking in (FakeTensorMode, FakeTensor, torch.SymInt, Graph, Node):
+        with pytest.raises(NotImplementedError):
+            lacking(3)
+    assert not isinstance(x.size(0), (torch.SymInt, torch.SymFloat, torch.SymBool)) and get_proxy_mode() is None
+    assert torch.torch is torch and torch.torch.Tensor is torch.Tensor
+    assert repr(futures.Future[int]).endswith("Future[int]") and serialization.MAP_LOCATION
+    assert distributed.ReduceOp.RedOpType.SUM is distributed.ReduceOp.SUM
+    torch.manual_seed(0)
+    drawn = _standard_normal((2, 3), dtype=torch.float64, device="cpu")
+    torch.manual_seed(0)
+    assert torch.equal(drawn, torch.randn(2, 3, dtype=torch.float64))
+    assert torch.equal(_sum_rightmost(torch.ones(2, 3, 4), 2), torch.full((2,), 12.0))
+    keys = torch.nn.Linear(1, 1).load_state_dict({}, strict=False)
+    assert isinstance(keys, _IncompatibleKeys) and is_namedtuple(keys)
+    assert scatter_kwargs((x,), None, ["cpu"]) == (((x,),), ({},))
+
+
+def test_lists_of_tensors_come_apart_by_device_and_dtype():
+    from rustgrad.utils._foreach_utils import _group_tensors_by_device_and_dtype, _has_foreach_support
+
+    a, b = torch.ones(2), torch.ones(2, dtype=torch.float64)
+    groups = _group_tensors_by_device_and_dtype([[a, b, a], [b, b, None]], with_indices=True)
+    cpu = torch.device("cpu")
+    assert groups == {(cpu, torch.float32): ([[a, a], [b, None]], [0, 2]), (cpu, torch.float64): ([[b], [b]], [1])}
+    assert _group_tensors_by_device_and_dtype([[b]]) == {(cpu, torch.float64): ([[b]], [])}
+    assert _has_foreach_support([a, None], cpu)
+
+
+def test_divergences_of_classes_that_are_no_distributions_of_ours():
+    from rustgrad.distributions import Independent, Normal, kl_divergence, register_kl
+
+    class Meta(type):
+        def __subclasscheck__(cls, other):
+            return (cls is Other and issubclass(other, Normal)) or super().__subclasscheck__(other)
+
+    class Other(metaclass=Meta):  # claims Normal and its subclasses, which do not name it among their bases
+        pass
+
+    @register_kl(Independent, Other)
+    def _(p, q):
+        return "mixed"
+
+    p, q = Normal(torch.zeros(2), torch.ones(2)), Normal(torch.ones(2), torch.ones(2))
+    assert kl_divergence(Independent(p, 1), q) == "mixed"
+    assert kl_divergence(p, q).tolist() == [0.5, 0.5]
+    with pytest.raises(TypeError, match="Expected type_q to be a Distribution subclass but got 3"):
+        register_kl(Normal, 3)
+
+
 def test_names_that_optimizers_elsewhere_take():
     from rustgrad.optim.optimizer import (
         ParamsT,

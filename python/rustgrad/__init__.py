@@ -224,6 +224,9 @@ if TYPE_CHECKING:
     from .switches import set_num_interop_threads as set_num_interop_threads
     from .switches import set_warn_always as set_warn_always
     from .switches import use_deterministic_algorithms as use_deterministic_algorithms
+    from .symbols import SymBool as SymBool
+    from .symbols import SymFloat as SymFloat
+    from .symbols import SymInt as SymInt
     from .symbols import sym_float as sym_float
     from .symbols import sym_int as sym_int
     from .symbols import sym_ite as sym_ite
@@ -243,6 +246,8 @@ else:
 
         from ._lazy import FUNCTIONS, MODULES
 
+        if name == "torch":  # PyTorch's package imports itself, and programs write `torch.torch.Tensor`
+            return import_module(__name__)
         if name in MODULES:
             return import_module(f"rustgrad.{name}")
         if name.startswith("_foreach_"):

@@ -36,6 +36,7 @@ from ..hooks import (
 from ..parameter import Buffer, Parameter
 from ..registry import BUFFER, MODULE, PARAMETER, UNSAVED_BUFFER, Registered
 from ..state import StateMixin
+from ..state import _IncompatibleKeys as _IncompatibleKeys
 from ..tree import TreeMixin
 
 __all__ = [
