@@ -139,6 +139,7 @@ if TYPE_CHECKING:
     from .func import vmap as vmap
     from .functional import histogramdd as histogramdd
     from .functional import unravel_index as unravel_index
+    from .futures import Future as Future
     from .limits import finfo as finfo
     from .limits import iinfo as iinfo
     from .model_summary import summary as summary
@@ -195,6 +196,7 @@ if TYPE_CHECKING:
     from .nn.native import rnn_tanh as rnn_tanh
     from .nn.native import rnn_tanh_cell as rnn_tanh_cell
     from .nn.native import triplet_margin_loss as triplet_margin_loss
+    from .serialization.reader import PyTorchFileReader as PyTorchFileReader
     from .storage import BFloat16Storage as BFloat16Storage
     from .storage import BoolStorage as BoolStorage
     from .storage import ByteStorage as ByteStorage

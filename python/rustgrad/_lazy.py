@@ -58,6 +58,8 @@ _BY_MODULE = {
     "_methods": "from_dlpack frombuffer hash_tensor is_distributed is_nonzero slice_inverse to_dlpack",
     "functional": "histogramdd unravel_index",
     "storage": "TypedStorage is_storage",
+    "futures": "Future",
+    "serialization.reader": "PyTorchFileReader",
     "symbols": "SymBool SymFloat SymInt sym_float sym_int sym_ite sym_max sym_min sym_not sym_sqrt sym_sum",
     "switches": (
         "are_deterministic_algorithms_enabled compiled_with_cxx11_abi get_deterministic_debug_mode "
