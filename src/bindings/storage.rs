@@ -324,8 +324,9 @@ pub fn _tensor_over<'py>(
     let py = cls.py();
     let made = || -> Result<P> {
         let from = storage.get();
-        let layout = layout_inside(from, dtype.get().0, offset, &size, &stride)?;
-        let t = enter("_rebuild", Array::new(Meta::new(layout, dtype.get().0, from.device), from.storage.clone()));
+        let dtype = dtype.get().stored("_tensor_over")?;
+        let layout = layout_inside(from, dtype, offset, &size, &stride)?;
+        let t = enter("_rebuild", Array::new(Meta::new(layout, dtype, from.device), from.storage.clone()));
         if requires_grad {
             t.set_requires_grad(true)?;
         }
