@@ -332,6 +332,59 @@ def test_private_names_that_packages_import():
     assert scatter_kwargs((x,), None, ["cpu"]) == (((x,),), ({},))
 
 
+def test_names_that_transformers_take_when_they_are_imported():
+    from typing import get_type_hints
+
+    from rustgrad import _dynamo
+    from rustgrad._dynamo._trace_wrapped_higher_order_op import TransformGetItemToIndex
+    from rustgrad.utils import _pytree
+
+    taken = _pytree._dict_flatten_with_keys({"b": 1, "a": 2})
+    assert taken == ([(_pytree.MappingKey("b"), 1), (_pytree.MappingKey("a"), 2)], ["b", "a"])
+    assert _pytree._dict_unflatten(*_pytree._dict_flatten({"b": 1, "a": 2})) == {"b": 1, "a": 2}
+    assert "forward" in get_type_hints(torch.nn.Linear)
+    with pytest.raises(RuntimeError, match="cannot record and replay"), torch.cuda.graph(None):
+        pass
+    x, rows = torch.arange(6.0).view(3, 2), torch.tensor([2, 0])
+    _dynamo.mark_static_address(x)
+    with TransformGetItemToIndex():
+        assert torch.equal(torch.vmap(lambda i: x[i])(rows), x[rows])
+
+
+def test_layouts_over_devices_are_values():
+    from rustgrad._names import module
+
+    tensor = module("torch.distributed.tensor")
+    shard, whole, part = tensor.Shard(-1), tensor.Replicate(), tensor.Partial("avg")
+    assert [repr(x) for x in (shard, whole, part)] == ["Shard(dim=-1)", "Replicate()", "Partial(avg)"]
+    assert [str(x) for x in (shard, whole, part)] == ["S(-1)", "R", "P(avg)"]
+    assert shard == tensor.Shard(dim=-1) != tensor.Shard(0) and hash(whole) == hash(tensor.Replicate())
+    assert [x.is_shard() for x in (shard, whole, part)] == [True, False, False] and not shard.is_shard(0)
+    assert whole.is_replicate() and part.is_partial() and not part.is_partial("sum")
+    assert module("torch.distributed.tensor.placement_types").Shard is tensor.Shard
+    with pytest.raises(NotImplementedError, match="one process"):
+        module("torch.distributed.tensor._utils").compute_local_shape_and_global_offset((2,), None, [whole])
+    with pytest.raises(NotImplementedError, match="one process"):
+        module("torch.distributed._functional_collectives").wait_tensor(torch.ones(1))
+
+
+def test_running_results_of_any_associative_function():
+    from rustgrad._higher_order_ops.associative_scan import associative_scan
+
+    x = torch.tensor([[1.0, 2, 3], [4, 5, 6]], requires_grad=True)
+    y = associative_scan(lambda a, b: a + b, x, 1)
+    assert torch.equal(y, x.cumsum(1))
+    y[:, -1].sum().backward()
+    assert torch.equal(x.grad, torch.ones(2, 3))
+    assert torch.equal(associative_scan(torch.maximum, x, 0, reverse=True), torch.stack([x[1], x[1]]))
+    # h <- a h + b, as state space models run it
+    a, b = torch.tensor([0.5, 0.5, 0.5]), torch.tensor([1.0, 2, 3])
+    _, h = associative_scan(lambda p, q: (p[0] * q[0], p[1] * q[0] + q[1]), (a, b), 0, combine_mode="generic")
+    assert h.tolist() == [1.0, 2.5, 4.25]
+    with pytest.raises(ValueError, match="'pointwise' or 'generic'"):
+        associative_scan(torch.add, x, 0, combine_mode="other")
+
+
 def test_lists_of_tensors_come_apart_by_device_and_dtype():
     from rustgrad.utils._foreach_utils import _group_tensors_by_device_and_dtype, _has_foreach_support
 

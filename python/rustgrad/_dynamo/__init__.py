@@ -16,6 +16,7 @@ __all__ = [
     "list_backends",
     "mark_dynamic",
     "mark_static",
+    "mark_static_address",
     "maybe_mark_dynamic",
     "optimize",
     "reset",
@@ -52,6 +53,10 @@ def maybe_mark_dynamic(t, index) -> None:
 
 def mark_static(t, index=None) -> None:
     """Sizes are never compiled in."""
+
+
+def mark_static_address(t, guard=False) -> None:
+    """Addresses are never compiled in."""
 
 
 def explain(f, *extra_args, **extra_kwargs):

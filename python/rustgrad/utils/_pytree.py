@@ -107,6 +107,21 @@ def _mapping_keys(children, context):
     return [MappingKey(key) for key in context]
 
 
+# Taking dicts apart under PyTorch's names, which classes that look like dicts are registered with.
+
+
+def _dict_flatten(d: dict) -> tuple[list, list]:
+    return list(d.values()), list(d)
+
+
+def _dict_flatten_with_keys(d: dict) -> tuple[list, list]:
+    return [(MappingKey(key), value) for key, value in d.items()], list(d)
+
+
+def _dict_unflatten(values: Iterable, context: list) -> dict:
+    return dict(zip(context, values))
+
+
 def _fields(x) -> tuple:
     return x._fields if hasattr(x, "_fields") else x.__match_args__
 
