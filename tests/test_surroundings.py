@@ -337,6 +337,7 @@ def test_names_that_transformers_take_when_they_are_imported():
 
     from rustgrad import _dynamo
     from rustgrad._dynamo._trace_wrapped_higher_order_op import TransformGetItemToIndex
+    from rustgrad._dynamo.eval_frame import OptimizedModule
     from rustgrad.utils import _pytree
 
     taken = _pytree._dict_flatten_with_keys({"b": 1, "a": 2})
@@ -347,6 +348,9 @@ def test_names_that_transformers_take_when_they_are_imported():
         pass
     x, rows = torch.arange(6.0).view(3, 2), torch.tensor([2, 0])
     _dynamo.mark_static_address(x)
+    assert not isinstance(torch.compile(torch.nn.Linear(1, 1)), OptimizedModule)
+    with pytest.raises(NotImplementedError, match="does not wrap modules"):
+        OptimizedModule(torch.nn.Linear(1, 1))
     with TransformGetItemToIndex():
         assert torch.equal(torch.vmap(lambda i: x[i])(rows), x[rows])
 

@@ -72,6 +72,7 @@ natives! {
                     let t = brought(t.clone(), dtype, device, copy)?;
                     if requires_grad && !t.requires_grad() { t.detach() } else { t }
                 }
+                None if numpy::is_buffer(data) => brought(numpy::over_buffer(data, dtype)?, dtype, device, copy)?,
                 None if copy == Some(false) => {
                     if !numpy::is_array(data) {
                         if numpy::is_instance(data, "generic") {

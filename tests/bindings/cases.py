@@ -203,3 +203,45 @@ def _error(fn, *args):
         return fn(*args)
     except Exception as error:
         return error
+
+
+@case()
+def asarray_over_memory(torch):
+    """What shows its memory is shared, and read as the dtype that is asked for."""
+    import array
+
+    memory = bytearray(b"\x01\x02\x03\x04")
+    shared = torch.asarray(memory, dtype=torch.uint8)
+    views = [torch.asarray(memory, dtype=torch.int16), torch.asarray(memoryview(memory)[1:3], dtype=torch.uint8)]
+    alias = torch.asarray(memory, dtype=torch.uint8, copy=False)
+    copied = torch.asarray(memory, dtype=torch.uint8, copy=True)
+    memory[1] = 9
+    return [shared, *views, alias, copied, torch.asarray(array.array("f", [1.0, 2.0])), torch.as_tensor(memory)]
+
+
+@case()
+def storages_by_parts_and_from_files(torch):
+    import os
+    import tempfile
+
+    storage = torch.arange(6, dtype=torch.uint8).untyped_storage()
+    part = storage[2:4]
+    torch.asarray(part, dtype=torch.uint8).fill_(7)
+    found = [storage.tolist(), part.tolist(), storage[-2:].tolist(), storage[4:100].nbytes(), storage[3:1].nbytes()]
+    found += [storage.untyped() is storage, raised(lambda: storage[::2])]
+    with tempfile.TemporaryDirectory() as folder:
+        path = os.path.join(folder, "bytes")
+        with open(path, "wb") as file:
+            file.write(bytes(range(8)))
+        private = torch.UntypedStorage.from_file(path, False, 6)
+        torch.asarray(private, dtype=torch.uint8)[0] = 5
+        with open(path, "rb") as file:
+            found += [private.tolist(), list(file.read())]
+        shared = torch.UntypedStorage.from_file(path, shared=True, nbytes=9)
+        torch.asarray(shared, dtype=torch.uint8)[1] = 5
+        found += [shared.tolist(), torch.UntypedStorage.from_file(path).nbytes()]
+        found.append(raised(torch.UntypedStorage.from_file, path, False, 60).replace(path, "PATH"))
+        absent = os.path.join(folder, "absent")
+        found.append(raised(torch.UntypedStorage.from_file, absent, False, 6).replace(absent, "PATH"))
+        del private, shared
+    return found

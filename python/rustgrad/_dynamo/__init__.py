@@ -2,9 +2,11 @@
 
 from .._names import lookup as _lookup
 from ..compiler import allow_in_graph, assume_constant_result, disable, is_compiling, list_backends, reset
+from ..nn import Module
 from . import config
 
 __all__ = [
+    "OptimizedModule",
     "allow_in_graph",
     "assume_constant_result",
     "config",
@@ -22,6 +24,13 @@ __all__ = [
     "reset",
     "run",
 ]
+
+
+class OptimizedModule(Module):
+    """A class for `isinstance`: `torch.compile` gives a module back as it is. Raises NotImplementedError."""
+
+    def __init__(self, mod, dynamo_ctx=None):
+        raise NotImplementedError("OptimizedModule: rustgrad does not wrap modules\nhint: use torch.compile(module)")
 
 
 def optimize(backend="inductor", *args, **kwargs):

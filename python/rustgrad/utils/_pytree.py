@@ -107,9 +107,6 @@ def _mapping_keys(children, context):
     return [MappingKey(key) for key in context]
 
 
-# Taking dicts apart under PyTorch's names, which classes that look like dicts are registered with.
-
-
 def _dict_flatten(d: dict) -> tuple[list, list]:
     return list(d.values()), list(d)
 
@@ -237,6 +234,9 @@ def _kind(tree) -> type | None:
     if is_namedtuple_class(kind):
         return namedtuple_
     return kind if is_structseq_class(kind) else None
+
+
+_get_node_type = _kind  # PyTorch's name
 
 
 class namedtuple_:
