@@ -1,5 +1,7 @@
 """finfo and iinfo against PyTorch's numbers."""
 
+import pickle
+
 import pytest
 
 import rustgrad as torch
@@ -20,6 +22,33 @@ def test_floats(name):
     assert f == torch.finfo(getattr(torch, name))
     if name != "bfloat16":
         assert f == torch.finfo(getattr(torch, name).to_complex())
+
+
+# What PyTorch says of floats of eight bits, which no tensor here has: eps, max, min, smallest_normal.
+BYTES = {
+    "float8_e4m3fn": (0.125, 448.0, -448.0, 0.015625),
+    "float8_e4m3fnuz": (0.125, 240.0, -240.0, 0.0078125),
+    "float8_e5m2": (0.25, 57344.0, -57344.0, 6.103515625e-05),
+    "float8_e5m2fnuz": (0.125, 57344.0, -57344.0, 3.0517578125e-05),
+    "float8_e8m0fnu": (1.0, 1.7014118346046923e38, 5.877471754111438e-39, 5.877471754111438e-39),
+}
+
+
+@pytest.mark.parametrize("name", BYTES)
+def test_floats_of_eight_bits_are_names(name):
+    dtype = getattr(torch, name)
+    f = torch.finfo(dtype)
+    assert (f.eps, f.max, f.min, f.smallest_normal) == BYTES[name] and (f.bits, f.resolution) == (8, 1.0)
+    assert isinstance(dtype, torch.dtype) and repr(dtype) == f"rustgrad.{name}" and dtype != torch.uint8
+    assert (dtype.itemsize, dtype.is_floating_point, dtype.is_complex) == (1, True, False)
+    assert dtype.is_signed == (name != "float8_e8m0fnu") and pickle.loads(pickle.dumps(dtype)) is dtype
+    for call in (
+        lambda: torch.ones(2, dtype=dtype),
+        lambda: torch.ones(2).to(dtype),
+        lambda: torch.tensor([1.0], dtype=dtype),
+    ):
+        with pytest.raises(NotImplementedError, match=f"rustgrad has no tensors of dtype rustgrad.{name}"):
+            call()
 
 
 def test_reprs():

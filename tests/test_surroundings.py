@@ -295,6 +295,132 @@ def test_modules_that_packages_import():
         _custom_ops.custom_op("a::b")
 
 
+def test_private_names_that_packages_import():
+    """What gpytorch, Pyro, captum, kornia, e3nn, Lightning and training scripts take beside PyTorch's public names."""
+    from rustgrad import distributed, futures, serialization
+    from rustgrad._C import _TensorMeta
+    from rustgrad._functorch import config as tracer
+    from rustgrad._inductor import config
+    from rustgrad._subclasses.fake_tensor import FakeTensor, FakeTensorMode, is_fake
+    from rustgrad.distributions.utils import _standard_normal, _sum_rightmost
+    from rustgrad.fx.experimental.proxy_tensor import get_proxy_mode
+    from rustgrad.fx.graph import Graph
+    from rustgrad.fx.node import Node
+    from rustgrad.nn.modules.module import _IncompatibleKeys
+    from rustgrad.nn.parallel.scatter_gather import is_namedtuple, scatter_kwargs
+
+    config.coordinate_descent_tuning = config.triton.unique_kernel_names = True
+    assert config.fx_graph_cache and tracer.enable_autograd_cache
+    x = torch.ones(2)
+    assert not is_fake(x) and not isinstance(x, FakeTensor) and isinstance(torch.Tensor, _TensorMeta)
+    for lacking in (FakeTensorMode, FakeTensor, torch.SymInt, Graph, Node):
+        with pytest.raises(NotImplementedError):
+            lacking(3)
+    assert not isinstance(x.size(0), (torch.SymInt, torch.SymFloat, torch.SymBool)) and get_proxy_mode() is None
+    with pytest.raises(NotImplementedError, match="mmap=True"):
+        torch.PyTorchFileReader("file")
+    assert torch.Future is futures.Future and torch.torch is torch and torch.torch.Tensor is torch.Tensor
+    assert repr(futures.Future[int]).endswith("Future[int]") and serialization.MAP_LOCATION
+    assert distributed.ReduceOp.RedOpType.SUM is distributed.ReduceOp.SUM
+    torch.manual_seed(0)
+    drawn = _standard_normal((2, 3), dtype=torch.float64, device="cpu")
+    torch.manual_seed(0)
+    assert torch.equal(drawn, torch.randn(2, 3, dtype=torch.float64))
+    assert torch.equal(_sum_rightmost(torch.ones(2, 3, 4), 2), torch.full((2,), 12.0))
+    keys = torch.nn.Linear(1, 1).load_state_dict({}, strict=False)
+    assert isinstance(keys, _IncompatibleKeys) and is_namedtuple(keys)
+    assert scatter_kwargs((x,), None, ["cpu"]) == (((x,),), ({},))
+
+
+def test_names_that_transformers_take_when_they_are_imported():
+    from typing import get_type_hints
+
+    from rustgrad import _dynamo
+    from rustgrad._dynamo._trace_wrapped_higher_order_op import TransformGetItemToIndex
+    from rustgrad._dynamo.eval_frame import OptimizedModule
+    from rustgrad.utils import _pytree
+
+    taken = _pytree._dict_flatten_with_keys({"b": 1, "a": 2})
+    assert taken == ([(_pytree.MappingKey("b"), 1), (_pytree.MappingKey("a"), 2)], ["b", "a"])
+    assert _pytree._dict_unflatten(*_pytree._dict_flatten({"b": 1, "a": 2})) == {"b": 1, "a": 2}
+    assert "forward" in get_type_hints(torch.nn.Linear)
+    with pytest.raises(RuntimeError, match="cannot record and replay"), torch.cuda.graph(None):
+        pass
+    x, rows = torch.arange(6.0).view(3, 2), torch.tensor([2, 0])
+    _dynamo.mark_static_address(x)
+    assert not isinstance(torch.compile(torch.nn.Linear(1, 1)), OptimizedModule)
+    with pytest.raises(NotImplementedError, match="does not wrap modules"):
+        OptimizedModule(torch.nn.Linear(1, 1))
+    with TransformGetItemToIndex():
+        assert torch.equal(torch.vmap(lambda i: x[i])(rows), x[rows])
+
+
+def test_layouts_over_devices_are_values():
+    from rustgrad._names import module
+
+    tensor = module("torch.distributed.tensor")
+    shard, whole, part = tensor.Shard(-1), tensor.Replicate(), tensor.Partial("avg")
+    assert [repr(x) for x in (shard, whole, part)] == ["Shard(dim=-1)", "Replicate()", "Partial(avg)"]
+    assert [str(x) for x in (shard, whole, part)] == ["S(-1)", "R", "P(avg)"]
+    assert shard == tensor.Shard(dim=-1) != tensor.Shard(0) and hash(whole) == hash(tensor.Replicate())
+    assert [x.is_shard() for x in (shard, whole, part)] == [True, False, False] and not shard.is_shard(0)
+    assert whole.is_replicate() and part.is_partial() and not part.is_partial("sum")
+    assert module("torch.distributed.tensor.placement_types").Shard is tensor.Shard
+    with pytest.raises(NotImplementedError, match="one process"):
+        module("torch.distributed.tensor._utils").compute_local_shape_and_global_offset((2,), None, [whole])
+    with pytest.raises(NotImplementedError, match="one process"):
+        module("torch.distributed._functional_collectives").wait_tensor(torch.ones(1))
+
+
+def test_running_results_of_any_associative_function():
+    from rustgrad._higher_order_ops.associative_scan import associative_scan
+
+    x = torch.tensor([[1.0, 2, 3], [4, 5, 6]], requires_grad=True)
+    y = associative_scan(lambda a, b: a + b, x, 1)
+    assert torch.equal(y, x.cumsum(1))
+    y[:, -1].sum().backward()
+    assert torch.equal(x.grad, torch.ones(2, 3))
+    assert torch.equal(associative_scan(torch.maximum, x, 0, reverse=True), torch.stack([x[1], x[1]]))
+    # h <- a h + b, as state space models run it
+    a, b = torch.tensor([0.5, 0.5, 0.5]), torch.tensor([1.0, 2, 3])
+    _, h = associative_scan(lambda p, q: (p[0] * q[0], p[1] * q[0] + q[1]), (a, b), 0, combine_mode="generic")
+    assert h.tolist() == [1.0, 2.5, 4.25]
+    with pytest.raises(ValueError, match="'pointwise' or 'generic'"):
+        associative_scan(torch.add, x, 0, combine_mode="other")
+
+
+def test_lists_of_tensors_come_apart_by_device_and_dtype():
+    from rustgrad.utils._foreach_utils import _group_tensors_by_device_and_dtype, _has_foreach_support
+
+    a, b = torch.ones(2), torch.ones(2, dtype=torch.float64)
+    groups = _group_tensors_by_device_and_dtype([[a, b, a], [b, b, None]], with_indices=True)
+    cpu = torch.device("cpu")
+    assert groups == {(cpu, torch.float32): ([[a, a], [b, None]], [0, 2]), (cpu, torch.float64): ([[b], [b]], [1])}
+    assert _group_tensors_by_device_and_dtype([[b]]) == {(cpu, torch.float64): ([[b]], [])}
+    assert _has_foreach_support([a, None], cpu)
+
+
+def test_divergences_of_classes_that_are_no_distributions_of_ours():
+    from rustgrad.distributions import Independent, Normal, kl_divergence, register_kl
+
+    class Meta(type):
+        def __subclasscheck__(cls, other):
+            return (cls is Other and issubclass(other, Normal)) or super().__subclasscheck__(other)
+
+    class Other(metaclass=Meta):  # claims Normal and its subclasses, which do not name it among their bases
+        pass
+
+    @register_kl(Independent, Other)
+    def _(p, q):
+        return "mixed"
+
+    p, q = Normal(torch.zeros(2), torch.ones(2)), Normal(torch.ones(2), torch.ones(2))
+    assert kl_divergence(Independent(p, 1), q) == "mixed"
+    assert kl_divergence(p, q).tolist() == [0.5, 0.5]
+    with pytest.raises(TypeError, match="Expected type_q to be a Distribution subclass but got 3"):
+        register_kl(Normal, 3)
+
+
 def test_names_that_optimizers_elsewhere_take():
     from rustgrad.optim.optimizer import (
         ParamsT,

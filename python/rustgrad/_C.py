@@ -18,6 +18,8 @@ __all__ = [
     "memory_format",
 ]
 
+_TensorMeta = type(Tensor)  # the class of classes of tensors
+
 _flags: dict[str, bool] = {}
 
 

@@ -139,6 +139,7 @@ if TYPE_CHECKING:
     from .func import vmap as vmap
     from .functional import histogramdd as histogramdd
     from .functional import unravel_index as unravel_index
+    from .futures import Future as Future
     from .limits import finfo as finfo
     from .limits import iinfo as iinfo
     from .model_summary import summary as summary
@@ -195,6 +196,7 @@ if TYPE_CHECKING:
     from .nn.native import rnn_tanh as rnn_tanh
     from .nn.native import rnn_tanh_cell as rnn_tanh_cell
     from .nn.native import triplet_margin_loss as triplet_margin_loss
+    from .serialization.reader import PyTorchFileReader as PyTorchFileReader
     from .storage import BFloat16Storage as BFloat16Storage
     from .storage import BoolStorage as BoolStorage
     from .storage import ByteStorage as ByteStorage
@@ -224,6 +226,9 @@ if TYPE_CHECKING:
     from .switches import set_num_interop_threads as set_num_interop_threads
     from .switches import set_warn_always as set_warn_always
     from .switches import use_deterministic_algorithms as use_deterministic_algorithms
+    from .symbols import SymBool as SymBool
+    from .symbols import SymFloat as SymFloat
+    from .symbols import SymInt as SymInt
     from .symbols import sym_float as sym_float
     from .symbols import sym_int as sym_int
     from .symbols import sym_ite as sym_ite
@@ -243,6 +248,8 @@ else:
 
         from ._lazy import FUNCTIONS, MODULES
 
+        if name == "torch":  # PyTorch's package imports itself, and programs write `torch.torch.Tensor`
+            return import_module(__name__)
         if name in MODULES:
             return import_module(f"rustgrad.{name}")
         if name == "Storage":  # of the default dtype, which may change

@@ -5,10 +5,10 @@ from . import _rustgrad
 __all__ = ["FUNCTIONS", "MODULES", "TYPED"]
 
 MODULES = frozenset(
-    "__config__ _C _dynamo _utils accelerator amp ao array_api as_torch autograd backends compiler cpu cuda datasets "
-    "distributed distributions export fft func futures fx gpu hub jit library linalg masked mps multiprocessing nn "
-    "onnx ops optim overrides profiler return_types signal special storage testing torch_version types "
-    "utils version xpu".split()
+    "__config__ _C _dynamo _functorch _higher_order_ops _inductor _subclasses _utils accelerator amp ao array_api "
+    "as_torch autograd backends compiler cpu cuda datasets distributed distributions export fft func futures fx gpu "
+    "hub jit library linalg masked mps multiprocessing nn onnx ops optim overrides profiler return_types signal "
+    "special storage testing torch_version types utils version xpu".split()
 )
 
 _BY_MODULE = {
@@ -58,7 +58,9 @@ _BY_MODULE = {
     "_methods": "from_dlpack frombuffer hash_tensor is_distributed is_nonzero slice_inverse to_dlpack",
     "functional": "histogramdd unravel_index",
     "storage": "TypedStorage is_storage",
-    "symbols": "sym_float sym_int sym_ite sym_max sym_min sym_not sym_sqrt sym_sum",
+    "futures": "Future",
+    "serialization.reader": "PyTorchFileReader",
+    "symbols": "SymBool SymFloat SymInt sym_float sym_int sym_ite sym_max sym_min sym_not sym_sqrt sym_sum",
     "switches": (
         "are_deterministic_algorithms_enabled compiled_with_cxx11_abi get_deterministic_debug_mode "
         "get_float32_matmul_precision get_num_interop_threads is_deterministic_algorithms_warn_only_enabled "

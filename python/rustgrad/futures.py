@@ -1,6 +1,7 @@
 """Results that come later: `Future`, filled by any thread and waited for by any other."""
 
 import threading
+from types import GenericAlias
 
 from ._names import lookup as _lookup
 
@@ -9,6 +10,8 @@ __all__ = ["Future", "collect_all", "wait_all"]
 
 class Future:
     """A result, or an error, that will be there later."""
+
+    __class_getitem__ = classmethod(GenericAlias)
 
     def __init__(self, *, devices=None):
         self._ready = threading.Condition()

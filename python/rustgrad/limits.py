@@ -11,6 +11,15 @@ _FLOATS = {
     "float32": (32, 23, -126, 1e-6),
     "float64": (64, 52, -1022, 1e-15),
 }
+# The same and the maximum of formats of eight bits, which have no infinities or other places for them. No tensor is of
+# these dtypes, but libraries ask for their limits.
+_BYTES = {
+    "float8_e4m3fn": (8, 3, -6, 1.0, 448.0),
+    "float8_e4m3fnuz": (8, 3, -7, 1.0, 240.0),
+    "float8_e5m2": (8, 2, -14, 1.0, 57344.0),
+    "float8_e5m2fnuz": (8, 3, -15, 1.0, 57344.0),  # PyTorch says 1/8 of its epsilon, with two bits of mantissa
+    "float8_e8m0fnu": (8, 0, -127, 1.0, 2.0**127),
+}
 _INTS = {f"{'u' * (not signed)}int{bits}": (bits, signed) for bits in (8, 16, 32, 64) for signed in (True, False)}
 
 
@@ -40,16 +49,19 @@ class finfo(_Limits):
         self.dtype = _name("finfo", get_default_dtype() if type is None else type)
         if self.dtype.startswith("complex"):  # the limits of its parts
             self.dtype = f"float{int(self.dtype.removeprefix('complex')) // 2}"
-        if self.dtype not in _FLOATS:
+        if self.dtype in _BYTES:
+            self.bits, mantissa, lowest, self.resolution, self.max = _BYTES[self.dtype]
+        elif self.dtype in _FLOATS:
+            self.bits, mantissa, lowest, self.resolution = _FLOATS[self.dtype]
+            self.max = (2 - 2.0**-mantissa) * 2.0 ** (1 - lowest)
+        else:
             raise TypeError(
                 f"{_library()}.finfo() requires a floating point input type. Use {_library()}.iinfo to handle "
                 f"'{_library()}.finfo'"
             )
-        self.bits, mantissa, lowest, self.resolution = _FLOATS[self.dtype]
         self.eps = 2.0**-mantissa
         self.tiny = self.smallest_normal = 2.0**lowest
-        self.max = (2 - self.eps) * 2.0 ** (1 - lowest)
-        self.min = -self.max
+        self.min = self.tiny if self.dtype == "float8_e8m0fnu" else -self.max  # which has no sign
 
     def __repr__(self):
         return (

@@ -3,7 +3,36 @@
 from math import ceil, floor
 from math import sqrt as _sqrt
 
-__all__ = ["sym_float", "sym_int", "sym_ite", "sym_max", "sym_min", "sym_not", "sym_sqrt", "sym_sum"]
+__all__ = [
+    "SymBool",
+    "SymFloat",
+    "SymInt",
+    "sym_float",
+    "sym_int",
+    "sym_ite",
+    "sym_max",
+    "sym_min",
+    "sym_not",
+    "sym_sqrt",
+    "sym_sum",
+]
+
+
+class _Symbol:
+    def __init__(self, node):
+        raise NotImplementedError(f"{type(self).__name__}: rustgrad does not trace sizes as symbols")
+
+
+class SymInt(_Symbol):
+    """A class for `isinstance`: nothing is traced, so that no size is one."""
+
+
+class SymFloat(_Symbol):
+    """A class for `isinstance`, of which there are no instances."""
+
+
+class SymBool(_Symbol):
+    """A class for `isinstance`, of which there are no instances."""
 
 
 def sym_int(a) -> int:

@@ -13,7 +13,7 @@ use super::convert::{Scratch, int};
 use super::entry::{Entry, Overload, Target};
 use super::errors::{P, checked, fetched, raise};
 use super::object::{forget_subclass, keep_class, subclass, wrap};
-use super::{gil, mismatch, overrides};
+use super::{gil, mismatch, older, overrides};
 use crate::core::Number;
 use crate::error::Result;
 use crate::ops::schema::Type;
@@ -113,6 +113,10 @@ unsafe fn run(entry: &'static Entry, given: Given) -> Result<P> {
     }
     // SAFETY: says the caller.
     if let Some(result) = unsafe { overrides::call(entry, given, true) }? {
+        return Ok(result);
+    }
+    // SAFETY: says the caller.
+    if let Some(result) = unsafe { older::call(entry, given, |given| run(entry, given)) }? {
         return Ok(result);
     }
     // SAFETY: says the caller.

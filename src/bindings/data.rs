@@ -70,6 +70,7 @@ natives! {
             // SAFETY: an argument of the call.
             let t = match unsafe { as_tensor(data) } {
                 Some(t) => brought(t.clone(), dtype, device, copy)?,
+                None if numpy::is_buffer(data) => brought(numpy::over_buffer(data, dtype)?, dtype, device, copy)?,
                 None if copy == Some(false) => {
                     if !numpy::is_array(data) {
                         if numpy::is_instance(data, "generic") {

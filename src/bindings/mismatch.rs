@@ -4,10 +4,12 @@
 use std::borrow::Cow;
 
 use pyo3::ffi;
+use pyo3::marker::Python;
 
 use super::call::{Given, Mismatch, accepts, bind};
 use super::convert::{Scratch, text, type_name};
 use super::entry::{Entry, Overload};
+use super::types::refuse_named;
 use crate::err;
 use crate::error::{Error, Result};
 use crate::ops::schema::{Default, Param, Type};
@@ -18,6 +20,12 @@ use crate::tensor::def::MAX_ARGS;
 #[cold]
 pub unsafe fn explain(entry: &Entry, given: Given) -> Box<Error> {
     let count = given.n + given.keywords();
+    for i in 0..count {
+        // SAFETY: says the caller; the GIL is held, since this is a call from Python.
+        if let Err(e) = unsafe { refuse_named(Python::assume_attached(), &entry.name, given.at(i)) } {
+            return e;
+        }
+    }
     let plausible: Vec<&Overload> = entry
         .overloads
         .iter()

@@ -24,6 +24,7 @@ mod native;
 mod node;
 mod numpy;
 mod object;
+mod older;
 mod operators;
 mod optim;
 mod overrides;

@@ -11,7 +11,8 @@ use super::convert::type_name;
 use super::errors::{OrForeign, P};
 use super::gil::Owned;
 use super::native::natives;
-use super::object::wrap;
+use super::object::{as_tensor, wrap};
+use super::types;
 use crate::core::{DType, Device, Layout, Meta, Shape, Strides};
 use crate::device::Array;
 use crate::device::storage::Storage;
@@ -280,5 +281,30 @@ fn to_array(t: &Tensor, this: P) -> Result<P> {
         let memory = Bound::new(py, Memory { array: t.array().clone(), tensor }).or_foreign()?;
         let numpy = py.import("numpy").or_foreign()?;
         Ok(numpy.call_method1("asarray", (memory,)).or_foreign()?.into_ptr())
+    }
+}
+
+/// Whether an object shows memory and nothing else: NumPy's arrays and numbers know their dtypes.
+pub fn is_buffer(data: P) -> bool {
+    // SAFETY: an argument of a call.
+    let shows = unsafe { ffi::PyObject_CheckBuffer(data) } != 0;
+    shows && !is_array(data) && !is_instance(data, "generic")
+}
+
+/// A tensor over an object's memory, read as elements of `dtype` or else of the default dtype.
+pub fn over_buffer(data: P, dtype: Option<DType>) -> Result<Tensor> {
+    let dtype = dtype.unwrap_or_else(mode::default_float);
+    // SAFETY: an argument of a call; the GIL is held.
+    unsafe {
+        let py = Python::assume_attached();
+        let named = PyDict::new(py);
+        named.set_item("dtype", Bound::from_borrowed_ptr(py, types::dtype_object(dtype))).or_foreign()?;
+        let data = Bound::from_borrowed_ptr(py, data);
+        let package = py.import("rustgrad").or_foreign()?;
+        let made = package.getattr("frombuffer").and_then(|f| f.call((data,), Some(&named))).or_foreign()?;
+        match as_tensor(made.as_ptr()) {
+            Some(t) => Ok(t.clone()),
+            None => bail!(Type, "asarray(): frombuffer gave no tensor"),
+        }
     }
 }

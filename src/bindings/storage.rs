@@ -5,11 +5,11 @@ use std::ffi::c_int;
 use std::ptr::NonNull;
 
 use pyo3::buffer::PyBuffer;
-use pyo3::exceptions::{PyBufferError, PyIndexError, PyNotImplementedError, PyOverflowError};
+use pyo3::exceptions::{PyBufferError, PyIndexError, PyNotImplementedError, PyOverflowError, PyRuntimeError};
 use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::{PyBytes, PyDict, PyTuple, PyType};
+use pyo3::types::{PyBytes, PyDict, PySlice, PyTuple, PyType};
 
 use super::errors::{OrForeign, P, to_python};
 use super::gil::Owned;
@@ -143,6 +143,28 @@ impl UntypedStorage {
         Ok(object(view.py(), &bytes_of(&storage, Device::CPU))?.unbind())
     }
 
+    /// The first `nbytes` bytes of a file, mapped: writes go to the file if `shared`, which then may also be new or shorter.
+    /// RuntimeError for a file that cannot be opened or is too short.
+    #[staticmethod]
+    #[pyo3(signature = (filename, shared = false, nbytes = 0))]
+    fn from_file(filename: &Bound<'_, PyAny>, shared: bool, nbytes: usize) -> PyResult<Py<UntypedStorage>> {
+        let py = filename.py();
+        let (mode, words) = if shared { ("a+b", "read-write") } else { ("rb", "read-only") };
+        let file = py.import("builtins")?.getattr("open")?.call1((filename, mode)).map_err(|e| {
+            let said = |name: &str| e.value(py).getattr(name).map_or(String::new(), |v| v.to_string());
+            let (why, number) = (said("strerror"), said("errno"));
+            PyRuntimeError::new_err(format!("unable to open file <{filename}> in {words} mode: {why} ({number})"))
+        })?;
+        let made = mapped(&file, filename, shared, nbytes);
+        file.call_method0("close")?;
+        made
+    }
+
+    /// This storage, as other kinds of storages give theirs.
+    fn untyped(slf: Bound<'_, Self>) -> Bound<'_, Self> {
+        slf
+    }
+
     /// The inverse of pickling: a block with a copy of these bytes. What lived on the GPU goes back there.
     #[staticmethod]
     #[pyo3(signature = (buffer, device = None))]
@@ -237,12 +259,30 @@ impl UntypedStorage {
         Ok(self.bytes()?.iter().map(|&b| b as i64).collect())
     }
 
-    fn __getitem__(&self, index: isize) -> PyResult<u8> {
-        let n = self.storage.bytes() as isize;
-        if !(-n..n).contains(&index) {
-            return Err(PyIndexError::new_err(format!("index {index} is out of range for a storage of {n} bytes")));
+    /// A byte as a number, or for a slice of step 1 a storage over these bytes, which are shared.
+    fn __getitem__<'py>(slf: &Bound<'py, Self>, index: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+        let (py, this) = (slf.py(), slf.get());
+        let n = this.storage.bytes() as isize;
+        let Ok(slice) = index.cast::<PySlice>() else {
+            let index: isize = index.extract()?;
+            if !(-n..n).contains(&index) {
+                return Err(PyIndexError::new_err(format!("index {index} is out of range for a storage of {n} bytes")));
+            }
+            return Ok(this.bytes()?[index.rem_euclid(n) as usize].into_pyobject(py)?.into_any());
+        };
+        let part = slice.indices(n)?;
+        if part.step != 1 {
+            let text = format!("Trying to slice with a step of {}, but only a step of 1 is supported", part.step);
+            return Err(PyRuntimeError::new_err(text));
         }
-        Ok(self.bytes()?[index.rem_euclid(n) as usize])
+        let bytes = &this.bytes()?[part.start as usize..part.stop.max(part.start) as usize];
+        let (Some(first), false) = (NonNull::new(bytes.as_ptr().cast_mut()), bytes.is_empty()) else {
+            return Ok(Self::_empty(py, 0)?.into_bound(py).into_any());
+        };
+        // SAFETY: the bytes lie in this storage's block, which its object keeps alive.
+        let storage =
+            unsafe { Storage::foreign(first, bytes.len(), Box::new(Owned::new(slf.clone().into_any().into_ptr()))) };
+        Ok(object(py, &bytes_of(&storage, this.device))?.into_any())
     }
 
     fn __repr__(&self) -> String {
@@ -291,6 +331,34 @@ impl UntypedStorage {
     }
 }
 
+/// The first `nbytes` bytes of an open file, mapped.
+fn mapped(
+    file: &Bound<'_, PyAny>,
+    name: &Bound<'_, PyAny>,
+    shared: bool,
+    nbytes: usize,
+) -> PyResult<Py<UntypedStorage>> {
+    let py = file.py();
+    let descriptor = file.call_method0("fileno")?;
+    let size: usize = py.import("os")?.getattr("fstat")?.call1((&descriptor,))?.getattr("st_size")?.extract()?;
+    if size < nbytes && !shared {
+        return Err(PyRuntimeError::new_err(format!(
+            "file <{name}> size <{size}> is smaller than the required mapping size <{nbytes}>"
+        )));
+    }
+    if size < nbytes {
+        file.call_method1("truncate", (nbytes,))?;
+    }
+    if nbytes == 0 {
+        return UntypedStorage::_empty(py, 0);
+    }
+    let module = py.import("mmap")?;
+    let named = PyDict::new(py);
+    named.set_item("access", module.getattr(if shared { "ACCESS_WRITE" } else { "ACCESS_COPY" })?)?;
+    let map = module.getattr("mmap")?.call((descriptor, nbytes), Some(&named))?;
+    UntypedStorage::_over(&pyo3::types::PyMemoryView::from(&map)?)
+}
+
 /// The object of an array's block: one for each block, for as long as anybody holds the object.
 fn object<'py>(py: Python<'py>, array: &Array) -> PyResult<Bound<'py, UntypedStorage>> {
     static ALIVE: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
@@ -324,8 +392,9 @@ pub fn _tensor_over<'py>(
     let py = cls.py();
     let made = || -> Result<P> {
         let from = storage.get();
-        let layout = layout_inside(from, dtype.get().0, offset, &size, &stride)?;
-        let t = enter("_rebuild", Array::new(Meta::new(layout, dtype.get().0, from.device), from.storage.clone()));
+        let dtype = dtype.get().stored("_tensor_over")?;
+        let layout = layout_inside(from, dtype, offset, &size, &stride)?;
+        let t = enter("_rebuild", Array::new(Meta::new(layout, dtype, from.device), from.storage.clone()));
         if requires_grad {
             t.set_requires_grad(true)?;
         }

@@ -17,14 +17,65 @@ use crate::core::{self, DeviceKind, Layout, Meta};
 use crate::device::Array;
 use crate::device::gpu;
 use crate::device::rng::{SharedGenerator, default_generator};
+use crate::err;
 use crate::error::Result;
 use crate::spoken;
 use crate::tensor::door::enter;
 use crate::tensor::mode;
 
-/// The element type of a tensor.
+/// The element type of a tensor, or the name of one that no tensor here has.
 #[pyclass(frozen, name = "dtype", module = "rustgrad")]
-pub struct DType(pub core::DType);
+pub struct DType(Which);
+
+#[derive(Clone, Copy)]
+enum Which {
+    Stored(core::DType),
+    Named(&'static Named),
+}
+
+/// A dtype of PyTorch that libraries name in tables and compare with, while rustgrad has no tensors of it.
+struct Named {
+    name: &'static str,
+    signed: bool,
+}
+
+/// All of them are floats of one byte.
+static NAMED: [Named; 6] = [
+    Named { name: "float8_e4m3fn", signed: true },
+    Named { name: "float8_e4m3fnuz", signed: true },
+    Named { name: "float8_e5m2", signed: true },
+    Named { name: "float8_e5m2fnuz", signed: true },
+    Named { name: "float8_e8m0fnu", signed: false },
+    Named { name: "float4_e2m1fn_x2", signed: true },
+];
+
+impl DType {
+    /// The dtype, for who makes a tensor of it.
+    ///
+    /// # Errors
+    /// NotImplementedError for one that is a name only.
+    pub fn stored(&self, what: &str) -> Result<core::DType> {
+        match self.0 {
+            Which::Stored(d) => Ok(d),
+            Which::Named(named) => {
+                Err(err!(NotImplemented, "{what}(): rustgrad has no tensors of dtype {}.{}", library(), named.name)
+                    .hint("float16 and bfloat16 are the smallest floats"))
+            }
+        }
+    }
+}
+
+/// Refuses an argument that is a dtype by name only.
+///
+/// # Safety
+/// `o` is a living object.
+pub unsafe fn refuse_named(py: Python<'_>, what: &str, o: P) -> Result<()> {
+    // SAFETY: says the caller.
+    match unsafe { Bound::from_borrowed_ptr(py, o) }.cast::<DType>() {
+        Ok(d) => d.get().stored(what).map(|_| ()),
+        Err(_) => Ok(()),
+    }
+}
 
 /// The singletons, by `core::DType as usize`.
 static DTYPES: [AtomicPtr<ffi::PyObject>; core::DType::ALL.len()] =
@@ -51,35 +102,49 @@ pub fn as_dtype(o: P) -> Option<core::DType> {
 #[pymethods]
 impl DType {
     fn __repr__(&self) -> String {
-        format!("{}.{}", library(), self.0.name())
+        format!("{}.{}", library(), self.__reduce__())
     }
     fn __reduce__(&self) -> &'static str {
-        self.0.name()
+        match self.0 {
+            Which::Stored(d) => d.name(),
+            Which::Named(named) => named.name,
+        }
     }
     /// Bytes per element.
     #[getter]
     fn itemsize(&self) -> usize {
-        self.0.size()
+        match self.0 {
+            Which::Stored(d) => d.size(),
+            Which::Named(_) => 1,
+        }
     }
     #[getter]
     fn is_floating_point(&self) -> bool {
-        self.0.is_float()
+        match self.0 {
+            Which::Stored(d) => d.is_float(),
+            Which::Named(_) => true,
+        }
     }
     #[getter]
     fn is_complex(&self) -> bool {
-        self.0.is_complex()
+        matches!(self.0, Which::Stored(d) if d.is_complex())
     }
     #[getter]
     fn is_signed(&self) -> bool {
-        self.0.is_signed()
+        match self.0 {
+            Which::Stored(d) => d.is_signed(),
+            Which::Named(named) => named.signed,
+        }
     }
     /// The dtype of the real part of this one.
-    fn to_real<'py>(&self, py: Python<'py>) -> Bound<'py, PyAny> {
-        object_of(py, self.0.to_real())
+    fn to_real<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        let d = self.stored("to_real").map_err(|e| to_python(py, e))?;
+        Ok(object_of(py, d.to_real()))
     }
     /// The complex dtype whose parts hold this one.
-    fn to_complex<'py>(&self, py: Python<'py>) -> Bound<'py, PyAny> {
-        object_of(py, self.0.to_complex())
+    fn to_complex<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        let d = self.stored("to_complex").map_err(|e| to_python(py, e))?;
+        Ok(object_of(py, d.to_complex()))
     }
 }
 
@@ -362,13 +427,16 @@ pub fn add_to(m: &Bound<'_, PyModule>, all: &mut Vec<String>) -> PyResult<()> {
     add("memory_format", py.get_type::<MemoryFormat>().into_any())?;
     add("Generator", py.get_type::<Generator>().into_any())?;
     for d in core::DType::ALL {
-        let object = Bound::new(py, DType(d))?;
+        let object = Bound::new(py, DType(Which::Stored(d)))?;
         // The table owns this reference for ever.
         DTYPES[d as usize].store(object.clone().into_ptr(), Relaxed);
         add(d.name(), object.clone().into_any())?;
         if !d.alias().is_empty() {
             add(d.alias(), object.into_any())?;
         }
+    }
+    for named in &NAMED {
+        add(named.name, Bound::new(py, DType(Which::Named(named)))?.into_any())?;
     }
     let layout = Bound::new(py, LayoutName("strided"))?;
     let _ = STRIDED.set(layout.clone().unbind());

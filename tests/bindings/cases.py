@@ -169,3 +169,79 @@ def asarray_without_a_copy(torch):
     copied = torch.asarray(array, copy=True)
     array[0] = 8
     return [*results, shared, copied, torch.asarray(x, copy=False) is x, torch.asarray(x, dtype=torch.float64)]
+
+
+@case()
+def factors_in_front_of_tensors(torch):
+    """The order of PyTorch before 1.5, which it still takes with a warning: `p.add_(-lr, grad)`."""
+    import warnings
+
+    x, a, v = torch.arange(4.0).view(2, 2), torch.full((2, 2), 2.0), torch.tensor([1.0, 2.0])
+    stack = a[None]
+    with warnings.catch_warnings(record=True) as seen:
+        warnings.simplefilter("always")
+        found = [
+            *(fn(x, 3, a) for fn in (torch.add, torch.sub, torch.Tensor.add, torch.Tensor.sub)),
+            *(fn(x.clone(), -0.5, a) for fn in (torch.Tensor.add_, torch.Tensor.sub_)),
+            *(fn(x, 3, a, a) for fn in (torch.addcmul, torch.addcdiv, torch.Tensor.addcmul, torch.Tensor.addcdiv)),
+            *(fn(x.clone(), 3.5, a, a) for fn in (torch.Tensor.addcmul_, torch.Tensor.addcdiv_)),
+            *(torch.addmm(2, x, 3, a, a), torch.addmm(2, x, a, a), x.addmm(2, 3, a, a), x.addmm(2, a, a)),
+            *(torch.addmv(2, v, 3, a, v), torch.addr(2, x, 3, v, v), v.clone().addmv_(2, 3, a, v)),
+            *(torch.addbmm(2, x, 3, stack, stack), torch.baddbmm(2, x[None], 3, stack, stack)),
+            torch.add(x, np.float64(0.5), a, out=torch.empty(2, 2)),
+        ]
+    w = torch.ones(2, requires_grad=True)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        w.add(3, w * v).sum().backward()
+        refused = [type(_error(fn, *args)).__name__ for fn, args in ((x.add, (3, "4")), (x.addmm, (1, 2, 3, a, a)))]
+    return [*found, w.grad, len(seen) > 0 and {one.category for one in seen} == {UserWarning}, refused]
+
+
+def _error(fn, *args):
+    try:
+        return fn(*args)
+    except Exception as error:
+        return error
+
+
+@case()
+def asarray_over_memory(torch):
+    """What shows its memory is shared, and read as the dtype that is asked for."""
+    import array
+
+    memory = bytearray(b"\x01\x02\x03\x04")
+    shared = torch.asarray(memory, dtype=torch.uint8)
+    views = [torch.asarray(memory, dtype=torch.int16), torch.asarray(memoryview(memory)[1:3], dtype=torch.uint8)]
+    alias = torch.asarray(memory, dtype=torch.uint8, copy=False)
+    copied = torch.asarray(memory, dtype=torch.uint8, copy=True)
+    memory[1] = 9
+    return [shared, *views, alias, copied, torch.asarray(array.array("f", [1.0, 2.0])), torch.as_tensor(memory)]
+
+
+@case()
+def storages_by_parts_and_from_files(torch):
+    import os
+    import tempfile
+
+    storage = torch.arange(6, dtype=torch.uint8).untyped_storage()
+    part = storage[2:4]
+    torch.asarray(part, dtype=torch.uint8).fill_(7)
+    found = [storage.tolist(), part.tolist(), storage[-2:].tolist(), storage[4:100].nbytes(), storage[3:1].nbytes()]
+    found += [storage.untyped() is storage, raised(lambda: storage[::2])]
+    with tempfile.TemporaryDirectory() as folder:
+        path = os.path.join(folder, "bytes")
+        with open(path, "wb") as file:
+            file.write(bytes(range(8)))
+        private = torch.UntypedStorage.from_file(path, False, 6)
+        torch.asarray(private, dtype=torch.uint8)[0] = 5
+        with open(path, "rb") as file:
+            found += [private.tolist(), list(file.read())]
+        shared = torch.UntypedStorage.from_file(path, shared=True, nbytes=9)
+        torch.asarray(shared, dtype=torch.uint8)[1] = 5
+        found += [shared.tolist(), torch.UntypedStorage.from_file(path).nbytes()]
+        found.append(raised(torch.UntypedStorage.from_file, path, False, 60).replace(path, "PATH"))
+        absent = os.path.join(folder, "absent")
+        found.append(raised(torch.UntypedStorage.from_file, absent, False, 6).replace(absent, "PATH"))
+        del private, shared
+    return found

@@ -317,3 +317,11 @@ def test_group_norm_and_shuffles_keep_channels_last():
     deep = torch.randn(2, 8, 2, 2, 2).to(memory_format=torch.channels_last_3d)
     assert nn.GroupNorm(4, 8)(deep).stride() == (64, 1, 32, 16, 8)
     assert nn.GroupNorm(4, 8)(torch.randn(2, 8, 1, 1)).stride() == (8, 1, 1, 1)
+
+
+def test_what_is_registered_can_be_walked_backwards_and_copied_as_a_dict():
+    net = torch.nn.Sequential(torch.nn.Linear(1, 1), torch.nn.ReLU())
+    assert list(reversed(net._modules)) == ["1", "0"] == list(reversed(net._modules.keys()))
+    assert next(reversed(net._modules.items())) == ("1", net[1]) and next(reversed(net._modules.values())) is net[1]
+    copy = net[0]._parameters.copy()
+    assert type(copy) is dict and copy.popitem()[0] == "bias" and list(net[0]._parameters) == ["weight", "bias"]

@@ -87,8 +87,9 @@ def test_tensors_of_the_first_years():
 def test_dtypes_that_are_not_there():
     with pytest.raises(NotImplementedError, match="quantized tensors"):
         load(archive(tensor(held=storage("QInt8")), DATA))
-    with pytest.raises(NotImplementedError, match=r"dtype torch\.float8_e5m2, which rustgrad does not have"):
-        load(archive(b"\x80\x02ctorch\nfloat8_e5m2\n."))
+    with pytest.raises(NotImplementedError, match=r"dtype torch\.bits8, which rustgrad does not have"):
+        load(archive(b"\x80\x02ctorch\nbits8\n."))
+    assert load(archive(b"\x80\x02ctorch\nfloat8_e5m2\n.")) is torch.float8_e5m2  # a name, without a tensor
     with pytest.raises(NotImplementedError, match="sparse tensors, which rustgrad does not have"):
         load(archive(b"\x80\x02ctorch._utils\n_rebuild_sparse_tensor\n)R."))
 

@@ -2,9 +2,11 @@
 
 from .._names import lookup as _lookup
 from ..compiler import allow_in_graph, assume_constant_result, disable, is_compiling, list_backends, reset
+from ..nn import Module
 from . import config
 
 __all__ = [
+    "OptimizedModule",
     "allow_in_graph",
     "assume_constant_result",
     "config",
@@ -16,11 +18,19 @@ __all__ = [
     "list_backends",
     "mark_dynamic",
     "mark_static",
+    "mark_static_address",
     "maybe_mark_dynamic",
     "optimize",
     "reset",
     "run",
 ]
+
+
+class OptimizedModule(Module):
+    """A class for `isinstance`: `torch.compile` gives a module back as it is. Raises NotImplementedError."""
+
+    def __init__(self, mod, dynamo_ctx=None):
+        raise NotImplementedError("OptimizedModule: rustgrad does not wrap modules\nhint: use torch.compile(module)")
 
 
 def optimize(backend="inductor", *args, **kwargs):
@@ -52,6 +62,10 @@ def maybe_mark_dynamic(t, index) -> None:
 
 def mark_static(t, index=None) -> None:
     """Sizes are never compiled in."""
+
+
+def mark_static_address(t, guard=False) -> None:
+    """Addresses are never compiled in."""
 
 
 def explain(f, *extra_args, **extra_kwargs):

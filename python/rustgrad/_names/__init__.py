@@ -78,11 +78,16 @@ def module(name: str):
             continue
         if found is not None:
             return import_module(home)
-    if name.startswith("torch.distributed.") and (is_module(name) or _below_closed(name)):
+    if name.startswith("torch.distributed.") and (is_module(name) or _below_closed(name) or _is_private(name)):
         from ..distributed._several import stand_in
 
         return stand_in(name)
     return _gathered(name)
+
+
+def _is_private(name: str) -> bool:
+    """Whether a module is private or below a private one, whose names are not listed."""
+    return any(part.startswith("_") and not part.startswith("__") for part in name.split("."))
 
 
 def _below_closed(name: str) -> bool:

@@ -180,6 +180,13 @@ class CUDAGraph:
         raise RuntimeError("CUDAGraph: rustgrad cannot record and replay launches of a GPU\nhint: run them as they are")
 
 
+class graph:
+    """A `with` block whose launches of CUDA are recorded: not here. Raises RuntimeError."""
+
+    def __init__(self, cuda_graph, pool=None, stream=None, capture_error_mode: str = "global"):
+        raise RuntimeError("graph: rustgrad cannot record and replay launches of a GPU\nhint: run them as they are")
+
+
 def __getattr__(name: str):
     if name == "amp":
         from importlib import import_module

@@ -4,8 +4,12 @@ import sys
 from types import ModuleType
 
 from .. import _names
+from . import _placements
 
 __all__ = ["stand_in"]
+
+# Where PyTorch keeps the names of `_placements`.
+_LAYOUTS = ("torch.distributed.tensor", "torch.distributed.tensor.placement_types")
 
 
 def _refuse(place: str, name: str):
@@ -23,7 +27,8 @@ class _Lacking(type):
 
 
 def _listed(place: str, name: str) -> bool:
-    return not name.startswith("_") and _names.knows(place, name)
+    """Whether a name may be PyTorch's. Of private modules and of private names no list is kept."""
+    return not name.startswith("__") and (name.startswith("_") or "._" in place or _names.knows(place, name))
 
 
 def stand_in(place: str) -> ModuleType:
@@ -39,6 +44,8 @@ def stand_in(place: str) -> ModuleType:
             return _names.module(below)
         if not _listed(place, name):
             raise _names.missing(place, name)
+        if place in _LAYOUTS and name in _placements.__all__:
+            return getattr(_placements, name)
         kind = _Lacking(name, (), {"__module__": place, "__doc__": "Needs several processes: NotImplementedError."})
         setattr(made, name, kind)
         return kind

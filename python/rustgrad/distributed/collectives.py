@@ -53,6 +53,10 @@ class ReduceOp(enum.IntEnum):
         return f"<RedOpType.{self.name}: {self.value}>"
 
 
+# PyTorch's members are of a class of their own inside of this one; here they are of one and the same.
+ReduceOp.RedOpType = ReduceOp  # pyright: ignore[reportAttributeAccessIssue]
+
+
 class Work:
     """A collective that is done."""
 

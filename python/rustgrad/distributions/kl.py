@@ -4,6 +4,7 @@ Divergences of different kinds are in `kl_mixed`, those of multivariate normals 
 """
 
 import warnings
+from functools import reduce
 from math import inf
 
 from .._rustgrad.nn import softplus
@@ -38,9 +39,12 @@ _KL_MEMOIZE = {}
 
 
 def register_kl(type_p, type_q):
-    """Decorates a function (p, q) that gives the divergence of these classes and their subclasses."""
+    """Decorates a function (p, q) that gives the divergence of these classes and their subclasses.
+
+    As in PyTorch, the classes need not be derived from Distribution: those of other libraries have their own base.
+    """
     for name, kind in (("type_p", type_p), ("type_q", type_q)):
-        if not (isinstance(kind, type) and issubclass(kind, Distribution)):
+        if not isinstance(kind, type):
             raise TypeError(f"Expected {name} to be a Distribution subclass but got {kind}")
 
     def decorator(fn):
@@ -51,14 +55,27 @@ def register_kl(type_p, type_q):
     return decorator
 
 
+def _closer(one, other):
+    """Of two tuples of classes the one with the subclasses, the first class first; `other` where neither has them.
+
+    Classes are compared by `issubclass` and not by their place among the bases, since a metaclass may say of classes
+    that they are subclasses of one that is not among them.
+    """
+    for a, b in zip(one, other):
+        if not issubclass(a, b):
+            return other
+        if a is not b:
+            break
+    return one
+
+
 def _dispatch_kl(type_p, type_q):
     """The function of the closest registered classes; a warning where p's and q's closest lead to different ones."""
     found = [(p, q) for p, q in _KL_REGISTRY if issubclass(type_p, p) and issubclass(type_q, q)]
     if not found:
         return None
-    above_p, above_q = type_p.__mro__, type_q.__mro__
-    left = min(found, key=lambda pair: (above_p.index(pair[0]), above_q.index(pair[1])))
-    right = min(found, key=lambda pair: (above_q.index(pair[1]), above_p.index(pair[0])))
+    left = reduce(_closer, found)
+    right = reduce(_closer, [(q, p) for p, q in found])[::-1]
     if _KL_REGISTRY[left] is not _KL_REGISTRY[right]:
         warnings.warn(
             f"Ambiguous kl_divergence({type_p.__name__}, {type_q.__name__}). Please register_kl({left[0].__name__}, "

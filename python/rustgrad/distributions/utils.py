@@ -5,7 +5,7 @@ from typing import Any
 
 from .._rustgrad import Tensor, _library, get_default_dtype, tensor
 from .._rustgrad.nn import softmax
-from .._rustgrad.torch import arange, broadcast_tensors
+from .._rustgrad.torch import arange, broadcast_tensors, empty
 from ..grad_mode import enable_grad
 from ..limits import finfo
 
@@ -48,9 +48,17 @@ def standard_normal(shape, like):
     return like.detach().new_empty(shape).normal_()
 
 
+def _standard_normal(shape, dtype, device):
+    """Normal draws of `shape`: PyTorch's name, which distributions of a program's own import."""
+    return empty(shape, dtype=dtype, device=device).normal_()
+
+
 def sum_rightmost(value, dims):
     """`value` summed over its last `dims` dims."""
     return value if dims == 0 else value.reshape((*value.shape[:-dims], -1)).sum(-1)
+
+
+_sum_rightmost = sum_rightmost  # PyTorch's name
 
 
 def logits_to_probs(logits, is_binary=False):

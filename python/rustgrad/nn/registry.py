@@ -2,9 +2,24 @@
 attribute costs; the registry keeps only names, kinds and order. `_parameters` and its kin are views made from both.
 """
 
-from collections.abc import MutableMapping
+from collections.abc import ItemsView, KeysView, MutableMapping, ValuesView
 
 PARAMETER, BUFFER, UNSAVED_BUFFER, MODULE = range(4)
+
+
+class _Keys(KeysView):
+    def __reversed__(self):
+        return reversed(self._mapping)
+
+
+class _Values(ValuesView):
+    def __reversed__(self):
+        return (self._mapping[name] for name in reversed(self._mapping))
+
+
+class _Items(ItemsView):
+    def __reversed__(self):
+        return ((name, self._mapping[name]) for name in reversed(self._mapping))
 
 
 class Registered(MutableMapping):
@@ -35,6 +50,24 @@ class Registered(MutableMapping):
 
     def __iter__(self):
         return iter([name for name, kind in self._names.items() if kind in self._kinds])
+
+    # The rest of what a dict has, since PyTorch's are dicts: programs walk them backwards and take copies.
+
+    def __reversed__(self):
+        return iter([name for name, kind in reversed(self._names.items()) if kind in self._kinds])
+
+    def keys(self):
+        return _Keys(self)
+
+    def values(self):
+        return _Values(self)
+
+    def items(self):
+        return _Items(self)
+
+    def copy(self) -> dict:
+        """The members as a dict of their own."""
+        return dict(self)
 
     def __contains__(self, name):
         return self._names.get(name) in self._kinds

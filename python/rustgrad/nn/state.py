@@ -29,6 +29,9 @@ class IncompatibleKeys(namedtuple("IncompatibleKeys", ["missing_keys", "unexpect
     __str__ = __repr__
 
 
+_IncompatibleKeys = IncompatibleKeys  # PyTorch's name
+
+
 class StateMixin:
     """`state_dict`, `load_state_dict`, and the hooks around them."""
 

@@ -4,6 +4,7 @@ Nothing that a file names is ever executed. What does the work is imported with 
 """
 
 __all__ = [
+    "MAP_LOCATION",
     "LoadEndianness",
     "SourceChangeWarning",
     "add_safe_globals",
@@ -38,7 +39,8 @@ _PLACES = {
         "set_default_load_endianness set_default_mmap_options skip_data check_module_version_greater_or_equal mkdtemp "
     ),
     "locations": (
-        "default_restore_location location_tag normalize_storage_type register_package storage_to_tensor_type"
+        "MAP_LOCATION default_restore_location location_tag normalize_storage_type register_package "
+        "storage_to_tensor_type"
     ),
     "loading": "get_unsafe_globals_in_checkpoint",
 }
@@ -49,6 +51,7 @@ if TYPE_CHECKING:
 
     from .loading import get_unsafe_globals_in_checkpoint
     from .locations import (
+        MAP_LOCATION,
         default_restore_location,
         location_tag,
         normalize_storage_type,

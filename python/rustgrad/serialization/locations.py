@@ -1,10 +1,13 @@
 """Where storages live, as files name it ("cpu", "cuda:0"), and where `map_location` wants them."""
 
+from collections.abc import Callable
+
 from .. import _rustgrad
 from ..storage import TypedStorage, UntypedStorage
 from .names import short_name, storage_name
 
 __all__ = [
+    "MAP_LOCATION",
     "Outside",
     "default_restore_location",
     "is_meta",
@@ -14,6 +17,10 @@ __all__ = [
     "restorer",
     "storage_to_tensor_type",
 ]
+
+
+# What `map_location` may be, as a type.
+MAP_LOCATION = Callable[[UntypedStorage, str], UntypedStorage] | _rustgrad.device | str | dict[str, str] | None
 
 
 class Outside(Exception):

@@ -95,9 +95,9 @@ def short_name(dtype) -> str:
 
 
 def dtype_named(name: str):
-    """The dtype of this name; NotImplementedError where only PyTorch has it."""
+    """The dtype of this name, for tensors; NotImplementedError where only PyTorch has tensors of it."""
     found = getattr(_rustgrad, name, None)
-    if not isinstance(found, _rustgrad.dtype):
+    if not isinstance(found, _rustgrad.dtype) or name.startswith(("float8_", "float4_")):
         raise NotImplementedError(f"load: the file holds tensors of dtype torch.{name}, which rustgrad does not have")
     return found
 

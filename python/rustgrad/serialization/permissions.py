@@ -207,7 +207,7 @@ def _of_tensors(module: str, name: str) -> Global | None:
             f"load: the file holds quantized tensors (torch.{name}), which rustgrad does not have"
         )
     if module == "torch" and name in _DTYPES:
-        return Global(dtype_named(name))
+        return Global(getattr(_rustgrad, name, None) or dtype_named(name))  # a name may stand without a tensor
     if module == "torch" and isinstance(
         found := getattr(_rustgrad, name, None), (_rustgrad.layout, _rustgrad.memory_format)
     ):

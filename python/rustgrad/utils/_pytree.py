@@ -107,6 +107,18 @@ def _mapping_keys(children, context):
     return [MappingKey(key) for key in context]
 
 
+def _dict_flatten(d: dict) -> tuple[list, list]:
+    return list(d.values()), list(d)
+
+
+def _dict_flatten_with_keys(d: dict) -> tuple[list, list]:
+    return [(MappingKey(key), value) for key, value in d.items()], list(d)
+
+
+def _dict_unflatten(values: Iterable, context: list) -> dict:
+    return dict(zip(context, values))
+
+
 def _fields(x) -> tuple:
     return x._fields if hasattr(x, "_fields") else x.__match_args__
 
@@ -222,6 +234,9 @@ def _kind(tree) -> type | None:
     if is_namedtuple_class(kind):
         return namedtuple_
     return kind if is_structseq_class(kind) else None
+
+
+_get_node_type = _kind  # PyTorch's name
 
 
 class namedtuple_:

@@ -7,6 +7,7 @@ their own beside this folder: `registry.py` (what is registered), `hooks.py`, `s
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Self
 
 from ..._rustgrad import Tensor, _library
@@ -36,6 +37,7 @@ from ..hooks import (
 from ..parameter import Buffer, Parameter
 from ..registry import BUFFER, MODULE, PARAMETER, UNSAVED_BUFFER, Registered
 from ..state import StateMixin
+from ..state import _IncompatibleKeys as _IncompatibleKeys
 from ..tree import TreeMixin
 
 __all__ = [
@@ -57,9 +59,6 @@ __all__ = [
     "register_module_parameter_registration_hook",
 ]
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 # Tables of hooks that come into being with the first hook. Programs that look at one before that find it empty.
 _HOOK_TABLES = {

@@ -1,7 +1,7 @@
 """`torch.fx`: programs cannot be traced yet, so that every call raises a clear error. Classes can be derived from."""
 
-from ._names import lookup as _lookup
-from .nn import Module
+from .._names import lookup as _lookup
+from ..nn import Module
 
 __all__ = [
     "Graph",
@@ -95,7 +95,7 @@ class Tracer:
 
 
 def _sequential():
-    from .nn import Sequential
+    from ..nn import Sequential
 
     return Sequential
 
