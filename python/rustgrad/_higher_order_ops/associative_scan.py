@@ -25,7 +25,7 @@ def associative_scan(combine_fn, xs, dim: int, reverse: bool = False, combine_mo
     parts = [leaf.unbind(dim) for leaf in leaves]
     if len({len(part) for part in parts}) != 1:
         raise ValueError("All xs leaves must at least have 'dim' number of dimensions and scan dimension > 0")
-    slices = list(zip(*parts))[:: -1 if reverse else 1]
+    slices = [list(one) for one in zip(*parts)][:: -1 if reverse else 1]
     found = slices[:1]
     for one in slices[1:]:
         found.append(tree_flatten(combine_fn(tree_unflatten(found[-1], spec), tree_unflatten(one, spec)))[0])
