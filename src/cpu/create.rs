@@ -1,5 +1,7 @@
 //! Ranges, and ones on a diagonal.
 
+use std::ops::Range;
+
 use super::strided::{Raw, Walk};
 use super::threads;
 use crate::core::{DType, Element, Layout, Number, Stored};
@@ -22,6 +24,19 @@ fn each<T: Element>(out: &Array, value: &(dyn Fn(usize) -> T + Sync)) {
             }
         });
     });
+}
+
+/// The places of elements of a matrix, row by row, into (2, count) numbers: all rows' and then all columns'.
+pub fn triangle(out: &Array, rows: Range<i64>, columns: &(dyn Fn(i64) -> Range<i64> + Sync)) {
+    // SAFETY: `out` is a fresh contiguous array of int64.
+    let out = unsafe { std::slice::from_raw_parts_mut(out.ptr::<i64>(), out.numel()) };
+    let (down, right) = out.split_at_mut(out.len() / 2);
+    let mut places = down.iter_mut().zip(right);
+    for r in rows {
+        for (c, (to_row, to_column)) in columns(r).zip(&mut places) {
+            (*to_row, *to_column) = (r, c);
+        }
+    }
 }
 
 /// `start + i * step`, in int64 or float64, then rounded. `out` is contiguous.

@@ -119,3 +119,30 @@ def sums_without_nan_are_of_real_numbers(torch):
 def new_takes_a_tensor_where_it_is(torch):
     x = torch.ones(2)
     return [raised(x.new, x, device="cpu"), x.new(x), x.new([1], device="cpu"), list(x.new(2, 3, device="cpu").shape)]
+
+
+@case()
+def copies_of_views_fill_what_is_given(torch):
+    x, found = torch.arange(24.0).reshape(2, 3, 4), []
+    for dim in (0, 1, -1):
+        out = [torch.empty(0) for _ in range(x.shape[dim])]
+        torch.unbind_copy(x, dim, out=out)
+        found += [[y.tolist(), list(y.stride())] for y in out]
+    out = torch.empty(0)
+    torch.diagonal_copy(x, 0, 1, 2, out=out)
+    return [*found, out.tolist(), list(out.stride())]
+
+
+@case()
+def triangles_of_huge_matrices(torch):
+    return [
+        torch.triu_indices(2**32 + 1, 4),
+        torch.tril_indices(2**33, 3, -(2**33) + 2),
+        torch.triu_indices(3, 4, -(2**62)),
+        *(torch.tril_indices(4, 5, offset, dtype=torch.int32) for offset in range(-5, 7)),
+        *(torch.triu_indices(5, 4, offset) for offset in range(-6, 6)),
+        *(list(f(2**40, 0).shape) for f in (torch.tril_indices, torch.triu_indices)),
+        raised(torch.tril_indices, 2**62, 3).split(":")[0],
+        raised(torch.mvlgamma, torch.ones(2), 2**62),
+        torch.mvlgamma(torch.tensor([9.0, 3.5], dtype=torch.float64), 5),
+    ]

@@ -1,5 +1,6 @@
 //! Derivatives and products of the gamma function's logarithm.
 
+use super::counted;
 use crate::bail;
 use crate::core::DType;
 use crate::ops;
@@ -28,11 +29,10 @@ ops! {
             }
             let wide = !x.dtype().is_float() && !a.inplace;
             let x = if wide { x.to_dtype(mode::default_float())? } else { x.clone() }.contiguous()?;
-            let mut sum = x.lgamma()?;
-            for j in 1..p {
-                sum = sum.add(&x.add_number(-0.5 * j as f64)?.lgamma()?)?;
-            }
-            sum.add_number((p * (p - 1)) as f64 * 0.25 * std::f64::consts::PI.ln())
+            let steps = counted(p as usize, x.device())?.to_dtype(x.dtype())?.mul_number(-0.5)?;
+            let terms = x.unsqueeze_dims(&[x.ndim()])?.add(&steps)?.lgamma()?;
+            let p = p as f64;
+            terms.sum(&[x.ndim()], false)?.add_number(p * (p - 1.0) * 0.25 * std::f64::consts::PI.ln())
         },
         samples: ["pos(2, 3, lo=1.5, hi=4.0), 2", "pos(3, 2, lo=2.5, hi=4.0).t(), 3", "pos(3), 1", "pos(3), 0"],
     }

@@ -1,14 +1,16 @@
 //! The parts of matrices on either side of a diagonal: tril, triu, and the indices of such parts.
 
+use std::ops::Range;
+
 use super::counted;
-use crate::bail;
-use crate::core::{DType, Device, Number};
+use crate::core::{DType, Device, Layout, Meta, Number};
 use crate::device::Array;
 use crate::error::Result;
 use crate::ops;
 use crate::ops::options::Options;
 use crate::tensor::door::enter;
-use crate::tensor::{Operand, Tensor};
+use crate::tensor::{Operand, Tensor, mode};
+use crate::{bail, cpu};
 
 const SAMPLES: &[&str] = &[
     "u(3, 4)",
@@ -81,22 +83,36 @@ fn places(rows: i64, cols: i64, offset: i64, options: Options, lower: bool) -> R
         let (what, n) = if rows < 0 { ("row", rows) } else { ("col", cols) };
         bail!(Runtime, "{what} must be non-negative, got{n}");
     }
-    let (mut down, mut right) = (vec![], vec![]);
-    for r in 0..rows {
-        let edge = r.saturating_add(offset);
-        let range = if lower { 0..edge.saturating_add(1).clamp(0, cols) } else { edge.clamp(0, cols)..cols };
-        for c in range {
-            down.push(r);
-            right.push(c);
-        }
-    }
-    let n = down.len();
-    down.extend(right);
-    let out = enter("tril_indices", Array::from_slice(&[2, n], &down)?);
+    let name = if lower { "tril_indices" } else { "triu_indices" };
     let dtype = options.or(DType::I64);
     if !matches!(dtype, DType::I64 | DType::I32) {
-        return Err(dtype.lacks(if lower { "tril_indices" } else { "triu_indices" }));
+        return Err(dtype.lacks(name));
     }
+    // Only the rows from `first` to `end` have elements.
+    let first = if lower { offset.clamp(-rows, 0).saturating_neg() } else { 0 };
+    let end = match cols {
+        0 => first,
+        _ if lower => rows,
+        _ => cols.saturating_sub(offset).clamp(0, rows),
+    };
+    let columns = |r: i64| {
+        let edge = r.saturating_add(offset);
+        if lower { 0..edge.saturating_add(1).clamp(0, cols) } else { edge.clamp(0, cols)..cols }
+    };
+    let count = usize::try_from(elements(first..end, &columns)).unwrap_or(usize::MAX);
+    let out = Array::empty(Meta::new(Layout::contiguous([2, count][..].into()), DType::I64, Device::CPU))?;
+    mode::unlocked(count, &mut || cpu::create::triangle(&out, first..end, &columns));
     let device: Device = options.device();
-    options.finish(out.to_dtype(dtype)?.to_device(device)?)
+    options.finish(enter(name, out).to_dtype(dtype)?.to_device(device)?)
+}
+
+/// How many elements rows have, whose lengths grow by one from row to row up to some length, or fall by one from it.
+fn elements(rows: Range<i64>, columns: &dyn Fn(i64) -> Range<i64>) -> i128 {
+    if rows.is_empty() {
+        return 0;
+    }
+    let length = |r: i64| columns(r).count() as i128;
+    let (n, first, last) = ((rows.end - rows.start) as i128, length(rows.start), length(rows.end - 1));
+    let changing = (last - first).abs() + 1;
+    changing * (first + last) / 2 + (n - changing) * first.max(last)
 }
