@@ -10,7 +10,7 @@ PY      := .venv/bin/python
 RUST    := sh scripts/with-rust.sh
 SOURCES := Cargo.toml Cargo.lock pyproject.toml $(shell find src python shaders -name '*.rs' -o -name '*.wgsl' -o -name '*.py' -o -name '*.pyi' -o -name '*.npz')
 
-.PHONY: help demo examples wheel dev test test-rust test-python test-wheel lint format docs bench clean
+.PHONY: help demo examples wheel dev test test-rust build-test-rust test-python test-wheel lint format docs bench clean
 
 help:
 	@echo 'make demo        build the wheel, train a small network on real digits, write a picture [DEVICE= EPOCHS= SEED= OUT=]'
@@ -64,8 +64,13 @@ examples: .venv/.demo
 
 test: test-rust test-python
 
+CARGO_TEST = $(RUST) cargo test --locked --no-default-features --features checks
+
 test-rust: .venv/.tools-build
-	$(RUST) cargo test --locked --no-default-features --features checks
+	$(CARGO_TEST)
+
+build-test-rust: .venv/.tools-build
+	$(CARGO_TEST) --no-run
 
 test-python: .venv/.dev
 	@sh scripts/vulkan.sh
