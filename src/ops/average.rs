@@ -348,6 +348,9 @@ fn covering(x: &Tensor, sizes: &[i64], dims: usize) -> Result<[Span; 3]> {
     if sizes.len() != dims || sizes.iter().any(|&n| n < 0) {
         bail!(Runtime, "output_size must be {dims} sizes, but got {}", list(sizes));
     }
+    if sizes.iter().any(|&n| i32::try_from(n).is_err()) {
+        bail!(Runtime, "output_size is too large: {}", list(sizes));
+    }
     let mut spans = [Span::ONE; 3];
     for d in 0..dims {
         let size = x.shape()[x.ndim() - dims + d];
@@ -420,7 +423,9 @@ fn shaped(x: &Meta, sizes: [usize; 3], dims: usize) -> Meta {
     let mut layout = Layout::contiguous(shape);
     if x.ndim() == 4 && dims == 2 && x.layout.suggests_channels_last() {
         let [c, h, w] = [1, 2, 3].map(|d| layout.shape[d] as isize);
-        layout.strides.copy_from_slice(&[h * w * c, 1, w * c, c]);
+        // Saturating: what has more elements than can be counted is refused when it is made.
+        let row = w.saturating_mul(c);
+        layout.strides.copy_from_slice(&[h.saturating_mul(row), 1, row, c]);
     }
     Meta::new(layout, x.dtype, x.device)
 }

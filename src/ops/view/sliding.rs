@@ -153,6 +153,9 @@ fn pair(name: &str, v: &[i64], least: i64) -> Result<[usize; 2]> {
         let what = if least > 0 { "greater than zero" } else { "non-negative" };
         bail!(Runtime, "{name} should be {what}, but got {name}_height: {} {name}_width: {}", both[0], both[1]);
     }
+    if both.iter().any(|&n| i32::try_from(n).is_err()) {
+        bail!(Runtime, "{name} is too large: ({}, {})", both[0], both[1]);
+    }
     Ok(both.map(|n| n as usize))
 }
 
