@@ -163,7 +163,7 @@ ShortStorage = _kind("Short", _rustgrad.int16)
 
 
 def of_default_dtype():
-    """What `rustgrad.Storage` is: `FloatStorage`, unless the default dtype is another."""
+    """The class `rustgrad.Storage`: `FloatStorage`, unless the default dtype is another."""
     return globals()[_WORDS[_rustgrad.get_default_dtype()] + "Storage"]
 
 

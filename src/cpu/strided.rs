@@ -94,6 +94,7 @@ impl<const N: usize> Walk<N> {
     #[inline]
     pub fn steps(&self) -> [isize; N] {
         let last = self.shape.len() - 1;
+        // A plain loop for the same reason as in `add`.
         let mut steps = [0; N];
         let mut k = 0;
         while k < N {
@@ -181,7 +182,7 @@ struct Pieces<const N: usize> {
     count: usize,
 }
 
-/// (A plain loop: what iterators are made of would be compiled for each of the kernels.)
+/// Moves each operand by its step. (A plain loop: the closures of an iterator would be compiled for each of the kernels.)
 #[inline(always)]
 fn add<const N: usize>(at: &mut [isize; N], steps: &[isize; N]) {
     let mut k = 0;

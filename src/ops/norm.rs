@@ -102,7 +102,7 @@ pub fn layer_norm(
     Ok(apply_many(op, &inputs)?.swap_remove(0))
 }
 
-/// Which of weight and bias follow x among the inputs of an op whose outputs are y, the means and one over the deviations.
+/// The parameters, weight and bias, that follow x among the inputs of an op with the outputs y, means and one over deviations.
 #[derive(Clone, Copy)]
 pub(super) struct Affine {
     pub weight: bool,
@@ -123,7 +123,7 @@ impl Affine {
         Mask(if self.weight { 0b11 } else { 0b1 })
     }
 
-    /// What [`Affine::backward`] reads.
+    /// The inputs and outputs that [`Affine::backward`] reads.
     pub fn saves(self) -> Saves {
         let x = if self.weight { Saves::input_at(0).and(Saves::input_at(1)) } else { Saves::input_at(0) };
         x.and(Saves::output_at(1)).and(Saves::output_at(2))
