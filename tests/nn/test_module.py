@@ -32,6 +32,21 @@ def test_registries_are_views_of_the_attributes():
     assert repr(layer._buffers) == "{'mean': tensor([0.])}"
 
 
+def test_registries_can_be_replaced():
+    layer = nn.BatchNorm1d(2)
+    layer.register_buffer("unsaved", torch.ones(1), persistent=False)
+    scale = nn.Parameter(torch.ones(2))
+    layer._parameters = {**layer._parameters, "weight": scale}
+    assert layer.weight is scale
+    assert list(dict(layer.named_parameters())) == ["weight", "bias"]
+    layer._buffers = {name: value + 1 for name, value in layer._buffers.items() if name != "running_var"}
+    assert list(dict(layer.named_buffers())) == ["running_mean", "num_batches_tracked", "unsaved"]
+    assert "unsaved" not in layer.state_dict()
+    assert not hasattr(layer, "running_var")
+    layer._modules = {"act": nn.ReLU()}
+    assert [name for name, _ in layer.named_children()] == ["act"]
+
+
 def test_attributes_change_their_kind():
     module = nn.Module()
     module.x = 3

@@ -65,6 +65,15 @@ class Registered(MutableMapping):
     def items(self):
         return _Items(self)
 
+    def replace(self, members):
+        """Let these be all members, which is what assigning a dict to `_parameters` means in PyTorch."""
+        kinds = {name: self._names[name] for name in self}
+        members = dict(members)
+        self.clear()
+        for name, value in members.items():
+            self[name] = value
+            self._names[name] = kinds.get(name, self._kinds[0])
+
     def copy(self) -> dict:
         """The members as a dict of their own."""
         return dict(self)
