@@ -17,10 +17,12 @@ pub trait Fold<A>: Copy + Send + Sync {
     /// The value of nothing.
     fn init(self) -> A;
     /// An element that changes nothing.
+    #[inline(always)]
     fn pad(self) -> A {
         self.init()
     }
     fn add(self, acc: A, x: A) -> A;
+    #[inline(always)]
     fn merge(self, a: A, b: A) -> A {
         self.add(a, b)
     }
@@ -334,6 +336,7 @@ pub(super) unsafe fn row_body<A: Copy, F: Fold<A>>(x: *const A, n: usize, f: F) 
 }
 
 /// The lanes of a block.
+#[inline(always)]
 const fn width<A>() -> usize {
     if size_of::<A>() == 8 { 32 } else { 64 }
 }

@@ -3,7 +3,7 @@
 
 use std::ops::{Add, Div, Mul, Sub};
 
-use super::fold::{Fold, Max, Squares, Sum, row_body};
+use super::fold::{Fold, Squares, Sum, row_body};
 use super::widen::Acc;
 use crate::expr::math;
 
@@ -20,10 +20,10 @@ pub trait Real:
     fn tanh(self) -> Self;
     /// `self * a + b`, rounded once.
     fn fma(self, a: Self, b: Self) -> Self;
-    /// The larger of both; NaN wins.
+    /// The larger of both; a NaN in `other` is passed over.
     fn larger(self, other: Self) -> Self;
 
-    /// The largest of `n` elements in memory; NaN wins.
+    /// The largest of `n` elements in memory, NaN passed over: one instruction a vector, where letting NaN win takes four.
     ///
     /// # Safety
     /// `n` elements are readable at `x`; so for the sums below.
@@ -45,12 +45,26 @@ pub trait Real:
     unsafe fn squares(x: *const Self, n: usize, mean: Self) -> Self;
 }
 
+/// As [`Real::larger`].
+#[derive(Clone, Copy)]
+struct Larger;
+
 /// exp(x - m), added up.
 #[derive(Clone, Copy)]
 struct SumExp<A>(A);
 
 macro_rules! real {
     ($($t:ident)*) => { $(
+        impl Fold<$t> for Larger {
+            #[inline(always)]
+            fn init(self) -> $t {
+                <$t>::NEG_INFINITY
+            }
+            #[inline(always)]
+            fn add(self, acc: $t, x: $t) -> $t {
+                if x > acc { x } else { acc }
+            }
+        }
         impl Fold<$t> for SumExp<$t> {
             #[inline(always)]
             fn init(self) -> $t {
@@ -98,12 +112,12 @@ macro_rules! real {
             }
             #[inline(always)]
             fn larger(self, other: $t) -> $t {
-                Max.add(self, other)
+                Larger.add(self, other)
             }
             #[inline(always)]
             unsafe fn largest(x: *const $t, n: usize) -> $t {
                 // SAFETY: the caller's n elements.
-                unsafe { row_body(x, n, Max) }
+                unsafe { row_body(x, n, Larger) }
             }
             #[inline(always)]
             unsafe fn total(x: *const $t, n: usize) -> $t {

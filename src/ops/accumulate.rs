@@ -26,7 +26,7 @@ ops! {
         call(x = self: &Tensor, dim: Option<i64>, keepdim: bool, dtype: Option<DType>; a) {
             let default = if x.dtype().is_integral() { DType::I64 } else { x.dtype() };
             let x = x.to_dtype(dtype.or(a.out_dtype()).unwrap_or(default))?;
-            if x.dtype() == DType::C32 {
+            if x.dtype() == DType::C32 || x.dtype().is_limited() {
                 return Err(x.dtype().lacks("prod_out_cpu"));
             }
             let Some(dim) = dim else {

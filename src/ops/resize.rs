@@ -3,7 +3,7 @@
 use super::copy::Format;
 use super::create::{number, sizes};
 use super::options::Options;
-use crate::core::shape::list;
+use crate::core::shape::{check_numel, list};
 use crate::core::{DType, Device, Layout, Meta, Shape, Strides};
 use crate::device::Array;
 use crate::error::Result;
@@ -87,6 +87,7 @@ fn strided(size: &[i64], stride: &[i64]) -> Result<Layout> {
         );
     }
     let shape = sizes(size)?;
+    check_numel(&shape)?;
     let overflowed =
         || err!(Runtime, "Storage size calculation overflowed with sizes={} and strides={}", list(size), list(stride));
     let mut end = Some(1usize);
@@ -127,7 +128,9 @@ fn permuted(size: &[i64], order: &[i64]) -> Result<Layout> {
         }
     }
     let physical: Vec<i64> = order.iter().map(|&d| size[d as usize]).collect();
-    let dense = Layout::contiguous(sizes(&physical)?);
+    let physical = sizes(&physical)?;
+    check_numel(&physical)?;
+    let dense = Layout::contiguous(physical);
     let mut back: Shape = Shape::zeros(n);
     order.iter().enumerate().for_each(|(i, &d)| back[d as usize] = i);
     Ok(dense.permuted(&back))
@@ -144,7 +147,7 @@ fn resized(x: &Tensor, size: &[usize], format: Option<Format>) -> Result<Outs> {
     if x.shape() == size && format.is_none() {
         return Ok(Outs::Tensor(x.clone()));
     }
-    crate::core::shape::check_numel(size)?;
+    check_numel(size)?;
     let layout = format.unwrap_or(Format::Contiguous).layout(&Layout::contiguous(size.into()))?;
     let layout = Layout { offset: x.layout().offset, ..layout };
     let end = if layout.numel() == 0 { 0 } else { layout.end() };

@@ -59,7 +59,8 @@ pub fn dtypes(op: &str, kernel: &str, a: DType, b: DType, empty: bool) -> Result
         return Err(err!(NotImplemented, "\"{kernel}\" not implemented for 'Bool'")
             .hint(format!("{op}: products of bool have no dtype of their own; cast with .int() or .float()")));
     }
-    if !empty && !matches!(a, DType::C64 | DType::C128) {
+    // No kernel holds complex32, not even to fill a result of sums over nothing.
+    if a == DType::C32 || (!empty && !matches!(a, DType::C64 | DType::C128)) {
         a.usual(kernel)?;
     }
     Ok(())
