@@ -53,6 +53,9 @@ ops! {
             } else if eps < 0.0 {
                 bail!(Value, "batch_norm eps must be non-negative, but got {}", spelled(eps));
             }
+            if training || running_mean.is_some() {
+                normalize_dim(1, x.ndim())?;
+            }
             let running = match (running_mean, running_var) {
                 (Some(mean), Some(var)) if !training => [mean, var],
                 (mean, var) if training => return in_training(x, [mean, var], [weight, bias], momentum, eps),

@@ -104,7 +104,7 @@ ops! {
         call(x = self: &Tensor, return_inverse: bool, return_counts: bool, dim: Option<i64>) {
             unique(x, dim, true, return_inverse, return_counts)
         },
-        samples: ["ix(12, n=2)", "ix(3, 4, n=2), return_inverse=True", "ix(12, n=2), True, True", "ix(8, 2, n=2), dim=0", "u(0)", "u()"],
+        samples: ["ix(12, n=2)", "ix(3, 4, n=2), return_inverse=True", "ix(12, n=2), True, True", "ix(8, 2, n=2), dim=0", "u(0)", "u()", "u(), dim=0", "u(3, 0), dim=0"],
     }
 }
 
@@ -267,15 +267,14 @@ fn unique(input: &Tensor, dim: Option<i64>, as_they_lie: bool, inverse: bool, co
     };
     data::needs_values(op, &[input])?;
     let x = input.detach();
-    let dim = dim.map(|d| normalize_dim(d, x.ndim())).transpose()?;
+    let dim = dim.map(|d| entries_dim(d, x.shape())).transpose()?;
     // Entries as rows; the flattened tensor as a vector.
     let rows = match dim {
         None => x.reshape(&[x.numel()])?.contiguous()?,
         Some(d) => {
-            let n = x.shape().get(d).copied().unwrap_or(1);
+            let n = x.shape()[d];
             let order: Shape = std::iter::once(d).chain((0..x.ndim()).filter(|&i| i != d)).collect();
-            let front = if x.ndim() == 0 { x.clone() } else { x.permute(&order)? };
-            front.reshape(&[n, x.numel() / n.max(1)])?.contiguous()?
+            x.permute(&order)?.reshape(&[n, x.numel() / n.max(1)])?.contiguous()?
         }
     };
     let n = rows.shape()[0];
@@ -334,6 +333,20 @@ fn unique(input: &Tensor, dim: Option<i64>, as_they_lie: bool, inverse: bool, co
         out.push(ends.sub(&starts)?);
     }
     Ok(if out.len() == 1 { Outs::Tensor(out.swap_remove(0)) } else { Outs::Many(out) })
+}
+
+/// The dim whose entries are compared. Entries without elements have no order.
+fn entries_dim(dim: i64, shape: &[usize]) -> Result<usize> {
+    if shape.is_empty() {
+        bail!(Index, "Dimension specified as {dim} but tensor has no dimensions");
+    }
+    let d = normalize_dim(dim, shape.len())?;
+    match shape.iter().filter(|&&n| n == 0).count() {
+        0 => Ok(d),
+        1 if shape[d] == 0 => Ok(d),
+        1 => bail!(Runtime, "There are 0 sized dimensions, and they aren't selected, so unique cannot be applied"),
+        _ => bail!(Runtime, "Number of zero sized dimensions is more than one, so unique cannot be applied "),
+    }
 }
 
 /// The order of rows by their first column, then the second, and so on; of a vector by its elements.

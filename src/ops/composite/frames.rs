@@ -356,7 +356,7 @@ impl<'a> Frames<'a> {
         // As a slice of Python, where the end may count from the back.
         let start = if center { size / 2 } else { 0 };
         let end = match length {
-            Some(n) => start as i64 + n,
+            Some(n) => n.saturating_add(start as i64),
             None if center => whole as i64 - n_fft / 2,
             None => whole as i64,
         };

@@ -180,18 +180,18 @@ fn chosen(n: usize, r: usize, again: bool) -> Result<Vec<i64>> {
     if n == 0 || (!again && r > n) {
         return Ok(out);
     }
-    if r > 1 << 40 {
-        bail!(OutOfMemory, "not enough memory: you tried to allocate {} bytes", 8 * r as u128);
-    }
-    // n (n - 1) ... / r!, or n (n + 1) ... / r!.
-    let factor = |i: usize| if again { n as u128 + i as u128 } else { n as u128 - i as u128 };
-    let count = (0..r).try_fold(1u128, |c, i| c.checked_mul(factor(i)).map(|c| c / (i as u128 + 1)));
+    // A binomial: r of n, or of n + r - 1 where entries may come again; as many as leave the others out.
+    let of = n as u128 + if again { r as u128 - 1 } else { 0 };
+    let few = (r as u128).min(of - r as u128);
+    let count = (0..few).try_fold(1u128, |c, i| c.checked_mul(of - i).map(|c| c / (i + 1)));
     let places = count.and_then(|c| c.checked_mul(r as u128)).filter(|&c| c <= i64::MAX as u128);
     let Some(places) = places else { bail!(Runtime, "numel: integer multiplication overflow") };
     let bytes = 8 * places;
+    let mut row: Vec<usize> = vec![];
     out.try_reserve_exact(places as usize)
+        .and_then(|()| row.try_reserve_exact(r))
         .map_err(|_| err!(OutOfMemory, "not enough memory: you tried to allocate {bytes} bytes"))?;
-    let mut row: Vec<usize> = (0..r).map(|i| if again { 0 } else { i }).collect();
+    row.extend((0..r).map(|i| if again { 0 } else { i }));
     loop {
         out.extend(row.iter().map(|&i| i as i64));
         // The last place that can still move on.

@@ -27,6 +27,9 @@ ops! {
             if step <= 0 {
                 bail!(Runtime, "step is {step} but must be > 0");
             }
+            if x.layout().strides.get(dim).is_some_and(|s| s.checked_mul(step as isize).is_none()) {
+                bail!(Runtime, "unfold: step is {step}, which is more elements of dimension {dim} than memory has");
+            }
             x.windows(dim, size as usize, step as usize)
         },
         samples: [

@@ -1,16 +1,24 @@
-"""Call every op with every dtype in every place, as operand, `dtype=`, `out=` and in place, and differentiate it
-twice: each call must give a result or a documented error, without a panic of Rust, even a caught one.
+"""Call every op with every dtype in every place (as operand, `dtype=`, `out=`, in place, differentiated twice), and
+with each of its arguments replaced by each of a list of odd ones: every call must give a result or a documented error,
+without a panic of Rust, even a caught one.
 
-Usage: python scripts/walk_dtypes.py, on a development build. Prints the first fault of each op, place and dtype.
+Usage: python scripts/walk_calls.py, on a development build. Prints the first fault of each op, place and argument.
 """
 
+import resource
 import signal
 import sys
 import warnings
+from functools import partial
 
-from fuzz_calls import DTYPES, late, tensors
+from fuzz_calls import BYTES, DTYPES, late, tensors
 
-SECONDS = 20
+SECONDS, MOST = 20, 1 << 20
+# In the place of a tensor, and of anything else.
+SHAPES = ((), (0,), (1,), (0, 3), (3, 0), (2, 0, 2), (1,) * 6, (7,), (3, 3), (2, 3, 4), (2, 3, 4, 5))
+OTHERS = (0, 1, -1, 2, 5, -7, 2**31, 2**63 - 1, -(2**63), 10**20, True, None, 0.0, 0.5, -1.5, 1e308)
+OTHERS += (float("inf"), float("nan"))
+OTHERS += ((), (0,), (1,), (-1,), (2, 2), (0, 0), (1, 1, 1), (2**31, 2**31), "x", "mean", 1j)
 
 
 class Walk:
@@ -19,7 +27,7 @@ class Walk:
     def __init__(self, torch):
         self.torch, self.count, self.faults = torch, 0, set()
 
-    def attempt(self, key, place, dtype, text, call):
+    def attempt(self, key, place, odd, text, call):
         self.count += 1
         panics = self.torch._rustgrad._panics()
         signal.alarm(SECONDS)
@@ -34,9 +42,9 @@ class Walk:
             signal.alarm(0)
         if self.torch._rustgrad._panics() != panics and not why:
             why = "a panic that was caught"
-        if why and (key, place, dtype) not in self.faults:
-            self.faults.add((key, place, dtype))
-            print(f"{key} {place} {dtype} of ({text}): {why.splitlines()[0]}", flush=True)
+        if why and (key, place, odd) not in self.faults:
+            self.faults.add((key, place, odd))
+            print(f"{key} {place} {odd} of ({text}): {why.splitlines()[0]}", flush=True)
 
 
 def gradients(torch, call, args, named):
@@ -48,8 +56,8 @@ def gradients(torch, call, args, named):
 
     results = [x for x in tensors([call(*args, **named)]) if x.requires_grad]
     leaves = [x for x in tensors([*args, *named.values()]) if x.requires_grad and x.is_leaf]
-    if not results or not leaves:
-        return
+    if not results or not leaves or max(x.numel() for x in results) > MOST:
+        return  # a view that repeats one element would be summed for hours
     first = torch.autograd.grad(total(results), leaves, create_graph=True, allow_unused=True)
     first = [g for g in first if g is not None and g.requires_grad]
     if first:
@@ -63,6 +71,7 @@ def main():
 
     warnings.simplefilter("ignore")
     signal.signal(signal.SIGALRM, late)
+    resource.setrlimit(resource.RLIMIT_AS, (BYTES, BYTES))
     walk = Walk(torch)
 
     def sample(text, dtype, **options):
@@ -88,9 +97,25 @@ def main():
         if (asked.is_floating_point or asked.is_complex) and (s := sample(text, dtype, grad=True)):
             walk.attempt(row.key, "gradients", dtype, text, lambda: gradients(torch, call, s.args, s.kwargs))
 
+    def odd_arguments(row, text):
+        """Each argument in turn replaced by each of the odd ones."""
+        whole = sample(text, "float32")
+        if whole is None:
+            return
+        call = registry.resolve(torch, row.forms[0])
+        for place in (*range(len(whole.args)), *whole.kwargs):
+            value = whole.args[place] if isinstance(place, int) else whole.kwargs[place]
+            for odd in SHAPES if isinstance(value, torch.Tensor) else OTHERS:
+                s = sample(text, "float32", grad=True)
+                args, named = list(s.args), dict(s.kwargs)
+                new = torch.zeros(odd) if isinstance(value, torch.Tensor) else odd
+                (args if isinstance(place, int) else named)[place] = new
+                walk.attempt(row.key, place, str(odd), text, partial(gradients, torch, call, args, named))
+
     for row in registry.rows(torch._rustgrad._describe()["rows"]):
         if registry.resolve(torch, row.forms[0]) is not None:
             for text in row.samples or []:
+                odd_arguments(row, text)
                 for dtype in (*DTYPES, "complex32", "uint32"):
                     every(row, text, dtype)
     print(f"{walk.count} calls, {len(walk.faults)} faults")
