@@ -79,6 +79,19 @@ def integers(torch):
     return torch.nn.functional.interpolate(torch.arange(6, dtype=torch.uint8).reshape(1, 1, 2, 3), size=(3, 5))
 
 
+@CASES
+def images(torch):
+    """Images of bytes are weighed in whole numbers, dim by dim."""
+    x = (torch.arange(2 * 3 * 9 * 11) * 37 % 256).to(torch.uint8).reshape(2, 3, 9, 11)
+    x[:, :, :2] = 255
+    given = [{"size": (4, 13)}, {"size": (9, 5)}, {"scale_factor": 1.7}, {"size": (20, 3), "align_corners": True}]
+    modes = [{"mode": mode, "antialias": smooth} for mode in ("bilinear", "bicubic") for smooth in (False, True)]
+    results = [torch.nn.functional.interpolate(x, **options, **mode) for options in given for mode in modes]
+    layout = x.contiguous(memory_format=torch.channels_last)
+    results.append(torch.nn.functional.interpolate(layout, size=(5, 6), mode="bilinear"))
+    return [(list(r.shape), r.stride(), r.flatten().long().sum().item(), r[0, 1].tolist()) for r in results]
+
+
 @CASES.case()
 def channels_last(torch):
     x = torch.arange(24.0).reshape(1, 2, 3, 4).contiguous(memory_format=torch.channels_last)

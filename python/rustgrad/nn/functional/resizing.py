@@ -4,7 +4,7 @@ import math
 import warnings
 from typing import Any
 
-from ..._rustgrad import Tensor, bfloat16, channels_last, float16, float32, float64, int64, uint8
+from ..._rustgrad import Tensor, bfloat16, channels_last, float16, float32, float64, int32, int64, uint8
 from ..._rustgrad.torch import arange, stack, where
 from .._compose import scalar_name
 from .adaptive import adaptive_avg_pool1d, adaptive_avg_pool2d, adaptive_avg_pool3d
@@ -124,6 +124,24 @@ def _weighted(x, dim, taps):
     return total
 
 
+def _weighted_bytes(x, dim, taps):
+    """`_weighted` of int32 numbers from 0 to 255: whole weights over a power of two, as fine as int16 holds, and sums
+    that are rounded to bytes after each dim, as PyTorch has it for images."""
+    taps = [[places, weight] for places, weight in taps]
+    for tap, following in zip(taps, taps[1:]):
+        same = tap[0] == following[0]  # beyond the edge, one old element has the weights of several taps
+        following[1] = where(same, tap[1] + following[1], following[1])
+        tap[1] = where(same, 0.0, tap[1])
+    weights = stack([weight for _, weight in taps])
+    largest, bits = weights.max().item(), 0
+    while bits < 22 and int(0.5 + largest * (2 << bits)) < 1 << 15:
+        bits += 1
+    half = where(weights < 0, -0.5, 0.5)
+    whole = (weights * (1 << bits) + half).to(int32)
+    total = _weighted(x, dim, [(places, weight) for (places, _), weight in zip(taps, whole.unbind())])
+    return ((total + (1 << (bits - 1))) >> bits).clamp(0, 255)
+
+
 # --- the function
 
 
@@ -214,18 +232,21 @@ def _check_sizes(input, sizes):
 
 
 def _resized(x, sizes, factors, mode, align_corners, antialias):
-    """The last dims of `x`, which is float32 or float64, one after the other from the last on."""
+    """The last dims of `x`, which is float32, float64 or, for bytes, int32, one after the other from the last on."""
+    dtype, weighted = (float64, _weighted_bytes) if x.dtype == int32 else (x.dtype, _weighted)
     for dim in reversed(range(2, x.ndim)):
         old, new, factor = x.shape[dim], sizes[dim - 2], factors[dim - 2]
+        if old == new and weighted is _weighted_bytes:
+            continue  # also where scale_factor says otherwise
         if antialias:
-            taps = _filter_taps(mode, old, new, factor, align_corners, x.dtype, x.device)
+            taps = _filter_taps(mode, old, new, factor, align_corners, dtype, x.device)
         elif mode == "bicubic":
-            taps = _cubic_taps(old, new, factor, align_corners, x.dtype, x.device)
+            taps = _cubic_taps(old, new, factor, align_corners, dtype, x.device)
         elif old == new:
             continue
         else:
-            taps = _linear_taps(old, new, factor, align_corners, x.dtype, x.device)
-        x = _weighted(x, dim, taps)
+            taps = _linear_taps(old, new, factor, align_corners, dtype, x.device)
+        x = weighted(x, dim, taps)
     return x
 
 
@@ -272,6 +293,8 @@ def interpolate(
         out = _resized(input, sizes, factors, mode, align_corners, antialias)
     elif input.dtype in (float16, bfloat16):
         out = _resized(input.to(float32), sizes, factors, mode, align_corners, antialias).to(input.dtype)
+    elif dims == 2:
+        out = _resized(input.to(int32), sizes, factors, mode, align_corners, antialias).to(input.dtype)
     else:
         out = _resized(input.to(float32), sizes, factors, mode, align_corners, antialias)
         out = (out + 0.5).clamp(0, 255).to(input.dtype)
