@@ -12,6 +12,8 @@ os.environ.setdefault("RUSTGRAD_GPU", "software")
 LAVAPIPE = sorted(Path("/usr/share/vulkan/icd.d").glob("lvp_icd*.json"))
 if os.environ["RUSTGRAD_GPU"] == "software" and LAVAPIPE:
     os.environ.setdefault("VK_ICD_FILENAMES", str(LAVAPIPE[0]))
+    # Its threads take as long to wake and sleep as tests' small kernels take to run; pytest's processes fill the cores.
+    os.environ.setdefault("LP_NUM_THREADS", "0")
 
 NOT_RUN = pytest.StashKey()
 

@@ -1,7 +1,7 @@
 //! Convolution of images. The product of image, kernel and output is linear in each, so forward, input gradient and
 //! weight gradient are each other's derivatives: three ops, closed under differentiation.
 
-use crate::core::shape::list;
+use crate::core::shape::{check_numel, list};
 use crate::core::{DType, Layout, Meta, Shape};
 use crate::cpu;
 use crate::cpu::conv::Window;
@@ -183,6 +183,9 @@ fn conv2d(
         }
         size[d] = ((room - spans[d] - 1) / stride[d] + 1) as usize;
     }
+    check_numel(&[x.shape()[0], w.shape()[0], size[0], size[1]])?;
+    let both = x.numel() + x.shape()[0] * w.shape()[0] * size[0] * size[1];
+    check_planes("convolution", size, w, &window, both)?;
     if x.dtype().is_complex() {
         // Three real convolutions instead of four, as PyTorch does.
         let conv = |x: &Tensor, w: &Tensor| apply(Conv { window, size, bias: false }, &[x, w]);
@@ -201,6 +204,30 @@ fn conv2d(
         None => apply(op, &[x, w])?,
     };
     if single { y.squeeze_dims(&[0]) } else { Ok(y) }
+}
+
+/// Refuses padding and dilation that make planes, images with their padding, of many times the `elements` of image and
+/// result together. `size` is that of the convolution's result: the image's, where it is transposed.
+pub fn check_planes(op: &str, size: [usize; 2], w: &Tensor, window: &Window, elements: usize) -> Result<()> {
+    let reach = [0, 1].map(|d| {
+        let (steps, taps) = (size[d].saturating_sub(1), w.shape()[2 + d].saturating_sub(1));
+        steps as u128 * window.stride[d] as u128 + taps as u128 * window.dilation[d] as u128 + 1
+    });
+    let most = 16 * elements as u128 + (1 << 26);
+    if reach[0].saturating_mul(reach[1]) > most {
+        return Err(err!(
+            Runtime,
+            "{op}: with its padding an image has {} x {} elements, far more than its input and output, {elements} in all",
+            reach[0],
+            reach[1]
+        )
+        .hint(format!(
+            "stride={}, dilation={}: they count elements of the image",
+            list(&window.stride),
+            list(&window.dilation)
+        )));
+    }
+    Ok(())
 }
 
 fn check(x: &Tensor, w: &Tensor, bias: Option<&Tensor>, window: &Window, single: bool) -> Result<()> {

@@ -1,8 +1,8 @@
 //! Transposed convolutions of sequences and images: the gradients of convolutions with respect to their images, as functions.
 
-use super::conv::{InputGrad, four, pair};
+use super::conv::{InputGrad, check_planes, four, pair};
 use crate::core::DType;
-use crate::core::shape::list;
+use crate::core::shape::{check_numel, list};
 use crate::cpu::conv::Window;
 use crate::error::Result;
 use crate::ops;
@@ -179,6 +179,14 @@ impl Transposed {
             groups,
         };
         let channels = kernel.shape()[1] * groups;
+        check_numel(&[n, channels, size[0], size[1]])?;
+        check_planes(
+            "transposed convolution",
+            [h, w],
+            &kernel,
+            &window,
+            images.numel() + n * channels * size[0] * size[1],
+        )?;
         let whole =
             |x: &Tensor, w: &Tensor| apply(InputGrad { window, shape: [n, channels, size[0], size[1]] }, &[x, w]);
         let mut y = if images.dtype().is_complex() {

@@ -79,7 +79,7 @@ def integers(torch):
     return torch.nn.functional.interpolate(torch.arange(6, dtype=torch.uint8).reshape(1, 1, 2, 3), size=(3, 5))
 
 
-@CASES
+@CASES.case()
 def images(torch):
     """Images of bytes are weighed in whole numbers, dim by dim."""
     x = (torch.arange(2 * 3 * 9 * 11) * 37 % 256).to(torch.uint8).reshape(2, 3, 9, 11)

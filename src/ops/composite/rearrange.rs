@@ -1,7 +1,7 @@
 //! Elements in another order or several times: flip and kin, roll, rot90, repeat, tile, repeat_interleave.
 
 use crate::core::Device;
-use crate::core::shape::{list, normalize_dim, normalize_dims};
+use crate::core::shape::{check_numel, list, normalize_dim, normalize_dims};
 use crate::core::{DType, Layout, Meta, Shape};
 use crate::device::Array;
 use crate::error::Result;
@@ -267,6 +267,7 @@ fn repeat(x: &Tensor, repeats: &[i64]) -> Result<Tensor> {
 fn each_times(x: &Tensor, dim: usize, times: usize) -> Result<Tensor> {
     let mut wide: Shape = x.shape().into();
     wide.insert(dim + 1, times);
+    check_numel(&wide)?;
     let mut whole: Shape = x.shape().into();
     whole[dim] *= times;
     x.unsqueeze_dims(&[dim + 1])?.expand_to(&wide)?.cloned(crate::ops::copy::Format::Contiguous)?.view_to(&whole)
