@@ -1,10 +1,15 @@
 // What every kernel may use: its metadata, its place in the grid, and the report of a bad index.
-// The metadata begin with infinity and NaN and the numbers of a formula, as each lane reads them; the words after are the kernel's.
-struct RgMeta { special: vec4<f32>, f32s: vec4<f32>, i32s: vec4<i32>, i64s: array<vec4<u32>, 2>, words: array<vec4<u32>, 27> }
+// The metadata begin with infinity and NaN, what the launch counts (invocations, for the most part) and the workgroups
+// in a row of its grid; the numbers of a formula follow, as each lane reads them, and the words, which are the kernel's
+// (src/gpu/words.rs). The last word is the number of the launch.
+struct RgMeta {
+    special: vec2<f32>, count: u32, row: u32,
+    f32s: vec4<f32>, i32s: vec4<i32>, i64s: array<vec4<u32>, 2>, words: array<vec4<u32>, 27>
+}
 @group(0) @binding(0) var<uniform> rg_meta: RgMeta;
 fn rg_word(i: u32) -> u32 { return rg_meta.words[i >> 2u][i & 3u]; }
-// The number of a workgroup in a grid whose rows have rg_word(1) of them: one dimension ends at 65535.
-fn rg_group(w: vec3<u32>) -> u32 { return w.x + w.y * rg_word(1u); }
+// The number of a workgroup: one dimension of a grid ends at 65535.
+fn rg_group(w: vec3<u32>) -> u32 { return w.x + w.y * rg_meta.row; }
 // Notes the first index that is out of range; the host raises it at the next read.
 fn rg_fail(low: u32, high: u32, size: u32) {
     if (atomicAdd(&rg_report[1], 1u) == 0u) {

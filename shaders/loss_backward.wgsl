@@ -5,7 +5,7 @@
 fn main(@builtin(workgroup_id) w: vec3<u32>, @builtin(local_invocation_index) l: u32) {
     let n = enter(w, l);
     let t = get1();
-    let counts = live && t.y == 0u && t.x < rg_word(3u) && !i64_eq(t, rg_meta.i64s[0].xy);
+    let counts = live && t.y == 0u && t.x < rg_word(LENGTH) && !i64_eq(t, rg_meta.i64s[0].xy);
     // A place that no class has.
     let c = select(0xffffffffu, t.x, counts);
     var v = 0.0;

@@ -2,7 +2,7 @@
 @compute @workgroup_size(64)
 fn main(@builtin(workgroup_id) w: vec3<u32>, @builtin(local_invocation_index) l: u32) {
     let i = rg_group(w) * 64u + l;
-    if (i >= rg_word(0u)) { return; }
+    if (i >= rg_meta.count) { return; }
     let v = term(i);
     put0(v.x);
 }

@@ -3,7 +3,7 @@
 @compute @workgroup_size(256)
 fn main(@builtin(workgroup_id) w: vec3<u32>, @builtin(local_invocation_index) l: u32) {
     let first = rg_group(w) * 4096u;
-    let end = min(first + 4096u, rg_word(0u));
+    let end = min(first + 4096u, rg_meta.count);
     lane = l;
     var v = vec2<f32>(0.0);
     for (var i = first + l; i < end; i += 256u) { v += term(i); }

@@ -1,25 +1,24 @@
 // What the kernels of products share: C[r, c] = alpha * sum over k of A[r, k] B[k, c] + beta * D[r, c], in batches of two dims.
-// Words: 0 m, 1 n, 2 k, 3 k of a split, 4 splits, 5 size of the inner batch dim, 6 log2 of the columns of invocations in a group;
-// then operands as (first, outer batch, inner batch, ..): 7 A (.., row, k), 12 B (.., k, column), 17 C (.., row, split),
-// 22 D (.., row, column). Where B is made of patches of an image (PATCH = 1), k and column are numbers of three digits: 27 sizes
-// of the two lower digits of k, 29 what each digit of k adds to a place in B; 32 and 34 the same for columns; 37 for columns in C.
-// An operand that is read or written in fours counts in fours in all of its words.
+// An operand's words are its first element and the strides of the outer and the inner batch, ROW and COLUMN. Where B is
+// made of patches of an image (PATCH = 1), k and column are numbers of three digits.
 // Consts: PATCH; FULL = 0: sums of a split of k, as they are; ADD = 1: there is a D; FOURS = 1: C is written in fours.
 // Before it: `Num` and `Four` (four of them), alpha(), beta(), load0.. of A, B; added(r, c) of D, put_one and put_four of C.
+const ROW: u32 = 3u;
+const COLUMN: u32 = 4u;
 var<private> rg_c: u32;
 var<private> rg_d: u32;
 struct Part { split: u32, outer: u32, inner: u32, k: u32, end: u32 }
 // The part of the work that a group of this z has.
 fn part(z: u32) -> Part {
     var p: Part;
-    let batch = z / rg_word(4u);
-    p.split = z - batch * rg_word(4u);
-    p.outer = batch / rg_word(5u);
-    p.inner = batch - p.outer * rg_word(5u);
-    p.k = p.split * rg_word(3u);
-    p.end = min(p.k + rg_word(3u), rg_word(2u));
-    rg_c = first(17u, p) + p.split * rg_word(21u);
-    rg_d = first(22u, p);
+    let batch = z / rg_word(SPLITS);
+    p.split = z - batch * rg_word(SPLITS);
+    p.outer = batch / rg_word(INNER);
+    p.inner = batch - p.outer * rg_word(INNER);
+    p.k = p.split * rg_word(CHUNK);
+    p.end = min(p.k + rg_word(CHUNK), rg_word(K));
+    rg_c = first(C, p) + p.split * rg_word(SPLIT);
+    rg_d = first(D, p);
     return p;
 }
 fn first(at: u32, p: Part) -> u32 { return rg_word(at) + p.outer * rg_word(at + 1u) + p.inner * rg_word(at + 2u); }
@@ -31,11 +30,11 @@ fn digits(i: u32, sizes: u32) -> vec3<u32> {
 }
 // The digits of the next column: no division. The last column is its own successor.
 fn next(d: vec3<u32>, c: u32) -> vec3<u32> {
-    if (c + 1u >= rg_word(1u)) { return d; }
-    let carry = d.z + 1u == rg_word(33u);
+    if (c + 1u >= rg_word(N)) { return d; }
+    let carry = d.z + 1u == rg_word(COLUMN_SIZES + 1u);
     let low = select(d.z + 1u, 0u, carry);
     let mid = select(d.y, d.y + 1u, carry);
-    let over = mid == rg_word(32u);
+    let over = mid == rg_word(COLUMN_SIZES);
     return vec3<u32>(select(d.x, d.x + 1u, over), select(mid, 0u, over), low);
 }
 // What digits are worth, by the three words from `steps` on.
@@ -43,7 +42,7 @@ fn worth(d: vec3<u32>, steps: u32) -> u32 {
     return d.x * rg_word(steps) + d.y * rg_word(steps + 1u) + d.z * rg_word(steps + 2u);
 }
 fn worths(c: u32, steps: u32) -> vec4<u32> {
-    let d0 = digits(c, 32u);
+    let d0 = digits(c, COLUMN_SIZES);
     let d1 = next(d0, c);
     let d2 = next(d1, c + 1u);
     let d3 = next(d2, c + 2u);
@@ -51,17 +50,17 @@ fn worths(c: u32, steps: u32) -> vec4<u32> {
 }
 // Four columns in B from c on; those past the end are the last one.
 fn columns(c: u32) -> vec4<u32> {
-    let last = rg_word(1u) - 1u;
-    if (PATCH == 1u) { return worths(min(c, last), 34u); }
-    return vec4<u32>(min(c, last), min(c + 1u, last), min(c + 2u, last), min(c + 3u, last)) * rg_word(16u);
+    let last = rg_word(N) - 1u;
+    if (PATCH == 1u) { return worths(min(c, last), COLUMN_STEPS); }
+    return vec4<u32>(min(c, last), min(c + 1u, last), min(c + 2u, last), min(c + 3u, last)) * rg_word(B + COLUMN);
 }
 fn along(k: u32) -> u32 {
-    if (PATCH == 1u) { return worth(digits(k, 27u), 29u); }
-    return k * rg_word(15u);
+    if (PATCH == 1u) { return worth(digits(k, K_SIZES), K_STEPS); }
+    return k * rg_word(B + ROW);
 }
 // Four columns in C.
 fn spots(c: u32) -> vec4<u32> {
-    if (PATCH == 1u && FULL == 1u && FOURS == 0u) { return worths(c, 37u); }
+    if (PATCH == 1u && FULL == 1u && FOURS == 0u) { return worths(c, OUT_STEPS); }
     return vec4<u32>(c, c + 1u, c + 2u, c + 3u);
 }
 // Four elements of a row of C, at what `spots` gave.
@@ -71,12 +70,12 @@ fn put(r: u32, c: u32, to: vec4<u32>, sums: Four) {
         v = alpha() * v;
         if (ADD == 1u) { v += beta() * Four(added(r, c), added(r, c + 1u), added(r, c + 2u), added(r, c + 3u)); }
     }
-    let row = rg_c + r * rg_word(20u);
+    let row = rg_c + r * rg_word(C + ROW);
     if (FOURS == 1u) {
         put_four(row + c / 4u, v);
         return;
     }
-    let n = rg_word(1u);
+    let n = rg_word(N);
     put_one(row + to.x, v.x);
     if (c + 1u < n) { put_one(row + to.y, v.y); }
     if (c + 2u < n) { put_one(row + to.z, v.z); }

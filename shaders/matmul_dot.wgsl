@@ -7,15 +7,15 @@ fn main(@builtin(workgroup_id) w: vec3<u32>, @builtin(local_invocation_index) l:
     let p = part(w.z);
     let lane = l % LANES;
     let c = w.x * (64u / LANES) + l / LANES;
-    let a = first(7u, p);
-    let b = first(12u, p) + min(c, rg_word(1u) - 1u) * rg_word(16u);
+    let a = first(A, p);
+    let b = first(B, p) + min(c, rg_word(N) - 1u) * rg_word(B + COLUMN);
     var sum = Sum();
     for (var k = p.k / STEP + lane; k < p.end / STEP; k += LANES) {
-        sum += load0(a + k * rg_word(11u)) * load1(b + k * rg_word(15u));
+        sum += load0(a + k * rg_word(A + COLUMN)) * load1(b + k * rg_word(B + ROW));
     }
     lanes[l] = total(sum);
     workgroupBarrier();
-    if (lane == 0u && c < rg_word(1u)) {
+    if (lane == 0u && c < rg_word(N)) {
         var v = Num();
         for (var i = 0u; i < LANES; i++) { v += lanes[l + i]; }
         if (FULL == 1u) {

@@ -12,16 +12,17 @@ fn main(@builtin(workgroup_id) w: vec3<u32>, @builtin(local_invocation_index) l:
     let ia = select(low, high, A_ALONG_K == 1u);
     let kb = select(high, low, B_ALONG_K == 1u);
     let ib = select(low, high, B_ALONG_K == 1u);
-    let last = rg_word(0u) - 1u;
+    let last = rg_word(M) - 1u;
     let r = w.y * 64u + ia * 4u;
-    let a = first(7u, p) + vec4<u32>(min(r, last), min(r + 1u, last), min(r + 2u, last), min(r + 3u, last)) * rg_word(10u);
-    let b = first(12u, p) + columns(w.x * 64u + ib * 4u);
+    let rows = vec4<u32>(min(r, last), min(r + 1u, last), min(r + 2u, last), min(r + 3u, last));
+    let a = first(A, p) + rows * rg_word(A + ROW);
+    let b = first(B, p) + columns(w.x * 64u + ib * 4u);
     var c0 = Four(); var c1 = Four(); var c2 = Four(); var c3 = Four();
     for (var k0 = p.k; k0 < p.end; k0 += 16u) {
         var va = Four();
         var vb = Four();
         if (k0 + ka < p.end) {
-            let q = a + (k0 + ka) * rg_word(11u);
+            let q = a + (k0 + ka) * rg_word(A + COLUMN);
             va = Four(load0(q.x), load0(q.y), load0(q.z), load0(q.w));
         }
         if (k0 + kb < p.end) {
@@ -39,7 +40,7 @@ fn main(@builtin(workgroup_id) w: vec3<u32>, @builtin(local_invocation_index) l:
         workgroupBarrier();
     }
     let c = w.x * 64u + low * 4u;
-    if (c < rg_word(1u)) {
+    if (c < rg_word(N)) {
         let row = w.y * 64u + high * 4u;
         let to = spots(c);
         if (row <= last) { put(row, c, to, c0); }

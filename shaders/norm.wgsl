@@ -3,7 +3,7 @@
 @compute @workgroup_size(GROUP)
 fn main(@builtin(workgroup_id) w: vec3<u32>, @builtin(local_invocation_index) l: u32) {
     let n = enter(w, l);
-    let count = f32(rg_word(3u));
+    let count = f32(rg_word(LENGTH));
     var s = v_of(0.0);
     for (var k = lane; k < n; k += LANES) { s += get0(k); }
     let mean = row_sum(v_sum(s), l) / count;

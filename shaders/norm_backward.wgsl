@@ -13,7 +13,7 @@ fn main(@builtin(workgroup_id) w: vec3<u32>, @builtin(local_invocation_index) l:
         s += h;
         t += h * ((get1(k) - mean) * rstd);
     }
-    let count = f32(rg_word(3u));
+    let count = f32(rg_word(LENGTH));
     let a = row_sum(v_sum(s), l) / count;
     let b = row_sum(v_sum(t), l) / count;
     for (var k = lane; k < n; k += LANES) {

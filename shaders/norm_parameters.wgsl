@@ -1,13 +1,12 @@
 // The gradients of layer_norm's weight (store0) and bias (store1), summed over one chunk of rows in order: an invocation for each
-// step of a row and chunk. Operands as in norm_backward.wgsl. Words: 0 invocations, 1 groups in a row of the grid, 2 steps of a row,
-// 3 rows, 4 rows of a chunk; then the operands' places.
+// step of a row and chunk. Operands as in norm_backward.wgsl.
 @compute @workgroup_size(64)
 fn main(@builtin(workgroup_id) w: vec3<u32>, @builtin(local_invocation_index) l: u32) {
     let i = rg_group(w) * 64u + l;
-    if (i >= rg_word(0u)) { return; }
-    let k = i % rg_word(2u);
-    let first = i / rg_word(2u) * rg_word(4u);
-    let end = min(first + rg_word(4u), rg_word(3u));
+    if (i >= rg_meta.count) { return; }
+    let k = i % rg_word(STEPS);
+    let first = i / rg_word(STEPS) * rg_word(CHUNK);
+    let end = min(first + rg_word(CHUNK), rg_word(ROWS));
     var s = v_of(0.0);
     var t = v_of(0.0);
     for (var row = first; row < end; row++) {

@@ -3,22 +3,20 @@
 // which folds element `r` of a result (or its V neighbours) at the places px, py of the two operands into `a`.
 // Constants: KEPT and DIMS count the merged dims of the results and of the elements of one, fastest first; V is 4 where operands
 // are read four at a time.
-// Words: 2 results, 3 chunks of each, 4 elements of a chunk, 5 elements of a result, 6 and 7 where the outputs begin, 8 and 9
-// where the operands do, 10 what is added to `r`; from 11 on KEPT times (size, strides of both operands and of the outputs), then
-// DIMS times (size, strides of both operands).
-const FIRST: u32 = 11u;
-const INNER: u32 = FIRST + 4u * KEPT;
+// From REST on are KEPT times (size, strides of both operands and of the outputs), from INNER on DIMS times (size,
+// strides of both operands).
+const INNER: u32 = REST + 4u * KEPT;
 // Places of the operands and of the outputs for result `k`. The slowest dim needs no division.
 fn kept(k: u32) -> vec3<u32> {
     var r = k;
-    var p = vec3<u32>(rg_word(8u), rg_word(9u), 0u);
+    var p = vec3<u32>(rg_word(X), rg_word(X + 1u), 0u);
     for (var d = 0u; d + 1u < KEPT; d++) {
-        let at = FIRST + 4u * d;
+        let at = REST + 4u * d;
         let q = r / rg_word(at);
         p += (r - q * rg_word(at)) * vec3<u32>(rg_word(at + 1u), rg_word(at + 2u), rg_word(at + 3u));
         r = q;
     }
-    let at = FIRST + 4u * (KEPT - 1u);
+    let at = REST + 4u * (KEPT - 1u);
     return p + r * vec3<u32>(rg_word(at + 1u), rg_word(at + 2u), rg_word(at + 3u));
 }
 // How far the operands have gone in all but the fastest dim of the elements, whose runs are counted by `n`.

@@ -5,12 +5,12 @@
 @compute @workgroup_size(64)
 fn main(@builtin(workgroup_id) w: vec3<u32>, @builtin(local_invocation_index) l: u32) {
     let i = rg_group(w) * 64u + l;
-    if (i >= rg_word(0u)) { return; }
-    let chunks = rg_word(3u);
+    if (i >= rg_meta.count) { return; }
+    let chunks = rg_word(CHUNKS);
     var chunk = 0u;
     var k = i;
     if (chunks > 1u) {
-        let across = rg_word(2u) / V;
+        let across = rg_word(RESULTS) / V;
         chunk = i / across;
         k = i - chunk * across;
     }
@@ -19,8 +19,8 @@ fn main(@builtin(workgroup_id) w: vec3<u32>, @builtin(local_invocation_index) l:
     let size = rg_word(INNER);
     let step = vec2<u32>(rg_word(INNER + 1u), rg_word(INNER + 2u));
     var a = nothing();
-    var r = chunk * rg_word(4u);
-    let end = min(r + rg_word(4u), rg_word(5u));
+    var r = chunk * rg_word(CHUNK);
+    let end = min(r + rg_word(CHUNK), rg_word(LENGTH));
     while (r < end) {
         let q = run_of(r);
         let c = r - q * size;
@@ -33,6 +33,6 @@ fn main(@builtin(workgroup_id) w: vec3<u32>, @builtin(local_invocation_index) l:
         r += len;
     }
     for (var v = 0u; v < V; v++) {
-        finish(a[v], select(base.z + v * rg_word(FIRST + 3u), chunk * rg_word(2u) + k + v, chunks > 1u));
+        finish(a[v], select(base.z + v * rg_word(REST + 3u), chunk * rg_word(RESULTS) + k + v, chunks > 1u));
     }
 }

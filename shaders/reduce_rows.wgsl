@@ -45,15 +45,15 @@ fn part(base: vec2<u32>, lane: u32, start: u32, end: u32) -> Acc {
 struct Row { v: Acc, place: u32 }
 // The part of invocation `i`, and where the whole goes.
 fn row(i: u32) -> Row {
-    let chunks = rg_word(3u);
+    let chunks = rg_word(CHUNKS);
     let task = i / LANES;
     var k = task;
     var start = 0u;
     if (chunks > 1u) {
         k = task / chunks;
-        start = (task - k * chunks) * rg_word(4u);
+        start = (task - k * chunks) * rg_word(CHUNK);
     }
     let base = kept(k);
-    let v = part(base.xy, i % LANES, start, min(start + rg_word(4u), rg_word(5u)));
+    let v = part(base.xy, i % LANES, start, min(start + rg_word(CHUNK), rg_word(LENGTH)));
     return Row(v, select(base.z, task, chunks > 1u));
 }

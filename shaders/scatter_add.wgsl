@@ -4,28 +4,24 @@
 // takes a window of each slice, so that no invocation loops for long: the next one goes on from the sums of this.
 // Reads out (over the result), src, and what `key(p)` and `entry(p)` read, printed by src/gpu/scatter.rs: the index of sorted entry
 // p and its place in the slice. `plus` is printed, too. Writes out.
-// Words: 0 invocations, 1 the grid's row, 2-3 first elements of out, src, 4 bits of a place in a sorted entry, 5 columns, 6 size
-// of out along the dim, 7-8 strides of out and src along it, 9 entries of a slice, 10-11 first entry and entries of the window,
-// then per dim of the columns its size and the strides of out, src, and per dim of the slices the same, which `columns` and
-// `slice` add up.
 @compute @workgroup_size(256)
 fn main(@builtin(workgroup_id) w: vec3<u32>, @builtin(local_invocation_index) l: u32) {
     let i = rg_group(w) * 256u + l;
-    if (i >= rg_word(0u)) { return; }
-    let u = i / rg_word(5u);
-    let b = u / rg_word(11u);
-    let first = b * rg_word(9u) + rg_word(10u);
-    let p = first + u - b * rg_word(11u);
+    if (i >= rg_meta.count) { return; }
+    let u = i / rg_word(COLUMNS);
+    let b = u / rg_word(WINDOW);
+    let first = b * rg_word(LENGTH) + rg_word(START);
+    let p = first + u - b * rg_word(WINDOW);
     let own = key(p);
     if (p > first && key(p - 1u) == own) { return; }
-    let at = slice(b, vec2<u32>(rg_word(2u), rg_word(3u)));
-    let column = columns(i - u * rg_word(5u), vec2<u32>(at.x + own * rg_word(7u), at.y));
+    let at = slice(b, vec2<u32>(rg_word(OUT), rg_word(SRC)));
+    let column = columns(i - u * rg_word(COLUMNS), vec2<u32>(at.x + own * rg_word(OUT_STRIDE), at.y));
     let sink = column.x;
     let source = column.y;
-    var sum = plus(load0(sink), load1(source + entry(p) * rg_word(8u)));
-    for (var q = p + 1u; q < first + rg_word(11u); q++) {
+    var sum = plus(load0(sink), load1(source + entry(p) * rg_word(SRC_STRIDE)));
+    for (var q = p + 1u; q < first + rg_word(WINDOW); q++) {
         if (key(q) != own) { break; }
-        sum = plus(sum, load1(source + entry(q) * rg_word(8u)));
+        sum = plus(sum, load1(source + entry(q) * rg_word(SRC_STRIDE)));
     }
     store0(sink, sum);
 }

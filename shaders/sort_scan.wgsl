@@ -1,11 +1,10 @@
 // Sums of all numbers before each one, within tiles of 4096, and the sum of each tile. Reads x (over the result); writes x, sums.
-// Words: 0 invocations, 1 the grid's row, 2 numbers, 3 tiles.
 var<workgroup> totals: array<u32, 64>;
 @compute @workgroup_size(64)
 fn main(@builtin(workgroup_id) w: vec3<u32>, @builtin(local_invocation_index) l: u32) {
     let tile = rg_group(w);
     let start = tile * 4096u + l * 64u;
-    let end = min(start + 64u, rg_word(2u));
+    let end = min(start + 64u, rg_word(NUMBERS));
     var sum = 0u;
     for (var i = start; i < end; i++) { sum += bitcast<u32>(load0(i)); }
     totals[l] = sum;
@@ -17,7 +16,7 @@ fn main(@builtin(workgroup_id) w: vec3<u32>, @builtin(local_invocation_index) l:
             totals[j] = sum;
             sum += own;
         }
-        if (tile < rg_word(3u)) { store1(tile, bitcast<i32>(sum)); }
+        if (tile < rg_word(TILES)) { store1(tile, bitcast<i32>(sum)); }
     }
     workgroupBarrier();
     sum = totals[l];

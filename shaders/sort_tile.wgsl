@@ -1,25 +1,23 @@
 // Sorts the indices of each slice, with their places in it: a bitonic network over index << bits | place, all of which differ,
 // so that equal indices keep their order. A workgroup takes several slices, each of 1 << bits entries with the padding.
 // Reads index (int64); writes the sorted entries (int32), `length` to a slice.
-// Words: 0 invocations, 1 the grid's row, 2 slices, 3 slices of a workgroup, 4 length, 5 bits, 6 what indices are below,
-// 7 first element of index, 8 its stride along a slice, then per dim of the slices its size and index's stride,
-// which `walk` adds up. Slices of a workgroup << bits is at most 4096.
+// Slices of a workgroup << bits is at most 4096.
 var<workgroup> s: array<u32, 4096>;
 fn entry(b: u32, k: u32) -> u32 {
-    let at = walk(b, rg_word(7u) + k * rg_word(8u));
-    return (rg_index(load0(at), rg_word(6u)) << rg_word(5u)) | k;
+    let at = walk(b, rg_word(INDEX) + k * rg_word(STRIDE));
+    return (rg_index(load0(at), rg_word(SIZE)) << rg_word(BITS)) | k;
 }
 @compute @workgroup_size(128)
 fn main(@builtin(workgroup_id) w: vec3<u32>, @builtin(local_invocation_index) l: u32) {
-    let bits = rg_word(5u);
+    let bits = rg_word(BITS);
     let last = (1u << bits) - 1u;
-    let tile = rg_word(3u) << bits;
-    let first = rg_group(w) * rg_word(3u);
-    let length = rg_word(4u);
+    let tile = rg_word(TOGETHER) << bits;
+    let first = rg_group(w) * rg_word(TOGETHER);
+    let length = rg_word(LENGTH);
     for (var t = l; t < tile; t += 128u) {
         let b = first + (t >> bits);
         var v = 0xffffffffu;
-        if (b < rg_word(2u) && (t & last) < length) { v = entry(b, t & last); }
+        if (b < rg_word(SLICES) && (t & last) < length) { v = entry(b, t & last); }
         s[t] = v;
     }
     workgroupBarrier();
@@ -41,6 +39,6 @@ fn main(@builtin(workgroup_id) w: vec3<u32>, @builtin(local_invocation_index) l:
     }
     for (var t = l; t < tile; t += 128u) {
         let b = first + (t >> bits);
-        if (b < rg_word(2u) && (t & last) < length) { store0(b * length + (t & last), bitcast<i32>(s[t])); }
+        if (b < rg_word(SLICES) && (t & last) < length) { store0(b * length + (t & last), bitcast<i32>(s[t])); }
     }
 }

@@ -16,6 +16,7 @@ use crate::core::DType;
 use crate::core::dtype::OnGpu;
 use crate::expr::Graph;
 use crate::expr::wgsl::{Lane, function};
+use crate::gpu::words::Words;
 use crate::gpu::{kernel, library};
 use crate::ops::FILES;
 use naga::back::{hlsl, msl, spv};
@@ -330,7 +331,7 @@ fn a_shader_that_fails_to_compile() {
         let body = || Ok(text.to_string());
         let id = text.as_ptr().addr();
         let kernel = kernel::Kernel { op: "broken", id, variant: 0, consts: &[], reads: &[], writes: &[], body: &body };
-        kernel.run(&[], &[], [1, 1, 1])
+        kernel.run_linear(1, 1, &Words::NONE, &[])
     };
     let main = "@compute @workgroup_size(1) fn main() {}";
     for broken in

@@ -2,6 +2,7 @@
 
 use super::access::Type;
 use super::kernel::{Kernel, Operand};
+use super::words::words;
 use crate::core::{DType, Number};
 use crate::device::Array;
 use crate::device::gpu::gpu;
@@ -12,6 +13,9 @@ const GROUP: usize = 256;
 
 static ARANGE: &str = include_str!("../../shaders/arange.wgsl");
 static EYE: &str = include_str!("../../shaders/eye.wgsl");
+
+words! { struct Arange { out } }
+words! { struct Eye { out, columns } }
 
 /// Whether [`arange`] gives the CPU's bits: integers, or floats of which float32 has all.
 pub fn counts(dtype: DType, n: usize, start: Number, step: Number) -> bool {
@@ -45,7 +49,7 @@ pub fn arange(out: &Array, start: Number, step: Number) -> Result<()> {
         writes: &[to],
         body: &body,
     };
-    kernel.run_linear(out.numel(), GROUP, &[to.first(g)], &[start, step])
+    kernel.run_linear(out.numel(), GROUP, &Arange { out: to.first(g) }.words(), &[start, step])
 }
 
 /// Ones on the diagonal of the contiguous 2-d `out`, zeros elsewhere.
@@ -61,5 +65,6 @@ pub fn eye(out: &Array) -> Result<()> {
         writes: &[to],
         body: &|| Ok(EYE.into()),
     };
-    kernel.run_linear(out.numel(), GROUP, &[to.first(g), out.shape()[1] as u32], &[])
+    let words = Eye { out: to.first(g), columns: out.shape()[1] as u32 };
+    kernel.run_linear(out.numel(), GROUP, &words.words(), &[])
 }

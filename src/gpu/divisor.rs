@@ -3,18 +3,20 @@
 use super::access::Type;
 use super::kernel::{Kernel, Operand};
 use super::walk::Walk;
+use super::words::words;
 use crate::device::Array;
 use crate::device::gpu::gpu;
 use crate::error::Result;
 
 static DIVISOR: &str = include_str!("../../shaders/divisor.wgsl");
 
+words! { struct Divisor { x } }
+
 /// Has a zero in `x` reported by the name of `op`.
 pub fn check(op: &str, x: &Array) -> Result<()> {
     let walk = Walk::new(x.shape(), &[&x.layout.strides]);
     let from = Operand::new(x, Type::Bool);
-    let mut words = vec![from.first(gpu(op)?)];
-    words.extend(walk.words());
+    let words = Divisor { x: from.first(gpu(op)?) }.words().and(walk.words());
     let kernel = Kernel {
         op,
         id: DIVISOR.as_ptr().addr(),
@@ -22,7 +24,7 @@ pub fn check(op: &str, x: &Array) -> Result<()> {
         consts: &[],
         reads: &[from],
         writes: &[],
-        body: &|| Ok(walk.text("walk", 3) + DIVISOR),
+        body: &|| Ok(walk.text("walk", 0) + DIVISOR),
     };
     kernel.run_linear(x.numel(), 256, &words, &[])
 }

@@ -3,6 +3,7 @@
 use super::access::{Type, Way, per_word};
 use super::kernel::{Kernel, Operand, count};
 use super::walk::Walk;
+use super::words::words;
 use crate::core::layout::contiguous_strides;
 use crate::core::{DType, Strides};
 use crate::device::Array;
@@ -14,6 +15,15 @@ const GROUP: usize = 256;
 
 static GATHER: &str = include_str!("../../shaders/gather.wgsl");
 static ONE_HOT: &str = include_str!("../../shaders/one_hot.wgsl");
+
+words! {
+    /// `stride` and `size` are those of x along the dim, `numel` that of out; a walk of out, index and x follows.
+    struct Gather { out, index, x, stride, size, numel }
+}
+words! {
+    /// A walk of index follows, whose stride along the classes is 0.
+    struct OneHot { out, index, classes }
+}
 
 /// The array as the integers whose bits it has: kernels that only move them are the same then, and change none.
 fn bits(a: &Array) -> Array {
@@ -71,7 +81,7 @@ pub fn gather(op: &str, x: &Array, dim: usize, index: &Array, out: &Array) -> Re
     let fours = walk.goes_in_fours(&[0, 2])
         && walk.strides[1][0] == 0
         && [along, x.layout.offset as isize, out.layout.offset as isize].iter().all(|v| v % 4 == 0);
-    let words = !fours && per > 1 && owns_words(&out, &walk, per);
+    let by_words = !fours && per > 1 && owns_words(&out, &walk, per);
     let mut scale = [1; 2];
     if fours {
         (from, to) = (from.way(Way::Fours), to.way(Way::Fours));
@@ -80,28 +90,34 @@ pub fn gather(op: &str, x: &Array, dim: usize, index: &Array, out: &Array) -> Re
             walk.strides[k][1..].iter_mut().for_each(|s| *s /= 4);
         }
         scale = [4; 2];
-    } else if words {
+    } else if by_words {
         to = to.way(Way::Words);
         scale[0] = per as u32;
     }
-    let mut meta = vec![to.first(g) / scale[0], at.first(g), from.first(g) / scale[1]];
-    meta.extend([(along / scale[1] as isize) as u32, size, n]);
-    meta.extend(walk.words());
+    let words = Gather {
+        out: to.first(g) / scale[0],
+        index: at.first(g),
+        x: from.first(g) / scale[1],
+        stride: (along / scale[1] as isize) as u32,
+        size,
+        numel: n,
+    };
+    let words = words.words().and(walk.words());
     let body = || {
         let v = if fours { kind.four() } else { kind.name() };
         let main = match per {
-            4 if words => {
-                "store0(i + rg_word(2u), vec4<i32>(value(4u * i), value(min(4u * i + 1u, last)), value(min(4u * i + 2u, last)), \
+            4 if by_words => {
+                "store0(i + rg_word(OUT), vec4<i32>(value(4u * i), value(min(4u * i + 1u, last)), value(min(4u * i + 2u, last)), \
                  value(min(4u * i + 3u, last))));"
             }
-            2 if words => "store0(i + rg_word(2u), vec2<i32>(value(2u * i), value(min(2u * i + 1u, last))));",
+            2 if by_words => "store0(i + rg_word(OUT), vec2<i32>(value(2u * i), value(min(2u * i + 1u, last))));",
             _ => "let v = value(i); store0(place, v);",
         };
         Ok(format!(
             "alias V = {v};\n{}{GATHER}@compute @workgroup_size({GROUP})\nfn main(@builtin(workgroup_id) w: vec3<u32>, \
-             @builtin(local_invocation_index) l: u32) {{\n    let i = rg_group(w) * {GROUP}u + l;\n    if (i >= rg_word(0u)) {{ \
-             return; }}\n    let last = rg_word(7u) - 1u;\n    {main}\n}}\n",
-            walk.text("walk", 8)
+             @builtin(local_invocation_index) l: u32) {{\n    let i = rg_group(w) * {GROUP}u + l;\n    if (i >= rg_meta.count) {{ \
+             return; }}\n    let last = rg_word(NUMEL) - 1u;\n    {main}\n}}\n",
+            walk.text("walk", 0)
         ))
     };
     let kernel = Kernel {
@@ -113,7 +129,7 @@ pub fn gather(op: &str, x: &Array, dim: usize, index: &Array, out: &Array) -> Re
         writes: &[to],
         body: &body,
     };
-    kernel.run_linear(out.numel().div_ceil(scale[0] as usize), GROUP, &meta, &[])
+    kernel.run_linear(out.numel().div_ceil(scale[0] as usize), GROUP, &words, &[])
 }
 
 /// Ones at `[i, index[i]]` of the contiguous int64 `out`, zeros elsewhere.
@@ -126,8 +142,8 @@ pub fn one_hot(index: &Array, classes: usize, out: &Array) -> Result<()> {
     strides.push(0);
     let walk = Walk::new(out.shape(), &[&contiguous_strides(out.shape()), &strides]).only(1);
     let (from, to) = (Operand::of(index), Operand::of(out));
-    let mut meta = vec![to.first(g), from.first(g), count("one_hot", classes)?];
-    meta.extend(walk.words());
+    let words = OneHot { out: to.first(g), index: from.first(g), classes: count("one_hot", classes)? };
+    let words = words.words().and(walk.words());
     let kernel = Kernel {
         op: "one_hot",
         id: ONE_HOT.as_ptr().addr(),
@@ -135,7 +151,7 @@ pub fn one_hot(index: &Array, classes: usize, out: &Array) -> Result<()> {
         consts: &[],
         reads: &[from],
         writes: &[to],
-        body: &|| Ok(walk.text("walk", 5) + ONE_HOT),
+        body: &|| Ok(walk.text("walk", 0) + ONE_HOT),
     };
-    kernel.run_linear(out.numel(), GROUP, &meta, &[])
+    kernel.run_linear(out.numel(), GROUP, &words, &[])
 }

@@ -10,6 +10,7 @@ use super::access::{Type, Way};
 use super::copy;
 use super::kernel::{Kernel, Operand};
 use super::plain;
+use super::words::words;
 use crate::core::{DType, Layout, Meta, Number, Shape, Strides};
 use crate::device::Array;
 use crate::device::gpu::{Gpu, gpu};
@@ -20,6 +21,22 @@ const COMMON: &str = include_str!("../../shaders/matmul.wgsl");
 const TILED: &str = include_str!("../../shaders/matmul_tiled.wgsl");
 const DOT: &str = include_str!("../../shaders/matmul_dot.wgsl");
 const SUM: &str = include_str!("../../shaders/matmul_sum.wgsl");
+
+words! {
+    /// An operand's words are its first element and the strides of the outer batch, the inner batch (of size `inner`),
+    /// rows and columns, in fours where it is read or written so. `chunk`: k of a split; `split`: from the sums of one
+    /// split to those of the next. `group_columns`: log2 of the columns of invocations in a workgroup. What follows is
+    /// of patches: the sizes of the two lower digits of k and of a column, and what each of their three digits adds to
+    /// a place in B, or a column's to one in C.
+    struct Product {
+        m, n, k, chunk, splits, inner, group_columns, a[5], b[5], c[5], split, d[5],
+        k_sizes[2], k_steps[3], column_sizes[2], column_steps[3], out_steps[3],
+    }
+}
+words! {
+    /// `step`: from the sums of one split to those of the next. Operands as in [`Product`].
+    struct Splits { m, n, inner, splits, sums, step, c[5], d[5] }
+}
 
 /// Operations of one dispatch at most, so that no driver loses patience.
 const MOST: usize = 4 << 30;
@@ -45,7 +62,7 @@ pub fn matrix(x: &Array, sizes: [usize; 4], strides: [isize; 4]) -> Array {
 
 /// Where k and a column lie in a B that is made of patches of an image: numbers of three digits, of which the sizes of the two
 /// lower ones are given, with what each digit adds to a place; for columns also in C.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Default)]
 pub struct Patch {
     pub k: [usize; 2],
     pub k_steps: [isize; 3],
@@ -314,12 +331,13 @@ fn packed<'a>(job: &Job<'a>) -> Result<Option<Job<'a>>> {
     Ok(Some(job))
 }
 
-/// Strides of a matrix as words, in fours where it is read so: the one along which it is then counts fours.
-fn strides(x: &Array, fours: bool) -> [u32; 4] {
-    let mut out = [0; 4];
+/// The first element and the strides of a matrix, in fours where it is read so: the one along which it is then counts
+/// fours.
+fn places(g: &Gpu, x: &Operand, fours: bool) -> [u32; 5] {
+    let mut out = [x.first(g) / if fours { 4 } else { 1 }, 0, 0, 0, 0];
     for d in 0..4 {
-        let s = if x.shape()[d] == 1 { 0 } else { x.layout.strides[d] };
-        out[d] = if fours && s != 1 { (s / 4) as u32 } else { s as u32 };
+        let s = if x.array.shape()[d] == 1 { 0 } else { x.array.layout.strides[d] };
+        out[1 + d] = if fours && s != 1 { (s / 4) as u32 } else { s as u32 };
     }
     out
 }
@@ -367,39 +385,35 @@ fn launch(
     let out = Operand::new(&job.c, kind);
     let fours = fours && variant != Variant::Dot;
     let out = if fours { out.way(Way::Fours) } else { out };
-    let quarter = |v: u32, yes: bool| if yes { v / 4 } else { v };
 
     let rows = if m == 1 && job.is_small() { 2 } else { m };
     let form = plain::Form::new(rows, n, left, right, job.patch.is_some());
     let columns = form.columns(n);
-    let mut words = vec![m as u32, n as u32, k as u32, chunk as u32, splits as u32, inner as u32, columns.ilog2()];
-    let in_fours = left != plain::Way::Each;
-    let s = strides(&job.a, in_fours);
-    words.extend([quarter(reads[0].first(g), in_fours), s[0], s[1], s[2], s[3]]);
-    let in_fours = right != plain::Way::Each;
-    match &job.patch {
-        Some(p) => words.extend([reads[1].first(g).wrapping_add(p.base as u32), 0, p.group as u32, 0, 0]),
-        None => {
-            let s = strides(&job.b, in_fours);
-            words.extend([quarter(reads[1].first(g), in_fours), s[0], s[1], s[2], s[3]]);
-        }
-    }
-    let s = strides(&job.c, fours);
-    words.extend([quarter(out.first(g), fours), s[0], s[1], s[2], quarter(partial.map_or(0, |p| p.1) as u32, fours)]);
-    match &job.add {
-        Some(d) => {
-            let s = strides(d, false);
-            words.extend([reads[2].first(g), s[0], s[1], s[2], s[3]]);
-        }
-        None => words.extend([0; 5]),
-    }
-    if let Some(p) = &job.patch {
-        words.extend(p.k.map(|n| n as u32));
-        words.extend(p.k_steps.map(|n| n as u32));
-        words.extend(p.column.map(|n| n as u32));
-        words.extend(p.column_steps.map(|n| n as u32));
-        words.extend(p.out_steps.map(|n| n as u32));
-    }
+    let b = match &job.patch {
+        Some(p) => [reads[1].first(g).wrapping_add(p.base as u32), 0, p.group as u32, 0, 0],
+        None => places(g, &reads[1], right != plain::Way::Each),
+    };
+    let patch = job.patch.unwrap_or_default();
+    let words = Product {
+        m: m as u32,
+        n: n as u32,
+        k: k as u32,
+        chunk: chunk as u32,
+        splits: splits as u32,
+        inner: inner as u32,
+        group_columns: columns.ilog2(),
+        a: places(g, &reads[0], left != plain::Way::Each),
+        b,
+        c: places(g, &out, fours),
+        split: partial.map_or(0, |p| p.1) as u32 / if fours { 4 } else { 1 },
+        d: reads.get(2).map_or([0; 5], |d| places(g, d, false)),
+        k_sizes: patch.k.map(|n| n as u32),
+        k_steps: patch.k_steps.map(|n| n as u32),
+        column_sizes: patch.column.map(|n| n as u32),
+        column_steps: patch.column_steps.map(|n| n as u32),
+        out_steps: patch.out_steps.map(|n| n as u32),
+    };
+    let words = words.words();
 
     let flag = u32::from;
     let mut consts = vec![
@@ -411,7 +425,7 @@ fn launch(
     let z = (outer * inner * splits) as u32;
     let text = |own: &str| {
         let added = match job.add {
-            Some(_) => "load2(rg_d + r * rg_word(25u) + min(c, rg_word(1u) - 1u) * rg_word(26u))",
+            Some(_) => "load2(rg_d + r * rg_word(D + ROW) + min(c, rg_word(N) - 1u) * rg_word(D + COLUMN))",
             None => "Num()",
         };
         let (one, four) = if fours { ("", "store0(at, v);") } else { ("store0(at, v);", "") };
@@ -439,10 +453,10 @@ fn launch(
             let own = || format!("alias Sum = {sum};\nfn total(v: Sum) -> Num {{ return {total}; }}\n{DOT}");
             let id = DOT.as_ptr().addr();
             let groups = [(n as u32).div_ceil(64 / lanes), 1, z];
-            Kernel { id, consts: &consts, body: &|| Ok(text(&own())), ..kernel }.run_worth(
+            Kernel { id, consts: &consts, body: &|| Ok(text(&own())), ..kernel }.run_grid(
+                groups,
                 &words,
                 &numbers,
-                groups,
                 job.flops(),
             )
         }
@@ -454,10 +468,10 @@ fn launch(
             ]);
             let id = TILED.as_ptr().addr();
             let groups = [n.div_ceil(64) as u32, m.div_ceil(64) as u32, z];
-            Kernel { id, consts: &consts, body: &|| Ok(text(TILED)), ..kernel }.run_worth(
+            Kernel { id, consts: &consts, body: &|| Ok(text(TILED)), ..kernel }.run_grid(
+                groups,
                 &words,
                 &numbers,
-                groups,
                 job.flops(),
             )
         }
@@ -465,10 +479,10 @@ fn launch(
             let id = plain::id();
             let groups = [n.div_ceil(columns * form.width()) as u32, m.div_ceil(64 / columns * form.rows) as u32, z];
             let body = || Ok(text(&plain::text(&form)));
-            Kernel { id, variant: form.code(), consts: &consts, body: &body, ..kernel }.run_worth(
+            Kernel { id, variant: form.code(), consts: &consts, body: &body, ..kernel }.run_grid(
+                groups,
                 &words,
                 &numbers,
-                groups,
                 job.flops(),
             )
         }
@@ -483,13 +497,16 @@ fn sum(job: &Job, g: &Gpu, sums: &Array, splits: usize) -> Result<()> {
     reads.extend(job.add.as_ref().map(|d| Operand::new(d, kind)));
     let out = Operand::new(&job.c, kind);
     let count = outer * inner * m * n;
-    let mut words =
-        vec![m as u32, n as u32, inner as u32, splits as u32, reads[0].first(g), count as u32, out.first(g)];
-    words.extend(strides(&job.c, false));
-    if let Some(d) = &job.add {
-        words.push(reads[1].first(g));
-        words.extend(strides(d, false));
-    }
+    let words = Splits {
+        m: m as u32,
+        n: n as u32,
+        inner: inner as u32,
+        splits: splits as u32,
+        sums: reads[0].first(g),
+        step: count as u32,
+        c: places(g, &out, false),
+        d: reads.get(1).map_or([0; 5], |d| places(g, d, false)),
+    };
     let added = if job.add.is_some() { "load1(d)" } else { "Num()" };
     let body = || Ok(format!("{}fn added(d: u32, c: u32) -> Num {{ return {added}; }}\n{SUM}", prelude(job)));
     let consts = [("ADD", u32::from(job.add.is_some()))];
@@ -497,7 +514,7 @@ fn sum(job: &Job, g: &Gpu, sums: &Array, splits: usize) -> Result<()> {
     Kernel { op: job.op, id, variant: 0, consts: &consts, reads: &reads, writes: &[out], body: &body }.run_linear(
         count,
         64,
-        &words,
+        &words.words(),
         &[Number::Float(job.alpha), Number::Float(job.beta)],
     )
 }

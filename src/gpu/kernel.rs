@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::sync::{Mutex, OnceLock, PoisonError};
 
 use super::access::{self, Access, Type, Way};
+use super::words::Words;
 use super::{library, map};
 use crate::core::Number;
 use crate::device::Array;
@@ -12,7 +13,7 @@ use crate::device::gpu::{Block, Dispatch, Gpu, SLOT, gpu, trace};
 use crate::error::Result;
 use crate::{bail, err};
 
-/// Words of metadata that are a kernel's own.
+/// Words of metadata that are a kernel's own, but for the last, which is the launch's number.
 pub const WORDS: usize = 108;
 /// Groups of one dimension of a grid at most.
 const ROW: u32 = 65_535;
@@ -157,10 +158,10 @@ static TEXTS: Mutex<Option<Vec<(String, String)>>> = Mutex::new(None);
 
 impl Kernel<'_> {
     /// The whole WGSL text, and whether the kernel may report a bad index.
-    pub fn text(&self) -> Result<(String, bool)> {
+    fn text(&self, words: &Words) -> Result<(String, bool)> {
         let g = gpu(self.op)?;
         let (reads, writes) = self.accesses(g);
-        let mut text = String::new();
+        let mut text = words.text();
         for (name, value) in self.consts {
             text += &format!("const {name}: u32 = {value}u;\n");
         }
@@ -196,14 +197,14 @@ impl Kernel<'_> {
         key
     }
 
-    fn pipeline(&self, g: &Gpu) -> Result<&'static Pipeline> {
+    fn pipeline(&self, g: &Gpu, words: &Words) -> Result<&'static Pipeline> {
         let (reads, writes) = self.accesses(g);
         let key = self.key(&reads, &writes);
         let mut known = pipelines().lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(p) = known.by_key.get(&key) {
             return Ok(p);
         }
-        let (text, reports) = self.text()?;
+        let (text, reports) = self.text(words)?;
         if let Some(&p) = known.by_text.get(&text) {
             known.by_key.insert(key, p);
             return Ok(p);
@@ -240,24 +241,42 @@ impl Kernel<'_> {
         .hint("work on parts of it, x.split(n), or use x.cpu()")
     }
 
-    /// Launches `groups` workgroups; `words` follow the numbers in the metadata.
-    pub fn run(&self, words: &[u32], numbers: &[Number], groups: [u32; 3]) -> Result<()> {
-        self.run_worth(words, numbers, groups, 0)
+    /// Launches one invocation for each of `n`, in workgroups of `size`.
+    pub fn run_linear(&self, n: usize, size: usize, words: &Words, numbers: &[Number]) -> Result<()> {
+        self.run_groups(n, n.div_ceil(size), words, numbers)
     }
 
-    /// As [`Kernel::run`], for a kernel that computes more than it moves: so many operations, which bring the end of the
-    /// open batch nearer.
-    pub fn run_worth(&self, words: &[u32], numbers: &[Number], groups: [u32; 3], operations: usize) -> Result<()> {
+    /// Launches so many workgroups, for `n` of what the kernel counts: `rg_meta.count`.
+    pub fn run_groups(&self, n: usize, groups: usize, words: &Words, numbers: &[Number]) -> Result<()> {
         map::settle()?;
-        self.launch(words, numbers, groups, operations)
+        self.launch_groups(n, groups, words, numbers)
     }
 
-    fn launch(&self, words: &[u32], numbers: &[Number], groups: [u32; 3], operations: usize) -> Result<()> {
+    /// Launches a grid of workgroups that has more dims than one, and computes more than it moves: so many operations,
+    /// which bring the end of the open batch nearer.
+    pub fn run_grid(&self, groups: [u32; 3], words: &Words, numbers: &[Number], operations: usize) -> Result<()> {
+        map::settle()?;
+        self.launch(0, groups, words, numbers, operations)
+    }
+
+    /// As [`Kernel::run_linear`], ahead of what waits in [`map`].
+    pub(super) fn launch_linear(&self, n: usize, size: usize, words: &Words, numbers: &[Number]) -> Result<()> {
+        self.launch_groups(n, n.div_ceil(size), words, numbers)
+    }
+
+    /// Workgroups stand in rows, as many as a dim of a grid has at most.
+    fn launch_groups(&self, n: usize, groups: usize, words: &Words, numbers: &[Number]) -> Result<()> {
+        let n = count(self.op, n)?;
+        let row = groups.min(ROW as usize);
+        self.launch(n, [row as u32, groups.div_ceil(row.max(1)) as u32, 1], words, numbers, 0)
+    }
+
+    fn launch(&self, count: u32, groups: [u32; 3], words: &Words, numbers: &[Number], operations: usize) -> Result<()> {
         let g = gpu(self.op)?;
         if groups.contains(&0) {
             return Ok(());
         }
-        if words.len() >= WORDS || groups.iter().any(|&n| n > ROW) || self.consts.len() > CONSTS {
+        if words.list().len() >= WORDS || groups.iter().any(|&n| n > ROW) || self.consts.len() > CONSTS {
             bail!(Runtime, "internal error: {} launches a kernel with too much metadata or too large a grid", self.op);
         }
         let mut bindings = Vec::with_capacity(OPERANDS);
@@ -273,33 +292,17 @@ impl Kernel<'_> {
         {
             bail!(Runtime, "internal error: {} reads a buffer that it writes, or has too many operands", self.op);
         }
-        let p = self.pipeline(g)?;
-        let meta = metadata(words, numbers);
+        let p = self.pipeline(g, words)?;
+        let meta = metadata([count, groups[0]], words.list(), numbers);
         trace::note(|| trace::Event::Launch {
             op: self.op.to_string(),
-            text: self.text().map_or(String::new(), |(text, _)| text),
+            text: self.text(words).map_or(String::new(), |(text, _)| text),
             meta: meta.clone(),
             groups,
             bindings: bindings.iter().map(|&(b, from, n)| (b.id(), b.buffer().size(), from, n)).collect(),
         });
         let (pipeline, layout, reports) = (&p.pipeline, &p.layout, p.reports);
         g.dispatch(self.op, &Dispatch { pipeline, layout, bindings: &bindings, meta: &meta, groups, traffic, reports })
-    }
-
-    /// Launches one invocation for each of `n`, in groups of `size`; words 0 and 1 are `n` and the groups of a row of the grid.
-    pub fn run_linear(&self, n: usize, size: usize, words: &[u32], numbers: &[Number]) -> Result<()> {
-        map::settle()?;
-        self.launch_linear(n, size, words, numbers)
-    }
-
-    /// As [`Kernel::run_linear`], ahead of what waits in [`map`].
-    pub(super) fn launch_linear(&self, n: usize, size: usize, words: &[u32], numbers: &[Number]) -> Result<()> {
-        let (n, groups) = (count(self.op, n)?, n.div_ceil(size) as u32);
-        let x = groups.min(ROW);
-        let mut all = Vec::with_capacity(words.len() + 2);
-        all.extend([n, x]);
-        all.extend(words);
-        self.launch(&all, numbers, [x, groups.div_ceil(x.max(1)), 1], 0)
     }
 }
 
@@ -312,14 +315,15 @@ pub fn count(op: &str, n: usize) -> Result<u32> {
 }
 
 /// The bytes of a slot, as `RgMeta` in `shaders/common.wgsl` declares it.
-fn metadata(words: &[u32], numbers: &[Number]) -> Vec<u8> {
+fn metadata(grid: [u32; 2], words: &[u32], numbers: &[Number]) -> Vec<u8> {
     let mut out = Vec::with_capacity(SLOT as usize);
     let four = |out: &mut Vec<u8>, f: &dyn Fn(Number) -> u32| {
         for i in 0..4 {
             out.extend(numbers.get(i).map_or(0, |&n| f(n)).to_le_bytes());
         }
     };
-    out.extend([f32::INFINITY, f32::NAN, 0.0, 0.0].iter().flat_map(|v| v.to_le_bytes()));
+    out.extend([f32::INFINITY, f32::NAN].iter().flat_map(|v| v.to_le_bytes()));
+    out.extend(grid.iter().flat_map(|v| v.to_le_bytes()));
     four(&mut out, &|n| (n.to_f64() as f32).to_bits());
     four(&mut out, &|n| n.to_i64() as u32);
     for i in 0..4 {

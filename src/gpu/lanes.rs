@@ -3,8 +3,9 @@
 
 use super::access::{Type, Way};
 use super::copy::packed;
-use super::kernel::{Kernel, Operand, count};
+use super::kernel::{Kernel, Operand};
 use super::walk::{Walk, index};
+use super::words::{rest, words};
 use crate::core::{Number, Shape, Strides};
 use crate::device::Array;
 use crate::device::gpu::gpu;
@@ -12,10 +13,14 @@ use crate::error::Result;
 
 /// Dims that a kernel walks to find a row, at most: operands with more are copied first.
 const DIMS: usize = 4;
-/// Words before the operands' places.
-pub const HEAD: usize = 5;
+
+words! {
+    /// Of a row: its steps (elements or fours) and its elements. What [`Rows::prelude`] reads follows.
+    struct Lanes { steps, length }
+}
 
 const LANES: &str = include_str!("../../shaders/lanes.wgsl");
+const ENTER: &str = include_str!("../../shaders/lanes_enter.wgsl");
 const TREE: &str = include_str!("../../shaders/lanes_tree.wgsl");
 const ALONE: &str = include_str!("../../shaders/lanes_alone.wgsl");
 const EACH: &str = include_str!("../../shaders/lanes_each.wgsl");
@@ -225,10 +230,7 @@ impl Rows<'_> {
         let (lanes, in_group, step) = self.lanes(&places, steps, rows);
         let consts =
             [("LANES", lanes), ("ROWS", in_group), ("STEP", step), ("DIMS", places.walk.ndim() as u32), text.constant];
-        let groups = rows.div_ceil(in_group as usize);
-        let grid = groups.min(65_535);
-        let mut words = vec![count(self.op, rows)?, grid as u32, steps as u32, self.n as u32, 0];
-        words.extend(self.words(&places)?);
+        let words = Lanes { steps: steps as u32, length: self.n as u32 }.words().and(self.words(&places)?);
         let kernel = Kernel {
             op: self.op,
             id: text.id.as_ptr().addr(),
@@ -238,10 +240,10 @@ impl Rows<'_> {
             writes: &Rows::seen(&self.writes, places.unit),
             body: &|| {
                 let sums = if lanes > 1 { TREE } else { ALONE };
-                Ok(format!("{}{LANES}{sums}{}", self.prelude(&places), text.parts.concat()))
+                Ok(format!("{}{LANES}{ENTER}{sums}{}", self.prelude(&places), text.parts.concat()))
             },
         };
-        kernel.run(&words, numbers, [grid as u32, groups.div_ceil(grid) as u32, 1])
+        kernel.run_groups(rows, rows.div_ceil(in_group as usize), &words, numbers)
     }
 
     /// Invocations of a row, rows of a workgroup, and from one invocation of a row to the next: by sizes and strides alone.
@@ -259,7 +261,7 @@ impl Rows<'_> {
         }
     }
 
-    /// The words that [`Rows::prelude`] reads: of each operand the first element and the step, then the walk.
+    /// The lists that [`Rows::prelude`] reads: of each operand the first element and the step, then the walk.
     pub fn words(&self, places: &Places) -> Result<Vec<u32>> {
         let g = gpu(self.op)?;
         let by = |r: &Row| if places.unit != Unit::Each && r.take == Take::Steps { 4 } else { 1 };
@@ -286,22 +288,22 @@ impl Rows<'_> {
         }
         out += "fn find(row: u32) {\n    var r = row;\n";
         for (k, name) in names.iter().enumerate() {
-            out += &format!("    {name} = rg_word({}u);\n", HEAD + 2 * k);
+            out += &format!("    {name} = {};\n", rest(2 * k));
         }
         let dims = places.walk.ndim();
         for d in 0..dims {
-            let word = HEAD + 2 * names.len() + d * (names.len() + 1);
+            let word = 2 * names.len() + d * (names.len() + 1);
             let (text, index) = index(d, dims, word);
             out += &text;
             for (k, name) in names.iter().enumerate() {
-                out += &format!("    {name} += {index} * rg_word({}u);\n", word + 1 + k);
+                out += &format!("    {name} += {index} * {};\n", rest(word + 1 + k));
             }
         }
         out += "}\n";
         let place = |r: &Row, name: &str, at: usize| match r.take {
             Take::Steps if places.unit == Unit::Fours => format!("{name} + k"),
             Take::One => name.to_string(),
-            _ => format!("{name} + k * rg_word({}u)", HEAD + 2 * at + 1),
+            _ => format!("{name} + k * {}", rest(2 * at + 1)),
         };
         for (k, r) in self.writes.iter().enumerate() {
             let at = place(r, &names[k], k);

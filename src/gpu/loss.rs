@@ -2,6 +2,7 @@
 
 use super::kernel::{Kernel, Operand};
 use super::lanes::{Row, Rows, Text, WHOLE, sums, vector};
+use super::words::{Words, words};
 use crate::core::{DType, Device, Layout, Meta, Number, Shape};
 use crate::device::Array;
 use crate::error::Result;
@@ -12,6 +13,11 @@ const SUM: &str = include_str!("../../shaders/loss_sum.wgsl");
 const MERGE: &str = include_str!("../../shaders/loss_merge.wgsl");
 const FINISH: &str = include_str!("../../shaders/loss_finish.wgsl");
 const BACKWARD: &str = include_str!("../../shaders/loss_backward.wgsl");
+
+words! {
+    /// What [`Rows::prelude`] reads follows.
+    struct Loss { classes }
+}
 
 /// Places that one workgroup adds up, as loss_sum.wgsl says.
 const CHUNK: usize = 4096;
@@ -56,8 +62,7 @@ pub fn forward(
     let mut rows = Rows { op: OP, shape: places, n: classes, reads, writes };
     let plan = rows.plan(false)?;
     let count = rows.count();
-    let mut words = vec![classes as u32, 0, 0];
-    words.extend(rows.words(&plan)?);
+    let words = Loss { classes: classes as u32 }.words().and(rows.words(&plan)?);
     let ignored = [Number::Int(ignore)];
     let weighed = weight_of(weight.map(|_| 2));
     let finds = || format!("{}{weighed}{TERM}", rows.prelude(&plan));
@@ -83,8 +88,6 @@ pub fn forward(
         _ => ([part()?, part()?], Kind::Parts),
     };
     let consts = |kind: Kind| [WHOLE[0], WHOLE[1], WHOLE[2], ("KIND", kind as u32), dims];
-    let grid = chunks.min(65_535);
-    let words = [&[super::kernel::count(OP, count)?, grid as u32], &words[..]].concat();
     let kernel = Kernel {
         op: OP,
         id: SUM.as_ptr().addr(),
@@ -94,7 +97,7 @@ pub fn forward(
         writes: &to.each_ref().map(Operand::of),
         body: &|| Ok([&sums(&finds()), FINISH, SUM].concat()),
     };
-    kernel.run(&words, &ignored, [grid as u32, chunks.div_ceil(grid) as u32, 1])?;
+    kernel.run_groups(count, chunks, &words, &ignored)?;
     if chunks == 1 {
         return Ok(());
     }
@@ -105,9 +108,9 @@ pub fn forward(
         consts: &consts(kind)[..4],
         reads: &to.each_ref().map(Operand::of),
         writes: &[Operand::of(out), Operand::of(total)],
-        body: &|| Ok([&sums(&format!("{}fn find(row: u32) {{}}\n", vector(false))), FINISH, MERGE].concat()),
+        body: &|| Ok([&sums(vector(false)), FINISH, MERGE].concat()),
     };
-    merge.run(&[chunks as u32, 1], &[], [1, 1, 1])
+    merge.run_groups(chunks, 1, &Words::NONE, &[])
 }
 
 /// The gradient of the input: minus weight times gradient at each target (over the sum of weights for the mean), zero elsewhere.

@@ -4,6 +4,7 @@ use super::access::Way;
 use super::copy::fill;
 use super::kernel::{Kernel, Operand};
 use super::lanes::{Row, Rows, Text, Unit};
+use super::words::words;
 use crate::core::{DType, Device, Layout, Meta, Number, Shape};
 use crate::device::Array;
 use crate::error::Result;
@@ -12,6 +13,12 @@ const FORWARD: &str = include_str!("../../shaders/norm.wgsl");
 const BACKWARD: &str = include_str!("../../shaders/norm_backward.wgsl");
 const PARAMETERS: &str = include_str!("../../shaders/norm_parameters.wgsl");
 const MERGE: &str = include_str!("../../shaders/norm_merge.wgsl");
+
+words! {
+    /// Steps of a row (elements or fours), rows, and rows of a chunk. What [`Rows::prelude`] reads follows.
+    struct Parameters { steps, rows, chunk }
+}
+words! { struct Merge { chunks } }
 
 /// Rows that are added in order, at least, and how many such chunks there are at most.
 const ROWS: usize = 64;
@@ -123,8 +130,8 @@ pub fn backward_parameters(
     let places = rows.plan(false)?;
     let (way, steps) = if places.unit == Unit::Fours { (Way::Fours, over.n / 4) } else { (Way::Each, over.n) };
     let writes: Vec<Operand> = parts.iter().map(|a| Operand::of(a).way(way)).collect();
-    let mut words = vec![steps as u32, count as u32, each as u32];
-    words.extend(rows.words(&places)?);
+    let words = Parameters { steps: steps as u32, rows: count as u32, chunk: each as u32 };
+    let words = words.words().and(rows.words(&places)?);
     let kernel = Kernel {
         op: OP,
         id: PARAMETERS.as_ptr().addr(),
@@ -147,5 +154,5 @@ pub fn backward_parameters(
         writes: &[Operand::of(dw), Operand::of(db)],
         body: &|| Ok(MERGE.to_string()),
     };
-    merge.run_linear(over.n, 64, &[chunks as u32], &[])
+    merge.run_linear(over.n, 64, &Merge { chunks: chunks as u32 }.words(), &[])
 }

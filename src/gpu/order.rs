@@ -6,6 +6,7 @@ use super::kernel::{Kernel, Operand, count};
 use super::scatter::walk_of;
 use super::sort::{fresh, radix};
 use super::walk::Walk;
+use super::words::words;
 use crate::core::DType;
 use crate::device::Array;
 use crate::device::gpu::gpu;
@@ -19,6 +20,22 @@ const WALKED: usize = 32_768;
 static VALUES: &str = include_str!("../../shaders/sort_values.wgsl");
 static PICK: &str = include_str!("../../shaders/sort_pick.wgsl");
 static SEARCH: &str = include_str!("../../shaders/search.wgsl");
+
+words! {
+    /// A slice has `length` entries, which walk along it by `stride`. `part`: 0 the low word of the key, 1 the high
+    /// one, 2 the number of the slice. `largest`: the largest key where the order is turned, else 0.
+    struct Values { length, x, stride, part, largest }
+}
+words! {
+    /// Of slices of `length` entries, `wanted` ones from `first` on. `rule`: 0 those, 1 the middle one or NaN, 2 the
+    /// middle one of those that are not NaN, 3 the last of the longest run of equals. Strides are those along a slice;
+    /// a walk of x, values and places follows.
+    struct Picked { length, wanted, first, rule, x, x_stride, values, values_stride, places, places_stride }
+}
+words! {
+    /// Rows have `length` edges and `line` values, 0 where all share one row of edges. `right`: 1 on the right.
+    struct Search { length, line, right, edges, values, order, out }
+}
 
 /// Which entries of a sorted slice are wanted.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -64,11 +81,20 @@ pub fn order(
         Pick::NanMedian => (0, 2),
         Pick::Mode => (0, 3),
     };
-    let mut words = vec![length as u32, wanted as u32, first as u32, rule];
-    for (operand, stride) in [&from, &to, &at].into_iter().zip(strides) {
-        words.extend([operand.first(g), stride[dim] as u32]);
-    }
-    words.extend(walk.words());
+    let [x_stride, values_stride, places_stride] = strides.map(|s| s[dim] as u32);
+    let words = Picked {
+        length: length as u32,
+        wanted: wanted as u32,
+        first: first as u32,
+        rule,
+        x: from.first(g),
+        x_stride,
+        values: to.first(g),
+        values_stride,
+        places: at.first(g),
+        places_stride,
+    };
+    let words = words.words().and(walk.words());
     let kernel = Kernel {
         op,
         id: PICK.as_ptr().addr(),
@@ -76,7 +102,7 @@ pub fn order(
         consts: &[],
         reads: &[from, Operand::of(&sorted)],
         writes: &[to, at],
-        body: &|| Ok(walk.text("walk", 12) + &key(x.dtype) + PICK),
+        body: &|| Ok(walk.text("walk", 0) + &key(x.dtype) + PICK),
     };
     kernel.run_linear(walk.numel() * wanted, GROUP, &words, &[])
 }
@@ -97,9 +123,9 @@ fn sorted(op: &str, x: &Array, length: usize, stride: isize, walk: &Walk, descen
     let limits = parts.into_iter().map(|(part, bits)| (part, 1u64 << bits));
     for (part, limit) in limits.chain((slices > 1).then_some((2, slices as u64))) {
         let keys = fresh(x, n)?;
-        let turn = if descending && part != 2 { (limit - 1) as u32 } else { 0 };
-        let mut words = vec![length as u32, from.first(g), stride as u32, part, turn];
-        words.extend(walk.words());
+        let largest = if descending && part != 2 { (limit - 1) as u32 } else { 0 };
+        let words = Values { length: length as u32, x: from.first(g), stride: stride as u32, part, largest };
+        let words = words.words().and(walk.words());
         let mut reads = vec![from];
         reads.extend(places.as_ref().map(Operand::of));
         let place = if places.is_some() { "bitcast<u32>(load1(i))" } else { "i" };
@@ -112,7 +138,7 @@ fn sorted(op: &str, x: &Array, length: usize, stride: isize, walk: &Walk, descen
             writes: &[Operand::of(&keys)],
             body: &|| {
                 let place = format!("fn place(i: u32) -> u32 {{ return {place}; }}\n");
-                Ok(walk.text("walk", 7) + &key(x.dtype) + &place + VALUES)
+                Ok(walk.text("walk", 0) + &key(x.dtype) + &place + VALUES)
             },
         };
         kernel.run_linear(n, GROUP, &words, &[])?;
@@ -173,7 +199,15 @@ pub fn search(op: &str, edges: &Array, order: Option<&Array>, values: &Array, ri
     reads.extend(order.map(Operand::of));
     let third = reads.get(2).map_or(0, |o| o.first(g));
     let length = edges.shape().last().copied().unwrap_or(1);
-    let words = [length as u32, line as u32, u32::from(right), from.first(g), given.first(g), third, to.first(g)];
+    let words = Search {
+        length: length as u32,
+        line: line as u32,
+        right: u32::from(right),
+        edges: from.first(g),
+        values: given.first(g),
+        order: third,
+        out: to.first(g),
+    };
     let body = || {
         let kind = Type::of(edges.dtype).name();
         let less = match Type::of(edges.dtype) {
@@ -184,14 +218,14 @@ pub fn search(op: &str, edges: &Array, order: Option<&Array>, values: &Array, ri
             Type::I64 => "a.y < b.y || (a.y == b.y && a.x < b.x)",
             _ => "a < b",
         };
-        let place = if order.is_some() { "rg_index(load2(rg_word(7u) + base + k), rg_word(2u))" } else { "k" };
+        let place = if order.is_some() { "rg_index(load2(rg_word(ORDER) + base + k), rg_word(LENGTH))" } else { "k" };
         let put = if out.dtype == DType::I64 { "vec2<u32>(k, 0u)" } else { "bitcast<i32>(k)" };
         Ok(format!(
             "fn less(a: {kind}, b: {kind}) -> bool {{ return {less}; }}\nfn edge(base: u32, k: u32) -> {kind} {{ return \
-             load0(rg_word(5u) + base + {place}); }}\nfn put(i: u32, k: u32) {{ store0(i, {put}); }}\n{SEARCH}"
+             load0(rg_word(EDGES) + base + {place}); }}\nfn put(i: u32, k: u32) {{ store0(i, {put}); }}\n{SEARCH}"
         ))
     };
     let kernel =
         Kernel { op, id: SEARCH.as_ptr().addr(), variant: 0, consts: &[], reads: &reads, writes: &[to], body: &body };
-    kernel.run_linear(n, GROUP, &words, &[])
+    kernel.run_linear(n, GROUP, &words.words(), &[])
 }

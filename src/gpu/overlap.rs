@@ -4,6 +4,7 @@ use super::access::Type;
 use super::kernel::{Kernel, Operand};
 use super::map::launch;
 use super::walk::Walk;
+use super::words::words;
 use super::{copy, scatter};
 use crate::core::layout::contiguous_strides;
 use crate::core::{DType, Layout, Meta, Number};
@@ -18,14 +19,15 @@ static OFFSETS: &str = include_str!("../../shaders/offsets.wgsl");
 /// Its address stands for the formula of [`share`].
 static SHARE: u8 = 0;
 
+words! { struct Offsets { out, offset } }
+
 /// Where each element of a layout stands in memory, in index order.
 fn offsets(layout: &Layout, like: &Array) -> Result<Array> {
     let g = gpu(OP)?;
     let out = Array::empty(Meta::new(Layout::contiguous([layout.numel()][..].into()), DType::I64, like.device))?;
     let walk = Walk::new(&layout.shape, &[&contiguous_strides(&layout.shape), &layout.strides]).only(1);
     let to = Operand::of(&out);
-    let mut words = vec![to.first(g), layout.offset as u32];
-    words.extend(walk.words());
+    let words = Offsets { out: to.first(g), offset: layout.offset as u32 }.words().and(walk.words());
     let kernel = Kernel {
         op: OP,
         id: OFFSETS.as_ptr().addr(),
@@ -33,7 +35,7 @@ fn offsets(layout: &Layout, like: &Array) -> Result<Array> {
         consts: &[],
         reads: &[],
         writes: &[to],
-        body: &|| Ok(walk.text("walk", 4) + OFFSETS),
+        body: &|| Ok(walk.text("walk", 0) + OFFSETS),
     };
     kernel.run_linear(out.numel(), 256, &words, &[])?;
     Ok(out)

@@ -1,6 +1,6 @@
 //! The text of the product kernel without shared memory: an invocation computes a block of rows and columns of C in registers. It
 //! is printed, not written, because its loops over the block must be unrolled: drivers keep an indexed array in memory.
-//! Follows `shaders/matmul.wgsl`, whose words and functions it uses; word 6 is the log2 of the columns of invocations in a group.
+//! Follows `shaders/matmul.wgsl`, whose words and functions it uses.
 
 use std::fmt::Write;
 
@@ -75,14 +75,14 @@ fn put(f: &Form, t: &mut String) -> std::fmt::Result {
     writeln!(
         t,
         "@compute @workgroup_size(64)\nfn main(@builtin(workgroup_id) w: vec3<u32>, @builtin(local_invocation_index) l: u32) {{\n    \
-         let p = part(w.z);\n    let m = rg_word(0u);\n    let n = rg_word(1u);\n    let s = rg_word(6u);\n    let r = ((w.y << (6u - \
-         s)) + (l >> s)) * {}u;\n    let x = l & ((1u << s) - 1u);",
+         let p = part(w.z);\n    let m = rg_word(M);\n    let n = rg_word(N);\n    let s = rg_word(GROUP_COLUMNS);\n    \
+         let r = ((w.y << (6u - s)) + (l >> s)) * {}u;\n    let x = l & ((1u << s) - 1u);",
         f.rows
     )?;
     for q in 0..f.quads {
         writeln!(t, "    let n{q} = (((w.x * {}u + {q}u) << s) + x) * 4u;", f.quads)?;
     }
-    writeln!(t, "    if (r >= m || n0 >= n) {{ return; }}\n    let a = first(7u, p);\n    let b = first(12u, p);")?;
+    writeln!(t, "    if (r >= m || n0 >= n) {{ return; }}\n    let a = first(A, p);\n    let b = first(B, p);")?;
     match f.left {
         Way::Across => {
             for q in 0..f.rows.div_ceil(4) {
@@ -91,7 +91,7 @@ fn put(f: &Form, t: &mut String) -> std::fmt::Result {
         }
         _ => {
             for i in 0..f.rows {
-                writeln!(t, "    let pa{i} = a + min(r + {i}u, m - 1u) * rg_word(10u);")?;
+                writeln!(t, "    let pa{i} = a + min(r + {i}u, m - 1u) * rg_word(A + ROW);")?;
             }
         }
     }
@@ -99,7 +99,7 @@ fn put(f: &Form, t: &mut String) -> std::fmt::Result {
         match f.right {
             Way::AlongK => {
                 for j in 0..4 {
-                    writeln!(t, "    let pb{q}_{j} = b + min(n{q} + {j}u, n - 1u) * rg_word(16u);")?;
+                    writeln!(t, "    let pb{q}_{j} = b + min(n{q} + {j}u, n - 1u) * rg_word(B + COLUMN);")?;
                 }
             }
             Way::Across => writeln!(t, "    let pb{q} = b + min(n{q} / 4u, (n + 3u) / 4u - 1u);")?,
@@ -112,9 +112,9 @@ fn put(f: &Form, t: &mut String) -> std::fmt::Result {
     if f.patch {
         // The digits of k and their place, kept up to date by additions alone.
         t.push_str(
-            "    let low_size = rg_word(28u);\n    let mid_size = rg_word(27u);\n    var low = p.k % low_size;\n    var mid = (p.k / \
-             low_size) % mid_size;\n    var at = along(p.k);\n    let to_mid = rg_word(30u) - low_size * rg_word(31u);\n    let to_high = \
-             rg_word(29u) - mid_size * rg_word(30u);\n",
+            "    let low_size = rg_word(K_SIZES + 1u);\n    let mid_size = rg_word(K_SIZES);\n    var low = p.k % low_size;\n    \
+             var mid = (p.k / low_size) % mid_size;\n    var at = along(p.k);\n    let to_mid = rg_word(K_STEPS + 1u) - low_size * \
+             rg_word(K_STEPS + 2u);\n    let to_high = rg_word(K_STEPS) - mid_size * rg_word(K_STEPS + 1u);\n",
         );
     }
     writeln!(t, "    for (var k = p.k; k < p.end; k += {step}u) {{")?;
@@ -128,7 +128,7 @@ fn put(f: &Form, t: &mut String) -> std::fmt::Result {
     }
     if f.patch {
         t.push_str(
-            "        low += 1u;\n        at += rg_word(31u);\n        let turn = low == low_size;\n        low = select(low, 0u, \
+            "        low += 1u;\n        at += rg_word(K_STEPS + 2u);\n        let turn = low == low_size;\n        low = select(low, 0u, \
              turn);\n        mid = select(mid, mid + 1u, turn);\n        at = select(at, at + to_mid, turn);\n        let over = mid == \
              mid_size;\n        mid = select(mid, 0u, over);\n        at = select(at, at + to_high, over);\n",
         );
@@ -156,7 +156,7 @@ fn left(f: &Form, step: usize, i: usize, kk: usize) -> String {
 
 /// The loads of A for `step` k.
 fn load_left(f: &Form, step: usize, t: &mut String) -> std::fmt::Result {
-    let at = |i: usize, kk: usize| format!("load0(pa{i} + (k + {kk}u) * rg_word(11u))");
+    let at = |i: usize, kk: usize| format!("load0(pa{i} + (k + {kk}u) * rg_word(A + COLUMN))");
     match f.left {
         Way::Across => {
             for kk in 0..step {
@@ -191,9 +191,9 @@ fn load_right(f: &Form, step: usize, t: &mut String) -> std::fmt::Result {
         for kk in 0..step {
             match f.right {
                 Way::AlongK => writeln!(t, "        let b{q}_{kk} = {};", four(|j| format!("w{q}_{j}[{kk}]")))?,
-                Way::Across => writeln!(t, "        let b{q}_{kk} = load1(pb{q} + (k + {kk}u) * rg_word(15u));")?,
+                Way::Across => writeln!(t, "        let b{q}_{kk} = load1(pb{q} + (k + {kk}u) * rg_word(B + ROW));")?,
                 Way::Each => {
-                    let from = if f.patch { "at".to_string() } else { format!("(k + {kk}u) * rg_word(15u)") };
+                    let from = if f.patch { "at".to_string() } else { format!("(k + {kk}u) * rg_word(B + ROW)") };
                     writeln!(t, "        let t{q}_{kk} = pb{q} + {from};")?;
                     let v = four(|j| format!("load1(t{q}_{kk}[{j}])"));
                     writeln!(t, "        let b{q}_{kk} = {v};")?;

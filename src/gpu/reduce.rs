@@ -6,6 +6,7 @@
 use super::access::{Type, Way};
 use super::kernel::{Kernel, Operand, count};
 use super::walk::Walk;
+use super::words::words;
 use crate::core::layout::contiguous_strides;
 use crate::core::{DType, Layout, Meta, Number, Shape, Strides};
 use crate::device::Array;
@@ -19,6 +20,12 @@ const LANES: &str = include_str!("../../shaders/reduce_lanes.wgsl");
 const LANE: &str = include_str!("../../shaders/reduce_lane.wgsl");
 const COLUMNS: &str = include_str!("../../shaders/reduce_columns.wgsl");
 const GROUP: usize = 64;
+
+words! {
+    /// How many results there are, chunks of each, elements of a chunk and of a result; `base` is added to places.
+    /// Walks of the operands and the outputs, then of the operands, follow.
+    struct Reduce { results, chunks, chunk, length, out[2], x[2], base }
+}
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum How {
@@ -99,7 +106,7 @@ impl Job {
             };
             return format!(
                 "alias Acc = {t};\nfn init() -> Acc {{ return {edge}; }}\nfn fold(a: Acc, b: Acc) -> Acc {{ return {fold}; }}\n\
-                 {item}fn finish(v: Acc, place: u32) {{ store0(rg_word(6u) + place, {value}); }}\n"
+                 {item}fn finish(v: Acc, place: u32) {{ store0(rg_word(OUT) + place, {value}); }}\n"
             );
         }
         // The first of equal values, and the first NaN.
@@ -113,12 +120,12 @@ impl Job {
             _ => format!("return {b}.v > {a}.v || (b.v == a.v && b.i < a.i);"),
         };
         let item = match first {
-            true => format!("fn item(x: {t}, r: u32) -> Acc {{ return Acc(x, r + rg_word(10u)); }}\n"),
+            true => format!("fn item(x: {t}, r: u32) -> Acc {{ return Acc(x, r + rg_word(BASE)); }}\n"),
             false => format!("fn item(x: {t}, y: i32, r: u32) -> Acc {{ return Acc(x, bitcast<u32>(y)); }}\n"),
         };
         let store = match (last, self.value) {
-            (true, false) => "store0(rg_word(6u) + place, bitcast<i32>(v.i));",
-            _ => "store0(rg_word(6u) + place, v.v); store1(rg_word(7u) + place, bitcast<i32>(v.i));",
+            (true, false) => "store0(rg_word(OUT) + place, bitcast<i32>(v.i));",
+            _ => "store0(rg_word(OUT) + place, v.v); store1(rg_word(OUT + 1u) + place, bitcast<i32>(v.i));",
         };
         format!(
             "struct Acc {{ v: {t}, i: u32 }}\nfn init() -> Acc {{ return Acc({edge}, 0xffffffffu); }}\nfn beats(a: Acc, b: Acc) -> \
@@ -275,20 +282,22 @@ impl Job {
         let writes: Vec<Operand> =
             out.iter().enumerate().map(|(k, a)| Operand::new(a, self.written(k, last))).collect();
         let at = |o: &[Operand], k: usize| o.get(k).map_or(0, |o| o.first(g));
-        let mut words = vec![plan.m as u32, plan.chunks as u32, plan.chunk as u32, plan.n as u32];
-        words.extend([at(&writes, 0), at(&writes, 1), at(&reads, 0), at(&reads, 1), t.base as u32]);
+        let words = Reduce {
+            results: plan.m as u32,
+            chunks: plan.chunks as u32,
+            chunk: plan.chunk as u32,
+            length: plan.n as u32,
+            out: [at(&writes, 0), at(&writes, 1)],
+            x: [at(&reads, 0), at(&reads, 1)],
+            base: t.base as u32,
+        };
         let stride = |w: &Walk, k: usize, d: usize| if k < operands { w.strides[k][d] as u32 } else { 0 };
-        for d in 0..kept.ndim() {
-            words.extend([
-                kept.sizes[d] as u32,
-                stride(kept, 0, d),
-                stride(kept, 1, d),
-                kept.strides[operands][d] as u32,
-            ]);
-        }
-        for d in 0..reduced.ndim() {
-            words.extend([reduced.sizes[d] as u32, stride(reduced, 0, d), stride(reduced, 1, d)]);
-        }
+        let of_kept = (0..kept.ndim()).flat_map(|d| {
+            [kept.sizes[d] as u32, stride(kept, 0, d), stride(kept, 1, d), kept.strides[operands][d] as u32]
+        });
+        let of_reduced =
+            (0..reduced.ndim()).flat_map(|d| [reduced.sizes[d] as u32, stride(reduced, 0, d), stride(reduced, 1, d)]);
+        let words = words.words().and(of_kept).and(of_reduced);
         let v = if plan.fours == 0 { 1 } else { 4 };
         let (dims, width) =
             ([("KEPT", kept.ndim() as u32), ("DIMS", reduced.ndim() as u32), ("V", v)], plan.lanes as u32);

@@ -8,6 +8,7 @@ use super::kernel::{Kernel, Operand, count};
 use super::map::launch;
 use super::sort::{Slices, Sorted};
 use super::walk::Walk;
+use super::words::words;
 use crate::core::{DType, Layout, Meta, Number, Put, Shape, Strides};
 use crate::device::Array;
 use crate::device::gpu::gpu;
@@ -25,14 +26,23 @@ const WINDOW: usize = 32_768;
 static ADD: &str = include_str!("../../shaders/scatter_add.wgsl");
 static LOOP: &str = include_str!("../../shaders/scatter_loop.wgsl");
 /// How `scatter_add.wgsl` finds the index and the place of a sorted entry.
-const PACKED: &str = "fn key(p: u32) -> u32 { return bitcast<u32>(load2(p)) >> rg_word(4u); }
-fn entry(p: u32) -> u32 { return bitcast<u32>(load2(p)) & ((1u << rg_word(4u)) - 1u); }
+const PACKED: &str = "fn key(p: u32) -> u32 { return bitcast<u32>(load2(p)) >> rg_word(BITS); }
+fn entry(p: u32) -> u32 { return bitcast<u32>(load2(p)) & ((1u << rg_word(BITS)) - 1u); }
 ";
-const SPLIT: &str = "fn key(p: u32) -> u32 { return bitcast<u32>(load2(p)) - p / rg_word(9u) * rg_word(6u); }
-fn entry(p: u32) -> u32 { return bitcast<u32>(load3(p)) - p / rg_word(9u) * rg_word(9u); }
+const SPLIT: &str = "fn key(p: u32) -> u32 { return bitcast<u32>(load2(p)) - p / rg_word(LENGTH) * rg_word(SIZE); }
+fn entry(p: u32) -> u32 { return bitcast<u32>(load3(p)) - p / rg_word(LENGTH) * rg_word(LENGTH); }
 ";
 /// Its address stands for the formula of [`rarity`].
 static RARITY: u8 = 0;
+
+words! {
+    /// Strides and `size`, that of out, are those along the dim. Of slices of `length` entries a launch takes a
+    /// `window` from `start` on, each with `columns`. `bits`: those of a place in a packed entry. Walks of columns and
+    /// of slices follow.
+    struct Scatter {
+        out, src, index, out_stride, src_stride, index_stride, columns, size, bits, length, start, window,
+    }
+}
 
 /// The walk over some dims of `shape`.
 pub fn walk_of(shape: &[usize], dims: &[usize], operands: &[&Strides]) -> Walk {
@@ -131,37 +141,43 @@ fn write(op: &str, out: &Array, dim: usize, index: &Array, src: &Array, how: Opt
     }
     let (from, to) = (from.way(way), to.way(way));
     let mut reads = vec![to.over(), from];
-    let mut words = places.to_vec();
+    let mut words = Scatter {
+        out: places[0],
+        src: places[1],
+        index: 0,
+        out_stride: steps[0] as u32,
+        src_stride: steps[1] as u32,
+        index_stride: index.layout.strides[dim] as u32,
+        columns: column.numel() as u32,
+        size: size as u32,
+        bits: 0,
+        length: length as u32,
+        start: 0,
+        window: 0,
+    };
     let (text, find) = match &sorted {
         None => {
             reads.push(Operand::of(index));
-            words.push(reads[2].first(g));
+            words.index = reads[2].first(g);
             (LOOP, "")
         }
         Some(Sorted::Packed(entries, bits)) => {
             reads.push(Operand::of(entries));
-            words.push(*bits);
+            words.bits = *bits;
             (ADD, PACKED)
         }
         Some(Sorted::Split(keys, entries)) => {
             reads.extend([Operand::of(keys), Operand::of(entries)]);
-            words.push(0);
             (ADD, SPLIT)
         }
     };
     if sorted.is_some() {
         slice.strides.pop();
     }
-    words.extend([column.numel() as u32, size as u32, steps[0] as u32, steps[1] as u32]);
-    words.push(if sorted.is_some() { length as u32 } else { index.layout.strides[dim] as u32 });
-    words.extend([0, 0]);
-    words.extend(column.words());
-    words.extend(slice.words());
-    let second = 12 + column.words().count();
     let body = || {
         let kind = Type::of(out.dtype);
         let sum = plus(how, out.dtype, if fours { kind.four() } else { kind.name() }, fours);
-        Ok(column.text("columns", 12) + &slice.text("slice", second) + &sum + find + text)
+        Ok(column.text("columns", 0) + &slice.text("slice", column.words().count()) + &sum + find + text)
     };
     let kernel = Kernel {
         op,
@@ -175,13 +191,12 @@ fn write(op: &str, out: &Array, dim: usize, index: &Array, src: &Array, how: Opt
     };
     for start in (0..length).step_by(WINDOW) {
         let n = WINDOW.min(length - start);
-        // Words 10 and 11: the first two are the grid's.
-        (words[8], words[9]) = (start as u32, n as u32);
+        let words = Scatter { start: start as u32, window: n as u32, ..words };
         let each = if sorted.is_some() { n } else { 1 };
         kernel.run_linear(
             slice.numel() * each * column.numel(),
             if sorted.is_some() { GROUP } else { LONE },
-            &words,
+            &words.words().and(column.words()).and(slice.words()),
             &[],
         )?;
     }

@@ -3,6 +3,7 @@
 
 use super::kernel::{Kernel, Operand};
 use super::walk::Walk;
+use super::words::{Words, words};
 use crate::core::{DType, Layout, Meta};
 use crate::device::Array;
 use crate::device::gpu::gpu;
@@ -24,6 +25,21 @@ static COUNT: &str = include_str!("../../shaders/sort_count.wgsl");
 static SCAN: &str = include_str!("../../shaders/sort_scan.wgsl");
 static CARRY: &str = include_str!("../../shaders/sort_carry.wgsl");
 static MOVE: &str = include_str!("../../shaders/sort_move.wgsl");
+
+words! {
+    /// Of `slices`, each workgroup sorts `together`; a slice has `length` indices below `size`, which walk along it by
+    /// `stride`. A place in a slice takes `bits`.
+    struct Tile { slices, together, length, bits, size, index, stride }
+}
+words! {
+    /// As [`Tile`].
+    struct Keys { length, size, index, stride }
+}
+words! {
+    /// Of a pass: how many keys, bits of a digit, and how far the digit stands from the right.
+    struct Pass { keys, bits, shift }
+}
+words! { struct Scan { numbers, tiles } }
 
 /// Slices of int64 indices below `size`, to be sorted each for itself.
 pub struct Slices<'a> {
@@ -67,9 +83,16 @@ impl Slices<'_> {
         let out = fresh(self.index, slices * self.length)?;
         let per = (1024 >> bits).clamp(1, slices);
         let from = Operand::of(self.index);
-        let mut words = vec![slices as u32, per as u32, self.length as u32, bits, self.size as u32, from.first(g)];
-        words.push(self.stride as u32);
-        words.extend(self.walk.words());
+        let words = Tile {
+            slices: slices as u32,
+            together: per as u32,
+            length: self.length as u32,
+            bits,
+            size: self.size as u32,
+            index: from.first(g),
+            stride: self.stride as u32,
+        };
+        let words = words.words().and(self.walk.words());
         let kernel = Kernel {
             op: self.op,
             id: IN_TILE.as_ptr().addr(),
@@ -77,7 +100,7 @@ impl Slices<'_> {
             consts: &[],
             reads: &[from],
             writes: &[Operand::of(&out)],
-            body: &|| Ok(self.walk.text("walk", 9) + IN_TILE),
+            body: &|| Ok(self.walk.text("walk", 0) + IN_TILE),
         };
         kernel.run_linear(slices.div_ceil(per) * SORTERS, SORTERS, &words, &[])?;
         Ok(out)
@@ -89,8 +112,13 @@ impl Slices<'_> {
         let n = slices * self.length;
         let keys = fresh(self.index, n)?;
         let from = Operand::of(self.index);
-        let mut words = vec![self.length as u32, self.size as u32, from.first(g), self.stride as u32];
-        words.extend(self.walk.words());
+        let words = Keys {
+            length: self.length as u32,
+            size: self.size as u32,
+            index: from.first(g),
+            stride: self.stride as u32,
+        };
+        let words = words.words().and(self.walk.words());
         let kernel = Kernel {
             op: self.op,
             id: KEYS.as_ptr().addr(),
@@ -98,7 +126,7 @@ impl Slices<'_> {
             consts: &[],
             reads: &[from],
             writes: &[Operand::of(&keys)],
-            body: &|| Ok(self.walk.text("walk", 6) + KEYS),
+            body: &|| Ok(self.walk.text("walk", 0) + KEYS),
         };
         kernel.run_linear(n, GROUP, &words, &[])?;
         radix(self.op, keys, (slices * self.size) as u64, None)
@@ -116,7 +144,7 @@ pub fn radix(op: &str, mut keys: Array, limit: u64, mut places: Option<Array>) -
     for pass in 0..passes {
         let counts = fresh(&keys, chunks << digit)?;
         let (moved, origins) = (fresh(&keys, n)?, fresh(&keys, n)?);
-        let words = [n as u32, digit, pass * digit];
+        let words = Pass { keys: n as u32, bits: digit, shift: pass * digit }.words();
         let counter = Operand::of(&counts);
         let kernel = Kernel {
             op,
@@ -162,7 +190,8 @@ fn scan(op: &str, x: &Array) -> Result<()> {
         writes: &[own, Operand::of(&sums)],
         body: &|| Ok(SCAN.into()),
     };
-    kernel.run_linear(tiles * LONE, LONE, &[x.numel() as u32, tiles as u32], &[])?;
+    let words = Scan { numbers: x.numel() as u32, tiles: tiles as u32 }.words();
+    kernel.run_linear(tiles * LONE, LONE, &words, &[])?;
     if tiles == 1 {
         return Ok(());
     }
@@ -176,5 +205,5 @@ fn scan(op: &str, x: &Array) -> Result<()> {
         writes: &[own],
         body: &|| Ok(CARRY.into()),
     };
-    kernel.run_linear(x.numel(), GROUP, &[], &[])
+    kernel.run_linear(x.numel(), GROUP, &Words::NONE, &[])
 }

@@ -6,6 +6,7 @@ use super::copy::packed;
 use super::kernel::{Kernel, Operand, count};
 use super::lanes::vector;
 use super::walk::{Walk, index};
+use super::words::{Words, rest, words};
 use crate::core::{DType, Strides};
 use crate::device::Array;
 use crate::device::gpu::gpu;
@@ -15,9 +16,11 @@ use crate::expr::update::{MAX_NUMBERS, MAX_OPERANDS};
 use crate::expr::wgsl::{Lane, lines};
 
 const GROUP: usize = 256;
-/// Words before the numbers: the count of invocations and the grid's row.
-const HEAD: usize = 2;
-const PLACES: usize = HEAD + MAX_NUMBERS;
+
+words! {
+    /// The first elements of the operands follow, then a walk of all of them.
+    struct Update { numbers[MAX_NUMBERS] }
+}
 
 /// An update printed for one choice of its flags. Its address stands for it in the cache of kernels.
 pub struct Text {
@@ -66,7 +69,7 @@ impl Text {
         let parts: &[&str] = if fours { &[".x", ".y", ".z", ".w"] } else { &[""] };
         for (c, part) in parts.iter().enumerate() {
             let operands = self.reads.iter().map(|k| format!("x{k}{part}"));
-            let numbers = (0..self.numbers).map(|j| format!("bitcast<f32>(rg_word({}u))", HEAD + j));
+            let numbers = (0..self.numbers).map(|j| format!("bitcast<f32>(rg_word(NUMBERS + {j}u))"));
             out += &format!("    let r{c} = update({});\n", operands.chain(numbers).collect::<Vec<_>>().join(", "));
         }
         for k in &self.writes {
@@ -111,9 +114,8 @@ impl Step<'_> {
         let strides: Vec<&Strides> = arrays.iter().map(|a| &a.layout.strides).collect();
         let walk = Walk::new(self.written[0].shape(), &strides);
         if !self.is_flat(&walk) {
-            let mut words = self.numbers();
-            words.extend(self.operands(Way::Each, None).iter().map(|o| o.first(g)));
-            words.extend(walk.words());
+            let operands = self.operands(Way::Each, None);
+            let words = self.numbers().and(operands.iter().map(|o| o.first(g))).and(walk.words());
             return self.launch(n, Way::Each, Some(&walk), &words, None);
         }
         // A parameter may be larger than what a kernel may see.
@@ -121,8 +123,8 @@ impl Step<'_> {
         for start in (0..n).step_by(window) {
             let len = window.min(n - start);
             let part = (n > window).then_some((start, len));
-            let mut words = self.numbers();
-            words.extend(self.operands(Way::Fours, part).iter().map(|o| o.first(g) / 4));
+            let operands = self.operands(Way::Fours, part);
+            let words = self.numbers().and(operands.iter().map(|o| o.first(g) / 4));
             self.launch(len.div_ceil(4), Way::Fours, None, &words, part)?;
         }
         Ok(())
@@ -148,8 +150,8 @@ impl Step<'_> {
         .collect()
     }
 
-    fn numbers(&self) -> Vec<u32> {
-        self.numbers.iter().map(|&v| (v as f32).to_bits()).collect()
+    fn numbers(&self) -> Words {
+        Update { numbers: self.numbers.map(|v| (v as f32).to_bits()) }.words()
     }
 
     fn launch(
@@ -157,7 +159,7 @@ impl Step<'_> {
         invocations: usize,
         way: Way,
         walk: Option<&Walk>,
-        words: &[u32],
+        words: &Words,
         part: Option<(usize, usize)>,
     ) -> Result<()> {
         let writes = &self.operands(way, part)[..self.written.len()];
@@ -174,7 +176,7 @@ impl Step<'_> {
             Ok(format!(
                 "{}{}fn rounded(v: f32) -> f32 {{ return {rounded}; }}\n{}{}@compute @workgroup_size({GROUP})\nfn \
                  main(@builtin(workgroup_id) w: vec3<u32>, @builtin(local_invocation_index) l: u32) {{\n    let i = \
-                 rg_group(w) * {GROUP}u + l;\n    if (i >= rg_word(0u)) {{ return; }}\n    find(i);\n    step();\n}}\n",
+                 rg_group(w) * {GROUP}u + l;\n    if (i >= rg_meta.count) {{ return; }}\n    find(i);\n    step();\n}}\n",
                 vector(fours),
                 self.places(walk),
                 self.text.function,
@@ -201,17 +203,17 @@ impl Step<'_> {
             out += &format!("var<private> p{k}: u32;\n");
         }
         out += "fn find(i: u32) {\n    var r = i;\n";
-        let start = |k: usize| format!("    p{k} = rg_word({}u)", PLACES + k);
+        let start = |k: usize| format!("    p{k} = {}", rest(k));
         match walk {
             None => (0..operands).for_each(|k| out += &(start(k) + " + i;\n")),
             Some(walk) => {
                 (0..operands).for_each(|k| out += &(start(k) + ";\n"));
                 for d in 0..walk.ndim() {
-                    let word = PLACES + operands + d * (operands + 1);
+                    let word = operands + d * (operands + 1);
                     let (text, index) = index(d, walk.ndim(), word);
                     out += &text;
                     for k in 0..operands {
-                        out += &format!("    p{k} += {index} * rg_word({}u);\n", word + 1 + k);
+                        out += &format!("    p{k} += {index} * {};\n", rest(word + 1 + k));
                     }
                 }
             }

@@ -1,5 +1,6 @@
 //! The dims that a kernel walks: those of several operands of one shape, merged wherever all of them allow, fastest first.
 
+use super::words::rest;
 use crate::core::Strides;
 use crate::core::layout::memory_order;
 
@@ -9,14 +10,14 @@ pub struct Walk {
     pub strides: Vec<Vec<isize>>,
 }
 
-/// The WGSL that takes the index along dim `d` of `dims` off `r`, and the name that it has then; word `size` is the dim's size.
-/// The last dim needs no division.
+/// The WGSL that takes the index along dim `d` of `dims` off `r`, and the name that it has then; word `size` of the
+/// lists is the dim's size. The last dim needs no division.
 pub fn index(d: usize, dims: usize, size: usize) -> (String, String) {
     if d + 1 == dims {
         return (String::new(), "r".to_string());
     }
-    let text =
-        format!("    let t{d} = r / rg_word({size}u);\n    let c{d} = r - t{d} * rg_word({size}u);\n    r = t{d};\n");
+    let n = rest(size);
+    let text = format!("    let t{d} = r / {n};\n    let c{d} = r - t{d} * {n};\n    r = t{d};\n");
     (text, format!("c{d}"))
 }
 
@@ -90,7 +91,7 @@ impl Walk {
     }
 
     /// The WGSL of `name(i, start)`: where element `i` of each operand stands, from the words of [`Walk::words`], which begin
-    /// at `word`. One operand has a u32, several a vector.
+    /// at word `word` of the lists. One operand has a u32, several a vector.
     pub fn text(&self, name: &str, word: usize) -> String {
         let (dims, count) = (self.ndim(), self.strides.len());
         let t = if count == 1 { "u32".to_string() } else { format!("vec{count}<u32>") };
@@ -99,7 +100,7 @@ impl Walk {
             let at = word + d * (count + 1);
             let (text, index) = index(d, dims, at);
             out += &text;
-            let strides: Vec<String> = (1..=count).map(|k| format!("rg_word({}u)", at + k)).collect();
+            let strides: Vec<String> = (1..=count).map(|k| rest(at + k)).collect();
             out += &format!("    p += {index} * {t}({});\n", strides.join(", "));
         }
         out + "    return p;\n}\n"

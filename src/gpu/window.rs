@@ -2,6 +2,7 @@
 
 use super::access::Type;
 use super::kernel::{Kernel, Operand};
+use super::words::words;
 use crate::core::span::Span;
 use crate::device::Array;
 use crate::device::gpu::gpu;
@@ -14,6 +15,16 @@ const MAX: &str = include_str!("../../shaders/window_max.wgsl");
 const SPAN: &str = include_str!("../../shaders/window_span.wgsl");
 
 const GROUP: usize = 64;
+
+words! {
+    /// Threes are of depth, height and width: sizes of the volume, how many windows there are, and of these the kernel
+    /// (0: windows of nearly equal sizes that cover the dim), stride and padding. A sum is divided by the elements that
+    /// a window covers (`rule` 0), also padded ones (1), or `divisor` (2). An operand's words are its first element and
+    /// its strides.
+    struct Spans {
+        channels, size[3], windows[3], kernel[3], stride[3], pad[3], rule, divisor, x[6], out[6], places[6],
+    }
+}
 
 /// What a sum is divided by.
 #[derive(Clone, Copy)]
@@ -34,25 +45,31 @@ fn launch(
     let g = gpu(op)?;
     let out = writes[0].array;
     let steps = |f: fn(&crate::core::span::Steps) -> usize| spans.map(|s| s.steps.as_ref().map_or(0, f) as u32);
-    let mut words = vec![out.shape()[1] as u32];
-    words.extend(spans.map(|s| s.size as u32));
-    words.extend(spans.map(|s| s.count as u32));
-    words.extend(steps(|s| s.kernel));
-    words.extend(steps(|s| s.stride));
-    words.extend(steps(|s| s.pad));
-    words.extend(match divide {
-        Divide::Counted(padded) => [u32::from(padded), 0],
-        Divide::By(n) => [2, n as i32 as u32],
-    });
-    for o in reads.iter().chain(writes) {
-        words.push(o.first(g));
-        words.extend(o.array.strides().iter().map(|&s| s as u32));
-    }
+    let (rule, divisor) = match divide {
+        Divide::Counted(padded) => (u32::from(padded), 0),
+        Divide::By(n) => (2, n as i32 as u32),
+    };
+    let layout = |o: &Operand| -> [u32; 6] {
+        std::array::from_fn(|k| if k == 0 { o.first(g) } else { o.array.strides()[k - 1] as u32 })
+    };
+    let words = Spans {
+        channels: out.shape()[1] as u32,
+        size: spans.map(|s| s.size as u32),
+        windows: spans.map(|s| s.count as u32),
+        kernel: steps(|s| s.kernel),
+        stride: steps(|s| s.stride),
+        pad: steps(|s| s.pad),
+        rule,
+        divisor,
+        x: layout(&reads[0]),
+        out: layout(&writes[0]),
+        places: writes.get(1).map_or([0; 6], layout),
+    };
     let body = || Ok([SPAN, text].concat());
     Kernel { op, id: text.as_ptr().addr(), variant: 0, consts: &[], reads, writes, body: &body }.run_linear(
         out.numel(),
         GROUP,
-        &words,
+        &words.words(),
         &[],
     )
 }

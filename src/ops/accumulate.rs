@@ -261,7 +261,7 @@ impl Op for Running {
         Ok(())
     }
     fn gpu(&self, x: &[&Array], out: &[Array]) -> Result<()> {
-        gpu::scan::scan("cumsum", &ones(x[0])?, Some(x[0]), self.dim, self.backwards, 0.0, &out[0])
+        gpu::running::scan("cumsum", &ones(x[0])?, Some(x[0]), self.dim, self.backwards, 0.0, &out[0])
     }
     fn vjp(&self, _: &Context, g: &Cotangents) -> Result<Grads> {
         Grads::one(g.one()?.cumsum(self.dim, !self.backwards)?)
@@ -305,7 +305,7 @@ impl Op for Product {
             return data::fill(&out[0], Number::Int(1));
         }
         let all = Array::empty(x[0].contiguous(x[0].layout.shape.clone()))?;
-        gpu::scan::scan("prod", x[0], None, dim, false, 1.0, &all)?;
+        gpu::running::scan("prod", x[0], None, dim, false, 1.0, &all)?;
         let last = all.with_layout(all.layout.sliced(dim, n - 1, 1, 1));
         let to = if self.over.keepdim { out[0].clone() } else { out[0].with_layout(out[0].layout.unsqueezed(dim)) };
         data::copy(&last, &to)

@@ -530,7 +530,7 @@ impl Op for Scan {
         Ok(())
     }
     fn gpu(&self, x: &[&Array], out: &[Array]) -> Result<()> {
-        gpu::scan::scan("cumprod", x[0], x.get(1).copied(), self.dim, self.backwards, self.first, &out[0])
+        gpu::running::scan("cumprod", x[0], x.get(1).copied(), self.dim, self.backwards, self.first, &out[0])
     }
     fn saves(&self, _: Mask) -> Saves {
         Saves::input_at(0).and(Saves::OUTPUT)

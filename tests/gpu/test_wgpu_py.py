@@ -20,11 +20,11 @@ LIBRARY = ["common", "floats", "math", "half", "i32", "i64"]
 INF, NAN = np.inf, np.nan
 
 
-def launch(text, inputs, sizes, groups, words=(), floats=()):
+def launch(text, inputs, sizes, groups, count, words=(), floats=()):
     """Runs a kernel on metadata, inputs and outputs of so many bytes, in this order; gives the outputs' bytes."""
     buffers = [buffer(np.ascontiguousarray(x).tobytes()) for x in inputs]
     outputs = [unset(size) for size in sizes]
-    dispatch(text, metadata(words, floats), [(b, 0, b.size) for b in buffers + outputs], groups)
+    dispatch(text, metadata(count, groups[0], words, floats), [(b, 0, b.size) for b in buffers + outputs], groups)
     return [read(b)[:size] for b, size in zip(outputs, sizes)]
 
 
@@ -48,7 +48,7 @@ def evaluate(expression, inputs, result):
     groups = -(-n // 64)
     across = min(groups, 65535)
     size = n * np.dtype(result).itemsize
-    (out,) = launch(text, inputs, [size], (across, -(-groups // across), 1), words=[n, across])
+    (out,) = launch(text, inputs, [size], (across, -(-groups // across), 1), n)
     return np.frombuffer(out, result)
 
 
@@ -341,12 +341,12 @@ def kernel(op, *parts):
 
 
 def test_a_kernel_of_four_neighbours():
-    """`tanh` of contiguous floats: words are fours, the row of the grid, and where the result and the operand begin."""
+    """`tanh` of contiguous floats: what is counted are fours; words are where the result and the operand begin."""
     torch.ones(1024, device="gpu").tanh().cpu()
     x = RNG.normal(size=1000).astype(np.float32)
     plain = "let t1 = rg_tanh(x0);\n    return t1;"
     text = kernel("tanh", "x0: array<vec4<f32>>", "@binding(2) var<storage, read_write> y0: array<vec4<f32>>", plain)
-    (out,) = launch(text, [x], [4000], (1, 1, 1), words=[250, 1, 0, 0])
+    (out,) = launch(text, [x], [4000], (1, 1, 1), 250, words=[0, 0])
     assert ulps(np.frombuffer(out, np.float32), np.tanh(x.astype(np.float64))).max() <= 3
 
 
@@ -355,11 +355,11 @@ def test_a_kernel_that_walks():
     torch.ones(3, 4, device="gpu").add(torch.ones(4, 3, device="gpu").t())
     a, b = RNG.normal(size=(5, 7)).astype(np.float32), RNG.normal(size=(7, 5)).astype(np.float32)
     text = kernel("add", "const DIMS: u32 = 2u", "x0: array<f32>", "x1: array<f32>", "y0: array<f32>")
-    # n, groups, first of the result and of both operands; per dim, fastest first: size, strides.
-    words = [35, 1, 0, 0, 0, 7, 1, 1, 5, 5, 7, 7, 1]
+    # First of the result and of both operands; per dim, fastest first: size, strides.
+    words = [0, 0, 0, 7, 1, 1, 5, 5, 7, 7, 1]
     order = re.search(r"place \+= c0", text) is not None
     assert order
-    (out,) = launch(text, [a, b], [140], (1, 1, 1), words=words, floats=[1])
+    (out,) = launch(text, [a, b], [140], (1, 1, 1), 35, words=words, floats=[1])
     assert (np.frombuffer(out, np.float32).reshape(5, 7) == a + b.T).all()
 
 
@@ -381,7 +381,7 @@ def test_a_kernel_of_narrow_elements(dtype):
     text = kernel("copy", "const DIMS: u32 = 1u", "@binding(2)", *NARROW[dtype])
     x = (RNG.integers(0, 2, 21) if dtype == "bool" else RNG.integers(0, 200, 21)).astype(kind)
     size = 64 * kind.itemsize
-    (out,) = launch(text, [x], [size], (1, 1, 1), words=[21, 1, 1, 0, 21, 3, 1])
+    (out,) = launch(text, [x], [size], (1, 1, 1), 21, words=[1, 0, 21, 3, 1])
     got = np.frombuffer(out, np.uint8).reshape(64, kind.itemsize)
     wanted = np.full((64, kind.itemsize), 0xA5, np.uint8)
     wanted[1:64:3][:21] = x.view(np.uint8).reshape(21, kind.itemsize)

@@ -29,10 +29,12 @@ def device():
     )
 
 
-def metadata(words=(), floats=()):
-    """A slot as `RgMeta` of common.wgsl has it: infinity and NaN, the numbers in each lane, the words."""
+def metadata(count, row, words=(), floats=()):
+    """A slot as `RgMeta` of common.wgsl has it: infinity and NaN, what the launch counts, groups in a row of its grid,
+    the numbers in each lane, the words."""
     numbers = [*floats, 0, 0, 0, 0][:4]
-    parts = [np.array([INF, NAN, 0, 0], np.float32), np.array(numbers, np.float32), np.array(numbers, np.int32)]
+    parts = [np.array([INF, NAN], np.float32), np.array([count, row], np.uint32)]
+    parts += [np.array(numbers, np.float32), np.array(numbers, np.int32)]
     parts += [np.array(numbers, np.int64), np.array([*words, *[0] * (108 - len(words))], np.uint32)]
     return b"".join(p.tobytes() for p in parts)
 

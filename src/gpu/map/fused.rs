@@ -5,16 +5,17 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::Step;
-use super::launch::{Job, READS, first_word};
+use super::launch::{Job, PLACES};
 use crate::core::DType;
 use crate::device::Array;
 use crate::error::Result;
 use crate::expr::wgsl::Lane;
 use crate::gpu::access::{Type, through};
 use crate::gpu::kernel;
+use crate::gpu::words::rest;
 
 /// Words of metadata for numbers, at most.
-pub const WORDS: usize = kernel::WORDS - 1 - first_word(READS);
+pub const WORDS: usize = kernel::WORDS - 1 - PLACES;
 
 /// A call, and what its arrays are.
 pub struct Part<'a> {
@@ -108,7 +109,7 @@ fn text(parts: &[Part], types: &[Type], result: Type) -> (String, Vec<String>) {
     let mut body = String::new();
     // Calls of one formula share its function.
     let mut names: HashMap<(usize, u8), usize> = HashMap::new();
-    let mut word = first_word(types.len());
+    let mut word = types.len();
     for (i, p) in parts.iter().enumerate() {
         let (step, count) = (p.step, names.len());
         let f = *names.entry((Arc::as_ptr(&step.formula).addr(), step.lane as u8)).or_insert(count);
@@ -121,13 +122,14 @@ fn text(parts: &[Part], types: &[Type], result: Type) -> (String, Vec<String>) {
         };
         let number = |j: usize, mask: bool| {
             let at = word + j * width(step.lane);
+            let (low, high) = (rest(at), rest(at + 1));
             match (step.lane, mask) {
-                (Lane::I64 | Lane::C64, true) => format!("((rg_word({at}u) | rg_word({}u)) != 0u)", at + 1),
-                (_, true) => format!("(rg_word({at}u) != 0u)"),
-                (Lane::F32, _) => format!("bitcast<f32>(rg_word({at}u))"),
-                (Lane::I32, _) => format!("bitcast<i32>(rg_word({at}u))"),
-                (Lane::I64, _) => format!("vec2<u32>(rg_word({at}u), rg_word({}u))", at + 1),
-                (Lane::C64, _) => format!("bitcast<vec2<f32>>(vec2<u32>(rg_word({at}u), rg_word({}u)))", at + 1),
+                (Lane::I64 | Lane::C64, true) => format!("(({low} | {high}) != 0u)"),
+                (_, true) => format!("({low} != 0u)"),
+                (Lane::F32, _) => format!("bitcast<f32>({low})"),
+                (Lane::I32, _) => format!("bitcast<i32>({low})"),
+                (Lane::I64, _) => format!("vec2<u32>({low}, {high})"),
+                (Lane::C64, _) => format!("bitcast<vec2<f32>>(vec2<u32>({low}, {high}))"),
             }
         };
         body += &format!("    let v{i} = f{f}({});\n", step.arguments(array, number).join(", "));

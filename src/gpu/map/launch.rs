@@ -11,10 +11,19 @@ use crate::gpu::access::{Type, Way, per_word};
 use crate::gpu::copy;
 use crate::gpu::kernel::{Kernel, Operand, count};
 use crate::gpu::walk::{Walk, index};
+use crate::gpu::words::{rest, words};
 
 const GROUP: usize = 256;
 /// Operands that are arrays, at most: eight buffers less the result.
 pub const READS: usize = 7;
+
+words! {
+    /// The first elements of the arrays follow, then a walk of all of them, or what the formula reads.
+    struct Map { out }
+}
+
+/// Words in front of those that a formula reads, at most: where the result and the arrays begin.
+pub const PLACES: usize = 1 + READS;
 
 /// A function named `formula`, and its arguments: `@k` stands for the element of array `k`.
 pub type Text<'a> = &'a dyn Fn() -> Result<(String, Vec<String>)>;
@@ -56,17 +65,12 @@ pub struct Job<'a> {
     /// Stands for what `text` gives.
     pub key: (usize, u64),
     pub numbers: &'a [Number],
-    /// What the formula reads by [`first_word`], where all operands lie alike.
+    /// What the formula reads, behind the places of the arrays, where all operands lie alike.
     pub words: &'a [u32],
     pub result: Type,
     pub out: &'a Array,
     pub text: Text<'a>,
     pub arrays: Vec<(&'a Array, Type)>,
-}
-
-/// Where a job of so many arrays has the first of its own words.
-pub const fn first_word(arrays: usize) -> usize {
-    3 + arrays
 }
 
 impl Job<'_> {
@@ -121,16 +125,16 @@ impl Job<'_> {
             let (formula, arguments) = (self.text)()?;
             let loads: String = (0..self.arrays.len())
                 .map(|k| match single(k) {
-                    true => format!("    let a{k} = load{k}(rg_word({}u));\n", k + 3),
-                    false => format!("    let a{k} = load{k}(i + rg_word({}u));\n", k + 3),
+                    true => format!("    let a{k} = load{k}({});\n", rest(k)),
+                    false => format!("    let a{k} = load{k}(i + {});\n", rest(k)),
                 })
                 .collect();
             let part =
                 |j: usize| Job::call(&arguments, &|k| if single(k) { format!("a{k}") } else { format!("a{k}[{j}]") });
             Ok(format!(
                 "{formula}@compute @workgroup_size({GROUP})\nfn main(@builtin(workgroup_id) w: vec3<u32>, \
-                 @builtin(local_invocation_index) l: u32) {{\n    let i = rg_group(w) * {GROUP}u + l;\n    if (i >= rg_word(0u)) {{ \
-                 return; }}\n{loads}    store0(i + rg_word(2u), {}({}, {}, {}, {}));\n}}\n",
+                 @builtin(local_invocation_index) l: u32) {{\n    let i = rg_group(w) * {GROUP}u + l;\n    if (i >= rg_meta.count) {{ \
+                 return; }}\n{loads}    store0(i + rg_word(OUT), {}({}, {}, {}, {}));\n}}\n",
                 self.result.four(),
                 part(0),
                 part(1),
@@ -152,9 +156,8 @@ impl Job<'_> {
                 })
                 .collect();
             let out = cut(Operand::new(self.out, self.result).way(Way::Fours));
-            let mut words = vec![out.first(g) / 4];
-            words.extend(reads.iter().enumerate().map(|(k, o)| if single(k) { o.first(g) } else { o.first(g) / 4 }));
-            words.extend(self.words);
+            let places = reads.iter().enumerate().map(|(k, o)| o.first(g) / if single(k) { 1 } else { 4 });
+            let words = Map { out: out.first(g) / 4 }.words().and(places).and(self.words.iter().copied());
             let kernel = Kernel {
                 op: self.op,
                 id: self.key.0,
@@ -185,29 +188,28 @@ impl Job<'_> {
             })
             .collect();
         let out = Operand::new(self.out, self.result).way(way);
-        let mut words = vec![out.first(g) / if owned { per as u32 } else { 1 }];
-        words.extend(reads.iter().map(|o| o.first(g)));
-        words.extend(walk.words());
+        let words = Map { out: out.first(g) / if owned { per as u32 } else { 1 } };
+        let words = words.words().and(reads.iter().map(|o| o.first(g))).and(walk.words());
         let (dims, count) = (walk.ndim(), reads.len());
         let body = || {
             let (formula, arguments) = (self.text)()?;
             let value = Job::call(&arguments, &|k| format!("load{k}(p{k})"));
             let main = match per {
                 4 if owned => format!(
-                    "store0(i + rg_word(2u), {}(value(4u * i), value(4u * i + 1u), value(4u * i + 2u), value(4u * i + 3u)));",
+                    "store0(i + rg_word(OUT), {}(value(4u * i), value(4u * i + 1u), value(4u * i + 2u), value(4u * i + 3u)));",
                     self.result.four()
                 ),
                 2 if owned => {
-                    format!("store0(i + rg_word(2u), {}(value(2u * i), value(2u * i + 1u)));", self.result.two())
+                    format!("store0(i + rg_word(OUT), {}(value(2u * i), value(2u * i + 1u)));", self.result.two())
                 }
                 _ => "let v = value(i); store0(place, v);".to_string(),
             };
             Ok(format!(
                 "{formula}var<private> place: u32;\nfn value(i: u32) -> {} {{\n{}    return {value};\n}}\n@compute \
                  @workgroup_size({GROUP})\nfn main(@builtin(workgroup_id) w: vec3<u32>, @builtin(local_invocation_index) l: u32) \
-                 {{\n    let i = rg_group(w) * {GROUP}u + l;\n    if (i >= rg_word(0u)) {{ return; }}\n    {main}\n}}\n",
+                 {{\n    let i = rg_group(w) * {GROUP}u + l;\n    if (i >= rg_meta.count) {{ return; }}\n    {main}\n}}\n",
                 self.result.name(),
-                steps(dims, count, 3),
+                steps(dims, count),
             ))
         };
         let kernel = Kernel {
@@ -224,19 +226,19 @@ impl Job<'_> {
 }
 
 /// From the element's number `i` to its place in the result (`place`) and in each of `count` operands (`p0` ..), whose first
-/// elements are words from `at` on, the dims after them.
-fn steps(dims: usize, count: usize, at: usize) -> String {
-    let mut out = "    var r = i;\n    place = rg_word(2u);\n".to_string();
+/// elements are the first words of the lists, the dims after them.
+fn steps(dims: usize, count: usize) -> String {
+    let mut out = "    var r = i;\n    place = rg_word(OUT);\n".to_string();
     for k in 0..count {
-        out += &format!("    var p{k} = rg_word({}u);\n", at + k);
+        out += &format!("    var p{k} = {};\n", rest(k));
     }
     for d in 0..dims {
-        let word = at + count + d * (count + 2);
+        let word = count + d * (count + 2);
         let (text, index) = index(d, dims, word);
         out += &text;
-        out += &format!("    place += {index} * rg_word({}u);\n", word + 1);
+        out += &format!("    place += {index} * {};\n", rest(word + 1));
         for k in 0..count {
-            out += &format!("    p{k} += {index} * rg_word({}u);\n", word + 2 + k);
+            out += &format!("    p{k} += {index} * {};\n", rest(word + 2 + k));
         }
     }
     out
