@@ -3,8 +3,17 @@
 import builtins
 
 from ._rustgrad import Tensor
+from ._rustgrad.torch import _scaled_dot_product_flash_attention_for_cpu
+from .autograd import grad
+from .grad_mode import enable_grad
 
-__all__ = ["alias", "max_pool2d_with_indices_backward", "slice"]
+__all__ = [
+    "_scaled_dot_product_flash_attention_for_cpu_backward",
+    "alias",
+    "convolution_backward",
+    "max_pool2d_with_indices_backward",
+    "slice",
+]
 
 
 def alias(self: Tensor) -> Tensor:
@@ -37,3 +46,62 @@ def max_pool2d_with_indices_backward(
     """The gradient of max_pool2d's input: each output's goes to the place, `indices`, of its largest element."""
     zeros = grad_output.new_zeros((*self.shape[:-2], self.shape[-2] * self.shape[-1]))
     return zeros.scatter_add(-1, indices.flatten(-2), grad_output.flatten(-2)).reshape(self.shape)
+
+
+def _gradients(fn, inputs, wanted, grad_output) -> list:
+    """The gradients of those inputs of `fn` that are wanted, None for the others."""
+    with enable_grad():
+        leaves = [x.detach().requires_grad_(one) if one else x for x, one in zip(inputs, wanted)]
+        out = fn(*leaves)
+    found = iter(grad(out, [x for x, one in zip(leaves, wanted) if one], grad_output))
+    return [next(found) if one else None for one in wanted]
+
+
+def convolution_backward(
+    grad_output: Tensor,
+    input: Tensor,
+    weight: Tensor,
+    bias_sizes: list[int] | None,
+    stride: list[int],
+    padding: list[int],
+    dilation: list[int],
+    transposed: bool,
+    output_padding: list[int],
+    groups: int,
+    output_mask: list[bool],
+) -> tuple[Tensor | None, Tensor | None, Tensor | None]:
+    """The gradients of a convolution's input, weight and bias, None for those that `output_mask` does not ask for."""
+    from .nn.native import convolution
+
+    def call(x, w):
+        return convolution(x, w, None, stride, padding, dilation, transposed, output_padding, groups)
+
+    dx = dw = None
+    if any(output_mask[:2]):
+        dx, dw = _gradients(call, [input, weight], output_mask[:2], grad_output)
+    dims = [dim for dim in range(grad_output.ndim) if dim != 1]
+    return dx, dw, grad_output.sum(dims) if output_mask[2] else None
+
+
+def _scaled_dot_product_flash_attention_for_cpu_backward(
+    grad_out: Tensor,
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    out: Tensor,
+    logsumexp: Tensor,
+    dropout_p: float,
+    is_causal: bool,
+    *,
+    attn_mask: Tensor | None = None,
+    scale: float | None = None,
+) -> tuple[Tensor, Tensor, Tensor]:
+    """The gradients of query, key and value of `_scaled_dot_product_flash_attention_for_cpu`."""
+
+    def call(q, k, v):
+        return _scaled_dot_product_flash_attention_for_cpu(
+            q, k, v, dropout_p, is_causal, attn_mask=attn_mask, scale=scale
+        )[0]
+
+    dq, dk, dv = _gradients(call, [query, key, value], [True] * 3, grad_out)
+    return dq, dk, dv

@@ -1,6 +1,7 @@
 """`torch.ops`: the ops by namespace. `torch.ops.aten.relu` is the function or method of that name."""
 
 import sys
+from importlib import import_module
 from types import ModuleType
 
 from . import _rustgrad
@@ -30,8 +31,11 @@ class _Packet:
     def __copy__(self):
         return self
 
+    def __str__(self):
+        return f"aten.{self.__name__}"
+
     def __repr__(self):
-        return f"<OpOverloadPacket(op='aten.{self.__name__}')>"
+        return f"<OpOverloadPacket(op='{self}')>"
 
 
 def _native(name: str):
@@ -47,10 +51,8 @@ def _native(name: str):
         return function
     from ._lazy import FUNCTIONS
 
-    if FUNCTIONS.get(name) == "native":
-        from . import native
-
-        return getattr(native, name)
+    if (home := FUNCTIONS.get(name)) in ("native", "nn.native", "nn.functional"):
+        return getattr(import_module(f"{__package__}.{home}"), name)
     from . import _aten
 
     return getattr(_aten, name) if name in _aten.__all__ else None

@@ -1,9 +1,10 @@
 //! The backward runs of this thread: what hooks may ask about the one that called them.
 
 use std::cell::RefCell;
-use std::collections::HashSet;
+use std::collections::{HashSet, VecDeque};
 use std::rc::Rc;
 
+use crate::bail;
 use crate::error::Result;
 use crate::tensor::{Edge, Node, Tensor};
 
@@ -13,7 +14,11 @@ struct Current {
     targets: Option<Vec<Tensor>>,
     /// Addresses of the nodes, and ids of the leaves, that get a gradient; found when first asked for.
     reached: Option<HashSet<usize>>,
+    /// What is called when the run has written all gradients.
+    afterwards: VecDeque<Callback>,
 }
+
+pub type Callback = Box<dyn FnOnce() -> Result<()>>;
 
 thread_local! {
     static RUNS: RefCell<Vec<Current>> = const { RefCell::new(Vec::new()) };
@@ -32,13 +37,32 @@ impl Drop for Guard {
 
 pub fn enter(id: u64, roots: &[(Tensor, Option<Tensor>)], targets: Option<Vec<Tensor>>) -> Result<Guard> {
     let roots = roots.iter().map(|(t, _)| t.edge()).collect::<Result<_>>()?;
-    RUNS.with_borrow_mut(|runs| runs.push(Current { id, roots, targets, reached: None }));
+    RUNS.with_borrow_mut(|runs| runs.push(Current { id, roots, targets, reached: None, afterwards: VecDeque::new() }));
     Ok(Guard)
 }
 
 /// The number of the innermost run; None outside of backward.
 pub fn id() -> Option<u64> {
     RUNS.with_borrow(|runs| runs.last().map(|r| r.id))
+}
+
+/// Has the innermost run call `f` when it has written all gradients. Errors outside of backward.
+pub fn afterwards(f: Callback) -> Result<()> {
+    RUNS.with_borrow_mut(|runs| match runs.last_mut() {
+        Some(run) => {
+            run.afterwards.push_back(f);
+            Ok(())
+        }
+        None => bail!(Runtime, "Final callbacks can only be installed during backward pass."),
+    })
+}
+
+/// Calls what the innermost run was asked to call at its end, what those ask for included.
+pub fn finish() -> Result<()> {
+    while let Some(f) = RUNS.with_borrow_mut(|runs| runs.last_mut().and_then(|run| run.afterwards.pop_front())) {
+        f()?;
+    }
+    Ok(())
 }
 
 /// Whether the innermost run was told which tensors to find the gradients of.

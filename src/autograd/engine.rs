@@ -17,7 +17,7 @@ use crate::tensor::mode::{self, GradGuard};
 use crate::tensor::node::Scratch;
 use crate::tensor::op::{Context, Cotangents};
 use crate::tensor::tie::tie;
-use crate::tensor::{Edge, Node, Tensor};
+use crate::tensor::{Edge, Node, Tensor, door};
 use crate::{bail, err, spoken};
 
 /// Adds d(roots)/d(leaf) to `.grad` of every leaf, or of `inputs` only.
@@ -151,7 +151,7 @@ impl Run {
     fn execute(&mut self, roots: &[(Tensor, Option<Tensor>)]) -> Result<()> {
         let _mode = GradGuard::new(self.create_graph);
         let _current = super::current::enter(self.id, roots, self.targets.as_deref().map(tensors))?;
-        let result = self.run(roots);
+        let result = self.run(roots).and_then(|()| super::current::finish());
         if result.is_err() {
             self.clear();
         }
@@ -316,7 +316,8 @@ impl Run {
         if node.hooked() {
             super::node_hooks::pre(node, grads)?;
         }
-        let mut outgoing = match node.op().vjp(&Context::new(node), &Cotangents(grads)) {
+        let vjp = || node.op().vjp(&Context::new(node), &Cotangents(grads));
+        let mut outgoing = match door::backward_of(|| node.op().name(), vjp) {
             Ok(outgoing) => outgoing,
             Err(e) => return Err(super::anomaly::failed(node, e)),
         };

@@ -185,6 +185,12 @@ natives! {
     watch as ["function._watch(bool on) -> Any"] {
         call(on: bool) { watch(on) }
     }
+    /// Counts calls of ops at the door, for `utils.flop_counter`: those whose name is in `names`, of this thread, until the next
+    /// call, forward and backward. That call gives (name, the op whose backward ran or "", shapes of inputs, shapes of
+    /// results, how often), in the order of their first call. With None it ends.
+    count_calls as ["function._count_calls(Any names) -> Any"] {
+        call(names: P) { super::counts::count(names) }
+    }
     /// Told once by `nn.Parameter`, whose objects then pass the fast type test.
     set_parameter_type as ["function._set_parameter_type(Any cls) -> None"] {
         call(class = cls: P) {
@@ -209,7 +215,7 @@ thread_local! {
 }
 
 fn watch(on: bool) -> Result<P> {
-    let note = |name, results: &[&Tensor]| {
+    let note = |name, _: &[&Tensor], results: &[&Tensor]| {
         let results = results.iter().map(|&t| t.clone()).collect();
         SEEN.with_borrow_mut(|seen| seen.push((name, results)));
     };

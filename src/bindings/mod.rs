@@ -6,6 +6,7 @@ mod autocast;
 mod autograd;
 mod call;
 mod convert;
+mod counts;
 mod data;
 mod describe;
 mod entry;

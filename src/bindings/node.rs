@@ -479,6 +479,13 @@ fn _will_engine_execute_node(node: &Bound<'_, NodeObject>) -> PyResult<bool> {
     Ok(autograd::current::reaches(&node.get().edge(0)))
 }
 
+/// Has the backward that runs call `callback()` when it has written all gradients. RuntimeError outside of backward.
+#[pyfunction]
+fn _queue_callback(py: Python<'_>, callback: Py<PyAny>) -> PyResult<()> {
+    let call = move || Python::attach(|py| callback.call0(py).map(drop).or_foreign());
+    autograd::current::afterwards(Box::new(call)).map_err(|e| to_python(py, e))
+}
+
 /// Whether the backward that runs was told which tensors to find the gradients of.
 #[pyfunction]
 fn _graph_task_is_limited() -> bool {
@@ -491,5 +498,6 @@ pub fn add(m: &Bound<'_, PyModule>) -> PyResult<()> {
     m.add_function(wrap_pyfunction!(_edge_tensor, m)?)?;
     m.add_function(wrap_pyfunction!(_graph_task_is_limited, m)?)?;
     m.add_function(wrap_pyfunction!(_current_graph_task_id, m)?)?;
+    m.add_function(wrap_pyfunction!(_queue_callback, m)?)?;
     m.add_function(wrap_pyfunction!(_will_engine_execute_node, m)?)
 }

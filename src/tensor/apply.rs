@@ -26,7 +26,7 @@ pub fn apply<O: Op>(op: O, x: &[&Tensor]) -> Result<Tensor> {
     if records {
         remember(op, x, &out)?;
     }
-    note(name, &[&out]);
+    note(name, x, &[&out]);
     Ok(out)
 }
 
@@ -62,7 +62,7 @@ pub fn apply_many<O: Op>(op: O, x: &[&Tensor]) -> Result<Vec<Tensor>> {
             t.set_history(node.clone(), i as u32);
         }
     }
-    note(name, &outs.iter().collect::<Vec<_>>());
+    note(name, x, &outs.iter().collect::<Vec<_>>());
     Ok(outs)
 }
 
@@ -70,7 +70,7 @@ pub fn apply_many<O: Op>(op: O, x: &[&Tensor]) -> Result<Vec<Tensor>> {
 pub fn apply_view(name: &'static str, of: &Tensor, array: Array) -> Tensor {
     let out = Tensor::new(array, Token(of.is_inference()));
     mark_view(of, &out);
-    note(name, &[&out]);
+    note(name, &[of], &[&out]);
     out
 }
 

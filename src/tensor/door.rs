@@ -3,7 +3,7 @@
 //! does not compile, and whoever watches the door (tests today; capture, transforms and the profiler tomorrow) sees
 //! every result.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 
 use super::handle::{Tensor, ViewKind};
 use super::mode;
@@ -55,7 +55,7 @@ impl Door {
 /// called. What is computed, or drawn, is an op.
 pub fn enter(name: &'static str, array: Array) -> Tensor {
     let t = Tensor::new(array, Token::here());
-    note(name, &[&t]);
+    note(name, &[], &[&t]);
     t
 }
 
@@ -107,14 +107,16 @@ pub fn set_data(x: &Tensor, new: &Tensor) {
     let version = x.version();
     x.set_array(new.array().clone(), Token(false));
     x.with_extra(|e| e.version = Some(version));
-    note("set_data", &[x]);
+    note("set_data", &[], &[x]);
 }
 
-/// An op's name and its results, as they pass the door.
-pub type Watcher = Box<dyn FnMut(&'static str, &[&Tensor])>;
+/// An op's name, what it computed from (nothing where it wrote over its input), and its results, as they pass the door.
+pub type Watcher = Box<dyn FnMut(&'static str, &[&Tensor], &[&Tensor])>;
 
 thread_local! {
     static WATCHER: RefCell<Option<Watcher>> = const { RefCell::new(None) };
+    /// The op whose backward runs, while somebody watches; empty outside of backward.
+    static BACKWARD: Cell<&'static str> = const { Cell::new("") };
 }
 
 /// Shows every result of this thread to `watcher`; returns the one before. It must not call ops.
@@ -125,17 +127,34 @@ pub fn watch(watcher: Option<Watcher>) -> Option<Watcher> {
 
 /// Tells the watcher, if there is one.
 #[inline(always)]
-pub(super) fn note(name: &'static str, results: &[&Tensor]) {
+pub(super) fn note(name: &'static str, inputs: &[&Tensor], results: &[&Tensor]) {
     if mode::bits() & mode::WATCHED != 0 {
-        told(name, results);
+        told(name, inputs, results);
     }
 }
 
+/// Calls `f`, the backward of the op `name`, and says so to a watcher that asks.
+#[inline(always)]
+pub fn backward_of<R>(name: impl FnOnce() -> &'static str, f: impl FnOnce() -> R) -> R {
+    if mode::bits() & mode::WATCHED == 0 {
+        return f();
+    }
+    let before = BACKWARD.replace(name());
+    let out = f();
+    BACKWARD.set(before);
+    out
+}
+
+/// The op whose backward this thread runs; empty where there is none, or nobody watched when it began.
+pub fn backward() -> &'static str {
+    BACKWARD.get()
+}
+
 #[cold]
-fn told(name: &'static str, results: &[&Tensor]) {
+fn told(name: &'static str, inputs: &[&Tensor], results: &[&Tensor]) {
     WATCHER.with_borrow_mut(|w| {
         if let Some(w) = w {
-            w(name, results);
+            w(name, inputs, results);
         }
     });
 }

@@ -83,7 +83,7 @@ fn through<O: Op>(op: O, x: &[&Tensor]) -> Result<Tensor> {
     let name = op.name();
     let out = Tensor::new(x[0].array().clone(), Token(false));
     super::apply::remember(op, x, &out)?;
-    note(name, &[&out]);
+    note(name, &[], &[&out]);
     Ok(out)
 }
 

@@ -177,7 +177,7 @@ pub fn replace(name: &'static str, target: &Tensor, y: &Tensor) -> Result<Writte
     if let Edge::Node(node, nr) = y.edge()? {
         rebase(target, node, nr)?;
     }
-    note(name, &[target]);
+    note(name, &[], &[target]);
     Ok(Written(()))
 }
 
@@ -208,7 +208,7 @@ pub fn become_view<O: Op>(x: &Tensor, op: O) -> Result<Written> {
             x.set_history(Node::record(op, &[&old], std::slice::from_ref(x), Mask(1), 0)?, 0);
         }
     }
-    note(name, &[x]);
+    note(name, &[], &[x]);
     Ok(Written(()))
 }
 

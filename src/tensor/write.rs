@@ -25,7 +25,7 @@ pub fn overwrite(name: &'static str, target: &Tensor, short: impl FnOnce() -> bo
         return Ok(None);
     }
     target.bump_version();
-    note(name, &[target]);
+    note(name, &[], &[target]);
     Ok(Some(Written(())))
 }
 
@@ -63,7 +63,7 @@ pub fn apply_inplace<O: Op>(op: O, x: &[&Tensor]) -> Result<Written> {
         target.bump_version();
         node.map_or(Ok(()), |node| views::rebase(target, node, 0))
     })?;
-    note(name, &[target]);
+    note(name, &[], &[target]);
     Ok(Written(()))
 }
 
@@ -94,7 +94,7 @@ pub fn apply_out<O: Op>(op: O, x: &[&Tensor], out: &Tensor) -> Result<()> {
         data::copy(fresh.array(), out.array())?;
     }
     out.bump_version();
-    note(op.name(), &[out]);
+    note(op.name(), x, &[out]);
     Ok(())
 }
 
@@ -109,7 +109,7 @@ pub fn copy_to_out(name: &'static str, result: &Tensor, out: &Tensor) -> Result<
     resize_out(out, result.meta())?;
     data::copy(result.array(), out.array())?;
     out.bump_version();
-    note(name, &[out]);
+    note(name, &[], &[out]);
     Ok(())
 }
 
@@ -181,7 +181,7 @@ pub fn resize_out(out: &Tensor, meta: &Meta) -> Result<()> {
 /// Gives `t` another array, outside any history: what `resize_` and `set_` do.
 pub fn relaid(name: &'static str, t: &Tensor, array: Array) {
     t.set_array(array, Token::here());
-    note(name, &[t]);
+    note(name, &[], &[t]);
 }
 
 /// PyTorch's `canCast`: floats do not fit integers, nothing but bool fits bool.

@@ -2187,6 +2187,11 @@ def _watch(on: _bool) -> Any:
     """Watches the door, for tests: until the next call notes each op's name and its results; that call gives them as a
     list.
     """
+def _count_calls(names: Any) -> Any:
+    """Counts calls of ops at the door, for `utils.flop_counter`: those whose name is in `names`, of this thread, until the
+    next call, forward and backward. That call gives (name, the op whose backward ran or "", shapes of inputs, shapes of
+    results, how often), in the order of their first call. With None it ends.
+    """
 def _set_parameter_type(cls: Any) -> None:
     """Told once by `nn.Parameter`, whose objects then pass the fast type test."""
 def _backward(tensors: Any, grad_tensors: Any = None, retain_graph: _bool | None = None, create_graph: _bool = False, inputs: Any = None) -> None:

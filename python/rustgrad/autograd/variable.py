@@ -3,7 +3,7 @@
 import warnings
 
 from .._names import lookup as _lookup
-from .._rustgrad import Tensor
+from .._rustgrad import Tensor, _queue_callback
 from .._rustgrad.torch import empty
 
 __all__ = ["Variable"]
@@ -14,11 +14,25 @@ class _VariableMeta(type):
         return isinstance(instance, Tensor)
 
 
+class _Engine:
+    """What programs ask of the engine of backward."""
+
+    @staticmethod
+    def queue_callback(callback) -> None:
+        """Have the backward that runs call `callback()` when it has written all gradients.
+
+        RuntimeError outside of backward.
+        """
+        _queue_callback(callback)
+
+
 class Variable(metaclass=_VariableMeta):
     """`Variable(data, requires_grad=False)` is a tensor over `data`'s memory without its history. Every tensor is one.
 
     Raises TypeError where data is no tensor.
     """
+
+    _execution_engine = _Engine()
 
     def __new__(cls, data=None, requires_grad=False, volatile=None) -> Tensor:
         if volatile:

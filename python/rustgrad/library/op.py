@@ -1,6 +1,7 @@
 """An op that a program has defined: its kernels by device, its gradient, and which of them a call takes."""
 
 import threading
+from collections.abc import Callable
 
 from .. import _rustgrad, float64
 from ..autograd import Function
@@ -12,6 +13,8 @@ __all__ = ["Op", "Packet", "find", "packets"]
 
 Tensor = _rustgrad.Tensor
 packets: dict[str, "Packet"] = {}
+# Called as `around(op, args, kwargs)` in place of an op, which it calls: set once operations were counted.
+around: Callable | None = None
 _below = threading.local()
 
 
@@ -87,6 +90,9 @@ class Op:
         return f"<OpOverload(op='{self.schema.name.replace('::', '.')}', overload='{overload}')>"
 
     def __call__(self, *args, **kwargs):
+        return self._run(args, kwargs) if around is None else around(self, args, kwargs)
+
+    def _run(self, args, kwargs):
         values = self.schema.bind(args, kwargs)
         tensors = [
             x for value in values for x in (value if isinstance(value, list) else (value,)) if isinstance(x, Tensor)

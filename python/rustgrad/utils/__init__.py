@@ -5,9 +5,11 @@ from . import hooks
 
 __all__ = ["hooks"]
 
+_MODULES = frozenset("checkpoint data flop_counter module_tracker tensorboard".split())
+
 
 def __getattr__(name: str):
-    if name in ("checkpoint", "data", "tensorboard"):
+    if name in _MODULES:
         from importlib import import_module
 
         return import_module(f"{__name__}.{name}")
@@ -19,4 +21,4 @@ def __getattr__(name: str):
 
 
 def __dir__():
-    return sorted({*globals(), "checkpoint", "data", "draw", "tensorboard"})
+    return sorted({*globals(), "draw", *_MODULES})

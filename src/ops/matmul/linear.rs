@@ -238,18 +238,9 @@ impl Op for Addmm {
         let g = g.one()?;
         Grads::three(
             c,
-            || scaled(g, self.beta)?.sum_to(c.meta(0)?.shape()),
+            || if self.beta == 1.0 { Ok(g.clone()) } else { g.mul_number(self.beta) }?.sum_to(c.meta(0)?.shape()),
             || product(g, false, &c.input(2)?.conj()?, true, self.alpha),
             || product(&c.input(1)?.conj()?, true, g, false, self.alpha),
         )
     }
-}
-
-/// `beta * g`: a column times a 1 x 1 matrix.
-fn scaled(g: &Tensor, beta: f64) -> Result<Tensor> {
-    if beta == 1.0 {
-        return Ok(g.clone());
-    }
-    let one = Tensor::constant(&[1, 1], g.dtype(), g.device(), 1)?;
-    product(&g.reshape(&[g.numel(), 1])?, false, &one, false, beta)?.view_to(g.shape())
 }

@@ -221,12 +221,6 @@ impl Op for Dot {
     }
     fn vjp(&self, c: &Context, g: &Cotangents) -> Result<Grads> {
         let g = g.one()?;
-        // A vector times the scalar g: as a column times a 1 x 1 matrix.
-        let scaled = |i: usize| -> Result<Tensor> {
-            let v = c.input(i)?.conj()?;
-            let y = product(&v.unsqueeze_dims(&[1])?, false, &g.view_to(&[1, 1])?, false, 1.0)?;
-            y.squeeze_dims(&[1])
-        };
-        Grads::two(c, || scaled(1), || scaled(0))
+        Grads::two(c, || c.input(1)?.conj()?.mul(g), || c.input(0)?.conj()?.mul(g))
     }
 }
