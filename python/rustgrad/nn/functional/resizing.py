@@ -2,6 +2,7 @@
 
 import math
 import warnings
+from itertools import pairwise
 from typing import Any
 
 from ..._rustgrad import Tensor, bfloat16, channels_last, float16, float32, float64, int32, int64, uint8
@@ -128,7 +129,7 @@ def _weighted_bytes(x, dim, taps):
     """`_weighted` of int32 numbers from 0 to 255: whole weights over a power of two, as fine as int16 holds, and sums
     that are rounded to bytes after each dim, as PyTorch has it for images."""
     taps = [[places, weight] for places, weight in taps]
-    for tap, following in zip(taps, taps[1:]):
+    for tap, following in pairwise(taps):
         same = tap[0] == following[0]  # beyond the edge, one old element has the weights of several taps
         following[1] = where(same, tap[1] + following[1], following[1])
         tap[1] = where(same, 0.0, tap[1])
