@@ -7,7 +7,7 @@ __all__ = ["hooks"]
 
 
 def __getattr__(name: str):
-    if name in ("checkpoint", "data", "tensorboard"):
+    if name in ("checkpoint", "data", "deterministic", "tensorboard"):
         from importlib import import_module
 
         return import_module(f"{__name__}.{name}")
@@ -19,4 +19,4 @@ def __getattr__(name: str):
 
 
 def __dir__():
-    return sorted({*globals(), "checkpoint", "data", "draw", "tensorboard"})
+    return sorted({*globals(), "checkpoint", "data", "deterministic", "draw", "tensorboard"})
