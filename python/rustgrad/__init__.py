@@ -97,6 +97,7 @@ if TYPE_CHECKING:
     from ._lowrank import pca_lowrank as pca_lowrank
     from ._lowrank import svd_lowrank as svd_lowrank
     from ._methods import from_dlpack as from_dlpack
+    from ._methods import from_file as from_file
     from ._methods import frombuffer as frombuffer
     from ._methods import hash_tensor as hash_tensor
     from ._methods import is_distributed as is_distributed

@@ -55,7 +55,7 @@ _BY_MODULE = {
         "norm_except_dim poisson_nll_loss rnn_relu rnn_relu_cell rnn_tanh "
         "rnn_tanh_cell triplet_margin_loss"
     ),
-    "_methods": "from_dlpack frombuffer hash_tensor is_distributed is_nonzero slice_inverse to_dlpack",
+    "_methods": "from_dlpack from_file frombuffer hash_tensor is_distributed is_nonzero slice_inverse to_dlpack",
     "functional": "histogramdd unravel_index",
     "storage": "TypedStorage is_storage",
     "futures": "Future",

@@ -3,9 +3,10 @@ memory, Python functions over elements, DLPack. `_names/tensor.py` puts them on 
 the first that is used.
 """
 
-from ._rustgrad import Size, Tensor, UntypedStorage, _library, _tensor_over, uint64
+from . import _rustgrad
+from ._rustgrad import Size, Tensor, UntypedStorage, _library, _tensor_over, int32, uint16, uint64
 
-__all__ = ["from_dlpack", "frombuffer", "to_dlpack"]
+__all__ = ["from_dlpack", "from_file", "frombuffer", "to_dlpack"]
 
 
 def storage(self):
@@ -37,7 +38,13 @@ def set_(self, source=None, storage_offset=0, size=None, stride=None):
         source = source.untyped_storage()
     elif source is None:
         source, size = UntypedStorage(0, device="meta" if self.is_meta else None), (0,)
-    source = source if isinstance(source, UntypedStorage) else source.untyped()
+    if not isinstance(source, UntypedStorage):
+        if source.dtype != self.dtype:
+            raise RuntimeError(
+                f"Expected a Storage of type {_word(self)} or an UntypedStorage, but got type "
+                f"{_scalar(source.dtype)} for argument 1 'storage'"
+            )
+        source = source.untyped()
     if source.device != self.device and "meta" in (source.device.type, self.device.type):
         raise RuntimeError(
             f'Attempted to set the storage of a tensor on device "{self.device}" to a storage on different device '
@@ -51,6 +58,12 @@ def set_(self, source=None, storage_offset=0, size=None, stride=None):
             step *= max(n, 1)
     self.data = _tensor_over(Tensor, source, self.dtype, storage_offset, list(size), list(stride))
     return self
+
+
+def _scalar(dtype) -> str:
+    from .nn._compose import scalar_name
+
+    return scalar_name(dtype)
 
 
 def _word(t: Tensor) -> str:
@@ -104,7 +117,13 @@ def map_(self, tensor, callable):
 
 def map2_(self, x, y, callable):
     """Replace each element by `callable(element, of_x, of_y)`; slow, on the CPU only."""
-    _refuse_grad(self, "map2_")
+    for position, (name, value) in enumerate((("x", x), ("y", y)), 1):
+        if not isinstance(value, Tensor):
+            raise TypeError(
+                f"map2_(): argument '{name}' (position {position}) must be Tensor, not {type(value).__name__}"
+            )
+    for t in (self, x, y):
+        _refuse_grad(t, "map2_")
     if self.is_meta:
         return self
     return self.copy_(_mapped(callable, self, x.expand_as(self), y.expand_as(self)))
@@ -127,7 +146,12 @@ def is_nonzero(self) -> bool:
     return bool(self)
 
 
-def new(self, *args, device=None):
+def __reversed__(self):
+    """What `reversed(tensor)` gives: the entries of the first dim in reverse, as one tensor."""
+    return self.flip(0) if self.dim() else self
+
+
+def new(self, *args, device=None, size=None):
     """PyTorch's old constructor: a tensor of this dtype from sizes or data. Prefer `new_empty` and `new_tensor`."""
     if device is not None and args and isinstance(args[0], Tensor):
         raise RuntimeError(
@@ -135,6 +159,7 @@ def new(self, *args, device=None):
             f"{_library()}.as_tensor(...) instead."
         )
     device = self.device if device is None else device
+    args = args or ((Size(size),) if size is not None else ())
     if not args:
         return self.new_empty(0, device=device)
     if isinstance(args[0], Size) or all(isinstance(n, int) and not isinstance(n, bool) for n in args):
@@ -142,6 +167,10 @@ def new(self, *args, device=None):
     data = args[0]
     if isinstance(data, Tensor):
         return data.detach().to(device).view(data.shape)
+    if isinstance(data, UntypedStorage) or hasattr(data, "_untyped_storage"):
+        from ._rustgrad.torch import as_tensor
+
+        return as_tensor(data, dtype=self.dtype, device=device)
     return self.new_tensor(data, device=device)
 
 
@@ -301,14 +330,14 @@ is_coalesced = _sparse_only("is_coalesced", "sparse coordinate")
 class _Capsule:
     """A DLPack capsule as an object that gives it."""
 
-    def __init__(self, capsule):
-        self.capsule = capsule
+    def __init__(self, capsule, device=(1, 0)):
+        self.capsule, self.device = capsule, device
 
     def __dlpack__(self, **_):
         return self.capsule
 
     def __dlpack_device__(self):
-        return (1, 0)
+        return self.device
 
 
 def __dlpack__(self, *, stream=None, max_version=None, dl_device=None, copy=None):
@@ -318,18 +347,50 @@ def __dlpack__(self, *, stream=None, max_version=None, dl_device=None, copy=None
     """
     if self.requires_grad:
         raise BufferError("Can't export tensors that require gradient, use tensor.detach()")
+    if stream is not None and not isinstance(stream, int):
+        raise TypeError("stream must be ``int`` or ``none``")
     if self.is_meta:
         raise BufferError("Cannot pack tensors on meta")
+    if stream is not None and self.device.type == "cpu":
+        raise AssertionError("stream should be None on cpu.")
     if self.device.type != "cpu":
         raise BufferError("Can't export tensors on the GPU through DLPack\nhint: copy it first, with .cpu()")
+    named = _UNNAMED.get(str(self.dtype).rpartition(".")[2])
+    x = self.clone() if copy else self
     try:
-        array = (self.clone() if copy else self).numpy()
+        array = (x if named is None else x.view(named[0])).numpy()
     except TypeError as error:
         raise BufferError(f"Can't export {self.dtype} through DLPack: {error}") from None
     try:
-        return array.__dlpack__(max_version=max_version) if max_version else array.__dlpack__()
+        capsule = array.__dlpack__(max_version=max_version) if max_version else array.__dlpack__()
     except TypeError:  # NumPy 1 knows no versions
-        return array.__dlpack__()
+        capsule = array.__dlpack__()
+    if named is not None:
+        _described(capsule)[0] = named[1]
+    return capsule
+
+
+# Dtypes that NumPy lacks: one of the same size that it has, and the code that DLPack gives them.
+_UNNAMED = {"bfloat16": (uint16, 4), "complex32": (int32, 5)}
+
+
+def _described(capsule):
+    """The dtype that a DLPack capsule names, to read and to write: code, bits."""
+    import ctypes
+
+    api = ctypes.pythonapi
+    api.PyCapsule_GetName.restype, api.PyCapsule_GetName.argtypes = ctypes.c_char_p, [ctypes.py_object]
+    api.PyCapsule_GetPointer.restype = ctypes.c_void_p
+    api.PyCapsule_GetPointer.argtypes = [ctypes.py_object, ctypes.c_char_p]
+    name = api.PyCapsule_GetName(capsule)
+    if name not in (b"dltensor", b"dltensor_versioned"):
+        raise RuntimeError(
+            "from_dlpack received an invalid capsule. Note that DLTensor capsules can be consumed only once, so you "
+            "might have already constructed a tensor from it once."
+        )
+    # Behind the memory's address (8 bytes), its device (8) and the number of dims (4); some have a version in front.
+    at = api.PyCapsule_GetPointer(capsule, name) + (32 if name == b"dltensor_versioned" else 0) + 20
+    return (ctypes.c_uint8 * 2).from_address(at)
 
 
 def __dlpack_device__(self) -> tuple:
@@ -355,8 +416,15 @@ def from_dlpack(ext_tensor, *, device=None, copy=None) -> Tensor:
             raise ValueError("Unknown device type meta for Dlpack")
         out = ext_tensor.detach()
     else:
-        source = ext_tensor if hasattr(ext_tensor, "__dlpack__") else _Capsule(ext_tensor)
-        out = _over_array(numpy.from_dlpack(source))
+        makes = hasattr(ext_tensor, "__dlpack__")
+        where = ext_tensor.__dlpack_device__() if makes else (1, 0)
+        capsule = ext_tensor.__dlpack__() if makes else ext_tensor
+        dtype, kind = None, _described(capsule)
+        for name, (same_size, code) in _UNNAMED.items():
+            if tuple(kind) == (code, 8 * same_size.itemsize):
+                dtype, kind[0] = getattr(_rustgrad, name), 0 if same_size == int32 else 1
+        out = _over_array(numpy.from_dlpack(_Capsule(capsule, where)))
+        out = out if dtype is None else out.view(dtype)
     out = out.clone() if copy else out
     return out if device is None else out.to(device)
 
@@ -409,6 +477,22 @@ def frombuffer(buffer, *, dtype, count=-1, offset=0, requires_grad=False) -> Ten
         array = array.copy()
     out = _over_array(array).view(dtype)
     return out.requires_grad_() if requires_grad else out
+
+
+def from_file(
+    filename, shared=None, size=0, *, dtype=None, layout=None, device=None, requires_grad=False, pin_memory=False
+) -> Tensor:
+    """A vector of `size` elements over the memory of a file. With `shared` writes go to the file, which is made or
+    lengthened where it must be; else they stay in memory. RuntimeError for a file that cannot be opened or is short.
+    """
+    from ._rustgrad import device as device_of
+    from ._rustgrad import get_default_dtype
+
+    if device is not None and device_of(device).type != "cpu":
+        raise RuntimeError(f"from_file: a file's memory is on the CPU, not on {device}\nhint: move it there with .to()")
+    dtype = get_default_dtype() if dtype is None else dtype
+    memory = UntypedStorage.from_file(filename, bool(shared), size * dtype.itemsize)
+    return _tensor_over(Tensor, memory, dtype, 0, [size], [1], requires_grad)
 
 
 def _over_array(array) -> Tensor:

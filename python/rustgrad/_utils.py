@@ -47,3 +47,8 @@ def _take_tensors(tensors, size_limit: int):
 
 
 __getattr__ = _lookup("torch._utils")
+
+
+def _element_size(dtype) -> int:
+    """The bytes of one element of a dtype."""
+    return dtype.itemsize

@@ -1,5 +1,7 @@
 """Storages: the memory that tensors show, without a dtype (`UntypedStorage`) and with one (`TypedStorage`)."""
 
+from typing import Any
+
 from . import _rustgrad
 from ._lazy import TYPED
 from ._rustgrad import Tensor, UntypedStorage, _tensor_over
@@ -10,12 +12,20 @@ __all__ = ["TypedStorage", "UntypedStorage", "is_storage"]
 class TypedStorage:
     """Elements of one dtype in a storage: what files of PyTorch hold where a storage itself was saved.
 
-    wrap_storage: an UntypedStorage, whose memory is shared. dtype: of the elements.
+    args: nothing, a number of elements, or a sequence of them; or wrap_storage: an UntypedStorage, whose memory is
+    shared. dtype: of the elements, the default one unless given. RuntimeError or TypeError for other arguments.
     """
 
-    def __init__(self, *, wrap_storage, dtype, _offset=0, _size=None):
-        self._untyped_storage = wrap_storage
-        self.dtype = dtype
+    def __init__(self, *args, wrap_storage=None, dtype=None, device=None, _internal=False, _offset=0, _size=None):
+        if wrap_storage is not None:
+            _check_wrapped(type(self), args, wrap_storage, dtype, device)
+        else:
+            dtype = _rustgrad.get_default_dtype() if dtype is None else dtype
+            if not isinstance(dtype, _rustgrad.dtype):
+                raise RuntimeError(f"expected {_rustgrad._library()}.dtype, but got {type(dtype)}")
+            wrap_storage = _memory_of(type(self), args, dtype, device)
+        self._untyped_storage: Any = wrap_storage
+        self.dtype: Any = dtype
         self._offset = _offset  # both in elements; files older than PyTorch 0.4 have parts of storages
         self._size = wrap_storage.nbytes() // dtype.itemsize - _offset if _size is None else _size
 
@@ -68,10 +78,24 @@ class TypedStorage:
         return iter(self.tolist())
 
     def __getitem__(self, index):
+        self._check_here()
+        if isinstance(index, slice):
+            raise RuntimeError("slices are only supported in UntypedStorage.__getitem__")
+        if not isinstance(index, int):
+            raise RuntimeError(f"can't index a {type(self)} with {type(index)}")
+        if not -self._size <= index < self._size:
+            raise IndexError(f"index {index} out of range for storage of size {self._size}")
         return self.tensor()[index].item()
 
     def __setitem__(self, index, value):
+        self._check_here()
+        if not isinstance(index, (int, slice)):
+            raise RuntimeError(f"can't index a {type(self)} with {type(index)}")
         self.tensor()[index] = value
+
+    def _check_here(self):
+        if self.device.type == "meta":
+            raise NotImplementedError("Not available for 'meta' device type")
 
     def __repr__(self):
         # Nothing can be shown of a storage on meta.
@@ -112,6 +136,33 @@ class TypedStorage:
             return f"{type(self).__module__.partition('.')[0]}.{self.pickle_storage_type()}"
         return self._cast(getattr(dtype, "dtype", dtype))
 
+    @classmethod
+    def from_file(cls, filename, shared=False, size=0) -> "TypedStorage":
+        """`size` elements over the memory of a file, as `torch.from_file`. Called on a class of one dtype."""
+        raise RuntimeError("from_file can only be called on derived classes")
+
+    @property
+    def _cdata(self) -> int:
+        return self._untyped_storage._cdata
+
+    @property
+    def filename(self):
+        """None: no storage knows the file that it may come from."""
+        return None
+
+    @property
+    def is_sparse(self) -> bool:
+        """False: elements of storages are dense."""
+        return False
+
+    def is_pinned(self, device=None) -> bool:
+        """False: no memory is page-locked."""
+        return False
+
+    def is_shared(self) -> bool:
+        """Whether other processes see the memory: where it is theirs, too, as on a GPU."""
+        return self.is_cuda
+
     def _cast(self, dtype):
         return TypedStorage(wrap_storage=self.tensor().to(dtype).clone().untyped_storage(), dtype=dtype)
 
@@ -125,6 +176,67 @@ _WORDS = {getattr(_rustgrad, dtype): word for word, dtype in TYPED.items() if ha
 _WORDS[_rustgrad.complex64], _WORDS[_rustgrad.complex128] = "ComplexFloat", "ComplexDouble"
 
 
+def _check_wrapped(cls, args, memory, dtype, device):
+    says = f"{cls.__name__}.__init__ received an invalid combination of arguments. Expected one of:{_FORMS}"
+    if args:
+        raise RuntimeError(f"{says}\nNo positional arguments should be given when using 'wrap_storage'")
+    if dtype is None:
+        raise RuntimeError(f"{says}\nArgument 'dtype' must be specified")
+    if not isinstance(dtype, _rustgrad.dtype):
+        raise TypeError(f"{says}\nArgument 'dtype' must be dtype, not {type(dtype)}")
+    if device is not None:
+        raise RuntimeError(f"{says}\nArgument 'device' should not be specified when 'wrap_storage' is given")
+    if not isinstance(memory, UntypedStorage):
+        raise TypeError(f"{says}\nArgument 'wrap_storage' must be UntypedStorage, but got {type(memory)}")
+
+
+_FORMS = """
+ * (*, device device, dtype dtype)
+ * (int size, *, device device, dtype dtype)
+ * (Sequence data, *, device device, dtype dtype)
+ * (*, UntypedStorage wrap_storage, dtype dtype)"""
+
+
+def _memory_of(cls, args, dtype, device) -> UntypedStorage:
+    """Memory for a number of elements, or with those of a sequence."""
+    if len(args) > 1:
+        raise RuntimeError(
+            f"{cls.__name__}.__init__ received an invalid combination of arguments. Expected one of:{_FORMS}\n"
+            "Too many positional arguments"
+        )
+    data = args[0] if args else 0
+    if isinstance(data, int) and not isinstance(data, bool):
+        return UntypedStorage(data * dtype.itemsize, device=device)
+    if not hasattr(data, "__len__"):
+        raise TypeError(f"Argument type not recognized: {type(data)}")
+    return _rustgrad.tensor(data, dtype=dtype, device=device).untyped_storage()
+
+
+def _caster(name, dtype):
+    def cast(self) -> TypedStorage:
+        return self._cast(dtype)
+
+    cast.__name__, cast.__doc__ = name, f"These elements as {str(dtype).rpartition('.')[2]}."
+    return cast
+
+
+for _name, _dtype in {
+    "bfloat16": _rustgrad.bfloat16,
+    "bool": _rustgrad.bool,
+    "byte": _rustgrad.uint8,
+    "char": _rustgrad.int8,
+    "complex_double": _rustgrad.complex128,
+    "complex_float": _rustgrad.complex64,
+    "double": _rustgrad.float64,
+    "float": _rustgrad.float32,
+    "half": _rustgrad.float16,
+    "int": _rustgrad.int32,
+    "long": _rustgrad.int64,
+    "short": _rustgrad.int16,
+}.items():
+    setattr(TypedStorage, _name, _caster(_name, _dtype))
+
+
 class _Kind(type):
     """The type of FloatStorage and kin. Calling one makes a storage: of a size, or of data."""
 
@@ -132,12 +244,33 @@ class _Kind(type):
 
     def __call__(cls, *args, wrap_storage=None):
         if wrap_storage is not None:
-            return TypedStorage(wrap_storage=wrap_storage, dtype=cls.dtype)
-        (data,) = args or (0,)
+            return TypedStorage(*args, wrap_storage=wrap_storage, dtype=cls.dtype)
+        return TypedStorage(*args, dtype=cls.dtype)
+
+    def from_file(cls, filename, shared=False, size=0) -> TypedStorage:
+        """`size` elements over the memory of a file, as `torch.from_file`."""
+        memory = UntypedStorage.from_file(filename, shared, size * cls.dtype.itemsize)
+        return TypedStorage(wrap_storage=memory, dtype=cls.dtype)
+
+    def from_buffer(cls, buffer, byte_order=None, count=-1, offset=0) -> TypedStorage:
+        """A copy of the elements in a buffer. byte_order: "native", "little" or "big", for elements of several bytes.
+
+        Raises ValueError for another order, or where elements of several bytes come without one.
+        """
+        import sys
+
         size = cls.dtype.itemsize
-        if isinstance(data, int):
-            return TypedStorage(wrap_storage=UntypedStorage(data * size), dtype=cls.dtype)
-        return TypedStorage(wrap_storage=_rustgrad.tensor(data, dtype=cls.dtype).untyped_storage(), dtype=cls.dtype)
+        if size > 1 and byte_order not in ("native", "little", "big"):
+            raise ValueError(f"invalid byte_order '{byte_order}' (expected 'big', 'little' or 'native')")
+        data = bytearray(memoryview(buffer).cast("B")[offset:])
+        data = data[: len(data) // size * size] if count < 0 else data[: count * size]
+        if byte_order not in (None, "native", sys.byteorder):
+            word = size // 2 if cls.dtype.is_complex else size
+            for at in range(0, len(data), word):
+                data[at : at + word] = data[at : at + word][::-1]
+        memory = UntypedStorage(len(data)) if not data else _rustgrad.tensor(list(data), dtype=_rustgrad.uint8)
+        memory = memory if isinstance(memory, UntypedStorage) else memory.untyped_storage()
+        return TypedStorage(wrap_storage=memory, dtype=cls.dtype)
 
     def __instancecheck__(cls, instance):
         return isinstance(instance, TypedStorage) and instance.dtype == cls.dtype

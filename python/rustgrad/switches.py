@@ -4,7 +4,7 @@ are kept and change nothing: every result here is repeatable, and float32 produc
 
 import warnings
 
-from ._rustgrad import dtype
+from ._rustgrad import _fill_uninitialized, dtype
 from ._rustgrad.torch import set_default_dtype
 
 __all__ = [
@@ -30,6 +30,7 @@ _MODES = ("default", "warn", "error")
 
 _precision = "highest"
 _mode = 0
+_fills = True
 _warn_always = False
 _interop_threads = 1
 
@@ -56,9 +57,32 @@ def set_float32_matmul_precision(precision: str) -> None:
 
 
 def use_deterministic_algorithms(mode: bool, *, warn_only: bool = False) -> None:
-    """Ask for repeatable results. They are always repeatable, so that this only records the wish."""
+    """Ask for repeatable results. They are always repeatable; only memory that nothing was written to is filled from
+    now on, unless `utils.deterministic.fill_uninitialized_memory` says otherwise. Raises TypeError for what is no bool.
+    """
+    for at, (name, value) in enumerate((("mode", mode), ("warn_only", warn_only)), 1):
+        if not isinstance(value, bool):
+            where = f"_set_deterministic_algorithms(): argument '{name}' (position {at})"
+            raise TypeError(f"{where} must be bool, not {type(value).__name__}")
+    _set_mode((1 if warn_only else 2) if mode else 0)
+
+
+def _set_mode(mode: int) -> None:
     global _mode
-    _mode = (1 if warn_only else 2) if mode else 0
+    _mode = mode
+    _fill_uninitialized(_mode > 0 and _fills)
+
+
+def fills() -> bool:
+    """`utils.deterministic.fill_uninitialized_memory`."""
+    return _fills
+
+
+def set_fills(on: bool) -> None:
+    """Set `utils.deterministic.fill_uninitialized_memory`."""
+    global _fills
+    _fills = on
+    _set_mode(_mode)
 
 
 def are_deterministic_algorithms_enabled() -> bool:
@@ -81,7 +105,6 @@ def set_deterministic_debug_mode(debug_mode: int | str) -> None:
 
     Raises TypeError or RuntimeError for anything else.
     """
-    global _mode
     if not isinstance(debug_mode, (int, str)):
         raise TypeError(f"debug_mode must be str or int, but got {type(debug_mode)}")
     if isinstance(debug_mode, str):
@@ -92,7 +115,7 @@ def set_deterministic_debug_mode(debug_mode: int | str) -> None:
         debug_mode = _MODES.index(debug_mode)
     if debug_mode not in (0, 1, 2):
         raise RuntimeError(f"invalid value of debug_mode, expected 0, 1, or 2, but got {debug_mode}")
-    _mode = int(debug_mode)
+    _set_mode(int(debug_mode))
 
 
 def set_warn_always(b: bool) -> None:

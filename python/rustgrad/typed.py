@@ -27,12 +27,20 @@ class tensortype(type):
             return empty(args, dtype=cls.dtype, device=where)
         (data,) = args if len(args) == 1 else (None,)
         if isinstance(data, Tensor):
+            if device is not None:
+                library = _rustgrad._library()
+                raise RuntimeError(
+                    f"Legacy tensor constructor of the form {library}.Tensor(tensor, device=device) is not supported.  "
+                    f"Use {library}.tensor(...) or {library}.as_tensor(...) instead."
+                )
             if data.dtype != cls.dtype:
                 raise TypeError(
                     f"{cls.__name__}: expected a tensor of dtype {cls.dtype}, but got one of {data.dtype}\n"
                     f"hint: convert it with .to({cls.dtype})"
                 )
             return data.to(where).view(data.shape)
+        if isinstance(data, _rustgrad.UntypedStorage) or hasattr(data, "_untyped_storage"):
+            return _rustgrad.as_tensor(data, dtype=cls.dtype, device=where)
         if data is None or not hasattr(data, "__len__") or isinstance(data, (str, bytes)):
             raise TypeError(f"new(): data must be a sequence (got {type(args[-1] if data is None else data).__name__})")
         return tensor(_whole(data) if not cls.dtype.is_floating_point else data, dtype=cls.dtype, device=where)

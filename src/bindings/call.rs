@@ -186,6 +186,11 @@ pub unsafe fn bind<'a>(
             };
             seen |= 1 << at;
         }
+        // No tensors at all are an empty list where they may be spread.
+        if let Some(at) = o.spread.filter(|&at| seen >> at & 1 == 0 && o.required >> at & 1 == 1) {
+            values[at].write(Arg::Tensors(&[]));
+            seen |= 1 << at;
+        }
         let missing = o.required & !seen;
         if missing != 0 {
             return Ok(Some(Mismatch::Missing(missing.trailing_zeros() as usize)));

@@ -133,7 +133,8 @@ fn int_slowly(o: P) -> Result<Option<i64>> {
             });
         }
         let is_long = ffi::PyLong_Check(o) != 0;
-        if !is_long && (!is_numpy_scalar(o) || ffi::PyType_GetSlot(ffi::Py_TYPE(o), ffi::Py_nb_index).is_null()) {
+        let whole = is_numpy_scalar(o) || super::numpy::is_whole_array(o);
+        if !is_long && (!whole || ffi::PyType_GetSlot(ffi::Py_TYPE(o), ffi::Py_nb_index).is_null()) {
             return Ok(None);
         }
         let index = ffi::PyNumber_Index(o);

@@ -68,8 +68,8 @@ natives! {
         call(data = obj: P, dtype: Option<DType>, device: Option<Device>, copy: Option<bool>, requires_grad: Option<bool>) {
             let device = device_for(data, device)?;
             // SAFETY: an argument of the call.
-            let t = match unsafe { as_tensor(data) } {
-                Some(t) => brought(t.clone(), dtype, device, copy)?,
+            let t = match unsafe { as_tensor(data) }.cloned().map_or_else(|| numpy::over_dlpack(data), |t| Ok(Some(t)))? {
+                Some(t) => brought(t, dtype, device, copy)?,
                 None if numpy::is_buffer(data) => brought(numpy::over_buffer(data, dtype)?, dtype, device, copy)?,
                 None if copy == Some(false) => {
                     if !numpy::is_array(data) {
@@ -272,7 +272,7 @@ pub unsafe fn legacy(args: P, kwargs: P) -> Result<Tensor> {
         if n == 0 {
             shape.push(0);
         }
-        Ok(enter("Tensor", Array::empty(Meta::new(Layout::contiguous(shape), dtype, device))?))
+        crate::ops::create::empty("Tensor", Layout::contiguous(shape), dtype, device)
     }
 }
 
@@ -305,6 +305,9 @@ pub fn from_data(data: P, dtype: Option<DType>, device: Device, copy: bool) -> R
     // SAFETY: a live object.
     if unsafe { is_text(data) } {
         bail!(Type, "new(): invalid data type '{}'", type_name(data));
+    }
+    if let Some(t) = numpy::over_storage(data, dtype)? {
+        return t.to_device(device);
     }
     let mut reader = Reader { values: Vec::new(), found: None, wanted: dtype };
     let shape = sizes(data)?;
@@ -417,6 +420,9 @@ impl Reader {
                 bail!(Type, "new(): invalid data type '{}'", type_name(o));
             } else if let Some(d) = numpy::dtype_of(o) {
                 self.see(d?)?;
+                if depth > 0 && numpy::is_array(o) {
+                    numpy::warn_of_arrays()?;
+                }
             } else if ffi::PyFloat_Check(o) != 0 {
                 self.see(mode::default_float())?;
             } else if ffi::PyLong_Check(o) != 0 {
@@ -515,6 +521,8 @@ impl Reader {
         match read? {
             Some(n) => self.push(n),
             None if is_none(o) => bail!(Type, "must be real number, not NoneType"),
+            // An array without dims is its number.
+            None if numpy::is_zero_d(o) => self.store_number(numpy::number_of(o)?.as_ptr()),
             None => {
                 bail!(Type, "'{}' object cannot be interpreted as an integer", type_name(o))
             }

@@ -186,17 +186,10 @@ natives! {
             checked(unsafe { ffi::PyComplex_FromDoubles(v.to_f64(), v.imag()) })
         }
     }
-    /// The entries of dim 0, last first.
-    reversed as ["method.__reversed__(Tensor self) -> Any"] {
+    /// The entries of dim 0, last first, as one tensor; a 0-d tensor itself.
+    reversed as ["method.__reversed__(Tensor self) -> Tensor"] {
         call(x = self: &Tensor) {
-            if x.ndim() == 0 {
-                bail!(Type, "iteration over a 0-d tensor");
-            }
-            let parts = super::index::unbind(x)?;
-            // SAFETY: the GIL is held, and the reference is new.
-            let parts = unsafe { Bound::from_owned_ptr(Python::assume_attached(), parts) };
-            let builtins = parts.py().import("builtins").or_foreign()?;
-            Ok(builtins.call_method1("reversed", (parts,)).or_foreign()?.into_ptr())
+            checked(wrap(if x.ndim() == 0 { x.clone() } else { x.flip(&[0])? }))
         }
     }
     /// For copy.copy: another tensor over the same memory.

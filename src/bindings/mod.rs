@@ -63,6 +63,12 @@ fn _call_library_torch(on: bool) {
     crate::core::spoken::set_as_torch(on);
 }
 
+/// From now on `empty` and kin fill what they make with NaN or the largest integers, or no longer.
+#[pyfunction]
+fn _fill_uninitialized(on: bool) {
+    crate::tensor::mode::set_fill(on);
+}
+
 /// What reprs and messages call the library: `rustgrad`, or `torch` after `rustgrad.as_torch()`.
 #[pyfunction]
 fn _library() -> &'static str {
@@ -167,6 +173,7 @@ pub fn init(m: &Bound<'_, PyModule>) -> PyResult<()> {
     storage::add(m)?;
     m.add_function(wrap_pyfunction!(_describe, m)?)?;
     m.add_function(wrap_pyfunction!(_call_library_torch, m)?)?;
+    m.add_function(wrap_pyfunction!(_fill_uninitialized, m)?)?;
     m.add_function(wrap_pyfunction!(_library, m)?)?;
     m.add_function(wrap_pyfunction!(_return_types, m)?)?;
     m.add_function(wrap_pyfunction!(_cpu_capability, m)?)?;

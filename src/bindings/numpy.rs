@@ -2,10 +2,11 @@
 //! needed, and spoken to through its Python interface, so that no version of its C API is baked in.
 
 use std::ptr::NonNull;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use pyo3::ffi;
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyTuple};
+use pyo3::types::{PyCapsule, PyDict, PyFloat, PyInt, PyList, PyTuple};
 
 use super::convert::type_name;
 use super::errors::{OrForeign, P};
@@ -115,6 +116,72 @@ pub fn is_zero_d(o: P) -> bool {
     // SAFETY: a live object; the GIL is held.
     let o = unsafe { Bound::from_borrowed_ptr(Python::assume_attached(), o) };
     is_array(o.as_ptr()) && o.getattr("ndim").and_then(|n| n.extract::<usize>()).is_ok_and(|n| n == 0)
+}
+
+/// PyTorch's warning, once a process, of a list with arrays in it.
+#[cold]
+pub fn warn_of_arrays() -> Result<()> {
+    static WARNED: AtomicBool = AtomicBool::new(false);
+    if WARNED.swap(true, Relaxed) {
+        return Ok(());
+    }
+    mode::warn(
+        "Creating a tensor from a list of numpy.ndarrays is extremely slow. Please consider converting the list to a single \
+         numpy.ndarray with numpy.array() before converting to a tensor.",
+    )
+}
+
+/// A tensor over the memory of a DLPack capsule, or of an object that makes them; None for other objects.
+pub fn over_dlpack(data: P) -> Result<Option<Tensor>> {
+    // SAFETY: an argument of a call; the GIL is held.
+    let o = unsafe { Bound::from_borrowed_ptr(Python::assume_attached(), data) };
+    if !o.is_instance_of::<PyCapsule>() {
+        let plain = o.is_instance_of::<PyList>() || o.is_instance_of::<PyTuple>() || o.is_instance_of::<PyFloat>();
+        if plain || is_array(data) || is_instance(data, "generic") || !o.hasattr("__dlpack__").or_foreign()? {
+            return Ok(None);
+        }
+    }
+    let methods = o.py().import("rustgrad._methods").or_foreign()?;
+    let made = methods.call_method1("from_dlpack", (&o,)).or_foreign()?;
+    // SAFETY: a live object.
+    Ok(unsafe { as_tensor(made.as_ptr()) }.cloned())
+}
+
+/// A tensor over a storage: one with a dtype, or one without, whose bytes are read as `dtype`, else as int64. None for what is
+/// no storage.
+pub fn over_storage(data: P, dtype: Option<DType>) -> Result<Option<Tensor>> {
+    // SAFETY: an argument of a call; the GIL is held.
+    let o = unsafe { Bound::from_borrowed_ptr(Python::assume_attached(), data) };
+    let number = o.is_instance_of::<PyFloat>() || o.is_instance_of::<PyInt>();
+    if number || o.is_instance_of::<PyList>() || o.is_instance_of::<PyTuple>() {
+        return Ok(None);
+    }
+    let (storage, own) = match o.getattr_opt("_untyped_storage").or_foreign()? {
+        Some(s) => (s, super::convert::dtype(o.getattr("dtype").or_foreign()?.as_ptr())),
+        None => (o, None),
+    };
+    let Ok(storage) = storage.cast::<super::storage::UntypedStorage>() else { return Ok(None) };
+    if let (Some(own), Some(wanted)) = (own, dtype)
+        && own != wanted
+    {
+        let (wanted, own) = (wanted.scalar_name(), own.scalar_name());
+        bail!(Runtime, "Expected a Storage of type {wanted} or an UntypedStorage, but got {own}");
+    }
+    let (bytes, dtype) = (storage.get().array(), own.or(dtype).unwrap_or(DType::I64));
+    let layout = Layout::contiguous([bytes.numel() / dtype.size()][..].into());
+    Ok(Some(enter("tensor", Array::new(Meta::new(layout, dtype, bytes.device), bytes.storage))))
+}
+
+/// Whether `o` is an array without dims that holds an integer.
+pub fn is_whole_array(o: P) -> bool {
+    is_array(o) && is_zero_d(o) && dtype_of(o).is_some_and(|d| d.is_ok_and(|d| d.is_integral() && d != DType::Bool))
+}
+
+/// The number of an array without dims, as Python's own object.
+pub fn number_of(o: P) -> Result<Py<PyAny>> {
+    // SAFETY: a live object; the GIL is held.
+    let o = unsafe { Bound::from_borrowed_ptr(Python::assume_attached(), o) };
+    o.call_method0("item").map(Bound::unbind).or_foreign()
 }
 
 /// The dtype of an array or a NumPy scalar; None for other objects.

@@ -2,6 +2,7 @@
 //! keep what tensors share.
 
 use std::ffi::c_int;
+use std::ops::Range;
 use std::ptr::NonNull;
 
 use pyo3::buffer::PyBuffer;
@@ -17,6 +18,7 @@ use super::methods::{copy_attributes, subclass};
 use super::native::natives;
 use super::object::is_plain;
 use super::types;
+use crate::core::spoken::library;
 use crate::core::{DType, Device, Layout, Meta, Shape, Strides};
 use crate::device::Array;
 use crate::device::storage::Storage;
@@ -62,8 +64,27 @@ fn bytes_of(storage: &Storage, device: Device) -> Array {
     Array::new(Meta::new(layout, DType::U8, device), storage.clone())
 }
 
+/// The place that an index names among `n` bytes.
+fn place(index: &Bound<'_, PyAny>, n: isize) -> PyResult<usize> {
+    let index: isize = index.extract()?;
+    if !(-n..n).contains(&index) {
+        return Err(PyIndexError::new_err(format!("index {index} is out of range for a storage of {n} bytes")));
+    }
+    Ok(index.rem_euclid(n) as usize)
+}
+
+/// The places that a slice names among `n` bytes.
+fn span(slice: &Bound<'_, PySlice>, n: isize) -> PyResult<Range<usize>> {
+    let part = slice.indices(n)?;
+    if part.step != 1 {
+        let text = format!("Trying to slice with a step of {}, but only a step of 1 is supported", part.step);
+        return Err(PyRuntimeError::new_err(text));
+    }
+    Ok(part.start as usize..part.stop.max(part.start) as usize)
+}
+
 impl UntypedStorage {
-    fn array(&self) -> Array {
+    pub fn array(&self) -> Array {
         bytes_of(&self.storage, self.device)
     }
 
@@ -264,18 +285,9 @@ impl UntypedStorage {
         let (py, this) = (slf.py(), slf.get());
         let n = this.storage.bytes() as isize;
         let Ok(slice) = index.cast::<PySlice>() else {
-            let index: isize = index.extract()?;
-            if !(-n..n).contains(&index) {
-                return Err(PyIndexError::new_err(format!("index {index} is out of range for a storage of {n} bytes")));
-            }
-            return Ok(this.bytes()?[index.rem_euclid(n) as usize].into_pyobject(py)?.into_any());
+            return Ok(this.bytes()?[place(index, n)?].into_pyobject(py)?.into_any());
         };
-        let part = slice.indices(n)?;
-        if part.step != 1 {
-            let text = format!("Trying to slice with a step of {}, but only a step of 1 is supported", part.step);
-            return Err(PyRuntimeError::new_err(text));
-        }
-        let bytes = &this.bytes()?[part.start as usize..part.stop.max(part.start) as usize];
+        let bytes = &this.bytes()?[span(slice, n)?];
         let (Some(first), false) = (NonNull::new(bytes.as_ptr().cast_mut()), bytes.is_empty()) else {
             return Ok(Self::_empty(py, 0)?.into_bound(py).into_any());
         };
@@ -285,8 +297,32 @@ impl UntypedStorage {
         Ok(object(py, &bytes_of(&storage, this.device))?.into_any())
     }
 
+    /// Overwrites one byte, or each of a slice, by `value`.
+    fn __setitem__(&self, index: &Bound<'_, PyAny>, value: u8) -> PyResult<()> {
+        let n = self.bytes()?.len() as isize;
+        let span = match index.cast::<PySlice>() {
+            Ok(slice) => span(slice, n)?,
+            Err(_) => place(index, n).map(|at| at..at + 1)?,
+        };
+        // SAFETY: the bytes lie in the block; writers hold the GIL.
+        unsafe { self.storage.ptr().add(span.start).write_bytes(value, span.len()) };
+        Ok(())
+    }
+
+    /// Overwrites each byte by `value`.
+    fn fill_<'py>(slf: Bound<'py, Self>, value: u8) -> PyResult<Bound<'py, Self>> {
+        slf.get().__setitem__(PySlice::full(slf.py()).as_any(), value)?;
+        Ok(slf)
+    }
+
     fn __repr__(&self) -> String {
-        format!("[rustgrad.UntypedStorage(device={}) of size {}]", self.device, self.storage.bytes())
+        let (n, place) = (self.storage.bytes(), if library() == "torch" { "torch.storage" } else { "rustgrad" });
+        // Nothing can be shown of what is not in this machine's memory.
+        let shown = match self.bytes() {
+            Ok(bytes) => bytes.iter().fold(String::new(), |all, byte| all + &format!(" {byte}\n")),
+            Err(_) => "...\n".to_string(),
+        };
+        format!("{shown}[{place}.UntypedStorage(device={}) of size {n}]", self.device)
     }
 
     fn __copy__(slf: Bound<'_, Self>) -> Bound<'_, Self> {

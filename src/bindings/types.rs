@@ -187,8 +187,9 @@ impl std::hash::Hash for Device {
 impl Device {
     #[new]
     #[pyo3(signature = (r#type, index = None))]
-    fn new(r#type: &Bound<'_, PyAny>, index: Option<u8>) -> PyResult<Device> {
+    fn new(r#type: &Bound<'_, PyAny>, index: Option<i64>) -> PyResult<Device> {
         let given = device_of(r#type)?;
+        let index = index.map(place).transpose()?;
         match index {
             None => Ok(Device(given)),
             Some(_) if given.index.is_some() => Err(PyRuntimeError::new_err(format!(
@@ -256,6 +257,15 @@ pub fn parse_device(text: &str) -> Result<core::Device> {
     Ok(present(core::Device::parse(text)?))
 }
 
+/// The number of a device among those of its kind.
+fn place(index: i64) -> PyResult<u8> {
+    match u8::try_from(index) {
+        Ok(i) => Ok(i),
+        Err(_) if index < 0 => Err(PyRuntimeError::new_err("Device index must not be negative")),
+        Err(_) => Err(PyRuntimeError::new_err(format!("Device index must be at most 255, but got {index}"))),
+    }
+}
+
 /// The device that `o` names: a device object, a string, or an index (PyTorch's way to say cuda).
 pub fn device_of(o: &Bound<'_, PyAny>) -> PyResult<core::Device> {
     if let Ok(d) = o.cast::<Device>() {
@@ -264,8 +274,8 @@ pub fn device_of(o: &Bound<'_, PyAny>) -> PyResult<core::Device> {
     if let Ok(s) = o.cast::<PyString>() {
         return parse_device(&s.to_cow()?).map_err(|e| to_python(o.py(), e));
     }
-    if let Ok(index) = o.extract::<u8>() {
-        return Ok(present(core::Device { kind: DeviceKind::Cuda, index: Some(index) }));
+    if let Ok(index) = o.extract::<i64>() {
+        return Ok(present(core::Device { kind: DeviceKind::Cuda, index: Some(place(index)?) }));
     }
     Err(PyTypeError::new_err(format!(
         "device(): argument 'type' must be str or {}, not {}",

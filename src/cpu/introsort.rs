@@ -84,12 +84,13 @@ fn partition<K: Copy>(v: &mut [K], less: &impl Fn(K, K) -> bool) -> usize {
     v.swap(0, median);
     let (mut i, mut j) = (1, v.len());
     loop {
-        // The median bounds both walks: one of the three is not less than it, and one not greater.
-        while less(v[i], v[0]) {
+        // The median bounds both walks: one of the three is not less than it, and one not greater. Only an order that NaN
+        // breaks goes past it.
+        while i < v.len() && less(v[i], v[0]) {
             i += 1;
         }
         j -= 1;
-        while less(v[0], v[j]) {
+        while j > 0 && less(v[0], v[j]) {
             j -= 1;
         }
         if i >= j {

@@ -113,7 +113,8 @@ fn complex_added(a: Complex<f64>, b: Complex<f64>) -> Complex<f64> {
     let (low, high) = if a.re < b.re { (a, b) } else { (b, a) };
     if low.re == high.re && low.re.is_infinite() {
         if low.re < 0.0 {
-            return low;
+            // Both exponentials are 0, whose logarithm has no phase.
+            return m::of(low.re, 0.0);
         }
         let (p, q) = (m::exp(low), m::exp(high));
         return m::log(m::of(p.re + q.re, p.im + q.im));

@@ -6,7 +6,7 @@
 
 use super::strided::{Raw, Walk};
 use super::{introsort, threads};
-use crate::core::{DType, Element, Strides};
+use crate::core::{DType, Element, Stored, Strides};
 use crate::device::Array;
 use crate::dispatch;
 
@@ -296,6 +296,40 @@ pub fn search(edges: &Array, order: Option<&Array>, values: &Array, right: bool,
             }
         });
     });
+}
+
+/// The order of the rows of the contiguous matrix `x`, compared entry by entry. NaN is neither less nor greater than anything, so
+/// that rows which hold it stay about where the sort of GNU's C++ library leaves them, as in PyTorch.
+pub fn rows(x: &Array, out: &Array) {
+    let (n, m) = (x.shape()[0], x.shape()[1]);
+    let mut order: Vec<usize> = (0..n).collect();
+    dispatch!(x.dtype, T => {
+        let p = x.ptr::<T>();
+        // SAFETY: an entry of the matrix, which is contiguous.
+        let entry = |row: usize, column: usize| unsafe { p.add(row * m + column).read() };
+        let whole = !T::DTYPE.is_float();
+        introsort::sort(&mut order, &|a: usize, b: usize| {
+            for c in 0..m {
+                let (u, v) = (entry(a, c), entry(b, c));
+                let (less, greater) = if whole {
+                    let (u, v) = (u.to_i64(), v.to_i64());
+                    (u < v, u > v)
+                } else {
+                    let (u, v) = (u.to_f64(), v.to_f64());
+                    (u < v, u > v)
+                };
+                if less || greater {
+                    return less;
+                }
+            }
+            false
+        });
+    });
+    let places = out.ptr::<i64>();
+    for (i, &row) in order.iter().enumerate() {
+        // SAFETY: one place for each row.
+        unsafe { places.add(i).write(row as i64) };
+    }
 }
 
 #[cfg(test)]

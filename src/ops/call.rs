@@ -5,12 +5,13 @@
 
 use super::autocast;
 use crate::bail;
+use crate::core::DType;
 use crate::core::shape::list;
 use crate::err;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::tensor::apply::recorded;
 use crate::tensor::def::MAX_ARGS;
-use crate::tensor::write::{check_apart, check_castable, copy_to_out};
+use crate::tensor::write::{check_apart, check_apart_inplace, check_castable, copy_to_out};
 use crate::tensor::{Arg, Args, OpDef, Outs, Tensor, views};
 
 /// Calls `def`, named `name` by the user; under autocast, with its tensors in the dtype that its policy says.
@@ -44,6 +45,15 @@ fn written(name: &str, outs: Outs) -> Result<Outs> {
 fn over(name: &'static str, def: &OpDef, a: &Args) -> Result<Outs> {
     let target = a.this()?;
     views::check_writable(name, target)?;
+    if def.variants.out_apart() {
+        for value in &a.values[1..] {
+            match value {
+                Arg::Tensor(t) => check_apart_inplace(target, t)?,
+                Arg::Tensors(list) => list.iter().try_for_each(|t| check_apart_inplace(target, t))?,
+                _ => {}
+            }
+        }
+    }
     let tensors = a.values.iter().filter_map(|v| match v {
         Arg::Tensor(t) => Some(*t),
         _ => None,
@@ -75,7 +85,7 @@ fn into(name: &'static str, def: &OpDef, a: &Args, outs: Outs) -> Result<Outs> {
     match outs {
         Outs::Tensor(t) => {
             let &[out] = a.out else { bail!(Type, "{name}(): out takes one tensor") };
-            check_out(def, a, &t, out)?;
+            check_out(name, def, a, (0, &t), out)?;
             copy_to_out(name, &t, out)?;
             Ok(out.clone().into())
         }
@@ -83,8 +93,8 @@ fn into(name: &'static str, def: &OpDef, a: &Args, outs: Outs) -> Result<Outs> {
             if a.out.len() != list.len() {
                 bail!(Type, "{name}(): out must be a tuple of {} tensors, not of {}", list.len(), a.out.len());
             }
-            for (t, out) in list.iter().zip(a.out) {
-                check_out(def, a, t, out)?;
+            for (t, out) in list.iter().enumerate().zip(a.out) {
+                check_out(name, def, a, t, out)?;
             }
             for (t, out) in list.iter().zip(a.out) {
                 copy_to_out(name, t, out)?;
@@ -96,14 +106,13 @@ fn into(name: &'static str, def: &OpDef, a: &Args, outs: Outs) -> Result<Outs> {
 }
 
 /// What the op demands of `out=` beyond a shape and a dtype that the result can be cast to.
-fn check_out(def: &OpDef, a: &Args, result: &Tensor, out: &Tensor) -> Result<()> {
-    if def.variants.out_exact() && result.dtype() != out.dtype() {
-        bail!(
-            Runtime,
-            "Expected out tensor to have dtype {}, but got {} instead",
-            result.dtype().c_words(),
-            out.dtype().c_words()
-        );
+fn check_out(name: &str, def: &OpDef, a: &Args, (at, result): (usize, &Tensor), out: &Tensor) -> Result<()> {
+    // `max` and `min` of two tensors are `maximum` and `minimum`, whose results are cast.
+    let of_two = matches!(name, "max" | "min") && matches!(a.values.get(1), Some(Arg::Tensor(_)));
+    if of_two {
+        check_castable(result.dtype(), out.dtype())?;
+    } else if def.variants.out_exact() && result.dtype() != out.dtype() {
+        return Err(unfit(name, result.dtype(), out.dtype(), at));
     }
     if def.variants.out_apart() {
         for value in a.values {
@@ -115,4 +124,24 @@ fn check_out(def: &OpDef, a: &Args, result: &Tensor, out: &Tensor) -> Result<()>
         }
     }
     Ok(())
+}
+
+/// The error of an `out=` that is not of the result's dtype, the `at`-th of the call, in the words of each function.
+#[cold]
+fn unfit(name: &str, dtype: DType, got: DType, at: usize) -> Box<Error> {
+    let (right, wrong) = (dtype.scalar_name(), got.scalar_name());
+    match name {
+        "mode" => {
+            let which = if at == 0 { "values" } else { "indices" };
+            err!(Runtime, "expected scalar type '{right}' but got '{wrong}' for {which} output")
+        }
+        "cummax" | "cummin" | "logcumsumexp" => err!(Runtime, "expected scalar_type {right} but found {wrong}"),
+        "quantile" | "nanquantile" => err!(Runtime, "quantile() out tensor must be same dtype as the input tensor"),
+        "complex" | "polar" => {
+            err!(Runtime, "Expected object of scalar type {right} but got scalar type {wrong} for argument 'out'")
+        }
+        _ => {
+            err!(Runtime, "Expected out tensor to have dtype {}, but got {} instead", dtype.c_words(), got.c_words())
+        }
+    }
 }

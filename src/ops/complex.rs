@@ -90,6 +90,11 @@ ops! {
 
 fn conj_physical(x: &Tensor, a: &Args) -> Result<Outs> {
     let op = Conj { name: "conj_physical" };
+    if let &[out] = a.out
+        && out.dtype() != x.dtype()
+    {
+        bail!(Runtime, "Found dtype {} but expected {}", out.dtype().scalar_name(), x.dtype().scalar_name());
+    }
     if !x.dtype().is_complex() {
         if a.inplace {
             return map::over(&itself::ROW, [Operand::Tensor(x)]).map(Outs::Over);

@@ -21,7 +21,7 @@ pub fn sizes(size: &[i64]) -> Result<Shape> {
     }
 }
 
-fn empty(name: &'static str, layout: Layout, dtype: DType, device: Device) -> Result<Tensor> {
+pub fn empty(name: &'static str, layout: Layout, dtype: DType, device: Device) -> Result<Tensor> {
     apply(Constant { name, meta: Meta::new(layout, dtype, device), value: None }, &[])
 }
 
@@ -298,7 +298,12 @@ pub(super) fn line(name: &str, start: Operand, end: Operand, steps: i64, options
     };
     let (start, end) = (end_of(start)?, end_of(end)?);
     let complex = [start, end].iter().any(|n| matches!(n, Number::Complex(..)));
-    let dtype = if complex { options.or(mode::default_float().to_complex()) } else { options.float() };
+    let inferred = mode::default_float().to_complex();
+    let dtype = if complex { options.or(inferred) } else { options.float() };
+    if complex && !dtype.is_complex() {
+        let (library, from, to) = (crate::core::spoken::library(), inferred.c_words(), dtype.scalar_name());
+        bail!(Runtime, "{library}.{name}(): inferred dtype {from} can't be safely cast to passed dtype {to}");
+    }
     if steps < 0 {
         bail!(Runtime, "number of steps must be non-negative");
     }

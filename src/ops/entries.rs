@@ -54,7 +54,7 @@ ops! {
         ],
     }
     /// `self` with `value`, a number or a 0-d tensor, as the entries of `dim` at `index`, a vector.
-    index_fill + inplace as [
+    index_fill + inplace + apart as [
         "index_fill(Tensor self, int dim, Tensor index, Tensor value) -> Tensor",
         "index_fill(Tensor self, int dim, Tensor index, Scalar value) -> Tensor",
     ] {
@@ -79,6 +79,9 @@ ops! {
             }
             let mask = hits.scatter_add(0, &index, &ones)?.to_dtype(DType::Bool)?.reshape(&own)?;
             let value = match value {
+                Operand::Number(n) if n.imag() != 0.0 && !x.dtype().is_complex() => {
+                    bail!(Runtime, "index_fill_(): Converting complex Scalar to non-complex type is not supported")
+                }
                 Operand::Number(n) => number(n, x, &[])?,
                 Operand::Tensor(t) if t.ndim() > 0 => bail!(
                     Runtime,
@@ -145,7 +148,7 @@ ops! {
             "u(3), ix(2, n=3) + 3", "u(3), u(2)"],
     }
     /// `self` with the elements of `source` at `index`, both flattened; with `accumulate` added to what is there.
-    put + inplace as ["put(Tensor self, Tensor index, Tensor source, bool accumulate=False) -> Tensor"] {
+    put + inplace + apart as ["put(Tensor self, Tensor index, Tensor source, bool accumulate=False) -> Tensor"] {
         call(x = self: &Tensor, index: &Tensor, source: &Tensor, accumulate: bool) {
             if index.dtype() != DType::I64 {
                 bail!(Runtime, "put_(): Expected a long tensor for index, but got {}", index.dtype().scalar_name());

@@ -26,6 +26,10 @@ ops! {
                 bail!(Runtime, "zero-dimensional tensor (at position {at}) cannot be concatenated");
             }
             check_out(x, a)?;
+            // Of nothing but skipped ones the dim does not matter.
+            if skipped(first.meta()) {
+                return cat(x, 0);
+            }
             cat(x, normalize_dim(dim, first.ndim())?)
         },
         samples: [

@@ -7,6 +7,7 @@ use crate::device::Array;
 use crate::error::Result;
 use crate::ops;
 use crate::ops::composite::{listed, vector};
+use crate::ops::copy::Format;
 use crate::ops::create::check_fits;
 use crate::tensor::{Context, Cotangents, Grads, Op, Tensor, apply, data};
 use crate::{bail, err};
@@ -146,7 +147,11 @@ impl Op for Constant {
     fn infer(&self, x: &[&Meta]) -> Result<Meta> {
         let sizes = x[0].shape().iter().zip(&self.edges);
         let shape: Shape = sizes.map(|(&n, &(before, after))| (n as i64 + before + after) as usize).collect();
-        Ok(x[0].contiguous(shape))
+        let mut y = x[0].contiguous(shape);
+        if x[0].layout.suggests_channels_last() {
+            y.layout.strides = y.layout.channels_last_strides().unwrap_or_default();
+        }
+        Ok(y)
     }
     fn cpu(&self, x: &[&Array], out: &[Array]) -> Result<()> {
         let (from, to) = self.kept(&x[0].layout, &out[0].layout);
@@ -192,6 +197,18 @@ fn bordered(x: &Tensor, pad: &[i64], how: Border) -> Result<Tensor> {
     if x.dtype() == DType::Bool && how != Border::Circular {
         return Err(x.dtype().lacks(if how == Border::Reflect { "reflection_pad" } else { "replication_pad" }));
     }
+    let dims = pad.len() / 2;
+    let batch = usize::from(x.ndim() == dims + 2);
+    if how != Border::Circular && x.shape()[batch..].contains(&0) {
+        bail!(
+            Runtime,
+            "Expected {}D or {}D (batch mode) tensor with possibly 0 batch size and other non-zero dimensions for input, but \
+             got: {}",
+            dims + 1,
+            dims + 2,
+            list(x.shape())
+        );
+    }
     // PyTorch reflects and replicates with an op, and goes round by copying slices.
     let mut y = if how == Border::Circular { x.clone() } else { x.tied()? };
     let first = y.clone();
@@ -217,14 +234,6 @@ fn bordered(x: &Tensor, pad: &[i64], how: Border) -> Result<Tensor> {
                 return Err(err!(Runtime, "input (size {n} at dim {d}) is too small. Calculated output size: {size}")
                     .hint("negative padding cuts entries off; at least one must be left"));
             }
-            _ if n == 0 => bail!(
-                Runtime,
-                "Expected {}D or {}D (batch mode) tensor with possibly 0 batch size and other non-zero dimensions for input, but \
-                 got: {}",
-                pad.len() / 2 + 1,
-                pad.len() / 2 + 2,
-                list(x.shape())
-            ),
             _ => {}
         }
         if (before, after) == (0, 0) {
@@ -239,5 +248,8 @@ fn bordered(x: &Tensor, pad: &[i64], how: Border) -> Result<Tensor> {
         let index = vector(&index, x)?;
         y = y.index_select(d, &index)?;
     }
-    if y.is(&first) { x.cloned(crate::ops::copy::Format::Contiguous) } else { Ok(y) }
+    if how != Border::Circular && x.layout().suggests_channels_last() {
+        return y.cloned(Format::ChannelsLast(x.ndim() as u8));
+    }
+    if y.is(&first) { x.cloned(Format::Contiguous) } else { Ok(y) }
 }

@@ -491,14 +491,16 @@ ops! {
         "bernoulli(Tensor self, *, Generator? generator=None) -> Tensor",
         "bernoulli(Tensor self, float p, *, Generator? generator=None) -> Tensor; no out",
     ] {
-        call(x = self: &Tensor, p: Option<f64>, generator: &SharedGenerator) {
+        call(x = self: &Tensor, p: Option<f64>, generator: &SharedGenerator; a) {
             let layout = Layout::contiguous(x.shape().into());
+            // What is drawn is of the dtype of `out=`: ones and zeros fit any.
+            let dtype = a.out.first().map_or(x.dtype(), |out| out.dtype());
             match p {
                 Some(p) => {
                     let drawn = Draw::Coins { p }.make("bernoulli", layout, x.dtype(), x.device(), generator)?;
                     drawn_from("bernoulli", &drawn.to_device(x.device())?, &[x])
                 }
-                None => apply(Coins { layout, dtype: x.dtype(), generator: generator.clone() }, &[x]),
+                None => apply(Coins { layout, dtype, generator: generator.clone() }, &[x]),
             }
         },
         samples: ["pos(20) * 0.1", "pos(5, 4).t() * 0.1", "u(20), 0.3", "pos(3) * 100"],

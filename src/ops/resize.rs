@@ -166,6 +166,9 @@ fn resized(x: &Tensor, size: &[usize], format: Option<Format>) -> Result<Outs> {
     let whole = |n: usize| Layout::contiguous([n][..].into());
     let kept = old.storage.bytes() / item;
     let larger = Array::empty(Meta::new(whole(end), x.dtype(), x.device()))?;
+    if let Some(number) = crate::tensor::mode::fill_of(x.dtype()) {
+        crate::tensor::data::fill(&larger, number)?;
+    }
     crate::tensor::data::copy(&old.with_layout(whole(kept)), &larger.with_layout(whole(kept)))?;
     relaid("resize_", x, larger.with_layout(layout));
     Ok(Outs::Tensor(x.clone()))

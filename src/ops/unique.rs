@@ -1,5 +1,7 @@
 //! What is made of sorted elements: unique, unique_consecutive, isin, searchsorted, bucketize, bincount.
 
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+
 use super::sort::Order;
 use crate::core::promote::promoted;
 use crate::core::shape::{list, normalize_dim};
@@ -9,7 +11,7 @@ use crate::device::Array;
 use crate::error::Result;
 use crate::ops;
 use crate::tensor::apply::{recorded, remember};
-use crate::tensor::{Op, Operand, Outs, Tensor, apply, data};
+use crate::tensor::{Op, Operand, Outs, Tensor, apply, data, mode};
 use crate::{bail, cpu, gpu};
 
 ops! {
@@ -171,6 +173,7 @@ fn search(
             bail!(Runtime, "torch.searchsorted(): sorter index out of range");
         }
     }
+    warn_of_copies(edges, x, sorter)?;
     let dtype = promoted(edges.dtype(), x.dtype())?;
     let (edges, x) = (edges.detach().to_dtype(dtype)?.contiguous()?, x.detach().to_dtype(dtype)?.contiguous()?);
     let op = Search { name, right, dtype: if narrow { DType::I32 } else { DType::I64 }, from: x.shape().into() };
@@ -178,6 +181,21 @@ fn search(
         Some(s) => apply(op, &[&edges, &x, &s.contiguous()?]),
         None => apply(op, &[&edges, &x]),
     }
+}
+
+/// PyTorch's warnings, each once a process, of what is copied before the search.
+fn warn_of_copies(edges: &Tensor, x: &Tensor, sorter: Option<&Tensor>) -> Result<()> {
+    static WARNED: [AtomicBool; 3] = [const { AtomicBool::new(false) }; 3];
+    for (i, (what, t)) in [("boundary", Some(edges)), ("input value", Some(x)), ("sorter", sorter)].iter().enumerate() {
+        if t.is_some_and(|t| !t.is_contiguous()) && !WARNED[i].swap(true, Relaxed) {
+            mode::warn(&format!(
+                "torch.searchsorted(): {what} tensor is non-contiguous, this will lower the performance due to extra data copy when \
+                 converting non-contiguous tensor to contiguous, please use contiguous {what} tensor if possible. This message will \
+                 only appear once per program."
+            ))?;
+        }
+    }
+    Ok(())
 }
 
 struct Search {
@@ -366,10 +384,32 @@ fn lexicographic(rows: &Tensor) -> Result<Tensor> {
     if rows.ndim() == 1 {
         return sorted(rows);
     }
+    if rows.device().is_cpu() && !rows.dtype().is_complex() {
+        return apply(Rows, &[rows]);
+    }
     let mut places = super::composite::counted(n, rows.device())?;
     for c in (0..rows.shape()[1]).rev() {
         let column = rows.select(1, c)?.index_select(0, &places)?;
         places = places.index_select(0, &sorted(&column)?)?;
     }
     Ok(places)
+}
+
+/// The order of rows, as they are compared entry by entry.
+struct Rows;
+
+impl Op for Rows {
+    fn name(&self) -> &'static str {
+        "unique"
+    }
+    fn infer(&self, x: &[&Meta]) -> Result<Meta> {
+        Ok(x[0].contiguous(x[0].shape()[..1].into()).with_dtype(DType::I64))
+    }
+    fn cpu(&self, x: &[&Array], out: &[Array]) -> Result<()> {
+        cpu::sort::rows(x[0], &out[0]);
+        Ok(())
+    }
+    fn differentiable(&self) -> bool {
+        false
+    }
 }

@@ -3,9 +3,9 @@
 
 use std::cell::Cell;
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicU8, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering::Relaxed};
 
-use crate::core::{DType, Device};
+use crate::core::{DType, Device, Number};
 
 /// Bits of a thread's mode, one byte that the door reads once per call.
 /// Results are recorded for backward.
@@ -105,6 +105,27 @@ impl Drop for GradGuard {
     fn drop(&mut self) {
         set_grad_enabled(self.0);
     }
+}
+
+/// Whether memory of any content is filled all the same, so that what reads it by mistake is found.
+static FILL: AtomicBool = AtomicBool::new(false);
+
+pub fn set_fill(on: bool) {
+    FILL.store(on, Relaxed);
+}
+
+/// What new memory of a dtype is filled with where that was asked for: NaN, or the largest integer.
+#[inline]
+pub fn fill_of(dtype: DType) -> Option<Number> {
+    if !FILL.load(Relaxed) {
+        return None;
+    }
+    Some(match dtype {
+        DType::Bool => Number::Bool(true),
+        DType::U64 => Number::Unsigned(u64::MAX),
+        d if d.is_integral() => Number::Int(d.range().map_or(0, |(_, most)| most as i64)),
+        _ => Number::Float(f64::NAN),
+    })
 }
 
 /// Anomaly mode, of all threads: nodes keep the lines that made them, and backward looks for NaN.

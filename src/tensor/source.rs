@@ -27,7 +27,7 @@ impl Op for Constant {
         self.value.is_some_and(|v| v.is_zero())
     }
     fn cpu(&self, _: &[&Array], out: &[Array]) -> Result<()> {
-        match self.value {
+        match self.value.or_else(|| super::mode::fill_of(self.meta.dtype)) {
             Some(v) if !v.is_zero() => data::fill(&out[0], v),
             _ => Ok(()),
         }

@@ -238,6 +238,13 @@ pub fn check_apart(out: &Tensor, input: &Tensor) -> Result<()> {
     Ok(())
 }
 
+/// Refuses to write in place over memory that another argument reads, where that is plain to see: both without gaps, or the
+/// same elements.
+pub fn check_apart_inplace(target: &Tensor, input: &Tensor) -> Result<()> {
+    let same = target.array().storage.same(&input.array().storage) && target.layout() == input.layout();
+    if target.is(input) || (same && target.numel() > 0) { Err(overlap()) } else { check_overlap(target, input) }
+}
+
 #[cold]
 fn overlap() -> Box<crate::error::Error> {
     err!(

@@ -173,3 +173,35 @@ def transforms(torch):
         func.linearize(lambda a: a * a, x)[1](v),
         [raised(func.grad(lambda a: a), x).split(":")[0], raised(torch.vmap(lambda a: a)).split(":")[0]],
     ]
+
+
+@case()
+def gradcheck_of_complex_numbers(torch):
+    check = torch.autograd.gradcheck
+    real = torch.tensor([0.5, -1.5], dtype=torch.float64, requires_grad=True)
+    z = torch.tensor([1 + 2j, 0.5 - 1j], dtype=torch.complex128, requires_grad=True)
+
+    class Conjugated(torch.autograd.Function):
+        """Twice the input, with a backward that is right in the real part alone."""
+
+        @staticmethod
+        def forward(ctx, x):
+            return 2 * x
+
+        @staticmethod
+        def backward(ctx, g):
+            return 2 * g.conj()
+
+    def refused(fn, *args):
+        try:
+            return check(fn, args)
+        except RuntimeError as error:
+            return str(error).partition(",")[0]
+
+    found = []
+    for fast in (False, True):
+        found.append(check(lambda x: (torch.complex(x, x * x), x + 1), (real,), fast_mode=fast))
+        found.append(check(lambda x: (x.real, x.imag, x.abs(), x * (1 + 2j)), (z,), fast_mode=fast))
+        found.append(check(lambda e: torch.pow(torch.tensor([-1.0, -2.0]).double(), e), (z,), fast_mode=fast))
+    found.append(torch.autograd.gradgradcheck(lambda x: x**3, (z,)))
+    return [*found, refused(Conjugated.apply, z)]

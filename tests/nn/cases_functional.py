@@ -1,6 +1,6 @@
 """What functions of nn give on PyTorch that are written over other ops, and what a recorded backward gives."""
 
-from support import Cases, raised
+from support import Cases, raised, warned
 
 CASES = Cases()
 case = CASES.case
@@ -339,3 +339,46 @@ def pooling_keeps_channels_last(torch):
     z, where = F.max_pool3d(volume, 2, return_indices=True)
     results = (y, places, F.max_unpool2d(y, places, 2), z, where, F.max_unpool3d(z, where, 2), F.max_pool3d(volume, 2))
     return [[list(t.stride()), t.sum().item()] for t in results]
+
+
+@case()
+def what_has_its_channels_last_gives_such(torch):
+    F, found = torch.nn.functional, []
+    image = torch.ones(1, 2, 3, 4).to(memory_format=torch.channels_last)
+    volume = torch.ones(1, 2, 3, 4, 5).to(memory_format=torch.channels_last_3d)
+    for mode in ("constant", "reflect", "replicate"):
+        found += [list(F.pad(image, (1, 1, 1, 1), mode).stride()), list(F.pad(volume, (1,) * 6, mode).stride())]
+    for mode in ("nearest", "nearest-exact", "trilinear"):
+        found.append(list(F.interpolate(volume, scale_factor=2, mode=mode).stride()))
+    part = torch.ones(2, 4, 4, 6).permute(0, 3, 1, 2)[:, :3]
+    for x in (image, part, torch.ones(2, 3, 4, 4)):
+        found += [list(F.adaptive_avg_pool2d(x, size).stride()) for size in (1, (1, 2), (None, 1))]
+    found.append(list(F.adaptive_avg_pool3d(volume, 1).stride()))
+    return found
+
+
+@case(rtol=1e-6, atol=1e-9)
+def batches_of_nothing_and_no_eps(torch):
+    nn, found = torch.nn, []
+    for shape in ((0, 5, 8), (5, 0, 8)):
+        x = torch.ones(shape)
+        attention, layer = nn.MultiheadAttention(8, 2), nn.TransformerEncoderLayer(8, 2, batch_first=True)
+        found += [list(y.shape) for y in (*attention(x, x, x), attention(x, x, x, need_weights=False)[0], layer(x))]
+    x = numbers(torch, 2, 3, 4)
+    found += [nn.functional.instance_norm(x, eps=0), nn.InstanceNorm1d(3, eps=0, affine=True)(x.detach().float())]
+    for pad, shape in (
+        ("ReflectionPad1d", (3, 0, 4)),
+        ("ReplicationPad2d", (0, 4, 4)),
+        ("ReplicationPad3d", (2, 3, 4, 4, 0)),
+    ):
+        found.append(raised(getattr(nn, pad)(1), torch.ones(shape)))
+    return [*found, list(nn.ReflectionPad1d(1)(torch.ones(0, 3, 4)).shape)]
+
+
+@case()
+def modules_of_complex_numbers(torch):
+    layer = torch.nn.Linear(1, 1)
+    caught, layer = warned(layer.to, torch.complex64)
+    found = [[w[1].partition(".")[0] if isinstance(w, (list, tuple)) else str(w).partition(".")[0] for w in caught]]
+    layer = warned(layer.to, torch.complex128)[1]
+    return [*found, str(layer.weight.dtype).rpartition(".")[2], str(layer.double().weight.dtype).rpartition(".")[2]]

@@ -124,3 +124,14 @@ def states_of_optimizers(torch):
     shown.append(p.grad)
     zeroed.zero_grad()
     return [*shown, p.grad, repr(_base(torch).required)]
+
+
+@case()
+def adagrad_of_complex_numbers(torch):
+    """A complex number is two numbers, whose sums begin at initial_accumulator_value both."""
+    p = torch.tensor([1 + 2j, -0.5j]).requires_grad_()
+    optimizer = torch.optim.Adagrad([p], lr=0.1, lr_decay=0.1, initial_accumulator_value=0.5, weight_decay=0.1)
+    for g in (1 - 1j, 0.5j, -2.0):
+        p.grad = torch.full_like(p, g)
+        optimizer.step()
+    return [p.detach(), optimizer.state[p]["sum"]]

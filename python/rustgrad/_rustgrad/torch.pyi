@@ -1293,7 +1293,7 @@ def flipud(input: Tensor) -> Tensor:
     """The entries of dim 0 in reverse order."""
 def rot90(input: Tensor, k: _int | Tensor = 1, dims: Sequence[_int | Tensor] = [0, 1]) -> Tensor:
     """A quarter turn, `k` times, in the plane of two dims, from the first towards the second."""
-def roll(input: Tensor, shifts: _int | Sequence[_int | Tensor], dims: _int | Sequence[_int | Tensor] = []) -> Tensor:
+def roll(input: Tensor, shifts: _int | Sequence[_int | Tensor], dims: _int | Sequence[_int | Tensor] | None = None) -> Tensor:
     """The entries of each of `dims` moved on by `shifts`; what leaves at the end comes in at the start. Without dims the
     flattened tensor is rolled.
 

@@ -4,8 +4,8 @@ import collections
 import warnings
 
 from .._names import lookup as _lookup
-from .._rustgrad import Tensor, float64
-from .._rustgrad.torch import allclose, rand_like, randn_like, zeros_like
+from .._rustgrad import Tensor, complex128, float64
+from .._rustgrad.torch import allclose, rand_like, randn_like, view_as_real, zeros_like
 
 __all__ = ["GradcheckError", "gradcheck", "gradgradcheck"]
 
@@ -31,7 +31,7 @@ def _differentiable(outputs) -> tuple:
 
 
 def _checked_inputs(inputs) -> bool:
-    """Whether an input requires a gradient; warns of those that are not float64."""
+    """Whether an input requires a gradient; warns of those that are not float64 or complex128."""
     if not any(isinstance(x, Tensor) and x.requires_grad for x in inputs):
         raise ValueError(
             "gradcheck expects at least one input tensor to require gradient, but none of them have requires_grad=True."
@@ -39,7 +39,7 @@ def _checked_inputs(inputs) -> bool:
     for i, x in enumerate(inputs):
         if not (isinstance(x, Tensor) and x.requires_grad):
             continue
-        if x.dtype != float64:
+        if x.dtype not in (float64, complex128):
             warnings.warn(
                 f"Input #{i} requires gradient and is not a double precision floating point or complex. This check "
                 "will "
@@ -74,35 +74,45 @@ def _indices(shape):
     return product(*(range(n) for n in shape))
 
 
+def _reals(x):
+    """The real numbers of a tensor as a vector: of each complex one the real part, then the imaginary one."""
+    return (view_as_real(x) if x.is_complex() else x).reshape(-1)
+
+
 def _numerical(fn, x, places, eps):
-    """The Jacobian of each output by `x`, from central differences: (elements of x, elements of the output)."""
+    """The Jacobian of each output by `x`, from central differences: (real numbers of x, those of the output)."""
     columns = [[] for _ in places]
+    steps = (eps, eps * 1j) if x.is_complex() else (eps,)
     for index in _indices(x.shape):
-        after, before = _moved(fn, x, index, eps), _moved(fn, x, index, -eps)
-        for column, place in zip(columns, places):
-            column.append(((after[place] - before[place]) / (2 * eps)).reshape(-1))
+        for step in steps:
+            after, before = _moved(fn, x, index, step), _moved(fn, x, index, -step)
+            for column, place in zip(columns, places):
+                column.append(_reals((after[place] - before[place]) / (2 * eps)))
     return columns
 
 
 def _matrix(rows, x, out):
     from .._rustgrad.torch import stack
 
-    return stack(rows).to(out.dtype) if rows else zeros_like(out).new_zeros((0, out.numel()))
+    dtype = out.dtype.to_real()
+    return stack(rows).to(dtype) if rows else out.new_zeros((0, _reals(out.detach()).numel()), dtype=dtype)
 
 
 def _analytical(out, x, grad_of):
-    """The Jacobian of one output by `x`, from backward: (elements of x, elements of the output)."""
-    jacobian = x.new_zeros((x.numel(), out.numel()))
-    for j in range(out.numel()):
+    """The Jacobian of one output by `x`, from backward: (real numbers of x, those of the output)."""
+    units = (1, 1j) if out.is_complex() else (1,)
+    count = len(units)
+    jacobian = x.new_zeros((_reals(x.detach()).numel(), count * out.numel()), dtype=x.dtype.to_real())
+    for j in range(count * out.numel()):
         g = zeros_like(out).contiguous()  # whose flat form is no copy
-        g.reshape(-1)[j] = 1
+        g.reshape(-1)[j // count] = units[j % count]
         (found,) = _grad(out, [x], grad_of(g), retain_graph=True, allow_unused=True)
         if found is not None:
             if found.size() != x.size():
                 raise GradcheckError("Analytical gradient has incorrect size")
             if found.dtype != x.dtype:
                 raise GradcheckError("Analytical gradient has incorrect type")
-            jacobian[:, j] = found.detach().reshape(-1)
+            jacobian[:, j] = _reals(found.detach())
     return jacobian
 
 
@@ -140,8 +150,18 @@ def _slow(fn, inputs, outputs, places, eps, rtol, atol, nondet_tol):
                     "for "
                     f"nondeterminism was {nondet_tol}."
                 )
-            if not allclose(analytical.to(out.dtype), numerical, rtol, atol):
-                raise GradcheckError(_message(numerical, analytical, j, i))
+            # Of complex outputs each part is a function of its own.
+            for part in (1, 0) if out.is_complex() else (None,):
+                n, a = (m if part is None else m[:, part::2] for m in (numerical, analytical.to(numerical.dtype)))
+                if not allclose(a, n, rtol, atol):
+                    raise GradcheckError(_PARTS[part] + _message(n, a, j, i))
+
+
+_PARTS = {
+    None: "",
+    0: "While considering the real part of complex outputs only, ",
+    1: "While considering the imaginary part of complex outputs only, ",
+}
 
 
 def _fast(fn, inputs, outputs, places, eps, rtol, atol):
@@ -162,9 +182,9 @@ def _fast(fn, inputs, outputs, places, eps, rtol, atol):
         for j, (out, place) in enumerate(zip(outputs, places)):
             v = rand_like(out)
             v = v / v.norm() if v.numel() else v
-            numerical = (((after[place] - before[place]) / (2 * eps)) * v).sum()
+            numerical = (_reals((after[place] - before[place]) / (2 * eps)) * _reals(v)).sum()
             (found,) = _grad(out, [x], v, retain_graph=True, allow_unused=True)
-            analytical = (found.detach() * u).sum() if found is not None else zeros_like(numerical)
+            analytical = (_reals(found.detach()) * _reals(u)).sum() if found is not None else zeros_like(numerical)
             if not allclose(analytical.to(numerical.dtype), numerical, rtol, atol):
                 slow_n = _matrix(_numerical(lambda: fn(*inputs), x, [place], eps)[0], x, out)
                 slow_a = _analytical(out, x, lambda g: g)
@@ -209,9 +229,10 @@ def gradcheck(
 ) -> bool:
     """Compare the gradients of `func(*inputs)` by those inputs that require one with central differences.
 
-    inputs should be float64: a warning says so otherwise. True where |analytical - numerical| <= atol + rtol *
-    |numerical|; else GradcheckError, a RuntimeError, or False without raise_exception. fast_mode compares random
-    directions. ValueError where no input requires a gradient, NotImplementedError for check_forward_ad.
+    inputs should be float64 or complex128: a warning says so otherwise. Complex numbers count as their two parts. True
+    where |analytical - numerical| <= atol + rtol * |numerical|; else GradcheckError, a RuntimeError, or False without
+    raise_exception. fast_mode compares random directions. ValueError where no input requires a gradient,
+    NotImplementedError for check_forward_ad.
     """
     if not (check_forward_ad or check_backward_ad):
         raise AssertionError("Expected at least one of check_forward_ad or check_backward_ad to be True")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import TYPE_CHECKING, Any, Self
 
 from .. import _rustgrad
@@ -72,6 +73,12 @@ class ConversionMixin:
             raise TypeError(
                 f"nn.Module.to only accepts floating point or complex dtypes, but got desired dtype={dtype}"
             )
+        if dtype is not None and dtype.is_complex:
+            warnings.warn(
+                "Complex modules are a new feature under active development whose design may change, and some modules "
+                "might not work as expected when using complex tensors as parameters or buffers.",
+                stacklevel=2,
+            )
 
         def convert(x):
             if device is not None:
@@ -81,7 +88,7 @@ class ConversionMixin:
                         f"instead of {_library()}.nn.Module.to() when moving module from meta to a different device."
                     )
                 x = x.to(device)
-            if dtype is not None and x.is_floating_point():
+            if dtype is not None and (x.is_floating_point() or x.is_complex()):
                 x = x.to(dtype)
             return x if memory_format is None or x.ndim != 4 else x.contiguous(memory_format=memory_format)
 

@@ -50,7 +50,9 @@ class Adagrad(ByRow):
         super().add_param_group(param_group)
         group = self.param_groups[-1]
         for p in group["params"]:
-            total = full_like(p, group["initial_accumulator_value"]).detach()
+            start = group["initial_accumulator_value"]
+            both = complex(start, start) if p.is_complex() else start
+            total = full_like(p, both).detach()  # pyright: ignore[reportArgumentType]
             self.state[p] = {"step": as_step(0), "sum": total}
 
     def _options(self, group):

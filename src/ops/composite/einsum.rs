@@ -88,16 +88,15 @@ fn term(equation: &[u8], from: usize, to: usize, whose: &str) -> Result<Term> {
         match equation[i] {
             b' ' => {}
             b'.' => {
-                if out.rest.is_some() || equation[i..to].len() < 3 || &equation[i..i + 3] != b"..." {
-                    bail!(
-                        Runtime,
-                        "einsum(): found '.' for {whose} {}",
-                        if out.rest.is_some() {
-                            "for which an ellipsis was already found"
-                        } else {
-                            "that is not part of any ellipsis"
-                        }
-                    );
+                let why = match (out.rest.is_some(), whose == "output") {
+                    (true, true) => Some("but an ellipsis (...) was already found"),
+                    (true, false) => Some("for which an ellipsis was already found"),
+                    _ if equation[i..to].starts_with(b"...") => None,
+                    (_, true) => Some("that is not part of any ellipsis (...)"),
+                    _ => Some("that is not part of any ellipsis"),
+                };
+                if let Some(why) = why {
+                    bail!(Runtime, "einsum(): found '.' for {whose} {why}");
                 }
                 out.rest = Some(out.labels.len());
                 i += 2;
@@ -197,7 +196,7 @@ fn einsum(equation: &str, operands: &[&Tensor]) -> Result<Tensor> {
     }
     let output = match arrow {
         Some(at) => {
-            let t = term(text, at + 2, text.len(), "the output")?;
+            let t = term(text, at + 2, text.len(), "output")?;
             let labels = whole(&t, most);
             for (i, &l) in labels.iter().enumerate() {
                 if labels[..i].contains(&l) {

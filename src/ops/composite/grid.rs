@@ -6,7 +6,7 @@ use super::{called, vector};
 use crate::core::Shape;
 use crate::core::promote::promoted;
 use crate::core::shape::{broadcast, list};
-use crate::core::{DType, Number};
+use crate::core::{DType, Device, Number};
 use crate::error::Result;
 use crate::ops;
 use crate::ops::copy::Format;
@@ -102,6 +102,11 @@ ops! {
                         "torch.block_diag: Input tensors must have 2 or fewer dimensions. Input {i} has {n} dimensions"
                     ),
                 });
+            }
+            if blocks.is_empty() {
+                // As PyTorch has it: one row without columns.
+                let dtype = crate::tensor::mode::default_float();
+                return Tensor::constant(&[1, 0], dtype, Device::CPU, Number::Int(0).cast(dtype));
             }
             let width: usize = blocks.iter().map(|b| b.shape()[1]).sum();
             let mut before = 0;

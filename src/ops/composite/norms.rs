@@ -1,6 +1,7 @@
 //! Norms of vectors and of matrices as far as they are sums, and distances: linalg.vector_norm, linalg.norm, norm, dist, cdist.
 
-use crate::core::shape::{list, normalize_dims};
+use crate::bail;
+use crate::core::shape::{list, normalize_dim, normalize_dims};
 use crate::core::{DType, Meta, Number, Shape};
 use crate::error::Result;
 use crate::ops;
@@ -11,7 +12,6 @@ use crate::ops::reduce::Over;
 use crate::tensor::apply::{recorded, remember};
 use crate::tensor::mode::GradGuard;
 use crate::tensor::{Context, Cotangents, Grads, Mask, Op, Operand, Saves, Tensor};
-use crate::{bail, err};
 
 ops! {
     /// `(sum |x|^ord)^(1/ord)` over `dim` (all dims if None): the largest element for inf, the smallest for -inf, how many are
@@ -59,6 +59,11 @@ ops! {
             keepdim: bool,
             dtype: Option<DType>
         ) {
+            if let Some(d) = dim
+                && !matches!(d.len(), 1 | 2)
+            {
+                bail!(Runtime, "linalg.norm: If dim is specified, it must be of length 1 or 2. Got {}", list(d));
+            }
             let order = match (p, named) {
                 (Some(p), _) => Order::P(p),
                 (None, Some(name)) => Order::named(name)?,
@@ -66,11 +71,6 @@ ops! {
                     return x.vector_norm(2.0, dim, keepdim, dtype);
                 }
             };
-            if let Some(d) = dim
-                && !matches!(d.len(), 1 | 2)
-            {
-                bail!(Runtime, "linalg.norm: If dim is specified, it must be of length 1 or 2. Got {}", list(d));
-            }
             if dim.is_none() && !matches!(x.ndim(), 1 | 2) {
                 bail!(
                     Runtime,
@@ -209,9 +209,11 @@ pub(crate) fn matrix_norm(
     let &[rows, cols] = dim else {
         bail!(Runtime, "linalg.matrix_norm: dim must be a 2-tuple. Got {}", list(dim));
     };
-    let dims = normalize_dims(dim, x.ndim()).map_err(|e| {
-        if rows == cols { err!(Runtime, "linalg.matrix_norm: dims must be different. Got ({rows}, {cols})") } else { e }
-    })?;
+    let [row, col] = [normalize_dim(rows, x.ndim())?, normalize_dim(cols, x.ndim())?];
+    if row == col {
+        bail!(Runtime, "linalg.matrix_norm: dims must be different. Got ({row}, {col})");
+    }
+    let dims = normalize_dims(dim, x.ndim())?;
     // Sums along one dim, then the largest or smallest along the other.
     let sums = |over: usize, of: usize, largest: bool| {
         let sum = x.vector_norm(1.0, Some(&[over as i64]), true, dtype)?;

@@ -34,12 +34,13 @@ fn close(x: &Tensor, other: &Tensor, rtol: f64, atol: f64, equal_nan: bool) -> R
     on(&logical_or::ROW, [&close, &both].map(Operand::Tensor))
 }
 
-fn only_double(what: &str, name: &str, dtype: DType) -> Result<()> {
-    if dtype != DType::F64 {
+fn only_double(what: &str, name: &str, dtype: DType, needed: DType) -> Result<()> {
+    if dtype != needed {
         bail!(
             Runtime,
-            "the {what} given to {name} has dtype {} but the operation's result requires dtype Double",
-            dtype.scalar_name()
+            "the {what} given to {name} has dtype {} but the operation's result requires dtype {}",
+            dtype.scalar_name(),
+            needed.scalar_name()
         );
     }
     Ok(())
@@ -122,11 +123,16 @@ ops! {
         "function.float_power(Scalar self, Tensor exponent) -> Tensor",
     ] {
         call(x = self: Operand, exponent: Operand; a) {
+            let complex = |o: Operand| match o {
+                Operand::Tensor(t) => t.dtype().is_complex(),
+                Operand::Number(n) => matches!(n, Number::Complex(..)),
+            };
+            let needed = if complex(x) || complex(exponent) { DType::C128 } else { DType::F64 };
             if a.inplace {
-                only_double("base", "float_power_", a.this()?.dtype())?;
+                only_double("base", "float_power_", a.this()?.dtype(), needed)?;
             }
             if let Some(dtype) = a.out_dtype() {
-                only_double("output", "float_power", dtype)?;
+                only_double("output", "float_power", dtype, needed)?;
             }
             let wide = |o: Operand| match o {
                 Operand::Tensor(t) if t.dtype().is_complex() => t.to_dtype(DType::C128).map(Some),

@@ -216,14 +216,12 @@ fn multi_dot(tensors: &[&Tensor]) -> Result<Tensor> {
     for (i, t) in tensors.iter().enumerate() {
         let end = i == 0 || i == n - 1;
         if t.ndim() != 2 && !(end && t.ndim() == 1) {
-            let what = if i == 0 {
-                "the first tensor to be 1D or 2D"
-            } else if i == n - 1 {
-                "the last tensor to be 1D or 2D"
-            } else {
-                "2D"
-            };
-            bail!(Runtime, "multi_dot(): expected {what} but got {}D for tensor {i}", t.ndim());
+            let d = t.ndim();
+            match i {
+                0 => bail!(Runtime, "multi_dot(): the first tensor must be 1D or 2D but got {d}D"),
+                _ if i == n - 1 => bail!(Runtime, "multi_dot(): the last tensor must be 1D or 2D but got {d}D"),
+                _ => bail!(Runtime, "multi_dot(): tensor {i} must be 2D but got {d}D"),
+            }
         }
         if t.dtype() != dtype {
             bail!(

@@ -91,8 +91,9 @@ ops! {
     ///
     ///     >>> torch.roll(torch.tensor([1, 2, 3]), 1)
     ///     tensor([3, 1, 2])
-    roll as ["roll(Tensor self, int[1] shifts, int[1] dims=[]) -> Tensor"] {
-        call(x = self: &Tensor, shifts: &[i64], dims: &[i64]) {
+    roll as ["roll(Tensor self, int[1] shifts, int[1]? dims=None) -> Tensor"] {
+        call(x = self: &Tensor, shifts: &[i64], dims: Option<&[i64]>) {
+            let dims = dims.unwrap_or(&[]);
             if dims.is_empty() && shifts.len() == 1 {
                 let flat = x.contiguous()?.view_to(&[x.numel()])?;
                 return roll(&flat, shifts[0], 0)?.view_to(x.shape());

@@ -1,11 +1,12 @@
 //! What kind of number each element is, and numbers in the place of those that are none.
 
+use crate::bail;
 use crate::core::{DType, Number};
 use crate::elementwise;
 use crate::error::Result;
 use crate::ops::complex::{finished, joined};
 use crate::ops::elementwise::map::{self, Row};
-use crate::tensor::{Operand, Outs, Tensor};
+use crate::tensor::{Args, Operand, Outs, Tensor};
 
 /// Of complex numbers, what `row` says of both parts, together by `and` or by `or`; None of real ones.
 fn of_parts(x: &Tensor, row: &'static Row, and: bool) -> Result<Option<Outs>> {
@@ -37,6 +38,14 @@ fn most(dtype: DType) -> f64 {
     }
 }
 
+/// Refuses an `out=` that does not hold bool.
+pub fn only_bool(name: &str, a: &Args) -> Result<()> {
+    match a.out {
+        [out, ..] if out.dtype() != DType::Bool => bail!(Runtime, "{name} does not support non-boolean outputs."),
+        _ => Ok(()),
+    }
+}
+
 elementwise! {
     /// Whether each element is NaN.
     ///
@@ -60,13 +69,25 @@ elementwise! {
     /// Whether each element is positive infinity.
     isposinf(x) -> bool all + rare + unsigned + out_only {
         value: x.eq(f64::INFINITY),
-        call(x = self: &Tensor; a) { map::call_on(on_floats(x, &ROW, false), [Operand::Tensor(x)], a) },
+        call(x = self: &Tensor; a) {
+            if x.dtype().is_complex() {
+                bail!(Runtime, "isposinf does not support complex inputs.");
+            }
+            only_bool("isposinf", a)?;
+            map::call_on(on_floats(x, &ROW, false), [Operand::Tensor(x)], a)
+        },
         samples: ["u(2, 3)", "edges(0.0, INF, -INF, NAN)"],
     }
     /// Whether each element is negative infinity.
     isneginf(x) -> bool all + rare + unsigned + out_only {
         value: x.eq(f64::NEG_INFINITY),
-        call(x = self: &Tensor; a) { map::call_on(on_floats(x, &ROW, false), [Operand::Tensor(x)], a) },
+        call(x = self: &Tensor; a) {
+            if x.dtype().is_complex() {
+                bail!(Runtime, "isneginf does not support complex inputs.");
+            }
+            only_bool("isneginf", a)?;
+            map::call_on(on_floats(x, &ROW, false), [Operand::Tensor(x)], a)
+        },
         samples: ["u(2, 3)", "edges(0.0, INF, -INF, NAN)"],
     }
     /// Whether each element is neither infinite nor NaN.
@@ -100,6 +121,12 @@ elementwise! {
         },
         grad(y, g): [S::select(x.abs().lt(f64::INFINITY), g, S::lit(0.0))],
         call(x = self: &Tensor, nan: Option<f64>, posinf: Option<f64>, neginf: Option<f64>; a) {
+            if let &[out] = a.out
+                && out.dtype() != x.dtype()
+            {
+                let (of, is) = (out.dtype().scalar_name(), x.dtype().scalar_name());
+                bail!(Runtime, "nan_to_num: dtype of out: {of} should be same as input: {is}");
+            }
             let most = most(x.dtype().to_real());
             let numbers = [nan.unwrap_or(0.0), posinf.unwrap_or(most), neginf.unwrap_or(-most)].map(Number::Float);
             if x.dtype().is_complex() {

@@ -155,6 +155,13 @@ elementwise! {
     /// Whether the sign bit of each element is set: of negative numbers, and of -0.
     signbit(x) -> bool all + rare + unsigned + out_only {
         value: S::lit(1.0).copysign(x).lt(0.0),
+        call(x = self: &Tensor; a) {
+            if x.dtype().is_complex() {
+                bail!(NotImplemented, "signbit is not implemented for complex tensors.");
+            }
+            crate::ops::elementwise::classify::only_bool("signbit", a)?;
+            map::call_on(&ROW, [Operand::Tensor(x)], a)
+        },
         samples: ["u(2, 3)", "u(3, 2).t()", "edges(0.0, -0.0, -3.0, INF, -INF)"],
     }
     /// The magnitude of `self` with the sign of `other`, the sign of -0 included.

@@ -132,6 +132,7 @@ pub fn vectors(a: &Meta, b: &Meta) -> Result<()> {
     if a.ndim() != 1 || b.ndim() != 1 {
         bail!(Runtime, "1D tensors expected, but got {}D and {}D tensors", a.ndim(), b.ndim());
     }
+    dtypes("dot", "dot", a.dtype, b.dtype, false)?;
     let (n, m) = (a.shape()[0], b.shape()[0]);
     if n != m {
         bail!(

@@ -172,7 +172,7 @@ ops! {
             let factor = |n: Number| if x.dtype().is_half() { n.cast(x.dtype()) } else { n }.to_f64();
             if beta.imag() != 0.0 || alpha.imag() != 0.0 {
                 [beta, alpha].iter().try_for_each(|&n| crate::ops::elementwise::map::fits(n, m.dtype()))?;
-                return m.matmul(v)?.mul_number(alpha)?.add(&x.mul_number(beta)?);
+                return m.matmul(v)?.mul_number(alpha)?.add(&times(x, beta)?);
             }
             let (beta, alpha) = (factor(beta), factor(alpha));
             if [x, m, v].iter().all(|t| t.dtype() == DType::Bool) && m.shape()[1] == 0 && beta != 0.0 {
@@ -249,8 +249,13 @@ fn addmm(name: &'static str, beta: Number, alpha: Number, x: [&Tensor; 3], a: &A
 fn scaled(name: &'static str, beta: Number, alpha: Number, [x, p, q]: [&Tensor; 3], a: &Args) -> Result<Outs> {
     [beta, alpha].iter().try_for_each(|&n| crate::ops::elementwise::map::fits(n, p.dtype()))?;
     let op = Addmm { beta: 1.0, alpha: 1.0, name };
-    let y = apply(op, &[&x.mul_number(beta)?, &p.mul_number(alpha)?, q])?;
+    let y = apply(op, &[&times(x, beta)?, &times(p, alpha)?, q])?;
     if a.inplace { crate::tensor::views::replace(name, x, &y).map(Outs::Over) } else { Ok(Outs::Tensor(y)) }
+}
+
+/// `x` times `n`. By 0 it is without `x`, which may be NaN.
+fn times(x: &Tensor, n: Number) -> Result<Tensor> {
+    if n.is_zero() { crate::ops::scatter::number(Number::Int(0), x, x.shape()) } else { x.mul_number(n) }
 }
 
 fn inner(x: &Tensor, y: &Tensor) -> Result<Tensor> {

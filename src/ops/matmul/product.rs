@@ -201,7 +201,6 @@ impl Op for Dot {
     }
     fn infer(&self, x: &[&Meta]) -> Result<Meta> {
         check::vectors(x[0], x[1])?;
-        check::dtypes("dot", "dot", x[0].dtype, x[1].dtype, false)?;
         Ok(x[0].contiguous([][..].into()))
     }
     fn cpu(&self, x: &[&Array], out: &[Array]) -> Result<()> {

@@ -5,7 +5,6 @@ Window i of n over a dim of size L goes from floor(i L / n) to ceil((i + 1) L / 
 
 from typing import Any
 
-from ..._rustgrad import channels_last
 from ..._rustgrad.nn import _adaptive_max_pool2d, _adaptive_max_pool3d
 from ..._rustgrad.torch import _adaptive_avg_pool2d, _adaptive_avg_pool3d
 from .._autocast import cast_to_float32
@@ -58,6 +57,19 @@ def _targets(function, input, output_size, dims) -> list[int]:
     return wanted
 
 
+def channels_come_last(x) -> bool:
+    """Whether the memory of an image or a volume goes by channels first, so that a result's should, too."""
+    if x.ndim not in (4, 5) or x.stride(1) == 0:
+        return False
+    least = 0
+    for dim in (1, *range(x.ndim - 1, 1, -1), 0):
+        size, stride = x.shape[dim], x.stride(dim)
+        if size == 0 or stride < least or (dim == 0 and least == x.stride(1)):
+            return False
+        least = stride * max(size, 1)
+    return True
+
+
 def _adaptive_avg(function, input, output_size, dims):
     targets = _targets(function, input, output_size, dims)
     if not input.is_floating_point():
@@ -67,8 +79,9 @@ def _adaptive_avg(function, input, output_size, dims):
         return _adaptive_avg("adaptive_avg_pool2d", input.unsqueeze(-2), [1, *targets], 2).squeeze(-2)
     if set(targets) == {1}:
         mean = input.mean(tuple(range(-dims, 0)), keepdim=True)
-        if input.ndim == 4 and not input.is_contiguous() and input.is_contiguous(memory_format=channels_last):
-            return mean.contiguous(memory_format=channels_last)
+        if channels_come_last(input):
+            c = input.shape[1]
+            mean.as_strided_(mean.shape, (c, 1, *(c for _ in range(dims))))
         return mean
     return (_adaptive_avg_pool2d if dims == 2 else _adaptive_avg_pool3d)(input, targets)
 

@@ -309,12 +309,13 @@ def multi_head_attention_forward(
         weights = None
         if attn_mask is not None:
             attn_mask = (
-                attn_mask.unsqueeze(0) if attn_mask.shape[0] == 1 else attn_mask.view(batch, num_heads, -1, source)
+                attn_mask.unsqueeze(0) if attn_mask.shape[0] == 1 else attn_mask.view(batch, num_heads, length, source)
             )
         q, k, v = (x.reshape(batch, num_heads, x.shape[1], head_dim) for x in (q, k, v))
         output = scaled_dot_product_attention(q, k, v, attn_mask, dropout_p, is_causal)
         output = output.permute(2, 0, 1, 3).reshape(length * batch, embed_dim)
-    output = linear(output, out_proj_weight, out_proj_bias).view(length, batch, -1)
+    output = linear(output, out_proj_weight, out_proj_bias)
+    output = output.view(length, batch, output.shape[-1])
     if weights is not None:
         weights = weights.view(batch, num_heads, length, source)
         weights = weights.mean(1) if average_attn_weights else weights

@@ -57,9 +57,15 @@ def instance_norm(
     # One batch norm over all pairs of example and channel, each a channel of its own.
     weights, biases = (None if v is None else v.expand(examples, *v.shape).reshape(-1) for v in (weight, bias))
     _check_vectors(examples * channels, weight=weights, bias=biases)
-    result = batch_norm(
-        input.reshape(1, examples * channels, *input.shape[2:]), None, None, weights, biases, True, momentum, eps
-    )
+    rows = input.reshape(1, examples * channels, *input.shape[2:])
+    if eps > 0:
+        result = batch_norm(rows, None, None, weights, biases, True, momentum, eps)
+    else:  # which only the public batch norm refuses
+        dims = [0, *range(2, rows.ndim)]
+        centred = rows - rows.mean(dims, keepdim=True)
+        result = centred * (centred.square().mean(dims, keepdim=True) + eps).rsqrt()
+        result = result if weights is None else result * _per_channel(weights, result)
+        result = result if biases is None else result + _per_channel(biases, result)
     if input.numel():
         with no_grad():
             x = input.to(float32) if input.dtype in (float16, bfloat16) else input

@@ -5,10 +5,21 @@ import warnings
 from itertools import pairwise
 from typing import Any
 
-from ..._rustgrad import Tensor, bfloat16, channels_last, float16, float32, float64, int32, int64, uint8
+from ..._rustgrad import (
+    Tensor,
+    bfloat16,
+    channels_last,
+    channels_last_3d,
+    float16,
+    float32,
+    float64,
+    int32,
+    int64,
+    uint8,
+)
 from ..._rustgrad.torch import arange, stack, where
 from .._compose import scalar_name
-from .adaptive import adaptive_avg_pool1d, adaptive_avg_pool2d, adaptive_avg_pool3d
+from .adaptive import adaptive_avg_pool1d, adaptive_avg_pool2d, adaptive_avg_pool3d, channels_come_last
 
 __all__ = ["interpolate", "upsample", "upsample_bilinear", "upsample_nearest"]
 
@@ -299,8 +310,8 @@ def interpolate(
     else:
         out = _resized(input.to(float32), sizes, factors, mode, align_corners, antialias)
         out = (out + 0.5).clamp(0, 255).to(input.dtype)
-    if dims == 2 and not input.is_contiguous() and input.is_contiguous(memory_format=channels_last):
-        return out.contiguous(memory_format=channels_last)
+    if dims > 1 and channels_come_last(input):
+        return out.contiguous(memory_format=channels_last if dims == 2 else channels_last_3d)
     return out.clone() if out is input else out
 
 
