@@ -96,7 +96,7 @@ def _no_sparse(name: str, *tensors: Tensor) -> NoReturn:
 
 
 def _sparse_addmm(self: Tensor, mat1: Tensor, mat2: Tensor, *, beta=1, alpha=1) -> Tensor:
-    """Raises NotImplementedError: its first matrix is sparse. Graph libraries name it in tables of what they take over."""
+    """Raises NotImplementedError: its first matrix is sparse. Graph libraries name it where they take over ops."""
     _no_sparse("_sparse_addmm", mat1, mat2)
 
 

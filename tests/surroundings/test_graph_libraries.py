@@ -1,4 +1,4 @@
-"""What torch_geometric and diffusers ask of torch when they are imported, and the text of tensors in classes of their own."""
+"""What torch_geometric and diffusers ask of torch when they are imported, and the text of elements alone."""
 
 import pickle
 
@@ -13,7 +13,7 @@ def test_small_integers_are_names():
         signed, unsigned = getattr(torch, f"int{bits}"), getattr(torch, f"uint{bits}")
         assert signed.is_signed and not unsigned.is_signed and signed.itemsize == unsigned.itemsize == 1
         assert not signed.is_floating_point and pickle.loads(pickle.dumps(signed)) is signed
-    with pytest.raises(NotImplementedError, match="no tensors of dtype rustgrad.uint4"):
+    with pytest.raises(NotImplementedError, match="no tensors of dtype"):
         torch.zeros(2, dtype=torch.uint4)
 
 
