@@ -1,24 +1,113 @@
 """Native ops of PyTorch that only `torch.ops.aten` names."""
 
 import builtins
+from typing import Any, NoReturn
 
 from ._rustgrad import Tensor
-from ._rustgrad.torch import _scaled_dot_product_flash_attention_for_cpu
+from ._rustgrad.torch import _scaled_dot_product_flash_attention_for_cpu, where
 from .autograd import grad
 from .grad_mode import enable_grad
 
 __all__ = [
+    "_local_scalar_dense",
+    "_log_softmax",
+    "_pin_memory",
     "_scaled_dot_product_flash_attention_for_cpu_backward",
+    "_softmax",
+    "_sparse_addmm",
+    "_sparse_mm_reduce_impl",
+    "_to_copy",
+    "_unsafe_view",
     "alias",
     "convolution_backward",
+    "index",
+    "lift_fresh",
+    "lift_fresh_copy",
     "max_pool2d_with_indices_backward",
     "slice",
+    "threshold_backward",
 ]
 
 
 def alias(self: Tensor) -> Tensor:
     """A view of all of `self`."""
     return self.view_as(self)
+
+
+def lift_fresh(self: Tensor) -> Tensor:
+    """`self`."""
+    return self
+
+
+def lift_fresh_copy(self: Tensor) -> Tensor:
+    """A copy of `self`."""
+    return self.clone()
+
+
+def _unsafe_view(self: Tensor, size: list[int]) -> Tensor:
+    """A view of another shape."""
+    return self.view(size)
+
+
+def _local_scalar_dense(self: Tensor):
+    """The one element as a number."""
+    return self.item()
+
+
+def _pin_memory(self: Tensor, device=None) -> Tensor:
+    """`self.pin_memory()`."""
+    return self.pin_memory()
+
+
+def _to_copy(
+    self: Tensor, *, dtype=None, layout=None, device=None, pin_memory=None, non_blocking=False, memory_format=None
+) -> Tensor:
+    """A copy of another dtype, or on another device."""
+    options: dict[str, Any] = {} if memory_format is None else {"memory_format": memory_format}
+    device = self.device if device is None else device
+    return self.to(device, self.dtype if dtype is None else dtype, non_blocking, True, **options)
+
+
+def index(self: Tensor, indices: list[Tensor | None]) -> Tensor:
+    """`self[indices]`; None takes a dim whole."""
+    return self[tuple(builtins.slice(None) if one is None else one for one in indices)]
+
+
+def _softmax(self: Tensor, dim: int, half_to_float: bool) -> Tensor:
+    """`softmax`. RuntimeError with `half_to_float`, which PyTorch's CPU does not have."""
+    if half_to_float:
+        raise RuntimeError("softmax with half to float conversion is not supported on CPU")
+    return self.softmax(dim)
+
+
+def _log_softmax(self: Tensor, dim: int, half_to_float: bool) -> Tensor:
+    """`log_softmax`. RuntimeError with `half_to_float`, which PyTorch's CPU does not have."""
+    if half_to_float:
+        raise RuntimeError("softmax with half to float conversion is not supported on CPU")
+    return self.log_softmax(dim)
+
+
+def _no_sparse(name: str, *tensors: Tensor) -> NoReturn:
+    shapes = ", ".join(str(tuple(x.shape)) for x in tensors)
+    raise NotImplementedError(
+        f"{name}: expected a sparse matrix, and rustgrad has none; got dense tensors of shapes {shapes}\n"
+        "hint: addmm and mm multiply dense matrices; scatter_add and index_add sum rows by index"
+    )
+
+
+def _sparse_addmm(self: Tensor, mat1: Tensor, mat2: Tensor, *, beta=1, alpha=1) -> Tensor:
+    """Raises NotImplementedError: its first matrix is sparse. Graph libraries name it where they take over ops."""
+    _no_sparse("_sparse_addmm", mat1, mat2)
+
+
+def _sparse_mm_reduce_impl(self: Tensor, other: Tensor, reduce: str) -> tuple[Tensor, Tensor]:
+    """Raises NotImplementedError, as `_sparse_addmm` does."""
+    _no_sparse("_sparse_mm_reduce_impl", self, other)
+
+
+def threshold_backward(grad_output: Tensor, self: Tensor, threshold) -> Tensor:
+    """The gradient where `self` is above the threshold, and 0 elsewhere."""
+    return where(self <= threshold, 0, grad_output)
 
 
 def slice(self: Tensor, dim: int = 0, start: int | None = None, end: int | None = None, step: int = 1) -> Tensor:

@@ -5,9 +5,9 @@ from . import _rustgrad
 __all__ = ["FUNCTIONS", "MODULES", "TYPED"]
 
 MODULES = frozenset(
-    "__config__ _C _dynamo _functorch _higher_order_ops _inductor _subclasses _utils accelerator amp ao array_api "
-    "as_torch autograd backends compiler cpu cuda datasets distributed distributions export fft func futures fx gpu "
-    "hub jit library linalg masked mps multiprocessing nn onnx ops optim overrides profiler return_types signal "
+    "__config__ _C _dynamo _functorch _higher_order_ops _inductor _subclasses _tensor_str _utils accelerator amp ao "
+    "array_api as_torch autograd backends compiler cpu cuda datasets distributed distributions export fft func "
+    "futures fx gpu hub jit library linalg masked mps multiprocessing nn onnx ops optim overrides profiler return_types signal "
     "special storage testing torch_version types utils version xpu".split()
 )
 
@@ -34,6 +34,7 @@ _BY_MODULE = {
     "func": "vmap",
     "_lowrank": "pca_lowrank svd_lowrank",
     "compiler": "compile",
+    "cuda.streams": "Event Stream",
     "limits": "finfo iinfo",
     "model_summary": "summary",
     "native": (

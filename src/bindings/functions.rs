@@ -181,6 +181,16 @@ natives! {
             Ok(none())
         }
     }
+    /// How tensors are printed: (precision, threshold, edgeitems, linewidth, sci_mode).
+    printoptions as ["function._printoptions() -> Any"] {
+        call() {
+            let o = display::options();
+            // SAFETY: the GIL is held.
+            let py = unsafe { Python::assume_attached() };
+            let all = (o.precision, o.threshold, o.edgeitems, o.linewidth, o.sci_mode);
+            Ok(all.into_pyobject(py).or_foreign()?.into_ptr())
+        }
+    }
     /// Watches the door, for tests: until the next call notes each op's name and its results; that call gives them as a list.
     watch as ["function._watch(bool on) -> Any"] {
         call(on: bool) { watch(on) }

@@ -37,16 +37,31 @@ enum Which {
 struct Named {
     name: &'static str,
     signed: bool,
+    float: bool,
 }
 
-/// All of them are floats of one byte.
-static NAMED: [Named; 6] = [
-    Named { name: "float8_e4m3fn", signed: true },
-    Named { name: "float8_e4m3fnuz", signed: true },
-    Named { name: "float8_e5m2", signed: true },
-    Named { name: "float8_e5m2fnuz", signed: true },
-    Named { name: "float8_e8m0fnu", signed: false },
-    Named { name: "float4_e2m1fn_x2", signed: true },
+/// All of them are of one byte.
+static NAMED: [Named; 20] = [
+    Named { name: "float8_e4m3fn", signed: true, float: true },
+    Named { name: "float8_e4m3fnuz", signed: true, float: true },
+    Named { name: "float8_e5m2", signed: true, float: true },
+    Named { name: "float8_e5m2fnuz", signed: true, float: true },
+    Named { name: "float8_e8m0fnu", signed: false, float: true },
+    Named { name: "float4_e2m1fn_x2", signed: true, float: true },
+    Named { name: "int1", signed: true, float: false },
+    Named { name: "int2", signed: true, float: false },
+    Named { name: "int3", signed: true, float: false },
+    Named { name: "int4", signed: true, float: false },
+    Named { name: "int5", signed: true, float: false },
+    Named { name: "int6", signed: true, float: false },
+    Named { name: "int7", signed: true, float: false },
+    Named { name: "uint1", signed: false, float: false },
+    Named { name: "uint2", signed: false, float: false },
+    Named { name: "uint3", signed: false, float: false },
+    Named { name: "uint4", signed: false, float: false },
+    Named { name: "uint5", signed: false, float: false },
+    Named { name: "uint6", signed: false, float: false },
+    Named { name: "uint7", signed: false, float: false },
 ];
 
 impl DType {
@@ -59,7 +74,7 @@ impl DType {
             Which::Stored(d) => Ok(d),
             Which::Named(named) => {
                 Err(err!(NotImplemented, "{what}(): rustgrad has no tensors of dtype {}.{}", library(), named.name)
-                    .hint("float16 and bfloat16 are the smallest floats"))
+                    .hint("float16 and bfloat16 are the smallest floats, int8 and uint8 the smallest integers"))
             }
         }
     }
@@ -122,7 +137,7 @@ impl DType {
     fn is_floating_point(&self) -> bool {
         match self.0 {
             Which::Stored(d) => d.is_float(),
-            Which::Named(_) => true,
+            Which::Named(named) => named.float,
         }
     }
     #[getter]

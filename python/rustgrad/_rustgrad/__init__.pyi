@@ -2587,6 +2587,8 @@ def _lstm(gates: Tensor, weight: Tensor, hidden: Tensor, cell: Tensor, reverse: 
     """
 def set_printoptions(precision: _int | Tensor | None = None, threshold: _float | Tensor | None = None, edgeitems: _int | Tensor | None = None, linewidth: _int | Tensor | None = None, profile: _str | None = None, sci_mode: _bool | None = None) -> None:
     """How tensors are printed; `profile` is default, short or full."""
+def _printoptions() -> Any:
+    """How tensors are printed: (precision, threshold, edgeitems, linewidth, sci_mode)."""
 def _watch(on: _bool) -> Any:
     """Watches the door, for tests: until the next call notes each op's name and its results; that call gives them as a
     list.
@@ -2675,6 +2677,20 @@ float8_e5m2: Final[_dtype]
 float8_e5m2fnuz: Final[_dtype]
 float8_e8m0fnu: Final[_dtype]
 float4_e2m1fn_x2: Final[_dtype]
+int1: Final[_dtype]
+int2: Final[_dtype]
+int3: Final[_dtype]
+int4: Final[_dtype]
+int5: Final[_dtype]
+int6: Final[_dtype]
+int7: Final[_dtype]
+uint1: Final[_dtype]
+uint2: Final[_dtype]
+uint3: Final[_dtype]
+uint4: Final[_dtype]
+uint5: Final[_dtype]
+uint6: Final[_dtype]
+uint7: Final[_dtype]
 strided: Final[_layout]
 sparse_coo: Final[_layout]
 sparse_csr: Final[_layout]

@@ -2183,6 +2183,8 @@ def _lstm(gates: Tensor, weight: Tensor, hidden: Tensor, cell: Tensor, reverse: 
     """
 def set_printoptions(precision: _int | Tensor | None = None, threshold: _float | Tensor | None = None, edgeitems: _int | Tensor | None = None, linewidth: _int | Tensor | None = None, profile: _str | None = None, sci_mode: _bool | None = None) -> None:
     """How tensors are printed; `profile` is default, short or full."""
+def _printoptions() -> Any:
+    """How tensors are printed: (precision, threshold, edgeitems, linewidth, sci_mode)."""
 def _watch(on: _bool) -> Any:
     """Watches the door, for tests: until the next call notes each op's name and its results; that call gives them as a
     list.
