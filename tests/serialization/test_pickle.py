@@ -87,7 +87,7 @@ def test_storages():
     assert s.data_ptr() == x.data_ptr() and s.device == torch.device("cpu") and s.cpu() is s
     memoryview(s)[0] = 9
     assert x[0] == 9 and s.clone().tolist() == [9, 1, 2] and copy.deepcopy(s) is not s
-    assert repr(s) == "[rustgrad.UntypedStorage(device=cpu) of size 3]"
+    assert repr(s) == " 9\n 1\n 2\n[rustgrad.UntypedStorage(device=cpu) of size 3]"
     typed = torch.TypedStorage(wrap_storage=s, dtype=torch.uint8)
     assert list(typed) == [9, 1, 2] and typed[1] == 1 and typed.untyped() is s and len(typed) == 3
     with pytest.raises(IndexError, match="out of range for a storage of 3 bytes"):
