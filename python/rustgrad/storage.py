@@ -27,7 +27,7 @@ class TypedStorage:
         self._untyped_storage: Any = wrap_storage
         self.dtype: Any = dtype
         self._offset = _offset  # both in elements; files older than PyTorch 0.4 have parts of storages
-        self._size = wrap_storage.nbytes() // dtype.itemsize - _offset if _size is None else _size
+        self._size = wrap_storage.nbytes() // self.dtype.itemsize - _offset if _size is None else _size
 
     def tensor(self, offset=0, size=None, stride=(1,), requires_grad=False) -> Tensor:
         """A tensor over these elements: all of them, or `size` elements from `offset` on."""
