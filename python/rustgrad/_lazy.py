@@ -7,8 +7,8 @@ __all__ = ["FUNCTIONS", "MODULES", "TYPED"]
 MODULES = frozenset(
     "__config__ _C _dynamo _functorch _higher_order_ops _inductor _subclasses _tensor_str _utils accelerator amp ao "
     "array_api as_torch autograd backends compiler cpu cuda datasets distributed distributions export fft func "
-    "futures fx gpu hub jit library linalg masked mps multiprocessing nn onnx ops optim overrides profiler return_types "
-    "signal special storage testing torch_version types utils version xpu".split()
+    "futures fx gpu hub jit library linalg masked mps multiprocessing nn onnx ops optim overrides profiler "
+    "return_types signal special storage testing torch_version types utils version xpu".split()
 )
 
 _BY_MODULE = {
