@@ -53,3 +53,9 @@ def test_text_of_elements():
         torch.set_printoptions(threshold=before[0], precision=before[1])
     with pytest.raises(AttributeError, match="there is no print option 'colour'"):
         PRINT_OPTS.colour  # noqa: B018
+
+
+def test_conv1d_of_a_transposed_input_is_in_order():
+    x = torch.randn(2, 6, 16).transpose(1, 2)
+    for kernel, groups in ((1, 1), (3, 2)):
+        assert torch.nn.Conv1d(16, 8, kernel, padding=kernel // 2, groups=groups)(x).stride() == (48, 6, 1)

@@ -99,7 +99,10 @@ def conv1d(input, weight, bias=None, stride: Any = 1, padding: Any = 0, dilation
         margin = (0, *repeated("padding", padding, 1))
         _check_reach(input, weight, margin[1:], dilation)
     # A sequence is an image of one row.
-    out = conv2d(input.unsqueeze(-2), weight.unsqueeze(-2), bias, (1, *stride), margin, (1, *dilation), groups)
+    # In order, as PyTorch's: what is drawn for the result, as dropout's mask, goes by its place in memory.
+    out = conv2d(
+        input.contiguous().unsqueeze(-2), weight.unsqueeze(-2), bias, (1, *stride), margin, (1, *dilation), groups
+    )
     return out.squeeze(-2)
 
 
