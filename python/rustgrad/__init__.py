@@ -137,6 +137,8 @@ if TYPE_CHECKING:
     from .autograd.anomaly_mode import is_anomaly_enabled as is_anomaly_enabled
     from .autograd.anomaly_mode import set_anomaly_enabled as set_anomaly_enabled
     from .compiler import compile as compile
+    from .cuda.streams import Event as Event
+    from .cuda.streams import Stream as Stream
     from .func import vmap as vmap
     from .functional import histogramdd as histogramdd
     from .functional import unravel_index as unravel_index

@@ -16,7 +16,9 @@ class TypedStorage:
     shared. dtype: of the elements, the default one unless given. RuntimeError or TypeError for other arguments.
     """
 
-    def __init__(self, *args, wrap_storage=None, dtype: Any = None, device=None, _internal=False, _offset=0, _size=None):
+    def __init__(
+        self, *args, wrap_storage=None, dtype: Any = None, device=None, _internal=False, _offset=0, _size=None
+    ):
         if wrap_storage is not None:
             _check_wrapped(type(self), args, wrap_storage, dtype, device)
         else:
