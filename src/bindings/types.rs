@@ -470,7 +470,11 @@ pub fn add_to(m: &Bound<'_, PyModule>, all: &mut Vec<String>) -> PyResult<()> {
         add(name, Bound::new(py, LayoutName(name))?.into_any())?;
     }
     for name in ["contiguous_format", "preserve_format", "channels_last", "channels_last_3d"] {
-        add(name, Bound::new(py, MemoryFormat(name))?.into_any())?;
+        let format = Bound::new(py, MemoryFormat(name))?;
+        if name == "contiguous_format" {
+            add("legacy_contiguous_format", format.clone().into_any())?;
+        }
+        add(name, format.into_any())?;
     }
     add("default_generator", Bound::new(py, Generator(default_generator().clone()))?.into_any())?;
     m.add_function(wrap_pyfunction!(_rebuild_generator, m)?)?;

@@ -306,13 +306,21 @@ impl Scatter {
         if !c.needs(2) {
             return Ok(Grads::Inline(3, [own, None, None]));
         }
-        // One zero among the factors of a place: its gradient is the product of the rest. Two: all are 0.
+        // One zero among the factors of a place: its gradient is the product of the rest. Two: all are 0, and that of each zero
+        // is the other one times the product of the rest, which second derivatives need.
         let zero = src.eq(&zeros_like(&src)?)?;
         let count = zeros_like(&x)?.scatter_add(self.dim, &index, &zero.to_dtype(x.dtype())?)?.gather(dim, &index)?;
         let single = zero.logical_and(&count.eq(&number(one, &count, &[])?)?)?;
         let rest = g.mul(&again(&x, &without(&src, &single)?)?)?.gather(dim, &index)?;
         let others = g.mul(&c.output()?)?.gather(dim, &index)?.div(&without(&src, &zero)?)?;
-        let other = single.choose(Operand::Tensor(&rest), Operand::Tensor(&others))?;
+        let pair = zero.logical_and(&count.eq(&number(Number::Int(2), &count, &[])?)?)?;
+        let zeros = zero.choose(Operand::Tensor(&src), Operand::Number(Number::Int(0).cast(src.dtype())))?;
+        let zeros = zeros_like(&x)?.scatter_add(self.dim, &index, &zeros)?.gather(dim, &index)?;
+        let both = g.mul(&again(&x, &without(&src, &zero)?)?)?.gather(dim, &index)?.mul(&zeros.sub(&src)?)?;
+        let other = pair.choose(
+            Operand::Tensor(&both),
+            Operand::Tensor(&single.choose(Operand::Tensor(&rest), Operand::Tensor(&others))?),
+        )?;
         Ok(Grads::Inline(3, [own, None, Some(other)]))
     }
 }

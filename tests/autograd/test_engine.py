@@ -75,6 +75,25 @@ def test_second_backward_needs_retain_graph():
     assert x.grad.tolist() == [4.0, 8.0]
 
 
+@pytest.mark.parametrize(
+    "values", [(2.0, 3.0, 4.0), (0.0, 3.0, 4.0), (0.0, 0.0, 4.0), (0.0, 3.0, 0.0), (0.0, 0.0, 0.0)]
+)
+def test_second_gradients_of_scattered_products(values):
+    index, weights = torch.tensor([0, 0, 0]), torch.tensor([1.0, 2.0, 3.0])
+
+    def second(product):
+        x, source = leaf(5.0, 6.0), leaf(*values)
+        first = torch.autograd.grad(product(x, source).sum(), [x, source], create_graph=True)
+        return torch.autograd.grad(first[0].sum() + (first[1] * weights).sum(), [x, source])
+
+    written_out = second(lambda x, source: torch.stack([x[0] * source[0] * source[1] * source[2], x[1] * 1]))
+    for got in (
+        second(lambda x, source: x.scatter_reduce(0, index, source, "prod")),
+        second(lambda x, source: x.index_reduce(0, index, source, "prod")),
+    ):
+        torch.testing.assert_close(got, written_out)
+
+
 def test_ops_that_saved_nothing_run_again():
     x = leaf(1.0)
     y = (x + 1).sum()
