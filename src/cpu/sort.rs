@@ -74,6 +74,7 @@ fn key_of<T: Element>(v: T) -> u64 {
             (bits ^ (((bits as i32 >> 31) as u32) | 1 << 31)) as u64
         }
         DType::I64 => v.to_i64() as u64 ^ 1 << 63,
+        DType::U64 => v.to_i64() as u64,
         // Narrower integers, shifted above 0.
         _ => (v.to_i64() + (1 << 31)) as u64,
     }

@@ -146,3 +146,11 @@ def triangles_of_huge_matrices(torch):
         raised(torch.mvlgamma, torch.ones(2), 2**62),
         torch.mvlgamma(torch.tensor([9.0, 3.5], dtype=torch.float64), 5),
     ]
+
+
+@case()
+def order_of_uint64(torch):
+    values = [2**64 - 1, 0, 2**63, 2**63 - 1, 2**64 - 2**31, 5, 2**64 - 2**31 - 1, 2**32]
+    x = torch.tensor(values, dtype=torch.uint64)
+    down = torch.sort(x, descending=True)
+    return [torch.msort(x).tolist(), torch.argsort(x).tolist(), down[0].tolist(), torch.unique(x).tolist()]
