@@ -313,7 +313,7 @@ pub fn rows(x: &Array, out: &Array) {
             for c in 0..m {
                 let (u, v) = (entry(a, c), entry(b, c));
                 let (less, greater) = if whole {
-                    let (u, v) = (u.to_i64(), v.to_i64());
+                    let (u, v) = (key_of(u), key_of(v));
                     (u < v, u > v)
                 } else {
                     let (u, v) = (u.to_f64(), v.to_f64());

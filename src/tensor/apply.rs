@@ -4,7 +4,7 @@
 
 use std::rc::Rc;
 
-use super::door::{Door, Token, mark_view, note, view, view_as};
+use super::door::{Door, Token, mark_view, note, note_many, view, view_as};
 use super::handle::Tensor;
 use super::mode;
 use super::node::Node;
@@ -62,7 +62,7 @@ pub fn apply_many<O: Op>(op: O, x: &[&Tensor]) -> Result<Vec<Tensor>> {
             t.set_history(node.clone(), i as u32);
         }
     }
-    note(name, x, &outs.iter().collect::<Vec<_>>());
+    note_many(name, x, &outs);
     Ok(outs)
 }
 

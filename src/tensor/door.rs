@@ -133,6 +133,14 @@ pub(super) fn note(name: &'static str, inputs: &[&Tensor], results: &[&Tensor]) 
     }
 }
 
+/// As [`note`], of several results.
+#[inline(always)]
+pub(super) fn note_many(name: &'static str, inputs: &[&Tensor], results: &[Tensor]) {
+    if mode::bits() & mode::WATCHED != 0 {
+        told(name, inputs, &results.iter().collect::<Vec<_>>());
+    }
+}
+
 /// Calls `f`, the backward of the op `name`, and says so to a watcher that asks.
 #[inline(always)]
 pub fn backward_of<R>(name: impl FnOnce() -> &'static str, f: impl FnOnce() -> R) -> R {

@@ -153,4 +153,5 @@ def order_of_uint64(torch):
     values = [2**64 - 1, 0, 2**63, 2**63 - 1, 2**64 - 2**31, 5, 2**64 - 2**31 - 1, 2**32]
     x = torch.tensor(values, dtype=torch.uint64)
     down = torch.sort(x, descending=True)
-    return [torch.msort(x).tolist(), torch.argsort(x).tolist(), down[0].tolist(), torch.unique(x).tolist()]
+    rows = torch.unique(x.view(4, 2), dim=0)
+    return [torch.msort(x).tolist(), torch.argsort(x).tolist(), down[0].tolist(), torch.unique(x).tolist(), rows.tolist()]
