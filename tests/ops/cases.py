@@ -154,4 +154,10 @@ def order_of_uint64(torch):
     x = torch.tensor(values, dtype=torch.uint64)
     down = torch.sort(x, descending=True)
     rows = torch.unique(x.view(4, 2), dim=0)
-    return [torch.msort(x).tolist(), torch.argsort(x).tolist(), down[0].tolist(), torch.unique(x).tolist(), rows.tolist()]
+    return [
+        torch.msort(x).tolist(),
+        torch.argsort(x).tolist(),
+        down[0].tolist(),
+        torch.unique(x).tolist(),
+        rows.tolist(),
+    ]
