@@ -290,3 +290,18 @@ def test_threads_share_a_leaf():
     [t.join() for t in threads]
     (x * x).sum().backward()
     assert x.grad.tolist() == [2.0] * 1000
+
+
+def test_tangents_where_gradients_are_off():
+    from rustgrad.autograd import forward_ad
+
+    with forward_ad.dual_level():
+        dual = forward_ad.make_dual(torch.ones(2), torch.ones(2))
+        with torch.no_grad():
+            for refused in (
+                lambda: forward_ad.make_dual(torch.ones(2), torch.ones(2)),
+                lambda: forward_ad.unpack_dual(dual),
+            ):
+                with pytest.raises(NotImplementedError, match="gradients are off here"):
+                    refused()
+    assert forward_ad.unpack_dual(dual).tangent is None

@@ -157,6 +157,38 @@ def _slow(fn, inputs, outputs, places, eps, rtol, atol, nondet_tol):
                     raise GradcheckError(_PARTS[part] + _message(n, a, j, i))
 
 
+def _pushed(fn, inputs, i, places):
+    """The Jacobians of outputs by input `i`, from forward mode: (real numbers of the input, those of the output)."""
+    from . import forward_ad
+
+    x = inputs[i]
+    columns = [[] for _ in places]
+    for index in _indices(x.shape):
+        for unit in (1, 1j) if x.is_complex() else (1,):
+            tangent = zeros_like(x.detach())
+            tangent[index] = unit
+            with forward_ad.dual_level():
+                dual = forward_ad.make_dual(x.detach(), tangent)
+                outs = [y for y in _tuple(fn(*inputs[:i], dual, *inputs[i + 1 :])) if isinstance(y, Tensor)]
+                for column, place in zip(columns, places):
+                    moved = forward_ad.unpack_dual(outs[place]).tangent
+                    column.append(_reals(zeros_like(outs[place]) if moved is None else moved).detach())
+    return columns
+
+
+def _forward(fn, inputs, outputs, places, eps, rtol, atol):
+    """Forward mode against differences."""
+    for i, x in enumerate(inputs):
+        if not (isinstance(x, Tensor) and x.requires_grad):
+            continue
+        columns, pushed = _numerical(lambda: fn(*inputs), x, places, eps), _pushed(fn, inputs, i, places)
+        for j, out in enumerate(outputs):
+            n, a = _matrix(columns[j], x, out), _matrix(pushed[j], x, out)
+            if not allclose(a, n, rtol, atol):
+                message = _message(n, a, j, i).replace("Jacobian", "Jacobian computed with forward mode", 1)
+                raise GradcheckError(message)
+
+
 _PARTS = {
     None: "",
     0: "While considering the real part of complex outputs only, ",
@@ -231,13 +263,11 @@ def gradcheck(
 
     inputs should be float64 or complex128: a warning says so otherwise. Complex numbers count as their two parts. True
     where |analytical - numerical| <= atol + rtol * |numerical|; else GradcheckError, a RuntimeError, or False without
-    raise_exception. fast_mode compares random directions. ValueError where no input requires a gradient,
-    NotImplementedError for check_forward_ad.
+    raise_exception. fast_mode compares random directions. check_forward_ad: tangents of `autograd.forward_ad`, too.
+    ValueError where no input requires a gradient.
     """
     if not (check_forward_ad or check_backward_ad):
         raise AssertionError("Expected at least one of check_forward_ad or check_backward_ad to be True")
-    if check_forward_ad:
-        raise NotImplementedError("gradcheck: check_forward_ad=True, but rustgrad has no forward mode yet")
     given = _tuple(inputs)
     try:
         _checked_inputs(given)
@@ -247,12 +277,16 @@ def gradcheck(
         if not outputs:
             _check_no_outputs(func, given, eps)
             return True
-        if fast_mode:
+        if not check_backward_ad:
+            pass
+        elif fast_mode:
             _fast(func, given, outputs, places, eps, rtol, atol)
         else:
             _slow(func, given, outputs, places, eps, rtol, atol, nondet_tol)
-        if check_undefined_grad:
+        if check_undefined_grad and check_backward_ad:
             _check_undefined(func, given, outputs)
+        if check_forward_ad:
+            _forward(func, given, outputs, places, eps, rtol, atol)
     except GradcheckError:
         if raise_exception:
             raise
@@ -279,9 +313,10 @@ def gradgradcheck(
     fast_mode: bool = False,
     masked: bool = False,
 ) -> bool:
-    """`gradcheck` of the gradients of `func(*inputs)`, which are a function of the inputs and of `grad_outputs`."""
-    if check_fwd_over_rev:
-        raise NotImplementedError("gradgradcheck: check_fwd_over_rev=True, but rustgrad has no forward mode yet")
+    """`gradcheck` of the gradients of `func(*inputs)`, which are a function of the inputs and of `grad_outputs`.
+
+    check_fwd_over_rev: forward mode over the gradients is checked; check_rev_over_rev: backward over them.
+    """
     given = _tuple(inputs)
     if grad_outputs is None:
         outputs = _differentiable(func(*given))
@@ -307,6 +342,8 @@ def gradgradcheck(
         raise_exception=raise_exception,
         nondet_tol=nondet_tol,
         check_undefined_grad=check_undefined_grad,
+        check_forward_ad=check_fwd_over_rev,
+        check_backward_ad=check_rev_over_rev,
         fast_mode=fast_mode,
     )
 
