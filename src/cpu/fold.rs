@@ -14,6 +14,9 @@ pub const ROWS: usize = 128;
 
 /// How elements of type `A` come together.
 pub trait Fold<A>: Copy + Send + Sync {
+    /// Whether no order changes the result, as none does for integers. Lanes of them would be vectorised across the blocks, with
+    /// gathers; a plain loop is not.
+    const EXACT: bool = false;
     /// The value of nothing.
     fn init(self) -> A;
     /// An element that changes nothing.
@@ -47,8 +50,9 @@ pub struct All;
 pub struct Squares<A>(pub A);
 
 macro_rules! folds {
-    ($($t:ty, $low:expr, $high:expr, $add:ident, $mul:ident;)*) => { $(
+    ($($t:ty, $exact:literal, $low:expr, $high:expr, $add:ident, $mul:ident;)*) => { $(
         impl Fold<$t> for Sum {
+            const EXACT: bool = $exact;
             #[inline(always)]
             fn init(self) -> $t {
                 0 as $t
@@ -59,6 +63,7 @@ macro_rules! folds {
             }
         }
         impl Fold<$t> for Product {
+            const EXACT: bool = $exact;
             #[inline(always)]
             fn init(self) -> $t {
                 1 as $t
@@ -69,6 +74,7 @@ macro_rules! folds {
             }
         }
         impl Fold<$t> for Max {
+            const EXACT: bool = $exact;
             #[inline(always)]
             fn init(self) -> $t {
                 $low
@@ -80,6 +86,7 @@ macro_rules! folds {
             }
         }
         impl Fold<$t> for Min {
+            const EXACT: bool = $exact;
             #[inline(always)]
             fn init(self) -> $t {
                 $high
@@ -97,9 +104,9 @@ macro_rules! folds {
     (@int_times $a:ident, $b:ident) => { $a.wrapping_mul($b) };
 }
 folds! {
-    f32, f32::NEG_INFINITY, f32::INFINITY, float, float_times;
-    f64, f64::NEG_INFINITY, f64::INFINITY, float, float_times;
-    i64, i64::MIN, i64::MAX, int, int_times;
+    f32, false, f32::NEG_INFINITY, f32::INFINITY, float, float_times;
+    f64, false, f64::NEG_INFINITY, f64::INFINITY, float, float_times;
+    i64, true, i64::MIN, i64::MAX, int, int_times;
 }
 
 macro_rules! squares {
@@ -128,6 +135,7 @@ macro_rules! squares {
 squares!(f32 f64);
 
 impl Fold<u8> for Any {
+    const EXACT: bool = true;
     #[inline(always)]
     fn init(self) -> u8 {
         0
@@ -138,6 +146,7 @@ impl Fold<u8> for Any {
     }
 }
 impl Fold<u8> for All {
+    const EXACT: bool = true;
     #[inline(always)]
     fn init(self) -> u8 {
         1
@@ -303,6 +312,16 @@ unsafe fn spread<A: Copy, F: Fold<A>, const L: usize>(a: &mut [A; L], x: *const 
 
 #[inline(always)]
 unsafe fn together_body<A: Copy, F: Fold<A>>(x: &[*const A], n: usize, f: F) -> A {
+    if F::EXACT {
+        let mut v = f.init();
+        for &x in x {
+            for i in 0..n {
+                // SAFETY: n elements of each, says the caller.
+                v = f.add(v, unsafe { *x.add(i) });
+            }
+        }
+        return v;
+    }
     macro_rules! lanes {
         ($l:literal, $tree:ident) => {{
             let mut a = [f.init(); $l];
