@@ -1,7 +1,7 @@
 //! Elements at given indices along a dim: gather, index_select, embedding; and scatter_add, which is their transpose.
 
 use crate::core::shape::{list, normalize_dim};
-use crate::core::{DType, Layout, Meta, Shape, Strides};
+use crate::core::{DType, Layout, Meta, Number, Shape, Strides};
 use crate::cpu;
 use crate::cpu::gather::out_of_range;
 use crate::device::Array;
@@ -362,28 +362,22 @@ impl Op for ScatterAdd {
             c,
             || Ok(g.clone()),
             || bail!(Runtime, "scatter_add: an index has no gradient"),
-            || {
-                let index = c.input(1)?;
-                let part = g.gather_at(self.dim, &index)?;
-                let (shape, src) = (Shape::from_slice(index.shape()), c.meta(2)?);
-                if *shape == *src.shape() {
-                    return Ok(part);
-                }
-                // What `src` has beyond the index was not used.
-                let mut whole = part;
-                for d in 0..src.ndim() {
-                    let more = src.shape()[d] - whole.shape()[d];
-                    if more > 0 {
-                        let mut rest = Shape::from_slice(whole.shape());
-                        rest[d] = more;
-                        let rest = whole.zeros_of(&rest)?;
-                        whole = super::join::cat(&[&whole, &rest], d)?;
-                    }
-                }
-                Ok(whole)
-            },
+            || of_source(g, self.dim, &c.input(1)?, &c.meta(2)?),
         )
     }
+}
+
+/// The gradient of what was written, or added, at `index` along `dim`: that of the places. What the source has beyond the index
+/// was not used.
+pub(super) fn of_source(g: &Tensor, dim: usize, index: &Tensor, src: &Meta) -> Result<Tensor> {
+    if index.numel() == 0 {
+        // An index without elements may have any rank.
+        return Tensor::constant(src.shape(), g.dtype(), g.device(), Number::Int(0));
+    }
+    let part = g.gather_at(dim, index)?;
+    let more = |d: usize| [0, (src.shape()[d] - part.shape()[d]) as i64];
+    let pad: Vec<i64> = (0..part.ndim().min(src.ndim())).rev().flat_map(more).collect();
+    if pad.iter().all(|&n| n == 0) { Ok(part) } else { super::pad::constant(&part, &pad, Number::Int(0)) }
 }
 
 /// A vector of indices over `shape`: its entries along `dim`, repeated along the others.

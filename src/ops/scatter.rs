@@ -3,7 +3,7 @@
 
 use super::create::zeros_like;
 use super::entries::from_end;
-use super::index::{check_bounds, indices, raised, same_ndim};
+use super::index::{check_bounds, indices, of_source, raised, same_ndim};
 use crate::core::shape::{broadcast, list, normalize_dim};
 use crate::core::{DType, Meta, Number, Put, Shape};
 use crate::device::Array;
@@ -371,13 +371,7 @@ impl Op for Scatter {
             c,
             || g.scatter_set(self.dim, &index, &number(Number::Int(0), g, index.shape())?),
             || bail!(Runtime, "scatter: an index has no gradient"),
-            || {
-                // What `src` has beyond the index was not used.
-                let (part, src) = (g.gather(self.dim as i64, &index)?, c.meta(2)?);
-                let more = |d: usize| [0, (src.shape()[d] - part.shape()[d]) as i64];
-                let pad: Vec<i64> = (0..part.ndim().min(src.ndim())).rev().flat_map(more).collect();
-                if pad.iter().all(|&n| n == 0) { Ok(part) } else { super::pad::constant(&part, &pad, Number::Int(0)) }
-            },
+            || of_source(g, self.dim, &index, &c.meta(2)?),
         )
     }
 }

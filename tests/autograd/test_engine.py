@@ -305,3 +305,11 @@ def test_tangents_where_gradients_are_off():
                 with pytest.raises(NotImplementedError, match="gradients are off here"):
                     refused()
     assert forward_ad.unpack_dual(dual).tangent is None
+
+
+def test_gradients_of_what_no_index_took():
+    index = torch.zeros(5, 0, 2, dtype=torch.int64)  # without elements it may have any rank
+    for call in (lambda x, y: x.scatter(0, index, y), lambda x, y: x.scatter_add(0, index, y)):
+        x, y = leaf([1.0, 2.0], [3.0, 4.0]), leaf([5.0, 6.0])
+        call(x, y).sum().backward()
+        assert x.grad.tolist() == [[1.0, 1.0], [1.0, 1.0]] and y.grad.tolist() == [[0.0, 0.0]]
