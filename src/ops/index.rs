@@ -370,12 +370,9 @@ impl Op for ScatterAdd {
 /// The gradient of what was written, or added, at `index` along `dim`: that of the places. What the source has beyond the index
 /// was not used.
 pub(super) fn of_source(g: &Tensor, dim: usize, index: &Tensor, src: &Meta) -> Result<Tensor> {
-    if index.numel() == 0 {
-        // An index without elements may have any rank.
-        return Tensor::constant(src.shape(), g.dtype(), g.device(), Number::Int(0));
-    }
-    let part = g.gather_at(dim, index)?;
-    let more = |d: usize| [0, (src.shape()[d] - part.shape()[d]) as i64];
+    // An index without elements may have any rank: no entry of the gradient, then, which is still computed from `g`.
+    let part = if index.ndim() == src.ndim() || g.ndim() == 0 { g.gather_at(dim, index)? } else { g.narrow(0, 0, 0)? };
+    let more = |d: usize| [0, src.shape()[d] as i64 - part.shape()[d] as i64];
     let pad: Vec<i64> = (0..part.ndim().min(src.ndim())).rev().flat_map(more).collect();
     if pad.iter().all(|&n| n == 0) { Ok(part) } else { super::pad::constant(&part, &pad, Number::Int(0)) }
 }
