@@ -147,7 +147,7 @@ def is_nonzero(self) -> bool:
 
 
 def __reversed__(self):
-    """What `reversed(tensor)` gives: the entries of the first dim in reverse, as one tensor."""
+    """The entries of the first dim in reverse, as one tensor, for `reversed(tensor)`."""
     return self.flip(0) if self.dim() else self
 
 

@@ -13,7 +13,7 @@ _INDENT = len("tensor(")
 
 
 class _Options:
-    """What `set_printoptions` has set; an option that is assigned here is set there."""
+    """The options that `set_printoptions` has set; one that is assigned here is set there."""
 
     def __getattr__(self, name: str) -> Any:
         if name not in _OPTIONS:

@@ -25,14 +25,8 @@ class UnpackedDualTensor(NamedTuple):
     tangent: Tensor | None
 
 
-class _Level:
-    """What entered at one level: for each dual tensor the leaf that stands for its tangent, and the tangent."""
-
-    def __init__(self):
-        self.seeds: list[tuple[Tensor, Tensor]] = []
-
-
-_levels: list[_Level] = []
+# For each level its dual tensors: the leaf that stands for a tangent, and the tangent.
+_levels: list[list[tuple[Tensor, Tensor]]] = []
 
 
 class _Dual(Function):
@@ -51,7 +45,7 @@ def enter_dual_level() -> int:
     """Begin a level, and return its number. RuntimeError within another: levels do not nest, as in PyTorch."""
     if _levels:
         raise RuntimeError("Nested forward mode AD is not supported at the moment")
-    _levels.append(_Level())
+    _levels.append([])
     return 0
 
 
@@ -124,7 +118,7 @@ def make_dual(tensor: Tensor, tangent: Tensor, *, level: int | None = None) -> T
             f"supported. Tensor is of size {[*tensor.shape]} while the given forward gradient is of size "
             f"{[*tangent.shape]}."
         )
-    seeds = _levels[level].seeds
+    seeds = _levels[level]
     known = {id(leaf) for leaf, _ in seeds}
     if any(id(leaf) in known for leaf in _leaves(tensor)):
         raise RuntimeError(
@@ -164,7 +158,7 @@ def unpack_dual(tensor: Tensor, *, level: int | None = None) -> UnpackedDualTens
     if level < 0:
         return UnpackedDualTensor(tensor, None)
     _check_recording("unpack_dual")
-    seeds = {id(leaf): (leaf, tangent) for known in _levels for leaf, tangent in known.seeds}
+    seeds = {id(leaf): (leaf, tangent) for known in _levels for leaf, tangent in known}
     leaves = _leaves(tensor)
     own = [seeds[id(leaf)] for leaf in leaves if id(leaf) in seeds]
     if not own:
