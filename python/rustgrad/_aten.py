@@ -73,17 +73,20 @@ def index(self: Tensor, indices: list[Tensor | None]) -> Tensor:
     return self[tuple(builtins.slice(None) if one is None else one for one in indices)]
 
 
-def _softmax(self: Tensor, dim: int, half_to_float: bool) -> Tensor:
-    """`softmax`. RuntimeError with `half_to_float`, which PyTorch's CPU does not have."""
+def _check_half_to_float(half_to_float: bool) -> None:
     if half_to_float:
         raise RuntimeError("softmax with half to float conversion is not supported on CPU")
+
+
+def _softmax(self: Tensor, dim: int, half_to_float: bool) -> Tensor:
+    """`softmax`. RuntimeError with `half_to_float`, which PyTorch's CPU does not have."""
+    _check_half_to_float(half_to_float)
     return self.softmax(dim)
 
 
 def _log_softmax(self: Tensor, dim: int, half_to_float: bool) -> Tensor:
     """`log_softmax`. RuntimeError with `half_to_float`, which PyTorch's CPU does not have."""
-    if half_to_float:
-        raise RuntimeError("softmax with half to float conversion is not supported on CPU")
+    _check_half_to_float(half_to_float)
     return self.log_softmax(dim)
 
 

@@ -46,9 +46,9 @@ def _take_tensors(tensors, size_limit: int):
             yield held
 
 
-__getattr__ = _lookup("torch._utils")
-
-
 def _element_size(dtype) -> int:
     """The bytes of one element of a dtype."""
     return dtype.itemsize
+
+
+__getattr__ = _lookup("torch._utils")
