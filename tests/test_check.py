@@ -26,9 +26,9 @@ from torch.nn import functional
 import numpy as np
 import torch.nn.qat as q
 torch.miopen_rnn(1)
-th.hspmm, nn.Linear, layers.Linear
+th.sspaddmm, nn.Linear, layers.Linear
 F.relu(product), functional.boolean_dispatch
-np.einsum, np.hspmm
+np.einsum, np.sspaddmm
 q.Linear
 """
     assert missing(source) == [
@@ -36,7 +36,7 @@ q.Linear
         (5, "quint8"),
         (8, "nn.qat"),
         (9, "miopen_rnn"),
-        (10, "hspmm"),
+        (10, "sspaddmm"),
         (11, "nn.functional.boolean_dispatch"),
         (13, "nn.qat.Linear"),
     ]
@@ -44,11 +44,11 @@ q.Linear
 
 def test_what_is_no_name_of_pytorch_is_told_apart():
     found = scan.scan(
-        "import torch\ntorch.no_such_thing\ntorch.hspmm\ntorch.fx.symbolic_trace(1)\nimport torch.nowhere\n"
+        "import torch\ntorch.no_such_thing\ntorch.sspaddmm\ntorch.fx.symbolic_trace(1)\nimport torch.nowhere\n"
     )
     assert [(one.name, one.note) for one in found] == [
         ("torch.no_such_thing", "PyTorch 2.13 has no such public name either"),
-        ("torch.hspmm", ""),
+        ("torch.sspaddmm", ""),
         ("torch.fx.symbolic_trace", "only raises an error"),
         ("torch.nowhere", "PyTorch 2.13 has no such public name either"),
     ]
@@ -120,19 +120,19 @@ def test_what_a_program_guards_is_left_alone():
     source = """
 import torch
 try:
-    from torch import hspmm
+    from torch import sspaddmm
     torch.hsmm
 except ImportError:
-    hspmm = None
+    sspaddmm = None
 if hasattr(torch, "miopen_rnn"):
     torch.miopen_rnn
 else:
     torch.hsmm
 hasattr(torch, "hsmm")
 getattr(torch, "hsmm", None)
-getattr(torch, "hspmm")
+getattr(torch, "sspaddmm")
 """
-    assert missing(source) == [(11, "hsmm"), (14, "hspmm")]
+    assert missing(source) == [(11, "hsmm"), (14, "sspaddmm")]
 
 
 def test_names_of_a_program_hide_those_of_imports():

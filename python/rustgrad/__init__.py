@@ -86,6 +86,7 @@ if TYPE_CHECKING:
     from . import profiler as profiler
     from . import return_types as return_types
     from . import signal as signal
+    from . import sparse as sparse
     from . import special as special
     from . import storage as storage
     from . import testing as testing
@@ -200,6 +201,9 @@ if TYPE_CHECKING:
     from .nn.native import rnn_tanh_cell as rnn_tanh_cell
     from .nn.native import triplet_margin_loss as triplet_margin_loss
     from .serialization.reader import PyTorchFileReader as PyTorchFileReader
+    from .sparse.coo import sparse_coo_tensor as sparse_coo_tensor
+    from .sparse.products import hspmm as hspmm
+    from .sparse.products import spmm as spmm
     from .storage import BFloat16Storage as BFloat16Storage
     from .storage import BoolStorage as BoolStorage
     from .storage import ByteStorage as ByteStorage

@@ -1,7 +1,7 @@
 """Native ops of PyTorch that only `torch.ops.aten` names."""
 
 import builtins
-from typing import Any, NoReturn
+from typing import Any
 
 from ._rustgrad import Tensor
 from ._rustgrad.torch import _scaled_dot_product_flash_attention_for_cpu, where
@@ -90,22 +90,19 @@ def _log_softmax(self: Tensor, dim: int, half_to_float: bool) -> Tensor:
     return self.log_softmax(dim)
 
 
-def _no_sparse(name: str, *tensors: Tensor) -> NoReturn:
-    shapes = ", ".join(str(tuple(x.shape)) for x in tensors)
-    raise NotImplementedError(
-        f"{name}: expected a sparse matrix, and rustgrad has none; got dense tensors of shapes {shapes}\n"
-        "hint: addmm and mm multiply dense matrices; scatter_add and index_add sum rows by index"
-    )
-
-
 def _sparse_addmm(self: Tensor, mat1: Tensor, mat2: Tensor, *, beta=1, alpha=1) -> Tensor:
-    """Raises NotImplementedError: its first matrix is sparse. Graph libraries name it where they take over ops."""
-    _no_sparse("_sparse_addmm", mat1, mat2)
+    """`sparse.addmm`: `mat1` is a sparse matrix."""
+    from .sparse import addmm
+
+    return addmm(self, mat1, mat2, beta=beta, alpha=alpha)
 
 
 def _sparse_mm_reduce_impl(self: Tensor, other: Tensor, reduce: str) -> tuple[Tensor, Tensor]:
-    """Raises NotImplementedError, as `_sparse_addmm` does."""
-    _no_sparse("_sparse_mm_reduce_impl", self, other)
+    """Raises NotImplementedError: its matrix is of layout `sparse_csr`."""
+    raise NotImplementedError(
+        "_sparse_mm_reduce_impl: expected a matrix of layout sparse_csr, which rustgrad does not have; got shapes "
+        f"{[*self.shape]} and {[*other.shape]}\nhint: sparse.mm multiplies a sparse_coo matrix; index_reduce reduces rows"
+    )
 
 
 def threshold_backward(grad_output: Tensor, self: Tensor, threshold) -> Tensor:

@@ -8,7 +8,7 @@ MODULES = frozenset(
     "_C __config__ _dynamo _functorch _higher_order_ops _inductor _subclasses _tensor_str _utils accelerator amp ao "
     "array_api as_torch autograd backends compiler cpu cuda datasets distributed distributions export fft func "
     "futures fx gpu hub jit library linalg masked mps multiprocessing nn onnx ops optim overrides profiler "
-    "return_types signal special storage testing torch_version types utils version xpu".split()
+    "return_types signal sparse special storage testing torch_version types utils version xpu".split()
 )
 
 _BY_MODULE = {
@@ -59,6 +59,8 @@ _BY_MODULE = {
     "_methods": "from_dlpack from_file frombuffer hash_tensor is_distributed is_nonzero slice_inverse to_dlpack",
     "functional": "histogramdd unravel_index",
     "storage": "TypedStorage is_storage",
+    "sparse.coo": "sparse_coo_tensor",
+    "sparse.products": "hspmm spmm",
     "futures": "Future",
     "serialization.reader": "PyTorchFileReader",
     "symbols": "SymBool SymFloat SymInt sym_float sym_int sym_ite sym_max sym_min sym_not sym_sqrt sym_sum",

@@ -4,6 +4,16 @@ the first that is used.
 """
 
 from . import _rustgrad
+from ._layouts import coalesce as coalesce
+from ._layouts import dense_dim as dense_dim
+from ._layouts import indices as indices
+from ._layouts import is_coalesced as is_coalesced
+from ._layouts import sparse_dim as sparse_dim
+from ._layouts import sparse_mask as sparse_mask
+from ._layouts import to_dense as to_dense
+from ._layouts import to_sparse as to_sparse
+from ._layouts import to_sparse_coo as to_sparse_coo
+from ._layouts import values as values
 from ._rustgrad import Size, Tensor, UntypedStorage, _library, _tensor_over, int32, uint16, uint64
 
 __all__ = ["from_dlpack", "from_file", "frombuffer", "to_dlpack"]
@@ -289,39 +299,6 @@ def _hashed_dims(x, given) -> tuple:
 def slice_inverse(self, src, dim=0, start=None, end=None, step=1):
     """`self`, of which a slice was taken that `src` has the sizes of, as the whole."""
     return self.as_strided(src.shape, src.stride(), src.storage_offset())
-
-
-# ---- sparse tensors, of which there are none
-
-
-def to_dense(self, dtype=None, *, masked_grad=None):
-    """The tensor itself, in `dtype` where one is given: all tensors are dense."""
-    return self if dtype is None else self.to(dtype)
-
-
-def sparse_dim(self) -> int:
-    """0: all dims are dense."""
-    return 0
-
-
-def dense_dim(self) -> int:
-    """The number of dims."""
-    return self.dim()
-
-
-def _sparse_only(name, kind="sparse"):
-    def method(self):
-        raise RuntimeError(f"{name} expected {kind} tensor layout but got Strided")
-
-    method.__name__ = method.__qualname__ = name
-    method.__doc__ = "Raises RuntimeError: no tensor is sparse."
-    return method
-
-
-values = _sparse_only("values")
-indices = _sparse_only("indices", "sparse coordinate")
-coalesce = _sparse_only("coalesce", "sparse coordinate")
-is_coalesced = _sparse_only("is_coalesced", "sparse coordinate")
 
 
 # ---- DLPack, on the CPU

@@ -46,6 +46,16 @@ def _take_tensors(tensors, size_limit: int):
             yield held
 
 
+def _rebuild_sparse_tensor(layout, data):
+    """The sparse tensor of a layout and its parts, as files hold it: indices, values, size, whether coalesced."""
+    from .sparse.coo import sparse_coo_tensor
+
+    if str(layout).rpartition(".")[2] != "sparse_coo":
+        raise NotImplementedError(f"rebuilding sparse tensor for layout {layout}")
+    indices, values, size, *coalesced = data
+    return sparse_coo_tensor(indices, values, size, is_coalesced=coalesced[0] if coalesced else None)
+
+
 def _element_size(dtype) -> int:
     """The bytes of one element of a dtype."""
     return dtype.itemsize

@@ -90,8 +90,8 @@ def test_dtypes_that_are_not_there():
     with pytest.raises(NotImplementedError, match=r"dtype torch\.bits8, which rustgrad does not have"):
         load(archive(b"\x80\x02ctorch\nbits8\n."))
     assert load(archive(b"\x80\x02ctorch\nfloat8_e5m2\n.")) is torch.float8_e5m2  # a name, without a tensor
-    with pytest.raises(NotImplementedError, match="sparse tensors, which rustgrad does not have"):
-        load(archive(b"\x80\x02ctorch._utils\n_rebuild_sparse_tensor\n)R."))
+    with pytest.raises(NotImplementedError, match="sparse tensors in rows or columns, which"):
+        load(archive(b"\x80\x02ctorch._utils\n_rebuild_sparse_csr_tensor\n)R."))
 
 
 CALLS = {

@@ -29,9 +29,9 @@ def test_native_ops():
     assert aten.threshold_backward(torch.ones(3, 4), x, 5).tolist() == [[0] * 4, [0, 0, 1, 1], [1] * 4]
     with pytest.raises(RuntimeError, match="half to float conversion is not supported on CPU"):
         aten._softmax(x, 1, True)
-    with pytest.raises(NotImplementedError, match="expected a sparse matrix"):
-        aten._sparse_addmm(x, x, x)
-    with pytest.raises(NotImplementedError, match="expected a sparse matrix"):
+    square = x[:, :3]
+    assert torch.equal(aten._sparse_addmm(x, square.to_sparse(), x, alpha=2), x + 2 * (square @ x))
+    with pytest.raises(NotImplementedError, match="expected a matrix of layout sparse_csr"):
         aten._sparse_mm_reduce_impl(x, x, "sum")
 
 

@@ -15,7 +15,8 @@ PYTHON = (
     "__torch_function__ apply_ coalesce const_data_ptr dense_dim dim_order fill_diagonal_ grad_dtype "
     "hash_tensor indices is_coalesced is_distributed is_ipu is_maia is_mkldnn is_mtia is_nonzero is_sparse_csr "
     "is_vulkan is_xla is_xpu map2_ map_ module_load name new pin_memory record_stream reinforce resize "
-    "resize_as set_ share_memory_ slice_inverse sparse_dim storage storage_type to_dense to_device values volatile"
+    "resize_as set_ share_memory_ slice_inverse sparse_dim sparse_mask storage storage_type to_dense to_device "
+    "to_sparse to_sparse_coo values volatile"
 ).split()
 
 

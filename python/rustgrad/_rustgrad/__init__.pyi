@@ -499,7 +499,7 @@ class Tensor:
     def apply_(self, callable: Any) -> Tensor:
         """Replace each element by `callable(element)`; slow, on the CPU only."""
     def coalesce(self) -> Any:
-        """Raises RuntimeError: no tensor is sparse."""
+        """Raises RuntimeError: only a sparse tensor has it."""
     def const_data_ptr(self) -> _int:
         """`data_ptr()`."""
     def dense_dim(self) -> _int:
@@ -517,9 +517,9 @@ class Tensor:
     def hash_tensor(self, dim: Any = ..., *, keepdim: Any = ..., mode: Any = ...) -> Any:
         """The exclusive or of the bits of the elements, as float64 or int64, over `dim` (all dims if empty): uint64."""
     def indices(self) -> Any:
-        """Raises RuntimeError: no tensor is sparse."""
+        """Raises RuntimeError: only a sparse tensor has it."""
     def is_coalesced(self) -> Any:
-        """Raises RuntimeError: no tensor is sparse."""
+        """Raises RuntimeError: only a sparse tensor has it."""
     def is_distributed(self) -> _bool:
         """False."""
     @property
@@ -580,16 +580,26 @@ class Tensor:
         """`self`, of which a slice was taken that `src` has the sizes of, as the whole."""
     def sparse_dim(self) -> _int:
         """0: all dims are dense."""
+    def sparse_mask(self, mask: Any) -> Any:
+        """The elements at the places that the sparse tensor `mask` has, of the same sizes, as a sparse tensor."""
     def storage(self) -> Any:
         """The memory of the tensor as a TypedStorage of its dtype."""
     def storage_type(self) -> Any:
         """The class of `storage()`."""
     def to_dense(self, dtype: Any = ..., *, masked_grad: Any = ...) -> Any:
-        """The tensor itself, in `dtype` where one is given: all tensors are dense."""
+        """The tensor itself, in `dtype` where one is given; a sparse one with its zeros."""
     def to_device(self, device: Any, *, stream: Any = ...) -> Any:
         """The tensor on a device, as the array API standard calls it: `to(device)`. Raises ValueError for a stream."""
+    def to_sparse(self, sparse_dim: Any = ..., *, layout: Any = ..., blocksize: Any = ..., dense_dim: Any = ...) -> Any:
+        """The elements that are not zero, as a tensor of layout `sparse_coo`; `sparse_dim` dims are sparse, by default
+        all.
+
+            RuntimeError for a number of dims that the tensor does not have; NotImplementedError for other layouts.
+        """
+    def to_sparse_coo(self) -> Any:
+        """As `to_sparse()`."""
     def values(self) -> Any:
-        """Raises RuntimeError: no tensor is sparse."""
+        """Raises RuntimeError: only a sparse tensor has it."""
     @property
     def volatile(self) -> Any:
         """False, since PyTorch 0.4."""

@@ -155,6 +155,7 @@ _REBUILD = {
     "torch._utils._rebuild_tensor_v2": rebuild.tensor_v2,
     "torch._utils._rebuild_tensor_v3": rebuild.tensor_v3,
     "torch._utils._rebuild_meta_tensor_no_storage": rebuild.meta_tensor,
+    "torch._utils._rebuild_sparse_tensor": rebuild.sparse,
     "torch._utils._rebuild_parameter": rebuild.parameter,
     "torch._utils._rebuild_parameter_with_state": rebuild.parameter_with_state,
     "torch._tensor._rebuild_from_type_v2": rebuild.from_type,
@@ -165,8 +166,7 @@ _REBUILD = {
     **{
         f"torch._utils.{name}": rebuild.lacking(kind)
         for name, kind in {
-            "_rebuild_sparse_tensor": "sparse tensors",
-            "_rebuild_sparse_csr_tensor": "sparse tensors",
+            "_rebuild_sparse_csr_tensor": "sparse tensors in rows or columns",
             "_rebuild_nested_tensor": "nested tensors",
             "_rebuild_qtensor": "quantized tensors",
             "_rebuild_wrapper_subclass": "wrapper subclasses of tensors",

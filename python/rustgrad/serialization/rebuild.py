@@ -18,6 +18,7 @@ __all__ = [
     "parameter",
     "parameter_with_state",
     "size",
+    "sparse",
     "tensor",
 ]
 
@@ -63,6 +64,17 @@ def meta_tensor(dtype, size, stride, requires_grad):
     size, stride = _ints(size, "sizes"), _ints(stride, "strides")
     made = _rustgrad.torch.empty_strided(size, stride, dtype=dtype, device="meta")
     return made.requires_grad_() if requires_grad else made
+
+
+def sparse(layout, data):
+    """A tensor of layout `sparse_coo` from indices, values, sizes, and whether it is coalesced."""
+    from .._utils import _rebuild_sparse_tensor
+
+    if not isinstance(data, tuple) or len(data) not in (3, 4) or not all(isinstance(x, Tensor) for x in data[:2]):
+        raise UnpicklingError("a sparse tensor has not its indices, values and sizes")
+    if not all(type(x) is bool or x is None for x in data[3:]):
+        raise UnpicklingError("a sparse tensor is neither coalesced nor not")
+    return _rebuild_sparse_tensor(layout, (*data[:2], _ints(data[2], "sizes"), *data[3:]))
 
 
 def _with_metadata(made, metadata):

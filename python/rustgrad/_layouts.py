@@ -1,0 +1,66 @@
+"""Methods of Tensor about sparse tensors, as dense ones have them. Sparse ones have their own (`sparse/coo.py`)."""
+
+__all__ = [
+    "coalesce",
+    "dense_dim",
+    "indices",
+    "is_coalesced",
+    "sparse_dim",
+    "sparse_mask",
+    "to_dense",
+    "to_sparse",
+    "to_sparse_coo",
+    "values",
+]
+
+
+def to_sparse(self, sparse_dim=None, *, layout=None, blocksize=None, dense_dim=None):
+    """The elements that are not zero, as a tensor of layout `sparse_coo`; `sparse_dim` dims are sparse, by default all.
+
+    RuntimeError for a number of dims that the tensor does not have; NotImplementedError for other layouts.
+    """
+    from .sparse.forms import to_sparse
+
+    return to_sparse(self, sparse_dim, layout=layout, blocksize=blocksize, dense_dim=dense_dim)
+
+
+def to_sparse_coo(self):
+    """As `to_sparse()`."""
+    return self.to_sparse()
+
+
+def sparse_mask(self, mask):
+    """The elements at the places that the sparse tensor `mask` has, of the same sizes, as a sparse tensor."""
+    from .sparse.forms import sparse_mask
+
+    return sparse_mask(self, mask)
+
+
+def to_dense(self, dtype=None, *, masked_grad=None):
+    """The tensor itself, in `dtype` where one is given; a sparse one with its zeros."""
+    return self if dtype is None else self.to(dtype)
+
+
+def sparse_dim(self) -> int:
+    """0: all dims are dense."""
+    return 0
+
+
+def dense_dim(self) -> int:
+    """The number of dims."""
+    return self.dim()
+
+
+def _sparse_only(name, kind="sparse"):
+    def method(self):
+        raise RuntimeError(f"{name} expected {kind} tensor layout but got Strided")
+
+    method.__name__ = method.__qualname__ = name
+    method.__doc__ = "Raises RuntimeError: only a sparse tensor has it."
+    return method
+
+
+values = _sparse_only("values")
+indices = _sparse_only("indices", "sparse coordinate")
+coalesce = _sparse_only("coalesce", "sparse coordinate")
+is_coalesced = _sparse_only("is_coalesced", "sparse coordinate")
