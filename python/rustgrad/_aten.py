@@ -100,8 +100,9 @@ def _sparse_addmm(self: Tensor, mat1: Tensor, mat2: Tensor, *, beta=1, alpha=1) 
 def _sparse_mm_reduce_impl(self: Tensor, other: Tensor, reduce: str) -> tuple[Tensor, Tensor]:
     """Raises NotImplementedError: its matrix is of layout `sparse_csr`."""
     raise NotImplementedError(
-        "_sparse_mm_reduce_impl: expected a matrix of layout sparse_csr, which rustgrad does not have; got shapes "
-        f"{[*self.shape]} and {[*other.shape]}\nhint: sparse.mm multiplies a sparse_coo matrix; index_reduce reduces rows"
+        "_sparse_mm_reduce_impl: expected a matrix of layout sparse_csr, which rustgrad lacks; got shapes "
+        f"{[*self.shape]} and {[*other.shape]}\n"
+        "hint: sparse.mm multiplies a sparse_coo matrix; index_reduce reduces rows"
     )
 
 
