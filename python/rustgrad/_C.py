@@ -66,6 +66,9 @@ def _log_api_usage_once(event: str) -> None:
     """Nothing is logged."""
 
 
+# What hooks and modes ask; the extension answers.
+_questions = ("_current_graph_task_id", "_will_engine_execute_node", "is_grad_enabled", "is_inference_mode_enabled")
+has_lapack = True
 _missing = _lookup("torch._C")
 
 
@@ -74,8 +77,10 @@ def __getattr__(name: str):
         from .library import keys
 
         return getattr(keys, name)
-    if name == "_VariableFunctions":
-        from . import _rustgrad
+    from . import _rustgrad
 
+    if name == "_VariableFunctions":
         return _rustgrad.torch
+    if name in _questions:
+        return getattr(_rustgrad, name, None) or getattr(_rustgrad.torch, name)
     return _missing(name)

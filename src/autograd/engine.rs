@@ -4,9 +4,8 @@
 //! Gradients wait in the nodes themselves. A node that another live run has claimed (a hook that calls
 //! backward; a second thread while a kernel has released the GIL) gets a slot in this run's side table.
 
-use std::cell::RefCell;
 use std::cmp::Ordering;
-use std::collections::{BinaryHeap, HashMap};
+use std::collections::{BinaryHeap, HashMap, HashSet};
 use std::rc::Rc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
@@ -115,6 +114,8 @@ struct Run {
     side: HashMap<*const Node, Scratch>,
     /// As `side`, for leaves (by id) whose slot another run owns.
     side_leaves: HashMap<usize, Tensor>,
+    /// For leaves with hooks (by id), how many edges have yet to bring something, or nothing.
+    awaited: HashMap<usize, usize>,
     /// With `inputs=`: what to capture, and the nodes on a path to it.
     targets: Option<Vec<Target>>,
     path: HashMap<*const Node, bool>,
@@ -143,6 +144,7 @@ impl Run {
             leaves: Vec::new(),
             side: HashMap::new(),
             side_leaves: HashMap::new(),
+            awaited: HashMap::new(),
             targets,
             path: HashMap::new(),
         })
@@ -170,9 +172,14 @@ impl Run {
         if self.targets.is_some() {
             self.find_paths(&starts);
         }
+        if super::node_hooks::on_leaves() {
+            self.await_leaves(&starts);
+        }
+        let arrived = starts.iter().map(|(edge, _)| edge.clone()).collect();
         for (edge, g) in starts {
             self.deliver(&edge, g)?;
         }
+        self.arrived(arrived)?;
         while let Some(Entry(node)) = self.pop() {
             self.step(&node)?;
         }
@@ -341,31 +348,83 @@ impl Run {
                 self.deliver(edge, g)?;
             }
         }
+        drop(edges);
+        if self.awaited.is_empty() { Ok(()) } else { self.arrived(node.shown_edges()) }
+    }
+
+    /// Counts the edges to leaves that have hooks, so that these run as soon as the sum is complete.
+    fn await_leaves(&mut self, starts: &[(Edge, Tensor)]) {
+        let wanted = |leaf: &Tensor| match &self.targets {
+            Some(targets) => targets.iter().any(|t| t.tensor.is(leaf)),
+            None => true,
+        };
+        let runs = |node: &Rc<Node>| self.targets.is_none() || self.path.get(&Rc::as_ptr(node)) == Some(&true);
+        let mut awaited = HashMap::new();
+        let mut seen: HashSet<*const Node> = HashSet::new();
+        let mut stack: Vec<Rc<Node>> = vec![];
+        let mut visit = |edge: &Edge, stack: &mut Vec<Rc<Node>>| match edge {
+            Edge::None => {}
+            Edge::Leaf(leaf) => {
+                if wanted(leaf) && super::node_hooks::has_any(leaf) {
+                    *awaited.entry(leaf.id()).or_insert(0) += 1;
+                }
+            }
+            Edge::Node(node, _) => {
+                if runs(node) && seen.insert(Rc::as_ptr(node)) {
+                    stack.push(node.clone());
+                }
+            }
+        };
+        starts.iter().for_each(|(edge, _)| visit(edge, &mut stack));
+        while let Some(node) = stack.pop() {
+            node.edges.borrow().iter().for_each(|edge| visit(edge, &mut stack));
+        }
+        self.awaited = awaited;
+    }
+
+    /// Counts edges that nothing more comes along, and finishes the leaves that these were the last for.
+    fn arrived(&mut self, edges: Vec<Edge>) -> Result<()> {
+        for edge in edges {
+            if let Edge::Leaf(leaf) = edge
+                && let Some(left) = self.awaited.get_mut(&leaf.id())
+            {
+                *left -= 1;
+                if *left == 0 {
+                    self.awaited.remove(&leaf.id());
+                    self.complete(&leaf)?;
+                }
+            }
+        }
         Ok(())
     }
 
-    /// Sums are complete: hooks of leaves, then `.grad` or the capture.
+    /// What has not been finished on the way: leaves without hooks, and those of nodes that no gradient came to.
     fn finish(&mut self) -> Result<()> {
         let mut i = 0;
         while i < self.leaves.len() {
             let leaf = self.leaves[i].clone();
             i += 1;
-            let Some(mut g) = self.take_slot(&leaf) else { continue };
-            for hook in super::node_hooks::of_leaf(&leaf, |e| &e.hooks) {
-                if let Some(new) = (hook.0)(&g)? {
-                    g = new;
-                }
-            }
-            if let Some(targets) = &mut self.targets {
-                for t in targets.iter_mut().filter(|t| t.node.is_none() && t.tensor.is(&leaf)) {
-                    t.grad = Some(g.clone());
-                }
-                continue;
-            }
-            super::node_hooks::accumulate(&leaf, g)?;
+            self.complete(&leaf)?;
         }
         self.leaves.clear();
         Ok(())
+    }
+
+    /// The sum for a leaf is complete: its hooks, then `.grad` or the capture.
+    fn complete(&mut self, leaf: &Tensor) -> Result<()> {
+        let Some(mut g) = self.take_slot(leaf) else { return Ok(()) };
+        for hook in super::node_hooks::of_leaf(leaf, |e| &e.hooks) {
+            if let Some(new) = (hook.0)(&g)? {
+                g = new;
+            }
+        }
+        if let Some(targets) = &mut self.targets {
+            for t in targets.iter_mut().filter(|t| t.node.is_none() && t.tensor.is(leaf)) {
+                t.grad = Some(g.clone());
+            }
+            return Ok(());
+        }
+        super::node_hooks::accumulate(leaf, g)
     }
 
     /// Marks every node from which a target can be reached: true where its vjp must run, false where only its
@@ -529,19 +588,4 @@ fn seed(i: usize, root: &Tensor, g: Option<&Tensor>) -> Result<Tensor> {
 pub fn next_hook_id() -> u64 {
     static HOOK_ID: AtomicU64 = AtomicU64::new(1);
     HOOK_ID.fetch_add(1, Relaxed)
-}
-
-/// Makes `.grad` of a non-leaf keep what backward computes for it: `retain_grad()`.
-pub fn retain_grad(t: &Tensor) -> Result<()> {
-    if !t.requires_grad() {
-        bail!(Runtime, "can't retain_grad on Tensor that has requires_grad=False");
-    }
-    let Some(node) = t.grad_fn()? else { return Ok(()) };
-    if t.extra(|e| e.retained.is_some()) == Some(true) {
-        return Ok(());
-    }
-    let slot = Rc::new(RefCell::new(None));
-    t.with_extra(|e| e.retained = Some(slot.clone()));
-    node.with_extra(|e| e.retain.push((t.output_nr(), slot)));
-    Ok(())
 }

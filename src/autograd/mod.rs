@@ -8,4 +8,5 @@ mod engine;
 mod node_hooks;
 
 pub use anomaly::set_show;
-pub use engine::{backward, grad, next_hook_id, retain_grad};
+pub use engine::{backward, grad, next_hook_id};
+pub use node_hooks::{note_leaf, retain_grad};

@@ -1,6 +1,8 @@
 //! Hooks of whole nodes: `grad_fn.register_prehook` and `grad_fn.register_hook`, also of a leaf's AccumulateGrad.
 
+use std::cell::RefCell;
 use std::rc::Rc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use super::accumulate::into_grad;
 use crate::bail;
@@ -59,6 +61,24 @@ fn check(new: &[Option<Tensor>], old: &[Option<Tensor>]) -> Result<()> {
     Ok(())
 }
 
+/// Whether a leaf has been given a hook since the process began: until then backward need not look for such leaves.
+static ON_LEAVES: AtomicBool = AtomicBool::new(false);
+
+/// Told by who gives a leaf a hook.
+pub fn note_leaf() {
+    ON_LEAVES.store(true, Relaxed);
+}
+
+pub fn on_leaves() -> bool {
+    ON_LEAVES.load(Relaxed)
+}
+
+/// Whether anything is called when the gradient of a leaf is complete.
+pub fn has_any(leaf: &Tensor) -> bool {
+    leaf.extra(|e| !(e.hooks.is_empty() && e.post_hooks.is_empty() && e.before.is_empty() && e.after.is_empty()))
+        .unwrap_or(false)
+}
+
 /// A copy of a leaf's hooks, which may register others.
 pub fn of_leaf<T: Clone>(leaf: &Tensor, of: impl Fn(&Extra) -> &Vec<(u64, T)>) -> Vec<T> {
     leaf.extra(|e| of(e).iter().map(|(_, h)| h.clone()).collect()).unwrap_or_default()
@@ -94,5 +114,20 @@ fn written(leaf: &Tensor) -> Result<()> {
     for hook in of_leaf(leaf, |e| &e.post_hooks) {
         (hook.0)(leaf)?;
     }
+    Ok(())
+}
+
+/// Makes `.grad` of a non-leaf keep what backward computes for it: `retain_grad()`.
+pub fn retain_grad(t: &Tensor) -> Result<()> {
+    if !t.requires_grad() {
+        bail!(Runtime, "can't retain_grad on Tensor that has requires_grad=False");
+    }
+    let Some(node) = t.grad_fn()? else { return Ok(()) };
+    if t.extra(|e| e.retained.is_some()) == Some(true) {
+        return Ok(());
+    }
+    let slot = Rc::new(RefCell::new(None));
+    t.with_extra(|e| e.retained = Some(slot.clone()));
+    node.with_extra(|e| e.retain.push((t.output_nr(), slot)));
     Ok(())
 }

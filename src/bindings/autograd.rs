@@ -258,6 +258,7 @@ fn register(t: &Tensor, callable: P, this: P, post: bool) -> Result<P> {
         // SAFETY: an argument of the call.
         let hook = unsafe { hooks::hook(id, callable) };
         t.with_extra(|e| e.post_hooks.push((id, hook)));
+        autograd::note_leaf();
     } else {
         if !t.requires_grad() {
             bail!(Runtime, "cannot register a hook on a tensor that doesn't require gradient");
@@ -269,7 +270,10 @@ fn register(t: &Tensor, callable: P, this: P, post: bool) -> Result<P> {
                 node = Some(Rc::downgrade(&n));
                 n.with_extra(|e| e.hooks.push((t.output_nr(), id, hook)));
             }
-            None => t.with_extra(|e| e.hooks.push((id, hook))),
+            None => {
+                t.with_extra(|e| e.hooks.push((id, hook)));
+                autograd::note_leaf();
+            }
         }
     }
     // SAFETY: a method's own object: the hook may lead back to it.

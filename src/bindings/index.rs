@@ -10,6 +10,7 @@ use crate::core::spoken::library;
 use crate::core::{DType, Device, Number};
 use crate::error::Result;
 use crate::ops::index_put::Places;
+use crate::ops::shared;
 use crate::ops::subscript::{Step, Steps, view};
 use crate::tensor::Tensor;
 use crate::tensor::door::view_kind;
@@ -297,6 +298,9 @@ fn put(shown: &Tensor, places: &Places, v: &Tensor) -> Result<()> {
     let ones = v.shape().iter().take_while(|&&n| n == 1).count();
     let v = if ones > 0 { v.reshape(&v.shape()[ones..])? } else { v.clone() };
     let v = if v.ndim() == 0 || shown.device().is_meta() { v.to_device(shown.device())? } else { v };
+    if shared::put(shown, places, &v)? {
+        return Ok(());
+    }
     shown.copy_from(&places.put(shown, &v, false)?)
 }
 

@@ -144,6 +144,7 @@ impl NodeObject {
                     e.before.extend(pre.map(|h| (id, h)));
                     e.after.extend(post.map(|h| (id, h)));
                 });
+                crate::autograd::note_leaf();
                 Owner::Leaf(t)
             }
             Edge::None => return Err(PyRuntimeError::new_err("this context has no node: nothing was recorded")),
@@ -172,9 +173,7 @@ impl NodeObject {
     fn next_functions<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
         let list = PyList::empty(py);
         if let Some(node) = self.node() {
-            // Copied first: Python code may run while objects are made.
-            let edges: Vec<Edge> = node.edges.borrow().iter().cloned().collect();
-            for edge in edges {
+            for edge in node.shown_edges() {
                 let nr = if let Edge::Node(_, nr) = edge { nr } else { 0 };
                 match of_edge(py, edge)? {
                     Some(o) => list.append((o, nr))?,

@@ -26,6 +26,9 @@ pub fn call(name: &'static str, def: &'static OpDef, a: &Args) -> Result<Outs> {
 #[inline(always)]
 fn plain(name: &'static str, def: &OpDef, a: &Args) -> Result<Outs> {
     if a.inplace {
+        if let Some(done) = super::shared::over(name, def, a)? {
+            return Ok(done);
+        }
         return if def.variants.writes_itself() { written(name, (def.call)(a)?) } else { over(name, def, a) };
     }
     let outs = (def.call)(a)?;

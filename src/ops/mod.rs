@@ -45,6 +45,7 @@ pub mod resize;
 pub mod running;
 pub mod scatter;
 pub mod schema;
+pub mod shared;
 pub mod softmax;
 pub mod sort;
 pub mod spaced;

@@ -142,6 +142,16 @@ impl Node {
         &self.op.0
     }
 
+    /// The edges in the order in which they are shown, copied: Python code may run between one and the next.
+    pub fn shown_edges(&self) -> Vec<Edge> {
+        let edges = self.edges.borrow();
+        let order = self.op().edge_order();
+        if order.len() == edges.iter().count() {
+            return order.iter().filter_map(|&i| edges.iter().nth(i).cloned()).collect();
+        }
+        edges.iter().cloned().collect()
+    }
+
     /// What saved `i`-th output or input looked like, where the op saved [`Saves::META`].
     pub fn input_meta(&self, i: usize) -> Option<Meta> {
         self.extra.borrow().as_ref().and_then(|e| e.metas.get(i).cloned())

@@ -99,6 +99,11 @@ pub trait Op: Send + Sync + 'static {
         backward_class(self.name())
     }
 
+    /// The order in which PyTorch's node lists the inputs, where it is another: by it the graph is shown and leaves are finished.
+    fn edge_order(&self) -> &'static [usize] {
+        &[]
+    }
+
     /// The class name of `grad_fn`. PyTorch numbers an op's overloads; ops say a number other than 0 themselves.
     fn node_name(&self) -> String {
         let name = self.grad_name();

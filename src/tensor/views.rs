@@ -57,6 +57,12 @@ pub fn check_writable(op: &str, target: &Tensor) -> Result<()> {
     check_history(op, target)
 }
 
+/// The name of the function that made a tensor, as PyTorch's messages spell it.
+#[cold]
+fn maker(t: &Tensor) -> Result<String> {
+    Ok(t.grad_fn()?.map_or_else(String::new, |n| n.op().grad_name().replace("Backward", "")))
+}
+
 /// Refuses to write where gradients would be lost.
 pub fn check_history(op: &str, target: &Tensor) -> Result<()> {
     let bits = mode::bits();
@@ -99,12 +105,15 @@ pub fn check_history(op: &str, target: &Tensor) -> Result<()> {
                  the custom backward associated with the custom Function, leading to incorrect gradients. This behavior \
                  is forbidden. You can fix this by cloning the output of the custom Function.",
                 target.output_nr(),
-                target.grad_fn()?.map_or_else(String::new, |n| n.op().grad_name().replace("Backward", ""))
+                maker(target)?
             ),
             ViewKind::Many if recorded => bail!(
                 Runtime,
-                "Output of a function that returns multiple views is being modified inplace. Such functions do not allow \
-                 the output views to be modified inplace. You should replace the inplace operation by an out-of-place one."
+                "Output {} of {} is a view and is being modified inplace. This view is the output of a function that returns \
+                 multiple views. Such functions do not allow the output views to be modified inplace. You should replace \
+                 the inplace operation by an out-of-place one.",
+                target.output_nr(),
+                maker(target)?
             ),
             _ => {}
         }

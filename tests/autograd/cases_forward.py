@@ -107,3 +107,44 @@ def checked(torch):
     found.append(wrong.split(",")[0])
     found.append(torch.autograd.gradgradcheck(lambda x: x.sin() * x, (x,), check_fwd_over_rev=True))
     return found
+
+
+@case(rtol=1e-6)
+def own_jvp(torch):
+    """The `jvp` of a Function is called, with zeros for tensors without a tangent and None for what is no tensor."""
+    ad, seen = _forward(torch), []
+
+    class Scaled(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, n, x, y):
+            ctx.n = n
+            ctx.save_for_forward(x, y)
+            return x * y * n, (x > 0)
+
+        @staticmethod
+        def jvp(ctx, n, tx, ty):
+            x, y = ctx.saved_tensors
+            seen.append([n, tx, ty])
+            return (tx * y + x * ty) * ctx.n * 10, None
+
+    class Plain(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, x):
+            return x * 2
+
+        @staticmethod
+        def backward(ctx, g):
+            return g * 2
+
+    class Wrong(Plain):
+        @staticmethod
+        def jvp(ctx, t):
+            return t[:1]
+
+    x, v, y = torch.tensor([1.0, -2.0]), torch.tensor([3.0, 4.0]), torch.tensor([5.0, 6.0])
+    with ad.dual_level():
+        dual = ad.make_dual(x, v)
+        out, mask = Scaled.apply(2, dual, y)
+        found = [ad.unpack_dual(out), ad.unpack_dual(out * dual).tangent, mask, ad.unpack_dual(Plain.apply(y)).tangent]
+        found += [raised(Plain.apply, dual), raised(Wrong.apply, dual)]
+    return [found, seen]

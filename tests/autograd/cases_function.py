@@ -259,3 +259,18 @@ def messages(torch):
     c.add_(1)
     out.append(raised(y.sum().backward).split(":")[:2])
     return out
+
+
+@case(rtol=1e-6)
+def once_differentiable_of_several(torch):
+    from_once = torch.autograd.function.once_differentiable
+
+    @from_once
+    def backward(ctx, g):
+        return g * 2, None, g * 3
+
+    double = _made(torch, lambda ctx, x, n, y: x * 2 + y * 3, backward)
+    x, y = torch.ones(2, requires_grad=True), torch.ones(2, requires_grad=True)
+    go = torch.ones((), requires_grad=True)
+    grads = torch.autograd.grad(double.apply(x, 2, y).sum(), (x, y), go, create_graph=True)
+    return [grads, [g.requires_grad for g in grads], raised((grads[0] + grads[1]).sum().backward)]

@@ -227,3 +227,91 @@ def batched_gradients(torch):
         warned(torch.autograd.backward, (x * x).sum(), grad_variables=torch.ones(()))[0],
     ]
     return results
+
+
+@case()
+def order_of_leaves(torch):
+    """Hooks of leaves run as soon as nothing more comes to them; a linear layer finishes its bias first."""
+    nn, seen = torch.nn, []
+    model = nn.Sequential(nn.Linear(3, 4), nn.ReLU(), nn.Linear(4, 2), nn.LayerNorm(2))
+    for name, p in model.named_parameters():
+        p.register_hook(lambda g, name=name: seen.append("hook " + name))
+        p.register_post_accumulate_grad_hook(lambda p, name=name: seen.append("written " + name))
+    for layer in model:
+        layer.register_full_backward_hook(lambda m, gi, go: seen.append(type(m).__name__))
+    model(torch.ones(5, 3, requires_grad=True)).sum().backward()
+    found = [seen[:]]
+    seen.clear()
+    a, b, d = (torch.ones(2, requires_grad=True) for _ in range(3))
+    for name, t in (("a", a), ("b", b), ("d", d)):
+        t.register_hook(lambda g, name=name: seen.append(name))
+    (a * b + d * a).sum().backward()
+    e = a * b
+    e.register_hook(lambda g: seen.append("e"))
+    f = e + d
+    f.register_hook(lambda g: seen.append("f"))
+    (f * 2).sum().backward(retain_graph=True)
+    torch.autograd.grad((f * e).sum(), [a, d, e], retain_graph=True)
+    (f * 2).sum().backward(inputs=[a])
+    a.sum().backward()
+    found.append(seen)
+    linear = nn.Linear(2, 3)(torch.ones(2, 2, requires_grad=True) * 1).grad_fn
+    found.append([node.name() for node, _ in linear.next_functions[:2]])
+    return found
+
+
+@case()
+def mutation_outside_of_its_block(torch):
+    with torch.autograd.graph.allow_mutation_on_saved_tensors() as context:
+        a = torch.ones(2, 3, requires_grad=True) * 1
+        out = (a**2).sum()
+        a.mul_(2)
+        copied = len(context.cloned)
+    return [copied, raised(out.backward).split(" context")[0]]
+
+
+@case()
+def materialized_gradients(torch):
+    x, a = torch.tensor(0.5, requires_grad=True), torch.tensor(1.0, requires_grad=True)
+    first = torch.autograd.grad(x * a, x, create_graph=True)
+    second = torch.autograd.grad(first, x, create_graph=True, materialize_grads=True)
+    return [second, torch.autograd.grad(second, x, materialize_grads=True)]
+
+
+@case()
+def gradcheck_refusals(torch):
+    check = torch.autograd.gradcheck
+    calls = iter(range(1000))
+
+    class Random(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, x):
+            return x * 1
+
+        @staticmethod
+        def backward(ctx, g):
+            return g * (1 + 1e-7 * (next(calls) % 3))
+
+    def wider(x):
+        return torch.cat([x, x]) if bool((x >= 1).all()) else x
+
+    def narrower(x):
+        return x.to(torch.float32) if bool((x >= 1).all()) else x
+
+    x, one = torch.ones(2, 2, dtype=torch.float64, requires_grad=True), torch.ones(1, dtype=torch.float64)
+    one.requires_grad_()
+    found = []
+    for fast in (True, False):
+        found.append(raised(check, Random.apply, (x,), fast_mode=fast).split(",")[0])
+        found.append(check(Random.apply, (x,), nondet_tol=1e-5, fast_mode=fast))
+        for function in (wider, narrower):
+            found.append(raised(check, function, (one,), fast_mode=fast).split(" when ")[0].replace("`fn`", "`func`"))
+    return found
+
+
+@case()
+def writes_to_many_views(torch):
+    x = torch.ones(3, 2, requires_grad=True) * 1
+    a = x.unbind(0)[0]
+    # Which view was written to first is named; the later ones are named by what autograd makes of them.
+    return [raised(a.mul_, 2)]

@@ -1,5 +1,7 @@
 """Indexing with tensors, masks, sequences and bools, read and written."""
 
+import warnings
+
 from support import Cases
 
 CASES = Cases()
@@ -137,3 +139,47 @@ def write_of_another_shape(torch):
 def labels_of_a_batch(torch):
     logits = torch.arange(12.0).reshape(3, 4)
     return logits[range(3), torch.tensor([1, 0, 3])], logits[torch.arange(3), [1, 0, 3]]
+
+
+@case()
+def writes_to_expanded(torch):
+    """Of three writes to expanded tensors PyTorch warns; others it refuses."""
+    zeros, at, ones = torch.zeros, torch.tensor([1]), torch.ones
+
+    def subscript(x):
+        x[at] = 1.0
+
+    def mask(x):
+        x[x == 0] = 2.0
+
+    def apart(x):
+        x[torch.arange(12).reshape(3, 4) == 5] = 7.0
+
+    def pairs(x):
+        x[[0, 2], [3, 1]] = torch.tensor([4.0, 5.0])
+
+    def columns(x):
+        x[:, at] = torch.arange(3.0).reshape(3, 1)
+
+    writes = [subscript, mask, apart, pairs, columns]
+    writes += [
+        lambda x: x.masked_fill_(torch.arange(12).reshape(3, 4) == 5, 3.0),
+        lambda x: x.masked_fill_(torch.tensor([False, True, False, False]), torch.tensor(4.0)),
+        lambda x: x.index_fill_(0, at, 3.0),
+        lambda x: x.index_fill_(1, at, 3.0),
+        lambda x: x.index_put_((at,), torch.tensor(5.0), accumulate=True),
+        lambda x: x.index_put_((at, at), torch.tensor(5.0)),
+        lambda x: x.index_add_(0, at, ones(1, 4)),
+        lambda x: x.scatter_(1, zeros(3, 1, dtype=torch.int64), 3.0),
+        lambda x: x.add_(1),
+    ]
+    found = []
+    for write in writes:
+        for base in (zeros(3, 1), zeros(4)):
+            x = base.expand(3, 4)
+            with warnings.catch_warnings(record=True) as seen:
+                warnings.simplefilter("always")
+                said = _outcome(lambda write=write, x=x: write(x))
+            words = sorted({str(w.message).split("(Triggered")[0].split(". ")[0] for w in seen})
+            found.append([said, x.tolist(), base.tolist(), words[:1]])
+    return found

@@ -128,7 +128,7 @@ def grad(
         grads = _rustgrad.torch._grad(roots, wanted, given, retain_graph, create_graph, unused)
     if materialize_grads:
         like = [inputs] if isinstance(inputs, Tensor) else inputs
-        grads = tuple(zeros_like(x) if g is None else g for g, x in zip(grads, like))
+        grads = tuple(zeros_like(x, requires_grad=True) if g is None else g for g, x in zip(grads, like))
     return grads  # pyright: ignore[reportReturnType] - None only where the caller allows it
 
 

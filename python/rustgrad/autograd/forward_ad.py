@@ -3,8 +3,8 @@
 There is no second engine. What is computed from a dual tensor is recorded as for backward, and `unpack_dual` finds the
 tangent by differentiating backward itself, which is linear in what comes in: its transpose is the product asked for
 (Townsend 2017, "A new trick for calculating Jacobian vector products"). So results require a gradient, unlike
-PyTorch's, a function must be differentiable twice, the `jvp` of an `autograd.Function` is not called, and what is
-computed under `no_grad` has no tangent.
+PyTorch's, a function must be differentiable twice, and what is computed under `no_grad` has no tangent. Only the `jvp`
+of an `autograd.Function` is called where it is written, and its result is a dual tensor of its own.
 """
 
 from typing import Any, NamedTuple
@@ -14,6 +14,7 @@ from .._rustgrad import Tensor, is_grad_enabled
 from .._rustgrad.torch import zeros_like
 from ..grad_mode import enable_grad
 from .function import Function
+from .function import dual_levels as _levels
 
 __all__ = ["UnpackedDualTensor", "dual_level", "enter_dual_level", "exit_dual_level", "make_dual", "unpack_dual"]
 
@@ -23,10 +24,6 @@ class UnpackedDualTensor(NamedTuple):
 
     primal: Tensor
     tangent: Tensor | None
-
-
-# For each level its dual tensors: the leaf that stands for a tangent, and the tangent.
-_levels: list[list[tuple[Tensor, Tensor]]] = []
 
 
 class _Dual(Function):
@@ -169,4 +166,68 @@ def unpack_dual(tensor: Tensor, *, level: int | None = None) -> UnpackedDualTens
     return UnpackedDualTensor(tensor.view_as(tensor) if keep else tensor.detach(), _pushed(tensor, own, keep))
 
 
-__getattr__ = _lookup("torch.autograd.forward_ad")
+def through_jvp(cls, ctx, args, output):
+    """What a custom function's `forward` gave, as dual tensors whose tangents its `jvp` gives.
+
+    None where no argument has a tangent, and where backward finds the tangents: for functions that are differentiated
+    by tensors without tangents, too, or that write over an argument. NotImplementedError for a function without jvp,
+    RuntimeError where jvp gives what does not fit the outputs.
+    """
+    if not any(_has_tangent(x) for x in args if isinstance(x, Tensor)):
+        return None
+    if cls.jvp is Function.jvp:
+        if cls.__module__.partition(".")[0] == Function.__module__.partition(".")[0]:
+            return None
+        cls.jvp(ctx)
+    duals = [unpack_dual(x) if isinstance(x, Tensor) else None for x in args]
+    mixed = any(d is not None and d.primal.requires_grad for d in duals)
+    backward = cls.backward is not Function.backward or cls.vjp is not Function.vjp
+    if (mixed and backward) or ctx.__dict__.get("dirty_tensors"):
+        return None
+    fill = ctx.__dict__.get("materialize_grads", True)
+    tangents = cls.jvp(ctx, *(_tangent_of(x, d, fill) for x, d in zip(args, duals)))
+    tangents = tangents if isinstance(tangents, tuple) else (tangents,)
+    outputs = list(output) if isinstance(output, tuple) else [output]
+    if len(tangents) != len(outputs):
+        raise RuntimeError(
+            f"{cls.__name__}.jvp: expected {len(outputs)} tangents, one for each output of forward, got {len(tangents)}"
+        )
+    constant = ctx.__dict__.get("non_differentiable", ())
+    for i, (y, t) in enumerate(zip(outputs, tangents)):
+        fixed = not isinstance(y, Tensor) or any(y is c for c in constant) or not _differentiable(y)
+        if fixed and t is not None:
+            raise RuntimeError(
+                f"{cls.__name__}.jvp returned a tangent for output {i}, which has none: it is no tensor, was marked "
+                "non-differentiable, or has an integer dtype. You should return None at that position instead"
+            )
+        if not fixed:
+            outputs[i] = y.detach() if t is None else make_dual(y.detach(), t)
+    if not isinstance(output, tuple):
+        return outputs[0]
+    return type(output)(*outputs) if hasattr(output, "_fields") else tuple(outputs)
+
+
+def _differentiable(x: Tensor) -> bool:
+    return x.is_floating_point() or x.is_complex()
+
+
+def _has_tangent(x: Tensor) -> bool:
+    seeds = {id(leaf) for known in _levels for leaf, _ in known}
+    return any(id(leaf) in seeds for leaf in _leaves(x))
+
+
+def _tangent_of(x, dual, fill: bool):
+    if dual is None:
+        return None
+    if dual.tangent is None and fill and _differentiable(x):
+        return zeros_like(x.detach())
+    return dual.tangent
+
+
+_missing = _lookup("torch.autograd.forward_ad")
+
+
+def __getattr__(name: str):
+    if name == "_current_level":
+        return len(_levels) - 1
+    return _missing(name)

@@ -77,6 +77,8 @@ class BackwardCFunction(Node, FunctionCtx):
     @property
     def saved_tensors(self) -> tuple:
         """What `save_for_backward` was given. RuntimeError where it was freed, or written over since."""
+        if (forward := self.__dict__.get("saved_for_forward")) is not None:
+            return forward
         places = self.__dict__.get("_places")
         if places is None:
             return ()
@@ -264,7 +266,22 @@ class Function(FunctionCtx, metaclass=FunctionMeta):
                     inputs = [x for x in args if isinstance(x, Tensor)]
                 output = cls.forward(*args)
                 cls.setup_context(ctx, args, output)
+        if dual_levels and (made := _with_tangents(cls, ctx, args, output)) is not None:
+            return made
         return _wrapped(ctx, args, inputs, output, records)
+
+
+# The levels of dual tensors that are open; `forward_ad` says what each holds.
+dual_levels: list[list[tuple[Tensor, Tensor]]] = []
+
+
+def _with_tangents(cls, ctx, args, output):
+    """forward's output with tangents by `cls.jvp`; None where no argument has one."""
+    from .forward_ad import through_jvp
+
+    made = through_jvp(cls, ctx, args, output)
+    ctx.__dict__.pop("saved_for_forward", None)
+    return made
 
 
 def _bound(forward, args, kwargs):
@@ -373,11 +390,13 @@ def once_differentiable(fn):
             return outputs
         if not any(isinstance(x, Tensor) and x.requires_grad for x in args):
             return outputs
-        listed = outputs if isinstance(outputs, tuple) else (outputs,)
+        made = list(outputs) if isinstance(outputs, tuple) else [outputs]
+        places = [i for i, x in enumerate(made) if isinstance(x, Tensor) and x.is_floating_point()]
         # Fresh leaves that require a gradient: so that the error comes where someone differentiates the results.
-        leaves = [x.detach().requires_grad_() if isinstance(x, Tensor) and x.is_floating_point() else x for x in listed]
+        leaves = [made[i].detach().requires_grad_() for i in places]
         text = "trying to differentiate twice a function that was marked with @once_differentiable"
-        made = [_DelayedError.apply(text, x) if isinstance(x, Tensor) and x.requires_grad else x for x in leaves]
+        for i, x in zip(places, _DelayedError.apply(text, *leaves)):
+            made[i] = x
         return tuple(made) if isinstance(outputs, tuple) else made[0]
 
     return wrapper

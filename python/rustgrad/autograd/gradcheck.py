@@ -79,6 +79,17 @@ def _reals(x):
     return (view_as_real(x) if x.is_complex() else x).reshape(-1)
 
 
+def _check_alike(before, after) -> None:
+    """AssertionError where moving the inputs gave an output another shape or dtype."""
+    for a, b in zip(before, after):
+        for what in ("shape", "dtype"):
+            if getattr(a, what) != getattr(b, what):
+                raise AssertionError(
+                    f"Expected `func` to return outputs with the same {what} when inputs are perturbed by `eps`, but "
+                    f"got {what}s {getattr(a, what)} and {getattr(b, what)}."
+                )
+
+
 def _numerical(fn, x, places, eps):
     """The Jacobian of each output by `x`, from central differences: (real numbers of x, those of the output)."""
     columns = [[] for _ in places]
@@ -86,6 +97,7 @@ def _numerical(fn, x, places, eps):
     for index in _indices(x.shape):
         for step in steps:
             after, before = _moved(fn, x, index, step), _moved(fn, x, index, -step)
+            _check_alike(before, after)
             for column, place in zip(columns, places):
                 column.append(_reals((after[place] - before[place]) / (2 * eps)))
     return columns
@@ -116,6 +128,14 @@ def _analytical(out, x, grad_of):
     return jacobian
 
 
+def _not_reentrant(nondet_tol) -> str:
+    return (
+        "Backward is not reentrant, i.e., running backward with same input and grad_output multiple times gives "
+        "different values, although analytical gradient matches numerical gradient.The tolerance for nondeterminism "
+        f"was {nondet_tol}."
+    )
+
+
 def _message(numerical, analytical, out, i):
     return (
         f"Jacobian mismatch for output {out} with respect to input {i},\n"
@@ -144,12 +164,7 @@ def _slow(fn, inputs, outputs, places, eps, rtol, atol, nondet_tol):
             analytical = _analytical(out, x, lambda g: g)
             again = _analytical(out, x, lambda g: g)
             if not allclose(analytical, again, rtol=0.0, atol=nondet_tol, equal_nan=True):
-                raise GradcheckError(
-                    f"Backward is not reentrant, i.e., running backward with same input and grad_output multiple times "
-                    "gives different values, although analytical gradient matches numerical gradient.The tolerance "
-                    "for "
-                    f"nondeterminism was {nondet_tol}."
-                )
+                raise GradcheckError(_not_reentrant(nondet_tol))
             # Of complex outputs each part is a function of its own.
             for part in (1, 0) if out.is_complex() else (None,):
                 n, a = (m if part is None else m[:, part::2] for m in (numerical, analytical.to(numerical.dtype)))
@@ -196,7 +211,7 @@ _PARTS = {
 }
 
 
-def _fast(fn, inputs, outputs, places, eps, rtol, atol):
+def _fast(fn, inputs, outputs, places, eps, rtol, atol, nondet_tol):
     """One random direction for each input and output instead of every element."""
     for i, x in enumerate(inputs):
         if not (isinstance(x, Tensor) and x.requires_grad):
@@ -211,11 +226,15 @@ def _fast(fn, inputs, outputs, places, eps, rtol, atol):
             before = [o.detach().clone() for o in _tuple(fn(*inputs)) if isinstance(o, Tensor)]
         finally:
             x.data.copy_(kept)
+        _check_alike(before, after)
         for j, (out, place) in enumerate(zip(outputs, places)):
             v = rand_like(out)
             v = v / v.norm() if v.numel() else v
             numerical = (_reals((after[place] - before[place]) / (2 * eps)) * _reals(v)).sum()
             (found,) = _grad(out, [x], v, retain_graph=True, allow_unused=True)
+            (again,) = _grad(out, [x], v, retain_graph=True, allow_unused=True)
+            if found is not None and not allclose(found, again, rtol=0.0, atol=nondet_tol, equal_nan=True):
+                raise GradcheckError(_not_reentrant(nondet_tol))
             analytical = (_reals(found.detach()) * _reals(u)).sum() if found is not None else zeros_like(numerical)
             if not allclose(analytical.to(numerical.dtype), numerical, rtol, atol):
                 slow_n = _matrix(_numerical(lambda: fn(*inputs), x, [place], eps)[0], x, out)
@@ -280,7 +299,7 @@ def gradcheck(
         if not check_backward_ad:
             pass
         elif fast_mode:
-            _fast(func, given, outputs, places, eps, rtol, atol)
+            _fast(func, given, outputs, places, eps, rtol, atol, nondet_tol)
         else:
             _slow(func, given, outputs, places, eps, rtol, atol, nondet_tol)
         if check_undefined_grad and check_backward_ad:

@@ -165,10 +165,11 @@ def _hook_all(tensors, fn, lock):
 class _Kept:
     """A saved tensor, which is copied before its memory is written to."""
 
-    __slots__ = ("__weakref__", "tensor")
+    __slots__ = ("__weakref__", "context", "tensor")
 
-    def __init__(self, tensor: Tensor):
+    def __init__(self, tensor: Tensor, context):
         self.tensor = tensor.detach()
+        self.context = context
 
 
 class _AllowMutationOnSavedContext:
@@ -176,30 +177,44 @@ class _AllowMutationOnSavedContext:
 
     def __init__(self) -> None:
         self._kept: dict[int, weakref.WeakSet] = {}
+        self._open = True
+        # What had to be copied.
+        self.cloned: weakref.WeakKeyDictionary = weakref.WeakKeyDictionary()
 
     def clear(self) -> None:
         """Forget all saved tensors."""
         self._kept.clear()
+        self.cloned.clear()
+        self._open = False
 
     def _pack(self, tensor: Tensor) -> _Kept:
-        kept = _Kept(tensor)
+        kept = _Kept(tensor, self)
         self._kept.setdefault(tensor.untyped_storage()._cdata, weakref.WeakSet()).add(kept)
         return kept
 
     def _before_write(self, target: Tensor) -> None:
         """Copies what is saved of the memory that is about to be written; called by the extension."""
         for kept in self._kept.pop(target.untyped_storage()._cdata, ()):
-            kept.tensor = kept.tensor.clone()
+            self.cloned[kept] = kept.tensor = kept.tensor.clone()
+
+    @staticmethod
+    def _unpack(kept: _Kept) -> Tensor:
+        if not kept.context._open:
+            raise AssertionError(
+                "Trying to backward outside of the 'allow_mutation_on_saved_tensors' context in which the graph was "
+                "originally recorded."
+            )
+        return kept.tensor
 
 
 @contextlib.contextmanager
 def allow_mutation_on_saved_tensors() -> Iterator[_AllowMutationOnSavedContext]:
     """A `with` block in which tensors that were saved for backward may be written over: they are copied before.
 
-    RuntimeError inside of another such block. Backward may run within the block only.
+    RuntimeError inside of another such block. Backward may run within the block only: AssertionError outside of it.
     """
     context = _AllowMutationOnSavedContext()
-    with saved_tensors_hooks(context._pack, lambda kept: kept.tensor):
+    with saved_tensors_hooks(context._pack, context._unpack):
         if not _rustgrad._before_write(context._before_write):
             raise RuntimeError("allow_mutation_on_saved_tensors contexts cannot be nested")
         try:

@@ -53,6 +53,11 @@ impl Op for Linear {
         .into()
     }
 
+    /// As of an addmm: what is added comes first.
+    fn edge_order(&self) -> &'static [usize] {
+        if self.name == "mm" { &[] } else { &[2, 0, 1] }
+    }
+
     fn infer(&self, x: &[&Meta]) -> Result<Meta> {
         let (a, w) = (x[0], x[1]);
         let last = a.ndim() - 1;

@@ -3,7 +3,7 @@
 `reduction` is "mean", "sum" or "none"; size_average and reduce are its older spelling, and warn.
 """
 
-import warnings
+from .._reduction import legacy_get_string
 
 __all__ = []
 
@@ -12,13 +12,7 @@ def spelled(size_average, reduce, reduction, stacklevel=3):
     """`reduction`, from its older spelling where that was used."""
     if size_average is None and reduce is None:
         return reduction
-    averaged = size_average is None or size_average
-    reduction = ("mean" if averaged else "sum") if reduce is None or reduce else "none"
-    warnings.warn(
-        f"size_average and reduce args will be deprecated, please use reduction='{reduction}' instead.",
-        stacklevel=stacklevel,
-    )
-    return reduction
+    return legacy_get_string(size_average, reduce, stacklevel=stacklevel + 1)
 
 
 def reduced(loss, reduction):
