@@ -258,13 +258,20 @@ def module_load(self, other, assign=False):
 
 
 def hash_tensor(self, dim=(), *, keepdim=False, mode=0):
-    """The exclusive or of the bits of the elements, as float64 or int64, over `dim` (all dims if empty): uint64."""
+    """The exclusive or of the bits of the elements, as float64 or int64, over `dim` (all dims if empty): uint64.
+
+    NotImplementedError on the GPU, which has no uint64.
+    """
     import numpy
 
     if mode != 0:
         raise RuntimeError(f"Unknown hash_tensor mode: {mode}")
     dims = _hashed_dims(self, [dim] if isinstance(dim, int) else list(dim or ()))
-    wide = self.detach().cpu().double() if self.is_floating_point() else self.detach().cpu().long()
+    if self.device.type != "cpu":
+        raise NotImplementedError(
+            f"hash_tensor: not implemented on {self.device}, which has no uint64 (shape {[*self.shape]})\nhint: use x.cpu()"
+        )
+    wide = self.detach().double() if self.is_floating_point() else self.detach().long()
     bits = wide.numpy().view(numpy.uint64)
     out = numpy.bitwise_xor.reduce(bits, axis=dims, keepdims=keepdim) if bits.ndim else bits
     from ._rustgrad.torch import from_numpy
