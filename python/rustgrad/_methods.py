@@ -269,7 +269,8 @@ def hash_tensor(self, dim=(), *, keepdim=False, mode=0):
     dims = _hashed_dims(self, [dim] if isinstance(dim, int) else list(dim or ()))
     if self.device.type != "cpu":
         raise NotImplementedError(
-            f"hash_tensor: not implemented on {self.device}, which has no uint64 (shape {[*self.shape]})\nhint: use x.cpu()"
+            f"hash_tensor: not implemented on {self.device}, which has no uint64 "
+            f"(shape {[*self.shape]})\nhint: use x.cpu()"
         )
     wide = self.detach().double() if self.is_floating_point() else self.detach().long()
     bits = wide.numpy().view(numpy.uint64)
