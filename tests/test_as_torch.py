@@ -309,3 +309,13 @@ except RuntimeError as error:
         "True",
         "ones: there is no GPU with index 1; one GPU is used at a time",
     ]
+
+
+def test_functorch_is_there():
+    program = (
+        "import functorch, torch; f, p = functorch.make_functional(torch.nn.Linear(2, 1)); x = torch.ones(3, 2);"
+        "print(f(p, x).shape, functorch.grad(lambda v: (v * v).sum())(x[0]).tolist());"
+        "g, p, b = functorch.combine_state_for_ensemble([torch.nn.BatchNorm1d(2) for _ in range(4)]);"
+        "print(functorch.vmap(g, in_dims=(0, 0, None))(p, b, x).shape)"
+    )
+    assert told(program) == "torch.Size([3, 1]) [2.0, 2.0]\ntorch.Size([4, 3, 2])\n"

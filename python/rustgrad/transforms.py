@@ -10,6 +10,7 @@ from typing import Any
 
 from ._rustgrad import Tensor
 from ._rustgrad.torch import is_grad_enabled, stack, zeros, zeros_like
+from .autograd import _shared
 from .autograd import grad as _autograd_grad
 from .grad_mode import enable_grad
 from .utils._pytree import tree_flatten, tree_map, tree_unflatten
@@ -405,7 +406,12 @@ def vmap(func, in_dims=0, out_dims=0, randomness: str = "error", *, chunk_size: 
             if state is not None:
                 _set_random_state(state)
             entry = [x if d is None else x.select(d, i) for x, d in zip(flat, dims)]
-            results.append(func(*tree_unflatten(entry, spec), **kwargs))
+            more = i + 1 < size
+            _shared.graphs += more
+            try:
+                results.append(func(*tree_unflatten(entry, spec), **kwargs))
+            finally:
+                _shared.graphs -= more
         return _stacked(results, out_dims)
 
     return wrapper

@@ -9,6 +9,7 @@ use super::object::{as_tensor, wrap};
 use crate::core::spoken::library;
 use crate::core::{DType, Device, Number};
 use crate::error::Result;
+use crate::ops::call::show_as;
 use crate::ops::index_put::Places;
 use crate::ops::shared;
 use crate::ops::subscript::{Step, Steps, view};
@@ -267,7 +268,10 @@ pub fn read(x: &Tensor, key: P) -> Result<Tensor> {
         None => {
             // SAFETY: the key lives while its subscript is read.
             let (shown, places) = unsafe { chosen(x, key, None)? };
-            places.get(&shown)
+            let out = places.get(&shown)?;
+            let from = if shown.layout() == x.layout() { x } else { &shown };
+            show_as("IndexBackward0", &[from], &out)?;
+            Ok(out)
         }
     }
 }

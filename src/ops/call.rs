@@ -3,6 +3,8 @@
 //! An op computes; where the result goes is settled here, for every op that says it has such forms. An op that can write
 //! over `self` or into `out=` by itself does so and says it.
 
+use std::rc::Rc;
+
 use super::autocast;
 use crate::bail;
 use crate::core::DType;
@@ -11,6 +13,7 @@ use crate::err;
 use crate::error::{Error, Result};
 use crate::tensor::apply::recorded;
 use crate::tensor::def::MAX_ARGS;
+use crate::tensor::node::Edge;
 use crate::tensor::write::{check_apart, check_apart_inplace, check_castable, copy_to_out};
 use crate::tensor::{Arg, Args, OpDef, Outs, Tensor, views};
 
@@ -32,7 +35,33 @@ fn plain(name: &'static str, def: &OpDef, a: &Args) -> Result<Outs> {
         return if def.variants.writes_itself() { written(name, (def.call)(a)?) } else { over(name, def, a) };
     }
     let outs = (def.call)(a)?;
+    if !def.graph.is_empty() {
+        show(def, a, &outs)?;
+    }
     if a.out.is_empty() { Ok(outs) } else { into(name, def, a, outs) }
+}
+
+/// The results of a composite get the `grad_fn` that a user sees: one node whose edges are those of the arguments.
+#[inline(never)]
+fn show(def: &OpDef, a: &Args, outs: &Outs) -> Result<()> {
+    let tensors = a.values.iter().filter_map(|v| if let Arg::Tensor(t) = v { Some(*t) } else { None });
+    let inputs: Vec<&Tensor> = tensors.filter(|t| t.dtype().is_differentiable()).collect();
+    match outs {
+        Outs::Tensor(t) => show_as(def.graph, &inputs, t),
+        Outs::Many(list) => list.iter().try_for_each(|t| show_as(def.graph, &inputs, t)),
+        _ => Ok(()),
+    }
+}
+
+/// Shows users the node of `out`, computed from `inputs` by several ops, as the one node `name` of PyTorch.
+pub fn show_as(name: &'static str, inputs: &[&Tensor], out: &Tensor) -> Result<()> {
+    let Edge::Node(node, _) = out.edge()? else { return Ok(()) };
+    let edges = inputs.iter().map(|t| t.edge()).collect::<Result<Vec<_>>>()?;
+    // An input that is given back as it is keeps its own.
+    if !edges.iter().any(|e| matches!(e, Edge::Node(from, _) if Rc::ptr_eq(from, &node))) {
+        node.with_extra(|e| e.shown = Some((name, edges)));
+    }
+    Ok(())
 }
 
 /// An op that writes over `self` by itself must have done so.

@@ -343,6 +343,10 @@ impl Op for Conv {
     fn grad_name(&self) -> String {
         "ConvolutionBackward".into()
     }
+    /// The bias has an edge, also where it is not given.
+    fn edge_order(&self) -> &'static [usize] {
+        &[0, 1, 2]
+    }
     fn infer(&self, x: &[&Meta]) -> Result<Meta> {
         Ok(image(x[0], &x[0].layout, [x[0].shape()[0], x[1].shape()[0], self.size[0], self.size[1]]))
     }

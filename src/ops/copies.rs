@@ -53,6 +53,7 @@ macro_rules! copies {
                     aliases: &[],
                     doc: concat!("The view that `", stringify!($name), "` is named after, in new memory."),
                     variants: Variants::NONE.out(),
+                    graph: "",
                     reads: of::DEF.reads,
                     call: |a| copied(stringify!($name), &of::DEF, a),
                     samples: &[$($sample),+],

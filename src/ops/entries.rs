@@ -57,7 +57,7 @@ ops! {
     index_fill + inplace + apart as [
         "index_fill(Tensor self, int dim, Tensor index, Tensor value) -> Tensor",
         "index_fill(Tensor self, int dim, Tensor index, Scalar value) -> Tensor",
-    ] {
+    ] graph "IndexFillBackward0" {
         call(x = self: &Tensor, dim: i64, index: &Tensor, value: Operand) {
             let dim = normalize_dim(dim, x.ndim())?;
             if index.dtype() != DType::I64 {

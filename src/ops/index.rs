@@ -257,6 +257,9 @@ impl Op for Gather {
     fn name(&self) -> &'static str {
         "gather"
     }
+    fn edge_order(&self) -> &'static [usize] {
+        &[0]
+    }
     fn complex(&self) -> bool {
         true
     }
@@ -395,6 +398,9 @@ impl Op for IndexSelect {
     fn name(&self) -> &'static str {
         "index_select"
     }
+    fn edge_order(&self) -> &'static [usize] {
+        &[0]
+    }
     fn complex(&self) -> bool {
         true
     }
@@ -471,6 +477,9 @@ struct Embedding {
 impl Op for Embedding {
     fn name(&self) -> &'static str {
         "embedding"
+    }
+    fn edge_order(&self) -> &'static [usize] {
+        &[0]
     }
     fn complex(&self) -> bool {
         true

@@ -430,6 +430,9 @@ impl Op for NllLoss {
     fn grad_name(&self) -> String {
         if self.from.len() > 2 { "NllLoss2DBackward" } else { "NllLossBackward" }.into()
     }
+    fn edge_order(&self) -> &'static [usize] {
+        &[0]
+    }
     fn outputs(&self) -> usize {
         2
     }

@@ -9,7 +9,7 @@ pub mod attention;
 pub mod autocast;
 pub mod average;
 pub mod batch_norm;
-mod call;
+pub mod call;
 pub mod cast;
 pub mod complex;
 pub mod composite;

@@ -173,6 +173,10 @@ impl Op for LayerNorm {
     fn grad_name(&self) -> String {
         "NativeLayerNormBackward".into()
     }
+    /// Weight and bias have edges, also where they are not given.
+    fn edge_order(&self) -> &'static [usize] {
+        &[0, 1, 2]
+    }
     fn outputs(&self) -> usize {
         3
     }

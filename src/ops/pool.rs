@@ -36,7 +36,7 @@ ops! {
     max_pool2d as [
         "function.max_pool2d(Tensor input, int[2] kernel_size, int[2] stride=[], int[2] padding=0, int[2] dilation=1, bool ceil_mode=False) -> Tensor",
         "nn.max_pool2d(Tensor input, int[2] kernel_size, int[2]? stride=None, int[2] padding=0, int[2] dilation=1, bool ceil_mode=False, bool return_indices=False) -> Tensor",
-    ] {
+    ] graph "MaxPool2DWithIndicesBackward0" {
         call(
             x = input: &Tensor,
             kernel_size: &[i64],

@@ -332,6 +332,9 @@ impl Op for Scatter {
     fn complex(&self) -> bool {
         self.how == Put::Set
     }
+    fn edge_order(&self) -> &'static [usize] {
+        &[0, 2]
+    }
     fn infer(&self, x: &[&Meta]) -> Result<Meta> {
         Ok(x[0].contiguous(x[0].shape().into()))
     }

@@ -378,7 +378,8 @@ pub const fn doc_text<const N: usize>(text: &str) -> [u8; N] {
 macro_rules! ops {
     ($(
         $(#[doc = $doc:literal])*
-        $name:ident $(+ $flag:ident)* as [$($schema:expr),+ $(,)?] $(aliases [$($alias:literal),* $(,)?])? {
+        $name:ident $(+ $flag:ident)* as [$($schema:expr),+ $(,)?] $(aliases [$($alias:literal),* $(,)?])?
+        $(graph $graph:literal)? {
             call $args:tt $body:block,
             samples: $samples:expr $(,)?
         }
@@ -398,6 +399,7 @@ macro_rules! ops {
                     aliases: &[$($($alias),*)?],
                     doc: DOC,
                     variants: $crate::tensor::def::Variants::NONE$(.$flag())*,
+                    graph: concat!($($graph)?),
                     reads: $crate::declare!(@reads $args),
                     call: from_args,
                     samples: &$samples,

@@ -23,6 +23,8 @@ pub struct OpDef {
     pub doc: &'static str,
     /// Derived forms beside the schema lines.
     pub variants: Variants,
+    /// The class of `grad_fn`, where PyTorch has one node for what is computed by several ops here; else empty.
+    pub graph: &'static str,
     /// The names of the arguments that the call reads.
     pub reads: &'static [&'static str],
     /// The call as declared. Users' calls go through [`ops::call`](crate::ops::call), which adds the variants.

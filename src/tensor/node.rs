@@ -92,6 +92,8 @@ pub struct NodeExtra {
     pub metas: Vec<Meta>,
     /// What floor 8 keeps with the node, under the id by which the collector finds it: a custom function's context, `metadata`.
     pub payload: Option<(u64, Rc<dyn Any>)>,
+    /// The class name and the edges that a user sees, where the nodes behind this one stand for one of PyTorch's.
+    pub shown: Option<(&'static str, Vec<Edge>)>,
     /// Where the node was made, in anomaly mode.
     pub trace: Option<Rc<dyn Any>>,
 }
@@ -144,12 +146,22 @@ impl Node {
 
     /// The edges in the order in which they are shown, copied: Python code may run between one and the next.
     pub fn shown_edges(&self) -> Vec<Edge> {
-        let edges = self.edges.borrow();
-        let order = self.op().edge_order();
-        if order.len() == edges.iter().count() {
-            return order.iter().filter_map(|&i| edges.iter().nth(i).cloned()).collect();
+        if let Some((_, edges)) = self.extra.borrow().as_ref().and_then(|e| e.shown.as_ref()) {
+            return edges.clone();
         }
-        edges.iter().cloned().collect()
+        let edges = self.edges.borrow();
+        match self.op().edge_order() {
+            [] => edges.iter().cloned().collect(),
+            order => order.iter().map(|&i| edges.get(i).cloned().unwrap_or(Edge::None)).collect(),
+        }
+    }
+
+    /// The class name that a user sees.
+    pub fn class_name(&self) -> String {
+        match self.extra.borrow().as_ref().and_then(|e| e.shown.as_ref()) {
+            Some((name, _)) => (*name).into(),
+            None => self.op().node_name(),
+        }
     }
 
     /// What saved `i`-th output or input looked like, where the op saved [`Saves::META`].

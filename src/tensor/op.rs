@@ -99,7 +99,8 @@ pub trait Op: Send + Sync + 'static {
         backward_class(self.name())
     }
 
-    /// The order in which PyTorch's node lists the inputs, where it is another: by it the graph is shown and leaves are finished.
+    /// The inputs that PyTorch's node lists, in its order, where these are not all in theirs: by it the graph is shown and
+    /// leaves are finished. A number beyond the inputs is one that PyTorch made a tensor of.
     fn edge_order(&self) -> &'static [usize] {
         &[]
     }

@@ -315,3 +315,64 @@ def writes_to_many_views(torch):
     a = x.unbind(0)[0]
     # Which view was written to first is named; the later ones are named by what autograd makes of them.
     return [raised(a.mul_, 2)]
+
+
+@case()
+def one_node_for_what_pytorch_has_one_of(torch):
+    """Class names and edges of nodes, also where several ops compute what is one op of PyTorch."""
+    F = torch.nn.functional
+    x, w = torch.linspace(-1, 1, 12).reshape(3, 4).requires_grad_(), torch.linspace(0.1, 0.9, 12).reshape(3, 4)
+    c, image = torch.tensor([0, 1, 2]), torch.ones(1, 4, 4, requires_grad=True)
+    weight, bias = torch.ones(2, 4, requires_grad=True), torch.ones(2, requires_grad=True)
+    results = {
+        "with_logits": F.binary_cross_entropy_with_logits(x, w),
+        "entropy": F.binary_cross_entropy(x.sigmoid(), w),
+        "smooth": F.smooth_l1_loss(x, w),
+        "huber": F.huber_loss(x, w, reduction="sum"),
+        "margin": F.multi_margin_loss(x, c),
+        "cross_entropy": F.cross_entropy(x, c),
+        "embedding": F.embedding(c, x),
+        "pool": F.max_pool2d(image, 2),
+        "unfold": F.unfold(image, 2),
+        "glu": F.glu(x),
+        "linear": F.linear(x, weight, bias),
+        "norm": F.layer_norm(x, (4,)),
+        "conv": F.conv2d(image[None], torch.ones(1, 1, 3, 3)),
+        "mask": x[x > 0],
+        "indices": x[torch.tensor([0, 2])],
+        "column": x[:, torch.tensor([0, 2])],
+        "where": torch.where(x > 0, x, w),
+        "filled": x.masked_fill(x > 0, 0),
+        "gather": x.gather(1, c[:, None]),
+        "scatter": torch.zeros(3, 4).scatter(1, c[:, None], x),
+        "numbers": [x + 1, x - 1, 1 - x, 2 * x, x / 2, 2 / x, x**2, x % 2],
+        "logsumexp": x.logsumexp(1),
+        "spread": torch.std_mean(x),
+        "repeat": x.repeat(2, 1),
+        "same": x.repeat(1, 1),
+        "roll": x.roll(1),
+        "triangle": [x.tril(), x.triu()],
+        "trace": x[:, :3].trace(),
+        "rounded": [x.exp().log1p(), x.deg2rad()],
+    }
+
+    def shown(y):
+        if isinstance(y, (list, tuple)):
+            return [shown(one) for one in y]
+        edges = [None if node is None else type(node).__name__ for node, _ in y.grad_fn.next_functions]
+        return [type(y.grad_fn).__name__, edges if len(edges) < 3 else len(edges)]
+
+    return {name: shown(y) for name, y in results.items()}
+
+
+@case()
+def a_graph_that_entries_of_vmap_share(torch):
+    x = torch.tensor([1.0, 2.0, 3.0], requires_grad=True)
+    y = x**2
+    rows = torch.vmap(lambda v: torch.autograd.grad(y, x, v)[0])(torch.eye(3))
+    try:
+        torch.autograd.grad(y.sum(), x)
+        again = "kept"
+    except RuntimeError as error:
+        again = str(error)[:40]
+    return [rows, again]

@@ -90,7 +90,7 @@ class _Alias:
 
 
 class Finder:
-    """Stands first in `sys.meta_path` and answers for `torch`, `torch.*` and `rustgrad.*`; never for the real torch."""
+    """Stands first in `sys.meta_path` and answers for `torch`, `functorch` and `rustgrad.*`; never for the real torch."""
 
     def find_spec(self, name, path=None, target=None):
         if name.startswith("rustgrad."):
@@ -100,6 +100,10 @@ class Finder:
             return spec
         if name == "torch" or name.startswith("torch."):
             return self._torch(name)
+        if name == "functorch":
+            from importlib import import_module
+
+            return ModuleSpec(name, _Alias(import_module("rustgrad._functorch.older")))  # pyright: ignore
         if name == "multiprocessing.spawn":
             from .children import spawn_spec
 

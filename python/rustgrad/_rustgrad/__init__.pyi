@@ -515,7 +515,10 @@ class Tensor:
     def grad_dtype(self) -> Any:
         """The dtype of the gradient: that of the tensor."""
     def hash_tensor(self, dim: Any = ..., *, keepdim: Any = ..., mode: Any = ...) -> Any:
-        """The exclusive or of the bits of the elements, as float64 or int64, over `dim` (all dims if empty): uint64."""
+        """The exclusive or of the bits of the elements, as float64 or int64, over `dim` (all dims if empty): uint64.
+
+            NotImplementedError on the GPU, which has no uint64.
+        """
     def indices(self) -> Any:
         """Raises RuntimeError: only a sparse tensor has it."""
     def is_coalesced(self) -> Any:

@@ -86,6 +86,12 @@ def backward(
     _rustgrad.torch._backward(tensors, grads, retain_graph, create_graph, _leaves(inputs))
 
 
+class _shared:
+    """How many loops of `vmap` are open before their last entries: each entry may differentiate the same graph."""
+
+    graphs = 0
+
+
 def grad(
     outputs,
     inputs,
@@ -125,6 +131,8 @@ def grad(
         roots, given = _roots(outputs, grad_outputs)
         if isinstance(given, list) and isinstance(roots, list) and len(given) > len(roots):
             given = given[: len(roots)]
+        if retain_graph is None and _shared.graphs:
+            retain_graph = True
         grads = _rustgrad.torch._grad(roots, wanted, given, retain_graph, create_graph, unused)
     if materialize_grads:
         like = [inputs] if isinstance(inputs, Tensor) else inputs

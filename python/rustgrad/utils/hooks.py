@@ -19,6 +19,9 @@ class HookDict(dict):
 
     __slots__ = ("__weakref__",)
 
+    def __repr__(self) -> str:
+        return f"OrderedDict({[*self.items()] or ''})"  # PyTorch's class of these
+
     def __reduce__(self) -> Any:
         return HookDict, (dict(self),)
 

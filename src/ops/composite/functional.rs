@@ -167,7 +167,7 @@ ops! {
     /// The first half along `dim` times the sigmoid of the second.
     ///
     /// Dauphin et al., 2016. Raises RuntimeError where the size of `dim` is odd.
-    glu as ["nn.glu(Tensor input, int dim=-1) -> Tensor"] {
+    glu as ["nn.glu(Tensor input, int dim=-1) -> Tensor"] graph "GluBackward0" {
         call(x = input: &Tensor, dim: i64) {
             if x.ndim() == 0 {
                 bail!(Runtime, "glu does not support scalars because halving size must be even");

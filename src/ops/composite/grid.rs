@@ -89,7 +89,7 @@ ops! {
         samples: ["u(3, 1), u(2)", "u(), u(2, 3)", "u(2)", "u(3), u(2)"],
     }
     /// A matrix of zeros with the tensors, which have two dims or fewer, one after the other along its diagonal.
-    block_diag as ["function.block_diag(*Tensor[] tensors) -> Tensor"] {
+    block_diag as ["function.block_diag(*Tensor[] tensors) -> Tensor"] graph "BlockDiagBackward0" {
         call(tensors: &[&Tensor]) {
             let mut blocks = vec![];
             for (i, t) in tensors.iter().enumerate() {

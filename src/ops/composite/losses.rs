@@ -134,7 +134,7 @@ ops! {
     /// Girshick, 2015. Raises RuntimeError for a negative `beta`; 0 makes it `l1_loss`.
     smooth_l1_loss as [
         "nn.smooth_l1_loss(Tensor input, Tensor target, bool? size_average=None, bool? reduce=None, str reduction='mean', float beta=1.0) -> Tensor",
-    ] {
+    ] graph "SmoothL1LossBackward0" {
         call(
             x = input: &Tensor,
             target: &Tensor,
@@ -167,7 +167,7 @@ ops! {
     /// Huber, 1964. Raises RuntimeError unless `delta` is positive.
     huber_loss as [
         "nn.huber_loss(Tensor input, Tensor target, str reduction='mean', float delta=1.0, Tensor? weight=None) -> Tensor",
-    ] {
+    ] graph "HuberLossBackward0" {
         call(x = input: &Tensor, target: &Tensor, how = reduction: &str, delta: f64, weight: Option<&Tensor>) {
             warn_of_sizes(x, target)?;
             let how = reduction(None, None, how)?;
@@ -196,7 +196,7 @@ ops! {
     /// [0, 1].
     binary_cross_entropy as [
         "nn.binary_cross_entropy(Tensor input, Tensor target, Tensor? weight=None, bool? size_average=None, bool? reduce=None, str reduction='mean') -> Tensor",
-    ] {
+    ] graph "BinaryCrossEntropyBackward0" {
         call(
             x = input: &Tensor,
             target: &Tensor,
@@ -253,7 +253,7 @@ ops! {
     /// Input and target have one shape (ValueError); `weight` and `pos_weight`, the weight of terms of the positive class, broadcast.
     binary_cross_entropy_with_logits as [
         "nn.binary_cross_entropy_with_logits(Tensor input, Tensor target, Tensor? weight=None, bool? size_average=None, bool? reduce=None, str reduction='mean', Tensor? pos_weight=None) -> Tensor",
-    ] {
+    ] graph "BinaryCrossEntropyWithLogitsBackward0" {
         call(
             x = input: &Tensor,
             target: &Tensor,

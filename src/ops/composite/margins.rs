@@ -22,7 +22,7 @@ ops! {
     /// The mean of log(1 + exp(-target input)), of targets 1 and -1.
     soft_margin_loss as [
         "nn.soft_margin_loss(Tensor input, Tensor target, bool? size_average=None, bool? reduce=None, str reduction='mean') -> Tensor",
-    ] {
+    ] graph "SoftMarginLossBackward0" {
         call(x = input: &Tensor, target: &Tensor, size_average: Option<bool>, reduce: Option<bool>, how = reduction: &str) {
             let how = reduction(size_average, reduce, how)?;
             let dtype = promoted(&[x, target])?;
@@ -210,7 +210,7 @@ ops! {
     /// Input (N, C) with int64 target (N,), or (C,) with (). `p` is 1 or 2 (ValueError); `weight` (C,) weighs the target's class.
     multi_margin_loss as [
         "nn.multi_margin_loss(Tensor input, Tensor target, int p=1, float margin=1.0, Tensor? weight=None, bool? size_average=None, bool? reduce=None, str reduction='mean') -> Tensor",
-    ] {
+    ] graph "MultiMarginLossBackward0" {
         call(
             x = input: &Tensor,
             target: &Tensor,
@@ -246,7 +246,7 @@ ops! {
     /// Input (N, C) or (C,), int64 target of the same shape: classes up to the first -1.
     multilabel_margin_loss as [
         "nn.multilabel_margin_loss(Tensor input, Tensor target, bool? size_average=None, bool? reduce=None, str reduction='mean') -> Tensor",
-    ] {
+    ] graph "MultilabelMarginLossBackward0" {
         call(x = input: &Tensor, target: &Tensor, size_average: Option<bool>, reduce: Option<bool>, how = reduction: &str) {
             multilabel_margin(x, target, reduction(size_average, reduce, how)?)
         },

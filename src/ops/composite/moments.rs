@@ -27,7 +27,7 @@ ops! {
         "function.std_mean(Tensor self, bool unbiased=True) -> Tensor[]",
         "function.std_mean(Tensor self, int[1]? dim, bool unbiased=True, bool keepdim=False) -> Tensor[]",
         "function.std_mean(Tensor self, int[1]? dim=None, *, Scalar? correction=None, bool keepdim=False) -> Tensor[]",
-    ] {
+    ] graph "StdMeanBackward0" {
         call(x = self: &Tensor, dim: Option<&[i64]>, unbiased: Option<bool>, correction: Option<f64>, keepdim: bool) {
             both("std_mean", x, dim, correction.unwrap_or(reduce::divisor(unbiased)), keepdim, true)
         },
@@ -38,7 +38,7 @@ ops! {
         "function.var_mean(Tensor self, bool unbiased=True) -> Tensor[]",
         "function.var_mean(Tensor self, int[1]? dim, bool unbiased=True, bool keepdim=False) -> Tensor[]",
         "function.var_mean(Tensor self, int[1]? dim=None, *, Scalar? correction=None, bool keepdim=False) -> Tensor[]",
-    ] {
+    ] graph "VarMeanBackward0" {
         call(x = self: &Tensor, dim: Option<&[i64]>, unbiased: Option<bool>, correction: Option<f64>, keepdim: bool) {
             both("var_mean", x, dim, correction.unwrap_or(reduce::divisor(unbiased)), keepdim, false)
         },
@@ -48,7 +48,7 @@ ops! {
     ///
     ///     >>> torch.logsumexp(torch.tensor([0., 0.]), 0)
     ///     tensor(0.6931)
-    logsumexp + out as ["logsumexp(Tensor self, int[1] dim, bool keepdim=False) -> Tensor"] aliases ["special.logsumexp"] {
+    logsumexp + out as ["logsumexp(Tensor self, int[1] dim, bool keepdim=False) -> Tensor"] aliases ["special.logsumexp"] graph "LogsumexpBackward0" {
         call(x = self: &Tensor, dim: &[i64], keepdim: bool) { logsumexp(x, dim, keepdim) },
         samples: [
             "u(2, 3), 1",
@@ -97,7 +97,7 @@ ops! {
     /// The smallest and the largest element, of all or along `dim`.
     aminmax + out + exact as [
         "aminmax(Tensor self, *, int? dim=None, bool keepdim=False) -> (Tensor min, Tensor max)",
-    ] {
+    ] graph "AminmaxBackward0" {
         call(x = self: &Tensor, dim: Option<i64>, keepdim: bool) {
             if x.numel() == 0 && dim.is_none() {
                 bail!(Runtime, "aminmax(): cannot compute aminmax over an empty dimension as the operation has no identity.");

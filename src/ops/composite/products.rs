@@ -12,7 +12,7 @@ use crate::{bail, err};
 ops! {
     /// `beta * self + alpha * (the sum of the products of two batches of matrices)`; with `beta` 0 what `self` holds does not
     /// count.
-    addbmm + out + inplace as ["addbmm(Tensor self, Tensor batch1, Tensor batch2, *, Scalar beta=1, Scalar alpha=1) -> Tensor"] {
+    addbmm + out + inplace as ["addbmm(Tensor self, Tensor batch1, Tensor batch2, *, Scalar beta=1, Scalar alpha=1) -> Tensor"] graph "AddbmmBackward0" {
         call(x = self: &Tensor, batch1: &Tensor, batch2: &Tensor, beta: Number, alpha: Number) {
             if batch1.ndim() != 3 {
                 bail!(Runtime, "batch1 must be a 3D tensor");
@@ -88,7 +88,7 @@ ops! {
         samples: ["u(3), u(3)", "u(2, 3), u(1, 3)", "u(3, 2), u(3, 2), dim=0", "u(2, 4), u(2, 4)"],
     }
     /// `beta * self + alpha * outer(vec1, vec2)`; with `beta` 0 what `self` holds does not count.
-    addr + out + inplace as ["addr(Tensor self, Tensor vec1, Tensor vec2, *, Scalar beta=1, Scalar alpha=1) -> Tensor"] {
+    addr + out + inplace as ["addr(Tensor self, Tensor vec1, Tensor vec2, *, Scalar beta=1, Scalar alpha=1) -> Tensor"] graph "AddrBackward0" {
         call(x = self: &Tensor, vec1: &Tensor, vec2: &Tensor, beta: Number, alpha: Number) {
             if vec1.ndim() != 1 || vec2.ndim() != 1 {
                 bail!(

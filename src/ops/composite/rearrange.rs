@@ -91,7 +91,7 @@ ops! {
     ///
     ///     >>> torch.roll(torch.tensor([1, 2, 3]), 1)
     ///     tensor([3, 1, 2])
-    roll as ["roll(Tensor self, int[1] shifts, int[1]? dims=None) -> Tensor"] {
+    roll as ["roll(Tensor self, int[1] shifts, int[1]? dims=None) -> Tensor"] graph "RollBackward0" {
         call(x = self: &Tensor, shifts: &[i64], dims: Option<&[i64]>) {
             let dims = dims.unwrap_or(&[]);
             if dims.is_empty() && shifts.len() == 1 {
@@ -128,7 +128,7 @@ ops! {
         ],
     }
     /// `self` laid out `repeats` times along each dim; more repeats than dims add dims in front.
-    repeat as ["method.repeat(Tensor self, int[] repeats) -> Tensor"] {
+    repeat as ["method.repeat(Tensor self, int[] repeats) -> Tensor"] graph "RepeatBackward0" {
         call(x = self: &Tensor, repeats: &[i64]) {
             if repeats.len() < x.ndim() {
                 bail!(

@@ -61,7 +61,7 @@ elementwise! {
         samples: ["pos(2, 3)", "pos(3, 2).t()", "edges(0.0, -1.0, 1000.0, INF, NAN)"],
     }
     /// The natural logarithm of 1 + x; exact near 0.
-    log1p(x) float + complex + rare aliases ["special.log1p"] {
+    log1p(x) float + complex + rare aliases ["special.log1p"] named "Log1PBackward" {
         value: x.log1p(),
         grad(y, g): [g / (x + 1.0)],
         samples: ["pos(2, 3)", "pos(3, 2).t()", "edges(0.0, -0.0, 1e-8, -1.0, -2.0, INF, NAN)"],

@@ -397,6 +397,17 @@ impl Op for Map {
         backward_class(self.row.name) + if self.row.is_value(&self.formula) { "" } else { "Backward" }
     }
 
+    fn edge_order(&self) -> &'static [usize] {
+        let numbers = self.slots().iter().any(|s| matches!(s, Slot::Number(_)));
+        match (self.row.name, numbers) {
+            ("where", _) => &[1, 2],
+            ("masked_fill", true) => &[0],
+            ("masked_fill", false) => &[0, 2],
+            ("add" | "sub" | "mul" | "div", true) => &[0, 1],
+            _ => &[],
+        }
+    }
+
     fn infer(&self, x: &[&Meta]) -> Result<Meta> {
         let compute = self.compute(x.iter().copied())?;
         if self.fixed.is_none() {

@@ -206,6 +206,7 @@ macro_rules! elementwise {
                     aliases: &[$($($alias),*)?],
                     doc: DOC,
                     variants: $crate::elementwise!(@variants $($flag)*),
+                    graph: "",
                     reads: $crate::elementwise!(@reads $sig $($args)?),
                     call: from_args,
                     samples: &[$($sample),*],

@@ -107,13 +107,13 @@ elementwise! {
         samples: ["nz(2, 3)", "nz(3, 2).t()", "edges(0.0, -0.0, 1.0, INF, NAN).detach()"],
     }
     /// Degrees as radians.
-    deg2rad(x) float + rare {
+    deg2rad(x) float + rare named "Deg2RadBackward" {
         value: x * RADIANS,
         grad(y, g): [g * RADIANS],
         samples: ["u(2, 3)", "u(3, 2).t() * 90", "edges(0.0, 180.0, INF, NAN)"],
     }
     /// Radians as degrees.
-    rad2deg(x) float + rare {
+    rad2deg(x) float + rare named "Rad2DegBackward" {
         value: x * DEGREES,
         grad(y, g): [g * DEGREES],
         samples: ["u(2, 3)", "u(3, 2).t()", "edges(0.0, 3.0, INF, NAN)"],

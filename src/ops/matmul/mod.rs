@@ -113,7 +113,7 @@ ops! {
         samples: DOT_SAMPLES,
     }
     /// The sum of the products of two vectors, the first conjugated. Both are 1-D.
-    vdot + out + exact as ["vdot(Tensor self, Tensor other) -> Tensor"] {
+    vdot + out + exact as ["vdot(Tensor self, Tensor other) -> Tensor"] graph "VdotBackward0" {
         call(x = self: &Tensor, other: &Tensor) { apply(Dot, &[&x.conj()?, other]) },
         samples: DOT_SAMPLES,
     }
@@ -163,7 +163,7 @@ ops! {
     /// `beta * self + alpha * (mat @ vec)`; `self` broadcasts.
     addmv + out + inplace + exact as [
         "addmv(Tensor self, Tensor mat, Tensor vec, *, Scalar beta=1, Scalar alpha=1) -> Tensor",
-    ] {
+    ] graph "AddmvBackward0" {
         call(x = self: &Tensor, m = mat: &Tensor, v = vec: &Tensor, beta: Number, alpha: Number) {
             check::matrix_vector(m.meta(), v.meta())?;
             check::addend(x.shape(), &m.shape()[..1])?;

@@ -86,7 +86,7 @@ ops! {
         ],
     }
     /// The sum of the diagonal of a matrix; integers give int64.
-    trace as ["trace(Tensor self) -> Tensor"] {
+    trace as ["trace(Tensor self) -> Tensor"] graph "TraceBackward0" {
         call(x = self: &Tensor) {
             if x.dtype() == DType::Bool {
                 return Err(x.dtype().lacks("trace"));

@@ -50,7 +50,7 @@ ops! {
     /// Each size is one int or two. Gradient: `fold` of the gradient.
     nn_unfold as [
         "nn.unfold(Tensor input, int[2] kernel_size, int[2] dilation=1, int[2] padding=0, int[2] stride=1) -> Tensor",
-    ] {
+    ] graph "Im2ColBackward0" {
         call(x = input: &Tensor, kernel_size: &[i64], dilation: &[i64], padding: &[i64], stride: &[i64]) {
             let p = Patches::new(kernel_size, dilation, padding, stride)?;
             if x.ndim() < 3 {

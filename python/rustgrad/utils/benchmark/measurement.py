@@ -6,6 +6,8 @@ import statistics
 import textwrap
 from collections.abc import Iterable
 
+from ..._rustgrad import _library
+
 __all__ = ["Measurement", "TaskSpec", "ordered_unique", "select_unit", "trim_sigfig", "unit_to_english"]
 
 # Spreads above this part of the median are warned of.
@@ -156,8 +158,8 @@ class Measurement:
         return self.times
 
     def __repr__(self):
-        kind = type(self)
-        lines = [f"<{kind.__module__}.{kind.__qualname__} object at {hex(id(self))}>", self.task_spec.summarize()]
+        place = f"{_library()}.utils.benchmark.utils.common.Measurement"
+        lines = [f"<{place} object at {hex(id(self))}>", self.task_spec.summarize()]
         unit, scale = select_unit(self.median)
         n, runs = len(self.raw_times), self.number_per_run
         if n > 1:
