@@ -90,7 +90,7 @@ class _Alias:
 
 
 class Finder:
-    """Stands first in `sys.meta_path` and answers for `torch`, `functorch` and `rustgrad.*`; never for the real torch."""
+    """Stands first in `sys.meta_path` and answers for `torch`, `functorch`, `rustgrad.*`; never for the real torch."""
 
     def find_spec(self, name, path=None, target=None):
         if name.startswith("rustgrad."):

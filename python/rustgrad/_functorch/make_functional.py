@@ -26,7 +26,7 @@ def _taken(model, disable_autograd_tracking: bool) -> tuple[Any, tuple, tuple]:
 
 
 class FunctionalModuleWithBuffers:
-    """`f(params, buffers, *args)`, a module called with these instead of its own. Made by `make_functional_with_buffers`."""
+    """`f(params, buffers, *args)`, a module called with these. Made by `make_functional_with_buffers`."""
 
     def __init__(self, model):
         self.stateless_model = model
@@ -51,7 +51,7 @@ class FunctionalModule(FunctionalModuleWithBuffers):
 
 
 def make_functional(model, disable_autograd_tracking: bool = False):
-    """`(f, params)`: `f(params, *args)` is `model(*args)` with these parameters. RuntimeError for a module with buffers."""
+    """`(f, params)`: `f(params, *args)` is `model(*args)` with these. RuntimeError for a module with buffers."""
     model, params, buffers = _taken(model, disable_autograd_tracking)
     if buffers:
         raise RuntimeError(
