@@ -315,3 +315,10 @@ def writes_to_many_views(torch):
     a = x.unbind(0)[0]
     # Which view was written to first is named; the later ones are named by what autograd makes of them.
     return [raised(a.mul_, 2)]
+
+
+@case()
+def names_of_convolutions(torch):
+    x, w = torch.ones(1, 2, 3, 3, requires_grad=True), torch.ones(2, 2, 2, 2, requires_grad=True)
+    functional = torch.nn.functional
+    return [f(x, w).grad_fn.name() for f in (functional.conv2d, functional.conv_transpose2d)]
