@@ -44,13 +44,13 @@ def get_device_module(device=None):
     """
     from . import _rustgrad, accelerator
 
+    place = _rustgrad._library()
     if device is None:
         kind = getattr(accelerator.current_accelerator(), "type", "cpu")
     elif isinstance(device, str | _rustgrad.device):
         kind = _rustgrad.device(device).type
     else:
-        raise RuntimeError(f"Invalid value of device '{device}', expect torch.device, str, or None")
-    place = _rustgrad._library()
+        raise RuntimeError(f"Invalid value of device '{device}', expect {place}.device, str, or None")
     if kind not in ("cpu", "cuda", "gpu", "mps", "xpu"):
         raise RuntimeError(f"Device '{kind}' does not have a corresponding module registered as '{place}.{kind}'.")
     return import_module(f"rustgrad.{kind}")
