@@ -5,10 +5,11 @@ from . import _rustgrad
 __all__ = ["FUNCTIONS", "MODULES", "TYPED"]
 
 MODULES = frozenset(
-    "_C __config__ _dynamo _functorch _higher_order_ops _inductor _subclasses _tensor_str _utils accelerator amp ao "
-    "array_api as_torch autograd backends compiler cpu cuda datasets distributed distributions export fft func "
-    "futures fx gpu hub jit library linalg masked mps multiprocessing nn onnx ops optim overrides profiler "
-    "return_types signal sparse special storage testing torch_version types utils version xpu".split()
+    "_C __config__ _custom_ops _dynamo _functorch _higher_order_ops _inductor _lowrank _subclasses _tensor_str "
+    "_utils _vmap_internals accelerator amp ao array_api as_torch autograd backends compiler cpu cuda datasets "
+    "distributed distributions export fft func futures fx gpu hub jit library linalg masked mps multiprocessing "
+    "nn onnx ops optim overrides profiler return_types signal sparse special storage testing torch_version types "
+    "utils version xpu".split()
 )
 
 _BY_MODULE = {
@@ -66,7 +67,8 @@ _BY_MODULE = {
     "symbols": "SymBool SymFloat SymInt sym_float sym_int sym_ite sym_max sym_min sym_not sym_sqrt sym_sum",
     "switches": (
         "are_deterministic_algorithms_enabled compiled_with_cxx11_abi get_deterministic_debug_mode "
-        "get_float32_matmul_precision get_num_interop_threads is_deterministic_algorithms_warn_only_enabled "
+        "get_device_module get_float32_matmul_precision get_num_interop_threads "
+        "is_deterministic_algorithms_warn_only_enabled "
         "is_vulkan_available is_warn_always_enabled set_default_tensor_type set_deterministic_debug_mode "
         "set_float32_matmul_precision set_flush_denormal set_num_interop_threads set_warn_always "
         "use_deterministic_algorithms"

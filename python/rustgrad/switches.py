@@ -3,6 +3,7 @@ are kept and change nothing: every result here is repeatable, and float32 produc
 """
 
 import warnings
+from importlib import import_module
 
 from ._rustgrad import _fill_uninitialized, dtype
 from ._rustgrad.torch import set_default_dtype
@@ -11,6 +12,7 @@ __all__ = [
     "are_deterministic_algorithms_enabled",
     "compiled_with_cxx11_abi",
     "get_deterministic_debug_mode",
+    "get_device_module",
     "get_float32_matmul_precision",
     "get_num_interop_threads",
     "is_deterministic_algorithms_warn_only_enabled",
@@ -33,6 +35,25 @@ _mode = 0
 _fills = True
 _warn_always = False
 _interop_threads = 1
+
+
+def get_device_module(device=None):
+    """The module of a device's kind, `torch.cpu` or `torch.cuda`; of the accelerator, or the CPU, if None.
+
+    Raises RuntimeError for a device without a module, and for what is no device.
+    """
+    from . import _rustgrad, accelerator
+
+    place = _rustgrad._library()
+    if device is None:
+        kind = getattr(accelerator.current_accelerator(), "type", "cpu")
+    elif isinstance(device, str | _rustgrad.device):
+        kind = _rustgrad.device(device).type
+    else:
+        raise RuntimeError(f"Invalid value of device '{device}', expect {place}.device, str, or None")
+    if kind not in ("cpu", "cuda", "gpu", "mps", "xpu"):
+        raise RuntimeError(f"Device '{kind}' does not have a corresponding module registered as '{place}.{kind}'.")
+    return import_module(f"rustgrad.{kind}")
 
 
 def get_float32_matmul_precision() -> str:

@@ -370,7 +370,7 @@ impl Op for Conv {
     fn vjp(&self, c: &Context, g: &Cotangents) -> Result<Grads> {
         let (g, window) = (g.one()?, self.window);
         let of = |i: usize| four(c.meta(i)?.shape());
-        let x = || apply(InputGrad { window, shape: of(0)? }, &[g, &c.input(1)?]);
+        let x = || apply(InputGrad { window, shape: of(0)?, transposed: false }, &[g, &c.input(1)?]);
         let w = || apply(WeightGrad { window, shape: of(1)? }, &[g, &c.input(0)?]);
         if self.bias { Grads::three(c, x, w, || g.sum(&[0, 2, 3], false)) } else { Grads::two(c, x, w) }
     }
@@ -380,6 +380,8 @@ impl Op for Conv {
 pub(super) struct InputGrad {
     pub window: Window,
     pub shape: [usize; 4],
+    /// Whether it was called as a function of its own, a transposed convolution.
+    pub transposed: bool,
 }
 
 impl Op for InputGrad {
@@ -387,7 +389,7 @@ impl Op for InputGrad {
         "conv2d_input_grad"
     }
     fn grad_name(&self) -> String {
-        "ConvolutionBackwardBackward".into()
+        if self.transposed { "ConvolutionBackward" } else { "ConvolutionBackwardBackward" }.into()
     }
     fn infer(&self, x: &[&Meta]) -> Result<Meta> {
         Ok(image(x[0], &x[0].layout, self.shape))
@@ -451,7 +453,7 @@ impl Op for WeightGrad {
         Grads::two(
             c,
             || apply(Conv { window, size: [size[2], size[3]], bias: false }, &[&x, h]),
-            || apply(InputGrad { window, shape }, &[&g, h]),
+            || apply(InputGrad { window, shape, transposed: false }, &[&g, h]),
         )
     }
 }

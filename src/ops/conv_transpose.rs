@@ -187,8 +187,9 @@ impl Transposed {
             &window,
             images.numel() + n * channels * size[0] * size[1],
         )?;
-        let whole =
-            |x: &Tensor, w: &Tensor| apply(InputGrad { window, shape: [n, channels, size[0], size[1]] }, &[x, w]);
+        let whole = |x: &Tensor, w: &Tensor| {
+            apply(InputGrad { window, shape: [n, channels, size[0], size[1]], transposed: true }, &[x, w])
+        };
         let mut y = if images.dtype().is_complex() {
             // Three real ones, as convolutions of complex numbers do.
             let ([xr, xi], [wr, wi]) = ([images.real()?, images.imag()?], [kernel.real()?, kernel.imag()?]);

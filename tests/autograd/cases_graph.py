@@ -318,6 +318,12 @@ def writes_to_many_views(torch):
 
 
 @case()
+def names_of_convolutions(torch):
+    x, w = torch.ones(1, 2, 3, 3, requires_grad=True), torch.ones(2, 2, 2, 2, requires_grad=True)
+    functional = torch.nn.functional
+    return [f(x, w).grad_fn.name() for f in (functional.conv2d, functional.conv_transpose2d)]
+
+
 def one_node_for_what_pytorch_has_one_of(torch):
     """Class names and edges of nodes, also where several ops compute what is one op of PyTorch."""
     F = torch.nn.functional

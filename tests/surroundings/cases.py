@@ -318,3 +318,31 @@ def older_names_are_kept(torch):
         warnings.simplefilter("always")
         container = torch.nn.Container(a=torch.nn.ReLU(), b=torch.nn.Tanh())
     return [*found, repr(container), [(w.category.__name__, str(w.message)) for w in shown]]
+
+
+@case()
+def modules_of_devices(torch):
+    given = ("cpu", "cuda", "mps", torch.device("cpu"), torch.device("cuda", 0))
+    return [
+        [torch.get_device_module(device).__name__.rpartition(".")[2] for device in given],
+        raised(torch.get_device_module, "meta"),
+        raised(torch.get_device_module, 3),
+    ]
+
+
+@case()
+def names_that_libraries_reach_for(torch):
+    """What transformers, accelerate and PyTorch's own tests read without importing it."""
+    reduction = torch.nn._reduction
+    return [
+        torch.nn.modules.module._EXTRA_STATE_KEY_SUFFIX,
+        torch._dynamo.eval_frame.OptimizedModule.__name__,
+        torch.jit.annotations.__name__.rpartition(".")[2],
+        torch._vmap_internals._vmap(lambda x: x * 2)(torch.arange(3)),
+        [reduction.get_enum(name) for name in ("none", "mean", "sum")],
+        raised(reduction.get_enum, "max"),
+        [
+            reduction.legacy_get_string(*flags, emit_warning=False)
+            for flags in ((None, None), (False, True), (True, False))
+        ],
+    ]

@@ -134,12 +134,25 @@ def _gathered(name: str):
     return made
 
 
+# Modules that PyTorch loads with their package, and that its list of public names leaves out.
+_UNLISTED = frozenset(
+    {
+        "torch._dynamo.eval_frame",
+        "torch._dynamo.utils",
+        "torch._higher_order_ops.associative_scan",
+        "torch.fx.experimental.proxy_tensor",
+        "torch.jit.annotations",
+        "torch.utils._foreach_utils",
+    }
+)
+
+
 def attribute(place: str, name: str):
     """For the `__getattr__` of the module that stands for PyTorch's `place`: a submodule not yet loaded, or the error.
 
     Raises AttributeError: `rustgrad has no torch.x yet` for what PyTorch has, with the nearest names.
     """
-    if not name.startswith("__") and is_module(f"{place}.{name}"):
+    if not name.startswith("__") and (is_module(f"{place}.{name}") or f"{place}.{name}" in _UNLISTED):
         found = module(f"{place}.{name}")
         if found is not None:
             return found

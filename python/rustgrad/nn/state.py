@@ -13,7 +13,7 @@ from ..utils.hooks import HookDict, RemovableHandle
 from .parameter import Parameter, is_lazy
 from .registry import BUFFER, MODULE, PARAMETER
 
-_EXTRA_STATE = "_extra_state"
+_EXTRA_STATE_KEY_SUFFIX = "_extra_state"
 
 
 class IncompatibleKeys(namedtuple("IncompatibleKeys", ["missing_keys", "unexpected_keys"])):
@@ -122,7 +122,7 @@ class StateMixin:
             for name, value in self._members(kind):
                 destination[prefix + name] = value if keep_vars else value.detach()
         if type(self).get_extra_state is not StateMixin.get_extra_state:
-            destination[prefix + _EXTRA_STATE] = self.get_extra_state()
+            destination[prefix + _EXTRA_STATE_KEY_SUFFIX] = self.get_extra_state()
 
     # --- loading
 
@@ -185,7 +185,7 @@ class StateMixin:
                     error_msgs.append(error)
             elif strict:
                 missing_keys.append(key)
-        extra = prefix + _EXTRA_STATE
+        extra = prefix + _EXTRA_STATE_KEY_SUFFIX
         if type(self).set_extra_state is not StateMixin.set_extra_state:
             if extra in state_dict:
                 self.set_extra_state(state_dict[extra])

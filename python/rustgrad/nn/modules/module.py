@@ -33,6 +33,7 @@ from ..hooks import (
     register_module_parameter_registration_hook,
 )
 from ..registration import RegistrationMixin
+from ..state import _EXTRA_STATE_KEY_SUFFIX as _EXTRA_STATE_KEY_SUFFIX
 from ..state import StateMixin
 from ..state import _IncompatibleKeys as _IncompatibleKeys
 from ..tree import TreeMixin
