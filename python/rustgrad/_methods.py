@@ -5,6 +5,10 @@ the first that is used.
 
 from . import _rustgrad
 from ._rustgrad import Size, Tensor, UntypedStorage, _library, _tensor_over, int32, uint16, uint64
+from .removed import eig as eig
+from .removed import lstsq as lstsq
+from .removed import solve as solve
+from .removed import symeig as symeig
 
 __all__ = ["from_dlpack", "from_file", "frombuffer", "to_dlpack"]
 

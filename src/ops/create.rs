@@ -91,6 +91,8 @@ ops! {
         call(size: &[i64], value = fill_value: Number, options: Options) {
             let kind = match crate::core::promote::number_dtype(value, mode::default_float()) {
                 DType::U64 => DType::I64,
+                // Half a default makes no complex half here, as in PyTorch.
+                DType::C32 => DType::C64,
                 kind => kind,
             };
             let layout = Layout::contiguous(sizes(size)?);
