@@ -577,7 +577,7 @@ pub fn too_long(e: Box<crate::error::Error>) -> Box<crate::error::Error> {
 
 /// A 0-d tensor with a number, which must fit the dtype.
 pub fn from_number(n: Number, dtype: DType) -> Result<Tensor> {
-    if dtype.is_integral() && !n.fits(dtype) {
+    if (dtype.is_integral() || matches!(n, Number::Complex(..))) && !n.fits(dtype) {
         return Err(n.misfit(dtype));
     }
     let out = Array::empty(Meta::new(Layout::contiguous(Shape::new()), dtype, Device::CPU))?;

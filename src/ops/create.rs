@@ -143,6 +143,13 @@ ops! {
         call(start: Operand, end: Operand, steps: i64, options: Options; a) {
             let options = options.between([start, end]);
             let Line { start, end, dtype } = line("linspace", start, end, steps, &options)?;
+            if dtype == DType::Bool {
+                return Err(dtype.lacks("linspace_cpu"));
+            }
+            if dtype.is_integral() {
+                check_fits(start, dtype)?;
+                check_fits(end, dtype)?;
+            }
             options.finish(as_out(linspaced(start, end, steps as usize, dtype, options.source())?, a)?)
         },
         samples: [

@@ -42,10 +42,7 @@ ops! {
     scalar_tensor as ["function.scalar_tensor(Operand s, *, {options}) -> Tensor"] {
         call(s: Operand, options: Options) {
             let value = number(s)?;
-            if matches!(value, crate::core::Number::Complex(_, im) if im != 0.0) && !options.float().is_complex() {
-                let real = if options.float() == crate::core::DType::F32 { "float" } else { "double" };
-                bail!(Runtime, "value cannot be converted to type {real} without overflow");
-            }
+            crate::ops::create::check_fits(value, options.float())?;
             options.finish(Tensor::constant(&[], options.float(), options.source(), value)?)
         },
         samples: ["3", "2.5, dtype=int64", "True"],

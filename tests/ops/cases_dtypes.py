@@ -163,7 +163,7 @@ def makers_that_write_a_leaf(torch):
     for make in (torch.empty, torch.zeros, torch.ones):
         y = make(2, out=torch.empty(0), requires_grad=True)
         found.append([list(y.shape), y.requires_grad, y.is_leaf])
-    return [*found, raised(torch.scalar_tensor, 1j)]
+    return found
 
 
 @case()
@@ -249,3 +249,30 @@ def functions_that_were_removed(torch):
 def names_of_places(torch):
     here = [set(torch.fft.__all__) >= {"fft", "irfft2", "fftshift"}, {"erf", "zeta"} <= set(torch.special.__all__)]
     return [*here, torch._C.has_lapack, torch._aminmax(torch.eye(2), 0, True)]
+
+
+@case()
+def numbers_that_do_not_fit(torch):
+    found, inf = [], float("inf")
+    for dtype in (torch.float32, torch.bool, torch.uint8, torch.int64):
+        for at in (0, slice(0, 1), torch.tensor([True, False]), torch.tensor([0])):
+            x = torch.zeros(2, dtype=dtype)
+            found += [assigned(x, at, 1j), x]
+    found += [raised(torch.scalar_tensor, 1j), torch.full((1,), 1j, dtype=torch.bool)]
+    found += [raised(torch.scalar_tensor, 300, dtype=torch.uint8), raised(torch.scalar_tensor, inf, dtype=torch.int64)]
+    found += [
+        raised(torch.linspace, 0, 300, 2, dtype=torch.uint8),
+        raised(torch.linspace, 0, inf, 2, dtype=torch.int64),
+    ]
+    found += [raised(torch.linspace, 0, 1, 2, dtype=torch.bool), torch.zeros(1, dtype=torch.bool).fill_(1j)]
+    threshold = torch.nn.functional.threshold
+    return [*found, raised(threshold, torch.zeros(1), 0, 1j), raised(threshold, torch.zeros(1).byte(), 0, 300)]
+
+
+def assigned(x, at, value):
+    """The error of `x[at] = value`, or None."""
+    try:
+        x[at] = value
+    except RuntimeError as error:
+        return str(error).split("\nhint: ")[0]
+    return None

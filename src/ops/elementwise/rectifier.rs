@@ -187,6 +187,7 @@ elementwise! {
     ] {
         value: S::select(x.le(limit), value, x),
         grad(y, g): [S::select(x.le(limit), S::lit(0.0), g)],
+        check: map::params_fit,
         call(x = self: &Tensor, threshold: Number, value: Number, inplace: bool; a) {
             let a = Args { overload: 0, values: a.values, inplace: inplace || a.overload >= 2, out: a.out };
             map::call_with(&ROW, [Operand::Tensor(x)], [threshold, value], &a)
