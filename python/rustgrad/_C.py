@@ -20,6 +20,9 @@ __all__ = [
 
 _TensorMeta = type(Tensor)  # the class of classes of tensors
 
+# Factorizations are always there.
+has_lapack = True
+
 _flags: dict[str, bool] = {}
 
 

@@ -200,6 +200,11 @@ if TYPE_CHECKING:
     from .nn.native import rnn_tanh as rnn_tanh
     from .nn.native import rnn_tanh_cell as rnn_tanh_cell
     from .nn.native import triplet_margin_loss as triplet_margin_loss
+    from .removed import eig as eig
+    from .removed import lstsq as lstsq
+    from .removed import matrix_rank as matrix_rank
+    from .removed import solve as solve
+    from .removed import symeig as symeig
     from .serialization.reader import PyTorchFileReader as PyTorchFileReader
     from .sparse.coo import sparse_coo_tensor as sparse_coo_tensor
     from .sparse.products import hspmm as hspmm

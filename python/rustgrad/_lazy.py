@@ -39,7 +39,7 @@ _BY_MODULE = {
     "limits": "finfo iinfo",
     "model_summary": "summary",
     "native": (
-        "_batch_norm_with_update _chunk_cat _log_softmax_backward_data _native_batch_norm_legit _safe_softmax "
+        "_aminmax _batch_norm_with_update _chunk_cat _log_softmax_backward_data _native_batch_norm_legit _safe_softmax "
         "_segment_reduce _softmax_backward_data _unsafe_masked_index _unsafe_masked_index_put_accumulate "
         "_upsample_bicubic2d_aa _upsample_bilinear2d_aa affine_grid_generator grid_sampler grid_sampler_2d "
         "grid_sampler_3d native_batch_norm native_dropout native_dropout_backward native_group_norm "
@@ -59,6 +59,7 @@ _BY_MODULE = {
     ),
     "_methods": "from_dlpack from_file frombuffer hash_tensor is_distributed is_nonzero slice_inverse to_dlpack",
     "functional": "histogramdd unravel_index",
+    "removed": "eig lstsq matrix_rank solve symeig",
     "storage": "TypedStorage is_storage",
     "sparse.coo": "sparse_coo_tensor",
     "sparse.products": "hspmm spmm",

@@ -15,6 +15,10 @@ from ._layouts import to_sparse as to_sparse
 from ._layouts import to_sparse_coo as to_sparse_coo
 from ._layouts import values as values
 from ._rustgrad import Size, Tensor, UntypedStorage, _library, _tensor_over, int32, uint16, uint64
+from .removed import eig as eig
+from .removed import lstsq as lstsq
+from .removed import solve as solve
+from .removed import symeig as symeig
 
 __all__ = ["from_dlpack", "from_file", "frombuffer", "to_dlpack"]
 

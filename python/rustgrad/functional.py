@@ -6,6 +6,9 @@ from . import _rustgrad as _ext
 from ._rustgrad.torch import add as _add
 from ._rustgrad.torch import einsum as _einsum
 
+# How C spells dtypes, in messages.
+_C_WORDS = {"float32": "float", "float64": "double", "float16": "c10::Half", "bfloat16": "c10::BFloat16"}
+_C_WORDS |= {"int64": "long int", "int32": "int", "int16": "short int", "int8": "signed char", "uint8": "unsigned char"}
 _LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 
 
@@ -15,12 +18,10 @@ def _term(labels) -> str:
     for label in labels:
         if label is Ellipsis:
             out.append("...")
-        elif 0 <= (at := int(label)) < len(_LETTERS):
+        elif label >= 0 and (at := int(label)) < len(_LETTERS):
             out.append(_LETTERS[at])
         else:
-            raise ValueError(
-                "each subscript in subscripts list must be Ellipsis or an integer within the range [0, 52)"
-            )
+            raise ValueError("einsum(): subscript in subscript list is not within the valid range [0, 52)")
     return "".join(out)
 
 
@@ -118,6 +119,11 @@ def unravel_index(indices: "_ext.Tensor", shape) -> tuple:
     return tuple((indices // step if step else indices) % n if n else indices for n, step in zip(sizes, steps))
 
 
+def _c_words(dtype) -> str:
+    name = str(dtype).rpartition(".")[2]
+    return _C_WORDS.get(name, name)
+
+
 def histogramdd(input, bins, *, range=None, weight=None, density=False):
     """How many rows of `input`, or the sum of their `weight`, lie in each box of a grid; and the edges of the grid.
 
@@ -129,9 +135,10 @@ def histogramdd(input, bins, *, range=None, weight=None, density=False):
     Raises RuntimeError where sizes or dtypes do not fit.
     """
     from ._rustgrad.torch import bincount, linspace, searchsorted
+    from .nn._compose import scalar_name
     from .return_types import histogramdd as result
 
-    name = "torch.histogramdd"
+    name = f"{_ext._library()}.histogramdd"
     if input.dim() < 2:
         raise RuntimeError(f"{name}: input tensor should have at least 2 dimensions")
     n = input.size(-1)
@@ -146,20 +153,36 @@ def histogramdd(input, bins, *, range=None, weight=None, density=False):
             raise RuntimeError(
                 f"{name}: if weight tensor is provided, input tensor and weight tensor should have the same dtype"
             )
-    rows = input.detach().reshape(-1, n)
+    rows = input.detach().reshape(input.shape[:-1].numel(), n)
     if isinstance(bins, int):
         bins = [bins] * n
     if len(bins) != n:
         raise RuntimeError("histogramdd: The size of bins must be equal to the innermost dimension of the input.")
+    if n == 0:
+        return result((input.new_zeros(()), ()))
     if isinstance(bins[0], _ext.Tensor):
         edges = list(bins)
         for d, edge in enumerate(edges):
             if edge.dtype != input.dtype:
                 raise RuntimeError(
                     f"{name}: input tensor and bins tensors should have the same dtype, but got input with dtype "
-                    f"{input.dtype} and bins for dimension {d} with dtype {edge.dtype}"
+                    f"{_c_words(input.dtype)} and bins for dimension {d} with dtype {_c_words(edge.dtype)}"
                 )
+            if edge.ndim != 1:
+                raise RuntimeError(
+                    f"{name}: bins tensor should have one dimension, but got {edge.ndim} dimensions in the bins tensor "
+                    f"for dimension {d}"
+                )
+            if not edge.numel():
+                raise RuntimeError(
+                    f"{name}: bins tensor should have at least 1 element, but got 0 elements in the bins tensor for "
+                    f"dimension {d}"
+                )
+            if edge.numel() == 1:
+                raise RuntimeError(f"{_ext._library()}.histogram(): bins must be > 0, but got 0 for dimension {d}")
     else:
+        if not input.is_floating_point():
+            raise NotImplementedError(f"\"histogramdd\" not implemented for '{scalar_name(input.dtype)}'")
         if range is not None and len(range) != 2 * n:
             raise RuntimeError(
                 f"{name}: for a {n}-dimensional histogram range should have {2 * n} elements, but got {len(range)}"
@@ -167,7 +190,9 @@ def histogramdd(input, bins, *, range=None, weight=None, density=False):
         edges = []
         for d, count in enumerate(bins):
             if count <= 0:
-                raise RuntimeError(f"torch.histogram(): bins must be > 0, but got {count} for dimension {d}")
+                raise RuntimeError(
+                    f"{_ext._library()}.histogram(): bins must be > 0, but got {count} for dimension {d}"
+                )
             if range is not None:
                 low, high = range[2 * d], range[2 * d + 1]
             elif rows.size(0):
@@ -175,9 +200,10 @@ def histogramdd(input, bins, *, range=None, weight=None, density=False):
             else:
                 low, high = 0.0, 1.0
             if not (abs(low) < float("inf") and abs(high) < float("inf")):
-                raise RuntimeError(f"{name}: dimension {d}'s range [{low}, {high}] is not finite")
+                raise RuntimeError(f"{name}: dimension {d}'s range [{low:g}, {high:g}] is not finite")
             if low > high:
-                raise RuntimeError(f"{name}: min should not exceed max, but got min {low} max {high} for dimension {d}")
+                ends = f"min {low:g} max {high:g}"
+                raise RuntimeError(f"{name}: min should not exceed max, but got {ends} for dimension {d}")
             if low == high:
                 low, high = low - 0.5, high + 0.5
             edges.append(linspace(low, high, count + 1, dtype=input.dtype, device=input.device))
@@ -195,4 +221,4 @@ def histogramdd(input, bins, *, range=None, weight=None, density=False):
         hist = hist / hist.sum()
         for d, edge in enumerate(edges):
             hist = hist / edge.diff().reshape([-1 if k == d else 1 for k, _ in enumerate(counts)])
-    return result(hist, tuple(edges))
+    return result((hist, tuple(edges)))

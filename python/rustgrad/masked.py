@@ -60,11 +60,55 @@ def _dims(dim, ndim):
     return tuple(sorted(seen))
 
 
-def _input_mask(input, mask):
-    """The mask as a bool tensor shaped like the input."""
+def _canonical_dim(dim, ndim):
+    """The dims that a reduction over `dim` takes, as a tuple in order. (PyTorch's tests ask for it.)"""
+    return _dims(dim, ndim)
+
+
+def _input_mask(input, *args, mask=None, **kwargs):
+    """The mask as a bool tensor shaped like the input; all true without one. Other arguments are an operation's."""
+    if mask is None:
+        return _t.ones_like(input, dtype=_bool)
     if mask.ndim > input.ndim:
         raise IndexError("_input_mask expected broadcastable mask (got mask dimensionality higher than of the input)")
     return mask.broadcast_to(input.shape).to(_bool)
+
+
+def _output_mask(op, input, *args, dim=None, keepdim=False, mask=None, **kwargs):
+    """Where the result of `op`, called so, has seen an element: all of the input's mask where it keeps the shape."""
+    given = _input_mask(input, mask=mask)
+    name = op.__name__
+    if name in {"softmax", "log_softmax", "softmin", "normalize", "cumsum", "cumprod"}:
+        return given
+    if name == "norm":
+        args = args[1:]
+    if dim is None and args:
+        dim = args[0]
+    for d in reversed(_dims(dim, input.ndim)):
+        given = given.any(dim=d, keepdim=keepdim) if input.ndim else given
+    return given
+
+
+def _reduction_identity(op_name, input, *args):
+    """What changes no result of a reduction, as a 0-d tensor of the input's dtype; None for means and variances."""
+    name = op_name.rpartition(".")[2]
+    if name in {"mean", "var", "std"}:
+        return None
+    if name == "median":
+        return _t.tensor(math.nan, device=input.device)
+    if name == "norm" and args and args[0] == -math.inf:
+        return _t.tensor(math.inf, dtype=input.dtype, device=input.device)
+    value = _identity(name.removeprefix("cum"), input.dtype)
+    return _t.tensor(value, dtype=input.dtype, device=input.device)
+
+
+def _identity(name, dtype):
+    value = _IDENTITIES[name]
+    if not callable(value):
+        return value
+    if dtype == _bool:
+        raise NotImplementedError(f"identity of {name} on {dtype} input")
+    return value(dtype)
 
 
 def _least(dtype):
@@ -88,12 +132,8 @@ _IDENTITIES |= {"logsumexp": _least, "logaddexp": _least, "norm": 0, "median": m
 def _filled(name, input, mask, identity=None):
     if mask is None:
         return input
-    mask = _input_mask(input, mask)
-    value = _IDENTITIES[name] if identity is None else identity
-    if callable(value):
-        if input.dtype == _bool:
-            raise NotImplementedError(f"identity of {name} on {input.dtype} input")
-        value = value(input.dtype)
+    mask = _input_mask(input, mask=mask)
+    value = _identity(name, input.dtype) if identity is None else identity
     return _t.where(mask, input, _t.tensor(value, dtype=input.dtype, device=input.device))
 
 
@@ -168,7 +208,7 @@ def mean(input, dim=None, *, keepdim=False, dtype=None, mask=None) -> "_rustgrad
             f"mean(): Could not infer output dtype. {source} dtype must be either a floating point or complex dtype. "
             f"Got: {dtype}"
         )
-    mask = None if mask is None else _input_mask(input, mask)
+    mask = None if mask is None else _input_mask(input, mask=mask)
     total = sum(input, dim, keepdim=keepdim, dtype=dtype, mask=mask)
     return total / _count(input, dim, keepdim, mask)
 
@@ -213,7 +253,7 @@ def _moment(input, dim, unbiased, correction, keepdim, dtype, mask):
     dtype = input.dtype if dtype is None else dtype
     if not (dtype.is_floating_point or dtype.is_complex):
         dtype = float32
-    mask = None if mask is None else _input_mask(input, mask)
+    mask = None if mask is None else _input_mask(input, mask=mask)
     count = _count(input, dim, True, mask)
     distance = input - sum(input, dim, keepdim=True, dtype=dtype, mask=mask) / count
     square = distance * distance.conj() if dtype.is_complex else distance * distance

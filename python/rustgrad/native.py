@@ -12,6 +12,7 @@ from ._rustgrad import bool as _bool
 from ._rustgrad.torch import arange, cat, empty, exp, isneginf, ones_like, where, zeros
 
 __all__ = [
+    "_aminmax",
     "_batch_norm_with_update",
     "_chunk_cat",
     "_log_softmax_backward_data",
@@ -277,6 +278,13 @@ _REDUCTIONS = {
 _EMPTY = {"sum": 0.0, "mean": 0.0, "amax": -math.inf, "amin": math.inf, "prod": 1.0}
 
 
+def _aminmax(self, dim: int | None = None, keepdim: bool = False) -> tuple:
+    """`aminmax` under its older name: the least and the greatest element, or those along `dim`, as a plain tuple."""
+    from ._rustgrad.torch import aminmax
+
+    return tuple(aminmax(self, dim=dim, keepdim=keepdim))
+
+
 def segment_reduce(
     data,
     reduce: str,
@@ -311,6 +319,8 @@ def segment_reduce(
         raise NotImplementedError(
             f"\"_segment_reduce_{what}_cpu_kernel1\" not implemented for '{scalar_name(given.dtype)}'"
         )
+    if data.ndim < given.ndim:
+        raise RuntimeError("Expected data.dim() >= lengths_value.dim() to be true, but got false.")
     if axis != given.ndim - 1:
         raise RuntimeError(f"segment_reduce(): Expected axis to be the last dimension of {what} but got {axis}.")
     if not data.is_floating_point():

@@ -375,7 +375,7 @@ impl<'a> Scratch<'a> {
     #[inline]
     pub unsafe fn varargs(&mut self, items: *const P, n: usize) -> Result<Option<Arg<'a>>> {
         // SAFETY: says the caller.
-        unsafe { self.ints(n, |i| int(*items.add(i))) }
+        unsafe { self.ints(n, |i| super::size::nth_int(*items.add(i), i)) }
     }
 
     /// All of `items` as tensors: `meshgrid(x, y)`; None if one of them is no tensor.
@@ -492,7 +492,7 @@ impl<'a> Scratch<'a> {
         // SAFETY: says the caller; items are alive while their tuple is.
         unsafe {
             if let Some((tuple, n)) = self.items(o)? {
-                return self.ints(n, |i| int(ffi::PyTuple_GetItem(tuple, i as ffi::Py_ssize_t)));
+                return self.ints(n, |i| super::size::nth_int(ffi::PyTuple_GetItem(tuple, i as ffi::Py_ssize_t), i));
             }
             // A bare int stands for a list of as many as the schema says; for one of any length it is none. An integer
             // tensor of one element is its own list.

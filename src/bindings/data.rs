@@ -369,7 +369,11 @@ fn sizes(data: P) -> Result<Shape> {
                 if n == 0 {
                     return Ok(());
                 }
-                let first = checked(ffi::PySequence_GetItem(at, 0))?;
+                let first = ffi::PySequence_GetItem(at, 0);
+                if first.is_null() {
+                    ffi::PyErr_Clear();
+                    bail!(Value, "could not determine the shape of object type '{}'", type_name(at));
+                }
                 if ffi::PyUnicode_Check(first) != 0 {
                     ffi::Py_DECREF(first);
                     bail!(Value, "too many dimensions 'str'");
@@ -505,7 +509,12 @@ impl Reader {
     fn store_number(&mut self, o: P) -> Result<()> {
         // PyTorch reads an int as int64, but for uint64, and among floats as a float.
         // SAFETY: a live object; the GIL is held.
-        if self.wanted.is_some_and(|d| d.is_float()) && unsafe { ffi::PyLong_Check(o) } != 0 {
+        let long = unsafe { ffi::PyLong_Check(o) } != 0;
+        if long && self.wanted == Some(DType::Bool) {
+            // SAFETY: as above.
+            return self.push(Number::Bool(unsafe { ffi::PyObject_IsTrue(o) } == 1));
+        }
+        if long && self.wanted.is_some_and(|d| d.is_float() || d.is_complex()) {
             // SAFETY: as above.
             let v = unsafe { ffi::PyLong_AsDouble(o) };
             // SAFETY: as above.
@@ -568,7 +577,7 @@ pub fn too_long(e: Box<crate::error::Error>) -> Box<crate::error::Error> {
 
 /// A 0-d tensor with a number, which must fit the dtype.
 pub fn from_number(n: Number, dtype: DType) -> Result<Tensor> {
-    if dtype.is_integral() && !n.fits(dtype) {
+    if (dtype.is_integral() || matches!(n, Number::Complex(..))) && !n.fits(dtype) {
         return Err(n.misfit(dtype));
     }
     let out = Array::empty(Meta::new(Layout::contiguous(Shape::new()), dtype, Device::CPU))?;

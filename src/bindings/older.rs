@@ -41,10 +41,17 @@ pub unsafe fn call(entry: &Entry, given: Given, again: impl FnOnce(Given) -> Res
     if !entry.method && factors.len() == 2 && order.len() > 1 && is_number(order[0]) {
         order.swap(0, 1); // torch.addmm(beta, self, ...)
     }
-    let numbers = order.iter().skip(first).take_while(|&&o| is_number(o)).count();
+    // `x.add(2, 3)` is x + 2 * 3: what is added, or added to, may be a number.
+    let added = factors == ["alpha"];
+    let most = if added { 1 } else { usize::MAX };
+    let numbers = order.iter().skip(first).take_while(|&&o| is_number(o)).count().min(most);
+    // A tensor without dims is a number, too: `torch.add(x, torch.tensor(2), 3)`.
+    // SAFETY: as above.
+    let zero_d = |o: P| unsafe { as_tensor(o) }.is_some_and(|t| t.ndim() == 0);
+    let numbers = if numbers == 0 && added && order.len() == first + 2 && zero_d(order[first]) { 1 } else { numbers };
     let fits = order.len() == first + numbers + tensors
         && (1..=factors.len()).contains(&numbers)
-        && order[..first].iter().chain(&order[first + numbers..]).all(|&o| is_tensor(o));
+        && order[..first].iter().chain(&order[first + numbers..]).all(|&o| is_tensor(o) || added && is_number(o));
     if !fits {
         return Ok(None);
     }

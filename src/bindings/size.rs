@@ -19,6 +19,17 @@ pub fn size_type() -> *mut ffi::PyTypeObject {
     SIZE.load(Relaxed)
 }
 
+/// The int at place `i` of several: as in PyTorch, only the first may not be a bool.
+#[inline]
+pub fn nth_int(o: P, i: usize) -> Result<Option<i64>> {
+    // SAFETY: a static object.
+    if i > 0 && super::convert::is_bool(o) {
+        Ok(Some((o == unsafe { ffi::Py_True() }) as i64))
+    } else {
+        super::convert::int(o)
+    }
+}
+
 /// A new Size; null with an exception set where memory is short.
 pub fn new(shape: &[usize]) -> P {
     // SAFETY: the GIL is held; a fresh tuple takes over each item.

@@ -129,12 +129,15 @@ impl Number {
     /// Whether the value survives the cast to `dtype` in PyTorch's sense: integers in range, floats
     /// not beyond the largest finite value (infinities and NaN are representable in float types).
     pub fn fits(self, dtype: DType) -> bool {
+        if dtype == DType::Bool {
+            return true;
+        }
         if let Number::Complex(re, im) = self {
             let within = |v| Number::Float(v).fits(dtype.to_real());
             return within(re) && if dtype.is_complex() { within(im) } else { im == 0.0 };
         }
         let (low, high) = match (dtype.to_real(), dtype.range()) {
-            (DType::Bool | DType::F64, _) => return true,
+            (DType::F64, _) => return true,
             (DType::I64, _) => {
                 return match self {
                     Number::Unsigned(_) => false,

@@ -13,7 +13,7 @@ use super::strided::{Raw, Walk};
 use super::threads;
 use super::widen::{Acc, Widen, load, wide, with_results};
 use crate::core::dtype::not_real;
-use crate::core::{Bool, DType, Element, Shape, Strides};
+use crate::core::{Bool, Complex, DType, Element, Shape, Strides};
 use crate::device::Array;
 use crate::error::Result;
 use crate::{dispatch, simd, widened};
@@ -241,7 +241,10 @@ fn divide_all<A: Real>(y: *mut A, n: usize, by: A) {
 /// Mean over `dims` of a float array.
 pub fn mean(x: &Array, dims: &[usize], out: &Array) {
     if x.dtype.is_complex() {
-        return mean(&parts(x), dims, &parts(out));
+        mean(&parts(x), dims, &parts(out));
+        // A complex quotient by a real number, as PyTorch computes it: an infinite part leaves no number of the other.
+        let crossed = |v: Complex<f64>| Complex { re: v.re + v.im * 0.0, im: v.im - v.re * 0.0 };
+        return super::complex::of(out, out, crossed);
     }
     let n: usize = dims.iter().map(|&d| x.shape()[d]).product();
     widened!(only float x.dtype, S, A => with_results::<A>(out, &mut |y| {

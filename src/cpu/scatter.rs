@@ -6,9 +6,11 @@
 use super::complex::{parts, twice};
 use super::gather::write_shared;
 use super::strided::Raw;
-use crate::core::{Element, Put};
+use crate::core::{Complex, DType, Element, Put, Stored};
 use crate::device::Array;
 use crate::dispatch;
+
+use std::ops::{Add, Mul, Sub};
 
 #[inline(always)]
 fn merged<T: Element>(how: Put, old: T, new: T) -> T {
@@ -36,29 +38,38 @@ fn merged<T: Element>(how: Put, old: T, new: T) -> T {
 /// `out[i.., index[i.., k, j..], j..]` set to, or merged with, `src[i.., k, j..]`, in the order of `index`, which is no larger than
 /// `src` in any dim. `out` may have any strides, without overlap; all indices are in range. None is 0-d.
 pub fn scatter(out: &Array, dim: usize, index: &Array, src: &Array, how: Put) {
-    if out.dtype.is_complex() {
-        // Set only: ops refuse the rest.
-        return scatter(&parts(out), dim, &twice(index), &parts(src), how);
+    match (out.dtype, how) {
+        (DType::C64, Put::Multiply) => merge(out, dim, index, src, times::<f32>),
+        (DType::C128, Put::Multiply) => merge(out, dim, index, src, times::<f64>),
+        // Else set only: ops refuse the rest.
+        (d, _) if d.is_complex() => scatter(&parts(out), dim, &twice(index), &parts(src), how),
+        _ => dispatch!(out.dtype, T => merge(out, dim, index, src, |old: T, new| merged(how, old, new))),
     }
-    dispatch!(out.dtype, T => {
-        let (y, at, x) = (Raw::new(out.ptr::<T>()), Raw::new(index.ptr::<i64>()), Raw::new(src.ptr::<T>()));
-        write_shared(out, dim, index, src, &|share| {
-            let ([x_step, at_step, y_step], along, has) = (share.walk.steps(), share.along, share.has());
-            share.pieces(move |[i, k, o], n| {
-                let (x, at, y) = (x.at(i), at.at(k), y.at(o));
-                for j in 0..n as isize {
-                    // SAFETY: elements of the arrays; what this share may write no other writes.
-                    unsafe {
-                        let to = *at.wrapping_offset(j * at_step);
-                        if has(to) {
-                            let to = y.wrapping_offset(j * y_step + to as isize * along);
-                            *to = merged(how, *to, *x.wrapping_offset(j * x_step));
-                        } else if at_step == 0 {
-                            return;
-                        }
+}
+
+/// In the precision of the parts, as PyTorch multiplies: what is rounded at each step would differ otherwise.
+fn times<T: Mul<Output = T> + Sub<Output = T> + Add<Output = T> + Copy>(a: Complex<T>, b: Complex<T>) -> Complex<T> {
+    Complex { re: a.re * b.re - a.im * b.im, im: a.re * b.im + a.im * b.re }
+}
+
+fn merge<T: Stored>(out: &Array, dim: usize, index: &Array, src: &Array, merged: impl Fn(T, T) -> T + Copy + Sync) {
+    let (y, at, x) = (Raw::new(out.ptr::<T>()), Raw::new(index.ptr::<i64>()), Raw::new(src.ptr::<T>()));
+    write_shared(out, dim, index, src, &|share| {
+        let ([x_step, at_step, y_step], along, has) = (share.walk.steps(), share.along, share.has());
+        share.pieces(move |[i, k, o], n| {
+            let (x, at, y) = (x.at(i), at.at(k), y.at(o));
+            for j in 0..n as isize {
+                // SAFETY: elements of the arrays; what this share may write no other writes.
+                unsafe {
+                    let to = *at.wrapping_offset(j * at_step);
+                    if has(to) {
+                        let to = y.wrapping_offset(j * y_step + to as isize * along);
+                        *to = merged(*to, *x.wrapping_offset(j * x_step));
+                    } else if at_step == 0 {
+                        return;
                     }
                 }
-            });
+            }
         });
     });
 }

@@ -185,7 +185,7 @@ fn areas(name: &str, y: &Tensor, x: Option<&Tensor>, dx: Option<Number>, dim: us
         bail!(Index, "dimension specified as {dim} but tensor has no dimensions");
     }
     let n = y.shape()[dim];
-    if n == 0 {
+    if n == 0 && x.is_none() {
         return Ok(y.clone());
     }
     let neighbours =
@@ -193,14 +193,16 @@ fn areas(name: &str, y: &Tensor, x: Option<&Tensor>, dx: Option<Number>, dim: us
     if y.dtype() == DType::Bool || x.is_some_and(|x| x.dtype() == DType::Bool) {
         bail!(Runtime, "{name}: received a bool input for `x` or `y`, but bool is not supported");
     }
-    let (left, right) = neighbours(y, dim)?;
-    let sum = left.add(&right)?;
+    let sum = || -> Result<Tensor> {
+        let (left, right) = neighbours(y, dim)?;
+        left.add(&right)
+    };
     let Some(x) = x else {
         let dx = dx.unwrap_or(Number::Int(1));
-        if let Number::Bool(_) = dx {
+        if matches!(dx, Number::Bool(_) | Number::Complex(..)) {
             bail!(Runtime, "{name}: Currently, we only support dx as a real number.");
         }
-        return sum.mul_number(dx.to_f64() / 2.0);
+        return sum()?.mul_number(dx.to_f64() / 2.0);
     };
     // Points stand along the last dim, or as a vector along `dim`.
     let x = if x.ndim() == 1 {
@@ -229,8 +231,11 @@ fn areas(name: &str, y: &Tensor, x: Option<&Tensor>, dx: Option<Number>, dim: us
         );
     }
     broadcast(x.shape(), y.shape())?;
+    if n == 0 {
+        return Ok(y.clone());
+    }
     let (from, to) = neighbours(&x, dim)?;
-    to.sub(&from)?.mul(&sum)?.div_number(2.0)
+    to.sub(&from)?.mul(&sum()?)?.div_number(2.0)
 }
 
 impl Tensor {

@@ -14,7 +14,7 @@ use crate::tensor::{Args, OpDef, Outs, Tensor};
 
 ops! {
     /// Entries `start` to `end` of dim `dim`, `step` apart, in new memory: a copy of `x[start:end:step]`.
-    slice_copy + out as [
+    slice_copy + out + exact as [
         "function.slice_copy(Tensor self, int dim=0, int? start=None, int? end=None, int step=1) -> Tensor",
     ] {
         call(x = self: &Tensor, dim: i64, start: Option<i64>, end: Option<i64>, step: i64) {
@@ -24,7 +24,7 @@ ops! {
         samples: ["u(5, 2)", "u(5, 2), 0, 1, 4, 2", "u(2, 5), 1, -3", "u(3), 0, 2, 1", "u(3), 0, 0, 1, 0", "u()"],
     }
     /// A copy in C order.
-    alias_copy + out as ["function.alias_copy(Tensor self) -> Tensor"] {
+    alias_copy + out + exact as ["function.alias_copy(Tensor self) -> Tensor"] {
         call(x = self: &Tensor) { x.cloned(Format::Contiguous) },
         samples: ["u(2, 3)", "u(3, 2).t()"],
     }

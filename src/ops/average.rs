@@ -35,17 +35,18 @@ ops! {
     /// `padding`: zeros at both ends, which count unless count_include_pad is False. `ceil_mode`: keep a last window that begins
     /// inside the input but reaches beyond it. Raises RuntimeError for sizes that do not fit.
     avg_pool1d as [
-        "function.avg_pool1d(Tensor input, int[1] kernel_size, int[1] stride=[], int[1] padding=0, bool ceil_mode=False, bool count_include_pad=True) -> Tensor",
-        "nn.avg_pool1d(Tensor input, int[1] kernel_size, int[1] stride=[], int[1] padding=0, bool ceil_mode=False, bool count_include_pad=True) -> Tensor",
+        "function.avg_pool1d(Tensor input, int[1] kernel_size, int[1]? stride=None, int[1] padding=0, bool ceil_mode=False, bool count_include_pad=True) -> Tensor",
+        "nn.avg_pool1d(Tensor input, int[1] kernel_size, int[1]? stride=None, int[1] padding=0, bool ceil_mode=False, bool count_include_pad=True) -> Tensor",
     ] {
         call(
             x = input: &Tensor,
             kernel_size: &[i64],
-            stride: &[i64],
+            stride: Option<&[i64]>,
             padding: &[i64],
             ceil_mode: bool,
             padded = count_include_pad: bool
         ) {
+            let stride = stride.unwrap_or(&[]);
             if x.ndim() != 2 && x.ndim() != 3 {
                 return Err(rank_of_one("avg_pool1d", x));
             }

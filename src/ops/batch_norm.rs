@@ -2,7 +2,7 @@
 
 use super::copy::Format;
 use super::elementwise::map;
-use super::norm::Affine;
+use super::norm::{Affine, check_parameters};
 use crate::core::number::spelled;
 use crate::core::shape::{list, normalize_dim};
 use crate::core::spoken::library;
@@ -10,9 +10,9 @@ use crate::core::{DType, Meta, Shape};
 use crate::device::Array;
 use crate::error::Result;
 use crate::ops;
-use crate::tensor::mode::GradGuard;
+use crate::tensor::mode::{self, GradGuard};
 use crate::tensor::{Context, Cotangents, Grads, Mask, Op, Operand, Saves, Tensor, apply_many};
-use crate::{bail, cpu, err};
+use crate::{bail, cpu};
 
 ops! {
     /// Each channel (dim 1) less its mean and divided by sqrt(variance + eps), then times `weight`, plus `bias`.
@@ -52,6 +52,9 @@ ops! {
                 }
             } else if eps < 0.0 {
                 bail!(Value, "batch_norm eps must be non-negative, but got {}", spelled(eps));
+            }
+            if training && running_mean.is_some() != running_var.is_some() {
+                bail!(Value, "running_mean and running_var must either both be None or neither be None");
             }
             if training || running_mean.is_some() {
                 normalize_dim(1, x.ndim())?;
@@ -93,23 +96,25 @@ fn checked(x: &Tensor, running: [Option<&Tensor>; 2], parameters: [Option<&Tenso
             bail!(Runtime, "{name} should contain {channels} elements not {}", v.numel());
         }
     }
+    for v in vectors().flatten() {
+        if v.ndim() != 1 {
+            bail!(Runtime, "TensorAccessor expected 1 dims but tensor has {}", v.ndim());
+        }
+    }
+    for (name, v) in ["running_mean", "running_var"].into_iter().zip(running) {
+        if mode::grad_enabled() && v.is_some_and(Tensor::requires_grad) {
+            bail!(
+                Runtime,
+                "The function 'native_batch_norm' is not differentiable with respect to argument '{name}'. This input cannot have \
+                 requires_grad True."
+            );
+        }
+    }
     let dtype = x.dtype();
     if !dtype.is_float() {
         return Err(dtype.lacks("batch_norm"));
     }
-    let mixed = vectors().flatten().any(|v| v.dtype() != dtype);
-    let hint = || format!("the input is {}; convert it, {}", dtype.name(), DType::F32.cast_of("x"));
-    if dtype.is_half() {
-        if mixed && vectors().flatten().any(|v| v.dtype() != DType::F32) {
-            return Err(err!(Runtime, "mixed dtype (CPU): all inputs must share same datatype.").hint(hint()));
-        }
-    } else if mixed && dtype != DType::F32 {
-        return Err(err!(Runtime, "mixed dtype (CPU): all inputs must share same datatype.").hint(hint()));
-    } else if mixed {
-        let hint = "the input is float32; convert it or the parameters and running statistics";
-        return Err(err!(Runtime, "mixed dtype (CPU): expect parameter to have scalar type of Float").hint(hint));
-    }
-    Ok(())
+    check_parameters(dtype, &[parameters[0], parameters[1], running[0], running[1]])
 }
 
 /// Halves compute in float32.

@@ -9,6 +9,7 @@ use super::autocast;
 use crate::bail;
 use crate::core::DType;
 use crate::core::shape::list;
+use crate::core::spoken::library;
 use crate::err;
 use crate::error::{Error, Result};
 use crate::tensor::apply::recorded;
@@ -112,13 +113,28 @@ fn over(name: &'static str, def: &OpDef, a: &Args) -> Result<Outs> {
     views::replace(name, target, &y.to_dtype(target.dtype())?).map(Outs::Over)
 }
 
+/// Whether no tensor among the arguments requires a gradient.
+fn recorded_none(a: &Args) -> bool {
+    a.values.iter().all(|v| match v {
+        Arg::Tensor(t) => !t.requires_grad(),
+        Arg::Tensors(list) => list.iter().all(|t| !t.requires_grad()),
+        _ => true,
+    })
+}
+
 /// Hands finished results to the user's `out=`.
 fn into(name: &'static str, def: &OpDef, a: &Args, outs: Outs) -> Result<Outs> {
     match outs {
         Outs::Tensor(t) => {
             let &[out] = a.out else { bail!(Type, "{name}(): out takes one tensor") };
             check_out(name, def, a, (0, &t), out)?;
+            // What was asked to require a gradient is a leaf; so becomes the tensor that it is written to.
+            let leaf = t.requires_grad() && t.is_leaf() && !out.requires_grad() && recorded_none(a);
+            let t = if leaf { t.detach() } else { t };
             copy_to_out(name, &t, out)?;
+            if leaf {
+                out.set_requires_grad(true)?;
+            }
             Ok(out.clone().into())
         }
         Outs::Many(list) => {
@@ -167,6 +183,27 @@ fn unfit(name: &str, dtype: DType, got: DType, at: usize) -> Box<Error> {
             let which = if at == 0 { "values" } else { "indices" };
             err!(Runtime, "expected scalar type '{right}' but got '{wrong}' for {which} output")
         }
+        "frexp" if at == 0 => {
+            let (right, wrong) = (dtype.c_words(), got.c_words());
+            err!(Runtime, "{}.frexp() expects mantissa to have dtype {right} but got {wrong}", library())
+        }
+        "frexp" => err!(Runtime, "{}.frexp() expects exponent to have int dtype but got {}", library(), got.c_words()),
+        "histc" | "histogram" => {
+            let what = if at == 0 { "hist" } else { "bin_edges" };
+            let (right, wrong) = (dtype.c_words(), got.c_words());
+            err!(
+                Runtime,
+                "{}.histogram: input tensor and {what} tensor should have the same dtype, but got input {right} and {what} {wrong}",
+                library()
+            )
+        }
+        "multi_dot" => err!(
+            Runtime,
+            "multi_dot(): expected out tensor to have dtype {} but got {}",
+            dtype.c_words(),
+            got.c_words()
+        ),
+        "vecdot" => err!(Runtime, "linalg.vecdot: Expected out of dtype{right} but found {wrong}"),
         "cummax" | "cummin" | "logcumsumexp" => err!(Runtime, "expected scalar_type {right} but found {wrong}"),
         "quantile" | "nanquantile" => err!(Runtime, "quantile() out tensor must be same dtype as the input tensor"),
         "complex" | "polar" => {

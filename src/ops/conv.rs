@@ -287,7 +287,12 @@ fn check(x: &Tensor, w: &Tensor, bias: Option<&Tensor>, window: &Window, single:
     if let Some(b) = bias
         && b.dtype() != x.dtype()
     {
-        bail!(Runtime, "Input type ({}) and bias type ({}) should be the same", x.dtype().alias(), b.dtype().alias());
+        bail!(
+            Runtime,
+            "Input type ({}) and bias type ({}) should be the same",
+            x.dtype().c_words(),
+            b.dtype().c_words()
+        );
     }
     if x.dtype() == DType::Bool && x.numel() > 0 {
         return Err(DType::Bool.lacks("slow_conv2d_cpu"));

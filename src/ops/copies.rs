@@ -52,7 +52,7 @@ macro_rules! copies {
                     schema: &[$($schema),+],
                     aliases: &[],
                     doc: concat!("The view that `", stringify!($name), "` is named after, in new memory."),
-                    variants: Variants::NONE.out(),
+                    variants: Variants::NONE.out().exact(),
                     graph: "",
                     reads: of::DEF.reads,
                     call: |a| copied(stringify!($name), &of::DEF, a),

@@ -91,6 +91,8 @@ ops! {
         call(size: &[i64], value = fill_value: Number, options: Options) {
             let kind = match crate::core::promote::number_dtype(value, mode::default_float()) {
                 DType::U64 => DType::I64,
+                // Half a default makes no complex half here, as in PyTorch.
+                DType::C32 => DType::C64,
                 kind => kind,
             };
             let layout = Layout::contiguous(sizes(size)?);
@@ -141,6 +143,13 @@ ops! {
         call(start: Operand, end: Operand, steps: i64, options: Options; a) {
             let options = options.between([start, end]);
             let Line { start, end, dtype } = line("linspace", start, end, steps, &options)?;
+            if dtype == DType::Bool {
+                return Err(dtype.lacks("linspace_cpu"));
+            }
+            if dtype.is_integral() {
+                check_fits(start, dtype)?;
+                check_fits(end, dtype)?;
+            }
             options.finish(as_out(linspaced(start, end, steps as usize, dtype, options.source())?, a)?)
         },
         samples: [

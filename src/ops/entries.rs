@@ -119,6 +119,9 @@ ops! {
             if !include_self && x.dtype() == DType::Bool && reduce != Reduce::Mean {
                 return Err(x.dtype().lacks("index_reduce"));
             }
+            if x.dtype().is_complex() {
+                return Err(x.dtype().lacks("index_func_"));
+            }
             let (dim, index) = entries("index_reduce", x, dim, index, source)?;
             reduced(x, dim, &index, &source.reshape(index.shape())?, reduce, include_self)
         },

@@ -122,6 +122,14 @@ ops! {
     }
 }
 
+/// Complex numbers have no order.
+fn refuse_complex(name: &str, x: &Tensor) -> Result<()> {
+    if x.dtype().is_complex() {
+        bail!(Runtime, "{name}(): does not support complex input");
+    }
+    Ok(())
+}
+
 fn refuse_empty(name: &str, x: &Tensor, over: &Over, all: bool) -> Result<()> {
     if x.numel() != 0 {
         return Ok(());
@@ -210,6 +218,7 @@ fn of_all(name: &str, x: &Tensor, largest: bool) -> Result<Outs> {
 fn along(name: &str, x: &Tensor, dim: i64, keepdim: bool, largest: bool) -> Result<Outs> {
     let over = Over::new(x, Some(&[dim]), keepdim)?;
     let dim = normalize_dim(dim, x.ndim())?;
+    refuse_complex(name, x)?;
     refuse_empty(name, x, &over, false)?;
     apply_many(Extremum { over, dim, largest }, &[x]).map(Outs::Many)
 }
@@ -261,6 +270,7 @@ fn place(name: &'static str, x: &Tensor, dim: Option<i64>, keepdim: bool, larges
     if x.dtype() == DType::Bool {
         bail!(Runtime, "{name}(): does not support bool input");
     }
+    refuse_complex(name, x)?;
     let over = Over::new(x, one.as_ref().map(|d| &d[..]), keepdim)?;
     if x.numel() == 0 && dim.is_none() {
         bail!(Index, "{name}(): Expected reduction dim to be specified for input.numel() == 0.");

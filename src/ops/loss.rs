@@ -143,7 +143,7 @@ ops! {
                 return Err(x.dtype().lacks(if x.dtype().is_limited() { "add_stub" } else { "mse_cpu" }));
             }
             broadcast(x.shape(), t.shape())?;
-            if x.dtype() == DType::Bool || t.dtype() == DType::Bool {
+            if weight.is_some() && (x.dtype() == DType::Bool || t.dtype() == DType::Bool) {
                 bail!(Runtime, "Subtraction, the `-` operator, with a bool tensor is not supported.");
             }
             if let Some(w) = weight {

@@ -45,6 +45,30 @@ ops! {
     }
 }
 
+/// PyTorch's rule for the parameters of a normalisation of `dtype`: all have its dtype, or it is a half and all are float32. The
+/// first that is given says which.
+pub fn check_parameters(dtype: DType, parameters: &[Option<&Tensor>]) -> Result<()> {
+    let given = || parameters.iter().flatten().map(|t| t.dtype());
+    let Some(first) = given().next() else { return Ok(()) };
+    let hint = format!(
+        "the input is {}, the weight {}; convert the input, {}",
+        dtype.name(),
+        first.name(),
+        first.cast_of("x")
+    );
+    if first == dtype {
+        let Some(other) = given().find(|&d| d != dtype) else { return Ok(()) };
+        bail!(Runtime, "expected scalar type {} but found {}", dtype.scalar_name(), other.scalar_name());
+    }
+    if given().any(|d| d != DType::F32) {
+        return Err(err!(Runtime, "mixed dtype (CPU): expect parameter to have scalar type of Float").hint(hint));
+    }
+    if !dtype.is_half() {
+        return Err(err!(Runtime, "mixed dtype (CPU): all inputs must share same datatype.").hint(hint));
+    }
+    Ok(())
+}
+
 pub fn layer_norm(
     x: &Tensor,
     normalized: &[i64],
@@ -79,20 +103,11 @@ pub fn layer_norm(
             list(x.shape())
         );
     }
+    check_parameters(x.dtype(), &[weight, bias])?;
     if !x.dtype().is_float() {
         return Err(x.dtype().lacks("LayerNormKernelImpl"));
     }
-    if let Some(t) = weight.or(bias).filter(|t| t.dtype() != x.dtype()) {
-        if !(x.dtype().is_half() && t.dtype() == DType::F32) {
-            return Err(err!(Runtime, "mixed dtype (CPU): expect parameter to have scalar type of Float").hint(
-                format!(
-                    "the input is {}, the weight {}; convert the input, {}",
-                    x.dtype().name(),
-                    t.dtype().name(),
-                    t.dtype().cast_of("x")
-                ),
-            ));
-        }
+    if weight.or(bias).is_some_and(|t| t.dtype() != x.dtype()) {
         // Halves with float32 parameters compute in float32, as they do anyway.
         return layer_norm(&x.to_dtype(DType::F32)?, normalized, weight, bias, eps)?.to_dtype(x.dtype());
     }

@@ -34,7 +34,7 @@ ops! {
     /// input: (N, C, H, W) or (C, H, W). `stride` is `kernel_size` where not given; `padding` adds elements that never win, at
     /// most half a window; `ceil_mode` keeps a last window that starts inside the image but reaches beyond it.
     max_pool2d as [
-        "function.max_pool2d(Tensor input, int[2] kernel_size, int[2] stride=[], int[2] padding=0, int[2] dilation=1, bool ceil_mode=False) -> Tensor",
+        "function.max_pool2d(Tensor input, int[2] kernel_size, int[2]? stride=None, int[2] padding=0, int[2] dilation=1, bool ceil_mode=False) -> Tensor",
         "nn.max_pool2d(Tensor input, int[2] kernel_size, int[2]? stride=None, int[2] padding=0, int[2] dilation=1, bool ceil_mode=False, bool return_indices=False) -> Tensor",
     ] graph "MaxPool2DWithIndicesBackward0" {
         call(

@@ -42,6 +42,7 @@ ops! {
     scalar_tensor as ["function.scalar_tensor(Operand s, *, {options}) -> Tensor"] {
         call(s: Operand, options: Options) {
             let value = number(s)?;
+            crate::ops::create::check_fits(value, options.float())?;
             options.finish(Tensor::constant(&[], options.float(), options.source(), value)?)
         },
         samples: ["3", "2.5, dtype=int64", "True"],

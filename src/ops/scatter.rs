@@ -256,12 +256,13 @@ pub fn reduced(
         Reduce::Extremum(how) => apply(Scatter { dim, how }, &[&from, index, src]),
         Reduce::Mean => {
             let sum = from.scatter_add(dim, index, src)?;
-            let one = number(Number::Int(1), &sum.detach(), index.shape())?;
+            let counted = sum.detach().to_dtype(sum.dtype().to_real())?;
+            let one = number(Number::Int(1), &counted, index.shape())?;
             // What no index names counts as one element.
-            let start = number(Number::Int(include_self as i64), &sum.detach(), sum.shape())?;
+            let start = number(Number::Int(include_self as i64), &counted, sum.shape())?;
             let count = start.scatter_add(dim, index, &one)?;
             let count = count.maximum(&number(Number::Int(1), &count, &[])?)?;
-            if x.dtype().is_float() { sum.div(&count) } else { sum.floor_divide(&count) }
+            if x.dtype().is_differentiable() { sum.div(&count) } else { sum.floor_divide(&count) }
         }
     }
 }
@@ -296,6 +297,14 @@ impl Scatter {
     /// The gradients of a product: of each factor the product of the others, also where factors are 0.
     fn factors(&self, c: &Context, g: &Tensor) -> Result<Grads> {
         let (x, index, src) = (c.input(0)?, c.input(1)?, c.input(2)?);
+        if x.dtype().is_complex() {
+            // As real ones, of the conjugated factors.
+            return self.factors_of(c, g, [x.conj()?, index, src.conj()?], c.output()?.conj()?);
+        }
+        self.factors_of(c, g, [x, index, src], c.output()?)
+    }
+
+    fn factors_of(&self, c: &Context, g: &Tensor, [x, index, src]: [Tensor; 3], y: Tensor) -> Result<Grads> {
         let dim = self.dim as i64;
         let again = |x: &Tensor, src: &Tensor| apply(Scatter { dim: self.dim, how: Put::Multiply }, &[x, &index, src]);
         let one = Number::Int(1);
@@ -312,7 +321,7 @@ impl Scatter {
         let count = zeros_like(&x)?.scatter_add(self.dim, &index, &zero.to_dtype(x.dtype())?)?.gather(dim, &index)?;
         let single = zero.logical_and(&count.eq(&number(one, &count, &[])?)?)?;
         let rest = g.mul(&again(&x, &without(&src, &single)?)?)?.gather(dim, &index)?;
-        let others = g.mul(&c.output()?)?.gather(dim, &index)?.div(&without(&src, &zero)?)?;
+        let others = g.mul(&y)?.gather(dim, &index)?.div(&without(&src, &zero)?)?;
         let pair = zero.logical_and(&count.eq(&number(Number::Int(2), &count, &[])?)?)?;
         let zeros = zero.choose(Operand::Tensor(&src), Operand::Number(Number::Int(0).cast(src.dtype())))?;
         let zeros = zeros_like(&x)?.scatter_add(self.dim, &index, &zeros)?.gather(dim, &index)?;
@@ -330,12 +339,15 @@ impl Op for Scatter {
         if self.how == Put::Set { "scatter" } else { "scatter_reduce" }
     }
     fn complex(&self) -> bool {
-        self.how == Put::Set
+        matches!(self.how, Put::Set | Put::Multiply)
     }
     fn edge_order(&self) -> &'static [usize] {
         &[0, 2]
     }
     fn infer(&self, x: &[&Meta]) -> Result<Meta> {
+        if x[0].dtype == DType::C32 && self.how == Put::Multiply {
+            return Err(DType::C32.lacks("scatter_gather_tensor_cpu"));
+        }
         Ok(x[0].contiguous(x[0].shape().into()))
     }
     fn cpu(&self, x: &[&Array], out: &[Array]) -> Result<()> {

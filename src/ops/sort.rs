@@ -75,6 +75,9 @@ ops! {
             if x.dtype() == DType::Bool {
                 bail!(Runtime, "topk does not support bool dtypes on CPU");
             }
+            if x.dtype().is_complex() {
+                bail!(Runtime, " topk does not support complex dtypes on CPU");
+            }
             let op = Order { name: "topk", dim, descending: largest, want: Want::First(k as usize, ordered), keepdim: true, from: x.shape().into() };
             op.run(x).map(Outs::Many)
         },
@@ -142,6 +145,9 @@ ops! {
 
 fn sorted(name: &'static str, x: &Tensor, dim: i64, descending: bool) -> Result<Vec<Tensor>> {
     let dim = normalize_dim(dim, x.ndim())?;
+    if x.dtype().is_complex() {
+        bail!(Runtime, " Sort does not support complex dtypes on CPU");
+    }
     Order { name, dim, descending, want: Want::Sorted, keepdim: true, from: x.shape().into() }.run(x)
 }
 

@@ -56,7 +56,7 @@ ops! {
             "at(1, 3, 2, 4).reshape(2, 2), at(1, 2, 3)", "at(1, 3, 5), ix(4, n=6), side='up'", "at(1, 3, 5), torch.tensor([1.0]).to(mask(1).device)"],
     }
     /// Whether each of `elements` is among `test_elements`; the reverse if `invert`.
-    isin + out as [
+    isin + out + exact as [
         "function.isin(Tensor elements, Tensor test_elements, *, bool assume_unique=False, bool invert=False) -> Tensor",
         "function.isin(Tensor elements, Scalar test_element, *, bool assume_unique=False, bool invert=False) -> Tensor",
         "function.isin(Scalar element, Tensor test_elements, *, bool assume_unique=False, bool invert=False) -> Tensor",
@@ -72,6 +72,9 @@ ops! {
                 (Some(t), _) | (None, Some(t)) => t,
                 (None, None) => bail!(Runtime, "internal error: isin without tensors"),
             };
+            if let Some(Number::Bool(_)) = element.or(test_element) {
+                bail!(Runtime, "Unsupported input type encountered for isin(): Bool");
+            }
             let wrapped = |n: Number| number_tensor(n, like);
             let (x, of) = match (elements, test_elements, element, test_element) {
                 (Some(x), Some(of), ..) => (x.clone(), of.clone()),
@@ -140,6 +143,13 @@ fn search(
             "torch.searchsorted(): input value can be a scalar only when boundaries tensor dimension is 1, but we got boundaries tensor dim(0) and input value's dim({}) numel({})",
             x.ndim(),
             x.numel()
+        );
+    }
+    if x.ndim() == 0 && edges.ndim() > 1 {
+        bail!(
+            Runtime,
+            "torch.searchsorted(): input value can be a scalar only when boundaries tensor dimension is 1, but we got boundaries tensor dim({}) and input value's dim(0) numel(1)",
+            edges.ndim()
         );
     }
     let last = edges.ndim() - 1;
@@ -226,8 +236,8 @@ impl Op for Search {
 
 fn isin(x: &Tensor, of: &Tensor, invert: bool) -> Result<Tensor> {
     let dtype = promoted(x.dtype(), of.dtype())?;
-    if x.dtype() == DType::Bool || of.dtype() == DType::Bool {
-        bail!(Runtime, "Unsupported input type encountered for isin(): Bool");
+    if let Some(d) = [x, of].map(Tensor::dtype).into_iter().find(|d| *d == DType::Bool || d.is_complex()) {
+        bail!(Runtime, "Unsupported input type encountered for isin(): {}", d.scalar_name());
     }
     let (x, of) = (x.contiguous()?.to_dtype(dtype)?, of.to_dtype(dtype)?.reshape(&[of.numel()])?);
     let few = of.numel() <= 16;
@@ -284,6 +294,9 @@ fn unique(input: &Tensor, dim: Option<i64>, as_they_lie: bool, inverse: bool, co
         _ => "unique_dim",
     };
     data::needs_values(op, &[input])?;
+    if input.dtype().is_complex() {
+        return Err(input.dtype().lacks(if as_they_lie || dim.is_none() { "unique" } else { "unique_dim" }));
+    }
     let x = input.detach();
     let dim = dim.map(|d| entries_dim(d, x.shape())).transpose()?;
     // Entries as rows; the flattened tensor as a vector.

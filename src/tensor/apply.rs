@@ -152,7 +152,19 @@ fn check_inputs(op: &dyn Op, x: &[&Tensor]) -> Result<()> {
 #[cold]
 fn no_complex(op: &dyn Op, x: &[&Tensor]) -> Box<crate::error::Error> {
     let dtype = x.iter().map(|t| t.dtype()).find(|d| d.is_complex()).unwrap_or(DType::C64);
-    err!(NotImplemented, "\"{}\" not implemented for '{}'", op.name(), dtype.scalar_name())
+    // PyTorch names its kernels, some of which have other names than their ops.
+    let kernel = match op.name() {
+        "kthvalue" => "kthvalue_cpu",
+        "median" | "nanmedian" => "median_cpu",
+        "mode" => "mode_cpu",
+        "amax" => "max_values_cpu",
+        "amin" => "min_values_cpu",
+        "max" => "max_all",
+        "min" => "min_all",
+        "searchsorted" | "bucketize" => "searchsorted_out_cpu",
+        name => name,
+    };
+    err!(NotImplemented, "\"{kernel}\" not implemented for '{}'", dtype.scalar_name())
         .hint("rustgrad does not compute this op on complex numbers yet")
 }
 

@@ -324,6 +324,7 @@ def names_of_convolutions(torch):
     return [f(x, w).grad_fn.name() for f in (functional.conv2d, functional.conv_transpose2d)]
 
 
+@case()
 def one_node_for_what_pytorch_has_one_of(torch):
     """Class names and edges of nodes, also where several ops compute what is one op of PyTorch."""
     F = torch.nn.functional

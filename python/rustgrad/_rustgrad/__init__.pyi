@@ -506,6 +506,8 @@ class Tensor:
         """The number of dims."""
     def dim_order(self, *, ambiguity_check: Any = ...) -> tuple[_int, ...]:
         """The dims from the slowest in memory to the fastest."""
+    def eig(self, eigenvectors: Any = ...) -> Any:
+        """Removed: `linalg.eig` gives complex tensors. Always raises RuntimeError."""
     def fill_diagonal_(self, fill_value: Any, wrap: Any = ...) -> Tensor:
         """Overwrite the main diagonal, and with `wrap` that of each further block of a tall matrix.
 
@@ -551,6 +553,8 @@ class Tensor:
     @property
     def is_xpu(self) -> Any:
         """False."""
+    def lstsq(input: Any, A: Any) -> Any:
+        """Removed: `linalg.lstsq` takes the matrix first. Always raises RuntimeError."""
     def map2_(self, x: Any, y: Any, callable: Any) -> Tensor:
         """Replace each element by `callable(element, of_x, of_y)`; slow, on the CPU only."""
     def map_(self, tensor: Any, callable: Any) -> Tensor:
@@ -581,6 +585,8 @@ class Tensor:
         """Raises NotImplementedError: memory is not shared between processes."""
     def slice_inverse(self, src: Any, dim: Any = ..., start: Any = ..., end: Any = ..., step: Any = ...) -> Any:
         """`self`, of which a slice was taken that `src` has the sizes of, as the whole."""
+    def solve(input: Any, A: Any) -> Any:
+        """Removed: `linalg.solve` takes the matrix first. Always raises RuntimeError."""
     def sparse_dim(self) -> _int:
         """0: all dims are dense."""
     def sparse_mask(self, mask: Any) -> Any:
@@ -589,6 +595,8 @@ class Tensor:
         """The memory of the tensor as a TypedStorage of its dtype."""
     def storage_type(self) -> Any:
         """The class of `storage()`."""
+    def symeig(input: Any, eigenvectors: Any = ..., upper: Any = ...) -> Any:
+        """Removed: `linalg.eigh` reads the lower triangle by default. Always raises RuntimeError."""
     def to_dense(self, dtype: Any = ..., *, masked_grad: Any = ...) -> Any:
         """The tensor itself, in `dtype` where one is given; a sparse one with its zeros."""
     def to_device(self, device: Any, *, stream: Any = ...) -> Any:
@@ -721,12 +729,12 @@ class Tensor:
     def movedim(self, source: _int | Tensor, destination: _int | Tensor) -> Tensor:
         """The dims `source` put at the places `destination`; the others keep their order."""
     @overload
-    def movedim(self, source: _int | Sequence[_int | Tensor], destination: _int | Sequence[_int | Tensor]) -> Tensor: ...
+    def movedim(self, source: Sequence[_int | Tensor], destination: Sequence[_int | Tensor]) -> Tensor: ...
     @overload
     def moveaxis(self, source: _int | Tensor, destination: _int | Tensor) -> Tensor:
         """The dims `source` put at the places `destination`; the others keep their order."""
     @overload
-    def moveaxis(self, source: _int | Sequence[_int | Tensor], destination: _int | Sequence[_int | Tensor]) -> Tensor: ...
+    def moveaxis(self, source: Sequence[_int | Tensor], destination: Sequence[_int | Tensor]) -> Tensor: ...
     def select(self, dim: _int | Tensor, index: _int | Tensor) -> Tensor:
         """Entry `index` of dim `dim`, which goes away."""
     @overload

@@ -96,7 +96,7 @@ def tanh(input: Tensor) -> Tensor:
 
         >>> torch.tanh(torch.tensor([-1., 0., 1.]))     tensor([-0.7616,  0.0000,  0.7616])
     """
-def avg_pool1d(input: Tensor, kernel_size: _int | Sequence[_int | Tensor], stride: _int | Sequence[_int | Tensor] = [], padding: _int | Sequence[_int | Tensor] = 0, ceil_mode: _bool = False, count_include_pad: _bool = True) -> Tensor:
+def avg_pool1d(input: Tensor, kernel_size: _int | Sequence[_int | Tensor], stride: _int | Sequence[_int | Tensor] | None = None, padding: _int | Sequence[_int | Tensor] = 0, ceil_mode: _bool = False, count_include_pad: _bool = True) -> Tensor:
     """The mean of each window of a sequence (N, C, L) or (C, L); `stride` is the window's size by default.
 
     `padding`: zeros at both ends, which count unless count_include_pad is False. `ceil_mode`: keep a last window that

@@ -100,12 +100,12 @@ def adjoint(input: Tensor) -> Tensor:
 def movedim(input: Tensor, source: _int | Tensor, destination: _int | Tensor) -> Tensor:
     """The dims `source` put at the places `destination`; the others keep their order."""
 @overload
-def movedim(input: Tensor, source: _int | Sequence[_int | Tensor], destination: _int | Sequence[_int | Tensor]) -> Tensor: ...
+def movedim(input: Tensor, source: Sequence[_int | Tensor], destination: Sequence[_int | Tensor]) -> Tensor: ...
 @overload
 def moveaxis(input: Tensor, source: _int | Tensor, destination: _int | Tensor) -> Tensor:
     """The dims `source` put at the places `destination`; the others keep their order."""
 @overload
-def moveaxis(input: Tensor, source: _int | Sequence[_int | Tensor], destination: _int | Sequence[_int | Tensor]) -> Tensor: ...
+def moveaxis(input: Tensor, source: Sequence[_int | Tensor], destination: Sequence[_int | Tensor]) -> Tensor: ...
 def select(input: Tensor, dim: _int | Tensor, index: _int | Tensor) -> Tensor:
     """Entry `index` of dim `dim`, which goes away."""
 @overload
@@ -270,8 +270,11 @@ def subtract(input: Tensor | Number, other: Tensor | Number, *, alpha: Number | 
 
         >>> torch.sub(torch.tensor([5., 6.]), 1)     tensor([4., 5.])
     """
+@overload
 def rsub(input: Tensor, other: Tensor | Number, *, alpha: Number | Tensor = 1) -> Tensor:
     """`other - alpha * input`."""
+@overload
+def rsub(input: Tensor, other: Number | Tensor, alpha: Number | Tensor) -> Tensor: ...
 def mul(input: Tensor | Number, other: Tensor | Number, *, out: Tensor | None = None) -> Tensor:
     """`input * other`.
 
@@ -1043,7 +1046,7 @@ def _scaled_dot_product_flash_attention_for_cpu(query: Tensor, key: Tensor, valu
     Of a bool mask what is False is not attended to, one of floats is added; `is_causal`: position i attends to those up
     to i. A row without anything gives zeros. Needs memory for the results only, forward and backward: Dao et al. 2022.
     """
-def avg_pool1d(input: Tensor, kernel_size: _int | Sequence[_int | Tensor], stride: _int | Sequence[_int | Tensor] = [], padding: _int | Sequence[_int | Tensor] = 0, ceil_mode: _bool = False, count_include_pad: _bool = True) -> Tensor:
+def avg_pool1d(input: Tensor, kernel_size: _int | Sequence[_int | Tensor], stride: _int | Sequence[_int | Tensor] | None = None, padding: _int | Sequence[_int | Tensor] = 0, ceil_mode: _bool = False, count_include_pad: _bool = True) -> Tensor:
     """The mean of each window of a sequence (N, C, L) or (C, L); `stride` is the window's size by default.
 
     `padding`: zeros at both ends, which count unless count_include_pad is False. `ceil_mode`: keep a last window that
@@ -1261,7 +1264,7 @@ def addr(input: Tensor, vec1: Tensor, vec2: Tensor, *, beta: Number | Tensor = 1
     """`beta * input + alpha * outer(vec1, vec2)`; with `beta` 0 what `input` holds does not count."""
 def addr_(input: Tensor, vec1: Tensor, vec2: Tensor, *, beta: Number | Tensor = 1, alpha: Number | Tensor = 1) -> Tensor:
     """`beta * input + alpha * outer(vec1, vec2)`; with `beta` 0 what `input` holds does not count."""
-def chain_matmul(matrices: Sequence[Tensor]) -> Tensor:
+def chain_matmul(matrices: Sequence[Tensor], *, out: Tensor | None = None) -> Tensor:
     """`linalg.multi_dot` of its arguments; deprecated."""
 def matrix_power(input: Tensor, n: _int | Tensor, *, out: Tensor | None = None) -> Tensor:
     """The `n`th power of square matrices; for negative `n` of their inverse."""
@@ -1858,7 +1861,7 @@ def layer_norm(input: Tensor, normalized_shape: Sequence[_int | Tensor], weight:
     """
 def constant_pad_nd(input: Tensor, pad: Sequence[_int | Tensor], value: Number | Tensor = 0) -> Tensor:
     """`pad` entries of `value` before and after each dim, from the last dim on. See `nn.functional.pad`."""
-def max_pool2d(input: Tensor, kernel_size: _int | Sequence[_int | Tensor], stride: _int | Sequence[_int | Tensor] = [], padding: _int | Sequence[_int | Tensor] = 0, dilation: _int | Sequence[_int | Tensor] = 1, ceil_mode: _bool = False) -> Tensor:
+def max_pool2d(input: Tensor, kernel_size: _int | Sequence[_int | Tensor], stride: _int | Sequence[_int | Tensor] | None = None, padding: _int | Sequence[_int | Tensor] = 0, dilation: _int | Sequence[_int | Tensor] = 1, ceil_mode: _bool = False) -> Tensor:
     """The largest element of each window of an image; NaN wins.
 
     input: (N, C, H, W) or (C, H, W). `stride` is `kernel_size` where not given; `padding` adds elements that never win,

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 
 from .. import _rustgrad
-from .._rustgrad import Tensor
+from .._rustgrad import Tensor, complex128
 from .._rustgrad.torch import where, zeros_like
 
 __all__ = ["assert_allclose", "assert_close"]
@@ -208,11 +208,13 @@ def _compare_tensors(actual: Tensor, expected: Tensor, options, path) -> None:
 
 def _close(a: Tensor, e: Tensor, rtol, atol, equal_nan) -> Tensor:
     close = a == e
-    if a.is_floating_point() and equal_nan:
+    if equal_nan and (a.is_floating_point() or a.is_complex()):
         close = close | ((a != a) & (e != e))
     if rtol == 0 and atol == 0:
         return close
-    if not a.is_floating_point():
+    if a.is_complex():
+        a, e = a.to(complex128), e.to(complex128)
+    elif not a.is_floating_point():
         a, e = a.double(), e.double()
     error = (a - e).abs()
     return close | ((error < float("inf")) & (error <= atol + (rtol * e).abs()))
@@ -221,7 +223,7 @@ def _close(a: Tensor, e: Tensor, rtol, atol, equal_nan) -> Tensor:
 def _tensor_text(a: Tensor, e: Tensor, close: Tensor, rtol, atol) -> str:
     if a.numel() == 1 and a.ndim == 0:
         return _number_text(a.item(), e.item(), rtol, atol)
-    if not a.is_floating_point():
+    if not (a.is_floating_point() or a.is_complex()):
         a, e = a.long(), e.long()
     absolute = (a - e).abs()
     relative = absolute / e.abs()

@@ -292,6 +292,9 @@ ops! {
             if !dtype.is_float() {
                 bail!(Runtime, "expected common dtype to be floating point, yet common dtype is {}", dtype.scalar_name());
             }
+            if eps < 0.0 || eps.is_nan() {
+                bail!(Runtime, "eps must be non-negative, got: {}", crate::core::number::spelled(eps));
+            }
             let shape = broadcast(x1.shape(), x2.shape())?;
             let dim = normalize_dim(dim, shape.len())?;
             let dims: Shape = if shape.is_empty() { Shape::new() } else { [dim][..].into() };

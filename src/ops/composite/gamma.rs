@@ -27,6 +27,9 @@ ops! {
             if x.dtype() == DType::Bool {
                 bail!(Runtime, "The input tensor may not be a boolean tensor.");
             }
+            if x.dtype().is_complex() {
+                return Err(x.dtype().lacks("arange_cpu"));
+            }
             let wide = !x.dtype().is_float() && !a.inplace;
             let x = if wide { x.to_dtype(mode::default_float())? } else { x.clone() }.contiguous()?;
             let steps = counted(p as usize, x.device())?.to_dtype(x.dtype())?.mul_number(-0.5)?;

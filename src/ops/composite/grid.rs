@@ -141,8 +141,8 @@ ops! {
                     x.dtype().scalar_name()
                 );
             }
-            if n.is_some_and(|n| n < 2) || (x.ndim() == 0 && n.is_none()) {
-                bail!(Runtime, "linalg.vander: N must be greater than 1.");
+            if n.unwrap_or(x.shape().last().map_or(1, |&n| n as i64)) < 2 {
+                bail!(Runtime, "N must be greater than 1.");
             }
             let x = if x.ndim() == 0 { x.reshape(&[1])? } else { x.clone() };
             powers(&x, n, "", true)
@@ -161,7 +161,7 @@ fn meshgrid(tensors: &[&Tensor], indexing: &str) -> Result<Vec<Tensor>> {
         bail!(Runtime, "meshgrid expects all tensors to have the same device");
     }
     if tensors.iter().any(|t| t.dtype() != first.dtype()) {
-        bail!(Runtime, "torch.meshgrid expects all tensors to have the same dtype");
+        bail!(Runtime, "meshgrid expects all tensors to have the same dtype");
     }
     if !matches!(indexing, "ij" | "xy") {
         bail!(Runtime, "torch.meshgrid: indexing must be one of \"xy\" or \"ij\", but received: {indexing}");

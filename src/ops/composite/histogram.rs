@@ -39,7 +39,7 @@ ops! {
     }
     /// How many elements lie in each of `bins` equal parts of [min, max], the last of which has its end; those outside do not
     /// count. If both are 0 they are the least and the greatest element.
-    histc + out as ["histc(Tensor self, int bins=100, Scalar min=0, Scalar max=0) -> Tensor"] {
+    histc + out + exact as ["histc(Tensor self, int bins=100, Scalar min=0, Scalar max=0) -> Tensor"] {
         call(x = self: &Tensor, bins: i64, min: f64, max: f64) { histc(&x.detach(), bins, min, max) },
         samples: [
             "u(20), 5",
@@ -56,7 +56,7 @@ ops! {
     /// How many elements, or the sum of their `weight`, lie between neighbours of `bins` (a vector in order), or in each of that
     /// many equal parts of `range` (from the least to the greatest element where it is not given); and those edges. The last
     /// part has its end. `density` divides by the sum and by the width.
-    histogram + out as [
+    histogram + out + exact as [
         "histogram(Tensor self, Tensor bins, *, Tensor? weight=None, bool density=False) -> (Tensor hist, Tensor bin_edges)",
         "histogram(Tensor self, int bins=100, *, float[]? range=None, Tensor? weight=None, bool density=False) -> (Tensor hist, Tensor bin_edges)",
     ] {

@@ -273,6 +273,13 @@ fn cdist(a: &Tensor, b: &Tensor, p: f64, compute_mode: Option<&str>) -> Result<T
         Some("donot_use_mm_for_euclid_dist") => false,
         Some(other) => bail!(Value, "{other} is not a valid value for compute_mode"),
     };
+    let empty = a.numel() == 0 || b.numel() == 0;
+    if a.dtype() != b.dtype() && empty {
+        return cdist(a, &b.to_dtype(a.dtype())?, p, compute_mode);
+    }
+    if !(p == 2.0 && mode) {
+        super::products::one_dtype(a, b)?;
+    }
     if p == 2.0 && mode {
         return euclidean(a, b);
     }

@@ -22,6 +22,14 @@ fn close(x: &Tensor, other: &Tensor, rtol: f64, atol: f64, equal_nan: bool) -> R
             bail!(Runtime, "{name} must be greater than or equal to zero, but got {bound}");
         }
     }
+    let wider;
+    let [x, other] = match x.dtype() {
+        DType::C32 => {
+            wider = [x.to_dtype(DType::C64)?, other.to_dtype(DType::C64)?];
+            wider.each_ref()
+        }
+        _ => [x, other],
+    };
     let pair = [x, other].map(Operand::Tensor);
     let close = match (rtol, atol) {
         (0.0, 0.0) => on(&eq::ROW, pair)?,
@@ -94,7 +102,7 @@ ops! {
     /// Mantissas in [0.5, 1) and exponents (int32), whose `ldexp` is the tensor: 0 for zeros, infinities and NaN.
     ///
     /// Floats only (RuntimeError). Gradient: of the mantissa, g 2^-exponent.
-    frexp + out as ["frexp(Tensor self) -> (Tensor mantissa, Tensor exponent)"] {
+    frexp + out + exact as ["frexp(Tensor self) -> (Tensor mantissa, Tensor exponent)"] {
         call(x = self: &Tensor) {
             if !x.dtype().is_float() {
                 bail!(Runtime, "torch.frexp() only supports floating-point dtypes");

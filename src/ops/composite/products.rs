@@ -28,6 +28,16 @@ ops! {
                 bail!(Runtime, "Incompatible matrix sizes for bmm ({}x{} and {}x{})", a[1], a[2], b[1], b[2]);
             }
             let x = x.expand_to_checked(&[a[1], b[2]])?;
+            for (what, p, q) in [("mat1", batch1, batch2), ("self", &x, batch2)] {
+                if p.dtype() != q.dtype() {
+                    bail!(
+                        Runtime,
+                        "{what} and mat2 must have the same dtype, but got {} and {}",
+                        p.dtype().scalar_name(),
+                        q.dtype().scalar_name()
+                    );
+                }
+            }
             let (beta, alpha) = (beta.cast(x.dtype()), alpha.cast(x.dtype()));
             let plain = |n: Number| n.to_f64() == 1.0 && n.imag() == 0.0;
             // One product over batch and inner dim.
@@ -61,7 +71,7 @@ ops! {
         samples: ["u(2, 3), u(3, 2)", "u(2), u(2, 2)", "u(2, 3), u()", "u(0, 2), u(2, 2)", "u(2), ix(2, n=3)"],
     }
     /// Cross products of vectors of 3 along `dim`; without `dim` along the first dim of size 3, which is deprecated.
-    cross + out as ["cross(Tensor self, Tensor other, int? dim=None) -> Tensor"] {
+    cross + out + exact as ["cross(Tensor self, Tensor other, int? dim=None) -> Tensor"] {
         call(a = self: &Tensor, b = other: &Tensor, dim: Option<i64>) {
             let dim = match dim {
                 Some(dim) => dim,
@@ -83,7 +93,7 @@ ops! {
             "u(2, 3), u(3), 1", "u(2, 3), u(2, 3), 0"],
     }
     /// Cross products of vectors of 3 along `dim`; all other dims broadcast.
-    linalg_cross + out as ["linalg.cross(Tensor self, Tensor other, *, int dim=-1) -> Tensor"] {
+    linalg_cross + out + exact as ["linalg.cross(Tensor self, Tensor other, *, int dim=-1) -> Tensor"] {
         call(a = self: &Tensor, b = other: &Tensor, dim: i64) { crossed(a, b, dim) },
         samples: ["u(3), u(3)", "u(2, 3), u(1, 3)", "u(3, 2), u(3, 2), dim=0", "u(2, 4), u(2, 4)"],
     }
@@ -120,20 +130,20 @@ ops! {
             "u(2, 3), u(2, 1), u(3)"],
     }
     /// The product of two or more matrices, in the order that costs least; the first and the last may be vectors.
-    multi_dot + out as ["linalg.multi_dot(Tensor[] tensors) -> Tensor"] {
+    multi_dot + out + exact as ["linalg.multi_dot(Tensor[] tensors) -> Tensor"] {
         call(tensors: &[&Tensor]) { multi_dot(tensors) },
         samples: ["[u(2, 3), u(3, 4)]", "[u(2, 3), u(3, 4), u(4, 2)]", "[u(3), u(3, 4), u(4, 2), u(2)]", "[u(2, 5), u(5, 1), u(1, 4), u(4, 3)]", "[u(2, 3)]",
             "[u(2, 3), u(2, 3)]", "[u(2, 3), u(3), u(3, 2)]"],
     }
     /// `linalg.multi_dot` of its arguments; deprecated.
-    chain_matmul as ["function.chain_matmul(*Tensor[] matrices) -> Tensor"] {
+    chain_matmul + out as ["function.chain_matmul(*Tensor[] matrices) -> Tensor"] {
         call(matrices: &[&Tensor]) {
             mode::warn(
                 "torch.chain_matmul is deprecated and will be removed in a future PyTorch release. Use torch.linalg.multi_dot \
                  instead, which accepts a list of two or more tensors rather than multiple parameters.",
             )?;
             if let Some(t) = matrices.iter().find(|t| t.ndim() != 2) {
-                bail!(Runtime, "chain_matmul(): Expected argument # 0 to be a 2D tensor, but got {}D", t.ndim());
+                bail!(Runtime, "Tensor dimension is {}, expected 2 instead.", t.ndim());
             }
             match matrices {
                 [] => bail!(Runtime, "chain_matmul(): Expected one or more matrices"),
@@ -144,8 +154,16 @@ ops! {
         samples: ["u(2, 3), u(3, 4)", "u(2, 3), u(3, 4), u(4, 2)", "u(2, 3)"],
     }
     /// The sums of products of two tensors along `dim`; all other dims broadcast.
-    vecdot + out as ["linalg.vecdot(Tensor x, Tensor y, *, int dim=-1) -> Tensor"] {
+    vecdot + out + exact as ["linalg.vecdot(Tensor x, Tensor y, *, int dim=-1) -> Tensor"] {
         call(x: &Tensor, y: &Tensor, dim: i64) {
+            if x.dtype() != y.dtype() {
+                bail!(
+                    Runtime,
+                    "linalg.vecdot: Expected x and y to have the same dtype, but found x of type {} and y of type {} instead",
+                    x.dtype().scalar_name(),
+                    y.dtype().scalar_name()
+                );
+            }
             for t in [x, y] {
                 if !t.dtype().is_differentiable() {
                     bail!(
@@ -164,7 +182,7 @@ ops! {
         samples: ["u(3), u(3)", "u(2, 3), u(2, 3)", "u(2, 3), u(3), dim=1", "u(3, 2).t(), u(2, 3), dim=0", "u(2, 3), u(2)"],
     }
     /// The `n`th power of square matrices; for negative `n` of their inverse.
-    matrix_power + out as ["matrix_power(Tensor self, int n) -> Tensor"] aliases ["linalg.matrix_power"] {
+    matrix_power + out + exact as ["matrix_power(Tensor self, int n) -> Tensor"] aliases ["linalg.matrix_power"] {
         call(x = self: &Tensor, n: i64) { power(x, n) },
         samples: ["u(3, 3), 3", "u(2, 3, 3), 2", "u(3, 3), 1", "u(3, 3), 0", "u(3, 3), 6", "u(3, 3).t(), 5", "u(3, 3), -1", "u(2, 3, 3), -3", "u(2, 3), 2", "u(3), 2"],
     }
@@ -181,6 +199,14 @@ ops! {
     }
 }
 
+/// Refuses two dtypes, in the words of kernels that promote nothing.
+pub(super) fn one_dtype(a: &Tensor, b: &Tensor) -> Result<()> {
+    if a.dtype() != b.dtype() {
+        bail!(Runtime, "expected scalar type {} but found {}", a.dtype().scalar_name(), b.dtype().scalar_name());
+    }
+    Ok(())
+}
+
 fn crossed(a: &Tensor, b: &Tensor, dim: i64) -> Result<Tensor> {
     if a.ndim() != b.ndim() {
         bail!(Runtime, "linalg.cross: inputs must have the same number of dimensions.");
@@ -191,9 +217,10 @@ fn crossed(a: &Tensor, b: &Tensor, dim: i64) -> Result<Tensor> {
         bail!(Runtime, "linalg.cross: inputs dimension {dim} must have length 3. Got {} and {}", size(a), size(b));
     }
     broadcast(a.shape(), b.shape())?;
-    if a.dtype() == DType::Bool && b.dtype() == DType::Bool {
+    if a.dtype() == DType::Bool {
         return Err(DType::Bool.lacks("cross"));
     }
+    one_dtype(a, b)?;
     let turned = |t: &Tensor, by: i64| t.index_select(d, &vector(&[by, (by + 1) % 3, (by + 2) % 3], t)?);
     turned(a, 1)?.mul(&turned(b, 2)?)?.sub(&turned(a, 2)?.mul(&turned(b, 1)?)?)
 }
@@ -324,6 +351,16 @@ fn power(x: &Tensor, n: i64) -> Result<Tensor> {
 }
 
 fn bilinear(a: &Tensor, b: &Tensor, weight: &Tensor, bias: Option<&Tensor>) -> Result<Tensor> {
+    if [Some(b), Some(weight), bias].into_iter().flatten().any(|t| t.dtype() != a.dtype()) {
+        let bias = bias.map_or(String::new(), |t| format!(", bias: {}", t.dtype().c_words()));
+        bail!(
+            Runtime,
+            "All tensors must have the same dtype, got input1: {}, input2: {}, weight: {}{bias}",
+            a.dtype().c_words(),
+            b.dtype().c_words(),
+            weight.dtype().c_words()
+        );
+    }
     if a.ndim() != b.ndim() {
         bail!(Runtime, "bilinear(): input dimensions do not match: got {} and {}", a.ndim(), b.ndim());
     }

@@ -32,12 +32,12 @@ ops! {
     ///     tensor([[1., 0., 0.],
     ///             [1., 1., 0.],
     ///             [1., 1., 1.]])
-    tril + out + inplace as ["tril(Tensor self, int diagonal=0) -> Tensor"] graph "TrilBackward0" {
+    tril + out + inplace + exact as ["tril(Tensor self, int diagonal=0) -> Tensor"] graph "TrilBackward0" {
         call(x = self: &Tensor, diagonal: i64) { triangle("tril", x, diagonal, true) },
         samples: SAMPLES,
     }
     /// Matrices with zeros to the left of diagonal `diagonal`.
-    triu + out + inplace as ["triu(Tensor self, int diagonal=0) -> Tensor"] graph "TriuBackward0" {
+    triu + out + inplace + exact as ["triu(Tensor self, int diagonal=0) -> Tensor"] graph "TriuBackward0" {
         call(x = self: &Tensor, diagonal: i64) { triangle("triu", x, diagonal, false) },
         samples: SAMPLES,
     }

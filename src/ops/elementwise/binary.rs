@@ -24,7 +24,8 @@ fn alpha_fits(c: &Call, dtype: DType) -> Result<()> {
     }
 }
 
-fn ordered(c: &Call, dtype: DType) -> Result<()> {
+/// Refuses complex numbers, which have no order.
+pub(super) fn ordered(c: &Call, dtype: DType) -> Result<()> {
     if dtype.is_complex() {
         bail!(Runtime, "{} not implemented for complex tensors.", c.row.name);
     }
@@ -123,6 +124,7 @@ elementwise! {
     /// `other - alpha * self`.
     rsub(a, b; alpha = Number::Int(1)) all + complex + chalf + no_variants + reversed as [
         "function.rsub(Tensor self, Operand other, *, Scalar alpha=1) -> Tensor; __rsub__",
+        "function.rsub(Tensor self, Scalar other, Scalar alpha) -> Tensor",
     ] named "RsubBackward0|RsubBackward1" kernel "add_stub" {
         value: (-alpha).mul_add(a, b),
         grad(y, g): [-(g * alpha), g],

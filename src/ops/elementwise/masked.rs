@@ -10,7 +10,7 @@ use crate::tensor::{Operand, Tensor};
 
 fn check_mask(name: &str, mask: &Tensor) -> Result<()> {
     if mask.dtype() != DType::Bool {
-        bail!(Runtime, "{name} only supports boolean masks, but got mask with dtype {}", mask.dtype().c_words());
+        bail!(Runtime, "{name}_ only supports boolean masks, but got mask with dtype {}", mask.dtype().c_words());
     }
     Ok(())
 }

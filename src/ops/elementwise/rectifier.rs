@@ -132,7 +132,7 @@ elementwise! {
         samples: ["u(2, 3)", "u(3, 2).t()", "edges(0.0, 20.0, -20.0, INF, NAN)"],
     }
     /// log(1 + exp(beta x)) / beta, and x where beta x is above `threshold`.
-    softplus(x; beta = Number::Int(1), threshold = Number::Int(20)) float_only + wide + out_only as [
+    softplus(x; beta = Number::Int(1), threshold = Number::Int(20)) float_only + same_out + wide + out_only as [
         "nn.softplus(Tensor self, Scalar beta=1, Scalar threshold=20) -> Tensor; out",
     ] {
         value: {
@@ -161,7 +161,7 @@ elementwise! {
     /// x brought `lambd` nearer to 0, and 0 within that distance of it.
     ///
     /// Raises RuntimeError for a negative `lambd`.
-    softshrink(x; lambd = Number::Float(0.5)) float_only + wide + rare + out_only as [
+    softshrink(x; lambd = Number::Float(0.5)) float_only + same_out + wide + rare + out_only as [
         "nn.softshrink(Tensor self, Scalar lambd=0.5) -> Tensor; out",
     ] kernel "softshrink_check" {
         value: S::select(x.gt(lambd), x - lambd, S::select(x.lt(-lambd), x + lambd, S::select(x.ne(x), x, S::lit(0.0)))),
@@ -170,7 +170,7 @@ elementwise! {
         samples: ["u(2, 3)", "u(3, 2).t(), 1", "u(3), -1", "edges(0.0, 0.5, -0.5, INF, NAN)"],
     }
     /// 0 within `lambd` of 0, else x.
-    hardshrink(x; lambd = Number::Float(0.5)) float_only + rare + out_only as [
+    hardshrink(x; lambd = Number::Float(0.5)) float_only + same_out + rare + out_only as [
         "hardshrink(Tensor self, Scalar lambd=0.5) -> Tensor",
         "nn.hardshrink(Tensor input, Scalar lambd=0.5) -> Tensor; out",
     ] {
@@ -187,6 +187,7 @@ elementwise! {
     ] {
         value: S::select(x.le(limit), value, x),
         grad(y, g): [S::select(x.le(limit), S::lit(0.0), g)],
+        check: map::params_fit,
         call(x = self: &Tensor, threshold: Number, value: Number, inplace: bool; a) {
             let a = Args { overload: 0, values: a.values, inplace: inplace || a.overload >= 2, out: a.out };
             map::call_with(&ROW, [Operand::Tensor(x)], [threshold, value], &a)

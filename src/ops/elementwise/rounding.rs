@@ -7,6 +7,7 @@ use crate::elementwise;
 use crate::error::Result;
 use crate::expr::{Left, Scalar};
 use crate::ops::complex::Of;
+use crate::ops::elementwise::binary::ordered;
 use crate::ops::elementwise::map::{self, Call, promoted};
 use crate::tensor::{Args, Operand, Outs, Tensor};
 
@@ -40,6 +41,9 @@ fn real_signs(_: &Call, dtype: DType) -> Result<()> {
 
 /// Both operands of one dtype, as PyTorch demands.
 fn one_dtype(x: &Tensor, values: &Tensor) -> Result<()> {
+    if x.dtype().is_complex() || values.dtype().is_complex() {
+        bail!(Runtime, "heaviside is not yet implemented for complex tensors.");
+    }
     if x.dtype() != values.dtype() {
         bail!(Runtime, "heaviside is not yet implemented for tensors with different dtypes.");
     }
@@ -207,9 +211,8 @@ elementwise! {
     /// 0 where an element is negative, 1 where it is positive, `values` where it is 0.
     heaviside(x, values) all + rare as ["heaviside(Tensor self, Tensor values) -> Tensor"] {
         value: S::select(x.eq(0.0), values, S::select(x.gt(0.0), S::lit(1.0), S::lit(0.0))),
-        grad(y, g): [S::lit(0.0), S::select(x.eq(0.0), g, S::lit(0.0))],
         call(x = self: &Tensor, values: &Tensor; a) {
-            one_dtype(x, values)?;
+            std::iter::once(values).chain(a.out.iter().copied()).try_for_each(|t| one_dtype(x, t))?;
             map::call_on(&ROW, [Operand::Tensor(x), Operand::Tensor(values)], a)
         },
         samples: ["u(2, 3), u(2, 3)", "edges(0.0, -0.0, 1.0, -1.0, NAN), u(1)", "ix(4, n=2), ix(4, n=5)", "u(2), ix(2, n=2)"],
@@ -218,12 +221,14 @@ elementwise! {
     fmax(a, b) all + rare + out_only + compares as ["fmax(Tensor self, Tensor other) -> Tensor"] {
         value: S::select(a.ge(b) | b.ne(b), a, b),
         grad(y, g): [S::select(a.ge(b) | b.ne(b), g, S::lit(0.0)), S::select(a.ge(b) | b.ne(b), S::lit(0.0), g)],
+        check: ordered,
         samples: ["u(2, 3), u(2, 3)", "u(2, 3), u(3)", "edges(0.0, NAN, INF, NAN), edges(NAN, 1.0, -INF, NAN)"],
     }
     /// The smaller of both, element by element; a number where the other is NaN.
     fmin(a, b) all + rare + out_only + compares as ["fmin(Tensor self, Tensor other) -> Tensor"] {
         value: S::select(a.le(b) | b.ne(b), a, b),
         grad(y, g): [S::select(a.le(b) | b.ne(b), g, S::lit(0.0)), S::select(a.le(b) | b.ne(b), S::lit(0.0), g)],
+        check: ordered,
         samples: ["u(2, 3), u(2, 3)", "u(2, 3), u(3)", "edges(0.0, NAN, INF, NAN), edges(NAN, 1.0, -INF, NAN)"],
     }
     /// The greatest common divisor, never negative; of 0 and 0 it is 0.

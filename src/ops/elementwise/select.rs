@@ -68,7 +68,7 @@ fn no_integer_quotients(c: &Call, dtype: DType) -> Result<()> {
 
 elementwise! {
     /// Elements of `self` where `condition` is true, else of `other`.
-    where_(c: bool, a, b) all + complex + chalf + out_only + unsigned as [
+    where_(c: bool, a, b) all + same_out + complex + chalf + out_only + unsigned as [
         "function.where(Tensor condition, Tensor self, Tensor other) -> Tensor",
         "function.where(Tensor condition, Operand self, Operand other) -> Tensor; no out",
         "method.where(Tensor self, Tensor condition, Operand other) -> Tensor",
@@ -140,7 +140,7 @@ elementwise! {
     ///
     ///     >>> torch.lerp(torch.tensor([0., 10.]), torch.tensor([10., 20.]), 0.5)
     ///     tensor([ 5., 15.])
-    lerp(a, b, w) float_only + complex + wide + parametric as ["lerp(Tensor self, Tensor end, Operand weight) -> Tensor"]
+    lerp(a, b, w) float_only + same_out + complex + wide + parametric as ["lerp(Tensor self, Tensor end, Operand weight) -> Tensor"]
         named "LerpBackward1|LerpBackward0" kernel "lerp_kernel_scalar" {
         value: {
             let near = w.abs().lt(0.5);
@@ -150,7 +150,16 @@ elementwise! {
         check: |c, dtype| numbers_fit(c, if dtype.is_half() { DType::F32 } else { dtype }),
         call(x = self: &Tensor, end: &Tensor, weight: Operand; a) {
             same_dtypes(&ROW, x, end)?;
-            map::call_on(&ROW, [Operand::Tensor(x), Operand::Tensor(end), weight], a)
+            let dtype = x.dtype();
+            match weight {
+                Operand::Tensor(w) if w.ndim() > 0 && w.dtype() != dtype => {
+                    bail!(Runtime, "expected dtype {} for `weight` but got dtype {}", dtype.c_words(), w.dtype().c_words())
+                }
+                Operand::Number(Number::Complex(_, im)) if im != 0.0 && !dtype.is_complex() => {
+                    bail!(Runtime, "value cannot be converted to type {} without overflow", dtype.c_words())
+                }
+                _ => map::call_on(&ROW, [Operand::Tensor(x), Operand::Tensor(end), weight], a),
+            }
         },
         samples: ["u(2, 3), u(2, 3), 0.3", "u(2, 3), u(3), u(2, 3)", "u(2, 3), u(2, 3), 0.9"],
     }

@@ -1,8 +1,12 @@
 //! Trigonometric and hyperbolic functions with their inverses, beyond `sin`, `cos` and `tanh`.
 
+use crate::bail;
+use crate::core::DType;
 use crate::elementwise;
+use crate::error::Result;
 use crate::expr::{Left, Scalar};
 use crate::ops::complex::Of;
+use crate::ops::elementwise::map::Call;
 
 const PI: f64 = std::f64::consts::PI;
 const RADIANS: f64 = PI / 180.0;
@@ -18,6 +22,13 @@ where
     let near = S::select(x.lt(1e9), x, S::lit(1.0));
     let z = near * near;
     S::select(x.lt(1e9), (near + z / (1.0 + (z + 1.0).sqrt())).log1p(), x.log() + LN_2)
+}
+
+fn real(c: &Call, dtype: DType) -> Result<()> {
+    if dtype.is_complex() {
+        bail!(Runtime, "{} is not supported for complex tensors.", c.row.name);
+    }
+    Ok(())
 }
 
 elementwise! {
@@ -110,12 +121,14 @@ elementwise! {
     deg2rad(x) float + rare named "Deg2RadBackward" {
         value: x * RADIANS,
         grad(y, g): [g * RADIANS],
+        check: real,
         samples: ["u(2, 3)", "u(3, 2).t() * 90", "edges(0.0, 180.0, INF, NAN)"],
     }
     /// Radians as degrees.
     rad2deg(x) float + rare named "Rad2DegBackward" {
         value: x * DEGREES,
         grad(y, g): [g * DEGREES],
+        check: real,
         samples: ["u(2, 3)", "u(3, 2).t()", "edges(0.0, 3.0, INF, NAN)"],
     }
     /// sqrt(self^2 + other^2), without overflow on the way.

@@ -14,13 +14,13 @@ ops! {
     /// positive-definite A, of which that triangle is read.
     ///
     /// Raises `linalg.LinAlgError` where A is not positive-definite.
-    linalg_cholesky + out as ["linalg.cholesky(Tensor A, *, bool upper=False) -> Tensor"] {
+    linalg_cholesky + out + exact as ["linalg.cholesky(Tensor A, *, bool upper=False) -> Tensor"] {
         call(x = A: &Tensor, upper: bool) { factor(x, "linalg.cholesky", upper) },
         samples: SAMPLES,
     }
     /// As `linalg.cholesky`, with an int32 for each matrix: 0, or the order of the first leading minor that is not
     /// positive-definite.
-    cholesky_ex + out as [
+    cholesky_ex + out + exact as [
         "linalg.cholesky_ex(Tensor A, *, bool upper=False, bool check_errors=False) -> (Tensor L, Tensor info)",
     ] {
         call(x = A: &Tensor, upper: bool, check_errors: bool) {
@@ -60,7 +60,14 @@ ops! {
             if l.ndim() < 2 {
                 bail!(Runtime, "u should have at least 2 dimensions, but has {} dimensions instead", l.ndim());
             }
-            check_same_dtype(l, b, "cholesky_solve")?;
+            if l.dtype() != b.dtype() {
+                bail!(
+                    Runtime,
+                    "Expected b and A to have the same dtype, but found b of type {} and A of type {} instead.",
+                    b.dtype().scalar_name(),
+                    l.dtype().scalar_name()
+                );
+            }
             check_square(l, "cholesky_solve", "A")?;
             check_lane(l.dtype(), "cholesky_solve_cpu")?;
             if sizes(l).0 != sizes(b).0 {

@@ -15,7 +15,7 @@ ops! {
     ///
     ///     >>> torch.linalg.det(torch.tensor([[2., 0.], [1., 4.]]))
     ///     tensor(8.)
-    linalg_det + out as ["linalg.det(Tensor A) -> Tensor"] {
+    linalg_det + out + exact as ["linalg.det(Tensor A) -> Tensor"] {
         call(x = A: &Tensor) { det(x) },
         samples: [
             "u(3, 3)", "u(2, 3, 3)", "u(3, 3).t()", "u(1, 1)", "u(0, 0).double()", "u(0, 3, 3).double()",
@@ -29,12 +29,12 @@ ops! {
     }
     /// The sign of the determinants of square matrices, and the logarithm of their size: 0 and -inf for a singular
     /// matrix.
-    linalg_slogdet + out as ["linalg.slogdet(Tensor A) -> (Tensor sign, Tensor logabsdet)"] {
+    linalg_slogdet + out + exact as ["linalg.slogdet(Tensor A) -> (Tensor sign, Tensor logabsdet)"] {
         call(x = A: &Tensor) { slogdet(x).map(Outs::Many) },
         samples: ["u(3, 3)", "u(2, 3, 3)", "u(3, 3).t()", "u(0, 0).double()", "u(0, 3, 3).double()", "u(2, 3)", "u(3)"],
     }
     /// The sign of the determinants of square matrices, and the logarithm of their size. See `linalg.slogdet`.
-    slogdet_ + out as ["slogdet(Tensor self) -> (Tensor sign, Tensor logabsdet)"] {
+    slogdet_ + out + exact as ["slogdet(Tensor self) -> (Tensor sign, Tensor logabsdet)"] {
         call(x = self: &Tensor) { slogdet(x).map(Outs::Many) },
         samples: ["u(3, 3)", "u(2, 3, 3)", "u(2, 3)"],
     }

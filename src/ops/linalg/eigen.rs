@@ -13,7 +13,7 @@ ops! {
     /// triangle that is read, "L" or "U".
     ///
     /// Gradients by the vectors exist where the eigenvalues differ.
-    eigh + out as ["linalg.eigh(Tensor A, str UPLO='L') -> (Tensor eigenvalues, Tensor eigenvectors)"] {
+    eigh + out + exact as ["linalg.eigh(Tensor A, str UPLO='L') -> (Tensor eigenvalues, Tensor eigenvectors)"] {
         call(x = A: &Tensor, uplo = UPLO: &str) { symmetric(x, "linalg.eigh", uplo, true).map(Outs::Many) },
         samples: [
             "u(0, 0).double()", "u(2, 0, 0).double()", "u(0, 3, 3).double()", "torch.zeros(1, 1, dtype=u().dtype)",
@@ -21,7 +21,7 @@ ops! {
         ],
     }
     /// Eigenvalues of symmetric matrices in ascending order. UPLO: the triangle that is read, "L" or "U".
-    eigvalsh + out as ["linalg.eigvalsh(Tensor A, str UPLO='L') -> Tensor"] {
+    eigvalsh + out + exact as ["linalg.eigvalsh(Tensor A, str UPLO='L') -> Tensor"] {
         call(x = A: &Tensor, uplo = UPLO: &str) {
             Ok(symmetric(x, "linalg.eigvalsh", uplo, recorded([x].into_iter()))?.swap_remove(0))
         },

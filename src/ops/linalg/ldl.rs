@@ -10,7 +10,7 @@ use crate::tensor::{Op, Outs, apply, apply_many};
 ops! {
     /// L and D of symmetric matrices (complex Hermitian ones if `hermitian`) in one, of which the lower triangle is
     /// read, and int32 `pivots`, by Bunch and Kaufman's pivoting in LAPACK's form. Not differentiable.
-    ldl_factor + out as ["linalg.ldl_factor(Tensor self, *, bool hermitian=False) -> (Tensor LD, Tensor pivots)"] {
+    ldl_factor + out + exact as ["linalg.ldl_factor(Tensor self, *, bool hermitian=False) -> (Tensor LD, Tensor pivots)"] {
         call(x = self: &Tensor, hermitian: bool) {
             let mut outs = factor(x, hermitian, "torch.linalg.ldl_factor", true)?;
             outs.truncate(2);
@@ -22,7 +22,7 @@ ops! {
         ],
     }
     /// As `linalg.ldl_factor`, with an int32 for each matrix: 0, or where from 1 the first zero in D stands.
-    ldl_factor_ex + out as [
+    ldl_factor_ex + out + exact as [
         "linalg.ldl_factor_ex(Tensor self, *, bool hermitian=False, bool check_errors=False) -> (Tensor LD, Tensor pivots, Tensor info)",
     ] {
         call(x = self: &Tensor, hermitian: bool, check_errors: bool) {
@@ -88,6 +88,14 @@ fn solve(ld: &Tensor, pivots: &Tensor, b: &Tensor, hermitian: bool) -> Result<Te
         );
     }
     let n = sizes(ld).0;
+    for (words, wrong) in [(">= 1", i64::MIN..1), ("<= LD.size(-2)", n as i64 + 1..i64::MAX)] {
+        if !all_pivots(pivots, |p| !wrong.contains(&p.abs()))? {
+            bail!(
+                Runtime,
+                "Pivots given to ldl_solve must all satisfy |pivot| {words}. Did you properly pass the result of ldl_factor?"
+            );
+        }
+    }
     let (ld, b) = together(&ld.detach(), &b.detach(), OP)?;
     let pivots = pivots.expand_to(&shaped(batch(ld.shape()), &[n]))?;
     apply(Solve { hermitian }, &[&ld, &pivots, &b])

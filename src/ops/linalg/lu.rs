@@ -11,7 +11,7 @@ use crate::tensor::{Context, Cotangents, Grads, Mask, Op, Outs, Saves, apply, ap
 
 ops! {
     /// P, L and U with `A = P L U` for matrices of any size; P is empty if not `pivot`, which the CPU lacks.
-    linalg_lu + out as ["linalg.lu(Tensor A, *, bool pivot=True) -> (Tensor P, Tensor L, Tensor U)"] {
+    linalg_lu + out + exact as ["linalg.lu(Tensor A, *, bool pivot=True) -> (Tensor P, Tensor L, Tensor U)"] {
         call(x = A: &Tensor, pivot: bool) {
             check_matrices(x, "linalg.lu", "A")?;
             check_lane(x.dtype(), "lu_cpu")?;
@@ -27,7 +27,7 @@ ops! {
     /// `pivots[i]`.
     ///
     /// Raises RuntimeError where U has a zero on its diagonal, as `lu_solve` would divide by it.
-    lu_factor + out as ["linalg.lu_factor(Tensor A, *, bool pivot=True) -> (Tensor LU, Tensor pivots)"] {
+    lu_factor + out + exact as ["linalg.lu_factor(Tensor A, *, bool pivot=True) -> (Tensor LU, Tensor pivots)"] {
         call(x = A: &Tensor, pivot: bool) {
             check_matrices(x, "linalg.lu_factor", "A")?;
             check_lane(x.dtype(), "lu_cpu")?;
@@ -42,7 +42,7 @@ ops! {
         ],
     }
     /// As `linalg.lu_factor`, with an int32 for each matrix: 0, or where from 1 the first zero on U's diagonal stands.
-    lu_factor_ex + out as [
+    lu_factor_ex + out + exact as [
         "linalg.lu_factor_ex(Tensor A, *, bool pivot=True, bool check_errors=False) -> (Tensor LU, Tensor pivots, Tensor info)",
     ] {
         call(x = A: &Tensor, pivot: bool, check_errors: bool) {
@@ -81,7 +81,13 @@ ops! {
         "function.lu_unpack(Tensor LU_data, Tensor LU_pivots, bool unpack_data=True, bool unpack_pivots=True) -> (Tensor P, Tensor L, Tensor U)",
     ] {
         call(lu = LU_data: &Tensor, pivots = LU_pivots: &Tensor, unpack_data: bool, unpack_pivots: bool) {
-            check_matrices(lu, "lu_unpack", "LU_data")?;
+            if lu.ndim() < 2 {
+                bail!(
+                    Runtime,
+                    "torch.lu_unpack: Expected tensor with 2 or more dimensions. Got size: {} instead",
+                    crate::core::shape::list(lu.shape())
+                );
+            }
             if unpack_pivots {
                 if pivots.dtype() != DType::I32 {
                     bail!(
@@ -99,6 +105,13 @@ ops! {
                         crate::core::shape::list(&shaped(batch(lu.shape()), &[m.min(n)]))
                     );
                 }
+                if !all_pivots(pivots, |p| (1..=m as i64).contains(&p))? {
+                    bail!(
+                        Runtime,
+                        "pivots passed to lu_unpack must be between 1 and LU.size(-2) inclusive.Did you properly pass the \
+                         result of lu_factor?"
+                    );
+                }
             }
             unpacked(lu, pivots, unpack_data, unpack_pivots).map(Outs::Many)
         },
@@ -111,7 +124,7 @@ ops! {
     }
     /// The solution of `A X = B` from what `linalg.lu_factor` gives (of `X A = B` if not `left`, of `A^H X = B` if
     /// `adjoint`).
-    linalg_lu_solve + out as [
+    linalg_lu_solve + out + exact as [
         "linalg.lu_solve(Tensor LU, Tensor pivots, Tensor B, *, bool left=True, bool adjoint=False) -> Tensor",
     ] {
         call(lu = LU: &Tensor, pivots: &Tensor, b = B: &Tensor, left: bool, adjoint: bool) {
@@ -127,7 +140,7 @@ ops! {
         ],
     }
     /// The older name of `linalg.lu_solve`, B first.
-    lu_solve_ + out as ["lu_solve(Tensor self, Tensor LU_data, Tensor LU_pivots) -> Tensor"] {
+    lu_solve_ + out + exact as ["lu_solve(Tensor self, Tensor LU_data, Tensor LU_pivots) -> Tensor"] {
         call(b = self: &Tensor, lu = LU_data: &Tensor, pivots = LU_pivots: &Tensor) {
             mode::warn(
                 "torch.lu_solve is deprecated in favor of torch.linalg.lu_solveand will be removed in a future \
@@ -190,7 +203,7 @@ fn permutation(lu: &Tensor, pivots: &Tensor) -> Result<Tensor> {
 }
 
 pub(crate) fn solve(lu: &Tensor, pivots: &Tensor, b: &Tensor, left: bool, adjoint: bool) -> Result<Tensor> {
-    const OP: &str = "torch.linalg.lu_solve";
+    const OP: &str = "linalg.lu_solve";
     check_kernel(lu, OP, "linalg.lu_solve_cpu")?;
     if lu.dtype() != b.dtype() {
         bail!(
@@ -204,7 +217,7 @@ pub(crate) fn solve(lu: &Tensor, pivots: &Tensor, b: &Tensor, left: bool, adjoin
     if pivots.dtype() != DType::I32 {
         bail!(Runtime, "{OP}: pivots should be a Tensor of scalar type torch.int32");
     }
-    check_square(lu, OP, "LU")?;
+    check_square(lu, "torch.linalg.lu_solve", "A")?;
     check_matrices(b, OP, "B")?;
     let ((n, _), (rows, cols)) = (sizes(lu), sizes(b));
     if n != if left { rows } else { cols } {
@@ -220,6 +233,16 @@ pub(crate) fn solve(lu: &Tensor, pivots: &Tensor, b: &Tensor, left: bool, adjoin
             "{OP}: Expected LU.shape[:-1] and pivots.shape to be the same, but got pivots with shape {} instead",
             crate::core::shape::list(pivots.shape())
         );
+    }
+    for (words, wrong) in
+        [("greater or equal to 1", i64::MIN..1), ("smaller or equal to LU.size(-2)", n as i64 + 1..i64::MAX)]
+    {
+        if !all_pivots(pivots, |p| !wrong.contains(&p))? {
+            bail!(
+                Runtime,
+                "Pivots given to lu_solve must all be {words}. Did you properly pass the result of lu_factor?"
+            );
+        }
     }
     let (lu, b) = together(lu, b, OP)?;
     let pivots = pivots.expand_to(&shaped(batch(lu.shape()), &[n]))?.contiguous()?;

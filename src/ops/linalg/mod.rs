@@ -211,6 +211,15 @@ pub(crate) fn first_info(info: &Tensor) -> Result<Option<(usize, i32)>> {
     Ok(infos.into_iter().enumerate().find(|(_, v)| *v != 0))
 }
 
+/// Whether all pivots, counted from 1, are within a range; on `meta` none are wrong.
+pub(crate) fn all_pivots(pivots: &Tensor, fits: impl Fn(i64) -> bool) -> Result<bool> {
+    if pivots.device().is_meta() {
+        return Ok(true);
+    }
+    let pivots = pivots.reshape(&[pivots.numel()])?.contiguous()?.on_cpu()?.to_vec::<i32>();
+    Ok(pivots.into_iter().all(|p| fits(p as i64)))
+}
+
 /// `op: (Batch element 3): ` or `op: `.
 pub(crate) fn blamed(op: &str, batched: bool, i: usize) -> String {
     if batched { format!("{op}: (Batch element {i}): ") } else { format!("{op}: ") }

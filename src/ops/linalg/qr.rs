@@ -12,7 +12,7 @@ use crate::tensor::{Context, Cotangents, Grads, Mask, Op, Outs, Saves, apply, ap
 ops! {
     /// Q with orthonormal columns and upper triangular R, with `A = Q R`. mode: "reduced" (min(m, n) columns),
     /// "complete" (m columns), or "r" (R alone; Q is empty).
-    linalg_qr + out as ["linalg.qr(Tensor A, str mode='reduced') -> (Tensor Q, Tensor R)"] {
+    linalg_qr + out + exact as ["linalg.qr(Tensor A, str mode='reduced') -> (Tensor Q, Tensor R)"] {
         call(x = A: &Tensor, mode: &str) { qr(x, mode).map(Outs::Many) },
         samples: [
             "u(3, 3)", "u(2, 4, 3)", "u(3, 4)", "u(4, 2), 'complete'", "u(2, 4), mode='complete'", "u(4, 2), 'r'",
@@ -21,7 +21,7 @@ ops! {
         ],
     }
     /// The older form of `linalg.qr`: reduced if `some`, else complete.
-    qr_ + out as ["qr(Tensor self, bool some=True) -> (Tensor Q, Tensor R)"] {
+    qr_ + out + exact as ["qr(Tensor self, bool some=True) -> (Tensor Q, Tensor R)"] {
         call(x = self: &Tensor, some: bool) {
             mode::warn(
                 "torch.qr is deprecated in favor of torch.linalg.qr and will be removed in a future PyTorch \

@@ -16,7 +16,7 @@ ops! {
     ///     >>> torch.linalg.inv(torch.tensor([[2., 0.], [0., 4.]]))
     ///     tensor([[0.5000, 0.0000],
     ///             [0.0000, 0.2500]])
-    linalg_inv + out as ["linalg.inv(Tensor A) -> Tensor"] {
+    linalg_inv + out + exact as ["linalg.inv(Tensor A) -> Tensor"] {
         call(x = A: &Tensor) { inverse(x, "linalg.inv") },
         samples: [
             "u(3, 3)", "u(2, 3, 3)", "u(3, 3).t()", "u(1, 1)", "u(0, 0).double()", "u(0, 3, 3).double()",
@@ -24,13 +24,13 @@ ops! {
         ],
     }
     /// The inverses of square matrices (.., n, n). See `linalg.inv`.
-    inverse_ + out as ["inverse(Tensor self) -> Tensor"] {
+    inverse_ + out + exact as ["inverse(Tensor self) -> Tensor"] {
         call(x = self: &Tensor) { inverse(x, "linalg.inv") },
         samples: ["u(3, 3)", "u(2, 3, 3)", "u(2, 3)"],
     }
     /// Inverses, and an int32 for each matrix: 0, or where from 1 the first zero pivot stands. `check_errors` raises
     /// instead.
-    inv_ex + out as ["linalg.inv_ex(Tensor A, *, bool check_errors=False) -> (Tensor inverse, Tensor info)"] {
+    inv_ex + out + exact as ["linalg.inv_ex(Tensor A, *, bool check_errors=False) -> (Tensor inverse, Tensor info)"] {
         call(x = A: &Tensor, check_errors: bool) {
             let outs = inverse_ex(x, "linalg.inv_ex")?;
             if check_errors {
@@ -47,7 +47,7 @@ ops! {
     ///
     ///     >>> torch.linalg.solve(torch.tensor([[2., 0.], [0., 4.]]), torch.tensor([2., 4.]))
     ///     tensor([1., 1.])
-    linalg_solve + out as ["linalg.solve(Tensor A, Tensor B, *, bool left=True) -> Tensor"] {
+    linalg_solve + out + exact as ["linalg.solve(Tensor A, Tensor B, *, bool left=True) -> Tensor"] {
         call(a = A: &Tensor, b = B: &Tensor, left: bool) {
             let mut outs = solve_ex_of(a, b, left)?;
             check_solve("torch.linalg.solve", &outs[1])?;
@@ -62,7 +62,7 @@ ops! {
         ],
     }
     /// As `linalg.solve`, with an int32 for each matrix: 0, or where from 1 the first zero pivot stands.
-    solve_ex + out as [
+    solve_ex + out + exact as [
         "linalg.solve_ex(Tensor A, Tensor B, *, bool left=True, bool check_errors=False) -> (Tensor result, Tensor info)",
     ] {
         call(a = A: &Tensor, b = B: &Tensor, left: bool, check_errors: bool) {
@@ -81,6 +81,8 @@ ops! {
         "linalg.solve_triangular(Tensor A, Tensor B, *, bool upper, bool left=True, bool unitriangular=False) -> Tensor",
     ] {
         call(a = A: &Tensor, b = B: &Tensor, upper: bool, left: bool, unit = unitriangular: bool) {
+            // PyTorch solves in the dtype of A.
+            let b = &b.to_dtype(a.dtype())?;
             check_equation(a, b, left, "linalg.solve_triangular")?;
             triangular(a, b, Triangle { upper, unit }, left)
         },
@@ -95,7 +97,7 @@ ops! {
     }
     /// The solution of `A X = b` for triangular A (of its transpose if `transpose`), and A. `linalg.solve_triangular`
     /// is the newer name.
-    triangular_solve + out as [
+    triangular_solve + out + exact as [
         "triangular_solve(Tensor self, Tensor A, bool upper=True, bool transpose=False, bool unitriangular=False) -> (Tensor solution, Tensor cloned_coefficient)",
     ] {
         call(b = self: &Tensor, a = A: &Tensor, upper: bool, transpose: bool, unit = unitriangular: bool) {
@@ -200,15 +202,9 @@ fn of_vectors(a: &Tensor, b: &Tensor) -> bool {
 
 /// Solutions and the places of zero pivots.
 pub(crate) fn solve_ex_of(a: &Tensor, b: &Tensor, left: bool) -> Result<Vec<Tensor>> {
+    check_numbers(a, "linalg.solve")?;
+    check_same_dtype(a, b, "linalg.solve")?;
     check_kernel(a, "linalg.solve", "lu_cpu")?;
-    if a.dtype() != b.dtype() {
-        bail!(
-            Runtime,
-            "linalg.solve: Expected A and B to have the same dtype, but found A of type {} and B of type {} instead",
-            a.dtype().scalar_name(),
-            b.dtype().scalar_name()
-        );
-    }
     check_square(a, "linalg.solve", "A")?;
     let vectors = of_vectors(a, b);
     if vectors && !left {

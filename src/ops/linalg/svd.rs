@@ -14,7 +14,7 @@ ops! {
     /// are values, or all if `full_matrices`.
     ///
     /// Raises `linalg.LinAlgError` for NaN; an infinity gives NaN. Gradients by U and Vh exist where the singular values differ.
-    linalg_svd + out as [
+    linalg_svd + out + exact as [
         "linalg.svd(Tensor A, bool full_matrices=True, *, str? driver=None) -> (Tensor U, Tensor S, Tensor Vh)",
     ] {
         call(x = A: &Tensor, full_matrices: bool, driver: Option<&str>) {
@@ -27,7 +27,7 @@ ops! {
         ],
     }
     /// Singular values, the largest first.
-    svdvals + out as ["linalg.svdvals(Tensor A, *, str? driver=None) -> Tensor"] {
+    svdvals + out + exact as ["linalg.svdvals(Tensor A, *, str? driver=None) -> Tensor"] {
         call(x = A: &Tensor, driver: Option<&str>) {
             check(x, driver)?;
             values(x)

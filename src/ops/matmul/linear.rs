@@ -89,9 +89,6 @@ impl Op for Linear {
         if let Some(b) = x.get(2) {
             let rows: [usize; 2] = [m, n];
             check::addend(b.shape(), &rows)?;
-            if b.ndim() > 1 && a.ndim() != 2 {
-                bail!(Runtime, "linear: bias must be 1-D, but got {}-D", b.ndim());
-            }
             check::addition(a.dtype, &shape, 1.0)?;
         }
         Ok(a.contiguous(shape))
@@ -188,6 +185,11 @@ impl Op for Addmm {
                 if m.ndim() != 3 {
                     bail!(Runtime, "{name} must be a 3D tensor");
                 }
+            }
+            if [a, b].iter().any(|m| m.dtype != input.dtype) {
+                let [x, p, q] = [input, a, b].map(|m| m.dtype.c_words());
+                return Err(err!(Runtime, "Input dtypes must be the same, got: input {x}, batch1: {p}, batch2: {q}")
+                    .hint(format!("{}: cast all to one dtype; input is {}", self.name, input.dtype.name())));
             }
             check::batches(self.name, a, b)?;
         }

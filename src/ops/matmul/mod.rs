@@ -174,6 +174,10 @@ ops! {
                 [beta, alpha].iter().try_for_each(|&n| crate::ops::elementwise::map::fits(n, m.dtype()))?;
                 return m.matmul(v)?.mul_number(alpha)?.add(&times(x, beta)?);
             }
+            if x.dtype() != m.dtype() || m.dtype() != v.dtype() {
+                let [x, m, v] = [x, m, v].map(|t| t.dtype().scalar_name());
+                bail!(Runtime, "addmv input tensors must have the same dtype, but got {x}, {m}, and {v}");
+            }
             let (beta, alpha) = (factor(beta), factor(alpha));
             if [x, m, v].iter().all(|t| t.dtype() == DType::Bool) && m.shape()[1] == 0 && beta != 0.0 {
                 // No products: PyTorch gives the vector itself, of bool too.
@@ -269,6 +273,9 @@ fn inner(x: &Tensor, y: &Tensor) -> Result<Tensor> {
             list(x.shape()),
             list(y.shape())
         );
+    }
+    if x.dtype() != y.dtype() {
+        bail!(Runtime, "both inputs should have same dtype");
     }
     if x.ndim() == 1 && y.ndim() == 1 {
         return apply(Dot, &[x, y]);

@@ -110,7 +110,7 @@ ops! {
         samples: ["u(1, 2, 4), 2", "u(1, 2, 4), (1, 3)", "u(1, 2, 3), 2", "u(4, 2), 2"],
     }
     /// `narrow` in new memory.
-    narrow_copy + out as ["narrow_copy(Tensor self, int dim, int start, int length) -> Tensor"] {
+    narrow_copy + out + exact as ["narrow_copy(Tensor self, int dim, int start, int length) -> Tensor"] {
         call(x = self: &Tensor, dim: i64, start: i64, length: i64) {
             if x.ndim() > 0 && dim >= x.ndim() as i64 {
                 bail!(Runtime, "Expected dim < static_cast<int64_t>(self_sizes.size()) to be true, but got false.");
@@ -131,7 +131,7 @@ ops! {
         ],
     }
     /// A copy of `self` with `src` as the entries `start` to `end` of dim `dim`, `step` apart.
-    slice_scatter + out as [
+    slice_scatter + out + exact as [
         "slice_scatter(Tensor self, Tensor src, int dim=0, int? start=None, int? end=None, int step=1) -> Tensor",
     ] {
         call(x = self: &Tensor, src: &Tensor, dim: i64, start: Option<i64>, end: Option<i64>, step: i64) {
@@ -258,8 +258,7 @@ fn split_along(
     if x.ndim() < least {
         bail!(
             Runtime,
-            "torch.{name} requires a tensor with at least {least} dimension{}, but got a tensor with {} dimensions!",
-            if least == 1 { "" } else { "s" },
+            "torch.{name} requires a tensor with at least {least} dimension, but got a tensor with {} dimensions!",
             x.ndim()
         );
     }

@@ -55,7 +55,7 @@ ops! {
     ///     >>> torch.diag(torch.tensor([1, 2]))
     ///     tensor([[1, 0],
     ///             [0, 2]])
-    diag + out as ["diag(Tensor self, int diagonal=0) -> Tensor"] {
+    diag + out + exact as ["diag(Tensor self, int diagonal=0) -> Tensor"] {
         call(x = self: &Tensor, diagonal: i64) {
             match x.ndim() {
                 1 => x.diag_embed(diagonal, 0, 1),

@@ -88,7 +88,7 @@ ops! {
     /// The dims `source` put at the places `destination`; the others keep their order.
     movedim as [
         "movedim(Tensor self, int source, int destination) -> Tensor",
-        "movedim(Tensor self, int[1] source, int[1] destination) -> Tensor",
+        "movedim(Tensor self, int[] source, int[] destination) -> Tensor",
     ] aliases ["moveaxis"] {
         call(
             x = self: &Tensor,

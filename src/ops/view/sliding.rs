@@ -54,7 +54,7 @@ ops! {
         call(x = input: &Tensor, kernel_size: &[i64], dilation: &[i64], padding: &[i64], stride: &[i64]) {
             let p = Patches::new(kernel_size, dilation, padding, stride)?;
             if x.ndim() < 3 {
-                bail!(Index, "Dimension out of range (expected to be in range of [{}, {}], but got 2)", -(x.ndim() as i64), x.ndim() as i64 - 1);
+                crate::core::shape::normalize_dim(if x.ndim() < 2 { 1 } else { 2 }, x.ndim())?;
             }
             if x.dtype().category() == Category::Int {
                 return Err(x.dtype().lacks("im2col_out_cpu"));
@@ -92,7 +92,7 @@ ops! {
     ] {
         call(x = input: &Tensor, output_size: &[i64], kernel_size: &[i64], dilation: &[i64], padding: &[i64], stride: &[i64]) {
             let p = Patches::new(kernel_size, dilation, padding, stride)?;
-            if !matches!(x.ndim(), 2 | 3) {
+            if !matches!(x.ndim(), 2 | 3) || x.shape()[x.ndim() - 2..].contains(&0) {
                 bail!(
                     Runtime,
                     "Expected 2D or 3D (batch mode) tensor for input with possibly 0 batch size and non-zero dimensions for \
@@ -100,13 +100,12 @@ ops! {
                     list(x.shape())
                 );
             }
-            if x.dtype().category() == Category::Int {
-                return Err(x.dtype().lacks("col2im_out_cpu"));
-            }
-            let size = pair("output_size", output_size, 1)?;
+            let [tall, wide] = *output_size else {
+                bail!(Runtime, "It is expected output_size equals to 2, but got size {}", output_size.len());
+            };
             let area = p.kernel[0] * p.kernel[1];
             let (rows, cols) = (x.shape()[x.ndim() - 2], x.shape()[x.ndim() - 1]);
-            if !rows.is_multiple_of(area) || rows == 0 {
+            if !rows.is_multiple_of(area) {
                 bail!(
                     Runtime,
                     "Expected size of input's dimension 1 to be divisible by the product of kernel_size, but got \
@@ -115,16 +114,22 @@ ops! {
                     p.kernel[1]
                 );
             }
-            let blocks = p.blocks(size)?;
-            if cols != blocks[0] * blocks[1] {
+            let blocks = [p.along(0, tall)?, p.along(1, wide)?];
+            if blocks[0].checked_mul(blocks[1]) != Some(cols as i64) {
                 bail!(
                     Runtime,
-                    "Given output_size=({}, {}), kernel_size=({}, {}), expected size of input's dimension 2 to match the \
-                     calculated number of sliding blocks {} * {} = {}, but got input.size(2)={cols}.",
-                    size[0], size[1], p.kernel[0], p.kernel[1], blocks[0], blocks[1], blocks[0] * blocks[1]
+                    "Given output_size=({}, {}), {}, expected size of input's dimension 2 to match the calculated number of \
+                     sliding blocks {} * {} = {}, but got input.size(2)={cols}.",
+                    tall, wide, p.words(), blocks[0], blocks[1], blocks[0].wrapping_mul(blocks[1])
                 );
             }
-            p.fold(x, size, blocks)
+            if tall < 1 || wide < 1 {
+                bail!(Runtime, "Expected output spatial size to be positive, but got: output_size=({tall}, {wide}).");
+            }
+            if x.dtype().category() == Category::Int {
+                return Err(x.dtype().lacks("col2im_out_cpu"));
+            }
+            p.fold(x, [tall as usize, wide as usize], blocks.map(|n| n as usize))
         },
         samples: [
             "u(2, 12, 12), (4, 5), 2",
@@ -154,7 +159,12 @@ fn pair(name: &str, v: &[i64], least: i64) -> Result<[usize; 2]> {
     };
     if both[0] < least || both[1] < least {
         let what = if least > 0 { "greater than zero" } else { "non-negative" };
-        bail!(Runtime, "{name} should be {what}, but got {name}_height: {} {name}_width: {}", both[0], both[1]);
+        let (name, short) = match name {
+            "kernel_size" => ("kernel size", "kernel"),
+            "padding" => ("padding", "pad"),
+            name => (name, name),
+        };
+        bail!(Runtime, "{name} should be {what}, but got {short}_height: {} {short}_width: {}", both[0], both[1]);
     }
     if both.iter().any(|&n| i32::try_from(n).is_err()) {
         bail!(Runtime, "{name} is too large: ({}, {})", both[0], both[1]);
@@ -172,26 +182,32 @@ impl Patches {
         })
     }
 
+    /// The sizes, as errors list them.
+    fn words(&self) -> String {
+        let [k, d, p, s] = [self.kernel, self.dilation, self.padding, self.stride].map(|[a, b]| format!("({a}, {b})"));
+        format!("kernel_size={k}, dilation={d}, padding={p}, stride={s}")
+    }
+
+    /// How many patches lie along a side `i` of `size`: below 1 where none fits.
+    fn along(&self, i: usize, size: i64) -> Result<i64> {
+        let reach = self.dilation[i] as i64 * (self.kernel[i] as i64 - 1) + 1;
+        match size.checked_add(2 * self.padding[i] as i64 - reach) {
+            Some(room) => Ok(room.div_euclid(self.stride[i] as i64) + 1),
+            None => bail!(Runtime, "unfold: a size of {size} is out of range"),
+        }
+    }
+
     /// How many patches lie below and beside each other in an image of `size`.
     fn blocks(&self, size: [usize; 2]) -> Result<[usize; 2]> {
-        let count = |i: usize| {
-            let reach = (self.dilation[i] * (self.kernel[i] - 1) + 1) as i64;
-            (size[i] as i64 + 2 * self.padding[i] as i64 - reach).div_euclid(self.stride[i] as i64) + 1
-        };
-        let n = [count(0), count(1)];
+        let n = [self.along(0, size[0] as i64)?, self.along(1, size[1] as i64)?];
         if n[0] < 1 || n[1] < 1 {
             bail!(
                 Runtime,
-                "Given input with spatial size ({}, {}), kernel_size=({}, {}), dilation=({}, {}), padding=({}, {}), \
-                 calculated shape of the array of sliding blocks as ({}, {}), but its components must be at least one.",
+                "Given input with spatial size ({}, {}), {}, calculated shape of the array of sliding blocks as ({}, {}), but its \
+                 components must be at least one.",
                 size[0],
                 size[1],
-                self.kernel[0],
-                self.kernel[1],
-                self.dilation[0],
-                self.dilation[1],
-                self.padding[0],
-                self.padding[1],
+                self.words().replace(&format!(", stride=({}, {})", self.stride[0], self.stride[1]), ""),
                 n[0],
                 n[1]
             );

@@ -4,7 +4,7 @@
 use super::{Map, PARAMS, Row};
 use crate::bail;
 use crate::core::promote::{Promotion, number_dtype};
-use crate::core::{DType, Device, Number};
+use crate::core::{DType, Device, Meta, Number};
 use crate::error::Result;
 use crate::ops::elementwise::formula::Source;
 use crate::tensor::apply::{recorded, remember};
@@ -106,12 +106,15 @@ impl<'a> Call<'a> {
         self.together(0, |call| {
             let (m, x) = Map::new(call, false);
             let x = x.tensors(self.row.name)?;
-            if let [one] = x
-                && self.row.same_out
-            {
-                let dtype = m.infer(&[one.meta()])?.dtype;
-                if dtype != out.dtype() {
-                    bail!(Runtime, "Found dtype {} but expected {}", out.dtype().scalar_name(), dtype.scalar_name());
+            // A bound or a weight that is a tensor casts into `out`, or does not, as the kernel of PyTorch was made.
+            if self.row.same_out && (x.len() == 1 || x.len() == 3 && matches!(self.row.name, "where" | "lerp")) {
+                let metas: Vec<&Meta> = x.iter().map(|t| t.meta()).collect();
+                let (found, dtype) = (out.dtype(), m.infer(&metas)?.dtype);
+                if dtype != found && self.row.name == "where" {
+                    bail!(Runtime, "Expected out type to be {} but got {}", dtype.scalar_name(), found.scalar_name());
+                }
+                if dtype != found {
+                    bail!(Runtime, "Found dtype {} but expected {}", found.scalar_name(), dtype.scalar_name());
                 }
             }
             apply_out(m, x, out)

@@ -61,7 +61,9 @@ impl Map {
 
     /// The gradient of operand `k`, tensor `index`.
     pub(super) fn grad(&self, c: &Context, g: &Tensor, k: usize, index: usize) -> Result<Option<Tensor>> {
-        let Some(p) = self.partial(k) else { bail!(Runtime, "derivative for {} is not implemented", self.row.name) };
+        let Some(p) = self.partial(k) else {
+            bail!(Runtime, "derivative for aten::{} is not implemented", self.row.name)
+        };
         let facts = p.formula.facts();
         let from = p.from();
         let source = |j: usize| from.map_or(j, |f| f[j] as usize);
