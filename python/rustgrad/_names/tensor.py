@@ -15,8 +15,8 @@ PYTHON = (
     "__torch_function__ apply_ coalesce const_data_ptr dense_dim dim_order eig fill_diagonal_ "
     "grad_dtype hash_tensor indices is_coalesced is_distributed is_ipu is_maia is_mkldnn is_mtia is_nonzero "
     "is_sparse_csr is_vulkan is_xla is_xpu lstsq map2_ map_ module_load name new pin_memory record_stream reinforce "
-    "resize resize_as set_ share_memory_ slice_inverse solve sparse_dim sparse_mask storage storage_type symeig to_dense "
-    "to_device to_sparse to_sparse_coo values volatile"
+    "resize resize_as set_ share_memory_ slice_inverse solve sparse_dim sparse_mask storage storage_type symeig "
+    "to_dense to_device to_sparse to_sparse_coo values volatile"
 ).split()
 
 
