@@ -226,6 +226,7 @@ if TYPE_CHECKING:
     from .switches import are_deterministic_algorithms_enabled as are_deterministic_algorithms_enabled
     from .switches import compiled_with_cxx11_abi as compiled_with_cxx11_abi
     from .switches import get_deterministic_debug_mode as get_deterministic_debug_mode
+    from .switches import get_device_module as get_device_module
     from .switches import get_float32_matmul_precision as get_float32_matmul_precision
     from .switches import get_num_interop_threads as get_num_interop_threads
     from .switches import is_deterministic_algorithms_warn_only_enabled as is_deterministic_algorithms_warn_only_enabled
