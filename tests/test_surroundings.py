@@ -210,6 +210,19 @@ def test_a_profile_sees_calls(tmp_path):
     assert {"block", "aten::exp"} <= {event["name"] for event in events}
 
 
+def test_a_profile_sees_operators_once():
+    x = torch.ones(3)
+    with profiler.profile() as seen:
+        for _ in range(2):
+            y = (x / 2) * x + torch.add(x, 1)
+        y += 1
+        _ = [y > 0, y == 1, -y, y[0], 1 - y, y @ y]
+    counts = {event.key.removeprefix("aten::"): event.count for event in seen.key_averages()}
+    wanted = {"div": 2, "mul": 2, "add": 4, "add_": 1, "gt": 1, "eq": 1, "neg": 1, "index": 1, "rsub": 1, "matmul": 1}
+    assert counts == wanted
+    assert torch.add(x, 1).tolist() == [2, 2, 2]
+
+
 def test_a_schedule_records_some_steps(tmp_path):
     action = profiler.ProfilerAction
     plan = profiler.schedule(wait=1, warmup=1, active=2, repeat=1)

@@ -1,7 +1,7 @@
 """The profiler: watches calls through Python's own profiling hook, so that it costs nothing while it is off.
 
-Seen are calls of rustgrad's functions and methods from Python, and blocks of `record_function`. Operators written as
-signs (`a + b`) are no calls for Python: their time stands in the event around them. On the GPU every kernel is seen.
+Seen are calls of rustgrad's functions and methods from Python, operators written as signs (`a + b`), which a
+TorchFunctionMode makes calls, and blocks of `record_function`. On the GPU every kernel is seen.
 """
 
 import enum
@@ -11,10 +11,11 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterable
-from types import BuiltinFunctionType, MethodDescriptorType
+from types import BuiltinFunctionType, MethodDescriptorType, WrapperDescriptorType
 
 from .. import _rustgrad
 from .._rustgrad import Tensor
+from ..overrides import TorchFunctionMode
 from .events import EventList, FunctionEvent
 
 __all__ = [
@@ -103,6 +104,7 @@ class _Recorder:
         self.events: list[FunctionEvent] = []
         self.open: list[FunctionEvent] = []
         self.thread = threading.get_ident()
+        self.inside = False  # of a call that is taken down already
 
     def begin(self, name: str) -> None:
         event = FunctionEvent(name, _now(), self.thread)
@@ -118,6 +120,8 @@ class _Recorder:
 
     def hook(self, frame, what, called) -> None:
         """Python's profiling hook."""
+        if self.inside:
+            return
         if what == "c_call":
             name = _op_name(called)
             if name:
@@ -126,8 +130,48 @@ class _Recorder:
             self.end()
 
 
+# What the package asks its extension for, which is no op.
+_UNSEEN = frozenset({"_disable_overrides", "_expect_overrides", "_set_parameter_type", "_library"})
+# Operators that have no method of the op's name, which Python's hook would see.
+_SIGNS = {
+    "__eq__": "eq",
+    "__getitem__": "index",
+    "__setitem__": "index_put_",
+    "__invert__": "bitwise_not",
+    "__floordiv__": "floor_divide",
+    "__rfloordiv__": "floor_divide",
+    "__mod__": "remainder",
+    "__rmod__": "remainder",
+    "__rsub__": "rsub",
+    "__rpow__": "pow",
+}
+
+
+class _Operators(TorchFunctionMode):
+    """Makes a call of an operator such as `x / y`, which Python's hook does not see."""
+
+    def __init__(self, recorder: _Recorder):
+        self._recorder = recorder
+
+    def __torch_function__(self, func, types, args=(), kwargs=None):
+        recorder, sign = self._recorder, _SIGNS.get(func.__name__)
+        if sign is not None and isinstance(func, WrapperDescriptorType):
+            recorder.begin(f"aten::{sign}")
+            try:
+                return func(*args, **(kwargs or {}))
+            finally:
+                recorder.end()
+        recorder.inside = bool(recorder.open) and recorder.open[-1].name == _op_name(func)
+        try:
+            return func(*args, **(kwargs or {}))
+        finally:
+            recorder.inside = False
+
+
 def _op_name(called) -> str:
     """`aten::relu` for a function or method of the extension; empty for any other."""
+    if called.__name__ in _UNSEEN:
+        return ""
     if isinstance(called, BuiltinFunctionType):
         owner = called.__self__
         if isinstance(owner, Tensor) or type(owner).__module__ in ("rustgrad", "torch"):
@@ -252,6 +296,8 @@ class profile:
             self._kernels = True
             _rustgrad.gpu_start_profile()
         self._before = sys.getprofile()
+        self._operators = _Operators(self._recorder)
+        self._operators.__enter__()
         sys.setprofile(self._recorder.hook)
 
     def _end_recording(self) -> None:
@@ -259,6 +305,7 @@ class profile:
         if recorder is None:
             return
         sys.setprofile(self._before)
+        self._operators.__exit__()
         _running.remove(recorder)
         while recorder.open:
             recorder.end()
