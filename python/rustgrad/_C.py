@@ -69,6 +69,25 @@ def _log_api_usage_once(event: str) -> None:
     """Nothing is logged."""
 
 
+class _Layers:
+    """Functions of layers under the place where PyTorch's extension keeps its own: those of rustgrad's extension."""
+
+    def _parse_to(self, *args, **kwargs):
+        """(device, dtype, non_blocking, memory format) of a call of `Module.to`. TypeError for what `to` refuses."""
+        from .nn.conversion import parse_to
+
+        where, kind, non_blocking, form = parse_to(args, kwargs)
+        return None if where is None else device(where), kind, non_blocking, form
+
+    def __getattr__(self, name: str):
+        from ._rustgrad import nn
+
+        if (function := getattr(nn, name, None)) is None:
+            raise AttributeError(f"module 'torch._C._nn' has no attribute {name!r}")
+        return function
+
+
+_nn = _Layers()
 # What hooks and modes ask; the extension answers.
 _questions = ("_current_graph_task_id", "_will_engine_execute_node", "is_grad_enabled", "is_inference_mode_enabled")
 has_lapack = True

@@ -35,6 +35,7 @@ _BY_MODULE = {
     "func": "vmap",
     "_lowrank": "pca_lowrank svd_lowrank",
     "compiler": "compile",
+    "jit": "ScriptFunction ScriptModule",
     "cuda.streams": "Event Stream",
     "limits": "finfo iinfo",
     "model_summary": "summary",

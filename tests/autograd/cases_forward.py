@@ -148,3 +148,23 @@ def own_jvp(torch):
         found = [ad.unpack_dual(out), ad.unpack_dual(out * dual).tangent, mask, ad.unpack_dual(Plain.apply(y)).tangent]
         found += [raised(Plain.apply, dual), raised(Wrong.apply, dual)]
     return [found, seen]
+
+
+@case(rtol=1e-6)
+def written_over(torch):
+    ad = _forward(torch)
+    x, v = torch.tensor([1.0, 2.0]), torch.tensor([3.0, -1.0])
+    found = []
+    with ad.dual_level():
+        for write in (
+            lambda d: d.mul_(2),
+            lambda d: d.sin_(),
+            lambda d: d.cauchy_(),
+            lambda d: d.copy_(x),
+            lambda d: d.t_(),
+        ):
+            dual = ad.make_dual(x.clone(), v.clone())
+            write(dual)
+            tangent = ad.unpack_dual(dual).tangent
+            found.append([0.0, 0.0] if tangent is None else tangent)
+    return found

@@ -122,3 +122,9 @@ def names_of_aten_alone(torch):
         raised(aten.slice, x, 0, 0, 2, 0),
         aten.max_pool2d_with_indices_backward(y, image, [2, 2], [2, 2], [0, 0], [1, 1], False, places),
     ]
+
+
+@case(rtol=1e-6)
+def ranking_of_broadcast_tensors(torch):
+    x, y = _x(torch, 3, 4), _x(torch, 3, 4).flip(0)
+    return [torch.margin_ranking_loss(x, y, torch.tensor([1.0, -1.0, 1.0, 1.0]), 0.1, how) for how in (0, 1, 2)]

@@ -346,3 +346,19 @@ def names_that_libraries_reach_for(torch):
             for flags in ((None, None), (False, True), (True, False))
         ],
     ]
+
+
+@case()
+def names_that_lightning_reaches_for(torch):
+    parse, x = torch._C._nn._parse_to, torch.ones(2, dtype=torch.int8)
+    calls = [((), {}), (("cpu",), {}), ((torch.float64,), {}), (("cpu", torch.float16, True), {}), ((x,), {})]
+    calls += [((), {"device": "cpu", "dtype": torch.half, "non_blocking": True}), ((None, torch.float64), {})]
+    calls += [((), {"memory_format": torch.channels_last}), ((torch.float32, True), {})]
+    profiler = torch.autograd.profiler
+    return [
+        [[str(one) for one in parse(*args, **kwargs)] for args, kwargs in calls],
+        raised(parse, "cpu", copy=True),
+        issubclass(torch.ScriptModule, object),
+        [kind(enabled=False).__enter__() for kind in (profiler.emit_nvtx, profiler.emit_itt)],
+        torch._C._nn.gelu(torch.zeros(2)),
+    ]

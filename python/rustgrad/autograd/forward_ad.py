@@ -27,11 +27,11 @@ class UnpackedDualTensor(NamedTuple):
 
 
 class _Dual(Function):
-    """`x`, and a leaf of zeros whose gradient is that of `x`."""
+    """A copy of `x`, and a leaf of zeros whose gradient is that of `x`."""
 
     @staticmethod
     def forward(ctx, x, leaf):
-        return x.view_as(x)
+        return x.clone()  # no view: it may be written over
 
     @staticmethod
     def backward(ctx, *grads):
@@ -95,7 +95,7 @@ def _leaves(x: Tensor) -> list[Tensor]:
 
 
 def make_dual(tensor: Tensor, tangent: Tensor, *, level: int | None = None) -> Tensor:
-    """A view of `tensor` with `tangent`, of the same shape, as its tangent.
+    """A copy of `tensor` with `tangent`, of the same shape, as its tangent. (PyTorch's is a view.)
 
     Raises ValueError for tensors that are neither real nor complex floats; RuntimeError outside of a level, for another
     shape, and for a tensor that has a tangent; NotImplementedError where gradients are off.

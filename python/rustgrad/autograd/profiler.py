@@ -5,7 +5,16 @@ from ..profiler import kineto_available, record_function
 from ..profiler import profile as _profile
 from ..profiler.events import EventList, FunctionEvent, FunctionEventAvg
 
-__all__ = ["EventList", "FunctionEvent", "FunctionEventAvg", "kineto_available", "profile", "record_function"]
+__all__ = [
+    "EventList",
+    "FunctionEvent",
+    "FunctionEventAvg",
+    "emit_itt",
+    "emit_nvtx",
+    "kineto_available",
+    "profile",
+    "record_function",
+]
 
 
 class profile(_profile):
@@ -45,6 +54,38 @@ class profile(_profile):
 
     def __str__(self):
         return str(self.events())
+
+
+class _Emit:
+    """A `with` block whose operations the profiler of a maker of processors marks."""
+
+    _whose = ""
+
+    def __init__(self, enabled: bool = True, record_shapes: bool = False) -> None:
+        self.enabled, self.record_shapes = enabled, record_shapes
+
+    def __enter__(self):
+        if not self.enabled:
+            return None
+        raise RuntimeError(
+            f"{type(self).__name__}: the marks are for {self._whose}, which rustgrad does not speak to\n"
+            "hint: use profile(), whose export_chrome_trace writes the same times to a file"
+        )
+
+    def __exit__(self, *error) -> None:
+        """Nothing was begun."""
+
+
+class emit_nvtx(_Emit):
+    """Marks for NVIDIA's tools, if enabled. Entering it raises RuntimeError, as in PyTorch without such a GPU."""
+
+    _whose = "NVIDIA's tools"
+
+
+class emit_itt(_Emit):
+    """Marks for Intel's VTune, if enabled. Entering it raises RuntimeError."""
+
+    _whose = "Intel's VTune"
 
 
 __getattr__ = _lookup("torch.autograd.profiler")

@@ -68,7 +68,7 @@ class ConversionMixin:
         Only floating point values are cast; non_blocking changes nothing. memory_format is that of tensors of 4 dims.
         Raises TypeError for other arguments, and for a dtype that is not floating point.
         """
-        device, dtype, memory_format = _parse(args, kwargs)
+        device, dtype, _, memory_format = parse_to(args, kwargs)
         if dtype is not None and not (dtype.is_floating_point or dtype.is_complex):
             raise TypeError(
                 f"nn.Module.to only accepts floating point or complex dtypes, but got desired dtype={dtype}"
@@ -150,8 +150,8 @@ class ConversionMixin:
         return self._apply(lambda x: x.to(where))
 
 
-def _parse(args, kwargs) -> tuple[Any, Any, Any]:
-    """(device, dtype, memory format) of a call of `to`, in any of its forms."""
+def parse_to(args, kwargs) -> tuple[Any, Any, bool, Any]:
+    """(device, dtype, non_blocking, memory format) of a call of `to`, in any of its forms. TypeError for others."""
     args = [_DTYPES.get(x, x) if isinstance(x, type) else x for x in args]
     names, given = ["device", "dtype", "non_blocking", "copy"], dict(kwargs)
     if args and isinstance(args[0], Tensor):
@@ -175,10 +175,11 @@ def _parse(args, kwargs) -> tuple[Any, Any, Any]:
             raise _refused(args, kwargs)
     if given.get("copy"):
         raise RuntimeError(".to() does not accept copy argument")
+    rest = bool(given.get("non_blocking")), given.get("memory_format")
     tensor = given.get("tensor")
     if tensor is not None:
-        return tensor.device, tensor.dtype, given.get("memory_format")
-    return given.get("device"), given.get("dtype"), given.get("memory_format")
+        return tensor.device, tensor.dtype, *rest
+    return given.get("device"), given.get("dtype"), *rest
 
 
 def _refused(args, kwargs) -> TypeError:

@@ -12,6 +12,7 @@ from .._rustgrad.torch import stack
 from . import functional as F
 from ._compose import norm_except_dim as norm_except_dim
 from .functional import recurrent
+from .functional.loss import reduced
 from .functional.random import drop_features
 
 __all__ = [
@@ -214,8 +215,9 @@ def kl_div(input, target, reduction: int = 0, *, log_target: bool = False):
 
 
 def margin_ranking_loss(input1, input2, target, margin: float = 0.0, reduction: int = 0):
-    """`nn.functional.margin_ranking_loss`."""
-    return F.margin_ranking_loss(input1, input2, target, margin, reduction=_reduction(reduction))
+    """`nn.functional.margin_ranking_loss`, of tensors of any shapes that broadcast."""
+    loss = (-target * (input1 - input2) + margin).clamp_min(0)
+    return reduced(loss, _reduction(reduction))
 
 
 def poisson_nll_loss(input, target, log_input: bool, full: bool, eps: float, reduction: int):
