@@ -303,3 +303,14 @@ def kernels_by_their_names(torch):
     found += [raised(torch.isclose, x, x, rtol=float("nan")), raised(torch.quantile, x, float("nan"))]
     found += [raised(torch.renorm, torch.eye(2), 2, 0, float("nan")), raised(x.long().expand, ())]
     return [*found, raised(torch.linalg.vector_norm, x, dtype=torch.int64)]
+
+
+@case(rtol=1e-5, atol=1e-6)
+def keywords_of_the_parser(torch):
+    x, la = torch.eye(2) * 4, torch.linalg
+    found = [getattr(la, name)(input=x) for name in ("cholesky", "eigvalsh", "cond", "norm", "vector_norm", "pinv")]
+    found += [la.eigh(input=x).eigenvalues, la.matrix_exp(input=x * 0)]
+    found += [la.tensorsolve(input=x, other=x[0]), la.lstsq(input=x, b=x).solution]
+    found += [la.solve_triangular(input=x, B=x, upper=True), la.matrix_norm(x=x), la.matrix_rank(a=x)]
+    found += [torch.where(condition=x > 0, input=x, other=-x), torch.polygamma(n=1, input=x[0])]
+    return [*found, torch.zeros(2).copy_(other=x[0])]
