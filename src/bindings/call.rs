@@ -207,7 +207,8 @@ fn int_like(o: P) -> bool {
     matches!(int(o), Ok(Some(_)))
 }
 
-/// The parameter that keyword `name` means: by pointer, since names are interned; then by value; then NumPy's.
+/// The parameter that keyword `name` means: by pointer, since names are interned; then by value; then NumPy's; then the name that
+/// PyTorch's parser has where its documentation has another, such as `input` for the `A` of linalg.
 unsafe fn keyword(o: &Overload, name: P) -> Option<usize> {
     for (i, &n) in o.names.iter().enumerate().skip(o.start) {
         if n == name {
@@ -230,9 +231,16 @@ unsafe fn keyword(o: &Overload, name: P) -> Option<usize> {
         "keepdims" => "keepdim",
         "x" | "a" | "x1" => "input",
         "x2" => "other",
+        "input" | "other" | "b" => text,
         _ => return None,
     };
-    o.schema.params.iter().enumerate().skip(o.start).find(|(_, p)| p.name == wanted).map(|(i, _)| i)
+    let documented: &[&str] = match wanted {
+        "input" => &["self", "A", "x"],
+        "other" | "b" => &["B", "src"],
+        _ => &[],
+    };
+    let named = |n: &str| o.schema.params.iter().enumerate().skip(o.start).find(|(_, p)| p.name == n).map(|(i, _)| i);
+    named(wanted).or_else(|| documented.iter().find_map(|n| named(n)))
 }
 
 unsafe fn call(name: &'static str, o: &Overload, values: &[Arg], this: P) -> Result<P> {

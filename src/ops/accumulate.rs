@@ -191,7 +191,8 @@ fn areas(name: &str, y: &Tensor, x: Option<&Tensor>, dx: Option<Number>, dim: us
     let neighbours =
         |t: &Tensor, d: usize| -> Result<(Tensor, Tensor)> { Ok((t.narrow(d, 0, n - 1)?, t.narrow(d, 1, n - 1)?)) };
     if y.dtype() == DType::Bool || x.is_some_and(|x| x.dtype() == DType::Bool) {
-        bail!(Runtime, "{name}: received a bool input for `x` or `y`, but bool is not supported");
+        let which = if x.is_some() { "`x` or `y`" } else { "`y`" };
+        bail!(Runtime, "{name}: received a bool input for {which}, but bool is not supported");
     }
     let sum = || -> Result<Tensor> {
         let (left, right) = neighbours(y, dim)?;

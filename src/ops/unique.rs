@@ -117,7 +117,7 @@ ops! {
 fn number_tensor(n: Number, like: &Tensor) -> Result<Tensor> {
     let own = crate::core::promote::number_dtype(n, crate::tensor::mode::default_float());
     let dtype = if n.category() > like.dtype().category() { own } else { like.dtype() };
-    super::create::check_fits(n, dtype)?;
+    // Beyond the dtype it wraps, as PyTorch's does here.
     Tensor::constant(&[], dtype, like.device(), n.cast(dtype))
 }
 

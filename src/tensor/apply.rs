@@ -161,6 +161,8 @@ fn no_complex(op: &dyn Op, x: &[&Tensor]) -> Box<crate::error::Error> {
         "amin" => "min_values_cpu",
         "max" => "max_all",
         "min" => "min_all",
+        "softmax" => "softmax_lastdim_kernel_impl",
+        "log_softmax" => "log_softmax_lastdim_kernel_impl",
         "searchsorted" | "bucketize" => "searchsorted_out_cpu",
         name => name,
     };

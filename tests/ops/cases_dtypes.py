@@ -265,6 +265,13 @@ def numbers_that_do_not_fit(torch):
         raised(torch.linspace, 0, inf, 2, dtype=torch.int64),
     ]
     found += [raised(torch.linspace, 0, 1, 2, dtype=torch.bool), torch.zeros(1, dtype=torch.bool).fill_(1j)]
+    small = torch.tensor([0, 44, 255], dtype=torch.uint8)
+    found += [
+        torch.isin(small, 300),
+        torch.isin(-1, small),
+        torch.searchsorted(small, 300),
+        torch.bucketize(2.5, small),
+    ]
     threshold = torch.nn.functional.threshold
     return [*found, raised(threshold, torch.zeros(1), 0, 1j), raised(threshold, torch.zeros(1).byte(), 0, 300)]
 
@@ -276,3 +283,34 @@ def assigned(x, at, value):
     except RuntimeError as error:
         return str(error).split("\nhint: ")[0]
     return None
+
+
+@case()
+def factors_without_a_derivative(torch):
+    x = torch.eye(2, requires_grad=True)
+    factors, pivots, _ = torch.linalg.ldl_factor_ex(x)
+    solved = torch.linalg.ldl_solve(factors.detach(), pivots, x)
+    weights = torch.ones(3, requires_grad=True)
+    step = torch.heaviside(weights, weights)
+    return [raised(y.sum().backward) for y in (factors, solved, step)]
+
+
+@case()
+def kernels_by_their_names(torch):
+    z, x = torch.ones(2, dtype=torch.complex64), torch.ones(2)
+    found = [raised(getattr(torch, name), z) for name in ("erf", "erfc", "erfinv", "lgamma", "digamma", "i0", "amin")]
+    found += [raised(torch.softmax, z, 0), raised(torch.searchsorted, z, z), raised(torch.trapezoid, x > 0)]
+    found += [raised(torch.isclose, x, x, rtol=float("nan")), raised(torch.quantile, x, float("nan"))]
+    found += [raised(torch.renorm, torch.eye(2), 2, 0, float("nan")), raised(x.long().expand, ())]
+    return [*found, raised(torch.linalg.vector_norm, x, dtype=torch.int64)]
+
+
+@case(rtol=1e-5, atol=1e-6)
+def keywords_of_the_parser(torch):
+    x, la = torch.eye(2) * 4, torch.linalg
+    found = [getattr(la, name)(input=x) for name in ("cholesky", "eigvalsh", "cond", "norm", "vector_norm", "pinv")]
+    found += [la.eigh(input=x).eigenvalues, la.matrix_exp(input=x * 0)]
+    found += [la.tensorsolve(input=x, other=x[0]), la.lstsq(input=x, b=x).solution]
+    found += [la.solve_triangular(input=x, B=x, upper=True), la.matrix_norm(x=x), la.matrix_rank(a=x)]
+    found += [torch.where(condition=x > 0, input=x, other=-x), torch.polygamma(n=1, input=x[0])]
+    return [*found, torch.zeros(2).copy_(other=x[0])]

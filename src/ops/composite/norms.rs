@@ -330,7 +330,11 @@ impl Tensor {
         if let Some(d) = dtype
             && !d.is_differentiable()
         {
-            bail!(Runtime, "linalg.vector_norm: dtype should be floating point, but got {}", d.scalar_name());
+            bail!(
+                Runtime,
+                "linalg.vector_norm: dtype should be floating point or complex, but got {}",
+                d.scalar_name()
+            );
         }
         let x = self.to_dtype(dtype.unwrap_or(self.dtype()))?;
         let over = Over::new(&x, dim, keepdim)?;

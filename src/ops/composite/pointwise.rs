@@ -19,7 +19,11 @@ fn close(x: &Tensor, other: &Tensor, rtol: f64, atol: f64, equal_nan: bool) -> R
     }
     for (name, bound) in [("rtol", rtol), ("atol", atol)] {
         if bound < 0.0 || bound.is_nan() {
-            bail!(Runtime, "{name} must be greater than or equal to zero, but got {bound}");
+            bail!(
+                Runtime,
+                "{name} must be greater than or equal to zero, but got {}",
+                crate::core::number::spelled(bound)
+            );
         }
     }
     let wider;

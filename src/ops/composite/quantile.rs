@@ -73,7 +73,7 @@ fn quantile(
         (None, q) => {
             let q = q.unwrap_or(0.5);
             if !(0.0..=1.0).contains(&q) {
-                bail!(Runtime, "quantile() q must be in the range [0, 1] but got {q}");
+                bail!(Runtime, "quantile() q must be in the range [0, 1] but got {}", crate::core::number::spelled(q));
             }
             made = Tensor::constant(&[], x.dtype(), x.device(), q)?;
             &made

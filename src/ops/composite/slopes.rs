@@ -136,7 +136,7 @@ ops! {
                 bail!(Runtime, "renorm: non-positive-norm not supported");
             }
             if maxnorm < 0.0 || maxnorm.is_nan() {
-                bail!(Runtime, "renorm: expected maxnorm to be >= 0 but got {maxnorm}");
+                bail!(Runtime, "renorm: expected maxnorm to be >= 0 but got {}", crate::core::number::spelled(maxnorm));
             }
             let dim = normalize_dim(dim, x.ndim())?;
             let others: Vec<i64> = (0..x.ndim()).filter(|&d| d != dim).map(|d| d as i64).collect();

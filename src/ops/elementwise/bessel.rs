@@ -13,7 +13,7 @@ fn no_halves(c: &Call, dtype: DType) -> Result<()> {
 
 elementwise! {
     /// The modified Bessel function of the first kind of order 0.
-    i0(x) float + rare aliases ["special.i0"] {
+    i0(x) float + rare aliases ["special.i0"] kernel "i0_vml_cpu" {
         value: fits::i0(x),
         grad(y, g): [g * fits::i1(x)],
         samples: ["u(2, 3)", "u(3, 2).t() * 10", "edges(0.0, 8.0, 20.0, INF, -INF, NAN).detach()"],

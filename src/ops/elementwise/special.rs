@@ -36,19 +36,19 @@ pub fn polygamma_of(n: i64, x: &Tensor, a: &Args) -> Result<Outs> {
 
 elementwise! {
     /// The error function: 2 / sqrt(pi) times the integral of exp(-t^2) from 0 to x.
-    erf(x) float + rare aliases ["special.erf"] {
+    erf(x) float + rare aliases ["special.erf"] kernel "erf_vml_cpu" {
         value: x.erf(),
         grad(y, g): [TWO_OVER_SQRT_PI * (-(x * x)).exp() * g],
         samples: ["u(2, 3)", "u(3, 2).t()", "edges(0.0, -0.0, 0.25, 5.0, INF, -INF, NAN)"],
     }
     /// 1 - erf(x), exact where that is small.
-    erfc(x) float + rare aliases ["special.erfc"] {
+    erfc(x) float + rare aliases ["special.erfc"] kernel "erfc_vml_cpu" {
         value: x.erfc(),
         grad(y, g): [-TWO_OVER_SQRT_PI * (-(x * x)).exp() * g],
         samples: ["u(2, 3)", "u(3, 2).t()", "edges(0.0, 5.0, -5.0, INF, -INF, NAN)"],
     }
     /// The inverse of `erf`; NaN outside [-1, 1].
-    erfinv(x) float + rare aliases ["special.erfinv"] {
+    erfinv(x) float + rare aliases ["special.erfinv"] kernel "erfinv_vml_cpu" {
         value: x.erfinv(),
         grad(y, g): [HALF_SQRT_PI * (y * y).exp() * g],
         samples: ["u(2, 3, lo=-0.9, hi=0.9)", "u(3, 2, lo=-0.9, hi=0.9).t()", "edges(0.0, 1.0, -1.0, 2.0, NAN)"],
@@ -75,13 +75,13 @@ elementwise! {
         samples: ["u(2, 3)", "u(3, 2).t()", "edges(0.0, -10.0, -30.0, 10.0, INF, NAN)"],
     }
     /// The logarithm of the magnitude of the gamma function.
-    lgamma(x) float + rare aliases ["special.gammaln"] {
+    lgamma(x) float + rare aliases ["special.gammaln"] kernel "lgamma_vml_cpu" {
         value: x.lgamma(),
         grad(y, g): [g * x.digamma()],
         samples: ["pos(2, 3)", "pos(3, 2).t()", "nz(2, 3)", "edges(0.0, 1.0, 30.0, INF, NAN).detach()"],
     }
     /// The derivative of `lgamma`; infinite at 0, NaN at negative whole numbers.
-    digamma(x) float + rare aliases ["special.digamma", "special.psi"] {
+    digamma(x) float + rare aliases ["special.digamma", "special.psi"] kernel "digamma" {
         value: x.digamma(),
         grad(y, g): [g * S::lit(2.0).zeta(x)],
         samples: ["pos(2, 3)", "pos(3, 2).t()", "edges(0.0, -0.0, -1.0, 30.0, INF, NAN).detach()"],

@@ -5,7 +5,7 @@ use super::*;
 use crate::cpu;
 use crate::device::Array;
 use crate::ops;
-use crate::tensor::{Op, Outs, apply, apply_many};
+use crate::tensor::{Context, Cotangents, Grads, Op, Outs, apply, apply_many};
 
 ops! {
     /// L and D of symmetric matrices (complex Hermitian ones if `hermitian`) in one, of which the lower triangle is
@@ -44,7 +44,7 @@ ops! {
 fn factor(x: &Tensor, hermitian: bool, op: &str, check: bool) -> Result<Vec<Tensor>> {
     check_square(x, "torch.linalg.ldl_factor_ex", "A")?;
     check_kernel(x, "torch.linalg.ldl_factor_ex", "ldl_factor_kernel_cpu")?;
-    let outs = apply_many(Factor { hermitian }, &[&x.detach()])?;
+    let outs = apply_many(Factor { hermitian }, &[x])?;
     if check && let Some((i, at)) = first_info(&outs[2])? {
         bail!(Runtime, "{}D[{at},{at}] is zero", blamed(op, outs[2].ndim() > 0, i));
     }
@@ -96,7 +96,7 @@ fn solve(ld: &Tensor, pivots: &Tensor, b: &Tensor, hermitian: bool) -> Result<Te
             );
         }
     }
-    let (ld, b) = together(&ld.detach(), &b.detach(), OP)?;
+    let (ld, b) = together(ld, b, OP)?;
     let pivots = pivots.expand_to(&shaped(batch(ld.shape()), &[n]))?;
     apply(Solve { hermitian }, &[&ld, &pivots, &b])
 }
@@ -123,6 +123,9 @@ impl Op for Factor {
         cpu::linalg::ldl::factor(x[0], &out[0], &out[1], &out[2], self.hermitian);
         Ok(())
     }
+    fn vjp(&self, _: &Context, _: &Cotangents) -> Result<Grads> {
+        bail!(Runtime, "derivative for aten::{} is not implemented", self.name())
+    }
     fn cost(&self, x: &[&Array], _: &[Array]) -> usize {
         work(x[0])
     }
@@ -146,6 +149,9 @@ impl Op for Solve {
     fn cpu(&self, x: &[&Array], out: &[Array]) -> Result<()> {
         cpu::linalg::ldl::solve(x[0], x[1], x[2], &out[0], self.hermitian);
         Ok(())
+    }
+    fn vjp(&self, _: &Context, _: &Cotangents) -> Result<Grads> {
+        bail!(Runtime, "derivative for aten::{} is not implemented", self.name())
     }
     fn cost(&self, x: &[&Array], _: &[Array]) -> usize {
         work(x[0])

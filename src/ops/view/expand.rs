@@ -1,6 +1,7 @@
 //! Elements repeated without a copy (stride 0), and the sum that is its derivative.
 
-use crate::core::shape::broadcast;
+use crate::core::shape::{broadcast, list};
+use crate::core::spoken::library;
 use crate::core::{Layout, Meta, Shape};
 use crate::device::Array;
 use crate::error::Result;
@@ -40,6 +41,19 @@ ops! {
 }
 
 fn expanded(x: &Tensor, sizes: &[i64]) -> Result<Tensor> {
+    if sizes.len() < x.ndim() {
+        bail!(
+            Runtime,
+            "expand({}.{}Tensor{{{}}}, size={}): the number of sizes provided ({}) must be greater or equal to the number of \
+             dimensions in the tensor ({})",
+            library(),
+            x.dtype().scalar_name(),
+            list(x.shape()),
+            list(sizes),
+            sizes.len(),
+            x.ndim()
+        );
+    }
     let to = x.layout().expand(sizes)?.shape;
     apply(Expand { to, from: x.layout().shape.clone() }, &[x])
 }
