@@ -102,6 +102,7 @@ CASES = [
     ("stride beyond int64", lambda: F.conv_transpose2d(torch.ones(2, 3, 4, 3), torch.ones(3, 4, 3, 3), stride=2**31), RuntimeError, r"numel: integer multiplication overflow"),
     ("more repeats than int64 counts", lambda: torch.ones(2, 3).repeat_interleave(2**63 - 1), RuntimeError, r"numel: integer multiplication overflow"),
     ("a step longer than memory", lambda: torch.ones(6, 2).t().unfold(-1, 2, 2**63 - 1), RuntimeError, r"step is 9223372036854775807"),
+    ("an image larger than int64 counts", lambda: torch.nn.functional.fold(torch.ones(6, 20), (2**63 - 1, 2), (2, 3), padding=1), RuntimeError, r"unfold: a size of 9223372036854775807 is out of range"),
     ("combinations of more than memory", lambda: torch.combinations(torch.ones(3), 2**40, True), RuntimeError, r"numel: integer multiplication overflow"),
     ("unique entries of a number", lambda: torch.unique(torch.tensor(3.0), dim=0), IndexError, r"Dimension specified as 0 but tensor has no dimensions"),
     ("more combinations than int64 counts", lambda: torch.combinations(torch.zeros(2**22), 3), RuntimeError, r"numel: integer multiplication overflow"),

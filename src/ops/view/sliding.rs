@@ -191,8 +191,9 @@ impl Patches {
     /// How many patches lie along a side `i` of `size`: below 1 where none fits.
     fn along(&self, i: usize, size: i64) -> Result<i64> {
         let reach = self.dilation[i] as i64 * (self.kernel[i] as i64 - 1) + 1;
-        match size.checked_add(2 * self.padding[i] as i64 - reach) {
-            Some(room) => Ok(room.div_euclid(self.stride[i] as i64) + 1),
+        let room = size.checked_add(2 * self.padding[i] as i64 - reach);
+        match room.and_then(|room| room.div_euclid(self.stride[i] as i64).checked_add(1)) {
+            Some(count) => Ok(count),
             None => bail!(Runtime, "unfold: a size of {size} is out of range"),
         }
     }
