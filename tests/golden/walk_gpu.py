@@ -25,7 +25,11 @@ TOLERANCES = {torch.float32: 5e-5, torch.float16: 4e-3, torch.bfloat16: 3e-2}
 # A gradient of halves that is further apart may be so many times as far from the exact one as PyTorch's worst is.
 SLACK = 4
 # What a device refuses by design.
-REFUSALS = ("float64 is not available on the GPU", "int64 is not implemented on the GPU")
+REFUSALS = (
+    "float64 is not available on the GPU",
+    "complex32 is not available on the GPU",
+    "not implemented on the GPU",  # factorizations, transforms and their kin name `.cpu()`
+)
 
 
 class Unlike(Exception):

@@ -470,6 +470,24 @@ saved(C())
     )
 
 
+@case(1e-5)
+def refusals(torch):
+    return evaluated(
+        torch,
+        """
+torch.cat([C(), D])
+D + C()[0]
+C()[5]
+C() + Q()
+C() @ C()
+torch.sparse_coo_tensor(I, [1.0], (2, 3))
+torch.sparse.mm(C(), E.double())
+C().permute(0)
+C().unsqueeze(4)
+""",
+    )
+
+
 @case(1e-4)
 def graph_network(torch):
     """Two layers of a graph convolution, trained: the losses."""

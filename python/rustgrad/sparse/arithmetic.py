@@ -55,8 +55,13 @@ def _pow(self, exponent):
 def added(self, other, alpha) -> Any:
     if not isinstance(self, Sparse):
         # Written into a copy of the dense one, place by place.
-        if not isinstance(self, Tensor) or self.shape != other.shape:
+        if not isinstance(self, Tensor):
             raise RuntimeError("add(sparse, dense) is not supported. Use add(dense, sparse) instead.")
+        if self.shape != other.shape:
+            raise RuntimeError(
+                f"add: expected 'self' and 'other' to have same size, but self has size {[*self.shape]} while other "
+                f"has size {[*other.shape]} (FYI: dense-sparse addition does not currently support broadcasting)"
+            )
         values = other._v * alpha
         if other.sparse_dim() == 0:
             return self + values.sum(0)

@@ -220,8 +220,9 @@ def _unsqueeze(self, dim):
 
 @op("cat", "concat", "concatenate")
 def _cat(tensors, dim=0):
-    if not all(isinstance(x, Sparse) for x in tensors):
-        raise RuntimeError("Concatenating sparse tensors, but a dense tensor was found among them")
+    for k, x in enumerate(tensors):
+        if not isinstance(x, Sparse):
+            raise RuntimeError(f"Concatenating sparse tensors, but a dense tensor was found at position {k}.")
     first = tensors[0]
     at, n = normal_dim(first, dim), first.sparse_dim()
     for k, x in enumerate(tensors):
@@ -267,7 +268,7 @@ def select(self, dim, index):
     at = normal_dim(self, dim)
     size = self.shape[at]
     if not -size <= index < size:
-        raise IndexError(f"select(): index {index} out of range for tensor of size {[*self.shape]} at dimension {dim}")
+        raise IndexError(f"index {index} is out of bounds for dimension {at} with size {size}")
     index %= size
     rest = [*self.shape[:at], *self.shape[at + 1 :]]
     if at >= self.sparse_dim():

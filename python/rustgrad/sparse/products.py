@@ -16,6 +16,9 @@ def _check_product(a, b) -> None:
     for k, x in enumerate((a, b)):
         if x.ndim != 2 or (isinstance(x, Sparse) and x.sparse_dim() != 2):
             raise RuntimeError(f"mm: argument {k} must be a matrix without dense dims; got shape {[*x.shape]}")
+    if a.shape[1] != b.shape[0] and isinstance(a, Sparse) == isinstance(b, Sparse):
+        shapes = " and ".join("x".join(map(str, x.shape)) for x in (a, b))
+        raise RuntimeError(f"mat1 and mat2 shapes cannot be multiplied ({shapes})")
     if a.shape[1] != b.shape[0]:
         raise RuntimeError(f"addmm: Argument #3 (dense): Expected dim 0 size {a.shape[1]}, got {b.shape[0]}")
     if a.dtype != b.dtype:
