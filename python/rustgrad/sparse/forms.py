@@ -176,8 +176,9 @@ def transpose(self, dim0, dim1):
 
 
 @op("permute")
-def _permute(self, *dims):
-    dims = [normal_dim(self, d) for d in (dims[0] if len(dims) == 1 else dims)]
+def _permute(self, *order, dims=()):
+    dims = order[0] if len(order) == 1 and not isinstance(order[0], int) else order or dims
+    dims = [normal_dim(self, d) for d in dims]
     if sorted(dims) != [*range(self.ndim)]:
         raise RuntimeError(
             "permute(sparse_coo): number of dimensions in the tensor input does not match the length of the desired "
