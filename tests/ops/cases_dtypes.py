@@ -314,3 +314,13 @@ def keywords_of_the_parser(torch):
     found += [la.solve_triangular(input=x, B=x, upper=True), la.matrix_norm(x=x), la.matrix_rank(a=x)]
     found += [torch.where(condition=x > 0, input=x, other=-x), torch.polygamma(n=1, input=x[0])]
     return [*found, torch.zeros(2).copy_(other=x[0])]
+
+
+@case()
+def split_by_its_keywords(torch):
+    x = torch.arange(6.0).view(2, 3)
+    found = [
+        torch.split(tensor=x, split_size_or_sections=2, dim=1),
+        torch.split(x, split_size_or_sections=[1, 2], dim=1),
+    ]
+    return [*found, x.split(split_size=1), torch.functional.split(x, 1), torch.functional.norm(x).item() > 7.4]
