@@ -4,7 +4,48 @@ from math import prod
 
 from . import _rustgrad as _ext
 from ._rustgrad.torch import add as _add
+from ._rustgrad.torch import (
+    atleast_1d,
+    atleast_2d,
+    atleast_3d,
+    block_diag,
+    broadcast_tensors,
+    cartesian_prod,
+    cdist,
+    chain_matmul,
+    istft,
+    lu,
+    meshgrid,
+    norm,
+    split,
+    stft,
+    unique,
+    unique_consecutive,
+)
 from ._rustgrad.torch import einsum as _einsum
+
+__all__ = [
+    "atleast_1d",
+    "atleast_2d",
+    "atleast_3d",
+    "block_diag",
+    "broadcast_tensors",
+    "cartesian_prod",
+    "cdist",
+    "chain_matmul",
+    "einsum",
+    "histogramdd",
+    "istft",
+    "lu",
+    "meshgrid",
+    "norm",
+    "split",
+    "stft",
+    "tensordot",
+    "unique",
+    "unique_consecutive",
+    "unravel_index",
+]
 
 # How C spells dtypes, in messages.
 _C_WORDS = {"float32": "float", "float64": "double", "float16": "c10::Half", "bfloat16": "c10::BFloat16"}

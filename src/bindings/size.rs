@@ -22,12 +22,12 @@ pub fn size_type() -> *mut ffi::PyTypeObject {
 /// The int at place `i` of several: as in PyTorch, only the first may not be a bool.
 #[inline]
 pub fn nth_int(o: P, i: usize) -> Result<Option<i64>> {
-    // SAFETY: a static object.
     if i > 0 && super::convert::is_bool(o) {
-        Ok(Some((o == unsafe { ffi::Py_True() }) as i64))
-    } else {
-        super::convert::int(o)
+        // SAFETY: a static object.
+        let yes = unsafe { ffi::Py_True() };
+        return Ok(Some((o == yes) as i64));
     }
+    super::convert::int(o)
 }
 
 /// A new Size; null with an exception set where memory is short.

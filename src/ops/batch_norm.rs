@@ -96,7 +96,7 @@ fn checked(x: &Tensor, running: [Option<&Tensor>; 2], parameters: [Option<&Tenso
             bail!(Runtime, "{name} should contain {channels} elements not {}", v.numel());
         }
     }
-    for v in vectors().flatten() {
+    for v in running.into_iter().flatten() {
         if v.ndim() != 1 {
             bail!(Runtime, "TensorAccessor expected 1 dims but tensor has {}", v.ndim());
         }

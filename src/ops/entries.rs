@@ -119,7 +119,8 @@ ops! {
             if !include_self && x.dtype() == DType::Bool && reduce != Reduce::Mean {
                 return Err(x.dtype().lacks("index_reduce"));
             }
-            if x.dtype().is_complex() {
+            // PyTorch's loop over rows multiplies complex numbers, that over elements does not.
+            if x.dtype().is_complex() && (x.ndim() < 2 || !matches!(reduce, Reduce::Product | Reduce::Mean)) {
                 return Err(x.dtype().lacks("index_func_"));
             }
             let (dim, index) = entries("index_reduce", x, dim, index, source)?;

@@ -56,11 +56,12 @@ def parameters_of_norms(torch):
     return found
 
 
-@case()
+@case(rtol=1e-5)
 def statistics_of_batch_norm(torch):
     norm, x, three = torch.nn.functional.batch_norm, torch.ones(2, 3), torch.ones(3)
     found = [raised(norm, x, three, None, training=True), raised(norm, x, torch.ones(1, 3), three, training=True)]
     found.append(raised(norm, x, three.clone().requires_grad_(), three, training=True))
+    found.append(norm(x, three, three, torch.ones(1, 3), torch.ones(1, 3)))
     return found
 
 
@@ -108,6 +109,7 @@ def complex_products_at_indices(torch):
     found += [z.scatter_reduce(0, at, by, reduce="prod", include_self=False)]
     found += [z.to(torch.complex128).scatter_(0, at, by.to(torch.complex128), reduce="multiply")]
     found += [raised(z.index_reduce, 0, at, by, "prod")]
+    found += [z.view(3, 1).index_reduce(0, at, by.view(3, 1), how) for how in ("prod", "mean")]
     return found
 
 
@@ -314,3 +316,13 @@ def keywords_of_the_parser(torch):
     found += [la.solve_triangular(input=x, B=x, upper=True), la.matrix_norm(x=x), la.matrix_rank(a=x)]
     found += [torch.where(condition=x > 0, input=x, other=-x), torch.polygamma(n=1, input=x[0])]
     return [*found, torch.zeros(2).copy_(other=x[0])]
+
+
+@case()
+def split_by_its_keywords(torch):
+    x = torch.arange(6.0).view(2, 3)
+    found = [
+        torch.split(tensor=x, split_size_or_sections=2, dim=1),
+        torch.split(x, split_size_or_sections=[1, 2], dim=1),
+    ]
+    return [*found, x.split(split_size=1), torch.functional.split(x, 1), torch.functional.norm(x).item() > 7.4]

@@ -116,13 +116,13 @@ def narrow(input: Tensor, dim: _int | Tensor, start: _int | Tensor, length: _int
 def unbind(input: Tensor, dim: _int | Tensor = 0) -> tuple[Tensor, ...]:
     """The entries of dim `dim`, one tensor each."""
 @overload
-def split(input: Tensor, split_size: _int | Tensor, dim: _int | Tensor = 0) -> tuple[Tensor, ...]:
+def split(tensor: Tensor, split_size_or_sections: _int | Tensor, dim: _int | Tensor = 0) -> tuple[Tensor, ...]:
     """Dim `dim` cut into parts of `split_size` entries (the last may be smaller), or of the sizes listed.
 
         >>> torch.split(torch.arange(5), (2, 3))     (tensor([0, 1]), tensor([2, 3, 4]))
     """
 @overload
-def split(input: Tensor, split_size: _int | Sequence[_int | Tensor], dim: _int | Tensor = 0) -> tuple[Tensor, ...]: ...
+def split(tensor: Tensor, split_size_or_sections: _int | Sequence[_int | Tensor], dim: _int | Tensor = 0) -> tuple[Tensor, ...]: ...
 def split_with_sizes(input: Tensor, split_sizes: Sequence[_int | Tensor], dim: _int | Tensor = 0) -> tuple[Tensor, ...]:
     """Dim `dim` cut into parts of the sizes listed."""
 def chunk(input: Tensor, chunks: _int | Tensor, dim: _int | Tensor = 0) -> tuple[Tensor, ...]:

@@ -65,13 +65,24 @@ ops! {
     ///     >>> torch.split(torch.arange(5), (2, 3))
     ///     (tensor([0, 1]), tensor([2, 3, 4]))
     split as [
-        "split(Tensor self, int split_size, int dim=0) -> Tensor[]",
-        "split(Tensor self, int[1] split_size, int dim=0) -> Tensor[]",
+        "method.split(Tensor self, int split_size, int dim=0) -> Tensor[]",
+        "method.split(Tensor self, int[1] split_size, int dim=0) -> Tensor[]",
+        "function.split(Tensor tensor, int split_size_or_sections, int dim=0) -> Tensor[]",
+        "function.split(Tensor tensor, int[1] split_size_or_sections, int dim=0) -> Tensor[]",
     ] {
-        call(x = self: &Tensor, split_size: Option<i64>, sizes = split_size: Option<&[i64]>, dim: i64) {
-            match (split_size, sizes) {
-                (Some(size), _) => split(x, size, dim),
-                (None, sizes) => split_sizes(x, sizes.unwrap_or(&[]), dim),
+        call(
+            x = self: Option<&Tensor>,
+            tensor: Option<&Tensor>,
+            split_size: Option<i64>,
+            sizes = split_size: Option<&[i64]>,
+            one = split_size_or_sections: Option<i64>,
+            several = split_size_or_sections: Option<&[i64]>,
+            dim: i64
+        ) {
+            let Some(x) = x.or(tensor) else { bail!(Runtime, "internal error: split without a tensor") };
+            match split_size.or(one) {
+                Some(size) => split(x, size, dim),
+                None => split_sizes(x, sizes.or(several).unwrap_or(&[]), dim),
             }
         },
         samples: ["u(5, 2), 2", "u(2, 5), 3, 1", "u(5, 2), [1, 4]", "u(5), 0", "u(5), [1, 2]", "u(), 1"],
