@@ -33,7 +33,7 @@ pub fn failed(node: &Rc<Node>, e: Box<Error>) -> Box<Error> {
 
 fn show(node: &Rc<Node>) -> Result<()> {
     let trace = node.extra.borrow().as_ref().and_then(|e| e.trace.clone());
-    SHOW.get().map_or(Ok(()), |f| f(&node.op().node_name(), trace.as_deref()))
+    SHOW.get().map_or(Ok(()), |f| f(&node.class_name(), trace.as_deref()))
 }
 
 /// Refuses gradients that hold NaN.
@@ -46,7 +46,7 @@ pub fn checked(node: &Rc<Node>, mut outgoing: Grads) -> Result<Grads> {
         if let Some(g) = g.as_ref().filter(|g| g.dtype().is_float() && g.numel() > 0 && !g.device().is_meta()) {
             let elements = g.detach().to_device(Device::CPU)?.to_dtype(DType::F64)?.contiguous()?;
             if elements.array().to_vec::<f64>().iter().any(|x| x.is_nan()) {
-                let name = node.op().node_name();
+                let name = node.class_name();
                 show(node)?;
                 return Err(err!(Runtime, "Function '{name}' returned nan values in its {i}th output."));
             }

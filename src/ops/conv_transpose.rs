@@ -202,6 +202,7 @@ impl Transposed {
             let b = b.tied_to(&[x, weight])?.to_dtype(y.dtype())?.reshape(&[channels, 1, 1])?;
             y = y.add(&b)?;
         }
+        y.name_node("ConvolutionBackward0")?;
         if self.dims == 1 {
             y = y.squeeze_dims(&[2])?;
         }

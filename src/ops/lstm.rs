@@ -39,6 +39,10 @@ impl Op for Lstm {
     fn name(&self) -> &'static str {
         "lstm"
     }
+    /// As PyTorch's on CPUs.
+    fn grad_name(&self) -> String {
+        "MkldnnRnnLayerBackward".into()
+    }
     fn outputs(&self) -> usize {
         3
     }

@@ -58,7 +58,7 @@ pub fn set_options(o: Options) {
 
 /// The Python class name of a node: `AddBackward0`.
 pub fn class_name(node: &Node) -> String {
-    node.op().node_name()
+    node.class_name()
 }
 
 /// `tensor([1., 2.], requires_grad=True)`; `class` replaces the word `tensor`.

@@ -92,6 +92,8 @@ pub struct NodeExtra {
     pub metas: Vec<Meta>,
     /// What floor 8 keeps with the node, under the id by which the collector finds it: a custom function's context, `metadata`.
     pub payload: Option<(u64, Rc<dyn Any>)>,
+    /// The class name of the node where it is the last of several that are one in PyTorch.
+    pub shown: Option<&'static str>,
     /// Where the node was made, in anomaly mode.
     pub trace: Option<Rc<dyn Any>>,
 }
@@ -136,10 +138,26 @@ impl Garbage {
     }
 }
 
+impl Tensor {
+    /// Shows the node that made this tensor under another class name: a function of several ops here that is one in PyTorch.
+    pub fn name_node(&self, name: &'static str) -> Result<()> {
+        if let Some(node) = self.grad_fn()? {
+            node.with_extra(|e| e.shown = Some(name));
+        }
+        Ok(())
+    }
+}
+
 impl Node {
     #[inline]
     pub fn op(&self) -> &dyn Op {
         &self.op.0
+    }
+
+    /// The class name of `grad_fn`: `MulBackward0`.
+    pub fn class_name(&self) -> String {
+        let shown = self.extra.borrow().as_ref().and_then(|e| e.shown);
+        shown.map_or_else(|| self.op().node_name(), String::from)
     }
 
     /// The edges in the order in which they are shown, copied: Python code may run between one and the next.
@@ -149,7 +167,7 @@ impl Node {
         if order.len() == edges.iter().count() {
             return order.iter().filter_map(|&i| edges.iter().nth(i).cloned()).collect();
         }
-        edges.iter().cloned().collect()
+        edges.iter().cloned().chain((0..self.op().shown_numbers()).map(|_| Edge::None)).collect()
     }
 
     /// What saved `i`-th output or input looked like, where the op saved [`Saves::META`].

@@ -99,6 +99,11 @@ pub trait Op: Send + Sync + 'static {
         backward_class(self.name())
     }
 
+    /// How many numbers stand behind the inputs as edges that lead nowhere: where PyTorch makes tensors of them.
+    fn shown_numbers(&self) -> usize {
+        0
+    }
+
     /// The order in which PyTorch's node lists the inputs, where it is another: by it the graph is shown and leaves are finished.
     fn edge_order(&self) -> &'static [usize] {
         &[]

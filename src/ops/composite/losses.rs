@@ -30,6 +30,13 @@ pub(super) fn reduced(terms: &Tensor, how: Reduction) -> Result<Tensor> {
     }
 }
 
+/// The same as a loss that is one node in PyTorch, of that name.
+pub(super) fn reduced_as(name: &'static str, terms: &Tensor, how: Reduction) -> Result<Tensor> {
+    let loss = reduced(terms, how)?;
+    loss.name_node(name)?;
+    Ok(loss)
+}
+
 pub(super) fn size(t: &Tensor) -> String {
     format!("torch.Size({})", list(t.shape()))
 }
@@ -151,7 +158,7 @@ ops! {
             if beta == 0.0 {
                 return reduced(&absolute(x, target)?, how);
             }
-            reduced(&terms(&smooth_l1::ROW, x, target, [beta])?, how)
+            reduced_as("SmoothL1LossBackward0", &terms(&smooth_l1::ROW, x, target, [beta])?, how)
         },
         samples: [
             "u(2, 3), u(2, 3)",
@@ -177,7 +184,7 @@ ops! {
             let target = if x.dtype().is_float() { target.to_dtype(x.dtype())? } else { target.clone() };
             let terms = terms(&huber::ROW, x, &target, [delta])?;
             match weight {
-                None => reduced(&terms, how),
+                None => reduced_as("HuberLossBackward0", &terms, how),
                 Some(w) if w.shape() != x.shape() => bail!(Value, "Weights and input must have the same size."),
                 Some(w) => reduced(&terms.mul(w)?, how),
             }
@@ -237,7 +244,7 @@ ops! {
             if let Some(w) = weight {
                 terms = terms.mul(&w)?;
             }
-            reduced(&terms, how)
+            reduced_as("BinaryCrossEntropyBackward0", &terms, how)
         },
         samples: [
             "u(2, 3, lo=0.1, hi=0.9), u(2, 3, lo=0.0, hi=1.0)",
@@ -287,7 +294,7 @@ ops! {
             if let Some(w) = weight {
                 terms = terms.mul(&w.detach())?;
             }
-            reduced(&terms, how)
+            reduced_as("BinaryCrossEntropyWithLogitsBackward0", &terms, how)
         },
         samples: [
             "u(2, 3), u(2, 3, lo=0.0, hi=1.0)",

@@ -1,7 +1,9 @@
 //! Losses of margins: of classes, labels, rankings and triplets.
 
 use super::functional::{at_least, distance};
-use super::losses::{less_than, log_sigmoid, number, number_zero, only_where, reduced, size, terms, zero_where};
+use super::losses::{
+    less_than, log_sigmoid, number, number_zero, only_where, reduced, reduced_as, size, terms, zero_where,
+};
 use super::{called, minus, refuted};
 use crate::bail;
 use crate::core::shape::list;
@@ -38,7 +40,7 @@ ops! {
                 );
             }
             refuse_grad("soft_margin_loss", "target", target)?;
-            reduced(&terms(&soft_margin::ROW, x, &target.detach(), [])?, how)
+            reduced_as("SoftMarginLossBackward0", &terms(&soft_margin::ROW, x, &target.detach(), [])?, how)
         },
         samples: [
             "u(2, 3), u(2, 3).detach()",
@@ -373,7 +375,7 @@ fn multi_margin(
     .to_dtype(x.dtype())?;
     let terms = zero_where(&eq::ROW, &marked(&rows, &index, &ones)?, 1.0, &terms)?;
     let each = terms.sum(&[1], false)?.div_number(classes as f64)?;
-    reduced(&if x.ndim() < 2 { each.reshape(&[])? } else { each }, how)
+    reduced_as("MultiMarginLossBackward0", &if x.ndim() < 2 { each.reshape(&[])? } else { each }, how)
 }
 
 fn multilabel_margin(x: &Tensor, target: &Tensor, how: Reduction) -> Result<Tensor> {
@@ -397,5 +399,5 @@ fn multilabel_margin(x: &Tensor, target: &Tensor, how: Reduction) -> Result<Tens
     let terms = only_where(&among.reshape(&[n, 1, classes])?, 0.0, &terms)?;
     let each = terms.sum(&[1, 2], false)?.div_number(classes as f64)?;
     let each = if x.ndim() < 2 { each.reshape(&[])? } else { each };
-    reduced(&each, how)
+    reduced_as("MultilabelMarginLossBackward0", &each, how)
 }

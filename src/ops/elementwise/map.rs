@@ -397,6 +397,11 @@ impl Op for Map {
         backward_class(self.row.name) + if self.row.is_value(&self.formula) { "" } else { "Backward" }
     }
 
+    fn shown_numbers(&self) -> usize {
+        let wrapped = matches!(self.row.name, "add" | "sub" | "mul" | "div") && self.row.is_value(&self.formula);
+        if wrapped { self.slots().iter().filter(|s| matches!(s, Slot::Number(_))).count() } else { 0 }
+    }
+
     fn infer(&self, x: &[&Meta]) -> Result<Meta> {
         let compute = self.compute(x.iter().copied())?;
         if self.fixed.is_none() {
