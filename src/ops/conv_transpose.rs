@@ -202,6 +202,8 @@ impl Transposed {
             let b = b.tied_to(&[x, weight])?.to_dtype(y.dtype())?.reshape(&[channels, 1, 1])?;
             y = y.add(&b)?;
         }
+        let inputs: Vec<&Tensor> = [x, weight].into_iter().chain(bias).collect();
+        crate::ops::call::show_as("ConvolutionBackward0", &inputs, &y)?;
         if self.dims == 1 {
             y = y.squeeze_dims(&[2])?;
         }

@@ -325,6 +325,27 @@ def names_of_convolutions(torch):
 
 
 @case()
+def names_of_losses(torch):
+    """A loss is one node in PyTorch, whatever it is made of here; numbers beside tensors are edges to nothing."""
+    functional, x, y = torch.nn.functional, torch.rand(3, requires_grad=True), torch.rand(3)
+    rows, classes = torch.rand(3, 4, requires_grad=True), torch.tensor([0, 1, 2])
+    binary = functional.binary_cross_entropy_with_logits
+    losses = [loss(x, y) for loss in (functional.binary_cross_entropy, binary, functional.smooth_l1_loss)]
+    losses += [loss(x, y, reduction="sum") for loss in (functional.huber_loss, functional.soft_margin_loss, binary)]
+    losses += [binary(x, y, reduction="none"), binary(x, y, weight=y), functional.multi_margin_loss(rows, classes)]
+    image, kernel = torch.rand(1, 2, 4, 4, requires_grad=True), torch.rand(2, 3, 2, 2)
+    losses.append(functional.conv_transpose2d(image, kernel, torch.zeros(3)))
+    results = [x * 2, 2 * x, x + 1, x - 1, 1 - x, x / 2, 1 / x, x**2, (x * 1).mul_(3), torch.add(x, 1, alpha=2), x * y]
+    sequences = torch.nn.LSTM(2, 3)(torch.rand(4, 1, 2))[0]
+    return [
+        [loss.grad_fn.name() for loss in losses],
+        [[node and node.name() for node, _ in result.grad_fn.next_functions] for result in results],
+        repr(losses[1]).partition("grad_fn")[2],
+        sequences.grad_fn.name(),
+    ]
+
+
+@case()
 def one_node_for_what_pytorch_has_one_of(torch):
     """Class names and edges of nodes, also where several ops compute what is one op of PyTorch."""
     F = torch.nn.functional

@@ -403,7 +403,7 @@ impl Op for Map {
             ("where", _) => &[1, 2],
             ("masked_fill", true) => &[0],
             ("masked_fill", false) => &[0, 2],
-            ("add" | "sub" | "mul" | "div", true) => &[0, 1],
+            ("add" | "sub" | "mul" | "div", true) if self.row.is_value(&self.formula) => &[0, 1],
             _ => &[],
         }
     }
