@@ -267,7 +267,8 @@ pub fn read(x: &Tensor, key: P) -> Result<Tensor> {
         None => {
             // SAFETY: the key lives while its subscript is read.
             let (shown, places) = unsafe { chosen(x, key, None)? };
-            places.get(&shown)
+            let y = places.get(&shown)?;
+            if y.requires_grad() { y.named("IndexBackward0", &shown) } else { Ok(y) }
         }
     }
 }

@@ -110,7 +110,7 @@ ops! {
             data::needs_values("masked_select", &[x, mask])?;
             let shape = broadcast(x.shape(), mask.shape())?;
             let places = nonzero("masked_select", &mask.expand_to(&shape)?, true)?;
-            x.expand_to(&shape)?.reshape(&[shape.iter().product()])?.index_select(0, &places)
+            x.expand_to(&shape)?.reshape(&[shape.iter().product()])?.index_select(0, &places)?.named("MaskedSelectBackward0", x)
         },
         samples: ["u(2, 3), mask(2, 3)", "u(3), mask(2, 3)", "u(2, 3), mask(2, 1)", "u(3, 2).t(), mask(2, 3)", "u(), mask(2)",
             "u(0), mask(0)", "u(2, 3), mask(2)", "u(2), u(2)"],

@@ -139,6 +139,16 @@ impl Garbage {
 }
 
 impl Tensor {
+    /// This tensor, made of `x`, its node shown under another class name; as it is where it is `x` itself.
+    pub fn named(self, name: &'static str, x: &Tensor) -> Result<Tensor> {
+        if !self.is(x)
+            && self.grad_fn()?.is_some_and(|n| !x.grad_fn().ok().flatten().is_some_and(|m| Rc::ptr_eq(&n, &m)))
+        {
+            self.name_node(name)?;
+        }
+        Ok(self)
+    }
+
     /// Shows the node that made this tensor under another class name: a function of several ops here that is one in PyTorch.
     pub fn name_node(&self, name: &'static str) -> Result<()> {
         if let Some(node) = self.grad_fn()? {

@@ -326,7 +326,7 @@ def names_of_convolutions(torch):
 
 @case()
 def names_of_losses(torch):
-    """A loss is one node in PyTorch, whatever it is made of here; numbers beside tensors are edges that lead nowhere."""
+    """A loss is one node in PyTorch, whatever it is made of here; numbers beside tensors are edges to nowhere."""
     functional, x, y = torch.nn.functional, torch.rand(3, requires_grad=True), torch.rand(3)
     rows, classes = torch.rand(3, 4, requires_grad=True), torch.tensor([0, 1, 2])
     binary = functional.binary_cross_entropy_with_logits
@@ -343,3 +343,22 @@ def names_of_losses(torch):
         repr(losses[1]).partition("grad_fn")[2],
         sequences.grad_fn.name(),
     ]
+
+
+@case()
+def names_of_composed_functions(torch):
+    x, at = torch.rand(2, 3, requires_grad=True), torch.tensor([0, 1])
+    results = [
+        x[at],
+        x[at, at],
+        x[:, at],
+        x[x > 2],
+        x.masked_select(x < 2),
+        x.logsumexp(0),
+        x.repeat(2, 1),
+        x.tril(),
+        x.triu(),
+    ]
+    with torch.no_grad():
+        results.append((x * 2)[at])
+    return [[str(y.grad_fn and y.grad_fn.name()) for y in results], repr(x[at]).partition("grad_fn")[2]]

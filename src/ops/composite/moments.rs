@@ -49,7 +49,7 @@ ops! {
     ///     >>> torch.logsumexp(torch.tensor([0., 0.]), 0)
     ///     tensor(0.6931)
     logsumexp + out as ["logsumexp(Tensor self, int[1] dim, bool keepdim=False) -> Tensor"] aliases ["special.logsumexp"] {
-        call(x = self: &Tensor, dim: &[i64], keepdim: bool) { logsumexp(x, dim, keepdim) },
+        call(x = self: &Tensor, dim: &[i64], keepdim: bool) { logsumexp(x, dim, keepdim)?.named("LogsumexpBackward0", x) },
         samples: [
             "u(2, 3), 1",
             "u(2, 3, 4), (0, 2), keepdim=True",

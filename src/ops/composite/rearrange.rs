@@ -136,7 +136,7 @@ ops! {
                     "Number of dimensions of repeat dims can not be smaller than number of dimensions of tensor"
                 );
             }
-            repeat(x, repeats)
+            repeat(x, repeats)?.named("RepeatBackward0", x)
         },
         samples: [
             "u(2, 3), 2, 3",

@@ -33,12 +33,12 @@ ops! {
     ///             [1., 1., 0.],
     ///             [1., 1., 1.]])
     tril + out + inplace as ["tril(Tensor self, int diagonal=0) -> Tensor"] {
-        call(x = self: &Tensor, diagonal: i64) { triangle("tril", x, diagonal, true) },
+        call(x = self: &Tensor, diagonal: i64) { triangle("tril", x, diagonal, true)?.named("TrilBackward0", x) },
         samples: SAMPLES,
     }
     /// Matrices with zeros to the left of diagonal `diagonal`.
     triu + out + inplace as ["triu(Tensor self, int diagonal=0) -> Tensor"] {
-        call(x = self: &Tensor, diagonal: i64) { triangle("triu", x, diagonal, false) },
+        call(x = self: &Tensor, diagonal: i64) { triangle("triu", x, diagonal, false)?.named("TriuBackward0", x) },
         samples: SAMPLES,
     }
     /// Rows and columns of the elements on and to the left of diagonal `offset` of a matrix, row by row: (2, count).
