@@ -102,7 +102,7 @@ ops! {
     ///
     ///     >>> torch.masked_select(torch.tensor([1, 2, 3]), torch.tensor([True, False, True]))
     ///     tensor([1, 3])
-    masked_select + out + exact + apart as ["masked_select(Tensor self, Tensor mask) -> Tensor"] {
+    masked_select + out + exact + apart as ["masked_select(Tensor self, Tensor mask) -> Tensor"] graph "MaskedSelectBackward0" {
         call(x = self: &Tensor, mask: &Tensor) {
             if mask.dtype() != DType::Bool {
                 bail!(Runtime, "masked_select: expected BoolTensor for mask");

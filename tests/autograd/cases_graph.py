@@ -367,6 +367,7 @@ def one_node_for_what_pytorch_has_one_of(torch):
         "norm": F.layer_norm(x, (4,)),
         "conv": F.conv2d(image[None], torch.ones(1, 1, 3, 3)),
         "mask": x[x > 0],
+        "selected": x.masked_select(x > 0),
         "indices": x[torch.tensor([0, 2])],
         "column": x[:, torch.tensor([0, 2])],
         "where": torch.where(x > 0, x, w),
