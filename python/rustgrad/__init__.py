@@ -143,6 +143,8 @@ if TYPE_CHECKING:
     from .functional import histogramdd as histogramdd
     from .functional import unravel_index as unravel_index
     from .futures import Future as Future
+    from .jit import ScriptFunction as ScriptFunction
+    from .jit import ScriptModule as ScriptModule
     from .limits import finfo as finfo
     from .limits import iinfo as iinfo
     from .model_summary import summary as summary
@@ -217,6 +219,7 @@ if TYPE_CHECKING:
     from .switches import are_deterministic_algorithms_enabled as are_deterministic_algorithms_enabled
     from .switches import compiled_with_cxx11_abi as compiled_with_cxx11_abi
     from .switches import get_deterministic_debug_mode as get_deterministic_debug_mode
+    from .switches import get_device_module as get_device_module
     from .switches import get_float32_matmul_precision as get_float32_matmul_precision
     from .switches import get_num_interop_threads as get_num_interop_threads
     from .switches import is_deterministic_algorithms_warn_only_enabled as is_deterministic_algorithms_warn_only_enabled
