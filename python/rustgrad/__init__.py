@@ -144,6 +144,8 @@ if TYPE_CHECKING:
     from .functional import histogramdd as histogramdd
     from .functional import unravel_index as unravel_index
     from .futures import Future as Future
+    from .jit import ScriptFunction as ScriptFunction
+    from .jit import ScriptModule as ScriptModule
     from .limits import finfo as finfo
     from .limits import iinfo as iinfo
     from .model_summary import summary as summary
