@@ -307,6 +307,8 @@ def written_in_python() -> list[str]:
             value = value.__func__
         shown = inspect.signature(value)
         given = [p.replace(annotation=p.empty) for p in shown.parameters.values()]
+        if given[0].name == "input":  # a function that is a method as well
+            given[0] = given[0].replace(name="self")
         text = ", ".join(map(loosely, given))
         firsts = [i for i, p in enumerate(given) if p.kind is p.KEYWORD_ONLY]
         if firsts and not any(p.kind is p.VAR_POSITIONAL for p in given):

@@ -526,9 +526,8 @@ impl<'a> Scratch<'a> {
                     let Ok(layout) = bound.cast::<types::LayoutName>() else { return Ok(None) };
                     let name = layout.get().0;
                     if name != "strided" {
-                        return Err(err!(NotImplemented, "this function makes no tensors of layout torch.{name}").hint(
-                            "leave layout out: elements are strided; sparse_coo_tensor(size=...) is a sparse tensor of zeros",
-                        ));
+                        return Err(err!(NotImplemented, "this function makes no tensors of layout torch.{name}")
+                            .hint("leave layout out; sparse_coo_tensor(size=...) is a sparse tensor of zeros"));
                     }
                     Some(Arg::None)
                 }

@@ -317,11 +317,10 @@ impl UntypedStorage {
 
     fn __repr__(&self) -> String {
         let (n, place) = (self.storage.bytes(), if library() == "torch" { "torch.storage" } else { "rustgrad" });
-        // Nothing can be shown of what is not in this machine's memory.
         let shown = match self.bytes() {
             Ok([]) => " \n".to_string(),
             Ok(bytes) => bytes.iter().fold(String::new(), |all, byte| all + &format!(" {byte}\n")),
-            Err(_) => "...\n".to_string(),
+            Err(_) => "...\n".to_string(), // not in this machine's memory
         };
         format!("{shown}[{place}.UntypedStorage(device={}) of size {n}]", self.device)
     }

@@ -553,7 +553,7 @@ class Tensor:
     @property
     def is_xpu(self) -> Any:
         """False."""
-    def lstsq(input: Any, A: Any) -> Any:
+    def lstsq(self, A: Any) -> Any:
         """Removed: `linalg.lstsq` takes the matrix first. Always raises RuntimeError."""
     def map2_(self, x: Any, y: Any, callable: Any) -> Tensor:
         """Replace each element by `callable(element, of_x, of_y)`; slow, on the CPU only."""
@@ -585,7 +585,7 @@ class Tensor:
         """Raises NotImplementedError: memory is not shared between processes."""
     def slice_inverse(self, src: Any, dim: Any = ..., start: Any = ..., end: Any = ..., step: Any = ...) -> Any:
         """`self`, of which a slice was taken that `src` has the sizes of, as the whole."""
-    def solve(input: Any, A: Any) -> Any:
+    def solve(self, A: Any) -> Any:
         """Removed: `linalg.solve` takes the matrix first. Always raises RuntimeError."""
     def sparse_dim(self) -> _int:
         """0: all dims are dense."""
@@ -595,7 +595,7 @@ class Tensor:
         """The memory of the tensor as a TypedStorage of its dtype."""
     def storage_type(self) -> Any:
         """The class of `storage()`."""
-    def symeig(input: Any, eigenvectors: Any = ..., upper: Any = ...) -> Any:
+    def symeig(self, eigenvectors: Any = ..., upper: Any = ...) -> Any:
         """Removed: `linalg.eigh` reads the lower triangle by default. Always raises RuntimeError."""
     def to_dense(self, dtype: Any = ..., *, masked_grad: Any = ...) -> Any:
         """The tensor itself, in `dtype` where one is given; a sparse one with its zeros."""
