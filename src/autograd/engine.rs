@@ -349,7 +349,7 @@ impl Run {
             }
         }
         drop(edges);
-        if self.awaited.is_empty() { Ok(()) } else { self.arrived(node.shown_edges()) }
+        if self.awaited.is_empty() { Ok(()) } else { self.arrived(node.ordered_edges()) }
     }
 
     /// Counts the edges to leaves that have hooks, so that these run as soon as the sum is complete.

@@ -144,11 +144,16 @@ impl Node {
         &self.op.0
     }
 
-    /// The edges in the order in which they are shown, copied: Python code may run between one and the next.
+    /// The edges that a user sees.
     pub fn shown_edges(&self) -> Vec<Edge> {
         if let Some((_, edges)) = self.extra.borrow().as_ref().and_then(|e| e.shown.as_ref()) {
             return edges.clone();
         }
+        self.ordered_edges()
+    }
+
+    /// The edges in PyTorch's order, without those of indices and masks. Copied: Python code may run between one and the next.
+    pub fn ordered_edges(&self) -> Vec<Edge> {
         let edges = self.edges.borrow();
         match self.op().edge_order() {
             [] => edges.iter().cloned().collect(),

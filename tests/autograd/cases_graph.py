@@ -405,3 +405,26 @@ def a_graph_that_entries_of_vmap_share(torch):
     except RuntimeError as error:
         again = str(error)[:40]
     return [rows, again]
+
+
+@case(1e-5)
+def hooks_of_leaves_see_whole_sums(torch):
+    """Also where nodes behind the one that is shown bring the gradient."""
+    F = torch.nn.functional
+    found = {}
+    for name, f in {
+        "logsumexp": lambda x: x.logsumexp(1).sum(),
+        "entropy": lambda x: F.binary_cross_entropy_with_logits(x, torch.full((3, 4), 0.25)),
+        "mask": lambda x: x[x > 0].sum(),
+        "spread": lambda x: torch.std_mean(x)[0],
+        "repeat": lambda x: x.repeat(2, 1).sum(),
+        "gather": lambda x: x.gather(1, torch.tensor([[0], [1], [2]])).sum(),
+    }.items():
+        x = torch.linspace(-1, 1, 12).reshape(3, 4).requires_grad_()
+        calls = []
+        x.register_hook(lambda g, calls=calls: calls.append(g.sum().item()))
+        x.register_post_accumulate_grad_hook(lambda p, calls=calls: calls.append(p.grad.abs().sum().item()))
+        first = f(x)
+        (first + (x * 2).sum() + f(x * x)).backward()
+        found[name] = calls
+    return found
