@@ -33,21 +33,66 @@ pub fn scan(a: &Array, b: Option<&Array>, dim: usize, backwards: bool, first: f6
         let mut zero = T::from_f64(-0.0);
         let ((ap, a_step), (yp, y_step)) = (line(a), line(out));
         let (bp, b_step) = b.map_or((Raw::new(&raw mut zero), 0), line);
-        threads::split(lines.numel(), GRAIN.div_ceil(n), &|range| lines.elements(range, |[pa, py, pb], _| {
-            let (mut float, mut int) = (first, first as i64);
-            for i in 0..n as isize {
-                // SAFETY: element i of one line of each operand; lines of the output are apart.
-                unsafe {
-                    let (x, more) = (ap.at(pa + i * a_step).read(), bp.at(pb + i * b_step).read());
-                    yp.at(py + i * y_step).write(if T::DTYPE.is_float() {
-                        float = x.to_f64() * float + more.to_f64();
-                        T::from_f64(float)
-                    } else {
-                        int = x.to_i64().wrapping_mul(int).wrapping_add(more.to_i64());
-                        T::from_i64(int)
-                    });
+        let (from, first) = ([ap, bp], Start { n, float: first, steps: [a_step, b_step, y_step] });
+        threads::split(lines.numel(), GRAIN.div_ceil(n), &|range| {
+            let mut at = [[0; 3]; TOGETHER];
+            let mut count = 0;
+            lines.elements(range, |[pa, py, pb], _| {
+                at[count] = [pa, pb, py];
+                count += 1;
+                if count == TOGETHER {
+                    // SAFETY: lines of the operands; those of the output are apart.
+                    unsafe { side_by_side::<T, TOGETHER>(from, yp, &at, first) };
+                    count = 0;
                 }
+            });
+            for one in &at[..count] {
+                // SAFETY: as above.
+                unsafe { side_by_side::<T, 1>(from, yp, &[*one], first) };
             }
-        }));
+        });
     });
+}
+
+/// Lines that are walked at once: a processor computes their elements while it waits for the ones before, and reads
+/// neighbouring columns from one cache line.
+const TOGETHER: usize = 8;
+
+/// What all lines have in common: elements, the value before the first, and the operands' steps (a, b, out).
+#[derive(Clone, Copy)]
+struct Start {
+    n: usize,
+    float: f64,
+    steps: [isize; 3],
+}
+
+/// Lines that begin at `at` (a, b, out).
+///
+/// # Safety
+/// Each has `n` elements in the arrays, and nobody else writes those of `out`.
+#[inline]
+unsafe fn side_by_side<T: Element, const G: usize>(
+    [a, b]: [Raw<T>; 2],
+    out: Raw<T>,
+    at: &[[isize; 3]; G],
+    first: Start,
+) {
+    let (mut float, mut int) = ([first.float; G], [first.float as i64; G]);
+    let [a_step, b_step, y_step] = first.steps;
+    for i in 0..first.n as isize {
+        for g in 0..G {
+            let [pa, pb, py] = at[g];
+            // SAFETY: says the caller.
+            unsafe {
+                let (x, more) = (a.at(pa + i * a_step).read(), b.at(pb + i * b_step).read());
+                out.at(py + i * y_step).write(if T::DTYPE.is_float() {
+                    float[g] = x.to_f64() * float[g] + more.to_f64();
+                    T::from_f64(float[g])
+                } else {
+                    int[g] = x.to_i64().wrapping_mul(int[g]).wrapping_add(more.to_i64());
+                    T::from_i64(int[g])
+                });
+            }
+        }
+    }
 }
