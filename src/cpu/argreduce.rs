@@ -14,14 +14,18 @@ use crate::{simd, widened};
 
 /// Columns that are worked on at a time.
 const COLS: usize = 256;
+/// Fewer columns than these are worked on some at a time, in registers; more go by row, as they lie in memory.
+const FEW: usize = 64;
+const TOGETHER: usize = 8;
 const GRAIN: usize = 1 << 15;
 
 simd! {
     /// The first index whose element is `v`, or is NaN if `v` is.
     unsafe fn find[A: Acc + PartialEq][A](x: *const A, n: usize, v: A) -> usize = find_body;
-    /// Takes over the elements of row `r` that beat `best`.
+    /// Takes over the elements of the rows `first` to `last`, `step` apart, that beat `best`. (Many at once, since a call takes as
+    /// long as a short row.)
     unsafe fn beat[A: Acc + PartialOrd, const LARGEST: bool][A, LARGEST](
-        x: *const A, cols: usize, r: i64, best: *mut A, at: *mut i64
+        x: *const A, step: isize, cols: usize, first: i64, last: i64, best: *mut A, at: *mut i64
     ) = beat_body;
 }
 
@@ -55,19 +59,43 @@ unsafe fn find_body<A: Acc + PartialEq>(x: *const A, n: usize, v: A) -> usize {
 #[expect(clippy::eq_op, reason = "the test for NaN")]
 unsafe fn beat_body<A: Acc + PartialOrd, const LARGEST: bool>(
     x: *const A,
+    step: isize,
     cols: usize,
-    r: i64,
+    first: i64,
+    last: i64,
     best: *mut A,
     at: *mut i64,
 ) {
-    for c in 0..cols {
+    // Whether `v` is taken in the place of `b`.
+    let beats = |v: A, b: A| ((if LARGEST { v > b } else { v < b }) | (v != v)) & (b == b);
+    let mut c = 0;
+    // A few columns stay in registers while all rows go by.
+    while cols < FEW && c + TOGETHER <= cols {
         // SAFETY: `cols` elements each.
         unsafe {
-            let (v, b) = (*x.add(c), *best.add(c));
-            let more = if LARGEST { v > b } else { v < b };
-            let take = (more | (v != v)) & (b == b);
-            *best.add(c) = if take { v } else { b };
-            *at.add(c) = if take { r } else { *at.add(c) };
+            let (mut b, mut i) = (*best.add(c).cast::<[A; TOGETHER]>(), *at.add(c).cast::<[i64; TOGETHER]>());
+            for r in first..last {
+                let v = *x.wrapping_offset((r - first) as isize * step).add(c).cast::<[A; TOGETHER]>();
+                for k in 0..TOGETHER {
+                    let take = beats(v[k], b[k]);
+                    b[k] = if take { v[k] } else { b[k] };
+                    i[k] = if take { r } else { i[k] };
+                }
+            }
+            (*best.add(c).cast::<[A; TOGETHER]>(), *at.add(c).cast::<[i64; TOGETHER]>()) = (b, i);
+        }
+        c += TOGETHER;
+    }
+    for r in first..last {
+        let row = x.wrapping_offset((r - first) as isize * step);
+        for c in c..cols {
+            // SAFETY: as above.
+            unsafe {
+                let (v, b) = (*row.add(c), *best.add(c));
+                let take = beats(v, b);
+                *best.add(c) = if take { v } else { b };
+                *at.add(c) = if take { r } else { *at.add(c) };
+            }
         }
     }
 }
@@ -112,13 +140,15 @@ fn search<S: Widen<A>, A: Acc + PartialOrd, F: Fold<A>, const LARGEST: bool>(
                     // SAFETY: `cols` elements of the rows of x, and of the tiles.
                     unsafe {
                         load::<S, A>(start, step, cols, best.as_mut_ptr());
-                        for r in 1..p.n as isize {
-                            let mut e = start.wrapping_offset(r * p.step).cast::<A>().cast_const();
-                            if !(S::SAME && step == 1) {
-                                load::<S, A>(start.wrapping_offset(r * p.step), step, cols, row.as_mut_ptr());
-                                e = row.as_ptr();
+                        let (best, index, n) = (best.as_mut_ptr(), index.as_mut_ptr(), p.n as i64);
+                        if S::SAME && step == 1 {
+                            let second = start.wrapping_offset(p.step).cast::<A>().cast_const();
+                            beat::<A, LARGEST>(second, p.step, cols, 1, n, best, index);
+                        } else {
+                            for r in 1..n {
+                                load::<S, A>(start.wrapping_offset(r as isize * p.step), step, cols, row.as_mut_ptr());
+                                beat::<A, LARGEST>(row.as_ptr(), 0, cols, r, r + 1, best, index);
                             }
-                            beat::<A, LARGEST>(e, cols, r as i64, best.as_mut_ptr(), index.as_mut_ptr());
                         }
                     }
                     for k in 0..cols {

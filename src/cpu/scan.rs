@@ -2,7 +2,7 @@
 
 use super::strided::{Raw, Walk};
 use super::threads;
-use crate::core::{Element, Stored, Strides};
+use crate::core::{Element, Strides};
 use crate::device::Array;
 use crate::dispatch;
 
