@@ -46,10 +46,6 @@ __all__ = [
     "unique_consecutive",
     "unravel_index",
 ]
-
-# How C spells dtypes, in messages.
-_C_WORDS = {"float32": "float", "float64": "double", "float16": "c10::Half", "bfloat16": "c10::BFloat16"}
-_C_WORDS |= {"int64": "long int", "int32": "int", "int16": "short int", "int8": "signed char", "uint8": "unsigned char"}
 _LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 
 
@@ -160,11 +156,6 @@ def unravel_index(indices: "_ext.Tensor", shape) -> tuple:
     return tuple((indices // step if step else indices) % n if n else indices for n, step in zip(sizes, steps))
 
 
-def _c_words(dtype) -> str:
-    name = str(dtype).rpartition(".")[2]
-    return _C_WORDS.get(name, name)
-
-
 def histogramdd(input, bins, *, range=None, weight=None, density=False):
     """How many rows of `input`, or the sum of their `weight`, lie in each box of a grid; and the edges of the grid.
 
@@ -176,7 +167,6 @@ def histogramdd(input, bins, *, range=None, weight=None, density=False):
     Raises RuntimeError where sizes or dtypes do not fit.
     """
     from ._rustgrad.torch import bincount, linspace, searchsorted
-    from .nn._compose import scalar_name
     from .return_types import histogramdd as result
 
     name = f"{_ext._library()}.histogramdd"
@@ -207,7 +197,7 @@ def histogramdd(input, bins, *, range=None, weight=None, density=False):
             if edge.dtype != input.dtype:
                 raise RuntimeError(
                     f"{name}: input tensor and bins tensors should have the same dtype, but got input with dtype "
-                    f"{_c_words(input.dtype)} and bins for dimension {d} with dtype {_c_words(edge.dtype)}"
+                    f"{input.dtype._c_words} and bins for dimension {d} with dtype {edge.dtype._c_words}"
                 )
             if edge.ndim != 1:
                 raise RuntimeError(
@@ -223,7 +213,7 @@ def histogramdd(input, bins, *, range=None, weight=None, density=False):
                 raise RuntimeError(f"{_ext._library()}.histogram(): bins must be > 0, but got 0 for dimension {d}")
     else:
         if not input.is_floating_point():
-            raise NotImplementedError(f"\"histogramdd\" not implemented for '{scalar_name(input.dtype)}'")
+            raise NotImplementedError(f"\"histogramdd\" not implemented for '{input.dtype._scalar_name}'")
         if range is not None and len(range) != 2 * n:
             raise RuntimeError(
                 f"{name}: for a {n}-dimensional histogram range should have {2 * n} elements, but got {len(range)}"

@@ -90,7 +90,7 @@ def _output_mask(op, input, *args, dim=None, keepdim=False, mask=None, **kwargs)
 
 
 def _reduction_identity(op_name, input, *args):
-    """What changes no result of a reduction, as a 0-d tensor of the input's dtype; None for means and variances."""
+    """The number that changes no result of a reduction, 0-d in the input's dtype; None for means and variances."""
     name = op_name.rpartition(".")[2]
     if name in {"mean", "var", "std"}:
         return None

@@ -7,7 +7,7 @@ from ._rustgrad import _library, _return_types
 
 
 class histogramdd(tuple):
-    """What `torch.histogramdd` gives, whose function is Python: the counts, and a tuple of the edges of each dim."""
+    """The result of `torch.histogramdd`, which is Python: the counts, and a tuple of the edges of each dim."""
 
     __slots__ = ()
     n_fields = n_sequence_fields = 2

@@ -398,7 +398,7 @@ impl Run {
         Ok(())
     }
 
-    /// What has not been finished on the way: leaves without hooks, and those of nodes that no gradient came to.
+    /// Finishes the other leaves: those without hooks, and those of nodes that no gradient came to.
     fn finish(&mut self) -> Result<()> {
         let mut i = 0;
         while i < self.leaves.len() {

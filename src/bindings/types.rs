@@ -133,6 +133,22 @@ impl DType {
             Which::Named(_) => 1,
         }
     }
+    /// PyTorch's name in messages: Long for int64.
+    #[getter]
+    fn _scalar_name(&self) -> &'static str {
+        match self.0 {
+            Which::Stored(d) => d.scalar_name(),
+            Which::Named(named) => named.name,
+        }
+    }
+    /// C's name in PyTorch's messages: `long int` for int64.
+    #[getter]
+    fn _c_words(&self) -> &'static str {
+        match self.0 {
+            Which::Stored(d) => d.c_words(),
+            Which::Named(named) => named.name,
+        }
+    }
     #[getter]
     fn is_floating_point(&self) -> bool {
         match self.0 {

@@ -58,7 +58,7 @@ pub fn scan(a: &Array, b: Option<&Array>, dim: usize, backwards: bool, first: f6
 /// neighbouring columns from one cache line.
 const TOGETHER: usize = 8;
 
-/// What all lines have in common: elements, the value before the first, and the operands' steps (a, b, out).
+/// The numbers that all lines share: elements, the value before the first, and the operands' steps (a, b, out).
 #[derive(Clone, Copy)]
 struct Start {
     n: usize,

@@ -45,8 +45,10 @@ fn plain(name: &'static str, def: &OpDef, a: &Args) -> Result<Outs> {
 /// The results of a composite get the `grad_fn` that a user sees: one node whose edges are those of the arguments.
 #[inline(never)]
 fn show(def: &OpDef, a: &Args, outs: &Outs) -> Result<()> {
-    let tensors = a.values.iter().filter_map(|v| if let Arg::Tensor(t) = v { Some(*t) } else { None });
-    let inputs: Vec<&Tensor> = tensors.filter(|t| t.dtype().is_differentiable()).collect();
+    if !recorded(a.tensors()) {
+        return Ok(());
+    }
+    let inputs: Vec<&Tensor> = a.tensors().filter(|t| t.dtype().is_differentiable()).collect();
     match outs {
         Outs::Tensor(t) => show_as(def.graph, &inputs, t),
         Outs::Many(list) => list.iter().try_for_each(|t| show_as(def.graph, &inputs, t)),
@@ -87,12 +89,8 @@ fn over(name: &'static str, def: &OpDef, a: &Args) -> Result<Outs> {
             }
         }
     }
-    let tensors = a.values.iter().filter_map(|v| match v {
-        Arg::Tensor(t) => Some(*t),
-        _ => None,
-    });
     // Backward may read what is about to be overwritten.
-    let old = if recorded(tensors) { views::past(target, true)? } else { target.clone() };
+    let old = if recorded(a.tensors()) { views::past(target, true)? } else { target.clone() };
     let mut values = [Arg::None; MAX_ARGS];
     let n = a.values.len();
     values[..n].copy_from_slice(a.values);
@@ -128,7 +126,7 @@ fn into(name: &'static str, def: &OpDef, a: &Args, outs: Outs) -> Result<Outs> {
         Outs::Tensor(t) => {
             let &[out] = a.out else { bail!(Type, "{name}(): out takes one tensor") };
             check_out(name, def, a, (0, &t), out)?;
-            // What was asked to require a gradient is a leaf; so becomes the tensor that it is written to.
+            // A result that was asked to require a gradient is a leaf; so becomes the tensor that it is written to.
             let leaf = t.requires_grad() && t.is_leaf() && !out.requires_grad() && recorded_none(a);
             let t = if leaf { t.detach() } else { t };
             copy_to_out(name, &t, out)?;

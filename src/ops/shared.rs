@@ -35,11 +35,7 @@ fn fill(name: &str, def: &OpDef, a: &Args, x: &Tensor) -> Result<Option<Outs>> {
         "index_put" => (2, "tensor[indices] = tensor"),
         _ => return Ok(None),
     };
-    let tensors = a.values.iter().filter_map(|v| match v {
-        Arg::Tensor(t) => Some(*t),
-        _ => None,
-    });
-    if recorded(tensors) {
+    if recorded(a.tensors()) {
         return Ok(None);
     }
     let Some(once) = once(x)? else { return Ok(None) };

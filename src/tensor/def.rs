@@ -147,6 +147,15 @@ impl<'a> Args<'a> {
         self.out.first().map(|t| t.dtype())
     }
 
+    /// The arguments that are tensors; lists of them not.
+    #[inline]
+    pub fn tensors(&self) -> impl Iterator<Item = &'a Tensor> {
+        self.values.iter().filter_map(|v| match v {
+            Arg::Tensor(t) => Some(*t),
+            _ => None,
+        })
+    }
+
     /// The first argument of a method or of what is written in place.
     pub fn this(&self) -> Result<&'a Tensor> {
         match self.at(0) {

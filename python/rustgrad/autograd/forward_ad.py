@@ -167,7 +167,7 @@ def unpack_dual(tensor: Tensor, *, level: int | None = None) -> UnpackedDualTens
 
 
 def through_jvp(cls, ctx, args, output):
-    """What a custom function's `forward` gave, as dual tensors whose tangents its `jvp` gives.
+    """The outputs of a custom function's `forward`, as dual tensors whose tangents its `jvp` gives.
 
     None where no argument has a tangent, and where backward finds the tangents: for functions that are differentiated
     by tensors without tangents, too, or that write over an argument. NotImplementedError for a function without jvp,

@@ -296,14 +296,11 @@ def gradcheck(
         if not outputs:
             _check_no_outputs(func, given, eps)
             return True
-        if not check_backward_ad:
-            pass
-        elif fast_mode:
-            _fast(func, given, outputs, places, eps, rtol, atol, nondet_tol)
-        else:
-            _slow(func, given, outputs, places, eps, rtol, atol, nondet_tol)
-        if check_undefined_grad and check_backward_ad:
-            _check_undefined(func, given, outputs)
+        if check_backward_ad:
+            compare = _fast if fast_mode else _slow
+            compare(func, given, outputs, places, eps, rtol, atol, nondet_tol)
+            if check_undefined_grad:
+                _check_undefined(func, given, outputs)
         if check_forward_ad:
             _forward(func, given, outputs, places, eps, rtol, atol)
     except GradcheckError:

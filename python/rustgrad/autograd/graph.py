@@ -178,7 +178,7 @@ class _AllowMutationOnSavedContext:
     def __init__(self) -> None:
         self._kept: dict[int, weakref.WeakSet] = {}
         self._open = True
-        # What had to be copied.
+        # Copies of the tensors that were written to after they had been saved.
         self.cloned: weakref.WeakKeyDictionary = weakref.WeakKeyDictionary()
 
     def clear(self) -> None:

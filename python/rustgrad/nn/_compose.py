@@ -10,24 +10,10 @@ from .._rustgrad.torch import where
 
 __all__ = ["in_float32", "laid_out_like", "norm_except_dim", "scalar_name", "vector_norm"]
 
-_SCALAR_NAMES = {
-    "bool": "Bool",
-    "uint8": "Byte",
-    "int8": "Char",
-    "int16": "Short",
-    "int32": "Int",
-    "int64": "Long",
-    "float16": "Half",
-    "bfloat16": "BFloat16",
-    "float32": "Float",
-    "float64": "Double",
-}
-
 
 def scalar_name(dtype) -> str:
     """PyTorch's name of a dtype in messages: Long for int64."""
-    name = str(dtype).rpartition(".")[2]
-    return _SCALAR_NAMES.get(name, name)
+    return dtype._scalar_name
 
 
 def in_float32(function, *tensors):

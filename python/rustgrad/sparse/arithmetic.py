@@ -9,7 +9,7 @@ from typing import Any
 from .. import _rustgrad
 from .._rustgrad import Tensor
 from .._rustgrad.torch import cat as _dense_cat
-from .coo import Sparse, flat_places, functions, is_number, made, normal_dim, op, over, with_values
+from .coo import Sparse, flat_places, functions, is_number, made, normal_dim, op, over, with_values, without_row
 from .forms import common, to_dense
 
 __all__ = ["added", "log_softmax", "mul", "softmax", "sum"]
@@ -124,8 +124,9 @@ def mul(self, other):
         return with_values(self, self._v * other[tuple(self._i)])
     if self.sparse_dim() != other.sparse_dim():
         raise RuntimeError("mul: expected sparse tensors with the same number of sparse dimensions")
-    kept, found = common(self, other.coalesce())
-    values = self._v.index_select(0, kept) * other.coalesce()._v.index_select(0, found)
+    other = other.coalesce()
+    kept, found = common(self, other)
+    values = self._v.index_select(0, kept) * other._v.index_select(0, found)
     return made(self._i.index_select(1, kept), values, self.shape, self._sorted or None)
 
 
@@ -216,8 +217,7 @@ def _softmax(input, dim, dtype, log):
         f = x._v.log_softmax if log else x._v.softmax
         return with_values(x, f(at - n + 1))
     # Elements that differ in `dim` only are one row.
-    rows = _dense_cat([x._i[:at], x._i[at + 1 :]])
-    row = flat_places(rows, [s for d, s in enumerate(x.shape[:n]) if d != at])
+    row = flat_places(without_row(x._i, at), [s for d, s in enumerate(x.shape[:n]) if d != at])
     row = row.unique(return_inverse=True)[1]
     count = int(row.max()) + 1 if row.numel() else 0
     each = row.reshape(-1, *(1,) * (x._v.ndim - 1)).expand_as(x._v)

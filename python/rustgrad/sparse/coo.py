@@ -10,7 +10,7 @@ from typing import Any
 
 from .. import _rustgrad
 from .._rustgrad import Tensor
-from .._rustgrad.torch import as_tensor, empty, stack
+from .._rustgrad.torch import as_tensor, cat, empty, stack
 from .._tensor_str import _add_suffixes, _tensor_str
 from ..overrides import DisableTorchFunctionSubclass
 
@@ -161,13 +161,9 @@ class Sparse(Tensor):
     # ---- methods of sparse tensors, and those that Tensor has in Python, which no op is asked for
 
     def to_dense(self, dtype=None, *, masked_grad=None) -> Tensor:
-        return _forms().to_dense(self, dtype, masked_grad=masked_grad)
+        from .forms import to_dense
 
-    def to_sparse(self, sparse_dim=None, *, layout=None, blocksize=None, dense_dim=None) -> Tensor:
-        return _forms().to_sparse(self, sparse_dim, layout=layout)
-
-    def sparse_mask(self, mask) -> Tensor:
-        return _forms().sparse_mask(self, mask)
+        return to_dense(self, dtype, masked_grad=masked_grad)
 
     def pin_memory(self, device=None) -> Tensor:
         return self
@@ -227,13 +223,6 @@ class Sparse(Tensor):
         return made(places, sums, self.shape, True)
 
 
-def _forms():
-    """The module of conversions, which imports this one."""
-    from . import forms
-
-    return forms
-
-
 def made(indices: Tensor, values: Tensor, size, coalesced: bool | None = None) -> Sparse:
     """A sparse tensor of checked parts. At most one element is always in order."""
     x = empty(tuple(size), dtype=values.dtype, device="meta").as_subclass(Sparse)
@@ -248,6 +237,11 @@ def flat_places(indices: Tensor, sizes) -> Tensor:
     for row, size in zip(indices, sizes):
         flat = flat * size + row
     return flat
+
+
+def without_row(indices: Tensor, at: int) -> Tensor:
+    """The indices along all sparse dims but `at`."""
+    return cat([indices[:at], indices[at + 1 :]])
 
 
 def unique_places(indices: Tensor, sizes) -> tuple[Tensor, Tensor]:

@@ -7,7 +7,7 @@ from .. import _rustgrad
 from .._rustgrad import Tensor, _library
 from .._rustgrad.torch import arange, searchsorted
 from .._rustgrad.torch import cat as _dense_cat
-from .coo import Sparse, flat_places, functions, made, normal_dim, op, over, sparse_coo_tensor, with_values
+from .coo import Sparse, flat_places, functions, made, normal_dim, op, over, sparse_coo_tensor, with_values, without_row
 
 __all__ = ["common", "joined", "select", "sparse_mask", "to_dense", "to_sparse", "transpose"]
 
@@ -52,7 +52,7 @@ def to_dense(self, dtype=None, *, masked_grad=None):
 
 
 def common(a: Sparse, b: Sparse) -> tuple[Tensor, Tensor]:
-    """Which elements of `a` have a place that coalesced `b` has, and which elements of `b` these are."""
+    """The elements of `a` at places that coalesced `b` has, and those of `b`: (n,) each, positions in the values."""
     left, right = (flat_places(x._i, x.shape) for x in (a, b))
     if not right.numel():
         return left[:0], left[:0]
@@ -71,8 +71,9 @@ def sparse_mask(self, mask):
             f"{[*mask.shape]}"
         )
     if isinstance(self, Sparse):
-        kept, found = common(mask, self.coalesce())
-        values = self._v.new_zeros((mask._nnz(), *self._v.shape[1:])).index_put((kept,), self.coalesce()._v[found])
+        x = self.coalesce()
+        kept, found = common(mask, x)
+        values = x._v.new_zeros((mask._nnz(), *x._v.shape[1:])).index_put((kept,), x._v[found])
         return with_values(mask, values)
     return with_values(mask, self[tuple(mask._i)])
 
@@ -278,8 +279,7 @@ def select(self, dim, index):
     values = self._v.index_select(0, kept)
     if self.sparse_dim() == 1:
         return values.sum(0)
-    rows = _dense_cat([self._i[:at], self._i[at + 1 :]])
-    return made(rows.index_select(1, kept), values, rest, self._sorted or None)
+    return made(without_row(self._i, at).index_select(1, kept), values, rest, self._sorted or None)
 
 
 @op("getitem", "__getitem__")

@@ -22,8 +22,7 @@ def _check_product(a, b) -> None:
     if a.shape[1] != b.shape[0]:
         raise RuntimeError(f"addmm: Argument #3 (dense): Expected dim 0 size {a.shape[1]}, got {b.shape[0]}")
     if a.dtype != b.dtype:
-        names = [x.type().rpartition(".")[2].removesuffix("Tensor") for x in (a, b)]
-        raise RuntimeError(f"expected scalar type {names[0]} but found {names[1]}")
+        raise RuntimeError(f"expected scalar type {a.dtype._scalar_name} but found {b.dtype._scalar_name}")
 
 
 def _product(a, b):
@@ -45,6 +44,7 @@ def _product(a, b):
     return found[0] if len(found) == 1 else _dense_cat(found, 1)
 
 
+@op("mm")
 def mm(mat1, mat2, reduce=None):
     """The product of two matrices, one of them sparse or both: dense, or sparse where both are."""
     if reduce is not None:
@@ -54,11 +54,6 @@ def mm(mat1, mat2, reduce=None):
     if not isinstance(mat1, Sparse) and not isinstance(mat2, Sparse):
         return mat1.mm(mat2)
     return _product(mat1, mat2)
-
-
-@op("mm")
-def _mm(self, mat2):
-    return _product(self, mat2)
 
 
 def spmm(input, mat2):
