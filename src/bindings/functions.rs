@@ -15,6 +15,7 @@ use crate::core::promote::{Promotion, promoted};
 use crate::core::{DType, Device, Number, shape};
 use crate::device::SharedGenerator;
 use crate::error::Result;
+use crate::ops::norm::check_parameters;
 use crate::tensor::write::check_castable;
 use crate::tensor::{Operand, Tensor, display, door, mode};
 use crate::{bail, cpu};
@@ -34,6 +35,13 @@ natives! {
         call(obj: P) {
             // SAFETY: an argument of the call.
             truth(unsafe { as_tensor(obj) }.is_some())
+        }
+    }
+    /// Refuses parameters of a normalisation whose dtypes do not fit the input's: one rule for those in Rust and in Python.
+    check_norm_parameters as ["function._check_norm_parameters(Tensor input, Tensor? weight, Tensor? bias) -> None"] {
+        call(input: &Tensor, weight: Option<&Tensor>, bias: Option<&Tensor>) {
+            check_parameters(input.dtype(), &[weight, bias])?;
+            Ok(none())
         }
     }
     /// Whether operations are recorded for backward.

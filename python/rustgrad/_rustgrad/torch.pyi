@@ -2146,6 +2146,9 @@ def is_same_size(input: Tensor, other: Tensor) -> _bool:
     """Whether both have the same sizes."""
 def is_tensor(obj: Any) -> _bool:
     """Whether `obj` is a Tensor."""
+def _check_norm_parameters(input: Tensor, weight: Tensor | None, bias: Tensor | None) -> None:
+    """Refuses parameters of a normalisation whose dtypes do not fit the input's: one rule for those in Rust and in Python.
+    """
 def is_grad_enabled() -> _bool:
     """Whether operations are recorded for backward."""
 def _set_grad_enabled(enabled: _bool) -> _bool:

@@ -5,7 +5,7 @@ import operator
 
 from ..._rustgrad import bfloat16, float16, float32
 from ..._rustgrad.nn import batch_norm, layer_norm
-from ..._rustgrad.torch import cat
+from ..._rustgrad.torch import _check_norm_parameters, cat
 from ...grad_mode import no_grad
 from .._compose import laid_out_like, scalar_name
 
@@ -79,18 +79,6 @@ def instance_norm(
     return result.view(input.shape)
 
 
-def _check_parameters(dtype, parameters) -> None:
-    """All parameters have the input's dtype, or it is a half and all are float32, as PyTorch demands."""
-    if not parameters or all(d == dtype for d in parameters):
-        return
-    if parameters[0] == dtype:
-        raise RuntimeError(f"expected scalar type {scalar_name(dtype)} but found {scalar_name(parameters[1])}")
-    if any(d != float32 for d in parameters):
-        raise RuntimeError("mixed dtype (CPU): expect parameter to have scalar type of Float")
-    if dtype not in (float16, bfloat16):
-        raise RuntimeError("mixed dtype (CPU): all inputs must share same datatype.")
-
-
 def group_norm(input, num_groups, weight=None, bias=None, eps=1e-5):
     """Each group of channels of each example less its mean and divided by sqrt(variance + eps); then weight and bias.
 
@@ -114,7 +102,7 @@ def group_norm(input, num_groups, weight=None, bias=None, eps=1e-5):
                 f"Expected {name} to be a vector of size equal to the number of channels in input, but got {name} of "
                 f"shape {list(vector.shape)} and input of shape {shape}"
             )
-    _check_parameters(input.dtype, [x.dtype for x in (weight, bias) if x is not None])
+    _check_norm_parameters(input, weight, bias)
     if not input.is_floating_point():
         raise NotImplementedError(f"\"GroupNormKernelImpl\" not implemented for '{scalar_name(input.dtype)}'")
     x = input.to(float32) if input.dtype in (float16, bfloat16) else input
