@@ -15,6 +15,7 @@ use crate::core::promote::{Promotion, promoted};
 use crate::core::{DType, Device, Number, shape};
 use crate::device::SharedGenerator;
 use crate::error::Result;
+use crate::ops::call::show_as;
 use crate::ops::norm::check_parameters;
 use crate::tensor::write::check_castable;
 use crate::tensor::{Operand, Tensor, display, door, mode};
@@ -41,6 +42,14 @@ natives! {
     check_norm_parameters as ["function._check_norm_parameters(Tensor input, Tensor? weight, Tensor? bias) -> None"] {
         call(input: &Tensor, weight: Option<&Tensor>, bias: Option<&Tensor>) {
             check_parameters(input.dtype(), &[weight, bias])?;
+            Ok(none())
+        }
+    }
+    /// Shows users the node of `out`, computed from `inputs` by several ops, as PyTorch's one node `name`.
+    show_as_one as ["function._show_as(str name, Tensor?[] inputs, Tensor out) -> None"] {
+        call(name: &str, inputs: &[Option<&Tensor>], out: &Tensor) {
+            let inputs: Vec<&Tensor> = inputs.iter().copied().flatten().collect();
+            show_as(name.to_string(), &inputs, out)?;
             Ok(none())
         }
     }

@@ -163,7 +163,11 @@ impl NodeObject {
     /// The class name, as PyTorch's: `MulBackward0`.
     fn name(slf: &Bound<'_, Self>) -> PyResult<String> {
         match slf.get().edge(0) {
-            Edge::Node(n, _) => Ok(display::class_name(&n)),
+            Edge::Node(n, _) => {
+                // Nodes of the engine itself, such as CopySlices, have the whole name of their class in C++.
+                let name = display::class_name(&n);
+                Ok(if name.contains("Backward") { name } else { format!("{}::autograd::{name}", library()) })
+            }
             Edge::Leaf(_) => Ok(format!("{}::autograd::AccumulateGrad", library())),
             Edge::None => Ok(slf.get_type().name()?.to_string()),
         }

@@ -7,6 +7,7 @@ use crate::core::{DType, Layout, Meta, Number, Shape, Strides};
 use crate::device::Array;
 use crate::error::Result;
 use crate::ops;
+use crate::ops::call::show_as;
 use crate::ops::join::cat;
 use crate::tensor::{Context, Cotangents, Grads, Mask, Op, Saves, Tensor, apply, data};
 use crate::{bail, cpu, gpu};
@@ -31,9 +32,13 @@ ops! {
             }
             let Some(dim) = dim else {
                 let flat = x.reshape(&[x.numel()])?;
-                return apply(Product { over: Over::of(&flat, &[0], false) }, &[&flat]);
+                let y = apply(Product { over: Over::of(&flat, &[0], false) }, &[&flat])?;
+                show_as("ProdBackward0", &[&x], &y)?;
+                return Ok(y);
             };
-            apply(Product { over: Over::new(&x, Some(&[dim]), keepdim)? }, &[&x])
+            let y = apply(Product { over: Over::new(&x, Some(&[dim]), keepdim)? }, &[&x])?;
+            show_as("ProdBackward1", &[&x], &y)?;
+            Ok(y)
         },
         samples: [
             "u(2, 3)",

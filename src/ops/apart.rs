@@ -29,7 +29,7 @@ ops! {
         samples: ["u(2, 3)", "u(3, 2).t()"],
     }
     /// `chunk` whose parts may be written to one by one: PyTorch does not track them as views.
-    unsafe_chunk as ["unsafe_chunk(Tensor self, int chunks, int dim=0) -> Tensor[]"] {
+    unsafe_chunk as ["unsafe_chunk(Tensor self, int chunks, int dim=0) -> Tensor[]"] graph "UnsafeSplitBackward0" {
         call(x = self: &Tensor, chunks: i64, dim: i64; a) {
             let _ = (x, chunks, dim);
             untracked(&window::chunk::DEF, a)
@@ -37,7 +37,7 @@ ops! {
         samples: ["u(5, 2), 2", "u(2, 6), 4, 1", "u(5), 0"],
     }
     /// `split` whose parts may be written to one by one: PyTorch does not track them as views.
-    unsafe_split as ["unsafe_split(Tensor self, int split_size, int dim=0) -> Tensor[]"] {
+    unsafe_split as ["unsafe_split(Tensor self, int split_size, int dim=0) -> Tensor[]"] graph "UnsafeSplitBackward0" {
         call(x = self: &Tensor, split_size: i64, dim: i64; a) {
             let _ = (x, split_size, dim);
             untracked(&window::split::DEF, a)

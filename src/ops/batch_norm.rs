@@ -26,7 +26,7 @@ ops! {
     ///             [ 1.0000]])
     batch_norm as [
         "nn.batch_norm(Tensor input, Tensor? running_mean, Tensor? running_var, Tensor? weight=None, Tensor? bias=None, bool training=False, float momentum=0.1, float eps=1e-05) -> Tensor",
-    ] {
+    ] graph "NativeBatchNormBackward0" {
         call(
             x = input: &Tensor,
             running_mean: Option<&Tensor>,

@@ -3,7 +3,9 @@
 //! An op computes; where the result goes is settled here, for every op that says it has such forms. An op that can write
 //! over `self` or into `out=` by itself does so and says it.
 
+use std::borrow::Cow;
 use std::rc::Rc;
+use std::slice;
 
 use super::autocast;
 use crate::bail;
@@ -37,32 +39,40 @@ fn plain(name: &'static str, def: &OpDef, a: &Args) -> Result<Outs> {
     }
     let outs = (def.call)(a)?;
     if !def.graph.is_empty() {
-        show(def, a, &outs)?;
+        match &outs {
+            Outs::Tensor(y) => show(def, a.values, slice::from_ref(y))?,
+            Outs::Many(list) => show(def, a.values, list)?,
+            _ => {}
+        }
     }
     if a.out.is_empty() { Ok(outs) } else { into(name, def, a, outs) }
 }
 
 /// The results of a composite get the `grad_fn` that a user sees: one node whose edges are those of the arguments.
 #[inline(never)]
-fn show(def: &OpDef, a: &Args, outs: &Outs) -> Result<()> {
-    if !recorded(a.tensors()) {
+fn show(def: &OpDef, values: &[Arg], outs: &[Tensor]) -> Result<()> {
+    let mut inputs: Vec<&Tensor> = Vec::new();
+    for value in values {
+        match value {
+            Arg::Tensor(t) => inputs.push(t),
+            Arg::Tensors(list) => inputs.extend(list.iter()),
+            _ => {}
+        }
+    }
+    inputs.retain(|t| t.dtype().is_differentiable());
+    if !recorded(inputs.iter().copied()) {
         return Ok(());
     }
-    let inputs: Vec<&Tensor> = a.tensors().filter(|t| t.dtype().is_differentiable()).collect();
-    match outs {
-        Outs::Tensor(t) => show_as(def.graph, &inputs, t),
-        Outs::Many(list) => list.iter().try_for_each(|t| show_as(def.graph, &inputs, t)),
-        _ => Ok(()),
-    }
+    outs.iter().try_for_each(|y| show_as(def.graph, &inputs, y))
 }
 
 /// Shows users the node of `out`, computed from `inputs` by several ops, as the one node `name` of PyTorch.
-pub fn show_as(name: &'static str, inputs: &[&Tensor], out: &Tensor) -> Result<()> {
+pub fn show_as(name: impl Into<Cow<'static, str>>, inputs: &[&Tensor], out: &Tensor) -> Result<()> {
     let Edge::Node(node, _) = out.edge()? else { return Ok(()) };
     let edges = inputs.iter().map(|t| t.edge()).collect::<Result<Vec<_>>>()?;
     // An input that is given back as it is keeps its own.
     if !edges.iter().any(|e| matches!(e, Edge::Node(from, _) if Rc::ptr_eq(from, &node))) {
-        node.with_extra(|e| e.shown = Some((name, edges)));
+        node.with_extra(|e| e.shown = Some((name.into(), edges)));
     }
     Ok(())
 }
@@ -108,6 +118,9 @@ fn over(name: &'static str, def: &OpDef, a: &Args) -> Result<Outs> {
         .hint(format!("{name} writes over its first tensor and cannot enlarge it; use the out-of-place form")));
     }
     check_castable(y.dtype(), target.dtype())?;
+    if !def.graph.is_empty() {
+        show(def, &values[..n], slice::from_ref(&y))?;
+    }
     views::replace(name, target, &y.to_dtype(target.dtype())?).map(Outs::Over)
 }
 

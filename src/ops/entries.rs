@@ -15,7 +15,7 @@ ops! {
     /// `self` with `alpha` times the entries of `source` added to those of `dim` at `index`, a vector.
     index_add + out + inplace + exact + apart as [
         "index_add(Tensor self, int dim, Tensor index, Tensor source, *, Scalar alpha=1) -> Tensor",
-    ] {
+    ] graph "IndexAddBackward0" {
         call(x = self: &Tensor, dim: i64, index: &Tensor, source: &Tensor, alpha: Number) {
             let (dim, index) = entries("index_add", x, dim, index, source)?;
             let source = if alpha == Number::Int(1) { source.clone() } else { source.mul_number(alpha)?.to_dtype(x.dtype())? };
@@ -36,7 +36,9 @@ ops! {
         ],
     }
     /// `self` with the entries of `source` in place of those of `dim` at `index`, a vector.
-    index_copy + out + inplace + exact + apart as ["index_copy(Tensor self, int dim, Tensor index, Tensor source) -> Tensor"] {
+    index_copy + out + inplace + exact + apart as [
+        "index_copy(Tensor self, int dim, Tensor index, Tensor source) -> Tensor",
+    ] graph "IndexCopyBackward0" {
         call(x = self: &Tensor, dim: i64, index: &Tensor, source: &Tensor) {
             let (dim, index) = copy_entries(x, dim, index, source)?;
             x.scatter_set(dim, &index, &source.reshape(index.shape())?)
@@ -107,7 +109,7 @@ ops! {
     /// or "amin".
     index_reduce + out + inplace + exact + apart as [
         "index_reduce(Tensor self, int dim, Tensor index, Tensor source, str reduce, *, bool include_self=True) -> Tensor",
-    ] {
+    ] graph "IndexReduceBackward0" {
         call(x = self: &Tensor, dim: i64, index: &Tensor, source: &Tensor, reduce: &str, include_self: bool) {
             let reduce = match reduce {
                 "prod" | "mean" | "amax" | "amin" => Reduce::parse(reduce)?,
@@ -135,7 +137,7 @@ ops! {
         ],
     }
     /// The elements of the flattened tensor at `index`, of any shape; negative indices count from the end.
-    take + out + exact + apart as ["take(Tensor self, Tensor index) -> Tensor"] {
+    take + out + exact + apart as ["take(Tensor self, Tensor index) -> Tensor"] graph "TakeBackward0" {
         call(x = self: &Tensor, index: &Tensor) {
             if index.dtype() != DType::I64 {
                 bail!(Runtime, "take(): Expected a long tensor for index, but got {}", index.dtype().scalar_name());
@@ -152,7 +154,9 @@ ops! {
             "u(3), ix(2, n=3) + 3", "u(3), u(2)"],
     }
     /// `self` with the elements of `source` at `index`, both flattened; with `accumulate` added to what is there.
-    put + inplace + apart as ["put(Tensor self, Tensor index, Tensor source, bool accumulate=False) -> Tensor"] {
+    put + inplace + apart as [
+        "put(Tensor self, Tensor index, Tensor source, bool accumulate=False) -> Tensor",
+    ] graph "PutBackward0" {
         call(x = self: &Tensor, index: &Tensor, source: &Tensor, accumulate: bool) {
             if index.dtype() != DType::I64 {
                 bail!(Runtime, "put_(): Expected a long tensor for index, but got {}", index.dtype().scalar_name());

@@ -235,12 +235,12 @@ ops! {
         samples: FREQUENCIES,
     }
     /// `self` rolled by half of each of `dim` (all by default), so that frequency 0 stands in the middle.
-    fftshift as ["fft.fftshift(Tensor self, int[1]? dim=None) -> Tensor"] {
+    fftshift as ["fft.fftshift(Tensor self, int[1]? dim=None) -> Tensor"] graph "RollBackward0" {
         call(x = self: &Tensor, dim: Option<&[i64]>) { shifted(x, dim, 0) },
         samples: SHIFTS,
     }
     /// Undoes `fftshift`.
-    ifftshift as ["fft.ifftshift(Tensor self, int[1]? dim=None) -> Tensor"] {
+    ifftshift as ["fft.ifftshift(Tensor self, int[1]? dim=None) -> Tensor"] graph "RollBackward0" {
         call(x = self: &Tensor, dim: Option<&[i64]>) { shifted(x, dim, 1) },
         samples: SHIFTS,
     }

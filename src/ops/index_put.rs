@@ -17,7 +17,9 @@ ops! {
     /// They broadcast, as `values` do to what the indices would read. With `accumulate` the values are added.
     ///
     /// Without `accumulate`, of several values for one place the last is kept. Raises IndexError for an index out of range.
-    index_put + inplace + apart as ["index_put(Tensor self, Tensor[] indices, Tensor values, bool accumulate=False) -> Tensor"] {
+    index_put + inplace + apart as [
+        "index_put(Tensor self, Tensor[] indices, Tensor values, bool accumulate=False) -> Tensor",
+    ] graph "IndexPutBackward0" {
         call(x = self: &Tensor, indices: &[&Tensor], values: &Tensor, accumulate: bool) {
             let indices: Vec<Option<&Tensor>> = indices.iter().map(|&t| Some(t)).collect();
             Places::new(x, &indices, Some(values.shape()))?.put(x, values, accumulate)

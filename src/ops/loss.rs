@@ -7,6 +7,7 @@ use crate::cpu::loss::{Reduction, Sizes};
 use crate::device::Array;
 use crate::error::Result;
 use crate::ops;
+use crate::ops::call::show_as;
 use crate::ops::create::zeros_like;
 use crate::ops::elementwise::binary::squared_distance;
 use crate::ops::elementwise::compare::eq;
@@ -386,7 +387,12 @@ impl How<'_> {
         match self.reduction {
             Reduction::None => terms.sum(&[dim], false)?.neg(),
             Reduction::Sum => terms.sum_all()?.neg(),
-            Reduction::Mean => terms.sum_all()?.neg()?.div_number(x.numel() as f64 / classes as f64),
+            Reduction::Mean => {
+                let total = terms.sum_all()?.neg()?;
+                let mean = total.div_number(x.numel() as f64 / classes as f64)?;
+                show_as("DivBackward1", &[&total], &mean)?;
+                Ok(mean)
+            }
         }
     }
 }

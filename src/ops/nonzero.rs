@@ -102,7 +102,9 @@ ops! {
     ///
     ///     >>> torch.masked_select(torch.tensor([1, 2, 3]), torch.tensor([True, False, True]))
     ///     tensor([1, 3])
-    masked_select + out + exact + apart as ["masked_select(Tensor self, Tensor mask) -> Tensor"] graph "MaskedSelectBackward0" {
+    masked_select + out + exact + apart as [
+        "masked_select(Tensor self, Tensor mask) -> Tensor",
+    ] graph "MaskedSelectBackward0" {
         call(x = self: &Tensor, mask: &Tensor) {
             if mask.dtype() != DType::Bool {
                 bail!(Runtime, "masked_select: expected BoolTensor for mask");
@@ -118,7 +120,9 @@ ops! {
     /// `self` with elements of `source`, in logical order, where `mask` is true. `mask` and `self` broadcast.
     ///
     /// Raises RuntimeError where `source` has too few elements, or another dtype.
-    masked_scatter + inplace as ["masked_scatter(Tensor self, Tensor mask, Tensor source) -> Tensor"] {
+    masked_scatter + inplace as [
+        "masked_scatter(Tensor self, Tensor mask, Tensor source) -> Tensor",
+    ] graph "MaskedScatterBackward0" {
         call(x = self: &Tensor, mask: &Tensor, source: &Tensor) {
             if x.dtype() != source.dtype() {
                 bail!(

@@ -6,6 +6,7 @@ use crate::core::{DType, Layout, Meta, Number, Shape};
 use crate::device::Array;
 use crate::error::Result;
 use crate::ops;
+use crate::ops::call::show_as;
 use crate::ops::composite::{listed, vector};
 use crate::ops::copy::Format;
 use crate::ops::create::check_fits;
@@ -49,7 +50,18 @@ ops! {
                     "Only 2D, 3D, 4D, 5D padding with non-constant padding are supported for now"
                 );
             }
-            bordered(x, pad, how)
+            let y = bordered(x, pad, how)?;
+            let node = match (how, dims) {
+                (Border::Reflect, 1) => "ReflectionPad1DBackward0",
+                (Border::Reflect, 2) => "ReflectionPad2DBackward0",
+                (Border::Reflect, _) => "ReflectionPad3DBackward0",
+                (Border::Replicate, 1) => "ReplicationPad1DBackward0",
+                (Border::Replicate, 2) => "ReplicationPad2DBackward0",
+                (Border::Replicate, _) => "ReplicationPad3DBackward0",
+                (Border::Circular, _) => "CopySlices",
+            };
+            show_as(node, &[x], &y)?;
+            Ok(y)
         },
         samples: [
             "u(2, 3), (1, 2)",

@@ -74,7 +74,7 @@ ops! {
     /// "amin". Without `include_self` what `self` had at these places does not count.
     scatter_reduce + out + inplace + exact + apart as [
         "scatter_reduce(Tensor self, int dim, Tensor index, Tensor src, str reduce, *, bool include_self=True) -> Tensor",
-    ] {
+    ] graph "ScatterReduceBackward0" {
         call(x = self: &Tensor, dim: i64, index: &Tensor, src: &Tensor, reduce: &str, include_self: bool) {
             let dim = normalize_dim(dim, x.ndim())?;
             let index = indices("scatter_reduce", index)?;

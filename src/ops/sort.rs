@@ -7,6 +7,7 @@ use crate::device::Array;
 use crate::error::Result;
 use crate::gpu::order::Pick;
 use crate::ops;
+use crate::ops::call::show_as;
 use crate::ops::index::raised;
 use crate::tensor::{Context, Cotangents, Grads, Mask, Op, Outs, Saves, Tensor, apply, apply_many};
 use crate::{bail, cpu, gpu};
@@ -56,7 +57,7 @@ ops! {
         samples: ["uniq(6)", "uniq(2, 5), 0, True", "ix(20, n=3), stable=True", "u()", "u(2, 3), 2"],
     }
     /// `sort` along dim 0, without the indices.
-    msort + out + exact as ["msort(Tensor self) -> Tensor"] {
+    msort + out + exact as ["msort(Tensor self) -> Tensor"] graph "SortBackward0" {
         call(x = self: &Tensor) { Ok(sorted("msort", x, 0, false)?.swap_remove(0)) },
         samples: ["u(6)", "u(5, 2)", "u()"],
     }
@@ -163,14 +164,18 @@ fn middle(name: &'static str, x: &Tensor, dim: Option<i64>, keepdim: bool, want:
         }
         refuse_bool(x, "median_cpu")?;
         let flat = x.reshape(&[x.numel()])?;
-        return apply(Middle { name, want }, &[&flat]).map(Outs::Tensor);
+        let y = apply(Middle { name, want }, &[&flat])?;
+        show_as(if want == Want::Median { "MedianBackward0" } else { "NanmedianBackward0" }, &[x], &y)?;
+        return Ok(Outs::Tensor(y));
     };
     let dim = normalize_dim(dim, x.ndim())?;
     if x.shape().get(dim) == Some(&0) {
         bail!(Index, "{name}(): Expected reduction dim {dim} to have non-zero size.");
     }
     refuse_bool(x, "median_out")?;
-    Order { name, dim, descending: false, want, keepdim, from: x.shape().into() }.run(x).map(Outs::Many)
+    let outs = Order { name, dim, descending: false, want, keepdim, from: x.shape().into() }.run(x)?;
+    show_as(if want == Want::Median { "MedianBackward1" } else { "NanmedianBackward1" }, &[x], &outs[0])?;
+    Ok(Outs::Many(outs))
 }
 
 /// What is wanted as the GPU picks it from entries in order.

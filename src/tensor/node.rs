@@ -5,6 +5,7 @@
 //! nodes and saved tensors go through a thread-local list.
 
 use std::any::Any;
+use std::borrow::Cow;
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -93,7 +94,7 @@ pub struct NodeExtra {
     /// What floor 8 keeps with the node, under the id by which the collector finds it: a custom function's context, `metadata`.
     pub payload: Option<(u64, Rc<dyn Any>)>,
     /// The class name and the edges that a user sees, where the nodes behind this one stand for one of PyTorch's.
-    pub shown: Option<(&'static str, Vec<Edge>)>,
+    pub shown: Option<(Cow<'static, str>, Vec<Edge>)>,
     /// Where the node was made, in anomaly mode.
     pub trace: Option<Rc<dyn Any>>,
 }
@@ -164,7 +165,7 @@ impl Node {
     /// The class name that a user sees.
     pub fn class_name(&self) -> String {
         match self.extra.borrow().as_ref().and_then(|e| e.shown.as_ref()) {
-            Some((name, _)) => (*name).into(),
+            Some((name, _)) => name.to_string(),
             None => self.op().node_name(),
         }
     }

@@ -395,6 +395,59 @@ def one_node_for_what_pytorch_has_one_of(torch):
 
 
 @case()
+def one_node_for_a_composition(torch):
+    """Names of nodes where several ops, here often in Python, compute what one kernel of PyTorch's does."""
+    F = torch.nn.functional
+    x, image = torch.linspace(-1, 1, 12).reshape(3, 4).requires_grad_(), torch.ones(2, 4, 4, 4, requires_grad=True)
+    line, volume = torch.ones(1, 2, 6, requires_grad=True), torch.ones(1, 1, 4, 4, 4, requires_grad=True)
+    ones, rows, square = torch.ones(4, requires_grad=True), torch.tensor([0, 2]), torch.eye(3).requires_grad_()
+    grid = torch.zeros(2, 3, 3, 2)
+    maxima, places = F.max_pool2d(image, 2, return_indices=True)
+    results = {
+        "nearest": [F.interpolate(y, scale_factor=2) for y in (line, image, volume)],
+        "smooth": [F.interpolate(image, size=3, mode=mode) for mode in ("bilinear", "bicubic", "nearest-exact")],
+        "linear": [F.interpolate(line, 3, mode="linear"), F.interpolate(volume, 3, mode="trilinear")],
+        "antialias": F.interpolate(image, size=2, mode="bilinear", antialias=True),
+        "pads": [F.pad(image, (1, 1, 1, 1), mode=mode) for mode in ("constant", "reflect", "replicate", "circular")],
+        "group_norm": [F.group_norm(image, 2, ones, ones), F.batch_norm(image, ones.detach(), ones.detach())],
+        "shuffles": [F.pixel_shuffle(image, 2), F.pixel_unshuffle(image, 2), F.channel_shuffle(image, 2)],
+        "grid": F.grid_sample(image, grid, align_corners=False),
+        "convolutions": [
+            F.conv1d(line, torch.ones(1, 2, 3)),
+            F.conv1d(line[0], torch.ones(1, 2, 3)),
+            F.conv3d(volume, torch.ones(1, 1, 3, 3, 3)),
+            F.conv_transpose3d(volume, torch.ones(1, 1, 3, 3, 3)),
+        ],
+        "pools": [F.max_pool3d(volume, 2), F.max_unpool2d(maxima, places, 2), F.avg_pool1d(line, 2)],
+        "bags": F.embedding_bag(rows, x, torch.tensor([0, 1]), mode="sum"),
+        "einsum": [
+            torch.einsum(equation, *operands)
+            for equation, *operands in (("ij,kj->ik", x, x), ("ij->i", x), ("ij->ji", x), ("i,j->ij", ones, ones))
+        ],
+        "diagonals": [torch.diag(ones), torch.diag(square), torch.diag_embed(ones), torch.block_diag(square, square)],
+        "rows": [
+            x.index_add(0, rows, x[:2]),
+            x.index_copy(0, rows, x[:2]),
+            x.clone().index_add_(0, rows, x[:2]),
+            x.take(rows),
+            x.scatter_reduce(0, torch.zeros(1, 4, dtype=torch.int64), x, "sum"),
+            x.index_put((rows,), x[:2]),
+            x.tile(2, 2),
+            x.select_scatter(x[0], 0, 1),
+        ],
+        "reductions": [x.prod(), x.prod(0), x.median(), x.median(0)[0], x.nansum(), x.quantile(0.5), torch.cov(x)],
+        "distances": [torch.dist(x, x + 1), F.pairwise_distance(x, x + 1), F.pdist(x)],
+        "products": [torch.linalg.solve(square, x), torch.linalg.cross(square, square), torch.linalg.lu(square)[1]],
+        "soft": F.cross_entropy(x, torch.full((3, 4), 0.25)),
+    }
+
+    def name(y):
+        return [name(one) for one in y] if isinstance(y, list) else [type(y.grad_fn).__name__, y.grad_fn.name()[:40]]
+
+    return {key: name(y) for key, y in results.items()}
+
+
+@case()
 def a_graph_that_entries_of_vmap_share(torch):
     x = torch.tensor([1.0, 2.0, 3.0], requires_grad=True)
     y = x**2

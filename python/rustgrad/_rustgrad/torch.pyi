@@ -2149,6 +2149,8 @@ def is_tensor(obj: Any) -> _bool:
 def _check_norm_parameters(input: Tensor, weight: Tensor | None, bias: Tensor | None) -> None:
     """Refuses parameters of a normalisation whose dtypes do not fit the input's: one rule for those in Rust and in Python.
     """
+def _show_as(name: _str, inputs: Sequence[Tensor | None], out: Tensor) -> None:
+    """Shows users the node of `out`, computed from `inputs` by several ops, as PyTorch's one node `name`."""
 def is_grad_enabled() -> _bool:
     """Whether operations are recorded for backward."""
 def _set_grad_enabled(enabled: _bool) -> _bool:

@@ -6,14 +6,21 @@ Each gives PyTorch's numbers and gradients; each goes when an op of its kind com
 import math
 
 from .._rustgrad import bfloat16, channels_last, channels_last_3d, float16, float32
-from .._rustgrad.torch import where
+from .._rustgrad.torch import _show_as, where
 
-__all__ = ["in_float32", "laid_out_like", "norm_except_dim", "scalar_name", "vector_norm"]
+__all__ = ["in_float32", "laid_out_like", "norm_except_dim", "scalar_name", "shown", "vector_norm"]
 
 
 def scalar_name(dtype) -> str:
     """PyTorch's name of a dtype in messages: Long for int64."""
     return dtype._scalar_name
+
+
+def shown(node, out, *inputs):
+    """`out`, whose `grad_fn` a user sees as one node of `inputs` where one kernel of PyTorch's computes it."""
+    if out.requires_grad:
+        _show_as(node, inputs, out)
+    return out
 
 
 def in_float32(function, *tensors):

@@ -5,6 +5,7 @@ use crate::core::Shape;
 use crate::core::shape::list;
 use crate::error::Result;
 use crate::ops;
+use crate::ops::call::show_as;
 use crate::tensor::Tensor;
 
 ops! {
@@ -233,7 +234,16 @@ fn einsum(equation: &str, operands: &[&Tensor]) -> Result<Tensor> {
         }
     }
     let order: Shape = output.iter().filter_map(|l| labels.iter().position(|k| k == l)).collect();
-    if x.ndim() == 0 { Ok(x) } else { x.permute(&order) }
+    let y = if x.ndim() == 0 { x } else { x.permute(&order)? };
+    // As PyTorch's graph ends: it drops the summed dims of a product by a view, and those of one operand by a sum.
+    let summed = counts.iter().enumerate().any(|(l, &n)| n > 0 && !output.contains(&l));
+    match (operands.len(), summed) {
+        (1, true) => show_as("SumBackward1", operands, &y)?,
+        (1, false) => {}
+        (_, true) => show_as("ViewBackward0", operands, &y)?,
+        (_, false) => show_as("MulBackward0", operands, &y)?,
+    }
+    Ok(y)
 }
 
 /// A tensor whose dims have labels, all different.

@@ -139,7 +139,7 @@ ops! {
         "nn.rrelu(Tensor input, float lower=0.125, float upper=0.3333333333333333, bool training=False, bool inplace=False) -> Tensor",
         "nn.rrelu_(Tensor input, float lower=0.125, float upper=0.3333333333333333, bool training=False) -> Tensor",
         "function.rrelu_(Tensor self, Scalar lower=0.125, Scalar upper=0.3333333333333333, bool training=False, Generator? generator=None) -> Tensor",
-    ] {
+    ] graph "RreluWithNoiseBackward0" {
         call(
             x = self: &Tensor,
             lower: f64,
@@ -311,7 +311,7 @@ ops! {
     pairwise_distance as [
         "function.pairwise_distance(Tensor x1, Tensor x2, float p=2.0, float eps=1e-06, bool keepdim=False) -> Tensor",
         "nn.pairwise_distance(Tensor x1, Tensor x2, float p=2.0, float eps=1e-06, bool keepdim=False) -> Tensor",
-    ] {
+    ] graph "NormBackward1" {
         call(x1: &Tensor, x2: &Tensor, p: f64, eps: f64, keepdim: bool) { distance(x1, x2, p, eps, keepdim) },
         samples: ["u(2, 3), u(2, 3)", "u(2, 3), u(3), 1.0, keepdim=True", "u(3, 2).t(), u(2, 3), 3.0", "u(2, 3), u(2, 4)"],
     }

@@ -19,7 +19,9 @@ ops! {
     /// The logarithm of the multivariate gamma function of dimension `p`.
     ///
     /// Raises RuntimeError for `p` below 1.
-    mvlgamma + out + inplace as ["mvlgamma(Tensor self, int p) -> Tensor"] aliases ["special.multigammaln"] {
+    mvlgamma + out + inplace as [
+        "mvlgamma(Tensor self, int p) -> Tensor",
+    ] aliases ["special.multigammaln"] graph "MvlgammaBackward0" {
         call(x = self: &Tensor, p: i64; a) {
             if p < 1 {
                 bail!(Runtime, "p has to be greater than or equal to 1");

@@ -44,7 +44,7 @@ ops! {
         ],
     }
     /// All tuples of entries of the vectors, as rows; one vector alone stays as it is.
-    cartesian_prod as ["function.cartesian_prod(*Tensor[] tensors) -> Tensor"] {
+    cartesian_prod as ["function.cartesian_prod(*Tensor[] tensors) -> Tensor"] graph "StackBackward0" {
         call(tensors: &[&Tensor]) {
             if let Some(t) = tensors.iter().find(|t| t.ndim() != 1) {
                 bail!(Runtime, "Expect a 1D vector, but got shape {}", list(t.shape()));
@@ -59,7 +59,9 @@ ops! {
         samples: ["u(2), u(3)", "u(2), u(3), u(2)", "u(3)", "u(2), u(0)", "u(2, 2), u(3)"],
     }
     /// All combinations of `r` entries of a vector, in order of place, as rows.
-    combinations as ["function.combinations(Tensor self, int r=2, bool with_replacement=False) -> Tensor"] {
+    combinations as [
+        "function.combinations(Tensor self, int r=2, bool with_replacement=False) -> Tensor",
+    ] graph "StackBackward0" {
         call(x = self: &Tensor, r: i64, with_replacement: bool) {
             if x.ndim() != 1 {
                 bail!(Runtime, "Expect a 1D vector, but got shape {}", list(x.shape()));

@@ -48,7 +48,9 @@ ops! {
     ///
     ///     >>> torch.logsumexp(torch.tensor([0., 0.]), 0)
     ///     tensor(0.6931)
-    logsumexp + out as ["logsumexp(Tensor self, int[1] dim, bool keepdim=False) -> Tensor"] aliases ["special.logsumexp"] graph "LogsumexpBackward0" {
+    logsumexp + out as [
+        "logsumexp(Tensor self, int[1] dim, bool keepdim=False) -> Tensor",
+    ] aliases ["special.logsumexp"] graph "LogsumexpBackward0" {
         call(x = self: &Tensor, dim: &[i64], keepdim: bool) { logsumexp(x, dim, keepdim) },
         samples: [
             "u(2, 3), 1",
@@ -66,7 +68,7 @@ ops! {
     /// `sum` where NaN counts as 0.
     nansum + out + exact as [
         "nansum(Tensor self, int[1]? dim=None, bool keepdim=False, *, dtype? dtype=None) -> Tensor",
-    ] {
+    ] graph "NansumBackward0" {
         call(x = self: &Tensor, dim: Option<&[i64]>, keepdim: bool, dtype: Option<DType>; a) {
             if x.dtype().is_complex() {
                 bail!(Runtime, "nansum on CPU does not support complex inputs");
@@ -118,7 +120,9 @@ ops! {
     }
     /// The covariances of the rows of a matrix, whose columns are observations: how often each occurred (`fweights`) and how
     /// much it weighs (`aweights`) may be given.
-    cov as ["cov(Tensor self, *, int correction=1, Tensor? fweights=None, Tensor? aweights=None) -> Tensor"] {
+    cov as [
+        "cov(Tensor self, *, int correction=1, Tensor? fweights=None, Tensor? aweights=None) -> Tensor",
+    ] graph "SqueezeBackward0" {
         call(x = self: &Tensor, correction: i64, fweights: Option<&Tensor>, aweights: Option<&Tensor>) {
             cov(x, correction, fweights, aweights)
         },

@@ -151,7 +151,7 @@ ops! {
         ],
     }
     /// The p-norm of `self - other`, which broadcast.
-    dist as ["dist(Tensor self, Tensor other, Scalar p=2) -> Tensor"] {
+    dist as ["dist(Tensor self, Tensor other, Scalar p=2) -> Tensor"] graph "DistBackward0" {
         call(x = self: &Tensor, other: &Tensor, p: f64) { x.sub(other)?.vector_norm(p, None, false, None) },
         samples: ["u(2, 3), u(2, 3)", "u(2, 3), u(3), 1", "u(2, 3), u(2, 3), INF", "u(2, 3), u(2, 3), 0.5", "u(3, 2).t(), u(2, 3), 3", "u(2), u(3)"],
     }
@@ -159,7 +159,9 @@ ops! {
     ///
     /// float32 and float64. The gradient at a distance of 0 is 0. Euclidean distances of more than 25 rows come from a matrix
     /// product unless `compute_mode` is "donot_use_mm_for_euclid_dist".
-    cdist as ["function.cdist(Tensor x1, Tensor x2, float p=2.0, str? compute_mode='use_mm_for_euclid_dist_if_necessary') -> Tensor"] graph "CdistBackward0" {
+    cdist as [
+        "function.cdist(Tensor x1, Tensor x2, float p=2.0, str? compute_mode='use_mm_for_euclid_dist_if_necessary') -> Tensor",
+    ] graph "CdistBackward0" {
         call(x1: &Tensor, x2: &Tensor, p: f64, compute_mode: Option<&str>) { cdist(x1, x2, p, compute_mode) },
         samples: [
             "u(3, 4), u(2, 4)",

@@ -11,7 +11,9 @@ ops! {
     /// The p-norm distances of all pairs of rows of a matrix (N, M): (N (N - 1) / 2,), pairs (0, 1), (0, 2), ..., (1, 2), ...
     ///
     /// The gradient where two rows are equal is 0. Raises RuntimeError for other ranks, integers and negative p.
-    pdist as ["nn.pdist(Tensor input, float p=2) -> Tensor", "function.pdist(Tensor input, float p=2) -> Tensor"] {
+    pdist as [
+        "nn.pdist(Tensor input, float p=2) -> Tensor", "function.pdist(Tensor input, float p=2) -> Tensor",
+    ] graph "PdistBackward0" {
         call(x = input: &Tensor, p: f64) {
             if x.ndim() != 2 {
                 bail!(Runtime, "pdist only supports 2D tensors, got: {}D", x.ndim());

@@ -121,7 +121,7 @@ ops! {
         ],
     }
     /// `self` times 2 to the power of `other`.
-    ldexp + out + inplace as ["ldexp(Tensor self, Tensor other) -> Tensor"] {
+    ldexp + out + inplace as ["ldexp(Tensor self, Tensor other) -> Tensor"] graph "LdexpBackward0" {
         call(x = self: &Tensor, other: &Tensor) {
             let power = on(&pow::ROW, [Operand::Number(Number::Float(2.0)), Operand::Tensor(other)])?;
             // Whole powers do not widen a half.

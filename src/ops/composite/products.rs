@@ -12,7 +12,9 @@ use crate::{bail, err};
 ops! {
     /// `beta * self + alpha * (the sum of the products of two batches of matrices)`; with `beta` 0 what `self` holds does not
     /// count.
-    addbmm + out + inplace as ["addbmm(Tensor self, Tensor batch1, Tensor batch2, *, Scalar beta=1, Scalar alpha=1) -> Tensor"] graph "AddbmmBackward0" {
+    addbmm + out + inplace as [
+        "addbmm(Tensor self, Tensor batch1, Tensor batch2, *, Scalar beta=1, Scalar alpha=1) -> Tensor",
+    ] graph "AddbmmBackward0" {
         call(x = self: &Tensor, batch1: &Tensor, batch2: &Tensor, beta: Number, alpha: Number) {
             if batch1.ndim() != 3 {
                 bail!(Runtime, "batch1 must be a 3D tensor");
@@ -71,7 +73,7 @@ ops! {
         samples: ["u(2, 3), u(3, 2)", "u(2), u(2, 2)", "u(2, 3), u()", "u(0, 2), u(2, 2)", "u(2), ix(2, n=3)"],
     }
     /// Cross products of vectors of 3 along `dim`; without `dim` along the first dim of size 3, which is deprecated.
-    cross + out + exact as ["cross(Tensor self, Tensor other, int? dim=None) -> Tensor"] {
+    cross + out + exact as ["cross(Tensor self, Tensor other, int? dim=None) -> Tensor"] graph "LinalgCrossBackward0" {
         call(a = self: &Tensor, b = other: &Tensor, dim: Option<i64>) {
             let dim = match dim {
                 Some(dim) => dim,
@@ -93,12 +95,16 @@ ops! {
             "u(2, 3), u(3), 1", "u(2, 3), u(2, 3), 0"],
     }
     /// Cross products of vectors of 3 along `dim`; all other dims broadcast.
-    linalg_cross + out + exact as ["linalg.cross(Tensor self, Tensor other, *, int dim=-1) -> Tensor"] {
+    linalg_cross + out + exact as [
+        "linalg.cross(Tensor self, Tensor other, *, int dim=-1) -> Tensor",
+    ] graph "LinalgCrossBackward0" {
         call(a = self: &Tensor, b = other: &Tensor, dim: i64) { crossed(a, b, dim) },
         samples: ["u(3), u(3)", "u(2, 3), u(1, 3)", "u(3, 2), u(3, 2), dim=0", "u(2, 4), u(2, 4)"],
     }
     /// `beta * self + alpha * outer(vec1, vec2)`; with `beta` 0 what `self` holds does not count.
-    addr + out + inplace as ["addr(Tensor self, Tensor vec1, Tensor vec2, *, Scalar beta=1, Scalar alpha=1) -> Tensor"] graph "AddrBackward0" {
+    addr + out + inplace as [
+        "addr(Tensor self, Tensor vec1, Tensor vec2, *, Scalar beta=1, Scalar alpha=1) -> Tensor",
+    ] graph "AddrBackward0" {
         call(x = self: &Tensor, vec1: &Tensor, vec2: &Tensor, beta: Number, alpha: Number) {
             if vec1.ndim() != 1 || vec2.ndim() != 1 {
                 bail!(

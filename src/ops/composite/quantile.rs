@@ -39,7 +39,7 @@ ops! {
     quantile + out + exact as [
         "quantile(Tensor self, float q, int? dim=None, bool keepdim=False, *, str interpolation='linear') -> Tensor",
         "quantile(Tensor self, Tensor q, int? dim=None, bool keepdim=False, *, str interpolation='linear') -> Tensor",
-    ] {
+    ] graph "SqueezeBackward4" {
         call(x = self: &Tensor, q: Option<f64>, by = q: Option<&Tensor>, dim: Option<i64>, keepdim: bool, interpolation: &str) {
             quantile(x, by, q, dim, keepdim, interpolation, false)
         },
@@ -49,7 +49,7 @@ ops! {
     nanquantile + out + exact as [
         "nanquantile(Tensor self, float q, int? dim=None, bool keepdim=False, *, str interpolation='linear') -> Tensor",
         "nanquantile(Tensor self, Tensor q, int? dim=None, bool keepdim=False, *, str interpolation='linear') -> Tensor",
-    ] {
+    ] graph "SqueezeBackward4" {
         call(x = self: &Tensor, q: Option<f64>, by = q: Option<&Tensor>, dim: Option<i64>, keepdim: bool, interpolation: &str) {
             quantile(x, by, q, dim, keepdim, interpolation, true)
         },

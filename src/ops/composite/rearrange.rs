@@ -53,7 +53,7 @@ ops! {
         samples: ["u(2, 3)", "u(3)", "u()"],
     }
     /// A quarter turn, `k` times, in the plane of two dims, from the first towards the second.
-    rot90 as ["rot90(Tensor self, int k=1, int[] dims=[0, 1]) -> Tensor"] {
+    rot90 as ["rot90(Tensor self, int k=1, int[] dims=[0, 1]) -> Tensor"] graph "Rot90Backward0" {
         call(x = self: &Tensor, k: i64, dims: &[i64]) {
             let &[a, b] = dims else {
                 bail!(Runtime, "expected total rotation dims == 2, but got dims = {}", dims.len())
@@ -152,7 +152,7 @@ ops! {
         ],
     }
     /// As `repeat`, where missing repeats of leading dims are 1.
-    tile as ["tile(Tensor self, int[] dims) -> Tensor"] {
+    tile as ["tile(Tensor self, int[] dims) -> Tensor"] graph "RepeatBackward0" {
         call(x = self: &Tensor, dims: &[i64]) {
             let more = x.ndim().saturating_sub(dims.len());
             let all: Vec<i64> = std::iter::repeat_n(1, more).chain(dims.iter().copied()).collect();

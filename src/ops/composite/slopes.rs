@@ -127,7 +127,9 @@ ops! {
         ],
     }
     /// `self` whose entries along `dim` with a `p`-norm above `maxnorm` are scaled down to it.
-    renorm + out + inplace + exact as ["renorm(Tensor self, Scalar p, int dim, Scalar maxnorm) -> Tensor"] {
+    renorm + out + inplace + exact as [
+        "renorm(Tensor self, Scalar p, int dim, Scalar maxnorm) -> Tensor",
+    ] graph "RenormBackward0" {
         call(x = self: &Tensor, p: f64, dim: i64, maxnorm: f64) {
             if x.ndim() < 2 {
                 bail!(Runtime, "renorm: input needs at least 2 dimensions, got {} dimensions", x.ndim());

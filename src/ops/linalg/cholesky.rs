@@ -90,7 +90,9 @@ ops! {
         ],
     }
     /// The inverse of A from its factor L (U if `upper`).
-    cholesky_inverse + out as ["cholesky_inverse(Tensor self, bool upper=False) -> Tensor"] {
+    cholesky_inverse + out as [
+        "cholesky_inverse(Tensor self, bool upper=False) -> Tensor",
+    ] graph "CholeskyInverseBackward0" {
         call(l = self: &Tensor, upper: bool) {
             check_square(l, "cholesky_inverse", "A")?;
             check_lane(l.dtype(), "cholesky_inverse_out_cpu")?;

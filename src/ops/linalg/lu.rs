@@ -11,7 +11,7 @@ use crate::tensor::{Context, Cotangents, Grads, Mask, Op, Outs, Saves, apply, ap
 
 ops! {
     /// P, L and U with `A = P L U` for matrices of any size; P is empty if not `pivot`, which the CPU lacks.
-    linalg_lu + out + exact as ["linalg.lu(Tensor A, *, bool pivot=True) -> (Tensor P, Tensor L, Tensor U)"] {
+    linalg_lu + out + exact as ["linalg.lu(Tensor A, *, bool pivot=True) -> (Tensor P, Tensor L, Tensor U)"] graph "LinalgLuBackward0" {
         call(x = A: &Tensor, pivot: bool) {
             check_matrices(x, "linalg.lu", "A")?;
             check_lane(x.dtype(), "lu_cpu")?;
@@ -79,7 +79,7 @@ ops! {
     /// P, L and U of what `linalg.lu_factor` gives. What is not asked for is empty.
     lu_unpack + out as [
         "function.lu_unpack(Tensor LU_data, Tensor LU_pivots, bool unpack_data=True, bool unpack_pivots=True) -> (Tensor P, Tensor L, Tensor U)",
-    ] {
+    ] graph "LuUnpackBackward0" {
         call(lu = LU_data: &Tensor, pivots = LU_pivots: &Tensor, unpack_data: bool, unpack_pivots: bool) {
             if lu.ndim() < 2 {
                 bail!(
@@ -126,7 +126,7 @@ ops! {
     /// `adjoint`).
     linalg_lu_solve + out + exact as [
         "linalg.lu_solve(Tensor LU, Tensor pivots, Tensor B, *, bool left=True, bool adjoint=False) -> Tensor",
-    ] {
+    ] graph "LinalgLuSolveBackward0" {
         call(lu = LU: &Tensor, pivots: &Tensor, b = B: &Tensor, left: bool, adjoint: bool) {
             solve(lu, pivots, b, left, adjoint)
         },
@@ -140,7 +140,7 @@ ops! {
         ],
     }
     /// The older name of `linalg.lu_solve`, B first.
-    lu_solve_ + out + exact as ["lu_solve(Tensor self, Tensor LU_data, Tensor LU_pivots) -> Tensor"] {
+    lu_solve_ + out + exact as ["lu_solve(Tensor self, Tensor LU_data, Tensor LU_pivots) -> Tensor"] graph "LinalgLuSolveBackward0" {
         call(b = self: &Tensor, lu = LU_data: &Tensor, pivots = LU_pivots: &Tensor) {
             mode::warn(
                 "torch.lu_solve is deprecated in favor of torch.linalg.lu_solveand will be removed in a future \

@@ -47,7 +47,9 @@ ops! {
     }
     /// The first n columns of the product of reflections: column i of `input` (.., m, n), below the diagonal, with
     /// factor `tau` (.., k), k <= n <= m.
-    householder_product + out as ["linalg.householder_product(Tensor input, Tensor tau) -> Tensor"] {
+    householder_product + out as [
+        "linalg.householder_product(Tensor input, Tensor tau) -> Tensor",
+    ] graph "LinalgHouseholderProductBackward0" {
         call(x = input: &Tensor, tau: &Tensor) { product(x, tau) },
         samples: PRODUCTS,
     }
@@ -60,7 +62,7 @@ ops! {
     /// `transpose`.
     ormqr + out as [
         "ormqr(Tensor self, Tensor input2, Tensor input3, bool left=True, bool transpose=False) -> Tensor",
-    ] {
+    ] graph "OrmqrBackward0" {
         call(x = self: &Tensor, tau = input2: &Tensor, c = input3: &Tensor, left: bool, transpose: bool) {
             multiply(x, tau, c, left, transpose)
         },

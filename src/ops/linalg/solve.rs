@@ -47,7 +47,7 @@ ops! {
     ///
     ///     >>> torch.linalg.solve(torch.tensor([[2., 0.], [0., 4.]]), torch.tensor([2., 4.]))
     ///     tensor([1., 1.])
-    linalg_solve + out + exact as ["linalg.solve(Tensor A, Tensor B, *, bool left=True) -> Tensor"] {
+    linalg_solve + out + exact as ["linalg.solve(Tensor A, Tensor B, *, bool left=True) -> Tensor"] graph "LinalgSolveExBackward0" {
         call(a = A: &Tensor, b = B: &Tensor, left: bool) {
             let mut outs = solve_ex_of(a, b, left)?;
             check_solve("torch.linalg.solve", &outs[1])?;
@@ -64,7 +64,7 @@ ops! {
     /// As `linalg.solve`, with an int32 for each matrix: 0, or where from 1 the first zero pivot stands.
     solve_ex + out + exact as [
         "linalg.solve_ex(Tensor A, Tensor B, *, bool left=True, bool check_errors=False) -> (Tensor result, Tensor info)",
-    ] {
+    ] graph "LinalgSolveExBackward0" {
         call(a = A: &Tensor, b = B: &Tensor, left: bool, check_errors: bool) {
             let outs = solve_ex_of(a, b, left)?;
             if check_errors {
@@ -99,7 +99,7 @@ ops! {
     /// is the newer name.
     triangular_solve + out + exact as [
         "triangular_solve(Tensor self, Tensor A, bool upper=True, bool transpose=False, bool unitriangular=False) -> (Tensor solution, Tensor cloned_coefficient)",
-    ] {
+    ] graph "TriangularSolveBackward0" {
         call(b = self: &Tensor, a = A: &Tensor, upper: bool, transpose: bool, unit = unitriangular: bool) {
             check_matrices(b, "torch.triangular_solve", "b")?;
             check_square(a, "torch.triangular_solve", "A")?;

@@ -110,7 +110,9 @@ ops! {
         samples: ["u(1, 2, 4), 2", "u(1, 2, 4), (1, 3)", "u(1, 2, 3), 2", "u(4, 2), 2"],
     }
     /// `narrow` in new memory.
-    narrow_copy + out + exact as ["narrow_copy(Tensor self, int dim, int start, int length) -> Tensor"] {
+    narrow_copy + out + exact as [
+        "narrow_copy(Tensor self, int dim, int start, int length) -> Tensor",
+    ] graph "NarrowCopyBackward0" {
         call(x = self: &Tensor, dim: i64, start: i64, length: i64) {
             if x.ndim() > 0 && dim >= x.ndim() as i64 {
                 bail!(Runtime, "Expected dim < static_cast<int64_t>(self_sizes.size()) to be true, but got false.");
@@ -120,7 +122,9 @@ ops! {
         samples: ["u(4, 3), 0, 1, 2", "u(4, 3), -1, -2, 1", "u(4, 3), 0, 3, 2", "u(), 0, 0, 0"],
     }
     /// A copy of `self` with `src` as entry `index` of dim `dim`.
-    select_scatter as ["select_scatter(Tensor self, Tensor src, int dim, int index) -> Tensor"] {
+    select_scatter as [
+        "select_scatter(Tensor self, Tensor src, int dim, int index) -> Tensor",
+    ] graph "SelectScatterBackward0" {
         call(x = self: &Tensor, src: &Tensor, dim: i64, index: i64) { x.replaced(src, |y| y.select_at(dim, index)) },
         samples: [
             "u(2, 3), u(3), 0, 1",
@@ -133,7 +137,7 @@ ops! {
     /// A copy of `self` with `src` as the entries `start` to `end` of dim `dim`, `step` apart.
     slice_scatter + out + exact as [
         "slice_scatter(Tensor self, Tensor src, int dim=0, int? start=None, int? end=None, int step=1) -> Tensor",
-    ] {
+    ] graph "SliceScatterBackward0" {
         call(x = self: &Tensor, src: &Tensor, dim: i64, start: Option<i64>, end: Option<i64>, step: i64) {
             let (dim, start, len) = sliced(x, dim, start, end, step)?;
             x.replaced(src, |y| y.slice(dim, start, len, step as usize))
@@ -150,7 +154,7 @@ ops! {
     /// A copy of `self` with `src` under the shape, strides and offset of a view.
     as_strided_scatter as [
         "as_strided_scatter(Tensor self, Tensor src, int[] size, int[] stride, int? storage_offset=None) -> Tensor",
-    ] {
+    ] graph "AsStridedScatterBackward0" {
         call(x = self: &Tensor, src: &Tensor, size: &[i64], stride: &[i64], storage_offset: Option<i64>) {
             let (kept, given) = (x, src);
             let (x, src) = (&x.detach(), &src.detach());

@@ -5,6 +5,7 @@ use crate::core::{DType, Layout, Meta, Number, Shape};
 use crate::device::Array;
 use crate::error::Result;
 use crate::ops;
+use crate::ops::call::show_as;
 use crate::ops::copy::Format;
 use crate::tensor::{Context, Cotangents, Grads, Op, Tensor, apply, data};
 use crate::{bail, err};
@@ -37,7 +38,9 @@ ops! {
         samples: ["u(3, 4)", "u(2, 3, 4), offset=1", "u(2, 3, 4), dim1=0, dim2=1"],
     }
     /// Zeros with the last dim of `self` on the diagonal of dims `dim1` and `dim2` of the result, `offset` to the right.
-    diag_embed as ["diag_embed(Tensor self, int offset=0, int dim1=-2, int dim2=-1) -> Tensor"] {
+    diag_embed as [
+        "diag_embed(Tensor self, int offset=0, int dim1=-2, int dim2=-1) -> Tensor",
+    ] graph "DiagEmbedBackward0" {
         call(x = self: &Tensor, offset: i64, dim1: i64, dim2: i64) { x.diag_embed(offset, dim1, dim2) },
         samples: [
             "u(3)",
@@ -57,23 +60,25 @@ ops! {
     ///             [0, 2]])
     diag + out + exact as ["diag(Tensor self, int diagonal=0) -> Tensor"] {
         call(x = self: &Tensor, diagonal: i64) {
-            match x.ndim() {
-                1 => x.diag_embed(diagonal, 0, 1),
-                2 => x.diagonal(diagonal, 0, 1)?.cloned(Format::Contiguous),
+            let (y, name) = match x.ndim() {
+                1 => (x.diag_embed(diagonal, 0, 1)?, "DiagEmbedBackward0"),
+                2 => (x.diagonal(diagonal, 0, 1)?.cloned(Format::Contiguous)?, "DiagonalBackward0_copy"),
                 n => bail!(Runtime, "diag(): Supports 1D or 2D tensors. Got {n}D"),
-            }
+            };
+            show_as(name, &[x], &y)?;
+            Ok(y)
         },
         samples: ["u(3)", "u(3), -1", "u(3, 4)", "u(3, 4), 2", "u(4, 3).t(), -1", "u(0)", "u(2, 3, 4)", "u()"],
     }
     /// A matrix of zeros with all elements of `self` on its diagonal.
-    diagflat as ["diagflat(Tensor self, int offset=0) -> Tensor"] {
+    diagflat as ["diagflat(Tensor self, int offset=0) -> Tensor"] graph "DiagEmbedBackward0" {
         call(x = self: &Tensor, offset: i64) { x.contiguous()?.view_to(&[x.numel()])?.diag_embed(offset, 0, 1) },
         samples: ["u(3)", "u(2, 2), 1", "u(), -1", "u(3, 2).t()"],
     }
     /// A copy of `self` with `src` on the diagonal of dims `dim1` and `dim2`.
     diagonal_scatter as [
         "diagonal_scatter(Tensor self, Tensor src, int offset=0, int dim1=0, int dim2=1) -> Tensor",
-    ] {
+    ] graph "DiagonalScatterBackward0" {
         call(x = self: &Tensor, src: &Tensor, offset: i64, dim1: i64, dim2: i64) {
             x.replaced(src, |y| y.diagonal(offset, dim1, dim2))
         },

@@ -224,7 +224,8 @@ impl Tensor {
 
     /// Without those of `dims` that have size 1.
     pub fn squeeze_dims(&self, dims: &[usize]) -> Result<Tensor> {
-        apply(Squeeze::new(self.shape(), dims, 2), &[self])
+        let form = if dims.len() == 1 { 1 } else { 2 };
+        apply(Squeeze::new(self.shape(), dims, form), &[self])
     }
 
     /// With dims of size 1 at `dims`, positions in the result in ascending order.

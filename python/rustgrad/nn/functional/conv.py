@@ -5,6 +5,7 @@ from typing import Any
 from ..._rustgrad.nn import conv2d, pad
 from ..._rustgrad.torch import stack
 from .._autocast import cast_lower
+from .._compose import shown
 
 __all__ = ["conv1d", "conv3d"]
 
@@ -103,7 +104,8 @@ def conv1d(input, weight, bias=None, stride: Any = 1, padding: Any = 0, dilation
     out = conv2d(
         input.contiguous().unsqueeze(-2), weight.unsqueeze(-2), bias, (1, *stride), margin, (1, *dilation), groups
     )
-    return out.squeeze(-2)
+    out = out.squeeze(-2)
+    return shown("ConvolutionBackward0", out, input, weight, bias) if input.ndim == 3 else out
 
 
 @cast_lower
@@ -144,4 +146,5 @@ def conv3d(input, weight, bias=None, stride: Any = 1, padding: Any = 0, dilation
     images = stack(planes, 2).permute(0, 3, 1, 2, 4, 5).reshape(count * depth, channels * kernel[0], height, width)
     out = conv2d(images, weight.flatten(1, 2), bias, stride[1:], margin, dilation[1:], groups)
     out = out.unflatten(0, (count, depth)).transpose(1, 2).contiguous()
+    out = shown("ConvolutionBackward0", out, input, weight, bias)
     return out if batched else out.squeeze(0)

@@ -9,7 +9,7 @@ from ..._rustgrad.torch import complex as make_complex
 from ...autograd import grad
 from ...grad_mode import enable_grad, inference_mode
 from .._autocast import cast_lower
-from .._compose import scalar_name
+from .._compose import scalar_name, shown
 from .conv import check_bias, check_rank, check_steps, conv3d, repeated
 
 __all__ = ["conv_transpose3d"]
@@ -119,6 +119,7 @@ def _transposed(dims, input, weight, bias, stride, padding, output_padding, grou
         out: Any = grad(value, [place], x, create_graph=recorded)[0]
     if bias is not None:
         out = out + _tied(bias, [input, weight]).view(-1, *[1] * dims)
+    out = shown("ConvolutionBackward0", out, input, weight, bias)
     return out if batched else out.squeeze(0)
 
 

@@ -8,7 +8,7 @@ from ..._rustgrad import Tensor, int32, int64
 from ..._rustgrad.nn import embedding as _rows
 from ..._rustgrad.torch import tensor, where
 from ...grad_mode import no_grad
-from .._compose import in_float32, vector_norm
+from .._compose import in_float32, shown, vector_norm
 
 __all__ = ["embedding", "embedding_bag"]
 
@@ -195,7 +195,7 @@ def embedding_bag(
         ) from None
     if mode == "max":
         kept = None if padding_idx is None else (flat != padding_idx).tolist()
-        return _largest(rows, bags, kept)
+        return shown("EmbeddingBagBackward0", _largest(rows, bags, kept), weight)
     if per_sample_weights is not None:
         rows = rows * per_sample_weights.flatten().unsqueeze(1)
     counts = [len(bag) for bag in bags]
@@ -205,6 +205,6 @@ def embedding_bag(
         flags = kept.tolist()
         counts = [sum(flags[bag.start : bag.stop]) for bag in bags]
     total = _totals(rows, input, bags)
-    if mode == "sum":
-        return total
-    return total / tensor([max(n, 1) for n in counts], dtype=total.dtype, device=total.device).unsqueeze(1)
+    if mode == "mean":
+        total = total / tensor([max(n, 1) for n in counts], dtype=total.dtype, device=total.device).unsqueeze(1)
+    return shown("EmbeddingBagBackward0", total, weight, per_sample_weights)

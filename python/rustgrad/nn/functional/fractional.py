@@ -4,7 +4,7 @@ from typing import Any
 
 from ..._rustgrad import int64
 from ..._rustgrad.torch import _tied, arange, rand, where
-from .._compose import scalar_name
+from .._compose import scalar_name, shown
 
 __all__ = [
     "fractional_max_pool2d",
@@ -96,7 +96,9 @@ def _fractional(input, kernel_size, output_size, output_ratio, samples, dims):
     elements = flat.detach().gather(2, places.flatten(2)).view(places.shape)
     chosen = places.gather(-1, _last_largest(elements)).squeeze(-1)
     values = flat.gather(2, chosen.flatten(2)).view(chosen.shape)
-    return (values, chosen) if batched else (values.squeeze(0), chosen.squeeze(0))
+    if not batched:
+        values, chosen = values.squeeze(0), chosen.squeeze(0)
+    return shown(f"FractionalMaxPool{dims}DBackward0", values, input), chosen
 
 
 def _last_largest(elements):

@@ -8,7 +8,7 @@ from ..._rustgrad import bool as bool_dtype
 from ..._rustgrad import int64
 from ..._rustgrad.torch import _tied, linspace, ones, stack, where, zeros_like
 from .._autocast import cast_to_float32
-from .._compose import in_float32, scalar_name
+from .._compose import in_float32, scalar_name, shown
 
 __all__ = ["affine_grid", "grid_sample"]
 
@@ -184,7 +184,7 @@ def grid_sample(input, grid, mode="bilinear", padding_mode="zeros", align_corner
         places = [_padded(x, size, padding_mode, align_corners) for x, size in zip(places, sizes)]
         return (_nearest if mode == "nearest" else _linear)(flat, places, sizes)
 
-    return in_float32(read, input, grid).view(shape)
+    return shown(f"GridSampler{len(sizes)}DBackward0", in_float32(read, input, grid).view(shape), input, grid)
 
 
 def affine_grid(theta, size, align_corners: bool | None = None):

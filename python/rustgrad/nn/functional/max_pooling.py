@@ -6,7 +6,7 @@ from typing import Any
 from ..._rustgrad import channels_last, channels_last_3d, contiguous_format, int64
 from ..._rustgrad.nn import max_pool2d
 from .._autocast import cast_to_float32
-from .._compose import scalar_name
+from .._compose import scalar_name, shown
 from .pooling import out_size, sizes_of
 
 __all__ = [
@@ -112,12 +112,13 @@ def max_pool3d(
     outer: Any = max_pool2d(values, (k[0], 1), (s[0], 1), (p[0], 0), (d[0], 1), ceil_mode, return_indices)
     format = _format_of(input, channels_last_3d)
     if not return_indices:
-        return outer.reshape(shape).contiguous(memory_format=format)
+        return shown("MaxPool3DWithIndicesBackward0", outer.reshape(shape).contiguous(memory_format=format), input)
     columns = values.shape[-1]
     chosen = outer[1].flatten(1)  # depth * columns + column
     within = inner[1].flatten(1).gather(1, chosen)
     places = chosen.floor_divide(columns) * (height * width) + within
-    return tuple(found.reshape(shape).contiguous(memory_format=format) for found in (outer[0], places))
+    values, places = (found.reshape(shape).contiguous(memory_format=format) for found in (outer[0], places))
+    return shown("MaxPool3DWithIndicesBackward0", values, input), places
 
 
 def _check_volume(input, kernel, stride, dilation) -> None:
@@ -220,7 +221,11 @@ def _unpool(function, input, indices, kernel_size, stride, padding, output_size,
     if times.numel() and times.max() > 1:
         total = (total - total.detach()) + total.detach() / times
     total = total.reshape(*input.shape[:-dims], *size)
-    return total.contiguous(memory_format=_format_of(input, channels_last)) if dims == 2 else total
+    if dims == 1:
+        return shown("SqueezeBackward1", total, input)
+    if dims == 2:
+        total = total.contiguous(memory_format=_format_of(input, channels_last))
+    return shown(f"MaxUnpool{dims}DBackward0", total, input)
 
 
 def max_unpool1d(input, indices, kernel_size: Any, stride: Any = None, padding: Any = 0, output_size: Any = None):

@@ -7,7 +7,7 @@ from ..._rustgrad import bfloat16, float16, float32
 from ..._rustgrad.nn import batch_norm, layer_norm
 from ..._rustgrad.torch import _check_norm_parameters, cat
 from ...grad_mode import no_grad
-from .._compose import laid_out_like, scalar_name
+from .._compose import laid_out_like, scalar_name, shown
 
 __all__ = ["group_norm", "instance_norm", "local_response_norm", "rms_norm"]
 
@@ -113,7 +113,7 @@ def group_norm(input, num_groups, weight=None, bias=None, eps=1e-5):
         x = x * _per_channel(weight, x)
     if bias is not None:
         x = x + _per_channel(bias, x)
-    return laid_out_like(x.to(input.dtype), input)
+    return shown("NativeGroupNormBackward0", laid_out_like(x.to(input.dtype), input), input, weight, bias)
 
 
 def _single(shape, num_groups) -> bool:

@@ -18,7 +18,7 @@ from ..._rustgrad import (
     uint8,
 )
 from ..._rustgrad.torch import arange, stack, where
-from .._compose import scalar_name
+from .._compose import scalar_name, shown
 from .adaptive import adaptive_avg_pool1d, adaptive_avg_pool2d, adaptive_avg_pool3d, channels_come_last
 
 __all__ = ["interpolate", "upsample", "upsample_bilinear", "upsample_nearest"]
@@ -311,8 +311,11 @@ def interpolate(
         out = _resized(input.to(float32), sizes, factors, mode, align_corners, antialias)
         out = (out + 0.5).clamp(0, 255).to(input.dtype)
     if dims > 1 and channels_come_last(input):
-        return out.contiguous(memory_format=channels_last if dims == 2 else channels_last_3d)
-    return out.clone() if out is input else out
+        out = out.contiguous(memory_format=channels_last if dims == 2 else channels_last_3d)
+    elif out is input:
+        out = out.clone()
+    kind = "".join(word.capitalize() for word in mode.split("-"))
+    return shown(f"Upsample{kind}{dims}D{'Aa' if antialias else ''}Backward0", out, input)
 
 
 def _deprecated(name):

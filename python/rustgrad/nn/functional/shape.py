@@ -1,6 +1,6 @@
 """Functions that only move elements: shuffles of pixels and channels."""
 
-from .._compose import laid_out_like
+from .._compose import laid_out_like, shown
 
 __all__ = ["channel_shuffle", "native_channel_shuffle", "pixel_shuffle", "pixel_unshuffle"]
 
@@ -23,7 +23,8 @@ def pixel_shuffle(input, upscale_factor):
     n = len(lead)
     x = input.reshape(*lead, channels // (r * r), r, r, height, width)
     x = x.permute(*range(n), n, n + 3, n + 1, n + 4, n + 2)
-    return laid_out_like(x.reshape(*lead, channels // (r * r), height * r, width * r), input)
+    x = laid_out_like(x.reshape(*lead, channels // (r * r), height * r, width * r), input)
+    return shown("PixelShuffleBackward0", x, input)
 
 
 def pixel_unshuffle(input, downscale_factor):
@@ -45,7 +46,8 @@ def pixel_unshuffle(input, downscale_factor):
     n = len(lead)
     x = input.reshape(*lead, channels, height // r, r, width // r, r)
     x = x.permute(*range(n), n, n + 2, n + 4, n + 1, n + 3)
-    return laid_out_like(x.reshape(*lead, channels * r * r, height // r, width // r), input)
+    x = laid_out_like(x.reshape(*lead, channels * r * r, height // r, width // r), input)
+    return shown("PixelUnshuffleBackward0", x, input)
 
 
 def channel_shuffle(input, groups):
@@ -60,7 +62,8 @@ def channel_shuffle(input, groups):
             f"Number of channels must be divisible by groups. Got {channels} channels and {groups} groups."
         )
     x = input.reshape(examples, groups, channels // groups, *input.shape[2:])
-    return laid_out_like(x.transpose(1, 2).reshape(input.shape), input)
+    x = laid_out_like(x.transpose(1, 2).reshape(input.shape), input)
+    return shown("ChannelShuffleBackward0", x, input)
 
 
 def native_channel_shuffle(input, groups):
