@@ -77,6 +77,7 @@ if TYPE_CHECKING:
     from . import linalg as linalg
     from . import masked as masked
     from . import mps as mps
+    from . import mtia as mtia
     from . import multiprocessing as multiprocessing
     from . import nn as nn
     from . import onnx as onnx
@@ -95,6 +96,8 @@ if TYPE_CHECKING:
     from . import utils as utils
     from . import version as version
     from . import xpu as xpu
+    from ._higher_order_ops import cond as cond
+    from ._higher_order_ops import while_loop as while_loop
     from ._lowrank import pca_lowrank as pca_lowrank
     from ._lowrank import svd_lowrank as svd_lowrank
     from ._methods import from_dlpack as from_dlpack
@@ -150,6 +153,7 @@ if TYPE_CHECKING:
     from .limits import iinfo as iinfo
     from .model_summary import summary as summary
     from .native import affine_grid_generator as affine_grid_generator
+    from .native import frobenius_norm as frobenius_norm
     from .native import grid_sampler as grid_sampler
     from .native import grid_sampler_2d as grid_sampler_2d
     from .native import grid_sampler_3d as grid_sampler_3d
@@ -158,6 +162,7 @@ if TYPE_CHECKING:
     from .native import native_dropout_backward as native_dropout_backward
     from .native import native_group_norm as native_group_norm
     from .native import native_layer_norm as native_layer_norm
+    from .native import nuclear_norm as nuclear_norm
     from .native import segment_reduce as segment_reduce
     from .nn.functional import adaptive_avg_pool1d as adaptive_avg_pool1d
     from .nn.functional import channel_shuffle as channel_shuffle

@@ -5,11 +5,11 @@ from . import _rustgrad
 __all__ = ["FUNCTIONS", "MODULES", "TYPED"]
 
 MODULES = frozenset(
-    "_C __config__ _custom_ops _dynamo _functorch _higher_order_ops _inductor _lowrank _subclasses _tensor_str "
-    "_utils _vmap_internals accelerator amp ao array_api as_torch autograd backends compiler cpu cuda datasets "
-    "distributed distributions export fft func futures fx gpu hub jit library linalg masked mps multiprocessing "
-    "nn onnx ops optim overrides profiler return_types signal sparse special storage testing torch_version types "
-    "utils version xpu".split()
+    "_C _VF __config__ _custom_ops _dynamo _functorch _higher_order_ops _inductor _jit_internal _lowrank _subclasses "
+    "_tensor _tensor_str _utils _vmap_internals accelerator amp ao array_api as_torch autograd backends compiler cpu "
+    "cuda datasets distributed distributions export fft func futures fx gpu hub jit library linalg masked mps mtia "
+    "multiprocessing nn onnx ops optim overrides profiler return_types signal sparse special storage testing "
+    "torch_version types utils version xpu".split()
 )
 
 _BY_MODULE = {
@@ -17,10 +17,12 @@ _BY_MODULE = {
         "_dirichlet_grad _fft_c2c _fft_c2r _fft_r2c _sample_dirichlet _scaled_dot_product_flash_attention_for_cpu "
         "_standard_gamma _standard_gamma_grad"
     ),
+    "_aten": "_log_softmax _softmax",
     "_checks": (
         "_assert _assert_async _check _check_index _check_is_size _check_not_implemented _check_tensor_all "
         "_check_tensor_all_with _check_type _check_value _check_with _shape_as_tensor"
     ),
+    "_higher_order_ops": "cond while_loop",
     "amp": "autocast",
     "amp.state": (
         "get_autocast_cpu_dtype get_autocast_dtype get_autocast_gpu_dtype get_autocast_ipu_dtype "
@@ -40,11 +42,12 @@ _BY_MODULE = {
     "limits": "finfo iinfo",
     "model_summary": "summary",
     "native": (
-        "_aminmax _batch_norm_with_update _chunk_cat _log_softmax_backward_data _native_batch_norm_legit _safe_softmax "
-        "_segment_reduce _softmax_backward_data _unsafe_masked_index _unsafe_masked_index_put_accumulate "
-        "_upsample_bicubic2d_aa _upsample_bilinear2d_aa affine_grid_generator grid_sampler grid_sampler_2d "
+        "_aminmax _batch_norm_with_update _chunk_cat _int_mm _log_softmax_backward_data "
+        "_native_batch_norm_legit _safe_softmax _segment_reduce _softmax_backward_data "
+        "_unsafe_masked_index _unsafe_masked_index_put_accumulate _upsample_bicubic2d_aa "
+        "_upsample_bilinear2d_aa _weight_norm affine_grid_generator frobenius_norm grid_sampler grid_sampler_2d "
         "grid_sampler_3d native_batch_norm native_dropout native_dropout_backward native_group_norm "
-        "native_layer_norm segment_reduce"
+        "native_layer_norm nuclear_norm segment_reduce"
     ),
     "nn.functional": (
         "adaptive_avg_pool1d channel_shuffle conv1d conv3d conv_transpose3d max_pool1d max_pool1d_with_indices "

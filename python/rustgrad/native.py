@@ -4,17 +4,20 @@ Their signatures are those of `torch.ops.aten`: no defaults where those have non
 """
 
 import math
+import warnings
 from typing import Any
 
 from . import _rustgrad
-from ._rustgrad import Tensor, float16, int32, int64, uint8
+from ._rustgrad import Tensor, float16, float64, int8, int32, int64, uint8
 from ._rustgrad import bool as _bool
+from ._rustgrad.linalg import matrix_norm, vector_norm
 from ._rustgrad.torch import arange, cat, empty, exp, isneginf, ones_like, where, zeros
 
 __all__ = [
     "_aminmax",
     "_batch_norm_with_update",
     "_chunk_cat",
+    "_int_mm",
     "_log_softmax_backward_data",
     "_native_batch_norm_legit",
     "_safe_softmax",
@@ -24,7 +27,9 @@ __all__ = [
     "_unsafe_masked_index_put_accumulate",
     "_upsample_bicubic2d_aa",
     "_upsample_bilinear2d_aa",
+    "_weight_norm",
     "affine_grid_generator",
+    "frobenius_norm",
     "grid_sampler",
     "grid_sampler_2d",
     "grid_sampler_3d",
@@ -33,6 +38,7 @@ __all__ = [
     "native_dropout_backward",
     "native_group_norm",
     "native_layer_norm",
+    "nuclear_norm",
     "segment_reduce",
 ]
 
@@ -68,6 +74,57 @@ def _safe_softmax(self, dim: int, dtype=None):
     masked = isneginf(self).all(dim, keepdim=True)
     # Filled before, so that no NaN reaches a gradient.
     return self.masked_fill(masked, 0).softmax(dim, dtype=dtype).masked_fill(masked, 0)
+
+
+# ---- products and norms
+
+
+def _int_mm(self, mat2):
+    """The product of two int8 matrices, int32. RuntimeError for other dtypes and sizes that do not fit."""
+    for name, x in (("self", self), ("mat2", mat2)):
+        if x.ndim != 2:
+            raise RuntimeError(f"Expected {name} to be of dimension 2 but got {x.ndim}")
+    if self.shape[1] != mat2.shape[0]:
+        raise RuntimeError(
+            f"int_mm_out_cpu: self.size(1) needs to match mat2.size(0) but got {self.shape[1]} and {mat2.shape[0]}"
+        )
+    for name, x in (("self", self), ("mat2", mat2)):
+        if x.dtype not in (int8, uint8):
+            raise RuntimeError(f"Expected {name} dtype to be of type int8 but got {x.dtype}")
+    # Sums of products of bytes stay below 2**53 for any length that memory holds.
+    return (self.to(float64) @ mat2.to(float64)).to(int64).to(int32)
+
+
+def _deprecated(name: str, instead: str) -> None:
+    warnings.warn(
+        f"at::{name} is deprecated and it is just left for JIT compatibility. It will be removed in a future PyTorch "
+        f"release. Please use `{instead}` instead",
+        stacklevel=3,
+    )
+
+
+def frobenius_norm(self, dim: Any, keepdim: bool = False):
+    """The root of the sum of squares over `dim`; linalg.vector_norm is its newer name."""
+    _deprecated("frobenius_norm", "linalg.vector_norm(A, 2., dim, keepdim)")
+    return vector_norm(self, 2, dim, keepdim)
+
+
+def nuclear_norm(self, *dim_keepdim, dim: Any = (-2, -1), keepdim: bool = False):
+    """The sum of singular values of matrices, in two dims; linalg.matrix_norm is its newer name."""
+    _deprecated("nuclear_norm", "linalg.matrix_norm(A, 'nuc', dim, keepdim)")
+    for value in dim_keepdim:
+        if isinstance(value, bool):
+            keepdim = value
+        else:
+            dim = value
+    return matrix_norm(self, "nuc", dim, keepdim)
+
+
+def _weight_norm(v, g, dim: int = 0):
+    """`v g / |v|`, the norm over all dims but `dim`."""
+    from .nn._compose import norm_except_dim
+
+    return v * (g / norm_except_dim(v, 2, dim))
 
 
 # ---- normalisation

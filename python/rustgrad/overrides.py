@@ -1,10 +1,12 @@
 """`__torch_function__`: classes that take over calls of ops that have an instance of theirs among the arguments, and
 modes that take over all calls of a block. The extension asks `_take_over` once such a class is defined or a mode
-entered; functions that are written in Python are not asked for, but the ops that they call are.
+entered, and those functions of `nn.functional` that are written in Python ask for themselves (`overridable`).
 """
 
 import sys
 import threading
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 from . import _rustgrad
 from ._names import lookup as _lookup
@@ -24,6 +26,9 @@ __all__ = [
 ]
 
 
+F = TypeVar("F", bound=Callable[..., Any])
+
+
 class _Modes(threading.local):
     """The modes that are open in this thread, the innermost last."""
 
@@ -32,6 +37,7 @@ class _Modes(threading.local):
 
 
 _here = _Modes()
+_there: list[str] = []  # the names of classes that take part, of any thread
 
 
 class DisableTorchFunctionSubclass:
@@ -84,6 +90,7 @@ def _subclassed(cls, **kwargs) -> None:
     """A subclass of Tensor was defined: from now on ops ask their arguments, if the class has a say."""
     super(Tensor, cls).__init_subclass__(**kwargs)
     if _own(cls):
+        _there.append(cls.__name__)
         _expect_overrides(mode=bool(_here.open))
 
 
@@ -226,6 +233,23 @@ def wrap_torch_function(dispatcher):
         return wrapped
 
     return decorate
+
+
+def overridable(fn: F) -> F:
+    """A function written in Python which modes and the classes of its arguments may take over, as they do ops."""
+    from functools import wraps
+
+    @wraps(fn)
+    def asking(*args, **kwargs):
+        if _there or _here.open:
+            relevant = [*args, *kwargs.values()]
+            if _here.open or any(_own(type(one)) for one in _concerned(relevant)):
+                found = _asked(asking, relevant, args, kwargs)
+                if found is not None:
+                    return found[0]
+        return fn(*args, **kwargs)
+
+    return asking  # pyright: ignore[reportReturnType]
 
 
 def resolve_name(f) -> str:

@@ -85,6 +85,10 @@ class _Alias:
     def create_module(self, spec):
         return self._module
 
+    def get_code(self, name):
+        """The module's code, for `-m torch.utils.collect_env`."""
+        return self._spec.loader.get_code(self._spec.name)
+
     def exec_module(self, module):
         module.__spec__ = self._spec  # the import machinery has put its own there
 

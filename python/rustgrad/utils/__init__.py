@@ -5,7 +5,9 @@ from . import hooks
 
 __all__ = ["hooks"]
 
-_MODULES = frozenset("checkpoint data deterministic flop_counter module_tracker tensorboard".split())
+_MODULES = frozenset(
+    "checkpoint collect_env cpp_extension data deterministic flop_counter module_tracker tensorboard".split()
+)
 
 
 def __getattr__(name: str):

@@ -7,6 +7,7 @@ from typing import Any
 
 from ..._rustgrad.nn import _adaptive_max_pool2d, _adaptive_max_pool3d
 from ..._rustgrad.torch import _adaptive_avg_pool2d, _adaptive_avg_pool3d
+from ...overrides import overridable
 from .._autocast import cast_to_float32
 from .._compose import scalar_name
 
@@ -86,16 +87,19 @@ def _adaptive_avg(function, input, output_size, dims):
     return (_adaptive_avg_pool2d if dims == 2 else _adaptive_avg_pool3d)(input, targets)
 
 
+@overridable
 def adaptive_avg_pool1d(input, output_size: Any):
     """Means over `output_size` windows that cover (N, C, L) or (C, L)."""
     return _adaptive_avg("adaptive_avg_pool1d", input, output_size, 1)
 
 
+@overridable
 def adaptive_avg_pool2d(input, output_size: Any):
     """Means over windows that cover (N, C, H, W) or (C, H, W): a size, or a pair of sizes, None for the input's own."""
     return _adaptive_avg("adaptive_avg_pool2d", input, output_size, 2)
 
 
+@overridable
 @cast_to_float32
 def adaptive_avg_pool3d(input, output_size: Any):
     """Means over windows that cover (N, C, D, H, W) or (C, D, H, W): a size or three, None for the input's own."""
@@ -113,32 +117,38 @@ def _adaptive_max(function, input, output_size, return_indices, dims):
     return (_adaptive_max_pool2d if dims == 2 else _adaptive_max_pool3d)(input, targets, return_indices)
 
 
+@overridable
 def adaptive_max_pool1d(input, output_size: Any, return_indices=False):
     """Maxima over `output_size` windows that cover (N, C, L) or (C, L); with return_indices also their places."""
     return _adaptive_max("adaptive_max_pool1d", input, output_size, return_indices, 1)
 
 
+@overridable
 def adaptive_max_pool2d(input, output_size: Any, return_indices=False):
     """Maxima over windows that cover (N, C, H, W) or (C, H, W); sizes as of `adaptive_avg_pool2d`."""
     return _adaptive_max("adaptive_max_pool2d", input, output_size, return_indices, 2)
 
 
+@overridable
 @cast_to_float32
 def adaptive_max_pool3d(input, output_size: Any, return_indices=False):
     """Maxima over windows that cover (N, C, D, H, W) or (C, D, H, W); sizes as of `adaptive_avg_pool3d`."""
     return _adaptive_max("adaptive_max_pool3d", input, output_size, return_indices, 3)
 
 
+@overridable
 def adaptive_max_pool1d_with_indices(input, output_size: Any, return_indices=False):
     """`adaptive_max_pool1d` and the places of the maxima."""
     return _adaptive_max("adaptive_max_pool1d", input, output_size, True, 1)
 
 
+@overridable
 def adaptive_max_pool2d_with_indices(input, output_size: Any, return_indices=False):
     """`adaptive_max_pool2d` and the places of the maxima."""
     return _adaptive_max("adaptive_max_pool2d", input, output_size, True, 2)
 
 
+@overridable
 def adaptive_max_pool3d_with_indices(input, output_size: Any, return_indices=False):
     """`adaptive_max_pool3d` and the places of the maxima."""
     return _adaptive_max("adaptive_max_pool3d", input, output_size, True, 3)

@@ -10,6 +10,7 @@ from ..._rustgrad.nn import dropout as drop
 from ..._rustgrad.nn import linear, pad, softmax
 from ..._rustgrad.torch import _scaled_dot_product_flash_attention_for_cpu as flash
 from ..._rustgrad.torch import arange, bmm, cat, where, zeros
+from ...overrides import overridable
 from .._autocast import cast_lower
 from .._compose import scalar_name
 
@@ -73,6 +74,7 @@ def _repeated_heads(query, key, value):
     return spread(key), spread(value)
 
 
+@overridable
 @cast_lower
 def scaled_dot_product_attention(
     query,
@@ -195,6 +197,7 @@ def _projected(query, key, value, weight, bias):
     return linear(query, w_q, b_q), linear(key, w_k, b_k), linear(value, w_v, b_v)
 
 
+@overridable
 def multi_head_attention_forward(
     query,
     key,

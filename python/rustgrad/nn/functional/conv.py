@@ -4,6 +4,7 @@ from typing import Any
 
 from ..._rustgrad.nn import conv2d, pad
 from ..._rustgrad.torch import stack
+from ...overrides import overridable
 from .._autocast import cast_lower
 from .._compose import shown
 
@@ -83,6 +84,7 @@ def _check_reach(input, weight, padding, dilation):
         )
 
 
+@overridable
 @cast_lower
 def conv1d(input, weight, bias=None, stride: Any = 1, padding: Any = 0, dilation: Any = 1, groups: Any = 1):
     """Cross-correlation of sequences with kernels.
@@ -108,6 +110,7 @@ def conv1d(input, weight, bias=None, stride: Any = 1, padding: Any = 0, dilation
     return shown("ConvolutionBackward0", out, input, weight, bias) if input.ndim == 3 else out
 
 
+@overridable
 @cast_lower
 def conv3d(input, weight, bias=None, stride: Any = 1, padding: Any = 0, dilation: Any = 1, groups: Any = 1):
     """Cross-correlation of volumes with kernels.

@@ -8,6 +8,7 @@ from ..._rustgrad.torch import _tied, is_grad_enabled, is_inference_mode_enabled
 from ..._rustgrad.torch import complex as make_complex
 from ...autograd import grad
 from ...grad_mode import enable_grad, inference_mode
+from ...overrides import overridable
 from .._autocast import cast_lower
 from .._compose import scalar_name, shown
 from .conv import check_bias, check_rank, check_steps, conv3d, repeated
@@ -123,6 +124,7 @@ def _transposed(dims, input, weight, bias, stride, padding, output_padding, grou
     return out if batched else out.squeeze(0)
 
 
+@overridable
 @cast_lower
 def conv_transpose3d(
     input,

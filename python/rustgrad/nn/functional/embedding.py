@@ -8,6 +8,7 @@ from ..._rustgrad import Tensor, int32, int64
 from ..._rustgrad.nn import embedding as _rows
 from ..._rustgrad.torch import tensor, where
 from ...grad_mode import no_grad
+from ...overrides import overridable
 from .._compose import in_float32, shown, vector_norm
 
 __all__ = ["embedding", "embedding_bag"]
@@ -32,6 +33,7 @@ def _limit_rows(weight, input, max_norm, norm_type):
                 weight[number].mul_(factor)
 
 
+@overridable
 def embedding(
     input: Tensor,
     weight: Tensor,
@@ -147,6 +149,7 @@ def _totals(rows, input, bags):
     return zero.scatter_add(0, owner.unsqueeze(1).expand(rows.shape), rows)
 
 
+@overridable
 def embedding_bag(
     input,
     weight,

@@ -4,6 +4,7 @@ from typing import Any
 
 from ..._rustgrad import int64
 from ..._rustgrad.torch import _tied, arange, rand, where
+from ...overrides import overridable
 from .._compose import scalar_name, shown
 
 __all__ = [
@@ -111,6 +112,7 @@ def _last_largest(elements):
     return where(nan.any(-1, keepdim=True), last, elements.argmax(-1, keepdim=True))
 
 
+@overridable
 def fractional_max_pool2d_with_indices(
     input,
     kernel_size: Any,
@@ -123,6 +125,7 @@ def fractional_max_pool2d_with_indices(
     return _fractional(input, kernel_size, output_size, output_ratio, _random_samples, 2)
 
 
+@overridable
 def fractional_max_pool2d(
     input,
     kernel_size: Any,
@@ -141,6 +144,7 @@ def fractional_max_pool2d(
     return found if return_indices else found[0]
 
 
+@overridable
 def fractional_max_pool3d_with_indices(
     input,
     kernel_size: Any,
@@ -153,6 +157,7 @@ def fractional_max_pool3d_with_indices(
     return _fractional(input, kernel_size, output_size, output_ratio, _random_samples, 3)
 
 
+@overridable
 def fractional_max_pool3d(
     input,
     kernel_size: Any,

@@ -7,6 +7,7 @@ from typing import Any
 from ..._rustgrad import bool as bool_dtype
 from ..._rustgrad import int64
 from ..._rustgrad.torch import _tied, linspace, ones, stack, where, zeros_like
+from ...overrides import overridable
 from .._autocast import cast_to_float32
 from .._compose import in_float32, scalar_name, shown
 
@@ -158,6 +159,7 @@ def _warn_of_default():
     )
 
 
+@overridable
 @cast_to_float32
 def grid_sample(input, grid, mode="bilinear", padding_mode="zeros", align_corners: bool | None = None):
     """`input` (N, C, H, W) or (N, C, D, H, W) read at the places of `grid` (N, H', W', 2) or (N, D', H', W', 3).
@@ -187,6 +189,7 @@ def grid_sample(input, grid, mode="bilinear", padding_mode="zeros", align_corner
     return shown(f"GridSampler{len(sizes)}DBackward0", in_float32(read, input, grid).view(shape), input, grid)
 
 
+@overridable
 def affine_grid(theta, size, align_corners: bool | None = None):
     """The places of `grid_sample` for affine maps `theta`: (N, 2, 3) and size (N, C, H, W), or (N, 3, 4) and 5 sizes.
 

@@ -7,6 +7,7 @@ from typing import Any
 from ..._rustgrad import Tensor
 from ..._rustgrad.nn import cross_entropy, linear
 from ..._rustgrad.torch import cat, where
+from ...overrides import overridable
 
 __all__ = ["linear_cross_entropy"]
 
@@ -50,6 +51,7 @@ def chunk_rows(options, rows: int, in_features: int, num_classes: int) -> int:
     return max(1, min(rows, math.ceil(rows * in_features * ratio / max(num_classes, 1))))
 
 
+@overridable
 def linear_cross_entropy(
     input: Tensor,
     linear_weight: Tensor,

@@ -3,11 +3,13 @@
 from typing import Any
 
 from ..._rustgrad.nn import pairwise_distance
+from ...overrides import overridable
 from .loss import reduced
 
 __all__ = ["triplet_margin_with_distance_loss"]
 
 
+@overridable
 def triplet_margin_with_distance_loss(
     anchor,
     positive,

@@ -5,6 +5,7 @@ from typing import Any
 
 from ..._rustgrad import channels_last, channels_last_3d, contiguous_format, int64
 from ..._rustgrad.nn import max_pool2d
+from ...overrides import overridable
 from .._autocast import cast_to_float32
 from .._compose import scalar_name, shown
 from .pooling import out_size, sizes_of
@@ -20,6 +21,7 @@ __all__ = [
 ]
 
 
+@overridable
 def max_pool1d(
     input,
     kernel_size: Any,
@@ -63,6 +65,7 @@ def max_pool1d(
     return found.squeeze(-2)
 
 
+@overridable
 def max_pool1d_with_indices(
     input,
     kernel_size: Any,
@@ -76,6 +79,7 @@ def max_pool1d_with_indices(
     return max_pool1d(input, kernel_size, stride, padding, dilation, ceil_mode, True)
 
 
+@overridable
 @cast_to_float32
 def max_pool3d(
     input,
@@ -144,6 +148,7 @@ def _format_of(input, channels_last):
     return channels_last
 
 
+@overridable
 def max_pool3d_with_indices(
     input,
     kernel_size: Any,
@@ -228,17 +233,20 @@ def _unpool(function, input, indices, kernel_size, stride, padding, output_size,
     return shown(f"MaxUnpool{dims}DBackward0", total, input)
 
 
+@overridable
 def max_unpool1d(input, indices, kernel_size: Any, stride: Any = None, padding: Any = 0, output_size: Any = None):
     """Put maxima back where `max_pool1d` found them, zeros elsewhere. output_size: the size before pooling."""
     return _unpool("max_unpooling1d", input, indices, kernel_size, stride, padding, output_size, 1)
 
 
+@overridable
 @cast_to_float32
 def max_unpool2d(input, indices, kernel_size: Any, stride: Any = None, padding: Any = 0, output_size: Any = None):
     """Put maxima back where `max_pool2d` found them, zeros elsewhere. output_size: the size before pooling."""
     return _unpool("max_unpooling2d", input, indices, kernel_size, stride, padding, output_size, 2)
 
 
+@overridable
 @cast_to_float32
 def max_unpool3d(input, indices, kernel_size: Any, stride: Any = None, padding: Any = 0, output_size: Any = None):
     """Put maxima back where `max_pool3d` found them, zeros elsewhere. output_size: the size before pooling."""

@@ -7,6 +7,7 @@ from ..._rustgrad import bfloat16, float16, float32
 from ..._rustgrad.nn import batch_norm, layer_norm
 from ..._rustgrad.torch import _check_norm_parameters, cat
 from ...grad_mode import no_grad
+from ...overrides import overridable
 from .._compose import laid_out_like, scalar_name, shown
 
 __all__ = ["group_norm", "instance_norm", "local_response_norm", "rms_norm"]
@@ -32,6 +33,7 @@ def _per_channel(vector, x):
     return vector.to(x.dtype).view(-1, *[1] * (x.ndim - 2))
 
 
+@overridable
 def instance_norm(
     input,
     running_mean=None,
@@ -79,6 +81,7 @@ def instance_norm(
     return result.view(input.shape)
 
 
+@overridable
 def group_norm(input, num_groups, weight=None, bias=None, eps=1e-5):
     """Each group of channels of each example less its mean and divided by sqrt(variance + eps); then weight and bias.
 
@@ -121,6 +124,7 @@ def _single(shape, num_groups) -> bool:
     return shape[0] * shape[1] // num_groups * math.prod(shape[2:]) == 1
 
 
+@overridable
 def rms_norm(input, normalized_shape, weight=None, eps=None):
     """Each slice over the last dims, `normalized_shape`, divided by sqrt(mean of squares + eps), times `weight`.
 
@@ -162,6 +166,7 @@ def rms_norm(input, normalized_shape, weight=None, eps=None):
     return result.to(input.dtype)
 
 
+@overridable
 def local_response_norm(input, size, alpha=1e-4, beta=0.75, k=1.0):
     """`input` divided by (k + alpha * mean of squares over `size` neighbouring channels) ^ beta.
 

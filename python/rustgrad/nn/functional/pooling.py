@@ -5,6 +5,7 @@ from typing import Any
 
 from ..._rustgrad.nn import avg_pool1d, avg_pool2d, avg_pool3d
 from ..._rustgrad.torch import where
+from ...overrides import overridable
 
 __all__ = ["lp_pool1d", "lp_pool2d", "lp_pool3d"]
 
@@ -40,16 +41,19 @@ def _lp_pool(input, norm_type, kernel, stride, ceil_mode, pool, dims):
     return where(zero, 0.0, where(zero, 1.0, total).pow(1.0 / norm_type))
 
 
+@overridable
 def lp_pool1d(input, norm_type, kernel_size: Any, stride: Any = None, ceil_mode=False):
     """The root of order `norm_type` of the sum of powers over each window of (N, C, L) or (C, L)."""
     return _lp_pool(input, norm_type, kernel_size, stride, ceil_mode, avg_pool1d, 1)
 
 
+@overridable
 def lp_pool2d(input, norm_type, kernel_size: Any, stride: Any = None, ceil_mode=False):
     """The root of order `norm_type` of the sum of powers over each window of (N, C, H, W) or (C, H, W)."""
     return _lp_pool(input, norm_type, kernel_size, stride, ceil_mode, avg_pool2d, 2)
 
 
+@overridable
 def lp_pool3d(input, norm_type, kernel_size: Any, stride: Any = None, ceil_mode=False):
     """The root of order `norm_type` of the sum of powers over each window of (N, C, D, H, W) or (C, D, H, W)."""
     return _lp_pool(input, norm_type, kernel_size, stride, ceil_mode, avg_pool3d, 3)

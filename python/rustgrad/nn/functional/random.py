@@ -8,6 +8,7 @@ import warnings
 
 from ..._rustgrad.torch import empty_like
 from ...grad_mode import no_grad
+from ...overrides import overridable
 from .._compose import scalar_name
 
 __all__ = [
@@ -48,6 +49,7 @@ def drop_features(input, p, training, inplace):
     return input.mul_(noise) if inplace else input * noise
 
 
+@overridable
 def dropout1d(input, p=0.5, training=True, inplace=False):
     """Zero whole channels of (N, C, L) or (C, L) with probability `p`, and scale the others by 1 / (1 - p)."""
     _check_p(p)
@@ -81,6 +83,7 @@ def _warn_of_rank(function, dims, ndim):
     )
 
 
+@overridable
 def dropout2d(input, p=0.5, training=True, inplace=False):
     """Zero whole channels of images (N, C, H, W) with probability `p`, and scale the others by 1 / (1 - p).
 
@@ -100,6 +103,7 @@ def dropout2d(input, p=0.5, training=True, inplace=False):
     return drop_features(input, p, training, inplace)
 
 
+@overridable
 def dropout3d(input, p=0.5, training=True, inplace=False):
     """Zero whole channels of volumes (N, C, D, H, W) or (C, D, H, W) with probability `p`, and scale the others."""
     _check_p(p)
@@ -122,11 +126,13 @@ def _drop_alpha(input, p, training, inplace, features):
     return input.mul_(noise).add_(shift) if inplace else input * noise + shift
 
 
+@overridable
 def alpha_dropout(input, p=0.5, training=False, inplace=False):
     """Dropout beside selu: dropped elements take its limit, and mean and variance stay. Klambauer et al. 2017."""
     return _drop_alpha(input, p, training, inplace, False)
 
 
+@overridable
 def feature_alpha_dropout(input, p=0.5, training=False, inplace=False):
     """`alpha_dropout` of whole channels (dim 1)."""
     return _drop_alpha(input, p, training, inplace, True)

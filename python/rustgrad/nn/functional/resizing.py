@@ -18,6 +18,7 @@ from ..._rustgrad import (
     uint8,
 )
 from ..._rustgrad.torch import arange, stack, where
+from ...overrides import overridable
 from .._compose import scalar_name, shown
 from .adaptive import adaptive_avg_pool1d, adaptive_avg_pool2d, adaptive_avg_pool3d, channels_come_last
 
@@ -262,6 +263,7 @@ def _resized(x, sizes, factors, mode, align_corners, antialias):
     return x
 
 
+@overridable
 def interpolate(
     input,
     size: Any = None,
@@ -325,18 +327,21 @@ def _deprecated(name):
     )
 
 
+@overridable
 def upsample(input, size: Any = None, scale_factor: Any = None, mode="nearest", align_corners=None):
     """`interpolate` under its old name, which warns."""
     _deprecated("upsample")
     return interpolate(input, size, scale_factor, mode, align_corners)
 
 
+@overridable
 def upsample_nearest(input, size: Any = None, scale_factor: Any = None):
     """`interpolate` with mode="nearest" under its old name, which warns."""
     _deprecated("upsample_nearest")
     return interpolate(input, size, scale_factor, mode="nearest")
 
 
+@overridable
 def upsample_bilinear(input, size: Any = None, scale_factor: Any = None):
     """`interpolate` with mode="bilinear" and align_corners under its old name, which warns."""
     _deprecated("upsample_bilinear")

@@ -1,10 +1,12 @@
 """Functions that only move elements: shuffles of pixels and channels."""
 
+from ...overrides import overridable
 from .._compose import laid_out_like, shown
 
 __all__ = ["channel_shuffle", "native_channel_shuffle", "pixel_shuffle", "pixel_unshuffle"]
 
 
+@overridable
 def pixel_shuffle(input, upscale_factor):
     """(..., C r^2, H, W) to (..., C, H r, W r): each r^2 channels become a square of pixels. Shi et al. 2016."""
     r = upscale_factor
@@ -27,6 +29,7 @@ def pixel_shuffle(input, upscale_factor):
     return shown("PixelShuffleBackward0", x, input)
 
 
+@overridable
 def pixel_unshuffle(input, downscale_factor):
     """(..., C, H r, W r) to (..., C r^2, H, W): the inverse of `pixel_shuffle`."""
     r = downscale_factor
@@ -50,6 +53,7 @@ def pixel_unshuffle(input, downscale_factor):
     return shown("PixelUnshuffleBackward0", x, input)
 
 
+@overridable
 def channel_shuffle(input, groups):
     """(N, C, ...) with the channels of `groups` groups taken in turn. Zhang et al. 2018."""
     if input.ndim <= 2:
@@ -66,6 +70,7 @@ def channel_shuffle(input, groups):
     return shown("ChannelShuffleBackward0", x, input)
 
 
+@overridable
 def native_channel_shuffle(input, groups):
     """Another name of `channel_shuffle`."""
     return channel_shuffle(input, groups)

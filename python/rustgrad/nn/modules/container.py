@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from ..registry import MODULE
-from .module import Module, _indented
+from .module import Module, _addindent
 from .parameter_container import ParameterDict, ParameterList, pairs
 
 __all__ = ["ModuleDict", "ModuleList", "ParameterDict", "ParameterList", "Sequential"]
@@ -189,7 +189,7 @@ class ModuleList(_ModuleSequence):
             else:
                 runs.append([index, index, text])
         lines = [
-            _indented(f"({first}): {text}" if first == last else f"({first}-{last}): {last - first + 1} x {text}")
+            _addindent(f"({first}): {text}" if first == last else f"({first}-{last}): {last - first + 1} x {text}", 2)
             for first, last, text in runs
         ]
         return f"{self._get_name()}(" + ("\n  " + "\n  ".join(lines) + "\n" if lines else "") + ")"

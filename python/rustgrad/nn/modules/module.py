@@ -202,11 +202,11 @@ class Module(RegistrationMixin, HooksMixin, StateMixin, TreeMixin, ConversionMix
         children = self._modules.items()
         if not children and len(lines) == 1:
             return f"{self._get_name()}({extra})"
-        lines += [f"({name}): " + _indented(repr(module)) for name, module in children]
+        lines += [f"({name}): " + _addindent(repr(module), 2) for name, module in children]
         return f"{self._get_name()}(" + ("\n  " + "\n  ".join(lines) + "\n" if lines else "") + ")"
 
 
-def _indented(text: str) -> str:
-    """All lines but the first moved in by two; blank ones stay empty."""
-    first, *rest = text.split("\n")
-    return "\n".join([first, *("  " + line if line.strip() else "" for line in rest)])
+def _addindent(s_: str, numSpaces: int) -> str:
+    """All lines of `s_` but the first moved in by spaces; blank ones stay empty."""
+    first, *rest = s_.split("\n")
+    return "\n".join([first, *(" " * numSpaces + line if line.strip() else "" for line in rest)])

@@ -40,7 +40,7 @@ class _Pad(Module):
         return f"{self.padding}"
 
 
-class _CircularPad(_Pad):
+class _CircularPadNd(_Pad):
     _mode = "circular"
 
     def forward(self, input):
@@ -49,25 +49,25 @@ class _CircularPad(_Pad):
         return F.pad(input, self.padding, self._mode)
 
 
-class CircularPad1d(_CircularPad):
+class CircularPad1d(_CircularPadNd):
     """The last dim of (N, C, L) or (C, L) goes on at its other end."""
 
     _dims = 1
 
 
-class CircularPad2d(_CircularPad):
+class CircularPad2d(_CircularPadNd):
     """The last two dims of (N, C, H, W) or (C, H, W) go on at their other ends."""
 
     _dims = 2
 
 
-class CircularPad3d(_CircularPad):
+class CircularPad3d(_CircularPadNd):
     """The last three dims of (N, C, D, H, W) or (C, D, H, W) go on at their other ends."""
 
     _dims = 3
 
 
-class _ConstantPad(_Pad):
+class _ConstantPadNd(_Pad):
     _mode = "constant"
 
     def __init__(self, padding, value) -> None:
@@ -81,25 +81,25 @@ class _ConstantPad(_Pad):
         return f"padding={self.padding}, value={self.value}"
 
 
-class ConstantPad1d(_ConstantPad):
+class ConstantPad1d(_ConstantPadNd):
     """`value` around the last dim."""
 
     _dims = 1
 
 
-class ConstantPad2d(_ConstantPad):
+class ConstantPad2d(_ConstantPadNd):
     """`value` around the last two dims."""
 
     _dims = 2
 
 
-class ConstantPad3d(_ConstantPad):
+class ConstantPad3d(_ConstantPadNd):
     """`value` around the last three dims."""
 
     _dims = 3
 
 
-class _ZeroPad(_ConstantPad):
+class _ZeroPadNd(_ConstantPadNd):
     def __init__(self, padding) -> None:
         super().__init__(padding, 0.0)
 
@@ -107,63 +107,57 @@ class _ZeroPad(_ConstantPad):
         return f"{self.padding}"
 
 
-class ZeroPad1d(_ZeroPad):
+class ZeroPad1d(_ZeroPadNd, ConstantPad1d):
     """Zeros around the last dim."""
 
-    _dims = 1
 
-
-class ZeroPad2d(_ZeroPad):
+class ZeroPad2d(_ZeroPadNd, ConstantPad2d):
     """Zeros around the last two dims."""
 
-    _dims = 2
 
-
-class ZeroPad3d(_ZeroPad):
+class ZeroPad3d(_ZeroPadNd, ConstantPad3d):
     """Zeros around the last three dims."""
 
-    _dims = 3
 
-
-class _ReflectionPad(_Pad):
+class _ReflectionPadNd(_Pad):
     _mode = "reflect"
 
 
-class ReflectionPad1d(_ReflectionPad):
+class ReflectionPad1d(_ReflectionPadNd):
     """The last dim of (N, C, L) or (C, L) mirrored at its ends."""
 
     _dims = 1
 
 
-class ReflectionPad2d(_ReflectionPad):
+class ReflectionPad2d(_ReflectionPadNd):
     """The last two dims of (N, C, H, W) or (C, H, W) mirrored at their ends."""
 
     _dims = 2
 
 
-class ReflectionPad3d(_ReflectionPad):
+class ReflectionPad3d(_ReflectionPadNd):
     """The last three dims of (N, C, D, H, W) or (C, D, H, W) mirrored at their ends."""
 
     _dims = 3
 
 
-class _ReplicationPad(_Pad):
+class _ReplicationPadNd(_Pad):
     _mode = "replicate"
 
 
-class ReplicationPad1d(_ReplicationPad):
+class ReplicationPad1d(_ReplicationPadNd):
     """The last dim of (N, C, L) or (C, L) with its first and last elements repeated."""
 
     _dims = 1
 
 
-class ReplicationPad2d(_ReplicationPad):
+class ReplicationPad2d(_ReplicationPadNd):
     """The last two dims of (N, C, H, W) or (C, H, W) with their edges repeated."""
 
     _dims = 2
 
 
-class ReplicationPad3d(_ReplicationPad):
+class ReplicationPad3d(_ReplicationPadNd):
     """The last three dims of (N, C, D, H, W) or (C, D, H, W) with their faces repeated."""
 
     _dims = 3

@@ -23,7 +23,7 @@ __all__ = [
 ]
 
 
-class _MaxPool(Module):
+class _MaxPoolNd(Module):
     """The largest element of each window; `stride` is the window's size by default."""
 
     def __init__(
@@ -61,28 +61,28 @@ class _MaxPool(Module):
         )
 
 
-class MaxPool1d(_MaxPool):
+class MaxPool1d(_MaxPoolNd):
     """The largest element of each window of (N, C, L) or (C, L); `stride` is the window's size by default."""
 
     def forward(self, input):
         return self._pooled(F.max_pool1d, input)
 
 
-class MaxPool2d(_MaxPool):
+class MaxPool2d(_MaxPoolNd):
     """The largest element of each window of (N, C, H, W) or (C, H, W); `stride` is the window's size by default."""
 
     def forward(self, input):
         return self._pooled(F.max_pool2d, input)
 
 
-class MaxPool3d(_MaxPool):
+class MaxPool3d(_MaxPoolNd):
     """The largest element of each window of (N, C, D, H, W) or (C, D, H, W); `stride` is the window's size."""
 
     def forward(self, input):
         return self._pooled(F.max_pool3d, input)
 
 
-class _MaxUnpool(Module):
+class _MaxUnpoolNd(Module):
     _dims: int
 
     def __init__(self, kernel_size, stride: Any = None, padding: Any = 0) -> None:
@@ -95,7 +95,7 @@ class _MaxUnpool(Module):
         return f"kernel_size={self.kernel_size}, stride={self.stride}, padding={self.padding}"
 
 
-class MaxUnpool1d(_MaxUnpool):
+class MaxUnpool1d(_MaxUnpoolNd):
     """Puts maxima back where MaxPool1d found them, zeros elsewhere."""
 
     _dims = 1
@@ -104,7 +104,7 @@ class MaxUnpool1d(_MaxUnpool):
         return F.max_unpool1d(input, indices, self.kernel_size, self.stride, self.padding, output_size)
 
 
-class MaxUnpool2d(_MaxUnpool):
+class MaxUnpool2d(_MaxUnpoolNd):
     """Puts maxima back where MaxPool2d found them, zeros elsewhere."""
 
     _dims = 2
@@ -113,7 +113,7 @@ class MaxUnpool2d(_MaxUnpool):
         return F.max_unpool2d(input, indices, self.kernel_size, self.stride, self.padding, output_size)
 
 
-class MaxUnpool3d(_MaxUnpool):
+class MaxUnpool3d(_MaxUnpoolNd):
     """Puts maxima back where MaxPool3d found them, zeros elsewhere."""
 
     _dims = 3
@@ -122,7 +122,12 @@ class MaxUnpool3d(_MaxUnpool):
         return F.max_unpool3d(input, indices, self.kernel_size, self.stride, self.padding, output_size)
 
 
-class AvgPool1d(Module):
+class _AvgPoolNd(Module):
+    def extra_repr(self):
+        return f"kernel_size={self.kernel_size}, stride={self.stride}, padding={self.padding}"
+
+
+class AvgPool1d(_AvgPoolNd):
     """The mean of each window of (N, C, L) or (C, L); `stride` is the window's size by default."""
 
     def __init__(
@@ -138,11 +143,8 @@ class AvgPool1d(Module):
     def forward(self, input):
         return F.avg_pool1d(input, self.kernel_size, self.stride, self.padding, self.ceil_mode, self.count_include_pad)
 
-    def extra_repr(self):
-        return f"kernel_size={self.kernel_size}, stride={self.stride}, padding={self.padding}"
 
-
-class _AvgPool(Module):
+class _AvgPool(_AvgPoolNd):
     def __init__(
         self,
         kernel_size,
@@ -171,9 +173,6 @@ class _AvgPool(Module):
             self.divisor_override,
         )
 
-    def extra_repr(self):
-        return f"kernel_size={self.kernel_size}, stride={self.stride}, padding={self.padding}"
-
 
 class AvgPool2d(_AvgPool):
     """The mean of each window of (N, C, H, W) or (C, H, W); `stride` is the window's size by default."""
@@ -189,7 +188,7 @@ class AvgPool3d(_AvgPool):
         return self._pooled(F.avg_pool3d, input)
 
 
-class _LPPool(Module):
+class _LPPoolNd(Module):
     def __init__(self, norm_type, kernel_size, stride: Any = None, ceil_mode=False) -> None:
         super().__init__()
         self.norm_type = norm_type
@@ -204,21 +203,21 @@ class _LPPool(Module):
         )
 
 
-class LPPool1d(_LPPool):
+class LPPool1d(_LPPoolNd):
     """The root of order `norm_type` of the sum of powers over each window of (N, C, L) or (C, L)."""
 
     def forward(self, input):
         return F.lp_pool1d(input, float(self.norm_type), self.kernel_size, self.stride, self.ceil_mode)
 
 
-class LPPool2d(_LPPool):
+class LPPool2d(_LPPoolNd):
     """The root of order `norm_type` of the sum of powers over each window of (N, C, H, W) or (C, H, W)."""
 
     def forward(self, input):
         return F.lp_pool2d(input, float(self.norm_type), self.kernel_size, self.stride, self.ceil_mode)
 
 
-class LPPool3d(_LPPool):
+class LPPool3d(_LPPoolNd):
     """The root of order `norm_type` of the sum of powers over each window of (N, C, D, H, W) or (C, D, H, W)."""
 
     def forward(self, input):
