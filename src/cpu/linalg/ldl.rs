@@ -5,7 +5,7 @@
 use faer::MatMut;
 use faer::reborrow::ReborrowMut;
 
-use super::{Field, Part, count, cube, each, matrix, matrix_mut, put, size, vector, vector_mut};
+use super::{Field, Part, copy, count, cube, each, matrix, matrix_mut, put, size, vector, vector_mut};
 use crate::device::Array;
 use crate::field;
 
@@ -17,7 +17,7 @@ pub fn factor(x: &Array, out: &Array, pivots: &Array, info: &Array, hermitian: b
         for i in range {
             // SAFETY: each matrix, with its pivots, is one thread's.
             let (mut a, p) = unsafe { (matrix_mut::<T>(out, i), vector_mut::<i32>(pivots, i)) };
-            a.copy_from(matrix::<T>(x, i));
+            copy(a.rb_mut(), matrix::<T>(x, i));
             for c in 1..n {
                 (0..c).for_each(|r| a[(r, c)] = T::ZERO);
             }
@@ -154,7 +154,7 @@ pub fn solve(ld: &Array, pivots: &Array, b: &Array, out: &Array, hermitian: bool
         for i in range {
             // SAFETY: each matrix is one thread's.
             let mut x = unsafe { matrix_mut::<T>(out, i) };
-            x.copy_from(matrix::<T>(b, i));
+            copy(x.rb_mut(), matrix::<T>(b, i));
             backward(matrix::<T>(ld, i), &vector::<i32>(pivots, i), x, hermitian);
         }
     }));

@@ -9,7 +9,7 @@ use faer::{Accum, Conj, Mat, MatMut, MatRef, Par};
 
 use super::scale::{Size, power_of, quotient, scale, scaled, size as size_of};
 use super::triangular::{self, Triangle};
-use super::{Field, Part, conjugate, count, cube, each, matrix, matrix_mut, put, size, vector, vector_mut};
+use super::{Field, Part, conjugate, copy, count, cube, each, matrix, matrix_mut, put, size, vector, vector_mut};
 use crate::device::Array;
 use crate::field;
 
@@ -21,7 +21,7 @@ pub fn factor(x: &Array, out: &Array, pivots: &Array, info: &Array) {
         for i in range {
             // SAFETY: each matrix, with its pivots, is one thread's.
             let (mut a, p) = unsafe { (matrix_mut::<T>(out, i), vector_mut::<i32>(pivots, i)) };
-            a.copy_from(matrix::<T>(x, i));
+            copy(a.rb_mut(), matrix::<T>(x, i));
             let zero = in_place(a, p);
             // SAFETY: as above.
             unsafe { put(info, i, zero) };
@@ -156,7 +156,7 @@ pub fn solve(a: &Array, b: Option<&Array>, out: &Array, info: &Array, left: bool
         let mut lu = Mat::<T>::zeros(n, n);
         let mut pivots = vec![0; n];
         for i in range {
-            lu.copy_from(matrix::<T>(a, i));
+            copy(lu.rb_mut(), matrix::<T>(a, i));
             // The inverse of a tiny pivot may be infinite where the solution is not.
             let power = if let Size::Finite(power) = size_of(lu.as_ref()) { power } else { 0 };
             scale(lu.as_mut(), power);
@@ -168,7 +168,7 @@ pub fn solve(a: &Array, b: Option<&Array>, out: &Array, info: &Array, left: bool
                 matrix_mut::<T>(out, i)
             };
             match b {
-                Some(b) => x.copy_from(matrix::<T>(b, i)),
+                Some(b) => copy(x.rb_mut(), matrix::<T>(b, i)),
                 None => super::identity(x.rb_mut()),
             }
             if left {
@@ -197,7 +197,7 @@ pub fn solve_factored(lu: &Array, pivots: &Array, b: &Array, out: &Array, left: 
         for i in range {
             // SAFETY: each matrix is one thread's.
             let mut x = unsafe { matrix_mut::<T>(out, i) };
-            x.copy_from(matrix::<T>(b, i));
+            copy(x.rb_mut(), matrix::<T>(b, i));
             let (lu, pivots) = (matrix::<T>(lu, i), vector::<i32>(pivots, i));
             match (left, adjoint) {
                 (true, false) => apply(lu, &pivots, x, Turn::No),
@@ -249,7 +249,7 @@ pub fn determinant(x: &Array, out: [&Array; 3]) {
         let mut lu = Mat::<T>::zeros(n, n);
         let mut pivots = vec![0; n];
         for i in range {
-            lu.copy_from(matrix::<T>(x, i));
+            copy(lu.rb_mut(), matrix::<T>(x, i));
             pivots.fill(0);
             in_place(lu.as_mut(), &mut pivots);
             let swaps = pivots.iter().enumerate().filter(|&(row, &p)| p as usize != row + 1).count();

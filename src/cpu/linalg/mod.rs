@@ -3,20 +3,25 @@
 //!
 //! Products, triangular systems, Cholesky, singular values and eigenvalues are faer's. LU and QR are ours (`lu.rs`,
 //! `qr.rs`), made of faer's products, since PyTorch's users expect LAPACK's answers for singular matrices, where
-//! faer's stop or reorder.
+//! faer's stop or reorder. So are eigenvectors and singular vectors of small matrices (`tridiagonal.rs`,
+//! `bidiagonal.rs`), whose signs, and choice where values are equal, users see printed.
 
+mod bidiagonal;
 pub mod cholesky;
 pub mod eigen;
 pub mod ldl;
 pub mod lu;
 pub mod qr;
+mod rotations;
 pub mod scale;
 pub mod svd;
 pub mod triangular;
+mod tridiagonal;
 
 use std::ops::Range;
 
 use faer::dyn_stack::{MemBuffer, StackReq};
+use faer::reborrow::ReborrowMut;
 use faer::traits::{ComplexField, RealField};
 use faer::{MatMut, MatRef, c32, c64};
 
@@ -78,9 +83,17 @@ pub trait Field: ComplexField + Copy + Send + Sync + 'static {
 }
 
 /// Real numbers of such a field.
-pub trait Part: Field<Part = Self> + RealField {
+pub trait Part: Field<Part = Self> + RealField + std::ops::Div<Output = Self> {
+    /// Half the distance from 1 to the next number.
+    const ROUNDOFF: Self;
+    /// The least number of full precision.
+    const LEAST: Self;
+
     fn natural_log(self) -> Self;
     fn to_f64(self) -> f64;
+    fn root(self) -> Self;
+    fn hypot(self, other: Self) -> Self;
+    fn copysign(self, sign: Self) -> Self;
 }
 
 macro_rules! fields {
@@ -127,6 +140,9 @@ fields! {
 macro_rules! parts {
     ($($t:ty)*) => { $(
         impl Part for $t {
+            const ROUNDOFF: $t = <$t>::EPSILON / 2.0;
+            const LEAST: $t = <$t>::MIN_POSITIVE;
+
             #[inline]
             fn natural_log(self) -> Self {
                 self.ln()
@@ -134,6 +150,18 @@ macro_rules! parts {
             #[inline]
             fn to_f64(self) -> f64 {
                 self.into()
+            }
+            #[inline]
+            fn root(self) -> Self {
+                self.sqrt()
+            }
+            #[inline]
+            fn hypot(self, other: Self) -> Self {
+                <$t>::hypot(self, other)
+            }
+            #[inline]
+            fn copysign(self, sign: Self) -> Self {
+                <$t>::copysign(self, sign)
             }
         }
     )* };
@@ -228,9 +256,24 @@ pub fn scratch(need: StackReq) -> Result<MemBuffer> {
         .map_err(|_| err!(OutOfMemory, "linalg: no memory for {} bytes of scratch", need.size_bytes()))
 }
 
-/// `to = from`.
+/// `to = from`. Rows become columns tile by tile, so that what is read together lies in the cache.
 pub fn copy<T: Field>(mut to: MatMut<'_, T>, from: MatRef<'_, T>) {
-    to.copy_from(from);
+    const TILE: usize = 32;
+    if from.col_stride() != 1 || to.row_stride() != 1 {
+        return to.copy_from(from);
+    }
+    for c in (0..from.ncols()).step_by(TILE) {
+        for r in (0..from.nrows()).step_by(TILE) {
+            let (height, width) = (TILE.min(from.nrows() - r), TILE.min(from.ncols() - c));
+            let part = from.submatrix(r, c, height, width);
+            let mut place = to.rb_mut().submatrix_mut(r, c, height, width);
+            for c in 0..width {
+                for r in 0..height {
+                    place[(r, c)] = part[(r, c)];
+                }
+            }
+        }
+    }
 }
 
 /// `n^3`-like work of a matrix, without overflow.

@@ -7,7 +7,7 @@ use faer::reborrow::{Reborrow, ReborrowMut};
 use faer::{Accum, Mat, MatMut, MatRef, Par};
 
 use super::scale::{Size, scale, scaled, size as size_of};
-use super::{Field, count, cube, each, identity, matrix, matrix_mut, size, vector, vector_mut};
+use super::{Field, copy, count, cube, each, identity, matrix, matrix_mut, size, vector, vector_mut};
 use crate::device::Array;
 use crate::field;
 
@@ -33,7 +33,7 @@ pub fn factor(x: &Array, out: &Array, taus: &Array) {
         for i in range {
             // SAFETY: each matrix, with its vector, is one thread's.
             let (mut a, tau) = unsafe { (matrix_mut::<T>(out, i), vector_mut::<T>(taus, i)) };
-            a.copy_from(matrix::<T>(x, i));
+            copy(a.rb_mut(), matrix::<T>(x, i));
             at_any_size(a, tau);
         }
     }));
@@ -47,7 +47,7 @@ pub fn decompose(x: &Array, q: Option<&Array>, r: &Array) {
         let mut a = Mat::<T>::zeros(m, n);
         let mut tau = vec![T::ZERO; m.min(n)];
         for i in range {
-            a.copy_from(matrix::<T>(x, i));
+            copy(a.rb_mut(), matrix::<T>(x, i));
             at_any_size(a.as_mut(), &mut tau);
             // SAFETY: each matrix is one thread's.
             let mut r = unsafe { matrix_mut::<T>(r, i) };
@@ -88,7 +88,7 @@ pub fn multiply(a: &Array, taus: &Array, c: &Array, out: &Array, left: bool, adj
         for i in range {
             // SAFETY: each matrix is one thread's.
             let mut to = unsafe { matrix_mut::<T>(out, i) };
-            to.copy_from(matrix::<T>(c, i));
+            copy(to.rb_mut(), matrix::<T>(c, i));
             let (v, tau) = (matrix::<T>(a, i).subcols(0, k), vector::<T>(taus, i));
             if left {
                 apply(v, &tau, to, true, adjoint);
@@ -99,7 +99,7 @@ pub fn multiply(a: &Array, taus: &Array, c: &Array, out: &Array, left: bool, adj
     }));
 }
 
-fn in_place<T: Field>(mut a: MatMut<'_, T>, tau: &mut [T]) {
+pub(super) fn in_place<T: Field>(mut a: MatMut<'_, T>, tau: &mut [T]) {
     let (m, n) = (a.nrows(), a.ncols());
     let k = m.min(n);
     let mut at = 0;
@@ -119,28 +119,59 @@ fn in_place<T: Field>(mut a: MatMut<'_, T>, tau: &mut [T]) {
 fn narrow<T: Field>(mut a: MatMut<'_, T>, taus: &mut [T]) {
     let (m, n) = (a.nrows(), a.ncols());
     for k in 0..n.min(m) {
-        taus[k] = reflect(a.rb_mut().subcols_mut(k, 1).subrows_mut(k, m - k));
-        let tau = taus[k].conj();
-        if tau == T::ZERO {
+        let (mut head, rest) = a.rb_mut().submatrix_mut(k, k, m - k, n - k).split_at_col_mut(1);
+        taus[k] = reflect(head.rb_mut());
+        strike(head.rb(), taus[k].conj(), rest);
+    }
+}
+
+/// `c - tau v (v^H c)` for each column c; the first element of v, a column, counts as 1.
+pub(super) fn strike<T: Field>(v: MatRef<'_, T>, tau: T, mut c: MatMut<'_, T>) {
+    if tau == T::ZERO || v.nrows() == 0 {
+        return;
+    }
+    for j in 0..c.ncols() {
+        let mut c = c.rb_mut().col_mut(j);
+        if let (Some(v), Some(c)) = (v.col(0).try_as_col_major(), c.rb_mut().try_as_col_major_mut()) {
+            let (v, [first, rest @ ..]) = (&v.as_slice()[1..], c.as_slice_mut()) else { continue };
+            let dot = (*first + product_of(v, rest)) * tau;
+            *first -= dot;
+            rest.iter_mut().zip(v).for_each(|(c, &v)| *c = *c - v * dot);
             continue;
         }
-        for c in k + 1..n {
-            let mut dot = a[(k, c)];
-            for r in k + 1..m {
-                dot += a[(r, k)].conj() * a[(r, c)];
-            }
-            let dot = dot * tau;
-            a[(k, c)] -= dot;
-            for r in k + 1..m {
-                a[(r, c)] = a[(r, c)] - a[(r, k)] * dot;
-            }
+        let mut dot = c[0];
+        for r in 1..v.nrows() {
+            dot += v[(r, 0)].conj() * c[r];
+        }
+        let dot = dot * tau;
+        c[0] -= dot;
+        for r in 1..v.nrows() {
+            c[r] = c[r] - v[(r, 0)] * dot;
         }
     }
 }
 
+/// `v^H c`, in several sums that a processor adds up at once.
+fn product_of<T: Field>(v: &[T], c: &[T]) -> T {
+    const LANES: usize = 8;
+    let mut sums = [T::ZERO; LANES];
+    let (v_parts, c_parts) = (v.chunks_exact(LANES), c.chunks_exact(LANES));
+    let mut total = T::ZERO;
+    for (&v, &c) in v_parts.remainder().iter().zip(c_parts.remainder()) {
+        total += v.conj() * c;
+    }
+    for (v, c) in v_parts.zip(c_parts) {
+        for (sum, (&v, &c)) in sums.iter_mut().zip(v.iter().zip(c)) {
+            *sum += v.conj() * c;
+        }
+    }
+    sums.into_iter().for_each(|sum| total += sum);
+    total
+}
+
 /// Makes the first element of a column real and the others zero: writes it and the rest of v, gives tau. LAPACK's
 /// larfg.
-fn reflect<T: Field>(mut x: MatMut<'_, T>) -> T {
+pub(super) fn reflect<T: Field>(mut x: MatMut<'_, T>) -> T {
     let alpha = x[(0, 0)];
     let tail = x.rb().subrows(1, x.nrows() - 1).norm_l2();
     let zero = T::real_part_impl(&T::ZERO);
@@ -159,7 +190,7 @@ fn reflect<T: Field>(mut x: MatMut<'_, T>) -> T {
 }
 
 /// Replaces `c` by `Q c` or `c Q`, Q being the product of reflections `v`, or by those with its adjoint.
-fn apply<T: Field>(v: MatRef<'_, T>, tau: &[T], mut c: MatMut<'_, T>, left: bool, adjoint: bool) {
+pub(super) fn apply<T: Field>(v: MatRef<'_, T>, tau: &[T], mut c: MatMut<'_, T>, left: bool, adjoint: bool) {
     let (m, k) = (v.nrows(), tau.len());
     let blocks = k.div_ceil(BLOCK);
     for i in 0..blocks {

@@ -22,14 +22,19 @@ pub enum Size {
 pub fn size<T: Field>(x: MatRef<'_, T>) -> Size {
     let mut largest = T::Part::ZERO;
     let mut nan = false;
+    let mut look = |x: T| {
+        // Each part by itself, since a sum may overflow; comparisons lose NaN.
+        for part in [x.re(), x.im()] {
+            let part = part.size();
+            nan |= T::Part::is_nan_impl(&part);
+            largest = if part > largest { part } else { largest };
+        }
+    };
+    let x = if x.row_stride() == 1 { x } else { x.transpose() };
     for c in 0..x.ncols() {
-        for r in 0..x.nrows() {
-            // Each part by itself, since a sum may overflow; comparisons lose NaN.
-            for part in [x[(r, c)].re(), x[(r, c)].im()] {
-                let part = part.size();
-                nan |= T::Part::is_nan_impl(&part);
-                largest = if part > largest { part } else { largest };
-            }
+        match x.col(c).try_as_col_major() {
+            Some(col) => col.as_slice().iter().for_each(|&x| look(x)),
+            None => (0..x.nrows()).for_each(|r| look(x[(r, c)])),
         }
     }
     match largest {

@@ -9,8 +9,9 @@ use faer::reborrow::ReborrowMut;
 use faer::traits::ComplexField;
 use faer::{Mat, Par, Spec};
 
+use super::bidiagonal::{self, SMALL};
 use super::scale::{Size, at_size, scaled, size as size_of};
-use super::{Field, conjugate, count, cube, each, matrix, matrix_mut, scratch, size, vector_mut};
+use super::{Field, conjugate, copy, count, cube, each, matrix, matrix_mut, scratch, size, vector_mut};
 use crate::device::Array;
 use crate::error::Result;
 use crate::field;
@@ -45,7 +46,8 @@ impl First {
 }
 
 /// `s` = the singular values, the largest first; with `vectors` U and V^H, of the shapes given: full, or as many as
-/// there are singular values. The signs of a pair of vectors are arbitrary. Infinities give NaN; NaN is a failure.
+/// there are singular values. The signs of a pair of vectors are LAPACK's where there are at most
+/// [`SMALL`] values, else arbitrary. Infinities give NaN; NaN is a failure.
 pub fn decompose(x: &Array, s: &Array, vectors: Option<(&Array, &Array)>) -> Result<Option<Failure>> {
     let (m, n) = size(x);
     let full = vectors.is_some_and(|(u, vh)| size(u).1 == m && size(vh).0 == n);
@@ -88,6 +90,19 @@ pub fn decompose(x: &Array, s: &Array, vectors: Option<(&Array, &Array)>) -> Res
                 if full {
                     // faer leaves parts of the further vectors as they are.
                     u.iter_mut().chain(v.iter_mut()).for_each(|t| t.fill(T::ZERO));
+                }
+                if let (true, Some(u), Some(v)) = (m.min(n) <= SMALL, u.as_mut(), v.as_mut()) {
+                    u.fill(T::ZERO);
+                    v.fill(T::ZERO);
+                    let mut small = Mat::zeros(m, n);
+                    copy(small.as_mut(), at_size(a, power, &mut room));
+                    if !bidiagonal::decompose(small, values, u.rb_mut(), v.rb_mut()) {
+                        first.note(i, true);
+                        continue;
+                    }
+                    conjugate(v.rb_mut());
+                    values.iter_mut().for_each(|v| *v = scaled(*v, -power));
+                    continue;
                 }
                 let done = svd(
                     at_size(a, power, &mut room),

@@ -4,7 +4,7 @@ use faer::linalg::triangular_solve as by;
 use faer::reborrow::ReborrowMut;
 use faer::{Conj, MatMut, MatRef, Par};
 
-use super::{Field, count, each, matrix, matrix_mut, size};
+use super::{Field, copy, count, each, matrix, matrix_mut, size};
 use crate::device::Array;
 use crate::field;
 
@@ -23,7 +23,7 @@ pub fn solve(a: &Array, b: &Array, out: &Array, kind: Triangle, left: bool) {
         for i in range {
             // SAFETY: each matrix is one thread's.
             let mut x = unsafe { matrix_mut::<T>(out, i) };
-            x.copy_from(matrix::<T>(b, i));
+            copy(x.rb_mut(), matrix::<T>(b, i));
             let a = matrix::<T>(a, i);
             if left {
                 in_place(a, x, kind, Conj::No);
@@ -43,7 +43,7 @@ pub fn solve_both(a: &Array, b: &Array, out: &Array, upper: bool) {
         for i in range {
             // SAFETY: each matrix is one thread's.
             let mut x = unsafe { matrix_mut::<T>(out, i) };
-            x.copy_from(matrix::<T>(b, i));
+            copy(x.rb_mut(), matrix::<T>(b, i));
             let a = matrix::<T>(a, i);
             // Of the two factors the one that is not stored is the adjoint.
             let (lower, l, u) = if upper { (a.transpose(), Conj::Yes, Conj::No) } else { (a, Conj::No, Conj::Yes) };
