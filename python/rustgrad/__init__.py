@@ -213,6 +213,9 @@ if TYPE_CHECKING:
     from .removed import solve as solve
     from .removed import symeig as symeig
     from .serialization.reader import PyTorchFileReader as PyTorchFileReader
+    from .sparse.compressed import sparse_compressed_tensor as sparse_compressed_tensor
+    from .sparse.compressed import sparse_csc_tensor as sparse_csc_tensor
+    from .sparse.compressed import sparse_csr_tensor as sparse_csr_tensor
     from .sparse.coo import sparse_coo_tensor as sparse_coo_tensor
     from .sparse.products import hspmm as hspmm
     from .sparse.products import spmm as spmm

@@ -1,15 +1,23 @@
 """Methods of Tensor about sparse tensors, as dense ones have them. Sparse ones have their own (`sparse/coo.py`)."""
 
+from . import _rustgrad
+
 __all__ = [
+    "ccol_indices",
     "coalesce",
+    "col_indices",
+    "crow_indices",
     "dense_dim",
     "indices",
     "is_coalesced",
+    "row_indices",
     "sparse_dim",
     "sparse_mask",
     "to_dense",
     "to_sparse",
     "to_sparse_coo",
+    "to_sparse_csc",
+    "to_sparse_csr",
     "values",
 ]
 
@@ -27,6 +35,16 @@ def to_sparse(self, sparse_dim=None, *, layout=None, blocksize=None, dense_dim=N
 def to_sparse_coo(self):
     """As `to_sparse()`."""
     return self.to_sparse()
+
+
+def to_sparse_csr(self, dense_dim=None):
+    """A matrix in compressed rows. RuntimeError for other than two dims."""
+    return self.to_sparse(layout=_rustgrad.sparse_csr)
+
+
+def to_sparse_csc(self, dense_dim=None):
+    """A matrix in compressed columns. RuntimeError for other than two dims."""
+    return self.to_sparse(layout=_rustgrad.sparse_csc)
 
 
 def sparse_mask(self, mask):
@@ -64,3 +82,7 @@ values = _sparse_only("values")
 indices = _sparse_only("indices", "sparse coordinate")
 coalesce = _sparse_only("coalesce", "sparse coordinate")
 is_coalesced = _sparse_only("is_coalesced", "sparse coordinate")
+crow_indices = _sparse_only("crow_indices", "sparse row compressed")
+col_indices = _sparse_only("col_indices", "sparse row compressed")
+ccol_indices = _sparse_only("ccol_indices", "sparse column compressed")
+row_indices = _sparse_only("row_indices", "sparse column compressed")

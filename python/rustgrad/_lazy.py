@@ -65,6 +65,7 @@ _BY_MODULE = {
     "functional": "histogramdd unravel_index",
     "removed": "eig lstsq matrix_rank solve symeig",
     "storage": "TypedStorage is_storage",
+    "sparse.compressed": "sparse_compressed_tensor sparse_csc_tensor sparse_csr_tensor",
     "sparse.coo": "sparse_coo_tensor",
     "sparse.products": "hspmm spmm",
     "futures": "Future",

@@ -4,15 +4,21 @@ the first that is used.
 """
 
 from . import _rustgrad
+from ._layouts import ccol_indices as ccol_indices
 from ._layouts import coalesce as coalesce
+from ._layouts import col_indices as col_indices
+from ._layouts import crow_indices as crow_indices
 from ._layouts import dense_dim as dense_dim
 from ._layouts import indices as indices
 from ._layouts import is_coalesced as is_coalesced
+from ._layouts import row_indices as row_indices
 from ._layouts import sparse_dim as sparse_dim
 from ._layouts import sparse_mask as sparse_mask
 from ._layouts import to_dense as to_dense
 from ._layouts import to_sparse as to_sparse
 from ._layouts import to_sparse_coo as to_sparse_coo
+from ._layouts import to_sparse_csc as to_sparse_csc
+from ._layouts import to_sparse_csr as to_sparse_csr
 from ._layouts import values as values
 from ._rustgrad import Size, Tensor, UntypedStorage, _library, _tensor_over, int32, uint16, uint64
 from .removed import eig as eig

@@ -50,6 +50,10 @@ def _rebuild_sparse_tensor(layout, data):
     """The sparse tensor of a layout and its parts, as files hold it: indices, values, size, whether coalesced."""
     from .sparse.coo import sparse_coo_tensor
 
+    if str(layout).rpartition(".")[2] in ("sparse_csr", "sparse_csc"):
+        from .sparse.compressed import sparse_compressed_tensor
+
+        return sparse_compressed_tensor(*data, layout=layout)
     if str(layout).rpartition(".")[2] != "sparse_coo":
         raise NotImplementedError(f"rebuilding sparse tensor for layout {layout}")
     indices, values, size, *coalesced = data

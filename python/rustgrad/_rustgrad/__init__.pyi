@@ -502,10 +502,16 @@ class Tensor:
         """The default of subclasses: the op itself, whose tensors become instances of the subclass."""
     def apply_(self, callable: Any) -> Tensor:
         """Replace each element by `callable(element)`; slow, on the CPU only."""
+    def ccol_indices(self) -> Any:
+        """Raises RuntimeError: only a sparse tensor has it."""
     def coalesce(self) -> Any:
+        """Raises RuntimeError: only a sparse tensor has it."""
+    def col_indices(self) -> Any:
         """Raises RuntimeError: only a sparse tensor has it."""
     def const_data_ptr(self) -> _int:
         """`data_ptr()`."""
+    def crow_indices(self) -> Any:
+        """Raises RuntimeError: only a sparse tensor has it."""
     def dense_dim(self) -> _int:
         """The number of dims."""
     def dim_order(self, *, ambiguity_check: Any = ...) -> tuple[_int, ...]:
@@ -580,6 +586,8 @@ class Tensor:
         """`view(*sizes)`: the number of elements stays. Deprecated."""
     def resize_as(self, tensor: Any) -> Any:
         """`view_as(tensor)`. Deprecated."""
+    def row_indices(self) -> Any:
+        """Raises RuntimeError: only a sparse tensor has it."""
     def set_(self, source: Any = ..., storage_offset: Any = ..., size: Any = ..., stride: Any = ...) -> Tensor:
         """Show the memory of `source` from now on: a tensor as it lies there, or a storage from `storage_offset` on.
 
@@ -613,6 +621,10 @@ class Tensor:
         """
     def to_sparse_coo(self) -> Any:
         """As `to_sparse()`."""
+    def to_sparse_csc(self, dense_dim: Any = ...) -> Any:
+        """A matrix in compressed columns. RuntimeError for other than two dims."""
+    def to_sparse_csr(self, dense_dim: Any = ...) -> Any:
+        """A matrix in compressed rows. RuntimeError for other than two dims."""
     def values(self) -> Any:
         """Raises RuntimeError: only a sparse tensor has it."""
     @property

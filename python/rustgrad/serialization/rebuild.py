@@ -67,9 +67,15 @@ def meta_tensor(dtype, size, stride, requires_grad):
 
 
 def sparse(layout, data):
-    """A tensor of layout `sparse_coo` from indices, values, sizes, and whether it is coalesced."""
+    """A tensor of layout `sparse_coo` from indices, values, sizes, and whether it is coalesced; or a matrix in
+    compressed rows or columns from where they begin, the other indices, values and sizes.
+    """
     from .._utils import _rebuild_sparse_tensor
 
+    if layout in (_rustgrad.sparse_csr, _rustgrad.sparse_csc):
+        if not isinstance(data, tuple) or len(data) != 4 or not all(isinstance(x, Tensor) for x in data[:3]):
+            raise UnpicklingError("a sparse matrix has not its indices, values and sizes")
+        return _rebuild_sparse_tensor(layout, (*data[:3], _ints(data[3], "sizes")))
     if not isinstance(data, tuple) or len(data) not in (3, 4) or not all(isinstance(x, Tensor) for x in data[:2]):
         raise UnpicklingError("a sparse tensor has not its indices, values and sizes")
     if not all(type(x) is bool or x is None for x in data[3:]):

@@ -3,9 +3,10 @@
 `sparse_coo_tensor(indices, values, size)` and `Tensor.to_sparse()` make them, `to_dense()` makes them dense. They add,
 multiply and transpose; functions that keep zeros (`sqrt`, `tanh`, ...) act on the elements that are there; `S @ dense`
 is what graph networks compute. Gradients reach the values and the dense operands. What has no meaning without the
-zeros raises NotImplementedError and says `x.to_dense()`. Other sparse layouts (`sparse_csr`, ...) only have names.
+zeros raises NotImplementedError and says `x.to_dense()`. Layouts of blocks (`sparse_bsr`, ...) only have names.
 
-On the GPU the same functions run where their dense parts lie there.
+Matrices may lie in compressed rows or columns (`sparse_csr`, `sparse_csc`). On the GPU the same functions run where
+their dense parts lie there.
 """
 
 from .._names import lookup as _lookup

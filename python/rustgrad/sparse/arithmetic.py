@@ -36,10 +36,10 @@ def _elementwise(name, linear=False):
     functions[name], functions[f"{name}_"] = f, in_place
 
 
-for _name in _KEEP_ZEROS.split():
-    _elementwise(_name)
-for _name in ("neg", "negative", "positive", "conj_physical", "conj", "resolve_conj", "resolve_neg"):
-    _elementwise(_name, linear=True)
+_LINEAR = "neg negative positive conj_physical conj resolve_conj resolve_neg"
+ELEMENTWISE = frozenset(f"{_KEEP_ZEROS} {_LINEAR}".split())
+for _name in ELEMENTWISE:
+    _elementwise(_name, linear=_name in _LINEAR.split())
 
 
 @op("pow")
@@ -174,6 +174,8 @@ def _div_(self, other, *, rounding_mode=None):
 @op("sum")
 def sum(input, dim=None, keepdim=False, dtype=None):
     """The sum of all elements, or over the dims `dim`: sparse as long as a sparse dim is left, else dense."""
+    if not isinstance(input, Sparse):
+        return input.sum(dim, keepdim, dtype=dtype)
     x = input if dtype is None else functions["to"](input, dtype)
     if dim is None:
         return x._v.sum()

@@ -11,19 +11,13 @@ from typing import Any
 from .. import _rustgrad
 from .._rustgrad import Tensor
 from .._rustgrad.torch import as_tensor, cat, empty, stack
-from .._tensor_str import _add_suffixes, _tensor_str
 from ..overrides import DisableTorchFunctionSubclass
+from .parts import PLAIN, OfParts, name_of, shown
 
 __all__ = ["Sparse", "made", "sparse_coo_tensor"]
 
 # What an op does with a sparse tensor among its arguments, by the op's name; the other modules fill it.
 functions: dict[str, Callable[..., Any]] = {}
-
-# What a sparse tensor answers as the tensor on `meta` does that it is.
-_PLAIN = frozenset(
-    "__len__ __hash__ __dir__ __init__ dim element_size has_names is_complex is_conj is_floating_point is_inference "
-    "is_neg is_same_size is_signed is_shared is_pinned ndimension nelement numel size storage_offset".split()
-)
 
 
 def _missing(name: str) -> NotImplementedError:
@@ -33,23 +27,18 @@ def _missing(name: str) -> NotImplementedError:
     )
 
 
-class Sparse(Tensor):
+class Sparse(OfParts):
     """A tensor of layout `sparse_coo`. Made by `sparse_coo_tensor` and `Tensor.to_sparse`."""
 
     _i: Tensor
-    _v: Tensor
     _sorted: bool
 
     @classmethod
     def __torch_function__(cls, func, types, args=(), kwargs=None):
-        name = func.__name__
-        if name == "__get__":
-            name = getattr(func.__self__, "__name__", name)
-        elif name not in functions and name.startswith("__") and name.endswith("__"):
-            name = {"__radd__": "add", "__rmul__": "mul"}.get(name, name if name in _PLAIN else name.strip("_"))
+        name = name_of(func)
         if name in functions:
             return functions[name](*args, **(kwargs or {}))
-        if name in _PLAIN or func.__name__ in ("__get__", "__set__"):
+        if name in PLAIN or func.__name__ in ("__get__", "__set__"):
             with DisableTorchFunctionSubclass():
                 return func(*args, **(kwargs or {}))
         raise _missing(name)
@@ -71,32 +60,12 @@ class Sparse(Tensor):
         return made(self._i, self._v, self.shape, self._sorted)
 
     def __repr__(self, *, tensor_contents=None) -> str:
-        indent = len("tensor(")
-        parts = []
-        for name, x in (("indices", self._i), ("values", self._v)):
-            prefix = f"{name}=tensor("
-            text = _tensor_str(x, indent + len(prefix)) if x.numel() else "[]"
-            parts.append(prefix + text + (")" if x.numel() else f", size={tuple(x.shape)})"))
-        suffixes = [f"size={tuple(self.shape)}", f"nnz={self._nnz()}"]
-        if self.device.type != "cpu":
-            suffixes.insert(0, f"device='{self.device}'")
-        if self.dtype not in (_rustgrad.get_default_dtype(), _rustgrad.int64, _rustgrad.bool):
-            suffixes.append(f"dtype={self.dtype}")
-        suffixes.append(f"layout={self.layout}")
-        if self._v.grad_fn is not None:
-            suffixes.append(f"grad_fn=<{self._v.grad_fn.name()}>")
-        elif self._v.requires_grad:
-            suffixes.append("requires_grad=True")
-        return _add_suffixes("tensor(" + (",\n" + " " * indent).join(parts), suffixes, indent, True)
+        return shown(self, {"indices": self._i, "values": self._v}, True)
 
     def __format__(self, spec: str) -> str:
         return repr(self) if not spec else format(repr(self), spec)
 
     # ---- attributes
-
-    @property
-    def device(self):
-        return self._v.device
 
     @property
     def layout(self):
@@ -106,49 +75,11 @@ class Sparse(Tensor):
     def is_sparse(self) -> bool:
         return True
 
-    @property
-    def is_meta(self) -> bool:
-        return self._v.is_meta
-
-    @property
-    def is_cpu(self) -> bool:
-        return self._v.is_cpu
-
-    @property
-    def is_cuda(self) -> bool:
-        return self._v.is_cuda
-
-    @property
-    def is_leaf(self) -> bool:
-        return self._v.is_leaf
-
-    @property
-    def grad_fn(self):
-        return self._v.grad_fn
-
-    @property
-    def requires_grad(self) -> bool:
-        return self._v.requires_grad
-
-    @requires_grad.setter
-    def requires_grad(self, value: bool) -> None:
-        self._v.requires_grad_(value)
-
-    @property
-    def grad(self):
-        """The gradient at the places of the elements, sparse; None before backward."""
-        if self._v.grad is None:
-            return None
+    def _of_gradient(self, grad: Tensor) -> "Sparse":
         # Each element that shows one place has the gradient of that place.
         places, inverse = unique_places(self._i, self.shape)
-        values = self._v.grad.new_zeros((places.shape[1], *self._v.shape[1:])).index_put((inverse,), self._v.grad)
+        values = grad.new_zeros((places.shape[1], *self._v.shape[1:])).index_put((inverse,), grad)
         return made(places, values, self.shape)
-
-    @grad.setter
-    def grad(self, value) -> None:
-        if value is not None:
-            raise NotImplementedError("grad: a sparse tensor's gradient may only be set to None")
-        self._v.grad = None
 
     @property
     def data(self):

@@ -16,8 +16,14 @@ def to_sparse(self, sparse_dim=None, *, layout=None, blocksize=None, dense_dim=N
     """The elements that are not zero, as a sparse tensor; `sparse_dim` dims are sparse, by default all."""
     if isinstance(sparse_dim, _rustgrad.layout):
         sparse_dim, layout = None, sparse_dim
+    if layout in (_rustgrad.sparse_csr, _rustgrad.sparse_csc):
+        from .compressed import compressed
+
+        return compressed(to_sparse(self), layout)
     if layout not in (None, _rustgrad.sparse_coo):
-        raise NotImplementedError(f"to_sparse: rustgrad has no layout {layout}, only {_library()}.sparse_coo")
+        raise NotImplementedError(
+            f"to_sparse: rustgrad has no layout {layout}, only {_library()}.sparse_coo, sparse_csr and sparse_csc"
+        )
     if isinstance(self, Sparse):
         return self
     dims = self.ndim if sparse_dim is None else sparse_dim
@@ -63,6 +69,10 @@ def common(a: Sparse, b: Sparse) -> tuple[Tensor, Tensor]:
 
 def sparse_mask(self, mask):
     """The elements of `self` at the places of the sparse tensor `mask`, of the same sizes."""
+    if mask.layout in (_rustgrad.sparse_csr, _rustgrad.sparse_csc):
+        from .compressed import masked
+
+        return masked(self, mask)
     if not isinstance(mask, Sparse):
         raise RuntimeError("sparse_mask: expected a mask of layout sparse_coo")
     if self.shape != mask.shape:
@@ -93,7 +103,7 @@ def _detach(self):
     return with_values(self, self._v.detach())
 
 
-@op("numpy", "__array__")
+@op("numpy", "array")
 def _numpy(self, *_, **__):
     raise TypeError("can't convert Sparse layout tensor to numpy. Use Tensor.to_dense() first.")
 
@@ -115,7 +125,10 @@ def _converted(name):
     return convert
 
 
-for _name in "to cpu cuda float double half bfloat16 int long short char byte bool cfloat cdouble pin_memory".split():
+CONVERSIONS = frozenset(
+    "to cpu cuda float double half bfloat16 int long short char byte bool cfloat cdouble pin_memory".split()
+)
+for _name in CONVERSIONS:
     functions[_name] = _converted(_name)
 
 

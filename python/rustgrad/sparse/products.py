@@ -49,7 +49,7 @@ def mm(mat1, mat2, reduce=None):
     """The product of two matrices, one of them sparse or both: dense, or sparse where both are."""
     if reduce is not None:
         raise NotImplementedError(
-            "sparse.mm: `reduce` is PyTorch's for layout sparse_csr, which rustgrad does not have"
+            "sparse.mm: `reduce` is PyTorch's for layout sparse_csr, of which rustgrad has no such products"
         )
     if not isinstance(mat1, Sparse) and not isinstance(mat2, Sparse):
         return mat1.mm(mat2)
@@ -91,6 +91,8 @@ def hspmm(mat1, mat2):
 @op("addmm")
 def addmm(input, mat1, mat2, *, beta=1, alpha=1):
     """`beta * input + alpha * (mat1 @ mat2)`, where `mat1` is sparse."""
+    if not isinstance(mat1, Sparse) and not isinstance(mat2, Sparse):
+        return input.addmm(mat1, mat2, beta=beta, alpha=alpha)
     y = _product(mat1, mat2)
     if alpha != 1:
         y = y * alpha
