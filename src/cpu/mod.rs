@@ -22,6 +22,7 @@ pub mod loss;
 pub mod lstm;
 pub mod map;
 pub mod multinomial;
+pub mod narrow;
 pub mod nonzero;
 pub mod norm;
 pub mod overlap;

@@ -298,6 +298,20 @@ fn unique(input: &Tensor, dim: Option<i64>, as_they_lie: bool, inverse: bool, co
         return Err(input.dtype().lacks(if as_they_lie || dim.is_none() { "unique" } else { "unique_dim" }));
     }
     let x = input.detach();
+    if !as_they_lie && dim.is_none() && x.device().is_cpu() {
+        let flat = x.contiguous()?;
+        if let Some(found) = cpu::sort::distinct(flat.array(), inverse) {
+            let vector = |values: &[i64]| super::composite::vector(values, &flat);
+            let mut out = vec![vector(&found.values)?.to_dtype(x.dtype())?];
+            if inverse {
+                out.push(vector(&found.places)?.view_to(x.shape())?);
+            }
+            if counts {
+                out.push(vector(&found.counts)?);
+            }
+            return Ok(if out.len() == 1 { Outs::Tensor(out.swap_remove(0)) } else { Outs::Many(out) });
+        }
+    }
     let dim = dim.map(|d| entries_dim(d, x.shape())).transpose()?;
     // Entries as rows; the flattened tensor as a vector.
     let rows = match dim {

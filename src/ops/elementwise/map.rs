@@ -14,6 +14,7 @@ use crate::core::promote::Promotion;
 use crate::core::shape::broadcast;
 use crate::core::{DType, Layout, Meta, Number, Shape};
 use crate::cpu::map::{Call as Loop, Code, any_zero, run};
+use crate::cpu::narrow::{self, Narrow};
 use crate::device::{Array, Value};
 use crate::error::Result;
 use crate::expr::MAX_INPUTS;
@@ -246,6 +247,13 @@ impl Map {
         Ok(())
     }
 
+    /// The operation that integers need not be widened for, if this is one.
+    fn narrow(&self) -> Option<Narrow> {
+        let plain =
+            self.row.is_value(&self.formula) && self.params[..self.row.params].iter().all(|p| *p == Number::Int(1));
+        if plain { Narrow::of(self.row.name) } else { None }
+    }
+
     /// The operands of a kernel that computes `compute`; and, as bits, which of them are not rounded to it.
     fn values<'a>(&self, x: &[&'a Array], out: &Array, compute: DType) -> ([Value<'a>; MAX_INPUTS], u32) {
         let uses = self.formula.facts().uses;
@@ -434,6 +442,9 @@ impl Op for Map {
         let compute = if self.out_mask() { self.compute(x.iter().map(|a| &a.meta))? } else { out.dtype };
         let (values, wide) = self.values(x, out, compute);
         let values = &values[..self.slots().len()];
+        if narrow::pays(out) && !self.out_mask() && self.narrow().is_some_and(|op| narrow::run(op, values, out)) {
+            return Ok(());
+        }
         let Some(code) = self.code(values, compute) else { return Err(compute.lacks(self.row.kernel)) };
         self.check_divisor(values.get(1), compute)?;
         let cost = self.formula.facts().cost;

@@ -6,7 +6,7 @@ from typing import Any
 
 from ..._rustgrad import Tensor, int32, int64
 from ..._rustgrad.nn import embedding as _rows
-from ..._rustgrad.torch import tensor, where
+from ..._rustgrad.torch import arange, tensor, where
 from ...grad_mode import no_grad
 from ...overrides import overridable
 from .._compose import in_float32, shown, vector_norm
@@ -103,11 +103,11 @@ def _check_bag(input, weight, offsets, mode, scale_grad_by_freq, sparse, per_sam
         )
 
 
-def _bags(input, offsets, include_last_offset) -> list[range]:
-    """Which elements of the flat input belong to each bag."""
+def _ends(input, offsets, include_last_offset) -> tuple[list[int], list[int]]:
+    """Where each bag begins and ends in the flat input."""
     if input.ndim == 2:
         bags, length = input.shape
-        return [range(b * length, (b + 1) * length) for b in range(bags)]
+        return [b * length for b in range(bags)], [b * length for b in range(1, bags + 1)]
     starts, count = offsets.tolist(), input.shape[0]
     if include_last_offset and not starts:
         raise RuntimeError("include_last_offset: number of offset should be at least 1")
@@ -122,10 +122,10 @@ def _bags(input, offsets, include_last_offset) -> list[range]:
         )
     # The last bag ends with the input, whatever the last offset says.
     ends = [*starts[1:-1], count] if include_last_offset else [*starts[1:], count]
-    bags = [range(start, end) for start, end in zip(starts, ends)]
-    if any(bag.start > bag.stop for bag in bags) or sum(map(len, bags)) != count:
+    starts = starts[: len(ends)]
+    if any(start > end for start, end in zip(starts, ends)) or (count and not starts):
         raise RuntimeError("offsets must not decrease, and there has to be one for indices to belong to a bag")
-    return bags
+    return starts, ends[: len(starts)]
 
 
 def _largest(rows, bags, kept):
@@ -140,13 +140,12 @@ def _largest(rows, bags, kept):
     return where((places[:, :1] < 0), 0.0, spread.max(1)[0])
 
 
-def _totals(rows, input, bags):
-    """The sum of the rows of each bag."""
+def _totals(rows, input, counts):
+    """The sum of the rows of each bag of so many."""
     if input.ndim == 2:
         return rows.view(*input.shape, rows.shape[1]).sum(1)
-    owner = tensor([b for b, bag in enumerate(bags) for _ in bag], dtype=int64, device=rows.device)
-    zero = rows.new_zeros((len(bags), rows.shape[1]))
-    return zero.scatter_add(0, owner.unsqueeze(1).expand(rows.shape), rows)
+    owner = arange(counts.shape[0], device=rows.device).repeat_interleave(counts)
+    return rows.new_zeros((counts.shape[0], rows.shape[1])).index_add(0, owner, rows)
 
 
 @overridable
@@ -188,7 +187,7 @@ def embedding_bag(
                 f"{padding_idx}"
             )
         padding_idx %= size
-    bags, flat = _bags(input, offsets, include_last_offset), input.flatten()
+    (starts, ends), flat = _ends(input, offsets, include_last_offset), input.flatten()
     try:
         rows = embedding(flat, weight, None, max_norm, norm_type, scale_grad_by_freq, sparse)
     except IndexError:
@@ -198,16 +197,16 @@ def embedding_bag(
         ) from None
     if mode == "max":
         kept = None if padding_idx is None else (flat != padding_idx).tolist()
-        return shown("EmbeddingBagBackward0", _largest(rows, bags, kept), weight)
+        return shown("EmbeddingBagBackward0", _largest(rows, [*map(range, starts, ends)], kept), weight)
     if per_sample_weights is not None:
         rows = rows * per_sample_weights.flatten().unsqueeze(1)
-    counts = [len(bag) for bag in bags]
-    if padding_idx is not None:
-        kept = flat != padding_idx
+    counts = tensor([end - start for start, end in zip(starts, ends)], dtype=int64, device=rows.device)
+    kept = None if padding_idx is None else flat != padding_idx
+    if kept is not None:
         rows = where(kept.unsqueeze(1), rows, 0.0)
-        flags = kept.tolist()
-        counts = [sum(flags[bag.start : bag.stop]) for bag in bags]
-    total = _totals(rows, input, bags)
+    total = _totals(rows, input, counts)
     if mode == "mean":
-        total = total / tensor([max(n, 1) for n in counts], dtype=total.dtype, device=total.device).unsqueeze(1)
+        if kept is not None:
+            counts = _totals(kept.unsqueeze(1).to(int64), input, counts).squeeze(1)
+        total = total / counts.clamp(min=1).to(total.dtype).unsqueeze(1)
     return shown("EmbeddingBagBackward0", total, weight, per_sample_weights)
