@@ -34,7 +34,7 @@ class MapperIterDataPipe(IterDataPipe[_T_co]):
         if isinstance(output_col, (list, tuple)):
             if len(output_col) > 1:
                 raise ValueError("`output_col` must be a single-element list or tuple")
-            (output_col,) = output_col
+            output_col = output_col[0]  # pyright: ignore[reportGeneralTypeIssues]
         self.output_col = output_col
         validate_input_col(fn, input_col)
 
