@@ -230,6 +230,33 @@ def test_seeding_in_a_worker_is_the_workers_own():
     assert torch.get_rng_state().tolist() == expected.tolist()
 
 
+class Numbered(Dataset):
+    """Learns in its worker which one it is, by a method of its own."""
+
+    worker = None
+
+    def begin(self, worker_id):
+        self.worker = worker_id
+
+    def __len__(self):
+        return 6
+
+    def __getitem__(self, i):
+        return self.worker, i
+
+    def joined(self, examples):
+        return self.worker, examples
+
+
+def test_methods_of_the_dataset_are_those_of_the_workers_copy():
+    data = Numbered()
+    loader = DataLoader(data, 2, num_workers=3, worker_init_fn=data.begin)
+    assert [(a.tolist(), b.tolist()) for a, b in loader] == [([i, i], [2 * i, 2 * i + 1]) for i in range(3)]
+    loader = DataLoader(data, 3, num_workers=2, worker_init_fn=data.begin, collate_fn=data.joined)
+    assert [worker for worker, _ in loader] == [0, 1]
+    assert data.worker is None
+
+
 def test_workers_end_with_their_iterator():
     before = threading.active_count()
     loader = DataLoader(Draws(), num_workers=4, persistent_workers=True)

@@ -181,9 +181,16 @@ class Job:
 
     def fetcher(self, dataset):
         """A fetcher at the beginning of the dataset."""
+        collate_fn = self.of_copy(self.collate_fn, dataset)
         if self.iterable:
-            return IterableFetcher(dataset, self.auto_collation, self.collate_fn, self.drop_last)
-        return MapFetcher(dataset, self.auto_collation, self.collate_fn, self.rows)
+            return IterableFetcher(dataset, self.auto_collation, collate_fn, self.drop_last)
+        return MapFetcher(dataset, self.auto_collation, collate_fn, self.rows)
+
+    def of_copy(self, function, dataset):
+        """A function that is a method of the dataset, as the method of a worker's copy: what it sets, the copy has."""
+        if dataset is not self.dataset and getattr(function, "__self__", None) is self.dataset:
+            return getattr(function, "__func__", function).__get__(dataset)
+        return function
 
 
 def _is_generator_of_python(value) -> bool:
@@ -251,7 +258,7 @@ def _begin(job: Job, worker_id: int, dataset):
     if hasattr(type(dataset), "_copy_for_thread"):
         share_pipe(dataset, job.num_workers, worker_id)
     if job.init_fn is not None:
-        job.init_fn(worker_id)
+        job.of_copy(job.init_fn, dataset)(worker_id)
     fetcher = job.fetcher(dataset)
     if job.resume is not None:
         count, state = job.resume[worker_id]
