@@ -1,4 +1,7 @@
-"""Python's multiprocessing, and `spawn`. Tensors that are sent to another process are copied, not shared."""
+"""Python's multiprocessing, and `spawn`.
+
+Tensors that are sent to another process are shared if `share_memory_` was called for them, and else copied.
+"""
 
 import multiprocessing as _multiprocessing
 import os
@@ -176,5 +179,27 @@ def spawn(fn, args=(), nprocs=1, join=True, daemon=False, start_method="spawn"):
     """`start_processes` in fresh interpreters. `fn` must be found by its name in its module."""
     return start_processes(fn, args, nprocs, join, daemon, start_method)
 
+
+def _teach_picklers() -> None:
+    """Queues, pipes and arguments of processes refuse tensors whose history would be lost on the way."""
+    from multiprocessing.reduction import ForkingPickler
+
+    from ._rustgrad import Tensor
+    from .nn.parameter import Parameter
+
+    def reduced(tensor):
+        if tensor.requires_grad and not tensor.is_leaf:
+            raise RuntimeError(
+                "Cowardly refusing to serialize non-leaf tensor which requires_grad, since autograd does not support "
+                "crossing process boundaries.  If you just want to transfer the data, call detach() on the tensor "
+                "before serializing (e.g., putting it on the queue)."
+            )
+        return tensor.__reduce_ex__(2)
+
+    ForkingPickler.register(Tensor, reduced)
+    ForkingPickler.register(Parameter, reduced)
+
+
+_teach_picklers()
 
 __getattr__ = _lookup("torch.multiprocessing")
