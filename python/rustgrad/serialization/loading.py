@@ -52,8 +52,8 @@ def load(f, map_location, pickle_module, weights_only, mmap, pickle_load_args):
             return _Archive(records, f, restore, mmap, is_meta(map_location)).load(weights_only, encoding)
         if mmap and start[:1] == b"\x80":
             raise RuntimeError(
-                "mmap can only be used with files saved with `torch.save(_use_new_zipfile_serialization=True), please "
-                "torch.save your checkpoint with this option in order to use mmap."
+                f"mmap can only be used with files saved with `torch.save({f}, _use_new_zipfile_serialization=True), "
+                "please torch.save your checkpoint with this option in order to use mmap."
             )
         return _other(f, file, start, restore, weights_only, encoding)
 
