@@ -208,6 +208,7 @@ if TYPE_CHECKING:
     from .removed import solve as solve
     from .removed import symeig as symeig
     from .serialization.reader import PyTorchFileReader as PyTorchFileReader
+    from .serialization.reader import PyTorchFileWriter as PyTorchFileWriter
     from .sparse.coo import sparse_coo_tensor as sparse_coo_tensor
     from .sparse.products import hspmm as hspmm
     from .sparse.products import spmm as spmm
