@@ -1,7 +1,6 @@
 """Single records of the archives of `save`, under the names of PyTorch's extension."""
 
 import hashlib
-import io
 import os
 import sys
 from typing import Any
@@ -130,7 +129,6 @@ class open_zipfile_writer:
 def is_zipfile(f) -> bool:
     """Whether a file object is at the beginning of a zip archive."""
     at = f.tell()
-    f.seek(0, io.SEEK_SET)
     found = f.read(4) == b"PK\3\4"
-    f.seek(at, io.SEEK_SET)
+    f.seek(at)
     return found
