@@ -6,7 +6,7 @@ from typing import Any
 
 from ._rustgrad import UntypedStorage
 
-__all__ = ["FileMap", "SharedMap", "attribute", "from_buffer", "is_shared", "share"]
+__all__ = ["FileMap", "SharedMap", "attribute", "from_buffer", "is_shared", "reduced", "share"]
 
 
 class FileMap(mmap.mmap):
@@ -93,11 +93,12 @@ def _teach_picklers() -> None:
     if not _taught:
         from multiprocessing.reduction import ForkingPickler
 
-        ForkingPickler.register(UntypedStorage, _reduced)
+        ForkingPickler.register(UntypedStorage, reduced)
         _taught = True
 
 
-def _reduced(storage):
+def reduced(storage):
+    """What makes a storage anew in another process, and its arguments: a descriptor if it is shared, else bytes."""
     found = _map_of(storage)
     if not isinstance(found, SharedMap) or isinstance(storage._lender, UntypedStorage):
         return storage.__reduce_ex__(2)

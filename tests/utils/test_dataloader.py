@@ -380,3 +380,14 @@ def test_a_sampler_without_an_end_draws_as_it_goes():
     assert 0 <= next(iter(sampler)) < 5
     loader = DataLoader(TensorDataset(torch.arange(5)), sampler=sampler, batch_size=2, num_workers=2)
     assert next(iter(loader))[0].shape == (2,)
+
+
+def test_pinning_what_holds_no_tensor():
+    from collections import OrderedDict, namedtuple
+
+    from rustgrad.utils.data._utils.pin_memory import pin_memory
+
+    pair = namedtuple("pair", "a b")
+    batch = OrderedDict(a=[1, "x"], b=(2.0, pair(b"y", None)), c=range(2))
+    pinned = pin_memory(batch)
+    assert type(pinned) is OrderedDict and pinned == OrderedDict(a=[1, "x"], b=(2.0, pair(b"y", None)), c=[0, 1])

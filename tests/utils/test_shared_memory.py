@@ -88,3 +88,15 @@ def test_a_result_of_others_is_not_sent():
 def test_what_has_no_memory_is_not_shared():
     with pytest.raises(NotImplementedError, match="Not available for 'meta' device type"):
         torch.empty(2, device="meta").share_memory_()
+
+
+def test_names_of_strategies_and_reductions():
+    strategy = mp.get_sharing_strategy()
+    assert strategy in mp.get_all_sharing_strategies()
+    mp.set_sharing_strategy("file_system")
+    assert mp.get_sharing_strategy() == "file_system"
+    mp.set_sharing_strategy(strategy)
+    with pytest.raises(AssertionError, match="invalid sharing strategy 'x', expected one of"):
+        mp.set_sharing_strategy("x")
+    rebuild, args = mp.reductions.reduce_tensor(torch.arange(3))
+    assert rebuild(*args).tolist() == [0, 1, 2]

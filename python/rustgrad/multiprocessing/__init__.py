@@ -12,7 +12,8 @@ import time
 from multiprocessing import *  # pyright: ignore[reportWildcardImportFromLibrary]
 from multiprocessing import connection
 
-from ._names import lookup as _lookup
+from .._names import lookup as _lookup
+from . import reductions as reductions
 
 __all__ = [
     "ProcessContext",
@@ -29,20 +30,26 @@ __all__ = [
 __all__ += _multiprocessing.__all__  # pyright: ignore[reportUnsupportedDunderAll]
 
 
+_strategies = {"file_system"} if sys.platform in ("darwin", "win32") else {"file_descriptor", "file_system"}
+_strategy = "file_system" if len(_strategies) == 1 else "file_descriptor"
+
+
 def get_all_sharing_strategies() -> set[str]:
-    """The ways in which tensors reach other processes: by file_system, which stands for a copy."""
-    return {"file_system"}
+    """PyTorch's names for the ways in which shared memory reaches other processes. Here they all mean descriptors."""
+    return set(_strategies)
 
 
 def get_sharing_strategy() -> str:
-    """The way in use."""
-    return "file_system"
+    """The name in use."""
+    return _strategy
 
 
 def set_sharing_strategy(new_strategy: str) -> None:
-    """Choose the way. AssertionError for one that PyTorch has not; all mean a copy."""
-    if new_strategy not in ("file_system", "file_descriptor"):
-        raise AssertionError(f"unknown sharing strategy {new_strategy!r}")
+    """Choose a name; nothing else changes. AssertionError for one that this system has not."""
+    global _strategy
+    if new_strategy not in _strategies:
+        raise AssertionError(f"invalid sharing strategy {new_strategy!r}, expected one of {_strategies}")
+    _strategy = new_strategy
 
 
 class ProcessException(Exception):
@@ -180,26 +187,6 @@ def spawn(fn, args=(), nprocs=1, join=True, daemon=False, start_method="spawn"):
     return start_processes(fn, args, nprocs, join, daemon, start_method)
 
 
-def _teach_picklers() -> None:
-    """Queues, pipes and arguments of processes refuse tensors whose history would be lost on the way."""
-    from multiprocessing.reduction import ForkingPickler
-
-    from ._rustgrad import Tensor
-    from .nn.parameter import Parameter
-
-    def reduced(tensor):
-        if tensor.requires_grad and not tensor.is_leaf:
-            raise RuntimeError(
-                "Cowardly refusing to serialize non-leaf tensor which requires_grad, since autograd does not support "
-                "crossing process boundaries.  If you just want to transfer the data, call detach() on the tensor "
-                "before serializing (e.g., putting it on the queue)."
-            )
-        return tensor.__reduce_ex__(2)
-
-    ForkingPickler.register(Tensor, reduced)
-    ForkingPickler.register(Parameter, reduced)
-
-
-_teach_picklers()
+reductions.init_reductions()
 
 __getattr__ = _lookup("torch.multiprocessing")
