@@ -330,8 +330,6 @@ def test_private_names_that_packages_import():
         with pytest.raises(NotImplementedError):
             lacking(3)
     assert not isinstance(x.size(0), (torch.SymInt, torch.SymFloat, torch.SymBool)) and get_proxy_mode() is None
-    with pytest.raises(NotImplementedError, match="mmap=True"):
-        torch.PyTorchFileReader("file")
     assert torch.Future is futures.Future and torch.torch is torch and torch.torch.Tensor is torch.Tensor
     assert repr(futures.Future[int]).endswith("Future[int]") and serialization.MAP_LOCATION
     assert distributed.ReduceOp.RedOpType.SUM is distributed.ReduceOp.SUM

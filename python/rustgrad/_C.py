@@ -99,6 +99,10 @@ def __getattr__(name: str):
         from .library import keys
 
         return getattr(keys, name)
+    if name in ("PyTorchFileReader", "PyTorchFileWriter"):
+        from .serialization import reader
+
+        return getattr(reader, name)
     from . import _rustgrad
 
     if name == "_VariableFunctions":

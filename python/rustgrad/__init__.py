@@ -213,6 +213,7 @@ if TYPE_CHECKING:
     from .removed import solve as solve
     from .removed import symeig as symeig
     from .serialization.reader import PyTorchFileReader as PyTorchFileReader
+    from .serialization.reader import PyTorchFileWriter as PyTorchFileWriter
     from .sparse.compressed import sparse_compressed_tensor as sparse_compressed_tensor
     from .sparse.compressed import sparse_csc_tensor as sparse_csc_tensor
     from .sparse.compressed import sparse_csr_tensor as sparse_csr_tensor

@@ -69,7 +69,7 @@ _BY_MODULE = {
     "sparse.coo": "sparse_coo_tensor",
     "sparse.products": "hspmm spmm",
     "futures": "Future",
-    "serialization.reader": "PyTorchFileReader",
+    "serialization.reader": "PyTorchFileReader PyTorchFileWriter",
     "symbols": "SymBool SymFloat SymInt sym_float sym_int sym_ite sym_max sym_min sym_not sym_sqrt sym_sum",
     "switches": (
         "are_deterministic_algorithms_enabled compiled_with_cxx11_abi get_deterministic_debug_mode "

@@ -112,11 +112,15 @@ def record_stream(self, stream) -> None:
 
 
 def share_memory_(self):
-    """Raises NotImplementedError: memory is not shared between processes."""
-    raise NotImplementedError(
-        "share_memory_: rustgrad does not share memory between processes\n"
-        "hint: send tensors through a queue (they are copied), or use threads, which share them"
-    )
+    """Move the memory to where other processes see it, for all tensors that share it; on a GPU it is there already.
+
+    Processes that begin later, and those that are sent the tensor by a queue, a pipe or as an argument, then read and
+    write the same elements. Returns the tensor.
+    """
+    from ._storages import share
+
+    share(self.untyped_storage())
+    return self
 
 
 def apply_(self, callable):

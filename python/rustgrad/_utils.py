@@ -65,4 +65,12 @@ def _element_size(dtype) -> int:
     return dtype.itemsize
 
 
-__getattr__ = _lookup("torch._utils")
+_missing = _lookup("torch._utils")
+
+
+def __getattr__(name: str):
+    if name == "ExceptionWrapper":
+        from .utils.data._utils.worker import ExceptionWrapper
+
+        return ExceptionWrapper
+    return _missing(name)

@@ -124,9 +124,31 @@ class TypedStorage:
         return self
 
     def copy_(self, source, non_blocking=None) -> "TypedStorage":
-        """Overwrite the elements with those of another storage."""
+        """Overwrite the elements with those of another storage, of as many bytes; RuntimeError for another number."""
+        if self.nbytes() != source.nbytes():
+            raise RuntimeError(
+                f"size does not match, self was {self.nbytes()} bytes but src was {source.nbytes()} bytes"
+            )
         self.tensor().copy_(source.tensor())
         return self
+
+    def resize_(self, size: int) -> None:
+        """Make it `size` elements long; new ones are zero. RuntimeError where the memory is another's."""
+        self._untyped_storage.resize_(size * self.dtype.itemsize)
+        self._size = size
+
+    def resizable(self) -> bool:
+        """Whether `resize_` works: the memory is the storage's own."""
+        return self._untyped_storage.resizable()
+
+    def share_memory_(self) -> "TypedStorage":
+        """Move the memory to where other processes see it, for all tensors that share it."""
+        self._untyped_storage.share_memory_()
+        return self
+
+    def get_device(self) -> int | None:
+        """The number of the GPU; None on the CPU."""
+        return self._untyped_storage.get_device()
 
     def clone(self) -> "TypedStorage":
         """A copy in memory of its own."""
@@ -136,6 +158,9 @@ class TypedStorage:
         """The name of the storage's class; or these elements as those of another, a class or a dtype."""
         if dtype is None:
             return f"{type(self).__module__.partition('.')[0]}.{self.pickle_storage_type()}"
+        if isinstance(dtype, str):
+            words = {f"{word}Storage": kind for kind, word in _WORDS.items()}
+            dtype = words.get(dtype.rpartition(".")[2], dtype)
         return self._cast(getattr(dtype, "dtype", dtype))
 
     @classmethod
@@ -149,21 +174,31 @@ class TypedStorage:
 
     @property
     def filename(self):
-        """None: no storage knows the file that it may come from."""
-        return None
+        """The file that the memory maps, where writes go to it; else None."""
+        return self._untyped_storage.filename
 
     @property
     def is_sparse(self) -> bool:
         """False: elements of storages are dense."""
         return False
 
+    @property
+    def is_hpu(self) -> bool:
+        """False: there is no such device."""
+        return False
+
     def is_pinned(self, device=None) -> bool:
         """False: no memory is page-locked."""
         return False
 
+    def pin_memory(self, device=None) -> "TypedStorage":
+        """The storage itself where there is a GPU; RuntimeError without one."""
+        self._untyped_storage.pin_memory(device)
+        return self
+
     def is_shared(self) -> bool:
-        """Whether other processes see the memory: where it is theirs, too, as on a GPU."""
-        return self.is_cuda
+        """Whether other processes see the memory: after `share_memory_`, or on a GPU."""
+        return self._untyped_storage.is_shared()
 
     def _cast(self, dtype):
         return TypedStorage(wrap_storage=self.tensor().to(dtype).clone().untyped_storage(), dtype=dtype)

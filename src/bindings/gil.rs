@@ -25,9 +25,9 @@ unsafe impl Send for Waiting {}
 
 /// A Python object that Rust memory keeps alive; may be dropped on any thread.
 pub struct Owned(P);
-// SAFETY: used only to be dropped, which defers the DECREF.
+// SAFETY: dropping defers the DECREF, and `get` asks for the GIL.
 unsafe impl Send for Owned {}
-// SAFETY: as above; no access through a shared reference.
+// SAFETY: as above.
 unsafe impl Sync for Owned {}
 
 impl Owned {
@@ -37,6 +37,12 @@ impl Owned {
     /// `object` is a new reference.
     pub unsafe fn new(object: P) -> Owned {
         Owned(object)
+    }
+
+    /// The object.
+    pub fn get<'py>(&self, py: Python<'py>) -> Bound<'py, PyAny> {
+        // SAFETY: the reference is this one's as long as it lives, and the GIL is held.
+        unsafe { Bound::from_borrowed_ptr(py, self.0) }
     }
 }
 

@@ -133,10 +133,6 @@ natives! {
             truth(x.storage.same(&y.storage) && x.layout == y.layout)
         }
     }
-    /// False: memory is not shared between processes.
-    is_shared as ["method.is_shared(Tensor self) -> bool"] {
-        call() { truth(false) }
-    }
     /// False: memory is not pinned.
     is_pinned as ["method.is_pinned(Tensor self) -> bool"] {
         call() { truth(false) }

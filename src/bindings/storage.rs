@@ -10,7 +10,7 @@ use pyo3::exceptions::{PyBufferError, PyIndexError, PyNotImplementedError, PyOve
 use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::{PyBytes, PyDict, PySlice, PyTuple, PyType};
+use pyo3::types::{PyBytes, PyDict, PySequence, PySlice, PyTuple, PyType};
 
 use super::errors::{OrForeign, P, to_python};
 use super::gil::Owned;
@@ -38,6 +38,17 @@ natives! {
             // SAFETY: the GIL is held.
             let py = unsafe { Python::assume_attached() };
             Ok(object(py, x.array()).or_foreign()?.into_ptr())
+        }
+    }
+    /// Whether other processes see the memory: `share_memory_` was called, or it is on a GPU.
+    is_shared as ["method.is_shared(Tensor self) -> bool"] {
+        call(x = self: &Tensor) {
+            let array = x.array();
+            // SAFETY: the GIL is held.
+            let py = unsafe { Python::assume_attached() };
+            let module = py.import("rustgrad._storages").or_foreign()?;
+            let found = object(py, array).and_then(|s| module.call_method1("is_shared", (s,))).or_foreign()?;
+            Ok(found.into_ptr())
         }
     }
     /// For copy.deepcopy: a leaf with its gradient and attributes, in memory that it shares with the copies of those
@@ -130,10 +141,23 @@ fn copied(from: &Array, device: Device) -> Result<Storage> {
 
 #[pymethods]
 impl UntypedStorage {
-    /// `nbytes` zeros in main memory, or on `device`.
+    /// `data` zeros in main memory, or on `device`; or the bytes of a sequence of numbers.
     #[new]
-    #[pyo3(signature = (nbytes = 0, *, device = None))]
-    fn new(py: Python<'_>, nbytes: usize, device: Option<&Bound<'_, PyAny>>) -> PyResult<UntypedStorage> {
+    #[pyo3(signature = (data = None, *, device = None))]
+    fn new(
+        py: Python<'_>,
+        data: Option<&Bound<'_, PyAny>>,
+        device: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<UntypedStorage> {
+        if let Some(numbers) = data.and_then(|d| d.cast::<PySequence>().ok()) {
+            let bytes = numbers.try_iter()?.map(|n| Ok(n?.extract::<i64>()? as u8)).collect::<PyResult<Vec<u8>>>()?;
+            let made = Self::_from_bytes(py, PyBytes::new(py, &bytes).as_any(), None)?.into_bound(py);
+            let device = device.filter(|d| !d.is_none()).map_or(Ok(Device::CPU), types::device_of)?;
+            let made = Self::moved(&made, device)?.into_bound(py);
+            let this = made.get();
+            return Ok(UntypedStorage { storage: this.storage.clone(), device: this.device });
+        }
+        let nbytes: usize = data.map_or(Ok(0), |d| d.extract())?;
         let device = device.filter(|d| !d.is_none()).map_or(Ok(Device::CPU), types::device_of)?.plain();
         let layout = Layout::contiguous(Shape::from_slice(&[nbytes]));
         let made = device.require("storage").and_then(|()| Array::zeros(Meta::new(layout, DType::U8, device)));
@@ -164,6 +188,56 @@ impl UntypedStorage {
         Ok(object(view.py(), &bytes_of(&storage, Device::CPU))?.unbind())
     }
 
+    /// Moves the bytes into a writable memoryview of that length or more, for all tensors that show them.
+    fn _relocate(&self, view: &Bound<'_, pyo3::types::PyMemoryView>) -> PyResult<()> {
+        let bytes = self.bytes()?;
+        let buffer = PyBuffer::<u8>::get(view)?;
+        if buffer.readonly() || !buffer.is_c_contiguous() || buffer.len_bytes() < bytes.len() {
+            return Err(PyBufferError::new_err("a storage needs a writable, contiguous buffer, no shorter than it is"));
+        }
+        let Some(ptr) = NonNull::new(buffer.buf_ptr().cast::<u8>()) else {
+            return Ok(());
+        };
+        // SAFETY: both have that many bytes, and the memoryview holds the buffer's export as long as it lives; the GIL is held.
+        unsafe {
+            std::ptr::copy(bytes.as_ptr(), ptr.as_ptr(), bytes.len());
+            self.storage.relocate(ptr, Box::new(Owned::new(view.clone().into_ptr())));
+        }
+        Ok(())
+    }
+
+    /// Makes the storage `nbytes` long, keeping what it has; new bytes are zero. RuntimeError where the memory is another's.
+    fn resize_<'py>(slf: Bound<'py, Self>, nbytes: usize) -> PyResult<Bound<'py, Self>> {
+        let (py, this) = (slf.py(), slf.get());
+        if this.device.is_meta() {
+            // The block of a tensor on meta is a number, which is the tensors'.
+            return Err(PyNotImplementedError::new_err("storage.resize_: not on 'meta'"));
+        }
+        this.bytes()?;
+        if !this.resizable() {
+            return Err(PyRuntimeError::new_err("Trying to resize storage that is not resizable"));
+        }
+        // SAFETY: the memory is here and the block's own, and the GIL is held.
+        unsafe { this.storage.resize(nbytes) }.map_err(|e| to_python(py, e))?;
+        Ok(slf)
+    }
+
+    /// Whether `resize_` works: the memory is the storage's own.
+    fn resizable(&self) -> bool {
+        self.storage.is_here() && !self.storage.is_foreign()
+    }
+
+    /// The Python object that lends the memory; None where it is the storage's own.
+    #[getter]
+    fn _lender(&self, py: Python<'_>) -> Option<Py<PyAny>> {
+        Some(self.storage.lender()?.downcast_ref::<Owned>()?.get(py).unbind())
+    }
+
+    /// What Python adds: casts, names of files, memory that processes share.
+    fn __getattr__<'py>(slf: &Bound<'py, Self>, name: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+        slf.py().import("rustgrad._storages")?.call_method1("attribute", (slf, name))
+    }
+
     /// The first `nbytes` bytes of a file, mapped: writes go to the file if `shared`, which then may also be new or shorter.
     /// RuntimeError for a file that cannot be opened or is too short.
     #[staticmethod]
@@ -179,6 +253,13 @@ impl UntypedStorage {
         let made = mapped(&file, filename, shared, nbytes);
         file.call_method0("close")?;
         made
+    }
+
+    /// A copy of the bytes in a buffer: elements of `dtype`, in an order that is named.
+    #[staticmethod]
+    #[pyo3(signature = (*args, **named))]
+    fn from_buffer<'py>(args: &Bound<'py, PyTuple>, named: Option<&Bound<'py, PyDict>>) -> PyResult<Bound<'py, PyAny>> {
+        args.py().import("rustgrad._storages")?.getattr("from_buffer")?.call(args, named)
     }
 
     /// This storage, as other kinds of storages give theirs.
@@ -388,10 +469,7 @@ fn mapped(
     if nbytes == 0 {
         return UntypedStorage::_empty(py, 0);
     }
-    let module = py.import("mmap")?;
-    let named = PyDict::new(py);
-    named.set_item("access", module.getattr(if shared { "ACCESS_WRITE" } else { "ACCESS_COPY" })?)?;
-    let map = module.getattr("mmap")?.call((descriptor, nbytes), Some(&named))?;
+    let map = py.import("rustgrad._storages")?.getattr("FileMap")?.call1((descriptor, nbytes, shared, name))?;
     UntypedStorage::_over(&pyo3::types::PyMemoryView::from(&map)?)
 }
 

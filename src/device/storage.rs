@@ -30,10 +30,23 @@ struct Header {
 enum Held {
     /// In the block, after the header.
     Here,
-    Lent(#[expect(dead_code, reason = "kept for its drop")] Owner),
+    Lent(Owner),
+    Moved(Box<Moved>),
     Gpu(Box<Block>),
     /// There are none: the block of a tensor on `meta`, which counts bytes that nobody has.
     Nowhere,
+}
+
+/// The memory of a block that was resized, or that another owner lends since.
+struct Moved {
+    /// How many bytes the block itself has after the header.
+    block: usize,
+    /// How many the memory has that the data lie in: at least as many as it ever had, as tensors may show all of them.
+    room: usize,
+    /// Whether another owner lends the memory.
+    lent: bool,
+    /// All that the data ever lay in, since arrays and other threads may still read there; the last is where they are.
+    owners: Vec<Owner>,
 }
 
 const HEADER: usize = size_of::<Header>();
@@ -156,7 +169,76 @@ impl Storage {
 
     /// Whether somebody else owns the memory, which then cannot grow.
     pub fn is_foreign(&self) -> bool {
-        matches!(self.header().held, Held::Lent(_))
+        match &self.header().held {
+            Held::Lent(_) => true,
+            Held::Moved(moved) => moved.lent,
+            _ => false,
+        }
+    }
+
+    /// Who lends the memory.
+    pub fn lender(&self) -> Option<&Owner> {
+        match &self.header().held {
+            Held::Lent(owner) => Some(owner),
+            Held::Moved(moved) if moved.lent => moved.owners.last(),
+            _ => None,
+        }
+    }
+
+    /// What the block was before it moves for the first time, or since.
+    ///
+    /// # Safety
+    /// As for `relocate`.
+    unsafe fn moved(&self) -> &mut Moved {
+        // SAFETY: says the caller.
+        let header = unsafe { &mut *self.0.as_ptr() };
+        if !matches!(header.held, Held::Moved(_)) {
+            let (block, lent, owners) = match std::mem::replace(&mut header.held, Held::Nowhere) {
+                Held::Here => (header.bytes, false, Vec::new()),
+                Held::Lent(owner) => (0, true, vec![owner]),
+                _ => not_here(),
+            };
+            header.held = Held::Moved(Box::new(Moved { block, room: header.bytes, lent, owners }));
+        }
+        match &mut header.held {
+            Held::Moved(moved) => moved,
+            _ => unreachable!("was just made"),
+        }
+    }
+
+    /// Lets the data be in memory that `owner` lends, for all tensors that show them. It holds as many bytes.
+    ///
+    /// # Safety
+    /// The data are in this machine's memory, `ptr` is valid while `owner` lives and holds what they are, and nobody holds a
+    /// reference into the header meanwhile: the GIL is held.
+    pub unsafe fn relocate(&self, ptr: NonNull<u8>, owner: Owner) {
+        // SAFETY: says the caller.
+        unsafe {
+            let moved = self.moved();
+            moved.owners.push(owner);
+            moved.lent = true;
+            (*self.0.as_ptr()).ptr = Some(ptr);
+        }
+    }
+
+    /// Makes the data `bytes` long. New ones are zero; what is cut off stays readable for tensors that show it.
+    ///
+    /// # Safety
+    /// The data are in this machine's memory, nobody else owns it, and the GIL is held.
+    pub unsafe fn resize(&self, bytes: usize) -> Result<()> {
+        // SAFETY: says the caller; the new memory is at least as long as the old.
+        unsafe {
+            let moved = self.moved();
+            if bytes > moved.room {
+                let larger = Storage::zeroed(bytes)?;
+                std::ptr::copy_nonoverlapping(self.ptr(), larger.ptr(), moved.room);
+                (*self.0.as_ptr()).ptr = NonNull::new(larger.ptr());
+                moved.room = bytes;
+                moved.owners.push(Box::new(larger));
+            }
+            (*self.0.as_ptr()).bytes = bytes;
+        }
+        Ok(())
     }
 
     /// How often the content was changed in place.
@@ -229,7 +311,11 @@ impl Drop for Storage {
         // drop may run foreign code.
         unsafe {
             let held = std::mem::replace(&mut (*self.0.as_ptr()).held, Held::Here);
-            let data = if matches!(held, Held::Here) { self.header().bytes } else { 0 };
+            let data = match &held {
+                Held::Here => self.header().bytes,
+                Held::Moved(moved) => moved.block,
+                _ => 0,
+            };
             cpu::free(self.0.cast(), HEADER + data);
             drop(held);
         }
@@ -264,6 +350,26 @@ mod tests {
             assert!(a.bytes() == bytes && all(&b, 0));
             fill(&a, 1);
             assert!(all(&b, 0) && all(&a, 1));
+        }
+    }
+
+    #[test]
+    fn data_move_and_grow_in_place() {
+        for bytes in SIZES {
+            let s = Storage::new(bytes).unwrap();
+            fill(&s, 5);
+            let other = s.clone();
+            // SAFETY: nobody else uses the block.
+            unsafe {
+                s.resize(bytes + 100).unwrap();
+                assert!(other.bytes() == bytes + 100 && *other.ptr() == if bytes > 0 { 5 } else { 0 });
+                assert_eq!(*other.ptr().add(bytes), 0);
+                s.resize(bytes / 2).unwrap();
+                assert!(all(&other, 5) && !s.is_foreign());
+                let lent = Storage::zeroed(bytes.max(1)).unwrap();
+                s.relocate(NonNull::new(lent.ptr()).unwrap(), Box::new(lent));
+            }
+            assert!(all(&other, 0) && other.is_foreign() && other.lender().is_some());
         }
     }
 

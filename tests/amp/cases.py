@@ -77,6 +77,8 @@ def op_lists(torch):
         "soft_margin": lambda d: F.soft_margin_loss(x(d, 2), x(d, 2)),
         "cosine_embedding": lambda d: F.cosine_embedding_loss(x(d, 2, 2), x(d, 2, 2), torch.tensor([1, -1])),
         "triplet": lambda d: F.triplet_margin_loss(x(d, 2, 2), x(d, 2, 2), x(d, 2, 2)),
+        "margin_ranking": lambda d: F.margin_ranking_loss(x(d, 2), x(d, 2), x(d, 2)),
+        "margin_ranking itself": lambda d: torch.margin_ranking_loss(x(d, 2), x(d, 2), x(d, 2)),
         "avg_pool1d": lambda d: F.avg_pool1d(x(d, 1, 1, 4), 2),
         "avg_pool2d": lambda d: F.avg_pool2d(x(d, 1, 1, 4, 4), 2),
         "avg_pool3d": lambda d: F.avg_pool3d(x(d, 1, 1, 2, 2, 2), 2),

@@ -49,3 +49,14 @@ def refused(torch):
         lambda: d.Wishart(4.0),
     ]
     return [raised(fn) for fn in made]
+
+
+@case(rtol=1e-4, atol=1e-5)
+def wishart_of_any_matrix(torch):
+    """log_prob reads each element of a value, also of one that is not symmetric or not positive."""
+    scale = torch.tensor([[2.0, 0.5], [0.5, 1.0]])
+    d = torch.distributions.Wishart(torch.tensor([4.5, 3.0]), scale, validate_args=False)
+    value = torch.tensor([[3.0, 1.0], [0.5, 2.0]]).requires_grad_()
+    out = d.log_prob(value)
+    wide = torch.distributions.Wishart(torch.tensor([4.5, 3.0]), scale.expand(3, 2, 2, 2))
+    return [out, torch.autograd.grad(out.sum(), value), d.log_prob(-value), wide.log_prob(scale.expand(5, 3, 2, 2, 2))]

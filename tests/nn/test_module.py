@@ -281,11 +281,6 @@ def test_older_spellings_of_reduction_warn():
         assert nn.CrossEntropyLoss(reduce=False).reduction == "none"
 
 
-def test_what_is_not_built_says_so():
-    with pytest.raises(NotImplementedError, match="memory shared between processes"):
-        nn.Linear(1, 1).share_memory()
-
-
 def test_convolutions_refuse_what_does_not_fit():
     for arguments, what in (
         ({"groups": 0}, "groups must be a positive integer"),

@@ -4,6 +4,7 @@ import math
 import os
 import tempfile
 
+import numpy as np
 from support import Cases, warned
 from support import raised as raised_with_hint
 
@@ -115,3 +116,52 @@ def memory_that_nothing_was_written_to(torch):
         torch.utils.deterministic.fill_uninitialized_memory = True
         torch.use_deterministic_algorithms(False)
     return found
+
+
+@case()
+def storages_without_a_dtype(torch):
+    from_bytes = torch.UntypedStorage
+    swapped = from_bytes([1, 2, 3, 4])
+    found = [from_bytes([1, 300, -1]).tolist(), swapped.byteswap(torch.int16), swapped.tolist(), swapped == swapped]
+    found += [from_bytes(4).copy_(from_bytes([1, 2, 3, 4])).tolist(), raised(from_bytes(4).copy_, from_bytes(3))]
+    s = torch.arange(6.0).untyped_storage()
+    found += [s.resizable(), s.is_shared(), s.is_pinned(), s.is_sparse, s.filename, s.get_device(), s.new().size()]
+    found += [[c.tolist(), c.type().partition(".")[2]] for c in (from_bytes([0, 2]).float(), from_bytes([0, 2]).bool())]
+    found += [from_bytes.from_buffer(b"ab\0c", dtype=torch.int16, byte_order="little").tolist()]
+    x = torch.arange(4.0)
+    view = x[1:]
+    found += [x.untyped_storage().resize_(40).nbytes(), view.untyped_storage().nbytes(), x.tolist(), view.tolist()]
+    found += [
+        x.untyped_storage().resize_(8).nbytes(),
+        x[:2],
+    ]
+    lent = torch.from_numpy(np.ones(3)).untyped_storage()
+    found += [lent.resizable(), raised(lent.resize_, 3)]
+    typed = torch.arange(4.0).storage()
+    found += [
+        typed.resize_(6),
+        typed.size(),
+        typed.resize_(2),
+        typed.tolist(),
+        typed.filename,
+    ]
+    return [*found, raised(typed.copy_, torch.arange(3.0).storage()), typed.get_device(), typed.is_hpu]
+
+
+@case()
+def memory_of_all_processes(torch):
+    x = torch.arange(6.0)
+    view = x[2:]
+    x.share_memory_()
+    x[3] = 9
+    layer = torch.nn.Linear(2, 2).share_memory()
+    return [
+        (x.is_shared(), view.is_shared(), view, (x + 1).is_shared(), x.storage().is_shared(), x.clone().is_shared()),
+        (
+            [p.is_shared() for p in layer.parameters()],
+            layer.weight.requires_grad,
+            torch.zeros(0).share_memory_().is_shared(),
+        ),
+        (x.untyped_storage().filename, torch.zeros(1).is_shared()),
+        x.storage().share_memory_().is_shared(),
+    ]

@@ -362,3 +362,17 @@ def names_that_lightning_reaches_for(torch):
         [kind(enabled=False).__enter__() for kind in (profiler.emit_nvtx, profiler.emit_itt)],
         torch._C._nn.gelu(torch.zeros(2)),
     ]
+
+
+@case()
+def traces_call_once(torch):
+    def drawn(x):
+        return x * torch.rand(2)
+
+    torch.manual_seed(0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        traced = torch.jit.trace(drawn, (torch.ones(2),), check_trace=False)
+        found = [torch.rand(1), traced(torch.ones(2))]
+        wrong = (lambda x: 3, lambda x: None, lambda x: x[5])
+        return [*found, [raised(torch.jit.trace, f, torch.ones(1), check_trace=False).splitlines()[0] for f in wrong]]

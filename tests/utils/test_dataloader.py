@@ -230,6 +230,33 @@ def test_seeding_in_a_worker_is_the_workers_own():
     assert torch.get_rng_state().tolist() == expected.tolist()
 
 
+class Numbered(Dataset):
+    """Learns in its worker which one it is, by a method of its own."""
+
+    worker = None
+
+    def begin(self, worker_id):
+        self.worker = worker_id
+
+    def __len__(self):
+        return 6
+
+    def __getitem__(self, i):
+        return self.worker, i
+
+    def joined(self, examples):
+        return self.worker, examples
+
+
+def test_methods_of_the_dataset_are_those_of_the_workers_copy():
+    data = Numbered()
+    loader = DataLoader(data, 2, num_workers=3, worker_init_fn=data.begin)
+    assert [(a.tolist(), b.tolist()) for a, b in loader] == [([i, i], [2 * i, 2 * i + 1]) for i in range(3)]
+    loader = DataLoader(data, 3, num_workers=2, worker_init_fn=data.begin, collate_fn=data.joined)
+    assert [worker for worker, _ in loader] == [0, 1]
+    assert data.worker is None
+
+
 def test_workers_end_with_their_iterator():
     before = threading.active_count()
     loader = DataLoader(Draws(), num_workers=4, persistent_workers=True)
@@ -353,3 +380,14 @@ def test_a_sampler_without_an_end_draws_as_it_goes():
     assert 0 <= next(iter(sampler)) < 5
     loader = DataLoader(TensorDataset(torch.arange(5)), sampler=sampler, batch_size=2, num_workers=2)
     assert next(iter(loader))[0].shape == (2,)
+
+
+def test_pinning_what_holds_no_tensor():
+    from collections import OrderedDict, namedtuple
+
+    from rustgrad.utils.data._utils.pin_memory import pin_memory
+
+    pair = namedtuple("pair", "a b")
+    batch = OrderedDict(a=[1, "x"], b=(2.0, pair(b"y", None)), c=range(2))
+    pinned = pin_memory(batch)
+    assert type(pinned) is OrderedDict and pinned == OrderedDict(a=[1, "x"], b=(2.0, pair(b"y", None)), c=[0, 1])

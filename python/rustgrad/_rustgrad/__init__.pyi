@@ -594,7 +594,11 @@ class Tensor:
             Raises RuntimeError for a tensor of another dtype, and where the sizes reach beyond the storage.
         """
     def share_memory_(self) -> Tensor:
-        """Raises NotImplementedError: memory is not shared between processes."""
+        """Move the memory to where other processes see it, for all tensors that share it; on a GPU it is there already.
+
+            Processes that begin later, and those that are sent the tensor by a queue, a pipe or as an argument, then
+        read and     write the same elements. Returns the tensor.
+        """
     def slice_inverse(self, src: Any, dim: Any = ..., start: Any = ..., end: Any = ..., step: Any = ...) -> Any:
         """`self`, of which a slice was taken that `src` has the sizes of, as the whole."""
     def solve(self, A: Any) -> Any:
@@ -2506,8 +2510,6 @@ class Tensor:
         """Whether both have the same sizes."""
     def is_set_to(self, tensor: Tensor) -> _bool:
         """Whether both show the same memory with the same sizes and strides."""
-    def is_shared(self) -> _bool:
-        """False: memory is not shared between processes."""
     def is_pinned(self) -> _bool:
         """False: memory is not pinned."""
     def as_subclass(self, cls: Any) -> Any:
@@ -2524,6 +2526,8 @@ class Tensor:
         """The elements in C order, in this machine's byte order."""
     def untyped_storage(self) -> UntypedStorage:
         """The memory block that this tensor and its views show: the same object for each of them."""
+    def is_shared(self) -> _bool:
+        """Whether other processes see the memory: `share_memory_` was called, or it is on a GPU."""
     def __deepcopy__(self, memo: Any) -> Any:
         """For copy.deepcopy: a leaf with its gradient and attributes, in memory that it shares with the copies of those
         whose memory it shares now.

@@ -5,7 +5,7 @@ import warnings
 
 from .. import broadcast_shapes
 from .._rustgrad import Size, tensor
-from .._rustgrad.torch import arange, mvlgamma, randn, tril_indices
+from .._rustgrad.torch import arange, cholesky_solve, mvlgamma, randn, tril_indices
 from ..limits import finfo
 from . import constraints
 from .chi2 import Chi2
@@ -140,8 +140,8 @@ class Wishart(ByScatter, ExponentialFamily):
         self._check(value)
         nu, n, tril = self.df, self._event_shape[-1], self._unbroadcasted_scale_tril
         norm = -nu * (n * math.log(2) / 2 + half_log_det(tril)) - mvlgamma(nu / 2, n)
-        inner = linalg.solve_triangular(tril, linalg.cholesky(value), upper=False)
-        trace = inner.pow(2).sum((-2, -1))
+        # Of the value as it is, every element of it: a factor of it would read the lower triangle alone.
+        trace = cholesky_solve(value, tril).diagonal(dim1=-2, dim2=-1).sum(-1)
         return norm + (nu - n - 1) / 2 * linalg.slogdet(value).logabsdet - trace / 2
 
     def entropy(self):

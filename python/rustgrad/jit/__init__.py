@@ -8,6 +8,7 @@ from collections import namedtuple
 from typing import Final, Union, get_args, get_origin
 
 from .._names import lookup as _lookup
+from .._rustgrad import Tensor
 from ..futures import Future
 from ..nn import Module
 
@@ -92,14 +93,45 @@ def trace(
     example_kwarg_inputs=None,
     _store_inputs=True,
 ):
-    """`func` itself: it runs as it is, on inputs of any shape. Raises RuntimeError where it cannot be called."""
+    """`func` itself: it runs as it is, on inputs of any shape.
+
+    As in PyTorch it is called with the example inputs, a tensor or a tuple: errors come here, and what it draws is
+    drawn. Raises RuntimeError where it cannot be called, or gives other things than tensors in lists, tuples and dicts.
+    """
     if not callable(func):
         raise RuntimeError(f"trace: expected a function or a module, but got {type(func).__name__}")
+    if example_kwarg_inputs is not None:
+        _check_traced(func(**example_kwarg_inputs))
+        return func
+    one = builtins.isinstance(example_inputs, (Tensor, dict))
+    inputs: tuple = (example_inputs,) if one else tuple(example_inputs)  # pyright: ignore[reportArgumentType]
+    _check_traced(func(*inputs))
     return func
 
 
+def _check_traced(result) -> None:
+    if result is None:
+        raise RuntimeError(
+            "The traced function didn't return any values! Side-effects are not captured in traces, so it would be a "
+            "no-op."
+        )
+
+    def whole(x) -> bool:
+        if builtins.isinstance(x, (list, tuple)):
+            return all(map(whole, x))
+        return builtins.isinstance(x, Tensor) or (builtins.isinstance(x, dict) and all(map(whole, x.values())))
+
+    if not whole(result):
+        raise RuntimeError(
+            "Only tensors, lists, tuples of tensors, or dictionary of tensors can be output from traced functions"
+        )
+
+
 def trace_module(mod, inputs, *args, **kwargs):
-    """`mod` itself."""
+    """`mod` itself, after a call of each method that `inputs` names, with these inputs."""
+    for name, given in inputs.items():
+        method = mod if name == "forward" else getattr(mod, name)
+        _check_traced(method(*given) if builtins.isinstance(given, tuple) else method(given))
     return mod
 
 

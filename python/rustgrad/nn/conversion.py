@@ -99,11 +99,8 @@ class ConversionMixin:
         return self._apply(lambda x: empty_like(x, device=device), recurse)
 
     def share_memory(self) -> Self:
-        """Raise: tensors cannot live in memory that processes share."""
-        raise NotImplementedError(
-            "share_memory: tensors in memory shared between processes are not built yet\n"
-            "hint: send the state dict to the other process, or write it to a file that both read"
-        )
+        """Move parameters and buffers to memory that processes share: see `Tensor.share_memory_`."""
+        return self._apply(lambda x: x.share_memory_())
 
     def type(self, dst_type) -> Self:
         """Cast all parameters and buffers to `dst_type`, integers too."""

@@ -10,6 +10,7 @@ from .._rustgrad import Tensor, int64, tensor
 from .._rustgrad.nn import layer_norm, linear
 from .._rustgrad.torch import stack
 from . import functional as F
+from ._autocast import cast_to_float32
 from ._compose import norm_except_dim as norm_except_dim
 from .functional import recurrent
 from .functional.loss import reduced
@@ -214,6 +215,7 @@ def kl_div(input, target, reduction: int = 0, *, log_target: bool = False):
     return F.kl_div(input, target, reduction=_reduction(reduction), log_target=log_target)
 
 
+@cast_to_float32
 def margin_ranking_loss(input1, input2, target, margin: float = 0.0, reduction: int = 0):
     """`nn.functional.margin_ranking_loss`, of tensors of any shapes that broadcast."""
     loss = (-target * (input1 - input2) + margin).clamp_min(0)

@@ -83,6 +83,10 @@ def __getattr__(name: str):
             from importlib import import_module
 
             return getattr(import_module(f"{__name__}.{place}"), name)
+    if name in ("_is_zipfile", "_open_zipfile_reader", "_open_zipfile_writer"):
+        from . import reader
+
+        return getattr(reader, name[1:])
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

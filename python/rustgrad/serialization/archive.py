@@ -1,4 +1,4 @@
-"""The zip archives of `save`: records stored without compression, each beginning at a multiple of 64 bytes.
+"""The zip archives of `save`: records stored without compression, each beginning at a multiple of 64 bytes, or more.
 
 The reader trusts nothing: records must lie inside the file and apart from each other, and what the file does not hold
 is never allocated.
@@ -25,10 +25,11 @@ _DATE = 33  # 1980-01-01, the first day of the format: equal content gives equal
 class Writer:
     """Writes records in order to any object with a `write` method. `close` writes the directory."""
 
-    def __init__(self, write, name: str, checksums: bool):
+    def __init__(self, write, name: str, checksums: bool, alignment: int = ALIGN):
         self._write = write
         self._name = name
         self._checksums = checksums
+        self._alignment = alignment
         self._at = 0
         self._entries = []
 
@@ -46,7 +47,7 @@ class Writer:
         path = f"{self._name}/{name}".encode()
         start, large = self._at, size >= _FULL
         extra = struct.pack("<2H2Q", 1, 16, size, size) if large else b""
-        room = -(start + _HEAD.size + len(path) + len(extra) + 4) % ALIGN
+        room = -(start + _HEAD.size + len(path) + len(extra) + 4) % self._alignment
         extra += struct.pack("<2s H", b"FB", room) + b"Z" * room
         version, short = (45, _FULL) if large else (20, size)
         head = _HEAD.pack(_LOCAL, version, _UTF8, 0, 0, _DATE, crc, short, short, len(path), len(extra))

@@ -21,10 +21,16 @@ _MAX_PICKLE = 1 << 31
 
 def load(f, map_location, pickle_module, weights_only, mmap, pickle_load_args):
     """`torch.load`, whose docs stand in `rustgrad.serialization`."""
-    if weights_only is None:
-        weights_only = os.environ.get("TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD", "0").lower() not in ("1", "y", "yes", "true")
-    if os.environ.get("TORCH_FORCE_WEIGHTS_ONLY_LOAD", "0").lower() in ("1", "y", "yes", "true"):
-        weights_only = True
+    restricted, free = (
+        os.environ.get(f"TORCH_FORCE_{word}WEIGHTS_ONLY_LOAD", "0").lower() in ("1", "y", "yes", "true")
+        for word in ("", "NO_")
+    )
+    if restricted and free:
+        raise RuntimeError(
+            "Only one of `TORCH_FORCE_WEIGHTS_ONLY_LOAD` or `TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD` should be set, but both "
+            "were set."
+        )
+    weights_only = restricted or (not free if weights_only is None else weights_only)
     if pickle_module is not None and getattr(pickle_module, "__name__", None) != "pickle":
         raise RuntimeError(
             "load: a pickle_module of your own is not used: it would run what the file names\n"
@@ -34,6 +40,7 @@ def load(f, map_location, pickle_module, weights_only, mmap, pickle_load_args):
     pickle_load_args.pop("errors", None)
     for name in pickle_load_args:
         raise TypeError(f"Unpickler.__init__() got an unexpected keyword argument '{name}'")
+    mmap = options.LOAD["mmap"] if mmap is None else mmap
     if mmap and not is_path(f):
         raise ValueError("f must be a file path in order to use the mmap argument")
     restore = restorer(map_location)
@@ -52,8 +59,8 @@ def load(f, map_location, pickle_module, weights_only, mmap, pickle_load_args):
             return _Archive(records, f, restore, mmap, is_meta(map_location)).load(weights_only, encoding)
         if mmap and start[:1] == b"\x80":
             raise RuntimeError(
-                "mmap can only be used with files saved with `torch.save(_use_new_zipfile_serialization=True), please "
-                "torch.save your checkpoint with this option in order to use mmap."
+                f"mmap can only be used with files saved with `torch.save({f}, _use_new_zipfile_serialization=True), "
+                "please torch.save your checkpoint with this option in order to use mmap."
             )
         return _other(f, file, start, restore, weights_only, encoding)
 
@@ -158,7 +165,7 @@ class _Archive:
                 return False
             return (default is options.LoadEndianness.BIG) != (sys.byteorder == "big")
         if order not in (b"little", b"big"):
-            raise ValueError(f"Unknown endianness type: {order!r}")
+            raise ValueError(f"Unknown endianness type: {order.decode(errors='replace')}")
         return order.decode() != sys.byteorder
 
     def load(self, weights_only: bool, encoding: str):

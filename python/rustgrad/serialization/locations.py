@@ -110,7 +110,8 @@ def default_restore_location(storage, location):
 def _typename(storage) -> str:
     from .. import typename
 
-    return typename(storage).replace("rustgrad.Untyped", "torch.storage.Untyped")
+    name = typename(storage)
+    return f"torch.storage.{name.rpartition('.')[2]}" if name.endswith("UntypedStorage") else name
 
 
 def restorer(map_location):

@@ -4,6 +4,7 @@ import tempfile
 import threading
 from contextlib import contextmanager
 from enum import Enum
+from typing import Any
 
 __all__ = [
     "LoadEndianness",
@@ -37,9 +38,18 @@ class LoadEndianness(Enum):
 
 
 _registered: list = []  # classes and functions, or pairs of one and the dotted name it has in files
-_crc32 = True
-_endianness: LoadEndianness | None = None
-_mmap_flags: int | None = None
+# What `torch.utils.serialization.config` shows. mmap_flags: None stands for private ones, where the system has them.
+LOAD: dict[str, Any] = {
+    "mmap": False,
+    "endianness": None,
+    "mmap_flags": None,
+    "calculate_storage_offsets": False,  # places are read from the directory, at no cost
+}
+SAVE: dict[str, Any] = {
+    "compute_crc32": True,
+    "use_pinned_memory_for_d2h": False,  # there is no pinned memory
+    "storage_alignment": 64,
+}
 _skipping = threading.local()
 
 # --- registered classes
@@ -97,26 +107,24 @@ class safe_globals:
 
 def set_crc32_options(compute_crc32: bool) -> None:
     """Whether `save` writes checksums and `load` compares them. Without, other zip programs call the file damaged."""
-    global _crc32
-    _crc32 = bool(compute_crc32)
+    SAVE["compute_crc32"] = bool(compute_crc32)
 
 
 def get_crc32_options() -> bool:
     """Whether checksums are written and compared."""
-    return _crc32
+    return SAVE["compute_crc32"]
 
 
 def set_default_load_endianness(endianness) -> None:
     """The byte order of files that do not name theirs: a LoadEndianness, or None for little endian."""
-    global _endianness
     if endianness is not None and not isinstance(endianness, LoadEndianness):
         raise TypeError("Invalid argument type in function set_default_load_endianness")
-    _endianness = endianness
+    LOAD["endianness"] = endianness
 
 
 def get_default_load_endianness():
     """The byte order of files that do not name theirs; None if it was never set."""
-    return _endianness
+    return LOAD["endianness"]
 
 
 class set_default_mmap_options:
@@ -125,7 +133,6 @@ class set_default_mmap_options:
     """
 
     def __init__(self, flags: int) -> None:
-        global _mmap_flags
         import mmap
 
         shared = getattr(mmap, "MAP_SHARED", None)
@@ -136,22 +143,21 @@ class set_default_mmap_options:
                 "Invalid argument in function set_default_mmap_options, expected mmap.MAP_PRIVATE or mmap.MAP_SHARED, "
                 f"but got {flags}"
             )
-        self._before = _mmap_flags
-        _mmap_flags = flags
+        self._before = LOAD["mmap_flags"]
+        LOAD["mmap_flags"] = flags
 
     def __enter__(self):
         pass
 
     def __exit__(self, *_):
-        global _mmap_flags
-        _mmap_flags = self._before
+        LOAD["mmap_flags"] = self._before
 
 
 def get_default_mmap_options() -> int | None:
     """The flags with which files are mapped; None where mapping has none (Windows)."""
     import mmap
 
-    return _mmap_flags if _mmap_flags is not None else getattr(mmap, "MAP_PRIVATE", None)
+    return LOAD["mmap_flags"] if LOAD["mmap_flags"] is not None else getattr(mmap, "MAP_PRIVATE", None)
 
 
 class skip_data:

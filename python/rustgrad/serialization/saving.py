@@ -6,7 +6,7 @@ import pickle
 import sys
 
 from . import options
-from .archive import ALIGN, Writer
+from .archive import Writer
 from .files import is_path, replacing
 from .pickler import Pickler
 
@@ -49,11 +49,16 @@ def _write(write, name, pickled, blocks, protocol, zipped, without_byteorder):
         write_legacy(write, pickled, blocks, protocol)
         return
     checksums = options.get_crc32_options()
-    archive = Writer(write, name, checksums)
+    alignment = options.SAVE["storage_alignment"]
+    if type(alignment) is not int or not 0 < alignment <= 1 << 15:  # the room stands in 16 bits
+        raise ValueError(
+            f"save: config.save.storage_alignment must be an int from 1 to {1 << 15}, but is {alignment!r}"
+        )
+    archive = Writer(write, name, checksums, alignment)
     seen = hashlib.sha1(pickled)
     archive.record("data.pkl", pickled)
     archive.record(".format_version", b"1")
-    archive.record(".storage_alignment", str(ALIGN).encode())
+    archive.record(".storage_alignment", str(alignment).encode())
     if not without_byteorder:
         archive.record("byteorder", sys.byteorder.encode())
     for block in blocks:

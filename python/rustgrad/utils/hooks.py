@@ -71,3 +71,9 @@ class RemovableHandle:
 
     def __exit__(self, *_):
         self.remove()
+
+
+def unserializable_hook(f):
+    """Mark a hook as one that may get lost when its tensor is saved. Returns it."""
+    f.__torch_unserializable__ = True
+    return f

@@ -26,10 +26,13 @@ __all__ = [
     "BatchSampler",
     "ChainDataset",
     "ConcatDataset",
+    "DataChunk",
     "DataLoader",
     "Dataset",
     "DistributedSampler",
+    "IterDataPipe",
     "IterableDataset",
+    "MapDataPipe",
     "RandomSampler",
     "Sampler",
     "SequentialSampler",
@@ -41,8 +44,24 @@ __all__ = [
     "_DatasetKind",
     "default_collate",
     "default_convert",
+    "functional_datapipe",
     "get_worker_info",
+    "guaranteed_datapipes_determinism",
+    "non_deterministic",
     "random_split",
 ]
 
-__getattr__ = _lookup("torch.utils.data")
+_missing = _lookup("torch.utils.data")
+
+
+def __getattr__(name: str):
+    # Pipes are for older programs: loaded when they are asked for.
+    if name in ("DataChunk", "IterDataPipe", "MapDataPipe"):
+        from .datapipes import datapipe
+
+        return getattr(datapipe, name)
+    if name in ("functional_datapipe", "guaranteed_datapipes_determinism", "non_deterministic"):
+        from .datapipes import _decorator
+
+        return getattr(_decorator, name)
+    return _missing(name)

@@ -119,6 +119,12 @@ class DataLoader(Generic[_T_co]):
         self.in_order = in_order
         self._iterable = isinstance(dataset, IterableDataset)
         self._dataset_kind = _DatasetKind.Iterable if self._iterable else _DatasetKind.Map
+        if self._iterable and shuffle is not None and hasattr(type(dataset), "_copy_for_thread"):
+            # A pipe is told itself.
+            from .graph_settings import apply_shuffle_settings
+
+            self.__dict__["dataset"] = dataset = apply_shuffle_settings(dataset, shuffle)
+            shuffle = None
         if self._iterable:
             for name, value in (("shuffle", shuffle or None), ("sampler", sampler), ("batch_sampler", batch_sampler)):
                 if value is not None:

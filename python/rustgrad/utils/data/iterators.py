@@ -9,7 +9,7 @@ from ..._rustgrad import Generator
 from ._utils import MP_STATUS_CHECK_INTERVAL
 from ._utils.fetch import gather_of
 from ._utils.progress import Progress
-from ._utils.worker import ENDED, RESTART, ExceptionWrapper, Job
+from ._utils.worker import ENDED, RESTART, ExceptionWrapper, Job, seed_pipe, share_pipe
 from .sampler import draw_seed, rows_of_batches
 
 __all__ = []
@@ -29,6 +29,9 @@ class _BaseDataLoaderIter:
         self._timeout = loader.timeout
         self._resume = resume
         self._rows = self._can_take_rows(loader)
+        # Pipes that draw are seeded, and share the elements among workers.
+        self._is_pipe = hasattr(type(self._dataset), "_copy_for_thread")
+        self._seed_pipe(loader)
         self._begin(loader)
         if resume is None or resume["base_seed_drawn"]:
             self._base_seed = draw_seed(loader.generator)
@@ -36,6 +39,13 @@ class _BaseDataLoaderIter:
             self._base_seed = resume["base_seed"]
             self._progress.base_seed_drawn = False
         self._progress.base_seed = self._base_seed
+
+    def _seed_pipe(self, loader) -> int | None:
+        if not (self._is_pipe and self._iterable):
+            return None
+        seed = draw_seed(loader.generator)
+        seed_pipe(self._dataset, seed)
+        return seed
 
     def _can_take_rows(self, loader) -> bool:
         # A worker's init function might change what the dataset is.
@@ -114,6 +124,8 @@ class _SingleProcessDataLoaderIter(_BaseDataLoaderIter):
             raise AssertionError("_SingleProcessDataLoaderIter requires num_workers == 0")
         parts = self._dataset, self._iterable, self._auto_collation, self._collate_fn, self._drop_last
         job = Job(*parts, rows=self._rows)
+        if self._is_pipe:
+            share_pipe(self._dataset, 1, 0)
         self._fetcher: Any = job.fetcher(self._dataset)
         if resume is not None:
             self._go_on(resume)
@@ -203,10 +215,13 @@ class _MultiProcessingDataLoaderIter(_BaseDataLoaderIter):
 
     def _reset(self, loader, first_iter: bool = False) -> None:
         """Begin an epoch. Workers that live on begin again with the dataset, behind what they still have to do."""
+        if first_iter and self._is_pipe and self._iterable:
+            draw_seed(loader.generator)  # PyTorch's loader draws this one as well, and drops it
+        seed = None if first_iter else self._seed_pipe(loader)
         self._begin(loader)
         workers = range(self._num_workers)
         if not first_iter:
-            self._restart()
+            self._restart(seed)
         # What was asked for and not given yet, by the batch's number.
         self._tasks: dict[int, _Task] = {}
         self._first = self._next_task = 0
@@ -219,12 +234,12 @@ class _MultiProcessingDataLoaderIter(_BaseDataLoaderIter):
         for _ in range(self._prefetch_factor * self._num_workers):
             self._ask()
 
-    def _restart(self) -> None:
+    def _restart(self, seed: int | None) -> None:
         progress = self._progress
         progress.base_seed, progress.base_seed_drawn = self._base_seed, False
         progress.workers = [(0, None)] * self._num_workers
         for worker in range(self._num_workers):
-            self._crew.send(worker, RESTART)
+            self._crew.send(worker, (RESTART, seed))
         waiting = self._num_workers
         while waiting:
             worker, number, _, generator = self._receive()

@@ -1,6 +1,6 @@
 """What a loader's worker does, be it a thread or a process: it makes batches until it is told to stop.
 
-A worker is sent `(task, index)`, RESTART before another epoch, or None to end. It answers `(id, task, batch,
+A worker is sent `(task, index)`, `(RESTART, seed)` before another epoch, or None to end. It answers `(id, task, batch,
 generator)`: the batch may be an ExceptionWrapper or ENDED, and the generator is as the worker's is after the batch.
 """
 
@@ -181,9 +181,16 @@ class Job:
 
     def fetcher(self, dataset):
         """A fetcher at the beginning of the dataset."""
+        collate_fn = self.of_copy(self.collate_fn, dataset)
         if self.iterable:
-            return IterableFetcher(dataset, self.auto_collation, self.collate_fn, self.drop_last)
-        return MapFetcher(dataset, self.auto_collation, self.collate_fn, self.rows)
+            return IterableFetcher(dataset, self.auto_collation, collate_fn, self.drop_last)
+        return MapFetcher(dataset, self.auto_collation, collate_fn, self.rows)
+
+    def of_copy(self, function, dataset):
+        """A function that is a method of the dataset, as the method of a worker's copy: what it sets, the copy has."""
+        if dataset is not self.dataset and getattr(function, "__self__", None) is self.dataset:
+            return getattr(function, "__func__", function).__get__(dataset)
+        return function
 
 
 def _is_generator_of_python(value) -> bool:
@@ -201,6 +208,8 @@ def copy_for_thread(dataset):
     from ..dataset import Dataset
 
     kind = type(dataset)
+    if hasattr(kind, "_copy_for_thread"):
+        return dataset._copy_for_thread({})
     foreign = hasattr(kind, "__copy__") and not isinstance(dataset, Dataset)
     if foreign or hasattr(kind, "__del__") or not hasattr(dataset, "__dict__"):
         return dataset
@@ -230,10 +239,26 @@ def copy_for_thread(dataset):
     return twin
 
 
+def seed_pipe(pipe, seed: int) -> None:
+    """Seed what draws in a pipeline, alike in every worker, so that each has the same order to take its share of."""
+    from ..graph_settings import apply_random_seed
+
+    apply_random_seed(pipe, Generator().manual_seed(seed))
+
+
+def share_pipe(pipe, count: int, number: int) -> None:
+    """Give the pipes of a pipeline that can be shared the share of one worker."""
+    from ..graph_settings import apply_sharding
+
+    apply_sharding(pipe, count, number)
+
+
 def _begin(job: Job, worker_id: int, dataset):
     """The worker's fetcher, after what an earlier run of a resumed epoch gave."""
+    if hasattr(type(dataset), "_copy_for_thread"):
+        share_pipe(dataset, job.num_workers, worker_id)
     if job.init_fn is not None:
-        job.init_fn(worker_id)
+        job.of_copy(job.init_fn, dataset)(worker_id)
     fetcher = job.fetcher(dataset)
     if job.resume is not None:
         count, state = job.resume[worker_id]
@@ -263,15 +288,17 @@ def work(job: Job, worker_id: int, dataset, rng: WorkerRNG | None, receive, send
     while (message := receive()) is not None:
         if stopped():
             continue
-        if message is RESTART:
+        task, index = message
+        if task is RESTART:
             send((worker_id, RESTART, None, default_generator.clone_state()))
             ended = False
             try:
+                if index is not None:
+                    seed_pipe(dataset, index)
                 fetcher, failure = job.fetcher(dataset), None
             except Exception:
                 failure = ExceptionWrapper(where=where)
             continue
-        task, index = message
         if fetcher is None or failure is not None:
             answer = failure
         elif ended:

@@ -1,4 +1,7 @@
-"""Python's multiprocessing, and `spawn`. Tensors that are sent to another process are copied, not shared."""
+"""Python's multiprocessing, and `spawn`.
+
+Tensors that are sent to another process are shared if `share_memory_` was called for them, and else copied.
+"""
 
 import multiprocessing as _multiprocessing
 import os
@@ -9,7 +12,8 @@ import time
 from multiprocessing import *  # pyright: ignore[reportWildcardImportFromLibrary]
 from multiprocessing import connection
 
-from ._names import lookup as _lookup
+from .._names import lookup as _lookup
+from . import reductions as reductions
 
 __all__ = [
     "ProcessContext",
@@ -26,20 +30,26 @@ __all__ = [
 __all__ += _multiprocessing.__all__  # pyright: ignore[reportUnsupportedDunderAll]
 
 
+_strategies = {"file_system"} if sys.platform in ("darwin", "win32") else {"file_descriptor", "file_system"}
+_strategy = "file_system" if len(_strategies) == 1 else "file_descriptor"
+
+
 def get_all_sharing_strategies() -> set[str]:
-    """The ways in which tensors reach other processes: by file_system, which stands for a copy."""
-    return {"file_system"}
+    """PyTorch's names for the ways in which shared memory reaches other processes. Here they all mean descriptors."""
+    return set(_strategies)
 
 
 def get_sharing_strategy() -> str:
-    """The way in use."""
-    return "file_system"
+    """The name in use."""
+    return _strategy
 
 
 def set_sharing_strategy(new_strategy: str) -> None:
-    """Choose the way. AssertionError for one that PyTorch has not; all mean a copy."""
-    if new_strategy not in ("file_system", "file_descriptor"):
-        raise AssertionError(f"unknown sharing strategy {new_strategy!r}")
+    """Choose a name; nothing else changes. AssertionError for one that this system has not."""
+    global _strategy
+    if new_strategy not in _strategies:
+        raise AssertionError(f"invalid sharing strategy {new_strategy!r}, expected one of {_strategies}")
+    _strategy = new_strategy
 
 
 class ProcessException(Exception):
@@ -176,5 +186,7 @@ def spawn(fn, args=(), nprocs=1, join=True, daemon=False, start_method="spawn"):
     """`start_processes` in fresh interpreters. `fn` must be found by its name in its module."""
     return start_processes(fn, args, nprocs, join, daemon, start_method)
 
+
+reductions.init_reductions()
 
 __getattr__ = _lookup("torch.multiprocessing")

@@ -1,0 +1,1 @@
+"""What pipes share: columns, streams, files, decoders, snapshots."""

@@ -1,0 +1,5 @@
+"""Settings of `save` and `load`."""
+
+from . import config as config
+
+__all__ = ["config"]
