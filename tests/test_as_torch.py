@@ -79,6 +79,22 @@ print(wrong)
     assert told(code, input=json.dumps(paths)) == "{}\n"
 
 
+def test_classes_of_files_that_rustgrad_splits_and_of_the_extension_say_where_pytorch_has_them():
+    code = """
+import pickle
+import torch
+kinds = [torch.Generator, torch.linalg.LinAlgError, torch.UntypedStorage, torch.FloatStorage]
+kinds += [torch.optim.lr_scheduler.StepLR, torch.distributions.ExpTransform]
+print([kind.__module__ + "." + kind.__name__ for kind in kinds])
+print(all(pickle.loads(pickle.dumps(kind, protocol)) is kind for kind in kinds for protocol in (0, 2, 4, 5)))
+"""
+    assert told(code).splitlines() == [
+        "['torch._C.Generator', 'torch._C._LinAlgError', 'torch.storage.UntypedStorage', 'torch.FloatStorage', "
+        "'torch.optim.lr_scheduler.StepLR', 'torch.distributions.transforms.ExpTransform']",
+        "True",
+    ]
+
+
 def test_pickles_are_read_in_both_kinds_of_program(tmp_path):
     file = tmp_path / "pickles"
     code = """
