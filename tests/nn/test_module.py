@@ -99,6 +99,7 @@ def test_getattr_may_be_extended():
     wrapper = Wrapper(nn.Linear(2, 3))
     assert wrapper.in_features == 2
     assert wrapper.inner.weight is wrapper.weight
+    assert wrapper.__getattr__("inner") is wrapper.inner and wrapper.inner.__getattr__("bias") is wrapper.bias
     with pytest.raises(AttributeError, match="'Linear' object has no attribute 'nothing'"):
         _ = wrapper.nothing
 

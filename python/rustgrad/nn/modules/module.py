@@ -129,8 +129,12 @@ class Module(RegistrationMixin, HooksMixin, StateMixin, TreeMixin, ConversionMix
     # --- attributes
 
     def __getattr__(self, name) -> Any:
-        if name in _HOOK_TABLES and "_registered" in self.__dict__:
-            return self._hooks(name, _HOOK_TABLES[name])
+        names = self.__dict__.get("_registered")
+        if names is not None:
+            if name in names:  # programs call `self.__getattr__("layer_1")` themselves
+                return self.__dict__[name]
+            if name in _HOOK_TABLES:
+                return self._hooks(name, _HOOK_TABLES[name])
         from ..._names import member
 
         raise member("torch.nn.Module", name, self)
