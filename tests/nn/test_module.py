@@ -47,6 +47,27 @@ def test_registries_can_be_replaced():
     assert [name for name, _ in layer.named_children()] == ["act"]
 
 
+def test_what_is_registered_stands_in_the_dict_of_a_module_too():
+    net = nn.Sequential(nn.Linear(2, 3), nn.BatchNorm1d(3))
+    held = net.__dict__["_modules"]
+    assert list(held) == ["0", "1"] and held["0"] is net[0]
+    assert dict(net[0].__dict__["_parameters"].items()).keys() == {"weight", "bias"}
+    assert list(net[1].__dict__["_buffers"]) == ["running_mean", "running_var", "num_batches_tracked"]
+    held["2"] = nn.ReLU()
+    assert len(net) == 3 and isinstance(net[2], nn.ReLU)
+    for other in (copy.copy(net), copy.deepcopy(net), pickle.loads(pickle.dumps(net))):
+        other.__dict__["_modules"]["3"] = nn.ReLU()
+        assert len(other) == 4 and len(net) == 3
+    clone = net[0].__new__(type(net[0]))
+    clone.__dict__ = net[0].__dict__.copy()
+    clone._parameters = clone._parameters.copy()
+    clone.__dict__["_parameters"]["bias"] = None
+    assert clone.bias is None and net[0].bias is not None
+    gone = weakref.ref(net)
+    del net
+    assert gone() is None and not held
+
+
 def test_attributes_change_their_kind():
     module = nn.Module()
     module.x = 3

@@ -33,6 +33,7 @@ from ..hooks import (
     register_module_parameter_registration_hook,
 )
 from ..registration import RegistrationMixin
+from ..registry import hold
 from ..state import _EXTRA_STATE_KEY_SUFFIX as _EXTRA_STATE_KEY_SUFFIX
 from ..state import StateMixin
 from ..state import _IncompatibleKeys as _IncompatibleKeys
@@ -105,6 +106,7 @@ class Module(RegistrationMixin, HooksMixin, StateMixin, TreeMixin, ConversionMix
         d = self.__dict__
         d["training"] = True
         d["_registered"] = {}
+        hold(self)
         if self.call_super_init:
             super().__init__(*args, **kwargs)
 
@@ -154,6 +156,7 @@ class Module(RegistrationMixin, HooksMixin, StateMixin, TreeMixin, ConversionMix
         self.__dict__.update(state)
         # A shallow copy registers for itself.
         self.__dict__["_registered"] = dict(self.__dict__.get("_registered", {}))
+        hold(self)
 
     def __dir__(self):
         names = {*object.__dir__(self), "_parameters", "_buffers", "_modules"} - {"_registered"}
