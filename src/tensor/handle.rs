@@ -178,8 +178,10 @@ impl Tensor {
 
     /// Replaces the array in place: `p.data = t`, and resizing of `out=`.
     pub fn set_array(&self, array: Array, _: Token) {
+        let shown = self.handle().extra.borrow_mut().as_mut().and_then(|e| e.memory.take());
         // SAFETY: the GIL is held, and running kernels own their arrays.
         unsafe { *self.handle().array.get() = array };
+        drop(shown);
     }
 
     #[inline]

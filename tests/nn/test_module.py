@@ -68,6 +68,12 @@ def test_what_is_registered_stands_in_the_dict_of_a_module_too():
     assert gone() is None and not held
 
 
+def test_methods_are_those_of_module_wherever_they_are_written():
+    net = nn.Linear(2, 3)
+    assert repr(net.parameters()).startswith("<generator object Module.parameters at ")
+    assert pickle.loads(pickle.dumps(nn.Module.state_dict)) is nn.Module.state_dict
+
+
 def test_attributes_change_their_kind():
     module = nn.Module()
     module.x = 3

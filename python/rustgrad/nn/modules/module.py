@@ -8,6 +8,7 @@ their own beside this folder: `registration.py` (members), `hooks.py`, `state.py
 from __future__ import annotations
 
 from collections.abc import Callable
+from types import FunctionType
 from typing import Any, Self
 
 from ...utils.hooks import HookDict
@@ -217,3 +218,14 @@ def _indented(text: str) -> str:
     """All lines but the first moved in by two; blank ones stay empty."""
     first, *rest = text.split("\n")
     return "\n".join([first, *("  " + line if line.strip() else "" for line in rest)])
+
+
+def _own(*mixins) -> None:
+    """Lets methods that stand in other files say whose they are: `<generator object Module.parameters>`."""
+    for mixin in mixins:
+        for name, method in vars(mixin).items():
+            if isinstance(method, FunctionType):
+                method.__module__, method.__qualname__ = __name__, f"Module.{name}"
+
+
+_own(ConversionMixin, HooksMixin, RegistrationMixin, StateMixin, TreeMixin)
