@@ -79,6 +79,65 @@ print(wrong)
     assert told(code, input=json.dumps(paths)) == "{}\n"
 
 
+def test_classes_of_files_that_rustgrad_splits_and_of_the_extension_say_where_pytorch_has_them():
+    code = """
+import pickle
+import torch
+kinds = [torch.Generator, torch.linalg.LinAlgError, torch.UntypedStorage, torch.FloatStorage]
+kinds += [torch.optim.lr_scheduler.StepLR, torch.distributions.ExpTransform]
+print([kind.__module__ + "." + kind.__name__ for kind in kinds])
+print(all(pickle.loads(pickle.dumps(kind, protocol)) is kind for kind in kinds for protocol in (0, 2, 4, 5)))
+"""
+    assert told(code).splitlines() == [
+        "['torch._C.Generator', 'torch._C._LinAlgError', 'torch.storage.UntypedStorage', 'torch.FloatStorage', "
+        "'torch.optim.lr_scheduler.StepLR', 'torch.distributions.transforms.ExpTransform']",
+        "True",
+    ]
+
+
+def test_what_a_program_prints_of_an_error_is_pytorchs_text_and_the_hint_is_a_note():
+    code = """
+import torch
+from torch import nn
+layer = nn.Linear(4, 3)
+optimizer = torch.optim.SGD(layer.parameters(), 0.1)
+loss = layer(torch.ones(2, 4, requires_grad=True)).sum()
+loss.backward(retain_graph=True)
+optimizer.step()
+w = torch.ones(2, requires_grad=True)
+y = w.exp()
+y += 1
+kept = torch.ones(2, dtype=torch.float64)
+z = (w * kept).sum()
+kept += 1
+calls = [lambda: torch.ones(3, 4) @ torch.ones(5, 4), loss.backward, y.sum().backward, z.backward]
+calls += [lambda: nn.Conv2d(1, 2, 1)(torch.ones(1, 1, 2, 2).double())]
+for call in calls:
+    try:
+        call()
+    except RuntimeError as error:
+        print(error)
+        print([note[:5] for note in error.__notes__][0])
+"""
+    changed = "one of the variables needed for gradient computation has been modified by an inplace operation: [torch."
+    advice = (
+        " instead. Hint: enable anomaly detection to find the operation that failed to compute its gradient, with "
+        "torch.autograd.set_detect_anomaly(True, check_nan=False)."
+    )
+    assert told(code).splitlines() == [
+        "mat1 and mat2 shapes cannot be multiplied (3x4 and 5x4)",
+        "hint:",
+        f"{changed}FloatTensor [4, 3]], which is output 0 of AsStrided, is at version 2; expected version 1{advice}",
+        "hint:",
+        f"{changed}FloatTensor [2]], which is output 0 of Exp, is at version 1; expected version 0{advice}",
+        "hint:",
+        f"{changed}DoubleTensor [2]] is at version 1; expected version 0{advice}",
+        "hint:",
+        "Input type (double) and bias type (float) should be the same",
+        "hint:",
+    ]
+
+
 def test_pickles_are_read_in_both_kinds_of_program(tmp_path):
     file = tmp_path / "pickles"
     code = """

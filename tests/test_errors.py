@@ -122,7 +122,7 @@ def test_bad_input(call, error, sentence):
 @pytest.mark.parametrize(
     "call, hint",
     [
-        (lambda: t(3, 4) @ t(5, 4), r"dim 1 of mat1 \(4\) must equal dim 0 of mat2 \(5\)\nhint: mat2.T has shape \(4, 5\)"),
+        (lambda: t(3, 4) @ t(5, 4), r"\nhint: dim 1 of mat1 \(4\) must equal dim 0 of mat2 \(5\); mat2.T has shape \(4, 5\)"),
         (lambda: torch.ones(2, requires_grad=True).mul(2).backward(), r"\nhint: .*mean\(\)"),
         (lambda: torch.ones(1).backward(), r"\nhint: "),
         (lambda: t(2, device="cuda"), r'\nhint: tensors live on "cpu"; the GPU of any maker is called "gpu"'),

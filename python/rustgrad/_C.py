@@ -1,5 +1,6 @@
 """Names of PyTorch's extension that programs use directly: types, and flags of TorchScript's compiler."""
 
+from . import _rustgrad
 from ._names import lookup as _lookup
 from ._rustgrad import Generator, OutOfMemoryError, Size, Tensor, _LinAlgError, device, dtype, layout, memory_format
 from .overrides import DisableTorchFunction as DisableTorchFunction
@@ -103,8 +104,6 @@ def __getattr__(name: str):
         from .serialization import reader
 
         return getattr(reader, name)
-    from . import _rustgrad
-
     if name == "_VariableFunctions":
         return _rustgrad.torch
     if name in _questions:

@@ -1,5 +1,6 @@
 """Storages: the memory that tensors show, without a dtype (`UntypedStorage`) and with one (`TypedStorage`)."""
 
+import sys
 from typing import Any
 
 from . import _rustgrad
@@ -294,8 +295,6 @@ class _Kind(type):
 
         Raises ValueError for another order, or where elements of several bytes come without one.
         """
-        import sys
-
         size = cls.dtype.itemsize
         if size > 1 and byte_order not in ("native", "little", "big"):
             raise ValueError(f"invalid byte_order '{byte_order}' (expected 'big', 'little' or 'native')")
@@ -315,7 +314,8 @@ class _Kind(type):
 
 def _kind(word, dtype):
     doc = f"Storages of {dtype} elements."
-    return _Kind(f"{word}Storage", (), {"dtype": dtype, "__module__": "rustgrad", "__doc__": doc})
+    home = sys.modules[str(__package__)].__name__  # "torch" in a PyTorch program
+    return _Kind(f"{word}Storage", (), {"dtype": dtype, "__module__": home, "__doc__": doc})
 
 
 BFloat16Storage = _kind("BFloat16", _rustgrad.bfloat16)

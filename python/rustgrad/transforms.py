@@ -140,11 +140,11 @@ def grad_and_value(func, argnums=0, has_aux: bool = False):
                 output, aux = output
             if not isinstance(output, Tensor):
                 raise RuntimeError(
-                    f"grad_and_value(f)(*args): Expected f(*args) to return a Tensor, got type {type(output)}"
+                    f"grad_and_value(f)(*args): Expected f(*args) to return a Tensor, got {type(output)}"
                 )
             if output.ndim != 0:
                 raise RuntimeError(
-                    "Expected f(*args) to return a scalar tensor, got tensor with "
+                    "grad_and_value(f)(*args): Expected f(*args) to return a scalar Tensor, got tensor with "
                     f"{output.ndim} dims. Maybe you wanted to use the vjp or jacrev APIs instead?"
                 )
             grads = _gradients([output], flat)
@@ -198,10 +198,11 @@ def vjp(func, *primals, has_aux: bool = False):
                 "function. "
                 f"cotangents: {other}, primal output: {spec}"
             )
-        for x, v in zip(leaves, vectors):
+        for i, (x, v) in enumerate(zip(leaves, vectors)):
             if x.shape != v.shape:
                 raise RuntimeError(
-                    f"Mismatch in shape: grad_output has a shape of {v.shape} and output has a shape of {x.shape}."
+                    f"Mismatch in shape: grad_output[{i}] has a shape of {v.shape} and output[{i}] has a shape of "
+                    f"{x.shape}."
                 )
         with enable_grad():
             grads = _gradients(leaves, flat, vectors)
@@ -316,12 +317,16 @@ def hessian(func, argnums=0):
 # ---- vmap
 
 
-def _axes(in_dims: Any, args):
+def _name(func) -> str:
+    """How errors call a function."""
+    return func.__name__ if hasattr(func, "__name__") else repr(func)
+
+
+def _axes(in_dims: Any, args, func):
     """For each leaf of the arguments the dim to loop over, or None. ValueError where they do not fit."""
+    call = f"vmap({_name(func)}, in_dims={in_dims}, ...)"
     if not isinstance(in_dims, (int, tuple, list)) and in_dims is not None:
-        raise ValueError(
-            f"vmap(func, in_dims={in_dims}, ...): expected `in_dims` to be int or a tuple, got {type(in_dims)}."
-        )
+        raise ValueError(f"{call}: expected `in_dims` to be int or a tuple, got {type(in_dims)}.")
     flat, spec = tree_flatten(args)
     if isinstance(in_dims, int):
         dims = [in_dims if isinstance(x, Tensor) else None for x in flat]
@@ -329,9 +334,8 @@ def _axes(in_dims: Any, args):
         dims, given = [], list(in_dims or ())
         if len(given) != len(args):
             raise ValueError(
-                f"vmap(func, in_dims={in_dims}, ...)(<inputs>): in_dims is not compatible with the structure of "
-                "`inputs`. "
-                f"in_dims has {len(given)} entries but there are {len(args)} inputs."
+                f"{call}(<inputs>): in_dims is not compatible with the structure of `inputs`. in_dims has {len(given)} "
+                f"entries but there are {len(args)} inputs."
             )
         for dim, arg in zip(given, args):
             dims += _spread(dim, arg)
@@ -340,15 +344,13 @@ def _axes(in_dims: Any, args):
             continue
         if not isinstance(x, Tensor):
             raise ValueError(
-                f"vmap: Got in_dim={dim} for an input but the input is of type {type(x)}. We cannot vmap over "
-                "non-Tensor "
-                "arguments, please use None as the respective in_dim"
+                f"{call}(<inputs>): Got in_dim={dim} for an input but the input is of type {type(x)}. We cannot vmap "
+                "over non-Tensor arguments, please use None as the respective in_dim"
             )
         if not -x.ndim <= dim < x.ndim:
             raise ValueError(
-                f"vmap: Got in_dim={dim} for some input, but that input is a Tensor of dimensionality {x.ndim} so "
-                "expected "
-                f"in_dim to satisfy -{x.ndim} <= in_dim < {x.ndim}."
+                f"{call}(<inputs>): Got in_dim={dim} for some input, but that input is a Tensor of dimensionality "
+                f"{x.ndim} so expected in_dim to satisfy -{x.ndim} <= in_dim < {x.ndim}."
             )
     return flat, spec, dims
 
@@ -382,10 +384,10 @@ def vmap(func, in_dims=0, out_dims=0, randomness: str = "error", *, chunk_size: 
     def wrapper(*args, **kwargs):
         if not args:
             raise ValueError(
-                "vmap(func)(<inputs>): got no inputs. Maybe you forgot to add inputs, or you are trying to vmap over a "
-                "function with no inputs. The latter is unsupported."
+                f"vmap({_name(func)})(<inputs>): got no inputs. Maybe you forgot to add inputs, or you are trying to "
+                "vmap over a function with no inputs. The latter is unsupported."
             )
-        flat, spec, dims = _axes(in_dims, args)
+        flat, spec, dims = _axes(in_dims, args, func)
         sizes = {x.shape[d] for x, d in zip(flat, dims) if d is not None}
         if len(sizes) != 1:
             if not sizes:
@@ -412,7 +414,7 @@ def vmap(func, in_dims=0, out_dims=0, randomness: str = "error", *, chunk_size: 
                 results.append(func(*tree_unflatten(entry, spec), **kwargs))
             finally:
                 _shared.graphs -= more
-        return _stacked(results, out_dims)
+        return _stacked(results, out_dims, func)
 
     return wrapper
 
@@ -429,7 +431,7 @@ def _set_random_state(state):
     set_rng_state(state)
 
 
-def _stacked(results, out_dims):
+def _stacked(results, out_dims, func):
     leaves, spec = tree_flatten(results[0])
     columns = list(zip(*(tree_flatten(result)[0] for result in results)))
     single = isinstance(results[0], Tensor)
@@ -447,9 +449,8 @@ def _stacked(results, out_dims):
     for column, dim in zip(columns, dims):
         if not all(isinstance(x, Tensor) for x in column):
             raise ValueError(
-                f"vmap: func must only return Tensors, got type {type(column[0])}. Did you mean to set out_dims= to "
-                "None "
-                "for output?"
+                f"vmap({_name(func)}, ...): `{_name(func)}` must only return Tensors, got type {type(column[0])}. Did "
+                "you mean to set out_dims= to None for output?"
             )
         if dim is None:
             out.append(column[0])

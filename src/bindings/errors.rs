@@ -7,6 +7,7 @@ use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::{PyTuple, PyType};
 
+use crate::core::spoken::as_torch;
 use crate::error::{Error, Kind, Result};
 
 /// A borrowed or owned object pointer, as the C API passes it.
@@ -46,8 +47,10 @@ pub fn to_python(py: Python<'_>, mut e: Box<Error>) -> PyErr {
             Err(_) => PyRuntimeError::new_err("internal error: an exception of unknown origin"),
         };
     }
+    // A program that prints what it caught prints PyTorch's words. A traceback shows notes below them, as it shows hints.
+    let note = if as_torch() { e.hint.take() } else { None };
     let text = e.to_string();
-    match e.kind {
+    let error = match e.kind {
         Kind::Runtime | Kind::Foreign => PyRuntimeError::new_err(text),
         Kind::Index => PyIndexError::new_err(text),
         Kind::Type => PyTypeError::new_err(text),
@@ -60,7 +63,13 @@ pub fn to_python(py: Python<'_>, mut e: Box<Error>) -> PyErr {
             Ok(class) => PyErr::from_type(class.clone(), text),
             Err(e) => e,
         },
+    };
+    if let Some(hint) = note
+        && let Err(other) = error.value(py).call_method1("add_note", (format!("hint: {hint}"),))
+    {
+        return other;
     }
+    error
 }
 
 /// Sets the Python error indicator.

@@ -37,7 +37,11 @@ natives! {
         call(x = self: &Tensor) {
             // SAFETY: the GIL is held.
             let py = unsafe { Python::assume_attached() };
-            Ok(object(py, x.array()).or_foreign()?.into_ptr())
+            let memory = object(py, x.array()).or_foreign()?;
+            let kept = Kept(memory.clone().into_ptr());
+            let before = x.with_extra(|e| e.memory.replace(Box::new(kept)));
+            drop(before); // not while the tensor's own parts are borrowed
+            Ok(memory.into_ptr())
         }
     }
     /// Whether other processes see the memory: `share_memory_` was called, or it is on a GPU.
@@ -59,6 +63,16 @@ natives! {
     /// For pickle: the memory block, which tensors of one pickle go on sharing, and how this tensor lies in it.
     reduce_ex as ["method.__reduce_ex__(Tensor self, Any protocol) -> tuple"] {
         call(x = self: &Tensor; _a, this) { reduce(x, this) }
+    }
+}
+
+/// A reference to an object that a tensor holds, who is dropped by whom has the GIL.
+struct Kept(P);
+
+impl Drop for Kept {
+    fn drop(&mut self) {
+        // SAFETY: the reference is ours, and the GIL is held. pyo3 would let go of it later, where it did not attach itself.
+        unsafe { ffi::Py_DECREF(self.0) };
     }
 }
 

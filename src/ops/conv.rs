@@ -232,6 +232,18 @@ pub fn check_planes(op: &str, size: [usize; 2], w: &Tensor, window: &Window, ele
 
 fn check(x: &Tensor, w: &Tensor, bias: Option<&Tensor>, window: &Window, single: bool) -> Result<()> {
     let (groups, ws) = (window.groups, w.shape());
+    if let Some(b) = bias
+        && b.dtype() != x.dtype()
+    {
+        let hint = format!("conv2d: convert the input, {}", b.dtype().cast_of("x"));
+        return Err(err!(
+            Runtime,
+            "Input type ({}) and bias type ({}) should be the same",
+            x.dtype().c_words(),
+            b.dtype().c_words()
+        )
+        .hint(hint));
+    }
     if ws[0] < groups {
         bail!(
             Runtime,
@@ -283,16 +295,6 @@ fn check(x: &Tensor, w: &Tensor, bias: Option<&Tensor>, window: &Window, single:
             w.dtype().name(),
             w.dtype().cast_of("x")
         )));
-    }
-    if let Some(b) = bias
-        && b.dtype() != x.dtype()
-    {
-        bail!(
-            Runtime,
-            "Input type ({}) and bias type ({}) should be the same",
-            x.dtype().c_words(),
-            b.dtype().c_words()
-        );
     }
     if x.dtype() == DType::Bool && x.numel() > 0 {
         return Err(DType::Bool.lacks("slow_conv2d_cpu"));

@@ -223,8 +223,12 @@ impl Op for Coins {
     }
     fn cpu(&self, x: &[&Array], out: &[Array]) -> Result<()> {
         if !random::all_probabilities(x[0]) {
-            return Err(err!(Runtime, "Expected p_in >= 0 && p_in <= 1 to be true, but got false.")
-                .hint("bernoulli: every probability must lie in [0, 1]"));
+            return Err(err!(
+                Runtime,
+                "Expected p_in >= 0 && p_in <= 1 to be true, but got false.  (Could this error message be improved?  If so, \
+                 please report an enhancement request to PyTorch.)"
+            )
+            .hint("bernoulli: every probability must lie in [0, 1]"));
         }
         random::coins_by(&out[0], x[0], &mut self.generator.lock());
         Ok(())

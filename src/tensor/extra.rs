@@ -1,5 +1,6 @@
 //! What few tensors have beside their array and their place in the graph.
 
+use std::any::Any;
 use std::cell::RefCell;
 use std::rc::Rc;
 
@@ -38,6 +39,8 @@ pub struct Extra {
     pub after: Vec<(u64, Rc<PostHookFn>)>,
     /// `x.data` shares memory but not the version.
     pub version: Option<u32>,
+    /// What shows the memory to the program: kept, so that it is the same object each time it is asked for.
+    pub memory: Option<Box<dyn Any>>,
 }
 
 /// What a tensor may be the only one to hold.

@@ -178,8 +178,10 @@ impl Tensor {
 
     /// Replaces the array in place: `p.data = t`, and resizing of `out=`.
     pub fn set_array(&self, array: Array, _: Token) {
+        let shown = self.handle().extra.borrow_mut().as_mut().and_then(|e| e.memory.take());
         // SAFETY: the GIL is held, and running kernels own their arrays.
         unsafe { *self.handle().array.get() = array };
+        drop(shown);
     }
 
     #[inline]
@@ -268,9 +270,10 @@ impl Tensor {
     /// Switches recording on or off for a leaf.
     pub fn set_requires_grad(&self, on: bool) -> Result<()> {
         if !on && !self.is_leaf() {
-            return Err(err!(Runtime, "you can only change requires_grad flags of leaf variables.").hint(
-                "If you want to use a computed variable in a subgraph that doesn't require differentiation use \
-                 var_no_grad = var.detach().",
+            return Err(err!(
+                Runtime,
+                "you can only change requires_grad flags of leaf variables. If you want to use a computed variable in a \
+                 subgraph that doesn't require differentiation use var_no_grad = var.detach()."
             ));
         }
         if on && !self.dtype().is_differentiable() {

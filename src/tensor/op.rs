@@ -6,9 +6,11 @@ use std::rc::Rc;
 use super::door::Token;
 use super::handle::Tensor;
 use super::mode;
-use super::node::Node;
+use super::node::{Edge, Node};
 use super::saved::{Saved, SavedList};
 use crate::bail;
+use crate::core::shape::list;
+use crate::core::spoken::{as_torch, library};
 use crate::core::{DType, Layout, Meta};
 use crate::device::Array;
 use crate::err;
@@ -335,14 +337,50 @@ impl<'a> Context<'a> {
 
     #[cold]
     fn changed(&self, s: &Saved, now: u32, then: u32) -> Box<crate::error::Error> {
+        const SAYS: &str =
+            "one of the variables needed for gradient computation has been modified by an inplace operation";
+        const CAUSE: &str = "a later in-place op (one whose name ends in _, or an indexed or augmented assignment) wrote to \
+                             it; use the out-of-place form";
+        let kept = format!("{} backward: {}, was changed in place", self.node.op().name(), s.what());
+        if !as_torch() {
+            return err!(Runtime, "{SAYS}: {kept} (version {now}, saved at {then})").hint(CAUSE);
+        }
+        let (t, edge) = match s {
+            Saved::Input(t, ..) => (t, t.edge().unwrap_or(Edge::None)),
+            Saved::Output(t, at, _) if t.dtype().is_differentiable() => (t, Edge::Node(self.node.clone(), *at as u32)),
+            Saved::Output(t, ..) => (t, Edge::None),
+            Saved::Packed(_) => return err!(Runtime, "{SAYS}: {kept}").hint(CAUSE),
+        };
+        // PyTorch keeps a layer's weight as the view w.t(), and makes the node of a view anew once its base has changed.
+        let weight = matches!(s, Saved::Input(_, 1, _)) && self.node.op().name() == "linear";
+        let from = match edge {
+            _ if weight || t.is_view() => ", which is output 0 of AsStrided,".into(),
+            Edge::Node(node, nr) => format!(", which is output {nr} of {},", bare(&node.class_name())),
+            _ => String::new(),
+        };
+        let mut shape = t.shape().to_vec();
+        if weight {
+            shape.reverse();
+        }
         err!(
             Runtime,
-            "one of the variables needed for gradient computation has been modified by an inplace operation: \
-             {} backward: {}, was changed in place (version {now}, saved at {then})",
-            self.node.op().name(),
-            s.what()
+            "{SAYS}: [{}.{}Tensor {}]{from} is at version {now}; expected version {then} instead. Hint: enable anomaly \
+             detection to find the operation that failed to compute its gradient, with \
+             {}.autograd.set_detect_anomaly(True, check_nan=False).",
+            library(),
+            t.dtype().scalar_name(),
+            list(&shape),
+            library()
         )
-        .hint("a later in-place op (one whose name ends in _, or an indexed or augmented assignment) wrote to it; use the out-of-place form")
+        .hint(format!("{kept}; {CAUSE}"))
+    }
+}
+
+/// `MulBackward0` as PyTorch's errors call it: `Mul`.
+fn bare(class: &str) -> &str {
+    match class {
+        "CopySlices" => "torch::autograd::CopySlices",
+        _ => class.trim_end_matches(|c: char| c.is_ascii_digit()).strip_suffix("Backward").unwrap_or(class),
     }
 }
 

@@ -365,7 +365,7 @@ def functional_calls(torch):
         (3, {}),
     ):
         text = raised(call, net, tensors, (x,), **options).replace("<class 'int'>", "int")
-        shown.append(text.partition("; dim 1")[0])
+        shown.append(text.partition("\nhint: ")[0])
     params, buffers = torch.func.stack_module_state([Net(), Net()])
     shown += [params, buffers, [p.requires_grad and p.is_leaf for p in params.values()]]
     older = warned(torch.nn.utils.stateless.functional_call, net, {"tied": five}, (x,))

@@ -47,6 +47,33 @@ def test_registries_can_be_replaced():
     assert [name for name, _ in layer.named_children()] == ["act"]
 
 
+def test_what_is_registered_stands_in_the_dict_of_a_module_too():
+    net = nn.Sequential(nn.Linear(2, 3), nn.BatchNorm1d(3))
+    held = net.__dict__["_modules"]
+    assert list(held) == ["0", "1"] and held["0"] is net[0]
+    assert dict(net[0].__dict__["_parameters"].items()).keys() == {"weight", "bias"}
+    assert list(net[1].__dict__["_buffers"]) == ["running_mean", "running_var", "num_batches_tracked"]
+    held["2"] = nn.ReLU()
+    assert len(net) == 3 and isinstance(net[2], nn.ReLU)
+    for other in (copy.copy(net), copy.deepcopy(net), pickle.loads(pickle.dumps(net))):
+        other.__dict__["_modules"]["3"] = nn.ReLU()
+        assert len(other) == 4 and len(net) == 3
+    clone = net[0].__new__(type(net[0]))
+    clone.__dict__ = net[0].__dict__.copy()
+    clone._parameters = clone._parameters.copy()
+    clone.__dict__["_parameters"]["bias"] = None
+    assert clone.bias is None and net[0].bias is not None
+    gone = weakref.ref(net)
+    del net
+    assert gone() is None and not held
+
+
+def test_methods_are_those_of_module_wherever_they_are_written():
+    net = nn.Linear(2, 3)
+    assert repr(net.parameters()).startswith("<generator object Module.parameters at ")
+    assert pickle.loads(pickle.dumps(nn.Module.state_dict)) is nn.Module.state_dict
+
+
 def test_attributes_change_their_kind():
     module = nn.Module()
     module.x = 3
@@ -99,6 +126,7 @@ def test_getattr_may_be_extended():
     wrapper = Wrapper(nn.Linear(2, 3))
     assert wrapper.in_features == 2
     assert wrapper.inner.weight is wrapper.weight
+    assert wrapper.__getattr__("inner") is wrapper.inner and wrapper.inner.__getattr__("bias") is wrapper.bias
     with pytest.raises(AttributeError, match="'Linear' object has no attribute 'nothing'"):
         _ = wrapper.nothing
 

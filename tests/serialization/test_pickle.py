@@ -2,6 +2,7 @@
 
 import copy
 import pickle
+import weakref
 
 import pytest
 
@@ -140,3 +141,18 @@ def test_whole_attention_layers_load_without_a_list_of_classes(make, tmp_path):
     again = torch.load(tmp_path / "whole.pt", weights_only=False)
     assert [type(m) for m in again.modules()] == [type(m) for m in module.modules()]
     assert all(torch.equal(a, b) for a, b in zip(again.parameters(), module.parameters(), strict=True))
+
+
+def test_a_storage_is_one_object_while_a_tensor_that_showed_it_lives():
+    a = torch.ones(2, 3)
+    b = a.t()
+    first = id(a.untyped_storage())
+    assert first == id(b.untyped_storage()) == id(a.untyped_storage())
+    gone = weakref.ref(a.untyped_storage())
+    a.data = torch.zeros(2)
+    assert gone() is not None  # b shows it
+    del b
+    assert gone() is None
+    gone = weakref.ref(a.untyped_storage())
+    del a
+    assert gone() is None

@@ -302,7 +302,6 @@ def test_the_rest_of_the_writer(tmp_path, capsys):
         writer.add_custom_scalars_marginchart(["a", "b", "c"])
         writer.add_mesh("m", torch.ones(1, 2, 3))
         for call, *args in [
-            (writer.add_graph, None),
             (writer.add_onnx_graph, ""),
             (writer.add_histogram_raw, "h", 0, 1, 1, 1, 1, [1.0], []),
             (writer.add_histogram, "h", torch.empty(0)),
@@ -312,11 +311,45 @@ def test_the_rest_of_the_writer(tmp_path, capsys):
             (writer.add_mesh, "m", torch.ones(2, 3)),
         ]:
             assert raised(call, *args) != "nothing was raised"
-        assert raised(writer.add_graph, None).startswith(
-            "NotImplementedError: SummaryWriter.add_graph: rustgrad cannot"
-        )
     assert len(events(tmp_path)) == 11
     assert capsys.readouterr().out == "warning: audio amplitude out of range, auto clipped.\n"
+
+
+class Net(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.first = torch.nn.Linear(3, 4)
+        self.rest = torch.nn.Sequential(torch.nn.Linear(4, 4), torch.nn.Dropout(0.5))
+
+    def forward(self, x, scale):
+        x = self.first(x).relu()
+        return self.rest(x) + x, self.rest[1](scale)
+
+
+def test_the_graph_of_a_model_has_its_layers_and_where_they_found_their_input(tmp_path):
+    net = Net().train()
+    net.rest.eval()
+    state = torch.get_rng_state()
+    with SummaryWriter(tmp_path) as writer:
+        writer.add_graph(net, (torch.ones(2, 3), torch.tensor(2.0)))
+    assert net.training and not net.rest.training and torch.equal(torch.get_rng_state(), state)
+    (graph,) = (parsed(event[4]) for event in events(tmp_path) if 4 in event)
+    nodes = [parsed(content) for number, content in graph if number == 1]
+    found = [tuple([v.decode() for n, v in node if n == number] for number in (1, 2, 3)) for node in nodes]
+    assert [(name, op, inputs) for (name,), (op,), inputs in found] == [
+        ("input/0", "IO Node", []),
+        ("input/1", "IO Node", []),
+        ("Net/Linear[first]", "Linear", ["input/0"]),
+        ("Net/Sequential[rest]/Linear[0]", "Linear", ["Net/Linear[first]"]),
+        ("Net/Sequential[rest]/Dropout[1]", "Dropout", ["Net/Sequential[rest]/Linear[0]"]),
+        ("Net/Sequential[rest]/Dropout[1]_1", "Dropout", ["input/1"]),
+        ("output/0", "IO Node", ["Net/Sequential[rest]/Dropout[1]", "Net/Linear[first]"]),
+        ("output/1", "IO Node", ["Net/Sequential[rest]/Dropout[1]_1"]),
+    ]
+    attributes = {dict(parsed(v))[1]: dict(parsed(dict(parsed(v))[2])) for n, v in nodes[2] if n == 5}
+    assert attributes[b"attr"] == {2: b"in_features=3, out_features=4, bias=True"}
+    (shape,) = [parsed(v) for _, v in parsed(attributes[b"_output_shapes"][1])]
+    assert [dict(parsed(size)) for _, size in shape] == [{1: 2}, {1: 4}]
 
 
 @pytest.mark.parametrize("what", ["add_video", "add_image_with_boxes"])

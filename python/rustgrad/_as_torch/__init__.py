@@ -33,6 +33,8 @@ def activate() -> None:
         if name == "rustgrad" or (name.startswith("rustgrad.") and not name.startswith("rustgrad._rustgrad")):
             finder.adopt(module)
     finder.speak(_rustgrad.RemovableHandle, "torch.utils.hooks")
+    for kind, place in (("Generator", "_C"), ("_LinAlgError", "_C"), ("UntypedStorage", "storage")):
+        getattr(_rustgrad, kind).__module__ = finder.Spoken(f"torch.{place}", f"rustgrad.{place}")
     for kind in _return_types().values():
         finder.speak(kind, "torch.return_types")
     from ..torch_version import TorchVersion

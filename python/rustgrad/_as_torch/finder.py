@@ -52,7 +52,10 @@ def adopt(module) -> None:
 
 
 def _place_elsewhere(module, home: str) -> None:
-    """Let classes that PyTorch defines in another file of the same package say so: BatchNorm2d beside LayerNorm."""
+    """Let classes that PyTorch defines in another file of the same package say so: BatchNorm2d beside LayerNorm.
+
+    Where rustgrad has a package and PyTorch one file, they come from that: `torch.optim.lr_scheduler`.
+    """
     here = module.__name__
     package = here.rpartition(".")[0]
     for name, thing in vars(module).items():
@@ -60,6 +63,8 @@ def _place_elsewhere(module, home: str) -> None:
             there = "" if name.startswith("_") else _names.definer(package, name)
             if there and there != here:
                 thing.__module__ = Spoken(there, home)
+            elif not _names.is_module(here) and name in _names.listed(package):
+                thing.__module__ = Spoken(package, home.rpartition(".")[0])
 
 
 class _Loader(SourceFileLoader):

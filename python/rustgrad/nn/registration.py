@@ -8,7 +8,7 @@ from .hooks import (
     _global_parameter_registration_hooks,
 )
 from .parameter import Buffer, Parameter
-from .registry import BUFFER, MODULE, PARAMETER, UNSAVED_BUFFER, Registered
+from .registry import BUFFER, MODULE, PARAMETER, UNSAVED_BUFFER, Registered, hold
 
 
 def _typename(obj) -> str:
@@ -160,6 +160,7 @@ class RegistrationMixin:
     @_parameters.setter
     def _parameters(self, members):
         self._parameters.replace(members)
+        hold(self)
 
     @property
     def _buffers(self):
@@ -168,6 +169,7 @@ class RegistrationMixin:
     @_buffers.setter
     def _buffers(self, members):
         self._buffers.replace(members)
+        hold(self)
 
     @property
     def _modules(self):
@@ -176,6 +178,7 @@ class RegistrationMixin:
     @_modules.setter
     def _modules(self, members):
         self._modules.replace(members)
+        hold(self)
 
     @property
     def _non_persistent_buffers_set(self):

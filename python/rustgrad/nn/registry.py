@@ -3,6 +3,7 @@ attribute costs; the registry keeps only names, kinds and order. `_parameters` a
 """
 
 from collections.abc import ItemsView, KeysView, MutableMapping, ValuesView
+from weakref import ref
 
 PARAMETER, BUFFER, UNSAVED_BUFFER, MODULE = range(4)
 
@@ -86,3 +87,41 @@ class Registered(MutableMapping):
 
     def __repr__(self):
         return repr(dict(self))
+
+
+class Held(Registered):
+    """The same in the own `__dict__` of a module, where PyTorch has it and programs look. It keeps no module alive."""
+
+    __slots__ = ("_module",)
+
+    def __init__(self, module, *kinds) -> None:
+        self._module = ref(module)
+        self._kinds = kinds
+
+    @property
+    def _values(self):  # pyright: ignore[reportIncompatibleVariableOverride]
+        module = self._module()
+        return {"_registered": {}} if module is None else module.__dict__
+
+    @property
+    def _names(self):  # pyright: ignore[reportIncompatibleVariableOverride]
+        return self._values["_registered"]
+
+    # A copied `__dict__` holds views of the module it was taken from, until `hold` gives it its own.
+
+    def __copy__(self):
+        return dict(self)
+
+    def __deepcopy__(self, memo):
+        return {}
+
+    def __reduce__(self):
+        return dict, ()
+
+
+def hold(module) -> None:
+    """Puts the mappings of what `module` has registered into its `__dict__`."""
+    d = module.__dict__
+    d["_parameters"] = Held(module, PARAMETER)
+    d["_buffers"] = Held(module, BUFFER, UNSAVED_BUFFER)
+    d["_modules"] = Held(module, MODULE)

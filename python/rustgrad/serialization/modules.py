@@ -28,7 +28,7 @@ _HOOKS = (
     "_load_state_dict_pre_hooks",
     "_load_state_dict_post_hooks",
 )
-_OURS = ("_registered", "_hooked")
+_OURS = ("_registered", "_hooked", "_parameters", "_buffers", "_modules")
 
 
 def module_state(module) -> dict:

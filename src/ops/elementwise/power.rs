@@ -167,10 +167,10 @@ elementwise! {
         grad(y, g): [g * (-0.5 * (y * y * y))],
         samples: [],
     }
-    /// x^-1.
+    /// x^-1. The gradient is -x^-2, to the bit: what programs that work it out by hand compare with.
     inverse(x) float + complex as [] named "PowBackward" {
         value: 1.0 / x,
-        grad(y, g): [-(g * (y * y))],
+        grad(y, g): [g * -(1.0 / (x * x))],
         samples: [],
     }
     /// x^-2.

@@ -25,7 +25,7 @@ fn cast_hint(e: Box<Error>, op: &str, a: DType, b: DType) -> Box<Error> {
 pub fn dtypes(op: &str, kernel: &str, a: DType, b: DType, empty: bool) -> Result<()> {
     if a != b {
         let e = match op {
-            "bmm" | "baddbmm" => {
+            "bmm" | "baddbmm" | "matmul" => {
                 err!(Runtime, "expected scalar type {} but found {}", a.scalar_name(), b.scalar_name())
             }
             "mv" => err!(
@@ -80,20 +80,18 @@ pub fn inner(op: &str, (m, k): (usize, usize), (l, n): (usize, usize), names: [&
         return Ok(());
     }
     let [a, b] = names;
-    let e = err!(
-        Runtime,
-        "mat1 and mat2 shapes cannot be multiplied ({m}x{k} and {l}x{n}); dim 1 of mat1 ({k}) must equal dim 0 of mat2 \
-         ({l})"
-    );
-    Err(if op == "linear" {
-        e.hint(format!("linear: input's last dim must equal in_features, dim 1 of weight ({l})"))
+    let more = if op == "linear" {
+        format!("linear: input's last dim must equal in_features, dim 1 of weight ({l})")
     } else if n == k {
-        e.hint(format!("{b}.T has shape ({n}, {l}); did you mean {a} @ {b}.T?"))
+        format!("{b}.T has shape ({n}, {l}); did you mean {a} @ {b}.T?")
     } else if m == l {
-        e.hint(format!("{a}.T has shape ({k}, {m}); did you mean {a}.T @ {b}?"))
+        format!("{a}.T has shape ({k}, {m}); did you mean {a}.T @ {b}?")
     } else {
-        e
-    })
+        return Err(err!(Runtime, "mat1 and mat2 shapes cannot be multiplied ({m}x{k} and {l}x{n})")
+            .hint(format!("dim 1 of {a} ({k}) must equal dim 0 of {b} ({l})")));
+    };
+    Err(err!(Runtime, "mat1 and mat2 shapes cannot be multiplied ({m}x{k} and {l}x{n})")
+        .hint(format!("dim 1 of {a} ({k}) must equal dim 0 of {b} ({l}); {more}")))
 }
 
 /// Two batches of matrices that multiply.

@@ -105,7 +105,7 @@ fn refusals_say_what_would_work() {
     let e = leaf(&[3, 4], 1).matmul(&leaf(&[5, 4], 2)).err().unwrap();
     assert_eq!(
         e.to_string(),
-        "mat1 and mat2 shapes cannot be multiplied (3x4 and 5x4); dim 1 of mat1 (4) must equal dim 0 of mat2 (5)\nhint: \
+        "mat1 and mat2 shapes cannot be multiplied (3x4 and 5x4)\nhint: dim 1 of mat1 (4) must equal dim 0 of mat2 (5); \
          mat2.T has shape (4, 5); did you mean mat1 @ mat2.T?"
     );
     let e = leaf(&[2, 3, 4], 1).linear(&leaf(&[5, 6], 2), None).err().unwrap();

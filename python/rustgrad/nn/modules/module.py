@@ -8,6 +8,7 @@ their own beside this folder: `registration.py` (members), `hooks.py`, `state.py
 from __future__ import annotations
 
 from collections.abc import Callable
+from types import FunctionType
 from typing import Any, Self
 
 from ...utils.hooks import HookDict
@@ -33,6 +34,7 @@ from ..hooks import (
     register_module_parameter_registration_hook,
 )
 from ..registration import RegistrationMixin
+from ..registry import hold
 from ..state import _EXTRA_STATE_KEY_SUFFIX as _EXTRA_STATE_KEY_SUFFIX
 from ..state import StateMixin
 from ..state import _IncompatibleKeys as _IncompatibleKeys
@@ -105,6 +107,7 @@ class Module(RegistrationMixin, HooksMixin, StateMixin, TreeMixin, ConversionMix
         d = self.__dict__
         d["training"] = True
         d["_registered"] = {}
+        hold(self)
         if self.call_super_init:
             super().__init__(*args, **kwargs)
 
@@ -129,8 +132,12 @@ class Module(RegistrationMixin, HooksMixin, StateMixin, TreeMixin, ConversionMix
     # --- attributes
 
     def __getattr__(self, name) -> Any:
-        if name in _HOOK_TABLES and "_registered" in self.__dict__:
-            return self._hooks(name, _HOOK_TABLES[name])
+        names = self.__dict__.get("_registered")
+        if names is not None:
+            if name in names:  # programs call `self.__getattr__("layer_1")` themselves
+                return self.__dict__[name]
+            if name in _HOOK_TABLES:
+                return self._hooks(name, _HOOK_TABLES[name])
         from ..._names import member
 
         raise member("torch.nn.Module", name, self)
@@ -150,6 +157,7 @@ class Module(RegistrationMixin, HooksMixin, StateMixin, TreeMixin, ConversionMix
         self.__dict__.update(state)
         # A shallow copy registers for itself.
         self.__dict__["_registered"] = dict(self.__dict__.get("_registered", {}))
+        hold(self)
 
     def __dir__(self):
         names = {*object.__dir__(self), "_parameters", "_buffers", "_modules"} - {"_registered"}
@@ -210,3 +218,14 @@ def _addindent(s_: str, numSpaces: int) -> str:
     """All lines of `s_` but the first moved in by spaces; blank ones stay empty."""
     first, *rest = s_.split("\n")
     return "\n".join([first, *(" " * numSpaces + line if line.strip() else "" for line in rest)])
+
+
+def _own(*mixins) -> None:
+    """Lets methods that stand in other files say whose they are: `<generator object Module.parameters>`."""
+    for mixin in mixins:
+        for name, method in vars(mixin).items():
+            if isinstance(method, FunctionType):
+                method.__module__, method.__qualname__ = __name__, f"Module.{name}"
+
+
+_own(ConversionMixin, HooksMixin, RegistrationMixin, StateMixin, TreeMixin)

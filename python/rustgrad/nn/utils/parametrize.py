@@ -14,6 +14,7 @@ from ..._rustgrad import Tensor
 from ...grad_mode import no_grad
 from ..modules.container import ModuleDict, ModuleList
 from ..parameter import Parameter
+from ..registry import hold
 
 __all__ = [
     "ParametrizationList",
@@ -193,6 +194,7 @@ def _copy_deeply(self, memo):
     state = {name: value for name, value in self.__dict__.items() if name != "_registered"}
     new.__dict__.update(deepcopy(state, memo))
     new.__dict__["_registered"] = dict(self.__dict__["_registered"])
+    hold(new)
     return new
 
 

@@ -17,6 +17,10 @@ __all__ = ["DataLoader", "default_collate", "default_convert", "get_worker_info"
 
 _T_co = TypeVar("_T_co", covariant=True)
 
+# What annotations of programs call the functions that a loader takes.
+_worker_init_fn_t = Callable[[int], None]
+_collate_fn_t = Callable[[list], Any]
+
 # What an iterator has taken over when it begins, so that a change could not reach it.
 _FIXED = frozenset(("batch_size", "batch_sampler", "sampler", "drop_last", "dataset", "persistent_workers"))
 

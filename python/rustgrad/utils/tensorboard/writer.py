@@ -214,11 +214,17 @@ class SummaryWriter:
         self._add(summary.text(tag, text_string), global_step, walltime)
 
     def add_graph(self, model, input_to_model=None, verbose=False, use_strict_trace=True):
-        """Raises NotImplementedError: there is no trace of a model to write."""
-        raise NotImplementedError(
-            "SummaryWriter.add_graph: rustgrad cannot trace a model yet\n"
-            "hint: rustgrad.summary(model, input) lists its layers, rustgrad.utils.draw(model(input)) draws its graph"
-        )
+        """The graph of a model: its layers in the order of their calls, and where each found its input.
+
+        input_to_model: the argument of the model, or a tuple of its arguments; it runs once with them, in evaluation
+        mode. verbose: print the modules as well. use_strict_trace: accepted for compatibility.
+        """
+        from .graph import model_graph
+
+        graph = model_graph(model, input_to_model)
+        if verbose:
+            print(model)
+        self._get_file_writer().add_event(field(4, graph))
 
     def add_onnx_graph(self, prototxt):
         """Raises NotImplementedError: ONNX files are not read."""
