@@ -86,6 +86,7 @@ if TYPE_CHECKING:
     from . import optim as optim
     from . import overrides as overrides
     from . import profiler as profiler
+    from . import quantization as quantization
     from . import quasirandom as quasirandom
     from . import return_types as return_types
     from . import signal as signal

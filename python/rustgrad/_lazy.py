@@ -8,8 +8,8 @@ MODULES = frozenset(
     "_C _VF __config__ _custom_ops _dynamo _functorch _higher_order_ops _inductor _jit_internal _lowrank _subclasses "
     "_tensor _tensor_str _utils _vmap_internals accelerator amp ao array_api as_torch autograd backends compiler cpu "
     "cuda datasets distributed distributions export fft func futures fx gpu hub jit library linalg masked mps mtia "
-    "multiprocessing nested nn onnx ops optim overrides profiler quasirandom return_types signal sparse special "
-    "storage testing torch_version types utils version xpu".split()
+    "multiprocessing nested nn onnx ops optim overrides profiler quantization quasirandom return_types signal sparse "
+    "special storage testing torch_version types utils version xpu".split()
 )
 
 _BY_MODULE = {

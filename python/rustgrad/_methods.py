@@ -23,6 +23,29 @@ from .removed import symeig as symeig
 __all__ = ["from_dlpack", "from_file", "frombuffer", "to_dlpack"]
 
 
+def dequantize(self):
+    """The numbers of a quantized tensor, float32; of another one, itself as float32."""
+    return self.float()
+
+
+def _quantized_only(name):
+    def method(self):
+        raise NotImplementedError(
+            f"Could not run 'aten::{name}' with arguments from the 'CPU' backend.\n"
+            "hint: only tensors of quantize_per_tensor and quantize_per_channel have it"
+        )
+
+    method.__name__ = method.__qualname__ = name
+    method.__doc__ = "Raises NotImplementedError: only a quantized tensor has it."
+    return method
+
+
+int_repr, q_scale, q_zero_point, qscheme, q_per_channel_axis, q_per_channel_scales, q_per_channel_zero_points = map(
+    _quantized_only,
+    "int_repr q_scale q_zero_point qscheme q_per_channel_axis q_per_channel_scales q_per_channel_zero_points".split(),
+)
+
+
 def storage(self):
     """The memory of the tensor as a TypedStorage of its dtype."""
     from .storage import TypedStorage

@@ -117,6 +117,11 @@ def _to(self, *args, **kwargs):
     )
 
 
+@op("empty_like", "zeros_like")
+def _zeros_like(input, **_):
+    return with_ints(input, input._q.new_full(input.shape, input.q_zero_point()))
+
+
 @op("element_size")
 def _element_size(self):
     return self._q.element_size()

@@ -205,7 +205,7 @@ def quantize_per_tensor(input, scale, zero_point, dtype):
 
 
 def quantize_per_channel(input, scales, zero_points, axis, dtype):
-    """As `quantize_per_tensor`, with a scale and a zero for each place along dim `axis`: `scales`, `zero_points` 1-d."""
+    """As `quantize_per_tensor`, with a scale and a zero for each place along dim `axis`, 1-d each."""
     dtype = _check(input, dtype)
     channels = input.shape[axis]
     if scales.numel() != channels or zero_points.numel() != channels:

@@ -56,7 +56,10 @@ def _fused(layers, training: bool):
             return (intrinsic.ConvBn2d if len(layers) == 2 else intrinsic.ConvBnReLU2d)(*layers)
         whole = folded(layers[0], layers[1])
         return whole if len(layers) == 2 else intrinsic.ConvReLU2d(whole, layers[2])
-    if kinds in ((nn.Conv1d, nn.BatchNorm1d), (nn.Conv3d, nn.BatchNorm3d), (nn.Linear, nn.BatchNorm1d)) and not training:
+    if (
+        kinds in ((nn.Conv1d, nn.BatchNorm1d), (nn.Conv3d, nn.BatchNorm3d), (nn.Linear, nn.BatchNorm1d))
+        and not training
+    ):
         return folded(*layers)
     raise NotImplementedError(f"Cannot fuse modules: {kinds}")
 

@@ -29,9 +29,7 @@ class HistogramObserver(UniformQuantizationObserverBase):
         is_dynamic=False,
         **kwargs,
     ):
-        super().__init__(
-            dtype, qscheme, reduce_range, quant_min, quant_max, factory_kwargs, eps, is_dynamic, **kwargs
-        )
+        super().__init__(dtype, qscheme, reduce_range, quant_min, quant_max, factory_kwargs, eps, is_dynamic, **kwargs)
         self.bins, self.upsample_rate = bins, _SPREAD
         self.register_buffer("histogram", zeros(bins))
         self.register_buffer("min_val", tensor(float("inf")))

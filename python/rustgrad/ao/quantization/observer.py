@@ -74,7 +74,14 @@ class PlaceholderObserver(ObserverBase):
     """Observes nothing: says of which dtype inputs will be that are quantized as they come."""
 
     def __init__(
-        self, dtype=float32, custom_op_name="", compute_dtype=None, quant_min=None, quant_max=None, is_dynamic=False, **_
+        self,
+        dtype=float32,
+        custom_op_name="",
+        compute_dtype=None,
+        quant_min=None,
+        quant_max=None,
+        is_dynamic=False,
+        **_,
     ):
         super().__init__(dtype, is_dynamic)
         self.quant_min, self.quant_max, self.custom_op = quant_min, quant_max, custom_op_name
@@ -83,7 +90,7 @@ class PlaceholderObserver(ObserverBase):
         return x
 
     def calculate_qparams(self, **kwargs):
-        raise Exception("calculate_qparams should not be called for PlaceholderObserver")  # noqa: TRY002
+        raise Exception("calculate_qparams should not be called for PlaceholderObserver")
 
 
 class NoopObserver(ObserverBase):
@@ -123,11 +130,9 @@ class UniformQuantizationObserverBase(ObserverBase):
         self.qscheme, self.reduce_range = qscheme, reduce_range
         self.register_buffer("eps", tensor([eps], dtype=float32))
         self.has_customized_qrange = quant_min is not None and quant_max is not None
-        low, high = dtype.lowest, dtype.highest
-        if reduce_range and not self.has_customized_qrange:
-            low, high = low // 2, high // 2
-        self.quant_min = low if quant_min is None else quant_min
-        self.quant_max = high if quant_max is None else quant_max
+        low = dtype.lowest if quant_min is None or quant_max is None else quant_min
+        high = dtype.highest if quant_min is None or quant_max is None else quant_max
+        self.quant_min, self.quant_max = (low // 2, high // 2) if reduce_range else (low, high)
         if self.quant_min > self.quant_max:
             raise AssertionError("qmin must be less than qmax.")
 
@@ -136,9 +141,7 @@ class UniformQuantizationObserverBase(ObserverBase):
 
     def _qparams(self, low: Tensor, high: Tensor):
         if not low.numel() or bool(((low == float("inf")) & (high == float("-inf"))).any()):
-            warnings.warn(
-                "must run observer before calling calculate_qparams. Returning default values.", stacklevel=3
-            )
+            warnings.warn("must run observer before calling calculate_qparams. Returning default values.", stacklevel=3)
             return tensor([1.0]), tensor([0])
         if bool((low > high).any()):
             raise AssertionError(f"min {low} should be less than max {high}")
@@ -190,9 +193,7 @@ class MinMaxObserver(UniformQuantizationObserverBase):
             raise NotImplementedError(
                 f"{type(self).__name__}'s qscheme only support torch.per_tensor_symmetric and torch.per_tensor_affine."
             )
-        super().__init__(
-            dtype, qscheme, reduce_range, quant_min, quant_max, factory_kwargs, eps, is_dynamic, **kwargs
-        )
+        super().__init__(dtype, qscheme, reduce_range, quant_min, quant_max, factory_kwargs, eps, is_dynamic, **kwargs)
         self.register_buffer("min_val", tensor(float("inf")))
         self.register_buffer("max_val", tensor(float("-inf")))
 
@@ -208,7 +209,7 @@ class MinMaxObserver(UniformQuantizationObserverBase):
 
 
 class MovingAverageMinMaxObserver(MinMaxObserver):
-    """Averages of the least and the largest numbers of calls, in which each call has the weight `averaging_constant`."""
+    """Averages of the least and the largest numbers of calls; each new one has the weight `averaging_constant`."""
 
     def __init__(
         self,
@@ -250,9 +251,7 @@ class PerChannelMinMaxObserver(UniformQuantizationObserverBase):
         is_dynamic=False,
         **kwargs,
     ):
-        super().__init__(
-            dtype, qscheme, reduce_range, quant_min, quant_max, factory_kwargs, eps, is_dynamic, **kwargs
-        )
+        super().__init__(dtype, qscheme, reduce_range, quant_min, quant_max, factory_kwargs, eps, is_dynamic, **kwargs)
         self.ch_axis = ch_axis
         self.register_buffer("min_val", tensor([]))
         self.register_buffer("max_val", tensor([]))
@@ -322,5 +321,3 @@ def __getattr__(name: str):
 
     found = getattr(histogram, name, None)
     return found if found is not None else _lookup("torch.ao.quantization.observer")(name)
-
-

@@ -23,8 +23,8 @@ from .observer import (
 __all__ = ["QConfig", "get_default_qat_qconfig", "get_default_qconfig"]
 
 
-class QConfig(namedtuple("QConfig", ["activation", "weight"])):  # noqa: PYI024  (PyTorch's has these fields too)
-    """What makes the observer of a layer's result, and that of its weight: classes, or `MinMaxObserver.with_args(...)`."""
+class QConfig(namedtuple("QConfig", ["activation", "weight"])):
+    """What makes the observers of a layer's result and of its weight: classes, or `MinMaxObserver.with_args(...)`."""
 
     __slots__ = ()
 

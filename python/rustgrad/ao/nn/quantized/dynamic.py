@@ -8,7 +8,7 @@ from ...._names import lookup as _lookup
 from ...._quantized.dtypes import qint8
 from ...._quantized.tensor import Quantized, quantize_per_tensor
 from ...._rustgrad import float16, float32
-from ...._rustgrad.torch import cat, stack, zeros
+from ...._rustgrad.torch import cat, randn, stack, zeros
 from ....nn import functional as F
 from ....nn.utils.rnn import PackedSequence
 from .kernels import dynamic_linear, quantized_weight
@@ -122,8 +122,10 @@ class _Recurrent(QuantizedModule):
         for layer in range(num_layers):
             width = input_size if layer == 0 else hidden_size * both
             for _ in range(both):
-                weights = [_observed(zeros(rows, n), dtype) for n in (width, hidden_size)]
-                biases = [zeros(rows) if bias else None for _ in range(2)]
+                # Drawn, as in PyTorch, so that what is drawn later is the same.
+                weights = [_observed(randn(rows, n), dtype) for n in (width, hidden_size)]
+                drawn = [randn(rows) for _ in range(2)]
+                biases = drawn if bias else [None, None]
                 cells.append(_Cell((*weights, *biases)))
         self._all_weight_values = ModuleList(cells)
 
@@ -253,9 +255,7 @@ class GRU(_Recurrent):
 
     def _step(self, from_input, state, cell):
         from_state = _applied(state[0], cell.param[1], cell.param[3])
-        r, z, n = (
-            (a, b) for a, b in zip(from_input.chunk(3, -1), from_state.chunk(3, -1))
-        )
+        r, z, n = ((a, b) for a, b in zip(from_input.chunk(3, -1), from_state.chunk(3, -1)))
         reset, update = (r[0] + r[1]).sigmoid(), (z[0] + z[1]).sigmoid()
         new = (n[0] + reset * n[1]).tanh()
         return (new + update * (state[0] - new),)
