@@ -16,8 +16,8 @@ PYTHON = (
     "grad_dtype hash_tensor indices int_repr is_coalesced is_distributed is_ipu is_maia is_mkldnn is_mtia is_nonzero "
     "is_sparse_csr is_vulkan is_xla is_xpu lstsq map2_ map_ module_load name new pin_memory "
     "q_per_channel_axis q_per_channel_scales q_per_channel_zero_points q_scale q_zero_point qscheme record_stream "
-    "reinforce resize resize_as set_ share_memory_ slice_inverse solve sparse_dim sparse_mask storage storage_type symeig "
-    "to_dense to_device to_sparse to_sparse_coo values volatile"
+    "reinforce resize resize_as set_ share_memory_ slice_inverse solve sparse_dim sparse_mask storage storage_type "
+    "symeig to_dense to_device to_sparse to_sparse_coo values volatile"
 ).split()
 
 

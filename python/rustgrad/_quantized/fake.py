@@ -37,18 +37,21 @@ def fake_quantize_per_tensor_affine(input, scale, zero_point, quant_min: int, qu
     Raises RuntimeError where `quant_min` is above `quant_max`.
     """
     _check(quant_min, quant_max)
+    kind = "TensorQparams" if isinstance(scale, Tensor) else ""
     scale = as_tensor(scale, dtype=_rustgrad.float32, device=input.device).detach().reshape(())
     zero = as_tensor(zero_point, device=input.device).detach().reshape(()).float()
     y = _Straight.apply(input, scale, zero, quant_min, quant_max)
-    return shown("FakeQuantizePerTensorAffineCachemaskBackward0", y, input)
+    return shown(f"FakeQuantizePerTensorAffineCachemask{kind}Backward0", y, input)
 
 
 def fake_quantize_per_channel_affine(input, scale, zero_point, axis: int, quant_min: int, quant_max: int) -> Tensor:
     """As `fake_quantize_per_tensor_affine`, with a scale and a zero for each place along dim `axis`, 1-d.
 
-    Raises RuntimeError for another number of scales than of places.
+    zero_point: int32, or floats. Raises RuntimeError for other dtypes, and for another number of scales than of places.
     """
     _check(quant_min, quant_max)
+    if zero_point.dtype not in (_rustgrad.int32, _rustgrad.float32, _rustgrad.float16):
+        raise RuntimeError(f"Zero-point must be Int32, Float or Half, found {zero_point.dtype._scalar_name}")
     if scale.numel() != input.shape[axis] or zero_point.numel() != input.shape[axis]:
         raise RuntimeError("dimensions of scale or zero-point are not consistent with input tensor")
     shape = [-1 if d == axis % input.dim() else 1 for d in range(input.dim())]

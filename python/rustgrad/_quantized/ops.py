@@ -1,5 +1,6 @@
 """What ops do with quantized tensors: views, comparisons, functions that keep the scale."""
 
+from .._rustgrad import _library
 from .._rustgrad.torch import cat as _dense_cat
 from .dtypes import QDType
 from .tensor import Quantized, functions, made, quantize_per_tensor, with_ints
@@ -101,8 +102,6 @@ def _equal(self, other):
 
 @op("type")
 def _type(self, dtype=None):
-    from .._rustgrad import _library
-
     name = {"qint8": "QInt8", "quint8": "QUInt8", "qint32": "QInt32"}[self.dtype._name]
     return f"{_library()}.quantized.{name}Tensor"
 
@@ -113,7 +112,8 @@ def _to(self, *args, **kwargs):
     if not wanted and (args or kwargs):
         return made(self._q.to(*args, **kwargs), self._dtype, self._scale, self._zero, self._axis)
     raise RuntimeError(
-        "Creation of quantized tensor requires quantized dtype like torch.quint8\nhint: x.dequantize() has the numbers"
+        f"Creation of quantized tensor requires quantized dtype like {_library()}.quint8\n"
+        "hint: x.dequantize() has the numbers"
     )
 
 

@@ -225,7 +225,7 @@ def chosen(low: float, high: float, lowest: int, highest: int, symmetric: bool =
     scale = (high - low) / (highest - lowest)
     if scale == 0.0 or 1.0 / scale == float("inf"):
         scale = 0.1
-    smallest = 6.1e-5
+    smallest = 6.0999998822808266e-05  # 6.1e-5 in float32, below which PyTorch's kernels lose bits
     if scale < smallest:
         former, scale = scale, smallest
         if low == 0.0:

@@ -158,6 +158,8 @@ _REBUILD = {
     "torch._utils._rebuild_sparse_tensor": rebuild.sparse,
     "torch._utils._rebuild_nested_tensor": rebuild.nested,
     "torch.nested._internal.nested_tensor._rebuild_njt": rebuild.jagged,
+    "torch._quantized.dtypes._named": rebuild.quantized_name,
+    "torch._quantized.tensor._rebuilt": rebuild.quantized,
     "torch._utils._rebuild_parameter": rebuild.parameter,
     "torch._utils._rebuild_parameter_with_state": rebuild.parameter_with_state,
     "torch._tensor._rebuild_from_type_v2": rebuild.from_type,

@@ -20,6 +20,8 @@ __all__ = [
     "parameter_with_state",
     "size",
     "nested",
+    "quantized",
+    "quantized_name",
     "sparse",
     "tensor",
 ]
@@ -122,6 +124,32 @@ def jagged(state):
     if len(ends) and int(ends.max()) > values.shape[dim - 1]:
         raise UnpicklingError(f"a part of a nested tensor ends at row {int(ends.max())} of {values.shape[dim - 1]}")
     return _rebuild_njt(state)
+
+
+def quantized_name(name):
+    """A dtype or scheme of quantized tensors, by its name."""
+    from .._quantized.dtypes import _named
+
+    if type(name) is not str:
+        raise UnpicklingError("a quantized dtype has no name")
+    return _named(name)
+
+
+def quantized(ints, dtype, scale, zero, axis):
+    """A quantized tensor of integers, by one scale and zero or one for each place along `axis`."""
+    from .._quantized.dtypes import QDType
+    from .._quantized.tensor import _rebuilt
+
+    if not isinstance(dtype, QDType) or not isinstance(ints, Tensor) or ints.dtype != dtype.holds:
+        raise UnpicklingError("a quantized tensor has no integers of its dtype")
+    if axis is None:
+        whole = type(scale) is float and type(zero) is int
+    else:
+        places = ints.shape[axis] if type(axis) is int and 0 <= axis < ints.dim() else -1
+        whole = all(isinstance(x, Tensor) and tuple(x.shape) == (places,) for x in (scale, zero))
+    if not whole:
+        raise UnpicklingError("a quantized tensor has other scales than it needs")
+    return _rebuilt(ints, dtype, scale, zero, axis)
 
 
 class DimRange:

@@ -7,8 +7,11 @@ from ...nn import functional as F
 __all__ = ["Conv2d", "Linear"]
 
 
-def conv_like(cls, conv):
-    """A convolution of class `cls` with the sizes of `conv`, and its parameters."""
+def conv_like(cls, conv, bias=None):
+    """A convolution of class `cls` with the sizes of `conv`, and its parameters.
+
+    It is drawn first, as in PyTorch, so that what is drawn later is the same.
+    """
     made = cls.__new__(cls)
     nn.Conv2d.__init__(
         made,
@@ -19,9 +22,8 @@ def conv_like(cls, conv):
         conv.padding,
         conv.dilation,
         conv.groups,
-        conv.bias is not None,
+        conv.bias is not None if bias is None else bias,
         conv.padding_mode,
-        device="meta",
     )
     made.weight, made.bias = conv.weight, conv.bias
     return made
@@ -56,7 +58,7 @@ class Linear(nn.Linear):
         """With the parameters of an nn.Linear that has a qconfig, or of one with its ReLU."""
         linear = mod[0] if hasattr(mod, "__getitem__") else mod
         made = cls.__new__(cls)
-        nn.Linear.__init__(made, linear.in_features, linear.out_features, linear.bias is not None, device="meta")
+        nn.Linear.__init__(made, linear.in_features, linear.out_features, linear.bias is not None)
         made.weight, made.bias = linear.weight, linear.bias
         made.qconfig = mod.qconfig
         made.weight_fake_quant = mod.qconfig.weight()

@@ -37,6 +37,7 @@ def with_norm_inside(layer):
         layer.groups,
         layer.bias is not None,
         layer.padding_mode,
+        device="meta",
     )
     conv.weight, conv.bias = layer.weight, layer.bias
     made = folded(conv, layer.bn)
@@ -61,7 +62,7 @@ def _fused(layers, training: bool):
         and not training
     ):
         return folded(*layers)
-    raise NotImplementedError(f"Cannot fuse modules: {kinds}")
+    raise AssertionError(f"did not find fuser method for: {kinds} ")
 
 
 def _place(model, name):
@@ -95,7 +96,7 @@ def fuse_modules(model, modules_to_fuse, inplace=False, fuser_func=None, fuse_cu
     """A copy of `model` in which the first of the named layers does what all of them did; the others do nothing.
 
     modules_to_fuse: a list of names, or of such lists: convolution and batch norm (in eval mode), either with a ReLU,
-    linear layer and ReLU. Raises NotImplementedError for other layers, AssertionError for norms that are training.
+    linear layer and ReLU. Raises AssertionError for other layers, and for norms that are training.
     """
     return _fuse(model, modules_to_fuse, inplace, False)
 

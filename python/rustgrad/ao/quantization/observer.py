@@ -129,6 +129,8 @@ class UniformQuantizationObserverBase(ObserverBase):
         super().__init__(dtype, is_dynamic)
         self.qscheme, self.reduce_range = qscheme, reduce_range
         self.register_buffer("eps", tensor([eps], dtype=float32))
+        if reduce_range and dtype is quint8 and self._symmetric():
+            raise NotImplementedError("Cannot reduce range for symmetric quantization for quint8")
         self.has_customized_qrange = quant_min is not None and quant_max is not None
         low = dtype.lowest if quant_min is None or quant_max is None else quant_min
         high = dtype.highest if quant_min is None or quant_max is None else quant_max

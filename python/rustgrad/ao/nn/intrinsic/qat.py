@@ -26,7 +26,10 @@ class ConvBn2d(Conv2d):
     @classmethod
     def from_float(cls, mod, use_precomputed_fake_quant=False):
         """With the layers of a fused ConvBn2d or ConvBnReLU2d that has a qconfig."""
-        made = conv_like(cls, mod[0])
+        made = conv_like(cls, mod[0], bias=False)
+        # PyTorch draws the norm's weight and the bias too, before it takes those that are there.
+        for _ in range(1 if mod[0].bias is None else 2):
+            zeros_like(mod[1].running_var).uniform_()
         made.qconfig = mod.qconfig
         made.bn = mod[1]
         made.weight_fake_quant = mod.qconfig.weight()

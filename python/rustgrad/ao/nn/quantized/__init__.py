@@ -53,7 +53,8 @@ def _observed_weight(mod):
     observer = getattr(mod, "weight_fake_quant", None)
     if observer is None:
         observer = mod.qconfig.weight()
-        observer(mod.weight)
+    # A moving average sees the weight once more, as in PyTorch.
+    observer(mod.weight)
     if observer.dtype is not qint8:
         raise AssertionError(f"Weight observer must have dtype torch.qint8, got {observer.dtype}")
     return quantized_weight(mod.weight, observer)
