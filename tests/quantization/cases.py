@@ -311,7 +311,6 @@ def refused(torch):
     for f in (
         lambda: tq.fuse_modules(nn.Sequential(nn.Conv2d(1, 1, 1), nn.Sigmoid()).eval(), ["0", "1"]),
         lambda: tq.prepare_qat(nn.Sequential(nn.Linear(1, 1)).eval()),
-        lambda: tq.quantize_dynamic(nn.Sequential(nn.Linear(1, 1)), {nn.Linear}, dtype=torch.quint8),
     ):
         try:
             f()

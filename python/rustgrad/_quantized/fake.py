@@ -30,7 +30,7 @@ def _check(quant_min: int, quant_max: int) -> None:
         )
 
 
-def fake_quantize_per_tensor_affine(input, scale, zero_point, quant_min: int, quant_max: int) -> Tensor:
+def fake_quantize_per_tensor_affine(input, scale, zero_point, quant_min: int, quant_max: int) -> Any:
     """`(clamp(round(input / scale) + zero_point, quant_min, quant_max) - zero_point) * scale`.
 
     scale, zero_point: numbers, or tensors of one element. The gradient passes where nothing was cut, and is 0 else.
@@ -44,7 +44,7 @@ def fake_quantize_per_tensor_affine(input, scale, zero_point, quant_min: int, qu
     return shown(f"FakeQuantizePerTensorAffineCachemask{kind}Backward0", y, input)
 
 
-def fake_quantize_per_channel_affine(input, scale, zero_point, axis: int, quant_min: int, quant_max: int) -> Tensor:
+def fake_quantize_per_channel_affine(input, scale, zero_point, axis: int, quant_min: int, quant_max: int) -> Any:
     """As `fake_quantize_per_tensor_affine`, with a scale and a zero for each place along dim `axis`, 1-d.
 
     zero_point: int32, or floats. Raises RuntimeError for other dtypes, and for another number of scales than of places.

@@ -84,7 +84,7 @@ class Quantized(Tensor):
         return repr(self) if not spec else format(repr(self), spec)
 
     @property
-    def dtype(self):
+    def dtype(self) -> Any:
         return self._dtype
 
     @property
@@ -185,7 +185,7 @@ def _rounded(x: Tensor, scale, zero, dtype: QDType) -> Tensor:
     return y.clamp(dtype.lowest, dtype.highest).to(dtype.holds)
 
 
-def quantize_per_tensor(input, scale, zero_point, dtype):
+def quantize_per_tensor(input, scale, zero_point, dtype) -> Any:
     """`round(input / scale) + zero_point` as integers of `dtype` (`quint8`, `qint8`, `qint32`), cut to its range.
 
     input: float32, or a list of tensors with tensors of as many scales and zeros. Raises RuntimeError for other dtypes,

@@ -110,12 +110,16 @@ class FakeQuantize(FakeQuantizeBase):
             f"ch_axis={self.ch_axis}, scale={self.scale}, zero_point={self.zero_point}"
         )
 
-    def _load_from_state_dict(self, state_dict, prefix, *rest):
+    def _load_from_state_dict(
+        self, state_dict, prefix, local_metadata, strict, missing_keys, unexpected_keys, error_msgs
+    ):
         # As many scales as there were channels.
         for name in ("scale", "zero_point"):
             if (given := state_dict.get(f"{prefix}{name}")) is not None:
                 setattr(self, name, getattr(self, name).new_zeros(given.shape))
-        super()._load_from_state_dict(state_dict, prefix, *rest)
+        super()._load_from_state_dict(
+            state_dict, prefix, local_metadata, strict, missing_keys, unexpected_keys, error_msgs
+        )
 
 
 class FusedMovingAvgObsFakeQuantize(FakeQuantize):

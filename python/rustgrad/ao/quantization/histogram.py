@@ -57,14 +57,14 @@ class HistogramObserver(UniformQuantizationObserverBase):
     def _spread(self, before, wide):
         """The histogram laid into the bins of a wider range."""
         if before[0] == before[1]:
-            place = bucketize(tensor([before[0]]), linspace(*wide, self.bins + 1), right=True) - 1
+            place = bucketize(tensor([before[0]]), linspace(wide[0], wide[1], self.bins + 1), right=True) - 1
             whole = zeros(self.bins)
             whole[place.clamp(0, self.bins - 1)] = self.histogram.sum()
             return whole
         fine = self.histogram.repeat_interleave(_SPREAD) / _SPREAD
         width = (before[1] - before[0]) / (self.bins * _SPREAD)
-        middles = linspace(*before, self.bins * _SPREAD + 1)[:-1] + 0.5 * width
-        place = bucketize(middles, linspace(*wide, self.bins + 1), right=True) - 1
+        middles = linspace(before[0], before[1], self.bins * _SPREAD + 1)[:-1] + 0.5 * width
+        place = bucketize(middles, linspace(wide[0], wide[1], self.bins + 1), right=True) - 1
         return bincount(place.clamp(0, self.bins - 1), weights=fine, minlength=self.bins)
 
     def _error(self, first: int, last: int) -> float:
@@ -113,7 +113,7 @@ class HistogramObserver(UniformQuantizationObserverBase):
             least, first, last = error, next_first, next_last
         return self.min_val + width * first, self.min_val + width * (last + 1)
 
-    def calculate_qparams(self):
+    def calculate_qparams(self, **kwargs):
         """The scale and the zero of the best range. Warns where nothing was seen."""
         if bool(self.min_val == float("inf")):
             return self._qparams(self.min_val, self.max_val)

@@ -160,7 +160,7 @@ class UniformQuantizationObserverBase(ObserverBase):
         zero = self.quant_min - (low / scale).round().to(int32)
         return scale, zero.clamp(self.quant_min, self.quant_max).to(int32)
 
-    def calculate_qparams(self):
+    def calculate_qparams(self, **kwargs):
         """The scale, float32, and the zero, one of each or for each channel. Warns where nothing was seen."""
         return self._qparams(self.min_val, self.max_val)
 
@@ -276,12 +276,16 @@ class PerChannelMinMaxObserver(UniformQuantizationObserverBase):
         """Forget what was seen."""
         self.min_val, self.max_val = tensor([]), tensor([])
 
-    def _load_from_state_dict(self, state_dict, prefix, *rest):
+    def _load_from_state_dict(
+        self, state_dict, prefix, local_metadata, strict, missing_keys, unexpected_keys, error_msgs
+    ):
         # Sizes are those of the channels, which only a call or a file tells.
         for name in ("min_val", "max_val"):
             if (given := state_dict.get(f"{prefix}{name}")) is not None:
                 setattr(self, name, getattr(self, name).new_zeros(given.shape))
-        super()._load_from_state_dict(state_dict, prefix, *rest)
+        super()._load_from_state_dict(
+            state_dict, prefix, local_metadata, strict, missing_keys, unexpected_keys, error_msgs
+        )
 
 
 class MovingAveragePerChannelMinMaxObserver(PerChannelMinMaxObserver):

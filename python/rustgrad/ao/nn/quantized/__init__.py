@@ -1,5 +1,7 @@
 """`torch.ao.nn.quantized`: layers that take and give quantized tensors."""
 
+from typing import Any
+
 from ...._names import lookup as _lookup
 from ...._quantized.dtypes import qint8, quint8
 from ...._quantized.tensor import quantize_per_tensor
@@ -16,8 +18,8 @@ __all__ = ["Conv2d", "DeQuantize", "FloatFunctional", "Linear", "QFunctional", "
 class Quantize(Module):
     """Makes float32 tensors quantized, by a fixed scale and zero."""
 
-    scale: object
-    zero_point: object
+    scale: Any
+    zero_point: Any
 
     def __init__(self, scale, zero_point, dtype, factory_kwargs=None):
         super().__init__()
@@ -113,16 +115,17 @@ class Conv2d(QuantizedModule):
     """A convolution of quantized images."""
 
     _name, _relu = "QuantizedConv2d", False
-    _weight: object
+    _weight: Any
+    _bias: Any
 
     def __init__(
         self,
         in_channels,
         out_channels,
         kernel_size,
-        stride=1,
-        padding=0,
-        dilation=1,
+        stride: Any = 1,
+        padding: Any = 0,
+        dilation: Any = 1,
         groups=1,
         bias=True,
         padding_mode="zeros",

@@ -4,6 +4,8 @@ They take and give float32, without gradients. Numbers are those of PyTorch's fb
 scale for all that a call is given.
 """
 
+from typing import Any
+
 from ...._names import lookup as _lookup
 from ...._quantized.dtypes import qint8
 from ...._quantized.tensor import Quantized, quantize_per_tensor
@@ -61,7 +63,7 @@ class Linear(QuantizedModule):
     def forward(self, x):
         return _applied(x, *self._packed_params._weight_bias()).to(x.dtype)
 
-    def weight(self):
+    def weight(self) -> Any:
         """(out_features, in_features), quantized."""
         return self._packed_params._weight_bias()[0]
 
@@ -88,7 +90,9 @@ class _Cell(QuantizedModule):
     def _save_to_state_dict(self, destination, prefix, keep_vars):
         destination[f"{prefix}param"] = self.param
 
-    def _load_from_state_dict(self, state_dict, prefix, local_metadata, strict, missing_keys, *rest):
+    def _load_from_state_dict(
+        self, state_dict, prefix, local_metadata, strict, missing_keys, unexpected_keys, error_msgs
+    ):
         if f"{prefix}param" in state_dict:
             self.param = state_dict[f"{prefix}param"]
         elif strict:
@@ -228,7 +232,9 @@ class _Recurrent(QuantizedModule):
     def _save_to_state_dict(self, destination, prefix, keep_vars):
         pass
 
-    def _load_from_state_dict(self, *_):
+    def _load_from_state_dict(
+        self, state_dict, prefix, local_metadata, strict, missing_keys, unexpected_keys, error_msgs
+    ):
         pass
 
 

@@ -30,7 +30,9 @@ class LinearPackedParams(Module):
         destination[f"{prefix}dtype"] = self.dtype
         destination[f"{prefix}_packed_params"] = self._packed_params
 
-    def _load_from_state_dict(self, state_dict, prefix, local_metadata, strict, missing_keys, *rest):
+    def _load_from_state_dict(
+        self, state_dict, prefix, local_metadata, strict, missing_keys, unexpected_keys, error_msgs
+    ):
         for name in ("dtype", "_packed_params"):
             if f"{prefix}{name}" in state_dict:
                 setattr(self, name, state_dict[f"{prefix}{name}"])
@@ -77,7 +79,9 @@ class QuantizedModule(Module):
         """Takes `_parts` from a state_dict; gives their names."""
         return []
 
-    def _load_from_state_dict(self, state_dict, prefix, local_metadata, strict, missing_keys, unexpected_keys, errors):
+    def _load_from_state_dict(
+        self, state_dict, prefix, local_metadata, strict, missing_keys, unexpected_keys, error_msgs
+    ):
         for name, kind in (("scale", float), ("zero_point", int)):
             if f"{prefix}{name}" in state_dict:
                 setattr(self, name, kind(state_dict[f"{prefix}{name}"]))
