@@ -1,10 +1,20 @@
-"""Methods of Tensor about sparse tensors, as dense ones have them. Sparse ones have their own (`sparse/coo.py`)."""
+"""Methods of Tensor about sparse and quantized tensors, as plain ones have them. Those have their own (`sparse/coo.py`,
+`_quantized/tensor.py`).
+"""
 
 __all__ = [
     "coalesce",
     "dense_dim",
+    "dequantize",
     "indices",
+    "int_repr",
     "is_coalesced",
+    "q_per_channel_axis",
+    "q_per_channel_scales",
+    "q_per_channel_zero_points",
+    "q_scale",
+    "q_zero_point",
+    "qscheme",
     "sparse_dim",
     "sparse_mask",
     "to_dense",
@@ -64,3 +74,26 @@ values = _sparse_only("values")
 indices = _sparse_only("indices", "sparse coordinate")
 coalesce = _sparse_only("coalesce", "sparse coordinate")
 is_coalesced = _sparse_only("is_coalesced", "sparse coordinate")
+
+
+def dequantize(self):
+    """The numbers of a quantized tensor, float32; of another one, itself as float32."""
+    return self.float()
+
+
+def _quantized_only(name):
+    def method(self):
+        raise NotImplementedError(
+            f"Could not run 'aten::{name}' with arguments from the 'CPU' backend.\n"
+            "hint: only tensors of quantize_per_tensor and quantize_per_channel have it"
+        )
+
+    method.__name__ = method.__qualname__ = name
+    method.__doc__ = "Raises NotImplementedError: only a quantized tensor has it."
+    return method
+
+
+int_repr, q_scale, q_zero_point, qscheme, q_per_channel_axis, q_per_channel_scales, q_per_channel_zero_points = map(
+    _quantized_only,
+    "int_repr q_scale q_zero_point qscheme q_per_channel_axis q_per_channel_scales q_per_channel_zero_points".split(),
+)

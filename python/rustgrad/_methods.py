@@ -6,8 +6,16 @@ the first that is used.
 from . import _rustgrad
 from ._layouts import coalesce as coalesce
 from ._layouts import dense_dim as dense_dim
+from ._layouts import dequantize as dequantize
 from ._layouts import indices as indices
+from ._layouts import int_repr as int_repr
 from ._layouts import is_coalesced as is_coalesced
+from ._layouts import q_per_channel_axis as q_per_channel_axis
+from ._layouts import q_per_channel_scales as q_per_channel_scales
+from ._layouts import q_per_channel_zero_points as q_per_channel_zero_points
+from ._layouts import q_scale as q_scale
+from ._layouts import q_zero_point as q_zero_point
+from ._layouts import qscheme as qscheme
 from ._layouts import sparse_dim as sparse_dim
 from ._layouts import sparse_mask as sparse_mask
 from ._layouts import to_dense as to_dense
@@ -21,29 +29,6 @@ from .removed import solve as solve
 from .removed import symeig as symeig
 
 __all__ = ["from_dlpack", "from_file", "frombuffer", "to_dlpack"]
-
-
-def dequantize(self):
-    """The numbers of a quantized tensor, float32; of another one, itself as float32."""
-    return self.float()
-
-
-def _quantized_only(name):
-    def method(self):
-        raise NotImplementedError(
-            f"Could not run 'aten::{name}' with arguments from the 'CPU' backend.\n"
-            "hint: only tensors of quantize_per_tensor and quantize_per_channel have it"
-        )
-
-    method.__name__ = method.__qualname__ = name
-    method.__doc__ = "Raises NotImplementedError: only a quantized tensor has it."
-    return method
-
-
-int_repr, q_scale, q_zero_point, qscheme, q_per_channel_axis, q_per_channel_scales, q_per_channel_zero_points = map(
-    _quantized_only,
-    "int_repr q_scale q_zero_point qscheme q_per_channel_axis q_per_channel_scales q_per_channel_zero_points".split(),
-)
 
 
 def storage(self):
