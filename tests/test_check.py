@@ -21,24 +21,24 @@ def test_names_are_followed_from_their_import():
 import torch, torch.nn as nn
 import torch as th
 import torch.nn.functional as F
-from torch import quint8, nn as layers, hsmm as product
+from torch import quint4x2, nn as layers, hsmm as product
 from torch.nn import functional
 import numpy as np
-import torch.nn.qat as q
+import torch.nn.quantizable as q
 torch.miopen_rnn(1)
 th.sspaddmm, nn.Linear, layers.Linear
 F.relu(product), functional.boolean_dispatch
 np.einsum, np.sspaddmm
-q.Linear
+q.LSTM
 """
     assert missing(source) == [
         (5, "hsmm"),
-        (5, "quint8"),
-        (8, "nn.qat"),
+        (5, "quint4x2"),
+        (8, "nn.quantizable"),
         (9, "miopen_rnn"),
         (10, "sspaddmm"),
         (11, "nn.functional.boolean_dispatch"),
-        (13, "nn.qat.Linear"),
+        (13, "nn.quantizable.LSTM"),
     ]
 
 
@@ -67,34 +67,34 @@ class Net(nn.Module):
         self.table = {}
 
     def forward(self, x, mask: Tensor):
-        y = self.layer(x).dequantize()
-        z = (mask + 1).int_repr()
-        self.table.crow_indices, self.weight.q_scale()
+        y = self.layer(x).sspaddmm()
+        z = (mask + 1).sparse_resize_and_clear_()
+        self.table.crow_indices, self.weight.resize_as_sparse_()
         for row in mask:
             row.ccol_indices()
-        return x.dequantize(), self.share_nothing, self.training
+        return x.sspaddmm(), self.share_nothing, self.training
 
 a, b = torch.ones(2), "text"
-a.relu().qscheme()
-b.qscheme()
+a.relu().smm()
+b.smm()
 c = "%s" % a
-c.qscheme()
+c.smm()
 if a > 1:
     d = a
 else:
     d = b
-d.qscheme()
+d.smm()
 (a == a).sum().T.smm(a)
 f = lambda t: torch.zeros(1).sspaddmm
 """
     found = missing(source)
     assert found == [
-        (13, "Tensor.dequantize"),
-        (14, "Tensor.int_repr"),
+        (13, "Tensor.sspaddmm"),
+        (14, "Tensor.sparse_resize_and_clear_"),
         (15, "Tensor.crow_indices"),
-        (15, "Tensor.q_scale"),
+        (15, "Tensor.resize_as_sparse_"),
         (17, "Tensor.ccol_indices"),
-        (21, "Tensor.qscheme"),
+        (21, "Tensor.smm"),
         (30, "Tensor.smm"),
         (31, "Tensor.sspaddmm"),
     ]
@@ -145,12 +145,12 @@ def f(torch, nn=None):
 
 def g():
     nn = 3
-    return nn.qat, torch.hsmm
+    return nn.quantizable, torch.hsmm
 
 from torch.nn import *
-Linear, qat
+Linear, quantizable
 """
-    assert missing(source) == [(10, "hsmm"), (13, "nn.qat")]
+    assert missing(source) == [(10, "hsmm"), (13, "nn.quantizable")]
 
 
 def test_notebooks_and_folders(tmp_path, capsys):
@@ -158,7 +158,7 @@ def test_notebooks_and_folders(tmp_path, capsys):
         {"cell_type": "markdown", "source": ["torch.hsmm"]},
         {"cell_type": "code", "source": ["%matplotlib inline\n", "import torch\n", "!pip list\n", "x = torch.ones(1)"]},
         {"cell_type": "code", "source": "%%bash\ntorch.hsmm"},
-        {"cell_type": "code", "source": "torch.ones?\nn = 3  # how many?\nx.qscheme(), torch.hsmm"},
+        {"cell_type": "code", "source": "torch.ones?\nn = 3  # how many?\nx.smm(), torch.hsmm"},
     ]
     (tmp_path / "book.ipynb").write_text(json.dumps({"cells": cells}))
     (tmp_path / "good.py").write_text("import torch\ntorch.ones(1)\n")
@@ -174,7 +174,7 @@ def test_notebooks_and_folders(tmp_path, capsys):
     assert check.main([str(tmp_path)]) == 1
     out = capsys.readouterr().out.replace(str(tmp_path), "")
     assert out == (
-        "/book.ipynb:cell 4:3: torch.Tensor.qscheme\n"
+        "/book.ipynb:cell 4:3: torch.Tensor.smm\n"
         "/book.ipynb:cell 4:3: torch.hsmm\n"
         "/inner/one.py:2: torch.hsmm\n"
         "\nrustgrad lacks 2 names, used 3 times in 2 of 4 files\n"

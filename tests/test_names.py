@@ -14,13 +14,13 @@ HINT = "`python -m rustgrad.check FILE` lists all that a program uses and rustgr
     ("owner", "name", "place"),
     [
         (torch, "hsmm", "torch"),
-        (torch.nn, "qat", "torch.nn"),
+        (torch.nn, "quantizable", "torch.nn"),
         (torch.nn.functional, "grouped_mm", "torch.nn.functional"),
         (torch.utils, "hipify", "torch.utils"),
         (torch.cuda, "jiterator", "torch.cuda"),
         (torch.backends, "miopen", "torch.backends"),
-        (torch.ones(1), "qscheme", "torch.Tensor"),
-        (torch.Tensor, "qscheme", "torch.Tensor"),
+        (torch.ones(1), "to_mkldnn", "torch.Tensor"),
+        (torch.Tensor, "to_mkldnn", "torch.Tensor"),
     ],
 )
 def test_names_that_pytorch_has(owner, name, place):
@@ -57,15 +57,15 @@ def test_names_that_nobody_has(owner, name, message):
 
 def test_a_name_that_is_elsewhere_is_found():
     with pytest.raises(
-        AttributeError, match=r"no torch\.nn\.qat\.Linear yet\nhint: the nearest it has: torch\.nn\.Linear"
+        AttributeError, match=r"no torch\.nn\.quantizable\.LSTM yet\nhint: the nearest it has: torch\.nn\.LSTM"
     ):
-        raise _names.missing("torch.nn.qat", "Linear")
+        raise _names.missing("torch.nn.quantizable", "LSTM")
 
 
 def test_an_attribute_of_ones_own_is_read():
     x = torch.ones(1)
-    x.qscheme = "mine"
-    assert x.qscheme == "mine"
+    x.to_mkldnn = "mine"
+    assert x.to_mkldnn == "mine"
 
 
 def test_every_listed_place_is_one_line():

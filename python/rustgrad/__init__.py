@@ -79,12 +79,15 @@ if TYPE_CHECKING:
     from . import mps as mps
     from . import mtia as mtia
     from . import multiprocessing as multiprocessing
+    from . import nested as nested
     from . import nn as nn
     from . import onnx as onnx
     from . import ops as ops
     from . import optim as optim
     from . import overrides as overrides
     from . import profiler as profiler
+    from . import quantization as quantization
+    from . import quasirandom as quasirandom
     from . import return_types as return_types
     from . import signal as signal
     from . import sparse as sparse
@@ -108,6 +111,21 @@ if TYPE_CHECKING:
     from ._methods import is_nonzero as is_nonzero
     from ._methods import slice_inverse as slice_inverse
     from ._methods import to_dlpack as to_dlpack
+    from ._quantized.dtypes import per_channel_affine as per_channel_affine
+    from ._quantized.dtypes import per_channel_affine_float_qparams as per_channel_affine_float_qparams
+    from ._quantized.dtypes import per_channel_symmetric as per_channel_symmetric
+    from ._quantized.dtypes import per_tensor_affine as per_tensor_affine
+    from ._quantized.dtypes import per_tensor_symmetric as per_tensor_symmetric
+    from ._quantized.dtypes import qint8 as qint8
+    from ._quantized.dtypes import qint32 as qint32
+    from ._quantized.dtypes import qscheme as qscheme
+    from ._quantized.dtypes import quint8 as quint8
+    from ._quantized.fake import fake_quantize_per_channel_affine as fake_quantize_per_channel_affine
+    from ._quantized.fake import fake_quantize_per_tensor_affine as fake_quantize_per_tensor_affine
+    from ._quantized.tensor import dequantize as dequantize
+    from ._quantized.tensor import quantize_per_channel as quantize_per_channel
+    from ._quantized.tensor import quantize_per_tensor as quantize_per_tensor
+    from ._quantized.tensor import quantize_per_tensor_dynamic as quantize_per_tensor_dynamic
     from ._rustgrad import Tensor as BFloat16Tensor
     from ._rustgrad import Tensor as BoolTensor
     from ._rustgrad import Tensor as ByteTensor

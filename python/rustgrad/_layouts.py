@@ -1,4 +1,6 @@
-"""Methods of Tensor about sparse tensors, as dense ones have them. Sparse ones have their own (`sparse/coo.py`)."""
+"""Methods of Tensor about sparse and quantized tensors, as plain ones have them. Those have their own (`sparse/coo.py`,
+`_quantized/tensor.py`).
+"""
 
 from . import _rustgrad
 
@@ -8,9 +10,17 @@ __all__ = [
     "col_indices",
     "crow_indices",
     "dense_dim",
+    "dequantize",
     "indices",
+    "int_repr",
     "is_coalesced",
     "row_indices",
+    "q_per_channel_axis",
+    "q_per_channel_scales",
+    "q_per_channel_zero_points",
+    "q_scale",
+    "q_zero_point",
+    "qscheme",
     "sparse_dim",
     "sparse_mask",
     "to_dense",
@@ -86,3 +96,26 @@ crow_indices = _sparse_only("crow_indices", "sparse row compressed")
 col_indices = _sparse_only("col_indices", "sparse row compressed")
 ccol_indices = _sparse_only("ccol_indices", "sparse column compressed")
 row_indices = _sparse_only("row_indices", "sparse column compressed")
+
+
+def dequantize(self):
+    """The numbers of a quantized tensor, float32; of another one, itself as float32."""
+    return self.float()
+
+
+def _quantized_only(name):
+    def method(self):
+        raise NotImplementedError(
+            f"Could not run 'aten::{name}' with arguments from the 'CPU' backend.\n"
+            "hint: only tensors of quantize_per_tensor and quantize_per_channel have it"
+        )
+
+    method.__name__ = method.__qualname__ = name
+    method.__doc__ = "Raises NotImplementedError: only a quantized tensor has it."
+    return method
+
+
+int_repr, q_scale, q_zero_point, qscheme, q_per_channel_axis, q_per_channel_scales, q_per_channel_zero_points = map(
+    _quantized_only,
+    "int_repr q_scale q_zero_point qscheme q_per_channel_axis q_per_channel_scales q_per_channel_zero_points".split(),
+)

@@ -8,8 +8,8 @@ MODULES = frozenset(
     "_C _VF __config__ _custom_ops _dynamo _functorch _higher_order_ops _inductor _jit_internal _lowrank _subclasses "
     "_tensor _tensor_str _utils _vmap_internals accelerator amp ao array_api as_torch autograd backends compiler cpu "
     "cuda datasets distributed distributions export fft func futures fx gpu hub jit library linalg masked mps mtia "
-    "multiprocessing nn onnx ops optim overrides profiler return_types signal sparse special storage testing "
-    "torch_version types utils version xpu".split()
+    "multiprocessing nested nn onnx ops optim overrides profiler quantization quasirandom return_types signal sparse "
+    "special storage testing torch_version types utils version xpu".split()
 )
 
 _BY_MODULE = {
@@ -18,6 +18,12 @@ _BY_MODULE = {
         "_standard_gamma _standard_gamma_grad"
     ),
     "_aten": "_log_softmax _softmax",
+    "_quantized.dtypes": (
+        "per_channel_affine per_channel_affine_float_qparams per_channel_symmetric per_tensor_affine "
+        "per_tensor_symmetric qint32 qint8 qscheme quint8"
+    ),
+    "_quantized.fake": "fake_quantize_per_channel_affine fake_quantize_per_tensor_affine",
+    "_quantized.tensor": "dequantize quantize_per_channel quantize_per_tensor quantize_per_tensor_dynamic",
     "_checks": (
         "_assert _assert_async _check _check_index _check_is_size _check_not_implemented _check_tensor_all "
         "_check_tensor_all_with _check_type _check_value _check_with _shape_as_tensor"

@@ -9,8 +9,16 @@ from ._layouts import coalesce as coalesce
 from ._layouts import col_indices as col_indices
 from ._layouts import crow_indices as crow_indices
 from ._layouts import dense_dim as dense_dim
+from ._layouts import dequantize as dequantize
 from ._layouts import indices as indices
+from ._layouts import int_repr as int_repr
 from ._layouts import is_coalesced as is_coalesced
+from ._layouts import q_per_channel_axis as q_per_channel_axis
+from ._layouts import q_per_channel_scales as q_per_channel_scales
+from ._layouts import q_per_channel_zero_points as q_per_channel_zero_points
+from ._layouts import q_scale as q_scale
+from ._layouts import q_zero_point as q_zero_point
+from ._layouts import qscheme as qscheme
 from ._layouts import row_indices as row_indices
 from ._layouts import sparse_dim as sparse_dim
 from ._layouts import sparse_mask as sparse_mask

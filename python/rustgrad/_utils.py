@@ -60,6 +60,14 @@ def _rebuild_sparse_tensor(layout, data):
     return sparse_coo_tensor(indices, values, size, is_coalesced=coalesced[0] if coalesced else None)
 
 
+def _rebuild_nested_tensor(buffer, sizes, strides, storage_offsets):
+    """The nested tensor of layout strided of its buffer, and sizes, strides and first elements of its parts."""
+    from .nested.strided import made
+
+    rows = ([tuple(row) for row in x.tolist()] for x in (sizes, strides))
+    return made(buffer, *rows, storage_offsets.tolist())
+
+
 def _element_size(dtype) -> int:
     """The bytes of one element of a dtype."""
     return dtype.itemsize

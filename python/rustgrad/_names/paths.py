@@ -14,6 +14,9 @@ PLACES = {
     "utils.data.loader": "utils.data.dataloader",
 }
 
+# What PyTorch keeps below `ao` too.
+_BELOW_AO = ("quantization.", "nn.quantized.", "nn.intrinsic.", "nn.qat.")
+
 HOMES = {theirs: ours for ours, theirs in PLACES.items() if theirs}
 
 
@@ -27,4 +30,6 @@ def theirs(home: str) -> str:
 def ours(name: str) -> list[str]:
     """Where rustgrad may keep a module of PyTorch: `rustgrad.grad_mode` for `torch.autograd.grad_mode`."""
     path = name.removeprefix("torch").removeprefix(".")
+    if f"{path}.".startswith(_BELOW_AO):
+        return [f"rustgrad.{path}", f"rustgrad.ao.{path}"]
     return [f"rustgrad.{one}" if one else "rustgrad" for one in dict.fromkeys((path, HOMES.get(path, path)))]

@@ -12,11 +12,13 @@ __all__ = ["PYTHON", "install", "mark"]
 # What rustgrad/_methods.py holds.
 PYTHON = (
     "__array_namespace__ __cuda_array_interface__ __div__ __dlpack__ __dlpack_device__ __idiv__ __long__ __nonzero__ "
-    "__torch_function__ apply_ ccol_indices coalesce col_indices const_data_ptr crow_indices dense_dim dim_order eig "
-    "fill_diagonal_ grad_dtype hash_tensor indices is_coalesced is_distributed is_ipu is_maia is_mkldnn is_mtia "
-    "is_nonzero is_sparse_csr is_vulkan is_xla is_xpu lstsq map2_ map_ module_load name new pin_memory record_stream "
-    "reinforce resize resize_as row_indices set_ share_memory_ slice_inverse solve sparse_dim sparse_mask storage "
-    "storage_type symeig to_dense to_device to_sparse to_sparse_coo to_sparse_csc to_sparse_csr values volatile"
+    "__torch_function__ apply_ ccol_indices coalesce col_indices const_data_ptr crow_indices dense_dim dequantize "
+    "dim_order eig fill_diagonal_ grad_dtype hash_tensor indices int_repr is_coalesced is_distributed is_ipu is_maia "
+    "is_mkldnn is_mtia is_nonzero is_sparse_csr is_vulkan is_xla is_xpu lstsq map2_ map_ module_load name new "
+    "pin_memory q_per_channel_axis q_per_channel_scales q_per_channel_zero_points q_scale q_zero_point qscheme "
+    "record_stream reinforce resize resize_as row_indices set_ share_memory_ slice_inverse solve sparse_dim "
+    "sparse_mask storage storage_type symeig to_dense to_device to_sparse to_sparse_coo to_sparse_csc to_sparse_csr "
+    "values volatile"
 ).split()
 
 

@@ -514,6 +514,8 @@ class Tensor:
         """Raises RuntimeError: only a sparse tensor has it."""
     def dense_dim(self) -> _int:
         """The number of dims."""
+    def dequantize(self) -> Any:
+        """The numbers of a quantized tensor, float32; of another one, itself as float32."""
     def dim_order(self, *, ambiguity_check: Any = ...) -> tuple[_int, ...]:
         """The dims from the slowest in memory to the fastest."""
     def eig(self, eigenvectors: Any = ...) -> Any:
@@ -533,6 +535,8 @@ class Tensor:
         """
     def indices(self) -> Any:
         """Raises RuntimeError: only a sparse tensor has it."""
+    def int_repr(self) -> Any:
+        """Raises NotImplementedError: only a quantized tensor has it."""
     def is_coalesced(self) -> Any:
         """Raises RuntimeError: only a sparse tensor has it."""
     def is_distributed(self) -> _bool:
@@ -578,6 +582,18 @@ class Tensor:
         """PyTorch's old constructor: a tensor of this dtype from sizes or data. Prefer `new_empty` and `new_tensor`."""
     def pin_memory(self, device: Any = ...) -> Any:
         """The tensor itself: copies to the GPU take no pinned memory. Raises RuntimeError where there is no GPU."""
+    def q_per_channel_axis(self) -> Any:
+        """Raises NotImplementedError: only a quantized tensor has it."""
+    def q_per_channel_scales(self) -> Any:
+        """Raises NotImplementedError: only a quantized tensor has it."""
+    def q_per_channel_zero_points(self) -> Any:
+        """Raises NotImplementedError: only a quantized tensor has it."""
+    def q_scale(self) -> Any:
+        """Raises NotImplementedError: only a quantized tensor has it."""
+    def q_zero_point(self) -> Any:
+        """Raises NotImplementedError: only a quantized tensor has it."""
+    def qscheme(self) -> Any:
+        """Raises NotImplementedError: only a quantized tensor has it."""
     def record_stream(self, stream: Any) -> None:
         """Nothing: there is one queue of work, and memory is reused in its order."""
     def reinforce(self, reward: Any) -> Any:

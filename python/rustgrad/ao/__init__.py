@@ -1,8 +1,8 @@
-"""`torch.ao`: what packages import of PyTorch's quantization. Nothing is quantized."""
+"""`torch.ao`: quantization of models, as PyTorch's tutorials do it."""
 
 from .._names import lookup as _lookup
-from . import quantization
+from . import nn, quantization
 
-__all__ = ["quantization"]
+__all__ = ["nn", "quantization"]
 
 __getattr__ = _lookup("torch.ao")

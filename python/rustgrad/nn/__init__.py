@@ -22,6 +22,10 @@ else:
             from .parallel import DataParallel
 
             return DataParallel
+        if name in ("intrinsic", "qat", "quantized"):
+            from importlib import import_module
+
+            return import_module(f"{__name__.rpartition('.')[0]}.ao.nn.{name}")
         return _lookup("torch.nn")(name)
 
     # What star import gives, as PyTorch's.

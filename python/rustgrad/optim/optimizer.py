@@ -119,6 +119,12 @@ class Optimizer:
                 )
             if not (self.defaults.get("differentiable") or param.is_leaf or param.retains_grad):
                 raise ValueError("can't optimize a non-leaf Tensor")
+            if param.is_nested or param.is_sparse:
+                kind = "nested" if param.is_nested else "sparse"
+                raise NotImplementedError(
+                    f"{type(self).__name__}: a {kind} tensor is no parameter here\n"
+                    "hint: optimize its values, a dense leaf, and make the tensor of them in each step"
+                )
         param_group["params"] = params
         if names:
             param_group["param_names"] = names

@@ -156,6 +156,10 @@ _REBUILD = {
     "torch._utils._rebuild_tensor_v3": rebuild.tensor_v3,
     "torch._utils._rebuild_meta_tensor_no_storage": rebuild.meta_tensor,
     "torch._utils._rebuild_sparse_tensor": rebuild.sparse,
+    "torch._utils._rebuild_nested_tensor": rebuild.nested,
+    "torch.nested._internal.nested_tensor._rebuild_njt": rebuild.jagged,
+    "torch._quantized.dtypes._named": rebuild.quantized_name,
+    "torch._quantized.tensor._rebuilt": rebuild.quantized,
     "torch._utils._rebuild_parameter": rebuild.parameter,
     "torch._utils._rebuild_parameter_with_state": rebuild.parameter_with_state,
     "torch._tensor._rebuild_from_type_v2": rebuild.from_type,
@@ -167,7 +171,6 @@ _REBUILD = {
         f"torch._utils.{name}": rebuild.lacking(kind)
         for name, kind in {
             "_rebuild_sparse_csr_tensor": "sparse tensors in rows or columns",
-            "_rebuild_nested_tensor": "nested tensors",
             "_rebuild_qtensor": "quantized tensors",
             "_rebuild_wrapper_subclass": "wrapper subclasses of tensors",
             "_rebuild_device_tensor_from_numpy": "tensors of a device that rustgrad lacks",
@@ -190,6 +193,12 @@ def _of_tensors(module: str, name: str) -> Global | None:
         return Global(_CLASSES.get(full, function), function)
     if full in _CLASSES:
         return Global(_CLASSES[full])
+    if full == "torch.nested._internal.nested_tensor.NestedTensor":
+        from ..nested.jagged import NestedTensor
+
+        return Global(NestedTensor)
+    if full == "torch._dynamo.decorators._DimRange":
+        return Global(rebuild.DimRange, None, rebuild.DimRange, rebuild.DimRange.__setstate__)
     if full == "torch.Tensor":
         return Global(_rustgrad.Tensor, rebuild.old_tensor, build=rebuild.build_old_tensor)
     if module == "torch" and name.endswith("Tensor") and name.replace("Tensor", "Storage") in _STORAGE_DTYPES:

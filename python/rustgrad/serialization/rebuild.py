@@ -14,10 +14,14 @@ __all__ = [
     "from_type",
     "lacking",
     "layout",
+    "jagged",
     "meta_tensor",
     "parameter",
     "parameter_with_state",
     "size",
+    "nested",
+    "quantized",
+    "quantized_name",
     "sparse",
     "tensor",
 ]
@@ -83,6 +87,84 @@ def sparse(layout, data):
     return _rebuild_sparse_tensor(layout, (*data[:2], _ints(data[2], "sizes"), *data[3:]))
 
 
+def _offsets(x, rows, what) -> Tensor:
+    if not isinstance(x, Tensor) or x.dtype != _rustgrad.int64 or x.dim() != rows:
+        raise UnpicklingError(f"a nested tensor has no {what} of {rows} dims of int64")
+    return x
+
+
+def nested(buffer, sizes, strides, storage_offsets):
+    """A nested tensor of layout strided, whose parts lie within its buffer."""
+    from .._utils import _rebuild_nested_tensor
+
+    if not isinstance(buffer, Tensor) or buffer.dim() != 1:
+        raise UnpicklingError("a nested tensor has no buffer of one dim")
+    _offsets(sizes, 2, "sizes")
+    _offsets(strides, 2, "strides")
+    _offsets(storage_offsets, 1, "offsets")
+    if sizes.shape != strides.shape or len(sizes) != len(storage_offsets):
+        raise UnpicklingError("a nested tensor has another number of sizes than of strides or offsets")
+    if min([0, *(int(x.min()) for x in (sizes, strides, storage_offsets) if x.numel())]) < 0:
+        raise UnpicklingError("a nested tensor has negative sizes, strides or offsets")
+    for size, stride, start in zip(sizes.tolist(), strides.tolist(), storage_offsets.tolist()):
+        last = start + sum((n - 1) * step for n, step in zip(size, stride))
+        if all(size) and last >= buffer.numel():
+            raise UnpicklingError(f"a part of a nested tensor reaches element {last} of {buffer.numel()}")
+    return _rebuild_nested_tensor(buffer, sizes, strides, storage_offsets)
+
+
+def jagged(state):
+    """A nested tensor of layout jagged, whose offsets lie within its values."""
+    from ..nested._internal.nested_tensor import _rebuild_njt
+
+    if not isinstance(state, dict) or not isinstance(values := state.get("values"), Tensor):
+        raise UnpicklingError("a nested tensor has no values")
+    offsets, lengths, dim = _offsets(state.get("offsets"), 1, "offsets"), state.get("lengths"), state.get("_ragged_idx")
+    if type(dim) is not int or not 1 <= dim <= values.dim() or type(state.get("requires_grad")) is not bool:
+        raise UnpicklingError("a nested tensor does not say which dim is ragged, or whether it requires a gradient")
+    if not len(offsets) or int(offsets[0]) < 0 or bool((offsets.diff() < 0).any()):
+        raise UnpicklingError("offsets of a nested tensor do not grow from 0 on")
+    if lengths is not None and (len(_offsets(lengths, 1, "lengths")) != len(offsets) - 1 or int(lengths.min()) < 0):
+        raise UnpicklingError("a nested tensor has another number of lengths than of parts, or a negative one")
+    ends = offsets[1:] if lengths is None else offsets[:-1] + lengths
+    if len(ends) and int(ends.max()) > values.shape[dim - 1]:
+        raise UnpicklingError(f"a part of a nested tensor ends at row {int(ends.max())} of {values.shape[dim - 1]}")
+    return _rebuild_njt(state)
+
+
+def quantized_name(name):
+    """A dtype or scheme of quantized tensors, by its name."""
+    from .._quantized.dtypes import _named
+
+    if type(name) is not str:
+        raise UnpicklingError("a quantized dtype has no name")
+    return _named(name)
+
+
+def quantized(ints, dtype, scale, zero, axis):
+    """A quantized tensor of integers, by one scale and zero or one for each place along `axis`."""
+    from .._quantized.dtypes import QDType
+    from .._quantized.tensor import _rebuilt
+
+    if not isinstance(dtype, QDType) or not isinstance(ints, Tensor) or ints.dtype != dtype.holds:
+        raise UnpicklingError("a quantized tensor has no integers of its dtype")
+    if axis is None:
+        whole = type(scale) is float and type(zero) is int
+    else:
+        places = ints.shape[axis] if type(axis) is int and 0 <= axis < ints.dim() else -1
+        whole = all(isinstance(x, Tensor) and tuple(x.shape) == (places,) for x in (scale, zero))
+    if not whole:
+        raise UnpicklingError("a quantized tensor has other scales than it needs")
+    return _rebuilt(ints, dtype, scale, zero, axis)
+
+
+class DimRange:
+    """What files of nested tensors hold for PyTorch's compiler. It means nothing here."""
+
+    def __setstate__(self, state):
+        pass
+
+
 def _with_metadata(made, metadata):
     if not metadata:
         return made
@@ -110,6 +192,8 @@ def parameter_with_state(data, requires_grad, backward_hooks, state):
 def from_type(func, cls, args, state=None):
     """A tensor with attributes, or of a subclass."""
     known = (tensor, tensor_v2, tensor_v3, meta_tensor, parameter, parameter_with_state)
+    if func is jagged and isinstance(args, tuple) and len(args) == 1:
+        return jagged(*args)  # its attributes are the parts again
     if func not in known or not isinstance(args, tuple):
         raise UnpicklingError("a tensor of a subclass is made in an unknown way")
     if not isinstance(cls, type) or not issubclass(cls, Tensor):

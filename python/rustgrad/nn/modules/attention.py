@@ -95,6 +95,11 @@ class MultiheadAttention(Module):
         is_causal=False,
     ):
         """Attend from `query` to `key` and `value`; see `F.multi_head_attention_forward` for the other arguments."""
+        if query.is_nested:
+            from ...nested.products import multi_head
+
+            masked = key_padding_mask is not None or attn_mask is not None
+            return multi_head(self, query, key, value, masked, need_weights, average_attn_weights)
         swap = self.batch_first and query.ndim == 3
         if swap:
             # The same tensor stays the same, so that its projections are one product.

@@ -44,6 +44,8 @@ def _is_causal(mask, is_causal, size) -> bool:
 
 def _length(x, batch_first):
     """How long the sequences of `x` are, or None for other ranks than 2 and 3."""
+    if x.is_nested:
+        return None
     return {2: x.shape[0], 3: x.shape[1 if batch_first else 0]}.get(x.ndim) if x.ndim > 1 else None
 
 

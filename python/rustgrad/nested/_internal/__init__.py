@@ -1,0 +1,1 @@
+"""The modules of PyTorch's that programs and files name nested tensors by."""
