@@ -268,9 +268,10 @@ impl Tensor {
     /// Switches recording on or off for a leaf.
     pub fn set_requires_grad(&self, on: bool) -> Result<()> {
         if !on && !self.is_leaf() {
-            return Err(err!(Runtime, "you can only change requires_grad flags of leaf variables.").hint(
-                "If you want to use a computed variable in a subgraph that doesn't require differentiation use \
-                 var_no_grad = var.detach().",
+            return Err(err!(
+                Runtime,
+                "you can only change requires_grad flags of leaf variables. If you want to use a computed variable in a \
+                 subgraph that doesn't require differentiation use var_no_grad = var.detach()."
             ));
         }
         if on && !self.dtype().is_differentiable() {
@@ -297,6 +298,11 @@ impl Tensor {
             super::views::rebuild(self)?;
         }
         Ok(self.handle().grad_fn.borrow().clone())
+    }
+
+    /// The node that made this tensor, also of a view that does not show its base as it is now.
+    pub fn made_by(&self) -> Option<Rc<Node>> {
+        self.handle().grad_fn.borrow().clone()
     }
 
     #[inline]
@@ -329,6 +335,9 @@ impl Tensor {
         self.handle().output_nr.set(0);
         *self.handle().grad_fn.borrow_mut() = None;
         self.handle().leaf_requires_grad.set(false);
+        if self.tangent().is_some() {
+            self.set_tangent(None);
+        }
     }
 
     /// Where the gradient of this tensor goes.
@@ -358,6 +367,11 @@ impl Tensor {
     /// Notes that this tensor shows part of `of` (or of what `of` is a view of).
     #[inline]
     pub fn set_base(&self, of: &Tensor, kind: ViewKind) {
+        // What is never recorded needs no history: for autograd such a view is a tensor of inference mode like any other.
+        self.set_inference(of.is_inference());
+        if of.is_inference() {
+            return;
+        }
         // A view of a view that must not be written is one as well.
         let kind = if kind == ViewKind::Recorded && of.is_view() { of.view_kind() } else { kind };
         let root = of.base().unwrap_or_else(|| of.clone());

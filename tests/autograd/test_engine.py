@@ -118,6 +118,7 @@ def test_grad_of_saved_outputs():
     assert abs(x.grad.item() + 2 * t * (1 - t * t)) < 1e-15
 
 
+@pytest.mark.filterwarnings("ignore:Using backward")
 def test_create_graph_backward_leaves_a_recorded_grad():
     x = leaf(2.0)
     (x**3).sum().backward(create_graph=True)
@@ -298,12 +299,10 @@ def test_tangents_where_gradients_are_off():
     with forward_ad.dual_level():
         dual = forward_ad.make_dual(torch.ones(2), torch.ones(2))
         with torch.no_grad():
-            for refused in (
-                lambda: forward_ad.make_dual(torch.ones(2), torch.ones(2)),
-                lambda: forward_ad.unpack_dual(dual),
-            ):
-                with pytest.raises(NotImplementedError, match="gradients are off here"):
-                    refused()
+            doubled = dual * 2
+            assert not doubled.requires_grad and forward_ad.unpack_dual(doubled).tangent.tolist() == [2.0, 2.0]
+        with torch.inference_mode():
+            assert forward_ad.unpack_dual(dual * 2).tangent is None
     assert forward_ad.unpack_dual(dual).tangent is None
 
 

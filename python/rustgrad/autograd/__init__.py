@@ -5,9 +5,17 @@ from typing import Any
 
 from .. import _rustgrad
 from .._names import lookup as _lookup
+from .._rustgrad import SavedTensor as SavedTensor
 from .._rustgrad import Tensor
 from .._rustgrad.torch import empty, stack, zeros_like
-from ..grad_mode import enable_grad, inference_mode, no_grad, set_grad_enabled, set_multithreading_enabled
+from ..grad_mode import (
+    enable_grad,
+    inference_mode,
+    is_multithreading_enabled,
+    no_grad,
+    set_grad_enabled,
+    set_multithreading_enabled,
+)
 from .anomaly_mode import detect_anomaly, set_detect_anomaly
 from .function import Function, NestedIOFunction
 from .gradcheck import gradcheck, gradgradcheck
@@ -24,6 +32,7 @@ __all__ = [
     "gradcheck",
     "gradgradcheck",
     "inference_mode",
+    "is_multithreading_enabled",
     "no_grad",
     "set_detect_anomaly",
     "set_grad_enabled",
