@@ -8,7 +8,7 @@ its arguments works under this `vmap`, where PyTorch refuses it.
 import functools
 from typing import Any
 
-from ._rustgrad import Tensor
+from ._rustgrad import Tensor, _forward_mode, _set_tangent, _tangent
 from ._rustgrad.torch import is_grad_enabled, stack, zeros, zeros_like
 from .autograd import _shared
 from .autograd import grad as _autograd_grad
@@ -22,7 +22,17 @@ def _entered(x):
     """A tensor to differentiate by: a leaf of its own, or a part of the graph that the outer function builds."""
     if not isinstance(x, Tensor):
         return x
-    return x.view_as(x) if x.requires_grad and is_grad_enabled() else x.detach().requires_grad_(True)
+    if x.requires_grad and is_grad_enabled():
+        return x.view_as(x)
+    return _cut(x).requires_grad_(True)
+
+
+def _cut(x: Tensor) -> Tensor:
+    """A tensor outside of the graph, with its tangent in forward mode."""
+    cut = x.detach()
+    if _forward_mode() and (tangent := _tangent(x)) is not None:
+        _set_tangent(cut, tangent.detach())
+    return cut
 
 
 def _gradients(outputs, inputs, vectors=None, create_graph=True):
@@ -73,7 +83,7 @@ def _left(tree, own):
     def leave(x):
         if not isinstance(x, Tensor) or not x.requires_grad:
             return x
-        return x if _reaches_others([x], own) else x.detach()
+        return x if _reaches_others([x], own) else _cut(x)
 
     return tree_map(leave, tree)
 

@@ -15,6 +15,7 @@ pub mod op;
 pub mod parts;
 pub mod saved;
 pub mod source;
+pub mod tangent;
 pub mod tie;
 pub mod views;
 pub mod write;

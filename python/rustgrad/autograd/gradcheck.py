@@ -177,6 +177,7 @@ def _pushed(fn, inputs, i, places):
     from . import forward_ad
 
     x = inputs[i]
+    inputs = tuple(y.detach() if isinstance(y, Tensor) else y for y in inputs)
     columns = [[] for _ in places]
     for index in _indices(x.shape):
         for unit in (1, 1j) if x.is_complex() else (1,):
