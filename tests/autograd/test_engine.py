@@ -312,3 +312,22 @@ def test_gradients_of_what_no_index_took():
         x, y = leaf([1.0, 2.0], [3.0, 4.0]), leaf([5.0, 6.0])
         call(x, y).sum().backward()
         assert x.grad.tolist() == [[1.0, 1.0], [1.0, 1.0]] and y.grad.tolist() == [[0.0, 0.0]]
+
+
+def test_a_recorded_grad_is_warned_of_once():
+    import subprocess
+    import sys
+
+    program = """
+import warnings
+import rustgrad as torch
+
+x = torch.ones(2, requires_grad=True)
+with warnings.catch_warnings(record=True) as caught:
+    warnings.simplefilter("always")
+    (x * x).sum().backward(create_graph=True)
+    (x * x).sum().backward(create_graph=True)
+print(*(f"{w.category.__name__}: {str(w.message)[:60]}" for w in caught))
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout == "UserWarning: Using backward() with create_graph=True will create a referen\n"

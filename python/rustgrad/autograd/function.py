@@ -335,8 +335,9 @@ def _wrapped(ctx, args, inputs, output, records):
             "If your Function modifies inplace an input that is a view of another Tensor, your Function cannot return "
             "more than one Tensor. This is not supported by the current autograd engine. You should either make sure "
             "the input is not a view (using .clone() for example) or make your Function only return one Tensor "
-            "(potentially splitting it into two Functions: one doing the inplace that returns a single Tensor and a second one that "
-            "does the other operations)."
+            "(potentially splitting it into two Functions: one doing the inplace that returns a single Tensor and a "
+            "second one "
+            "that does the other operations)."
         )
     saved = _to_save(ctx)
     is_input = [any(x is given for given in inputs) for x in tensors]
