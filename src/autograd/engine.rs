@@ -32,6 +32,9 @@ pub fn backward(
     match inputs {
         None => Run::new(retain_graph, create_graph, None)?.execute(roots),
         Some(inputs) => {
+            if inputs.iter().any(|t| !t.requires_grad()) {
+                bail!(Runtime, "can't retain_grad on Tensor that has requires_grad=False");
+            }
             let mut run = Run::new(retain_graph, create_graph, Some(inputs))?;
             run.accumulates = true;
             run.execute(roots)?;

@@ -1,4 +1,4 @@
-"""`torch.func`: what vmap and the derivatives refuse, and in which words; trees of dims, empty batches, random numbers."""
+"""`torch.func`: what vmap and derivatives refuse, and in which words; trees of dims, empty batches, random numbers."""
 
 from support import Cases, raised
 

@@ -330,4 +330,4 @@ with warnings.catch_warnings(record=True) as caught:
 print(*(f"{w.category.__name__}: {str(w.message)[:60]}" for w in caught))
 """
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-    assert done.stdout == "UserWarning: Using backward() with create_graph=True will create a referen\n"
+    assert done.stdout == "UserWarning: Using backward() with create_graph=True will create a refere\n"

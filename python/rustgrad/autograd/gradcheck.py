@@ -57,6 +57,29 @@ def _checked_inputs(inputs) -> bool:
     return True
 
 
+def _dense_inputs(func, inputs, masked):
+    """A function of dense tensors, and these: of a sparse one its elements, or, where not `masked`, all of it."""
+    if not any(isinstance(x, Tensor) and x.is_sparse for x in inputs):
+        return func, inputs
+    from ..sparse.coo import with_values
+
+    def leaf(x):
+        if not (isinstance(x, Tensor) and x.is_sparse):
+            return x
+        dense = x.detach().coalesce().values() if masked else x.detach().to_dense()
+        return dense.clone().requires_grad_(x.requires_grad)
+
+    def of_dense(*dense):
+        given = []
+        for x, part in zip(inputs, dense):
+            if isinstance(x, Tensor) and x.is_sparse:
+                part = with_values(x.detach().coalesce(), part) if masked else part.to_sparse(x.sparse_dim())
+            given.append(part)
+        return func(*given)
+
+    return of_dense, tuple(map(leaf, inputs))
+
+
 def _moved(fn, x, index, step):
     """The outputs of `fn` with one element of `x` moved by `step`."""
     flat = x.data
@@ -288,7 +311,11 @@ def gradcheck(
     """
     if not (check_forward_ad or check_backward_ad):
         raise AssertionError("Expected at least one of check_forward_ad or check_backward_ad to be True")
-    given = _tuple(inputs)
+    if check_batched_grad and not check_backward_ad:
+        raise AssertionError("Setting check_batched_grad=True requires check_backward_ad to be True")
+    if check_batched_forward_grad and not check_forward_ad:
+        raise AssertionError("Setting check_batched_forward_grad=True requires check_forward_ad to be True")
+    func, given = _dense_inputs(func, _tuple(inputs), masked)
     try:
         _checked_inputs(given)
         all_outputs = [x for x in _tuple(func(*given)) if isinstance(x, Tensor)]
@@ -334,7 +361,9 @@ def gradgradcheck(
 
     check_fwd_over_rev: forward mode over the gradients is checked; check_rev_over_rev: backward over them.
     """
-    given = _tuple(inputs)
+    if not (check_fwd_over_rev or check_rev_over_rev):
+        raise AssertionError("Expected at least one of check_fwd_over_rev or check_rev_over_rev to be True")
+    func, given = _dense_inputs(func, _tuple(inputs), masked)
     if grad_outputs is None:
         outputs = _differentiable(func(*given))
         made = tuple(randn_like(x.detach()).requires_grad_(True) for x in outputs)
@@ -366,15 +395,28 @@ def gradgradcheck(
 
 
 def get_numerical_jacobian(fn, inputs, target=None, eps=1e-3, grad_out=1.0):
-    """Raises ValueError unless grad_out is 1; the Jacobians of the first output by `target`, from differences."""
+    """Raises ValueError unless grad_out is 1; the Jacobians of the first output by `target`, from differences.
+
+    `fn` is called with the tuple of inputs.
+    """
     if grad_out != 1.0:
         raise ValueError(
             "Expected grad_out to be 1.0. get_numerical_jacobian no longer supports values of grad_out != 1.0."
         )
+    _say_private("get_numerical_jacobian")
     given = _tuple(inputs)
     wanted = [x for x in (given if target is None else _tuple(target)) if isinstance(x, Tensor) and x.requires_grad]
-    out = _tuple(fn(*given))[0]
-    return tuple(_matrix(_numerical(lambda: fn(*given), x, [0], eps)[0], x, out) for x in wanted)
+    out = _tuple(fn(given))[0]
+    return tuple(_matrix(_numerical(lambda: fn(given), x, [0], eps)[0], x, out) for x in wanted)
+
+
+def _say_private(name: str) -> None:
+    warnings.warn(
+        f"`{name}` was part of PyTorch's private API and not meant to be exposed. We are deprecating it and it will be "
+        "removed in a future version of PyTorch.",
+        FutureWarning,
+        stacklevel=3,
+    )
 
 
 _AnalyticalJacobian = collections.namedtuple("_AnalyticalJacobian", "jacobians reentrant correct_size correct_type")
@@ -386,6 +428,7 @@ def get_analytical_jacobian(inputs, output, nondet_tol=0.0, grad_out=1.0):
         raise ValueError(
             "Expected grad_out to be 1.0. get_analytical_jacobian no longer supports values of grad_out != 1.0."
         )
+    _say_private("get_analytical_jacobian")
     wanted = [x for x in _tuple(inputs) if isinstance(x, Tensor) and x.requires_grad]
     return _AnalyticalJacobian(tuple(_analytical(output, x, lambda g: g) for x in wanted), True, True, True)
 

@@ -137,11 +137,13 @@ class Sparse(Tensor):
     @property
     def grad(self):
         """The gradient at the places of the elements, sparse; None before backward."""
-        if self._v.grad is None:
-            return None
+        return None if self._v.grad is None else self._gradient(self._v.grad)
+
+    def _gradient(self, of_values: Tensor) -> "Sparse":
+        """The gradient of this tensor from that of its elements."""
         # Each element that shows one place has the gradient of that place.
         places, inverse = unique_places(self._i, self.shape)
-        values = self._v.grad.new_zeros((places.shape[1], *self._v.shape[1:])).index_put((inverse,), self._v.grad)
+        values = of_values.new_zeros((places.shape[1], *self._v.shape[1:])).index_put((inverse,), of_values)
         return made(places, values, self.shape)
 
     @grad.setter
