@@ -105,7 +105,13 @@ pub fn saved_names(node: &Node) -> Vec<String> {
         match (output, node.outputs) {
             (true, 1) => "result".into(),
             (true, _) => format!("result{at}"),
-            (false, _) => names.get(at as usize).map_or_else(|| format!("input{at}"), |n| (*n).into()),
+            (false, _) => match (names.get(at as usize), at) {
+                (Some(name), _) => (*name).into(),
+                // An op that no schema names computes a part of one that is named.
+                (None, 0) => "self".into(),
+                (None, 1) => "other".into(),
+                (None, _) => format!("input{at}"),
+            },
         }
     };
     node.saved.borrow().iter().map(name_of).collect()

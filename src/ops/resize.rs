@@ -141,7 +141,7 @@ fn permuted(size: &[i64], order: &[i64]) -> Result<Layout> {
 }
 
 fn resized(x: &Tensor, size: &[usize], format: Option<Format>) -> Result<Outs> {
-    if x.requires_grad() {
+    if x.requires_grad() && !crate::tensor::mode::inference() {
         return Err(err!(Runtime, "cannot resize variables that require grad")
             .hint("resize_: resize x.detach(), or make a new tensor"));
     }

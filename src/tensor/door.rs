@@ -41,7 +41,7 @@ impl Door {
     /// the call must be an op.
     #[inline(always)]
     pub fn token(self) -> Option<Token> {
-        if self.0 & mode::WATCHED == 0 { Some(Token(self.0 & mode::INFERENCE != 0)) } else { None }
+        if self.0 & (mode::WATCHED | mode::REPLAY) == 0 { Some(Token(self.0 & mode::INFERENCE != 0)) } else { None }
     }
 
     /// Whether a result of these tensors may have to be recorded for backward.

@@ -13,6 +13,7 @@ pub mod mode;
 pub mod node;
 pub mod op;
 pub mod parts;
+pub mod replay;
 pub mod saved;
 pub mod source;
 pub mod tangent;

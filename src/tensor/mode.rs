@@ -20,6 +20,8 @@ pub const SAVED_HOOKS: u8 = 8;
 pub const BEFORE_WRITE: u8 = 16;
 /// Results of tensors that carry tangents carry them too.
 pub const DUAL: u8 = 32;
+/// Somebody keeps results, or gives those that were kept: short ways are closed.
+pub const REPLAY: u8 = 64;
 
 thread_local! {
     static MODE: Cell<u8> = const { Cell::new(GRAD) };

@@ -35,6 +35,7 @@ thread_local! {
     /// The number of the open level; tangents of others count for nothing. 0 where none is open.
     static LEVEL: Cell<u64> = const { Cell::new(0) };
     static LAST: Cell<u64> = const { Cell::new(0) };
+    static ENABLED: Cell<bool> = const { Cell::new(true) };
 }
 
 /// Opens a level of this thread. False where one is open.
@@ -44,7 +45,7 @@ pub fn enter() -> bool {
     }
     LAST.set(LAST.get() + 1);
     LEVEL.set(LAST.get());
-    mode::set_bit(mode::DUAL, true);
+    mode::set_bit(mode::DUAL, ENABLED.get());
     true
 }
 
@@ -54,9 +55,14 @@ pub fn exit() {
     mode::set_bit(mode::DUAL, false);
 }
 
-/// Has results carry tangents or not, within a level; returns what it was.
+/// Has results carry tangents within levels, or not; returns what it was.
 pub fn set_enabled(on: bool) -> bool {
-    mode::set_bit(mode::DUAL, on && LEVEL.get() != 0)
+    mode::set_bit(mode::DUAL, on && LEVEL.get() != 0);
+    ENABLED.replace(on)
+}
+
+pub fn enabled() -> bool {
+    ENABLED.get()
 }
 
 /// No result carries a tangent until this is dropped.

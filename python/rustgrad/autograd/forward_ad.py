@@ -76,8 +76,8 @@ class _set_fwd_grad_enabled:
 
 
 def _is_fwd_grad_enabled() -> bool:
-    """Whether results of dual tensors carry tangents: True outside of a level as well."""
-    return _rustgrad._forward_mode() or _current_level < 0
+    """Whether results of dual tensors carry tangents within levels."""
+    return _rustgrad._forward_mode_enabled()
 
 
 def make_dual(tensor: Tensor, tangent: Tensor, *, level: int | None = None) -> Tensor:

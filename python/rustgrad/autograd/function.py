@@ -266,7 +266,9 @@ class Function(FunctionCtx, metaclass=FunctionMeta):
         ctx.needs_input_grad = tuple(isinstance(x, Tensor) and x.requires_grad and records for x in args)
         records = any(ctx.needs_input_grad)
         with_context = cls.setup_context is Function.setup_context
-        dual = _rustgrad._set_forward_mode(False)
+        dual = _rustgrad._forward_mode()
+        if dual:
+            _rustgrad._set_forward_mode(False)
         try:
             with no_grad():
                 if with_context:

@@ -200,15 +200,21 @@ def _pushed(fn, inputs, i, places):
     from . import forward_ad
 
     x = inputs[i]
-    inputs = tuple(y.detach() if isinstance(y, Tensor) else y for y in inputs)
+    plain = tuple(y.detach() if isinstance(y, Tensor) else y for y in inputs)
     columns = [[] for _ in places]
     for index in _indices(x.shape):
         for unit in (1, 1j) if x.is_complex() else (1,):
             tangent = zeros_like(x.detach())
             tangent[index] = unit
             with forward_ad.dual_level():
-                dual = forward_ad.make_dual(x.detach(), tangent)
-                outs = [y for y in _tuple(fn(*inputs[:i], dual, *inputs[i + 1 :])) if isinstance(y, Tensor)]
+                # The others carry zeros: a function may ask each input that requires a gradient for its tangent.
+                given = tuple(
+                    forward_ad.make_dual(p, tangent if j == i else zeros_like(p))
+                    if isinstance(y, Tensor) and y.requires_grad
+                    else p
+                    for j, (p, y) in enumerate(zip(plain, inputs))
+                )
+                outs = [y for y in _tuple(fn(*given)) if isinstance(y, Tensor)]
                 for column, place in zip(columns, places):
                     moved = forward_ad.unpack_dual(outs[place]).tangent
                     column.append(_reals(zeros_like(outs[place]) if moved is None else moved).detach())
