@@ -106,6 +106,18 @@ def __getattr__(name: str):
         return getattr(reader, name)
     if name == "_VariableFunctions":
         return _rustgrad.torch
+    if name in ("_set_fwd_grad_enabled", "_is_fwd_grad_enabled"):
+        from .autograd import forward_ad
+
+        return _rustgrad._set_forward_mode if name[1] == "s" else forward_ad._is_fwd_grad_enabled
+    if name in ("_is_multithreading_enabled", "_set_multithreading_enabled"):
+        from . import grad_mode
+
+        return grad_mode.is_multithreading_enabled if name[1] == "i" else grad_mode.set_multithreading_enabled
+    if name == "_autograd":
+        from . import autograd
+
+        return autograd
     if name in _questions:
         return getattr(_rustgrad, name, None) or getattr(_rustgrad.torch, name)
     return _missing(name)

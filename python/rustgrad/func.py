@@ -1,11 +1,14 @@
 """Functions of functions and of modules: derivatives, loops over batches, calling a module with other tensors."""
 
+from functools import wraps
+
 from ._names import lookup as _lookup
 from ._rustgrad.torch import stack
 from .grad_mode import no_grad
 from .transforms import grad, grad_and_value, hessian, jacfwd, jacrev, jvp, linearize, vjp, vmap
 
 __all__ = [
+    "debug_unwrap",
     "functional_call",
     "functionalize",
     "grad",
@@ -15,6 +18,7 @@ __all__ = [
     "jacrev",
     "jvp",
     "linearize",
+    "replace_all_batch_norm_modules_",
     "stack_module_state",
     "vjp",
     "vmap",
@@ -22,8 +26,40 @@ __all__ = [
 
 
 def functionalize(func, *, remove="mutations"):
-    """Rewrites a function without writes in place: NotImplementedError, since calls are not recorded."""
-    raise NotImplementedError("functionalize: rustgrad does not record calls yet\nhint: call the function as it is")
+    """A function with the results of `func`, for tools that trace calls without writes in place.
+
+    Calls are run as they come, not traced, so it is `func` itself that is called. RuntimeError for another `remove`
+    than "mutations" and "mutations_and_views".
+    """
+    if remove not in ("mutations", "mutations_and_views"):
+        raise RuntimeError(
+            f"functionalize(f, remove='mutations'): received invalid argument for remove={remove}. Valid options are:\n"
+            "     remove='mutations': all inplace and out= operators will be removed from the program, and replaced "
+            "with their out-of-place equivalents.\n     remove='mutations_and_views': In addition to the above, all "
+            "aliasing operators {view} will be replaced with their non-aliasing counterparts, {view}_copy.\n"
+        )
+
+    @wraps(func)
+    def same(*args, **kwargs):
+        return func(*args, **kwargs)
+
+    return same
+
+
+def debug_unwrap(tensor, *, recurse: bool = True):
+    """The tensor itself: transforms wrap none."""
+    return tensor
+
+
+def replace_all_batch_norm_modules_(root):
+    """Make every batch normalisation in `root` use the statistics of its batch, and keep none. Returns `root`."""
+    from .nn.modules.batchnorm import _BatchNorm
+
+    for module in root.modules():
+        if isinstance(module, _BatchNorm):
+            module.running_mean = module.running_var = module.num_batches_tracked = None
+            module.track_running_stats = False
+    return root
 
 
 def functional_call(module, parameter_and_buffer_dicts, args=None, kwargs=None, *, tie_weights=True, strict=False):

@@ -172,14 +172,23 @@ class set_grad_enabled(_GradMode):
         return super().__call__(fn)
 
 
+_multithreading = [True]
+
+
+def is_multithreading_enabled() -> bool:
+    """What `set_multithreading_enabled` set last; True at first."""
+    return _multithreading[0]
+
+
 class set_multithreading_enabled:
     """Kept for programs that ask for it: backward runs on the thread that calls it, and its kernels on several."""
 
     def __init__(self, mode: bool):
         self.mode = bool(mode)
+        self._before, _multithreading[0] = _multithreading[0], self.mode
 
     def __enter__(self):
         return None
 
     def __exit__(self, *_):
-        return None
+        _multithreading[0] = self._before

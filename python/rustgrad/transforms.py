@@ -1,19 +1,17 @@
 """Functions of functions: `grad`, `vjp`, `jvp`, `jacrev`, `jacfwd`, `hessian` and `vmap`, which nest.
 
-Derivatives come from backward, also those of `jvp`, by two passes. `vmap` calls the function once for each entry of the
-batch and stacks the results: the same values as PyTorch's, at the price of a loop. A function that asks for values of
-its arguments works under this `vmap`, where PyTorch refuses it.
+Derivatives come from backward, also those of `jvp`, by two passes. `vmaps` holds `vmap`.
 """
 
+import contextlib
 import functools
-from typing import Any
 
-from ._rustgrad import Tensor
+from ._rustgrad import Tensor, _forward_mode, _set_tangent, _tangent
 from ._rustgrad.torch import is_grad_enabled, stack, zeros, zeros_like
-from .autograd import _shared
 from .autograd import grad as _autograd_grad
 from .grad_mode import enable_grad
 from .utils._pytree import tree_flatten, tree_map, tree_unflatten
+from .vmaps import _check_randomness, _Draws, vmap
 
 __all__ = ["grad", "grad_and_value", "hessian", "jacfwd", "jacrev", "jvp", "linearize", "vjp", "vmap"]
 
@@ -22,7 +20,17 @@ def _entered(x):
     """A tensor to differentiate by: a leaf of its own, or a part of the graph that the outer function builds."""
     if not isinstance(x, Tensor):
         return x
-    return x.view_as(x) if x.requires_grad and is_grad_enabled() else x.detach().requires_grad_(True)
+    if x.requires_grad and is_grad_enabled():
+        return x.view_as(x)
+    return _cut(x).requires_grad_(True)
+
+
+def _cut(x: Tensor) -> Tensor:
+    """A tensor outside of the graph, with its tangent in forward mode."""
+    cut = x.detach()
+    if _forward_mode() and (tangent := _tangent(x)) is not None:
+        _set_tangent(cut, tangent.detach())
+    return cut
 
 
 def _gradients(outputs, inputs, vectors=None, create_graph=True):
@@ -73,7 +81,7 @@ def _left(tree, own):
     def leave(x):
         if not isinstance(x, Tensor) or not x.requires_grad:
             return x
-        return x if _reaches_others([x], own) else x.detach()
+        return x if _reaches_others([x], own) else _cut(x)
 
     return tree_map(leave, tree)
 
@@ -81,14 +89,16 @@ def _left(tree, own):
 def _picked(argnums, args):
     """The positions to differentiate by, and whether they were given as one number."""
     numbers = argnums if isinstance(argnums, tuple) else (argnums,)
-    if not numbers or not all(isinstance(n, int) for n in numbers):
-        raise RuntimeError(f"argnums must be int or Tuple[int, ...], got: {argnums!r}")
+    if not numbers:
+        raise RuntimeError("argnums must be non-empty")
+    if not all(isinstance(n, int) for n in numbers):
+        raise RuntimeError(f"argnums must be int or Tuple[int, ...], got: {type(argnums)}")
     for n in numbers:
         if not -len(args) <= n < len(args):
             raise RuntimeError(f"Got argnum={n}, but only {len(args)} positional inputs")
     numbers = tuple(n % len(args) for n in numbers)
     if len(set(numbers)) != len(numbers):
-        raise RuntimeError(f"argnums elements must be unique. Got: {argnums}")
+        raise RuntimeError(f"argnums elements must be unique, got {argnums}")
     return numbers, not isinstance(argnums, tuple)
 
 
@@ -100,7 +110,7 @@ def _replaced(args, numbers):
         leaves, spec = tree_flatten(args[n])
         for x in leaves:
             if not isinstance(x, Tensor):
-                raise ValueError(f"Expected all inputs to be tensors, got {type(x)}")
+                raise ValueError(f"Thing passed to transform API must be Tensor, got {type(x)}")
         fresh = [_entered(x) for x in leaves]
         args[n] = tree_unflatten(fresh, spec)
         trees.append((len(fresh), spec))
@@ -171,6 +181,15 @@ def grad(func, argnums=0, has_aux: bool = False):
     return wrapper
 
 
+def _only_tensors(output, call: str):
+    """The tensors of a tree, and the tree. RuntimeError for what is no tensor."""
+    leaves, spec = tree_flatten(output)
+    for x in leaves:
+        if not isinstance(x, Tensor):
+            raise RuntimeError(f"{call}: expected f(*primals) to return only tensors, got unsupported type {type(x)}")
+    return leaves, spec
+
+
 def _split_aux(output, has_aux, name):
     if not has_aux:
         return output, None
@@ -188,7 +207,7 @@ def vjp(func, *primals, has_aux: bool = False):
     with enable_grad():
         given, trees, flat = _replaced(primals, range(len(primals)))
         output, aux = _split_aux(func(*given), has_aux, "vjp")
-        leaves, spec = tree_flatten(output)
+        leaves, spec = _only_tensors(output, "vjp(f, *primals)")
 
     def wrapper(cotangents, retain_graph=True, create_graph=None):
         vectors, other = tree_flatten(cotangents)
@@ -224,18 +243,37 @@ def jvp(func, primals, tangents, *, strict: bool = False, has_aux: bool = False)
         )
     with enable_grad():
         given, _, flat = _replaced(primals, range(len(primals)))
-        vectors, _ = tree_flatten(tangents)
-        if len(vectors) != len(flat):
+        vectors, other = tree_flatten(tangents)
+        _, structure = tree_flatten(primals)
+        if other != structure:
             raise RuntimeError(
-                "jvp(f, primals, tangents): Expected primals and tangents to have the same python structure."
+                "jvp(f, primals, tangents): Expected primals and tangents to have the same python structure. For "
+                "example, if primals is a tuple of 3 tensors, tangents also must be. Got primals with structure "
+                f"{structure} and tangents with structure {other}"
             )
+        _check_tangents(flat, vectors)
         output, aux = _split_aux(func(*given), has_aux, "jvp")
-        leaves, spec = tree_flatten(output)
+        leaves, spec = _only_tensors(output, "jvp(f, primals, tangents)")
+        if strict and not all(x.requires_grad for x in leaves):
+            raise RuntimeError(
+                "jvp(f, primals, tangents, strict=True): The output of f is independent of the inputs. This is not "
+                "allowed with strict=True."
+            )
         products = [_forward(x, flat, vectors) for x in leaves]
     own = [*flat, *vectors]
     result = _left(output, flat), _left(tree_unflatten(products, spec), flat)
     del own
     return (*result, _left(aux, flat)) if has_aux else result
+
+
+def _check_tangents(primals, tangents) -> None:
+    for x, v in zip(primals, tangents):
+        if x.shape != v.shape:
+            raise RuntimeError(
+                "Trying to set a forward gradient that has a different size than that of the original Tensor, this is "
+                f"not supported. Tensor is of size {[*x.shape]} while the given forward gradient is of size "
+                f"{[*v.shape]}."
+            )
 
 
 def _forward(output, inputs, vectors):
@@ -262,6 +300,13 @@ def linearize(func, *primals):
 
     def linear(*tangents):
         vectors, _ = tree_flatten(tangents)
+        for i, (x, v) in enumerate(zip(flat, vectors)):
+            for what in ("shape", "dtype"):
+                if getattr(x, what) != getattr(v, what):
+                    raise RuntimeError(
+                        f"tangent:{i} with {what} {getattr(v, what)} in flattened pytree doesn't match the {what} "
+                        f"{getattr(x, what)} of the corresponding primal."
+                    )
         with enable_grad():
             products = [_forward(x, flat, vectors) for x in leaves]
         return _left(tree_unflatten(products, spec), flat)
@@ -275,18 +320,20 @@ def jacrev(func, argnums=0, *, has_aux: bool = False, chunk_size: int | None = N
     For an output and an argument a tensor of shape (*output.shape, *argument.shape), in trees like both.
     """
 
+    if chunk_size is not None and chunk_size <= 0:
+        raise ValueError("jacrev: `chunk_size` should be greater than 0.")
+    return _jacobian(func, argnums, has_aux, "vjp(f, *primals)")
+
+
+def _jacobian(func, argnums, has_aux: bool, call: str, draws=None):
     @functools.wraps(func)
     def wrapper(*args, **kwargs):
         numbers, single = _picked(argnums, args)
         with enable_grad():
             given, trees, flat = _replaced(args, numbers)
-            output, aux = _split_aux(func(*given, **kwargs), has_aux, "jacrev")
-            leaves, spec = tree_flatten(output)
-            for x in leaves:
-                if not isinstance(x, Tensor):
-                    raise RuntimeError(
-                        f"jacrev: Expected f(*args) to return only tensors, got unsupported type {type(x)}"
-                    )
+            with draws or contextlib.nullcontext():
+                output, aux = _split_aux(func(*given, **kwargs), has_aux, "jacrev")
+            leaves, spec = _only_tensors(output, call)
             per_output = []
             for out in leaves:
                 rows = [_gradients([element], flat) for element in out.reshape(-1)]
@@ -306,155 +353,10 @@ def jacrev(func, argnums=0, *, has_aux: bool = False, chunk_size: int | None = N
 
 def jacfwd(func, argnums=0, has_aux: bool = False, *, randomness: str = "error"):
     """The Jacobian of `func` by the arguments at `argnums`: what `jacrev` gives, by the same passes."""
-    return jacrev(func, argnums, has_aux=has_aux)
+    _check_randomness(randomness)
+    return _jacobian(func, argnums, has_aux, "jvp(f, primals, tangents)", _Draws() if randomness == "error" else None)
 
 
 def hessian(func, argnums=0):
     """A function that gives the second derivatives of `func` by the arguments at `argnums`."""
     return jacfwd(jacrev(func, argnums), argnums)
-
-
-# ---- vmap
-
-
-def _name(func) -> str:
-    """How errors call a function."""
-    return func.__name__ if hasattr(func, "__name__") else repr(func)
-
-
-def _axes(in_dims: Any, args, func):
-    """For each leaf of the arguments the dim to loop over, or None. ValueError where they do not fit."""
-    call = f"vmap({_name(func)}, in_dims={in_dims}, ...)"
-    if not isinstance(in_dims, (int, tuple, list)) and in_dims is not None:
-        raise ValueError(f"{call}: expected `in_dims` to be int or a tuple, got {type(in_dims)}.")
-    flat, spec = tree_flatten(args)
-    if isinstance(in_dims, int):
-        dims = [in_dims if isinstance(x, Tensor) else None for x in flat]
-    else:
-        dims, given = [], list(in_dims or ())
-        if len(given) != len(args):
-            raise ValueError(
-                f"{call}(<inputs>): in_dims is not compatible with the structure of `inputs`. in_dims has {len(given)} "
-                f"entries but there are {len(args)} inputs."
-            )
-        for dim, arg in zip(given, args):
-            dims += _spread(dim, arg)
-    for x, dim in zip(flat, dims):
-        if dim is None:
-            continue
-        if not isinstance(x, Tensor):
-            raise ValueError(
-                f"{call}(<inputs>): Got in_dim={dim} for an input but the input is of type {type(x)}. We cannot vmap "
-                "over non-Tensor arguments, please use None as the respective in_dim"
-            )
-        if not -x.ndim <= dim < x.ndim:
-            raise ValueError(
-                f"{call}(<inputs>): Got in_dim={dim} for some input, but that input is a Tensor of dimensionality "
-                f"{x.ndim} so expected in_dim to satisfy -{x.ndim} <= in_dim < {x.ndim}."
-            )
-    return flat, spec, dims
-
-
-def _spread(dim, arg):
-    """The dims of one argument: one for all its leaves, or a tree of them."""
-    leaves, _ = tree_flatten(arg)
-    if dim is None or isinstance(dim, int):
-        return [dim if isinstance(x, Tensor) or dim is not None else None for x in leaves]
-    if isinstance(dim, dict) and isinstance(arg, dict):
-        return [d for key in arg for d in _spread(dim[key], arg[key])]
-    if isinstance(dim, (list, tuple)) and isinstance(arg, (list, tuple)) and len(dim) == len(arg):
-        return [d for a, b in zip(dim, arg) for d in _spread(a, b)]
-    raise ValueError("vmap: in_dims is not compatible with the structure of inputs")
-
-
-def vmap(func, in_dims=0, out_dims=0, randomness: str = "error", *, chunk_size: int | None = None):
-    """A function that calls `func` once for each entry along dim `in_dims` of its arguments, and stacks the results
-    along `out_dims`.
-
-    in_dims: one dim, or one for each argument (None: the argument is the same for all), in trees like the arguments.
-    randomness: "same" draws the same numbers for each entry, "different" others; "error" draws as "different" does.
-    ValueError where dims or sizes do not fit. Same values as torch.vmap, by a loop.
-    """
-    if randomness not in ("error", "different", "same"):
-        raise RuntimeError(f"Only allowed values for randomness are 'error', 'different', or 'same'. Got {randomness}")
-    if chunk_size is not None and chunk_size < 1:
-        raise ValueError(f"vmap: chunk_size should be None or greater than 0. (got {chunk_size})")
-
-    @functools.wraps(func)
-    def wrapper(*args, **kwargs):
-        if not args:
-            raise ValueError(
-                f"vmap({_name(func)})(<inputs>): got no inputs. Maybe you forgot to add inputs, or you are trying to "
-                "vmap over a function with no inputs. The latter is unsupported."
-            )
-        flat, spec, dims = _axes(in_dims, args, func)
-        sizes = {x.shape[d] for x, d in zip(flat, dims) if d is not None}
-        if len(sizes) != 1:
-            if not sizes:
-                raise ValueError(
-                    f"vmap: in_dims={in_dims} says to map over no dim of any input; at least one must be mapped over"
-                )
-            found = [x.shape[d] for x, d in zip(flat, dims) if d is not None]
-            raise ValueError(
-                "vmap: Expected all tensors to have the same size in the mapped dimension, got sizes "
-                f"{found} for the mapped dimension"
-            )
-        (size,) = sizes
-        if size == 0:
-            raise RuntimeError("vmap: rustgrad calls the function once for each entry, and there is none")
-        results = []
-        state = _random_state() if randomness == "same" else None
-        for i in range(size):
-            if state is not None:
-                _set_random_state(state)
-            entry = [x if d is None else x.select(d, i) for x, d in zip(flat, dims)]
-            more = i + 1 < size
-            _shared.graphs += more
-            try:
-                results.append(func(*tree_unflatten(entry, spec), **kwargs))
-            finally:
-                _shared.graphs -= more
-        return _stacked(results, out_dims, func)
-
-    return wrapper
-
-
-def _random_state():
-    from .random import get_rng_state
-
-    return get_rng_state()
-
-
-def _set_random_state(state):
-    from .random import set_rng_state
-
-    set_rng_state(state)
-
-
-def _stacked(results, out_dims, func):
-    leaves, spec = tree_flatten(results[0])
-    columns = list(zip(*(tree_flatten(result)[0] for result in results)))
-    single = isinstance(results[0], Tensor)
-    if isinstance(out_dims, int) or out_dims is None:
-        dims = [out_dims] * len(leaves)
-    else:
-        dims = list(out_dims) if not single else [out_dims[0]]
-        if len(dims) != len(leaves):
-            raise ValueError(
-                f"vmap: out_dims is not compatible with the structure of `outputs`. out_dims has {len(dims)} entries "
-                "but "
-                f"there are {len(leaves)} outputs."
-            )
-    out = []
-    for column, dim in zip(columns, dims):
-        if not all(isinstance(x, Tensor) for x in column):
-            raise ValueError(
-                f"vmap({_name(func)}, ...): `{_name(func)}` must only return Tensors, got type {type(column[0])}. Did "
-                "you mean to set out_dims= to None for output?"
-            )
-        if dim is None:
-            out.append(column[0])
-            continue
-        rank = column[0].ndim + 1
-        out.append(stack(list(column), dim if dim >= 0 else dim + rank))
-    return tree_unflatten(out, spec)

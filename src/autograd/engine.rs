@@ -32,7 +32,11 @@ pub fn backward(
     match inputs {
         None => Run::new(retain_graph, create_graph, None)?.execute(roots),
         Some(inputs) => {
+            if inputs.iter().any(|t| !t.requires_grad()) {
+                bail!(Runtime, "can't retain_grad on Tensor that has requires_grad=False");
+            }
             let mut run = Run::new(retain_graph, create_graph, Some(inputs))?;
+            run.accumulates = true;
             run.execute(roots)?;
             let _mode = GradGuard::new(create_graph);
             for (input, g) in inputs.iter().zip(run.captured()) {
@@ -106,6 +110,8 @@ struct Run {
     id: u64,
     retain_graph: bool,
     create_graph: bool,
+    /// Whether what is captured is added to `.grad`.
+    accumulates: bool,
     /// The youngest queued node, kept beside the heap: a chain never touches the heap.
     next: Option<Entry>,
     heap: BinaryHeap<Entry>,
@@ -139,6 +145,7 @@ impl Run {
             id: NEXT.fetch_add(1, Relaxed),
             retain_graph,
             create_graph,
+            accumulates: false,
             next: None,
             heap: BinaryHeap::new(),
             leaves: Vec::new(),
@@ -316,12 +323,14 @@ impl Run {
                     _ => {}
                 }
             }
-            if self.path.get(&Rc::as_ptr(node)) == Some(&false) {
-                return Ok(());
-            }
         }
-        if node.hooked() {
+        let only_asked = self.targets.is_some() && self.path.get(&Rc::as_ptr(node)) == Some(&false);
+        // Also of a node that backward, unlike grad, only asks for the gradient that comes to it.
+        if node.hooked() && (!only_asked || self.accumulates) {
             super::node_hooks::pre(node, grads)?;
+        }
+        if only_asked {
+            return Ok(());
         }
         let vjp = || node.op().vjp(&Context::new(node), &Cotangents(grads));
         let mut outgoing = match door::backward_of(|| node.op().name(), vjp) {

@@ -1,6 +1,7 @@
 //! Differentiation as Python sees it: backward, grad, hooks of tensors.
 
 use std::rc::{Rc, Weak};
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use pyo3::ffi;
 use pyo3::prelude::*;
@@ -34,6 +35,7 @@ natives! {
             leaves = inputs: P
         ) {
             let root = (x.clone(), gradient.cloned());
+            warn_of_cycle(create)?;
             autograd::backward(&[root], retain_graph.unwrap_or(create), create, inputs(leaves)?.as_deref())?;
             Ok(none())
         }
@@ -50,6 +52,7 @@ natives! {
             leaves = inputs: P
         ) {
             let roots = pairs(tensors, grad_tensors)?;
+            warn_of_cycle(create)?;
             autograd::backward(&roots, retain_graph.unwrap_or(create), create, inputs(leaves)?.as_deref())?;
             Ok(none())
         }
@@ -110,6 +113,20 @@ natives! {
     is_view as ["method._is_view(Tensor self) -> bool"] {
         call(x = self: &Tensor) { Ok(super::call::number(x.is_view().into())) }
     }
+}
+
+/// Says, once in a process, what a recorded `.grad` costs.
+fn warn_of_cycle(create_graph: bool) -> Result<()> {
+    static SAID: AtomicBool = AtomicBool::new(false);
+    if !create_graph || SAID.swap(true, Relaxed) {
+        return Ok(());
+    }
+    mode::warn(
+        "Using backward() with create_graph=True will create a reference cycle between the parameter and its gradient which \
+         can cause a memory leak. We recommend using autograd.grad when creating the graph to avoid this. If you have to use \
+         this function, make sure to reset the .grad fields of your parameters to None after use to break the cycle and \
+         avoid the leak.",
+    )
 }
 
 /// A new reference to the same object.
@@ -252,6 +269,9 @@ fn register(t: &Tensor, callable: P, this: P, post: bool) -> Result<P> {
     let id = autograd::next_hook_id();
     let mut node = None;
     if post {
+        if !t.requires_grad() {
+            bail!(Runtime, "cannot register a hook on a tensor that doesn't require gradient");
+        }
         if !t.is_leaf() {
             bail!(Runtime, "post accumulate grad hooks cannot be registered on non-leaf tensors");
         }

@@ -118,7 +118,13 @@ fn record(
     context.get().becomes(&node);
     let mut results = Vec::with_capacity(outputs.len());
     for (i, (t, kind)) in outputs.iter().zip(kinds).enumerate() {
-        results.push(recorded(&node, i as u32, t, *kind)?);
+        results.push(recorded(
+            &node,
+            i as u32,
+            t,
+            *kind,
+            if outputs.len() > 1 { ViewKind::Many } else { ViewKind::Custom },
+        )?);
     }
     let mut list = crate::tensor::saved::SavedList::EMPTY;
     for t in saved {
@@ -133,7 +139,7 @@ fn record(
 }
 
 /// Output `i` of the node.
-fn recorded(node: &Rc<Node>, i: u32, t: &Tensor, kind: u8) -> Result<Tensor> {
+fn recorded(node: &Rc<Node>, i: u32, t: &Tensor, kind: u8, view: ViewKind) -> Result<Tensor> {
     match kind {
         DIRTY => {
             t.bump_version();
@@ -142,14 +148,14 @@ fn recorded(node: &Rc<Node>, i: u32, t: &Tensor, kind: u8) -> Result<Tensor> {
         }
         INPUT => {
             let out = door::view(t, t.layout().clone(), door::pass());
-            out.set_base(t, ViewKind::Custom);
+            out.set_base(t, view);
             out.set_history(node.clone(), i);
             Ok(out)
         }
         FRESH => {
             let viewed = t.is_view();
             if viewed && let Some(base) = t.base() {
-                t.set_base(&base, ViewKind::Custom);
+                t.set_base(&base, view);
             }
             t.set_history(node.clone(), i);
             Ok(t.clone())

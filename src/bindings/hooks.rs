@@ -103,11 +103,56 @@ fn call_on_lists(callable: &Callable, lists: &[&[Option<Tensor>]]) -> Result<Opt
     if result.is_none() {
         return Ok(None);
     }
-    let items = match result.cast::<PyTuple>() {
-        Ok(tuple) => tuple.iter().collect(),
-        Err(_) => vec![result],
+    let Ok(tuple) = result.cast::<PyTuple>() else {
+        bail!(Type, "expected tuple, but hook returned '{}'", super::convert::type_name(result.as_ptr()))
     };
-    items.iter().map(|item| grad_of(item)).collect::<Result<GradList>>().map(Some)
+    let new = tuple.iter().map(|item| grad_of(&item)).collect::<Result<GradList>>()?;
+    let old = lists[0];
+    if new.len() != old.len() {
+        bail!(
+            Runtime,
+            "hook '{}' has returned an incorrect number of values (got {}, but expected {})",
+            name_of(callable.object),
+            new.len(),
+            old.len()
+        );
+    }
+    for (new, old) in new.iter().zip(old) {
+        match (new, old) {
+            (Some(new), Some(old)) => check_alike(callable.object, old, new)?,
+            (Some(_), None) => bail!(Runtime, "can't replace a None gradient with a non-None value"),
+            _ => {}
+        }
+    }
+    Ok(Some(new))
+}
+
+/// What a message calls a hook.
+fn name_of(callable: P) -> String {
+    // SAFETY: backward runs with the GIL held, and the hook is alive.
+    let hook = unsafe { Bound::from_borrowed_ptr(Python::assume_attached(), callable) };
+    hook.getattr("__name__").map_or_else(|_| "<unknown>".into(), |name| name.to_string())
+}
+
+/// A hook's gradient has the shape, dtype and device of the one that it was given.
+fn check_alike(callable: P, old: &Tensor, new: &Tensor) -> Result<()> {
+    if new.shape() != old.shape() {
+        bail!(Runtime, "hook '{}' has changed the size of value", name_of(callable));
+    }
+    if new.dtype() != old.dtype() {
+        let kind = |t: &Tensor| format!("{}.{}Tensor", crate::core::spoken::library(), t.dtype().scalar_name());
+        bail!(
+            Runtime,
+            "hook '{}' has changed the type of value (was {} got {})",
+            name_of(callable),
+            kind(old),
+            kind(new)
+        );
+    }
+    if new.device() != old.device() {
+        bail!(Runtime, "hook '{}' has changed the device of value", name_of(callable));
+    }
+    Ok(())
 }
 
 fn tuple_of<'py>(py: Python<'py>, list: &[Option<Tensor>]) -> PyResult<Bound<'py, PyTuple>> {
@@ -147,18 +192,11 @@ fn call(callable: &Callable, g: &Tensor) -> Result<Option<Tensor>> {
         let out = if result == ffi::Py_None() {
             Ok(None)
         } else if let Some(t) = object::as_tensor(result) {
-            check_shape(g, t).map(|()| Some(t.clone()))
+            check_alike(callable.object, g, t).map(|()| Some(t.clone()))
         } else {
             Err(crate::err!(Type, "expected Variable, but hook returned '{}'", super::convert::type_name(result)))
         };
         ffi::Py_DECREF(result);
         out
     }
-}
-
-fn check_shape(g: &Tensor, new: &Tensor) -> Result<()> {
-    if new.shape() != g.shape() {
-        bail!(Runtime, "hook '<unknown>' has changed the size of value");
-    }
-    Ok(())
 }

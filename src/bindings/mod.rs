@@ -30,8 +30,10 @@ mod operators;
 mod optim;
 mod overrides;
 mod saved;
+mod saved_tensor;
 mod size;
 mod storage;
+mod tangents;
 mod types;
 
 use std::collections::HashMap;
@@ -183,6 +185,7 @@ pub fn init(m: &Bound<'_, PyModule>) -> PyResult<()> {
     node::add(m)?;
     function::add(m)?;
     saved::add(m)?;
+    tangents::add(m)?;
     m.add("io", io::module(py)?)?;
     m.add("optim", optim::module(py)?)?;
     m.add("RemovableHandle", py.get_type::<autograd::RemovableHandle>())?;

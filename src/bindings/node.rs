@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::rc::{Rc, Weak};
 use std::sync::{Mutex, PoisonError};
 
-use pyo3::exceptions::{PyAttributeError, PyRuntimeError};
+use pyo3::exceptions::{PyAttributeError, PyRuntimeError, PyTypeError};
 use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
@@ -16,13 +16,13 @@ use super::autograd::object;
 use super::call::none;
 use super::errors::{OrForeign, P, to_python};
 use super::hooks::{self, Callable};
+use super::saved_tensor::{SavedTensor, saved_names};
 use crate::autograd;
 use crate::core::spoken::library;
 use crate::error::Result;
-use crate::ops;
-use crate::ops::schema::{Schema, Type};
 use crate::tensor::node::{PostHookFn, PreHookFn};
-use crate::tensor::saved::{self, Saved};
+use crate::tensor::op::Cotangents;
+use crate::tensor::saved;
 use crate::tensor::{Context, Edge, Node, Tensor, display};
 
 /// Whose hook a handle removes.
@@ -236,30 +236,109 @@ impl NodeObject {
             let class = slf.get_type().name().map_or_else(|_| "Node".into(), |n| n.to_string());
             PyAttributeError::new_err(format!("'{class}' object has no attribute '{name}'"))
         };
-        let Some(wanted) = name.strip_prefix("_saved_") else { return Err(missing()) };
+        let (raw, wanted) = match name.strip_prefix("_raw_saved_") {
+            Some(wanted) => (true, wanted),
+            None => (false, name.strip_prefix("_saved_").ok_or_else(missing)?),
+        };
         let Some(node) = slf.get().node() else { return Err(missing()) };
         let py = slf.py();
         if node.released() {
             return Err(to_python(py, crate::tensor::op::backward_twice()));
         }
-        let names = argument_names(node.op().name());
+        let place = saved_names(&node).iter().position(|n| n == wanted || (wanted == "result" && n == "result0"));
+        let place = place.ok_or_else(missing)?;
+        if raw {
+            return Ok(Bound::new(py, SavedTensor::of(&node, Some(place)))?.into_any());
+        }
         let saved = node.saved.borrow();
-        for s in saved.iter() {
-            let (at, output) = match s {
-                Saved::Input(_, at, _) => (*at, false),
-                Saved::Output(_, at, _) => (*at, true),
-                Saved::Packed(kept) => (kept.at, kept.output),
-            };
-            let found = match output {
-                true => wanted == "result" || wanted == format!("result{at}"),
-                false => names.get(at as usize).is_some_and(|n| *n == wanted),
-            };
-            if found {
-                let t = Context::new(&node).kept(s).map_err(|e| to_python(py, e))?;
-                return object(py, Some(t));
+        let Some(s) = saved.iter().nth(place) else { return Err(missing()) };
+        let t = Context::new(&node).kept(s).map_err(|e| to_python(py, e))?;
+        object(py, Some(t))
+    }
+    /// The attributes, with those of saved tensors.
+    fn __dir__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        let own = slf.py().get_type::<PyAny>().call_method1("__dir__", (slf,))?;
+        let names = PyList::empty(slf.py());
+        for name in own.try_iter()? {
+            let name = name?;
+            let hidden = name.eq("_kept")?
+                || name.eq("_raw")?
+                || name.eq("_raw_none")?
+                || (name.eq("variable")? && slf.get().node().is_some());
+            if !hidden {
+                names.append(name)?;
             }
         }
-        Err(missing())
+        if let Some(node) = slf.get().node().filter(|n| payload(n).is_none_or(|p| p.class.is_none())) {
+            for name in saved_names(&node) {
+                names.append(format!("_saved_{name}"))?;
+                names.append(format!("_raw_saved_{name}"))?;
+            }
+        }
+        Ok(names.into_any())
+    }
+    /// The tensors that the node keeps, as `SavedTensor` objects.
+    fn _raw(&self) -> PyResult<Vec<SavedTensor>> {
+        let Some(node) = self.node() else { return Ok(Vec::new()) };
+        if node.released() {
+            return Err(PyRuntimeError::new_err(crate::tensor::op::backward_twice().to_string()));
+        }
+        let count = node.saved.borrow().iter().count();
+        Ok((0..count).map(|i| SavedTensor::of(&node, Some(i))).collect())
+    }
+    /// A `SavedTensor` that stands for a saved None.
+    fn _raw_none(&self) -> PyResult<SavedTensor> {
+        let node = self.node().ok_or_else(|| PyRuntimeError::new_err("nothing was recorded"))?;
+        Ok(SavedTensor::of(&node, None))
+    }
+    /// The gradients of the node's inputs, from one for each of its outputs; None for those that none goes to. A single one
+    /// is no tuple. TypeError for another number of arguments.
+    #[pyo3(signature = (*grads))]
+    fn __call__<'py>(slf: &Bound<'py, Self>, grads: &Bound<'py, PyTuple>) -> PyResult<Bound<'py, PyAny>> {
+        let py = slf.py();
+        let outputs = match slf.get().edge(0) {
+            Edge::Node(n, _) => n.outputs as usize,
+            _ => 1,
+        };
+        if grads.len() != outputs {
+            let given = grads.len();
+            return Err(PyTypeError::new_err(format!("expected {outputs} arguments, got {given} instead")));
+        }
+        let mut given = Vec::with_capacity(outputs);
+        for g in grads.iter() {
+            // SAFETY: a live object.
+            match unsafe { super::object::as_tensor(g.as_ptr()) } {
+                Some(t) => given.push(Some(t.clone())),
+                None if g.is_none() => given.push(None),
+                None => {
+                    let what = g.get_type().name()?;
+                    return Err(PyTypeError::new_err(format!("expected Variable or None (got {what})")));
+                }
+            }
+        }
+        let node = match slf.get().edge(0) {
+            Edge::Node(n, _) => n,
+            Edge::Leaf(leaf) => {
+                if let Some(g) = given.pop().flatten() {
+                    autograd::node_hooks::accumulate(&leaf, g).map_err(|e| to_python(py, e))?;
+                }
+                return Ok(PyTuple::empty(py).into_any());
+            }
+            Edge::None => return Err(PyRuntimeError::new_err("this context has no node: nothing was recorded")),
+        };
+        let mut found = node.op().vjp(&Context::new(&node), &Cotangents(&given)).map_err(|e| to_python(py, e))?;
+        let count = node.edges.borrow().len();
+        let mut all: Vec<Option<Tensor>> = (0..count).map(|i| found.take(i)).collect();
+        let mut shown: Vec<Option<Tensor>> = match node.op().edge_order() {
+            [] => all,
+            order => order.iter().map(|&i| all.get_mut(i).and_then(Option::take)).collect(),
+        };
+        shown.resize(shown.len().max(node.shown_edges().len()), None);
+        let objects = shown.into_iter().map(|g| object(py, g)).collect::<PyResult<Vec<_>>>()?;
+        match objects.len() {
+            1 => Ok(objects.into_iter().next().unwrap_or_else(|| py.None().into_bound(py))),
+            _ => Ok(PyTuple::new(py, objects)?.into_any()),
+        }
     }
     /// Call `fn(grad_inputs, grad_outputs)` after backward has passed this node; a tuple that it returns takes the place
     /// of grad_inputs.
@@ -288,19 +367,6 @@ impl NodeObject {
     fn __eq__(&self, other: &Bound<'_, PyAny>) -> bool {
         other.cast::<NodeObject>().is_ok_and(|o| o.get().id() == self.id())
     }
-}
-
-/// The names of an op's tensor arguments, as its first schema line has them.
-fn argument_names(op: &str) -> Vec<&'static str> {
-    for def in ops::registry() {
-        if let Some(schema) = def.schema.first().and_then(|line| Schema::parse(line).ok())
-            && schema.name == op
-        {
-            let tensors = schema.params.iter().filter(|p| matches!(p.ty, Type::Tensor | Type::Operand));
-            return tensors.map(|p| p.name).collect();
-        }
-    }
-    Vec::new()
 }
 
 /// What Python keeps with the node.
@@ -497,6 +563,7 @@ fn _graph_task_is_limited() -> bool {
 
 pub fn add(m: &Bound<'_, PyModule>) -> PyResult<()> {
     m.add("Node", m.py().get_type::<NodeObject>())?;
+    m.add("SavedTensor", m.py().get_type::<SavedTensor>())?;
     m.add_function(wrap_pyfunction!(_gradient_edge, m)?)?;
     m.add_function(wrap_pyfunction!(_edge_tensor, m)?)?;
     m.add_function(wrap_pyfunction!(_graph_task_is_limited, m)?)?;

@@ -67,9 +67,15 @@ fn pack(t: &Tensor) -> Result<Rc<dyn Packed>> {
     let py = unsafe { Python::assume_attached() };
     let found = HOOKS.with_borrow(|h| h.stack.last().map(|(p, u)| (p.clone_ref(py), u.clone_ref(py))));
     let Some((pack, unpack)) = found else { bail!(Runtime, "internal error: no hooks for saved tensors") };
+    packed(t, pack.bind(py), unpack.bind(py))
+}
+
+/// What `pack` makes of a tensor, and how `unpack` turns it into one again.
+pub fn packed(t: &Tensor, pack: &Bound<'_, PyAny>, unpack: &Bound<'_, PyAny>) -> Result<Rc<dyn Packed>> {
+    let py = pack.py();
     let _grad = GradGuard::new(false);
     let version = t.version();
-    let made = pack.bind(py).call1((object(py, Some(t.clone())).or_foreign()?,)).or_foreign()?;
+    let made = pack.call1((object(py, Some(t.clone())).or_foreign()?,)).or_foreign()?;
     if t.version() != version {
         bail!(
             Runtime,
@@ -78,7 +84,7 @@ fn pack(t: &Tensor) -> Result<Rc<dyn Packed>> {
              to perform in-place operations on the input to a pack hook."
         );
     }
-    Ok(Rc::new(ByPython { made: kept(&made), unpack: kept(unpack.bind(py)) }))
+    Ok(Rc::new(ByPython { made: kept(&made), unpack: kept(unpack) }))
 }
 
 fn refresh(h: &Hooks) {
@@ -202,8 +208,9 @@ fn is_anomaly_check_nan_enabled() -> bool {
 }
 
 pub fn add(m: &Bound<'_, PyModule>) -> PyResult<()> {
-    set_saved_hooks(SavedHooks { pack, trace, before_write });
+    set_saved_hooks(SavedHooks { pack, trace, before_write, order: super::saved_tensor::saving_order });
     autograd::set_show(show);
+    autograd::serve_tangents();
     m.add_function(wrap_pyfunction!(_push_saved_hooks, m)?)?;
     m.add_function(wrap_pyfunction!(_pop_saved_hooks, m)?)?;
     m.add_function(wrap_pyfunction!(_refuse_saved_hooks, m)?)?;

@@ -247,6 +247,11 @@ impl Storage {
         self.header().version.load(Relaxed)
     }
 
+    /// For memory that takes the place of other memory.
+    pub fn set_version(&self, version: u32) {
+        self.header().version.store(version, Relaxed);
+    }
+
     #[inline]
     pub fn bump_version(&self) {
         self.header().version.fetch_add(1, Relaxed);

@@ -50,7 +50,10 @@ ops! {
     /// Gives `self` other sizes, in its own memory where that is large enough; else in a larger block, which begins with the
     /// same bytes and which other tensors do not share.
     resize_ as ["method.resize_(Tensor self, int[] size, *, memory_format? memory_format=None) -> Tensor"] {
-        call(x = self: &Tensor, size: &[i64], memory_format: Option<Format>) { resized(x, &sizes(size)?, memory_format) },
+        call(x = self: &Tensor, size: &[i64], memory_format: Option<Format>) {
+            crate::tensor::views::check_mode(x)?;
+            resized(x, &sizes(size)?, memory_format)
+        },
         samples: ["u(4), (2, 2)", "u(2, 3).contiguous(), (2,)", "u(3, 2).contiguous().t(), (3, 2)", "u(2), -1"],
     }
     /// `self.resize_(the_template.size())`.
@@ -138,7 +141,7 @@ fn permuted(size: &[i64], order: &[i64]) -> Result<Layout> {
 }
 
 fn resized(x: &Tensor, size: &[usize], format: Option<Format>) -> Result<Outs> {
-    if x.requires_grad() {
+    if x.requires_grad() && !crate::tensor::mode::inference() {
         return Err(err!(Runtime, "cannot resize variables that require grad")
             .hint("resize_: resize x.detach(), or make a new tensor"));
     }
@@ -159,6 +162,7 @@ fn resized(x: &Tensor, size: &[usize], format: Option<Format>) -> Result<Outs> {
         .ok_or_else(|| err!(Runtime, "Storage size calculation overflowed with sizes={}", list(size)))?;
     if needed <= old.storage.bytes() {
         relaid("resize_", x, old.with_layout(layout));
+        x.bump_version();
         return Ok(Outs::Tensor(x.clone()));
     }
     if old.storage.is_foreign() {
@@ -171,6 +175,8 @@ fn resized(x: &Tensor, size: &[usize], format: Option<Format>) -> Result<Outs> {
         crate::tensor::data::fill(&larger, number)?;
     }
     crate::tensor::data::copy(&old.with_layout(whole(kept)), &larger.with_layout(whole(kept)))?;
+    larger.storage.set_version(x.version());
     relaid("resize_", x, larger.with_layout(layout));
+    x.bump_version();
     Ok(Outs::Tensor(x.clone()))
 }

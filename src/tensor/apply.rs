@@ -9,6 +9,7 @@ use super::handle::Tensor;
 use super::mode;
 use super::node::Node;
 use super::op::{Mask, Op};
+use super::{replay, tangent};
 use crate::core::shape::check_numel;
 use crate::core::{DType, Meta};
 use crate::device::Array;
@@ -40,9 +41,36 @@ pub fn recorded<'a>(x: impl Iterator<Item = &'a Tensor>) -> bool {
 /// Makes `out` the recorded result of `op`, if it can carry a gradient.
 #[inline(never)]
 pub fn remember<O: Op>(op: O, x: &[&Tensor], out: &Tensor) -> Result<()> {
-    if out.dtype().is_differentiable() && op.differentiable() {
+    // A view of a tensor of inference mode is one as well.
+    if !out.is_inference() && out.dtype().is_differentiable() && op.differentiable() {
+        if mode::bits() & mode::DUAL != 0 {
+            return remember_dual(op, x, out);
+        }
         let node = Node::record(op, x, std::slice::from_ref(out), needs(x), 0)?;
         out.set_history(node, 0);
+    }
+    Ok(())
+}
+
+/// As [`remember`], in forward mode: the result carries a tangent, or is recorded, or both.
+#[inline(never)]
+fn remember_dual<O: Op>(op: O, x: &[&Tensor], out: &Tensor) -> Result<()> {
+    let mut dual = tangent::any(x.iter().copied());
+    if dual
+        && let &[of] = x
+        && of.array().storage.same(&out.array().storage)
+    {
+        dual = !tangent::viewed(&op, of, out)?;
+    }
+    let records = needs_recording(x).0 != 0;
+    if records || dual {
+        let node = Node::record(op, x, std::slice::from_ref(out), needs(x), 0)?;
+        if records {
+            out.set_history(node.clone(), 0);
+        }
+        if dual {
+            tangent::push(&node, x, &[out])?;
+        }
     }
     Ok(())
 }
@@ -58,8 +86,14 @@ pub fn apply_many<O: Op>(op: O, x: &[&Tensor]) -> Result<Vec<Tensor>> {
     let (name, outs) = (op.name(), run_many(&op, x)?);
     if needs.0 != 0 && op.differentiable() {
         let node = Node::record(op, x, &outs, needs, 0)?;
-        for (i, t) in outs.iter().enumerate().filter(|(_, t)| t.dtype().is_differentiable()) {
-            t.set_history(node.clone(), i as u32);
+        let dual = tangent::any(x.iter().copied());
+        if !dual || needs_recording(x).0 != 0 {
+            for (i, t) in outs.iter().enumerate().filter(|(_, t)| t.dtype().is_differentiable()) {
+                t.set_history(node.clone(), i as u32);
+            }
+        }
+        if dual {
+            tangent::push(&node, x, &outs.iter().collect::<Vec<_>>())?;
         }
     }
     note_many(name, x, &outs);
@@ -74,16 +108,30 @@ pub fn apply_view(name: &'static str, of: &Tensor, array: Array) -> Tensor {
     out
 }
 
-/// The inputs that a node would send gradients to.
+/// The inputs that a node would send gradients to, those that carry tangents included.
 #[inline]
 pub(super) fn needs(x: &[&Tensor]) -> Mask {
+    let bits = mode::bits();
+    if bits & mode::INFERENCE != 0 || bits & (mode::GRAD | mode::DUAL) == 0 {
+        return Mask::default();
+    }
+    let door = Door::here();
+    those(x, |t| door.differentiates(t))
+}
+
+/// The inputs that a recorded node sends gradients to.
+#[inline]
+pub(super) fn needs_recording(x: &[&Tensor]) -> Mask {
+    if mode::recording() { those(x, |t| t.requires_grad()) } else { Mask::default() }
+}
+
+#[inline]
+fn those(x: &[&Tensor], wanted: impl Fn(&Tensor) -> bool) -> Mask {
     let mut mask = Mask::default();
-    if mode::recording() {
-        for (i, t) in x.iter().enumerate() {
-            if t.requires_grad() {
-                // Long lists (`cat`) share the last bit.
-                mask = mask.with(i.min(63));
-            }
+    for (i, t) in x.iter().enumerate() {
+        if wanted(t) {
+            // Long lists (`cat`) share the last bit.
+            mask = mask.with(i.min(63));
         }
     }
     mask
@@ -187,18 +235,34 @@ pub(super) fn apart(op: &str, devices: [crate::core::Device; 2]) -> Box<crate::e
 
 fn run(op: &dyn Op, x: &[&Tensor]) -> Result<Tensor> {
     let meta = inferred(op, x)?;
+    let replays = mode::bits() & mode::REPLAY != 0;
+    if replays && let Some(out) = replay::kept(op.name(), x)?.and_then(|mut list| list.pop()) {
+        return Ok(out);
+    }
     let make = if op.zeroed() { Array::zeros } else { Array::empty };
     let out = make(meta).map_err(|e| e.asked_by(op.name()))?;
     compute(op, x, std::slice::from_ref(&out))?;
-    Ok(Tensor::new(out, Token::here()))
+    let out = Tensor::new(out, Token::here());
+    if replays {
+        replay::made(op.name(), x, std::slice::from_ref(&out))?;
+    }
+    Ok(out)
 }
 
 fn run_many(op: &dyn Op, x: &[&Tensor]) -> Result<Vec<Tensor>> {
     check_inputs(op, x)?;
     let metas = with_metas(x, |m| op.infer_many(m))?;
+    let replays = mode::bits() & mode::REPLAY != 0;
+    if replays && let Some(outs) = replay::kept(op.name(), x)? {
+        return Ok(outs);
+    }
     let outs = metas.into_iter().map(Array::empty).collect::<Result<Vec<_>>>().map_err(|e| e.asked_by(op.name()))?;
     compute(op, x, &outs)?;
-    Ok(outs.into_iter().map(|a| Tensor::new(a, Token::here())).collect())
+    let outs: Vec<Tensor> = outs.into_iter().map(|a| Tensor::new(a, Token::here())).collect();
+    if replays {
+        replay::made(op.name(), x, &outs)?;
+    }
+    Ok(outs)
 }
 
 /// Runs the kernel, without the GIL where it takes long: then on arrays of its own, since another
@@ -237,6 +301,6 @@ fn away(op: &dyn Op, x: &[&Array], out: &[Array]) -> Result<()> {
 
 /// A node for an op that floor 4 itself records (views).
 pub(super) fn record<O: Op>(op: O, x: &[&Tensor], out: &Tensor) -> Result<Option<Rc<Node>>> {
-    let needs = needs(x);
+    let needs = needs_recording(x);
     if needs.0 == 0 { Ok(None) } else { Node::record(op, x, std::slice::from_ref(out), needs, 0).map(Some) }
 }

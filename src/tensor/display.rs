@@ -90,6 +90,9 @@ pub fn show(t: &Tensor, class: Option<&str>) -> Result<String> {
     } else if t.requires_grad() {
         suffixes.push("requires_grad=True".into());
     }
+    if let Some(tangent) = t.tangent() {
+        suffixes.push(format!("tangent={}", show(&tangent, None)?));
+    }
     let mut text = prefix;
     if meta {
         text.push_str("...");

@@ -41,13 +41,20 @@ impl Door {
     /// the call must be an op.
     #[inline(always)]
     pub fn token(self) -> Option<Token> {
-        if self.0 & mode::WATCHED == 0 { Some(Token(self.0 & mode::INFERENCE != 0)) } else { None }
+        if self.0 & (mode::WATCHED | mode::REPLAY) == 0 { Some(Token(self.0 & mode::INFERENCE != 0)) } else { None }
     }
 
     /// Whether a result of these tensors may have to be recorded for backward.
     #[inline(always)]
     pub fn records<'a>(self, mut x: impl Iterator<Item = &'a Tensor>) -> bool {
-        self.0 & (mode::GRAD | mode::INFERENCE) == mode::GRAD && x.any(|t| t.requires_grad())
+        // In forward mode tangents are found from what would be recorded, under no_grad as well.
+        self.0 & mode::INFERENCE == 0 && self.0 & (mode::GRAD | mode::DUAL) != 0 && x.any(|t| self.differentiates(t))
+    }
+
+    /// Whether a result of `t` has a derivative that somebody asks for, outside of inference mode.
+    #[inline(always)]
+    pub(super) fn differentiates(self, t: &Tensor) -> bool {
+        (self.0 & mode::GRAD != 0 && t.requires_grad()) || (self.0 & mode::DUAL != 0 && t.tangent().is_some())
     }
 }
 

@@ -41,6 +41,8 @@ pub struct Extra {
     pub version: Option<u32>,
     /// What shows the memory to the program: kept, so that it is the same object each time it is asked for.
     pub memory: Option<Box<dyn Any>>,
+    /// The tangent in forward mode, and the level that it belongs to.
+    pub tangent: Option<(u64, Tensor)>,
 }
 
 /// What a tensor may be the only one to hold.
@@ -58,9 +60,7 @@ impl Tensor {
         {
             e.hooks.iter().chain(&e.post_hooks).for_each(|(id, _)| f(Part::Hook(*id)));
             e.before.iter().map(|(id, _)| id).chain(e.after.iter().map(|(id, _)| id)).for_each(|id| f(Part::Hook(*id)));
-            if let Some(g) = &e.grad {
-                f(Part::Tensor(g));
-            }
+            e.grad.iter().chain(e.tangent.as_ref().map(|(_, t)| t)).for_each(|t| f(Part::Tensor(t)));
         }
         if let Ok(node) = self.handle().grad_fn.try_borrow()
             && let Some(node) = node.as_ref().filter(|n| Rc::strong_count(n) == 1)

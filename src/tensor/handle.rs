@@ -302,6 +302,11 @@ impl Tensor {
         Ok(self.handle().grad_fn.borrow().clone())
     }
 
+    /// The node that made this tensor, also of a view that does not show its base as it is now.
+    pub fn made_by(&self) -> Option<Rc<Node>> {
+        self.handle().grad_fn.borrow().clone()
+    }
+
     #[inline]
     pub fn output_nr(&self) -> u32 {
         self.handle().output_nr.get()
@@ -332,6 +337,9 @@ impl Tensor {
         self.handle().output_nr.set(0);
         *self.handle().grad_fn.borrow_mut() = None;
         self.handle().leaf_requires_grad.set(false);
+        if self.tangent().is_some() {
+            self.set_tangent(None);
+        }
     }
 
     /// Where the gradient of this tensor goes.
@@ -361,6 +369,11 @@ impl Tensor {
     /// Notes that this tensor shows part of `of` (or of what `of` is a view of).
     #[inline]
     pub fn set_base(&self, of: &Tensor, kind: ViewKind) {
+        // What is never recorded needs no history: for autograd such a view is a tensor of inference mode like any other.
+        self.set_inference(of.is_inference());
+        if of.is_inference() {
+            return;
+        }
         // A view of a view that must not be written is one as well.
         let kind = if kind == ViewKind::Recorded && of.is_view() { of.view_kind() } else { kind };
         let root = of.base().unwrap_or_else(|| of.clone());

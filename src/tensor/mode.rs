@@ -18,6 +18,10 @@ pub const INFERENCE: u8 = 4;
 pub const SAVED_HOOKS: u8 = 8;
 /// Somebody wants to know of tensors that are about to be written over.
 pub const BEFORE_WRITE: u8 = 16;
+/// Results of tensors that carry tangents carry them too.
+pub const DUAL: u8 = 32;
+/// Somebody keeps results, or gives those that were kept: short ways are closed.
+pub const REPLAY: u8 = 64;
 
 thread_local! {
     static MODE: Cell<u8> = const { Cell::new(GRAD) };

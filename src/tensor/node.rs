@@ -213,9 +213,15 @@ impl<O: Op> Node<O> {
         let saves = op.saves(needs);
         let mut saved = SavedList::EMPTY;
         if saves.any() {
-            for (i, &t) in x.iter().enumerate() {
-                if saves.input(i) {
-                    saved.push(kept_input(t, i as u8)?);
+            if mode::bits() & mode::SAVED_HOOKS != 0 {
+                for i in saved::order(op.name(), x.len()).into_iter().filter(|&i| saves.input(i)) {
+                    saved.push(kept_input(x[i], i as u8)?);
+                }
+            } else {
+                for (i, &t) in x.iter().enumerate() {
+                    if saves.input(i) {
+                        saved.push(kept_input(t, i as u8)?);
+                    }
                 }
             }
             for (i, t) in outs.iter().enumerate() {

@@ -305,6 +305,9 @@ impl<'a> Context<'a> {
         if t.dtype().is_differentiable() {
             out.set_history(self.node.clone(), at as u32);
         }
+        if let Some(tangent) = t.tangent() {
+            out.set_tangent(Some(tangent));
+        }
         Ok(out)
     }
 

@@ -24,6 +24,8 @@ pub struct SavedHooks {
     pub pack: fn(&Tensor) -> Result<Rc<dyn Packed>>,
     pub trace: fn() -> Option<Rc<dyn Any>>,
     pub before_write: fn(&Tensor) -> Result<()>,
+    /// In which order PyTorch saves those of an op's first `n` inputs that it saves.
+    pub order: fn(&str, usize) -> Vec<usize>,
 }
 
 static HOOKS: OnceLock<SavedHooks> = OnceLock::new();
@@ -37,6 +39,12 @@ pub fn set_saved_hooks(hooks: SavedHooks) {
 #[cold]
 pub fn before_write(target: &Tensor) -> Result<()> {
     HOOKS.get().map_or(Ok(()), |h| (h.before_write)(target))
+}
+
+/// The order in which hooks see what the op `name` saves of its first `n` inputs.
+#[cold]
+pub fn order(name: &str, n: usize) -> Vec<usize> {
+    HOOKS.get().map_or_else(|| (0..n).collect(), |h| (h.order)(name, n))
 }
 
 #[cold]
@@ -141,6 +149,16 @@ impl SavedList {
             SavedList::Heap(list) => list.push(s),
             SavedList::Released => {}
         }
+    }
+
+    /// Puts `s` in the place of the `at`-th that is kept, which it returns.
+    pub fn replace(&mut self, at: usize, s: Saved) -> Option<Saved> {
+        let place = match self {
+            SavedList::Few(list) => list.iter_mut().flatten().nth(at)?,
+            SavedList::Heap(list) => list.get_mut(at)?,
+            SavedList::Released => return None,
+        };
+        Some(std::mem::replace(place, s))
     }
 
     /// Lets go of what it holds, without recursion.

@@ -15,6 +15,7 @@ use super::handle::{Tensor, ViewKind};
 use super::mode;
 use super::node::{Edge, Node};
 use super::op::{Context, Cotangents, Grads, Mask, Op};
+use super::tangent;
 use crate::bail;
 use crate::core::{Layout, Meta};
 use crate::device::Array;
@@ -57,10 +58,48 @@ pub fn check_writable(op: &str, target: &Tensor) -> Result<()> {
     check_history(op, target)
 }
 
-/// The name of the function that made a tensor, as PyTorch's messages spell it.
+/// Why a view whose history the writes of others would lose, or could not tell of, must not be written to; with `indirect`,
+/// why its history cannot be told after its base was. None for views that may be.
 #[cold]
-fn maker(t: &Tensor) -> Result<String> {
-    Ok(t.grad_fn()?.map_or_else(String::new, |n| n.op().grad_name().replace("Backward", "")))
+fn refused(view: &Tensor, indirect: bool) -> Option<Box<crate::error::Error>> {
+    let what = if indirect {
+        "its base or another view of its base has been modified inplace"
+    } else {
+        "is being modified inplace"
+    };
+    let made = view.made_by().map(|node| {
+        let maker = node.op().grad_name().replace("Backward", "");
+        format!("Output {} of {maker} is a view", view.output_nr())
+    });
+    let unseen = |mode: &str, block: &str, now: &str| {
+        let origin = match &made {
+            Some(made) => format!("{made} of a view which was created in {mode}"),
+            None => format!("A view was created in {mode}"),
+        };
+        format!(
+            "{origin} and {what} {now}. Given that this use case is ambiguous and error-prone, it is forbidden. You can \
+             clarify your code by moving both the view and the inplace either both inside the {block} block (if you don't \
+             want the inplace to be tracked) or both outside (if you want the inplace to be tracked)."
+        )
+    };
+    let text = match view.view_kind() {
+        ViewKind::Recorded => return None,
+        ViewKind::NoGrad => unseen("no_grad mode", "no_grad", "with grad mode enabled"),
+        ViewKind::Inference => unseen("inference mode", "inference_mode", "in normal mode"),
+        ViewKind::Custom => format!(
+            "{} and {what}. This view was created inside a custom Function (or because an input was returned as-is) and the \
+             autograd logic to handle view+inplace would override the custom backward associated with the custom Function, \
+             leading to incorrect gradients. This behavior is forbidden. You can fix this by cloning the output of the custom \
+             Function.",
+            made.unwrap_or_else(|| "This tensor is a view".into())
+        ),
+        ViewKind::Many => format!(
+            "{} and {what}. This view is the output of a function that returns multiple views. Such functions do not allow \
+             the output views to be modified inplace. You should replace the inplace operation by an out-of-place one.",
+            made.unwrap_or_else(|| "This tensor is a view".into())
+        ),
+    };
+    Some(err!(Runtime, "{text}"))
 }
 
 /// Refuses to write where gradients would be lost.
@@ -82,40 +121,10 @@ pub fn check_history(op: &str, target: &Tensor) -> Result<()> {
             )
             .hint(format!("{op}: write under torch.no_grad(), or to a clone()")));
         }
-        let recorded = base.requires_grad();
-        match target.view_kind() {
-            ViewKind::NoGrad if recorded => bail!(
-                Runtime,
-                "A view was created in no_grad mode and is being modified inplace with grad mode enabled. Given that this \
-                 use case is ambiguous and error-prone, it is forbidden. You can clarify your code by moving both the \
-                 view and the inplace either both inside the no_grad block (if you don't want the inplace to be tracked) \
-                 or both outside (if you want the inplace to be tracked)."
-            ),
-            ViewKind::Inference if recorded => bail!(
-                Runtime,
-                "A view was created in inference mode and is being modified inplace in normal mode. Given that this use \
-                 case is ambiguous and error-prone, it is forbidden. You can clarify your code by moving both the view \
-                 and the inplace either both inside the inference_mode block (if you don't want the inplace to be \
-                 tracked) or both outside (if you want the inplace to be tracked)."
-            ),
-            ViewKind::Custom => bail!(
-                Runtime,
-                "Output {} of {} is a view and is being modified inplace. This view was created inside a custom Function \
-                 (or because an input was returned as-is) and the autograd logic to handle view+inplace would override \
-                 the custom backward associated with the custom Function, leading to incorrect gradients. This behavior \
-                 is forbidden. You can fix this by cloning the output of the custom Function.",
-                target.output_nr(),
-                maker(target)?
-            ),
-            ViewKind::Many if recorded => bail!(
-                Runtime,
-                "Output {} of {} is a view and is being modified inplace. This view is the output of a function that returns \
-                 multiple views. Such functions do not allow the output views to be modified inplace. You should replace \
-                 the inplace operation by an out-of-place one.",
-                target.output_nr(),
-                maker(target)?
-            ),
-            _ => {}
+        if target.requires_grad()
+            && let Some(error) = refused(target, false)
+        {
+            return Err(error);
         }
     } else if target.is_leaf() && target.requires_grad() {
         return Err(err!(Runtime, "a leaf Variable that requires grad is being used in an in-place operation.")
@@ -137,6 +146,9 @@ pub fn past(target: &Tensor, copy: bool) -> Result<Tensor> {
     let old = Tensor::new(array, Token(false));
     if let Edge::Node(node, nr) = target.edge()? {
         old.set_history(node, nr);
+    }
+    if tangent::any([target].into_iter()) {
+        old.set_tangent(target.tangent());
     }
     Ok(old)
 }
@@ -186,6 +198,9 @@ pub fn replace(name: &'static str, target: &Tensor, y: &Tensor) -> Result<Writte
     if let Edge::Node(node, nr) = y.edge()? {
         rebase(target, node, nr)?;
     }
+    if tangent::any([target, y].into_iter()) {
+        tangent::overwritten(target, y.tangent())?;
+    }
     note(name, &[], &[target]);
     Ok(Written(()))
 }
@@ -198,14 +213,13 @@ pub fn become_view<O: Op>(x: &Tensor, op: O) -> Result<Written> {
     let array = x.array().with_layout(layout?);
     let record = mode::recording() && x.requires_grad();
     if record {
-        let viewed = x.base().is_some_and(|b| b.is_leaf());
-        if x.is_leaf() || viewed {
-            let what = if viewed { "a view of a leaf" } else { "a leaf" };
-            return Err(err!(Runtime, "{what} Variable that requires grad is being used in an in-place operation.")
-                .hint(format!("{0}_: use {0}, which makes a new tensor", op.name())));
-        }
+        check_history(name, x)?;
     }
     let old = if record { Some(past(x, false)?) } else { None };
+    if tangent::any([x].into_iter()) {
+        let of = past(x, false)?;
+        tangent::viewed(&op, &of, x)?;
+    }
     x.set_array(array, Token(false));
     x.bump_version();
     if let Some(old) = old {
@@ -224,19 +238,10 @@ pub fn become_view<O: Op>(x: &Tensor, op: O) -> Result<Written> {
 /// A stale view becomes an `AsStrided` of its root.
 pub fn rebuild(view: &Tensor) -> Result<()> {
     let Some(base) = view.base() else { return Ok(()) };
-    let made = match view.view_kind() {
-        ViewKind::NoGrad => "no_grad mode",
-        ViewKind::Inference => "inference mode",
-        _ => "",
-    };
-    if !made.is_empty() && base.requires_grad() {
-        bail!(
-            Runtime,
-            "A view was created in {made} and its base or another view of its base has been modified inplace with grad mode \
-             enabled. Given that this use case is ambiguous and error-prone, it is forbidden. You can clarify your code by \
-             moving both the view and the inplace either both inside the block (if you don't want the inplace to be \
-             tracked) or both outside (if you want the inplace to be tracked)."
-        );
+    if (base.requires_grad() || view.made_by().is_some())
+        && let Some(error) = refused(view, true)
+    {
+        return Err(error);
     }
     view.mark_fresh();
     let _grad = mode::GradGuard::new(true);

@@ -1,7 +1,7 @@
 //! The door for what is written over tensors that exist: in place, and into the user's `out=`. History, views and versions
 //! follow; what would lose elements or gradients is refused before anything is written.
 
-use super::apply::{apart, compute, inferred, needs, result};
+use super::apply::{apart, compute, inferred, needs, needs_recording, result};
 use super::data;
 use super::def::Written;
 use super::door::{Token, note};
@@ -9,6 +9,7 @@ use super::handle::Tensor;
 use super::mode;
 use super::node::Node;
 use super::op::Op;
+use super::tangent;
 use super::views;
 use crate::bail;
 use crate::core::shape::list;
@@ -21,7 +22,7 @@ use crate::error::Result;
 #[inline]
 pub fn overwrite(name: &'static str, target: &Tensor, short: impl FnOnce() -> bool) -> Result<Option<Written>> {
     views::check_writable(name, target)?;
-    if !short() {
+    if tangent::any([target].into_iter()) || !short() {
         return Ok(None);
     }
     target.bump_version();
@@ -47,6 +48,18 @@ pub fn apply_inplace<O: Op>(op: O, x: &[&Tensor]) -> Result<Written> {
     // Backward of the op may read what it is about to overwrite.
     let keeps_old = record && op.saves(needs).input(0);
     let old = if record { views::past(target, keeps_old)? } else { target.clone() };
+    let dual = record && tangent::any(x.iter().copied());
+    let recorded = record && (!dual || needs_recording(x).0 != 0);
+    // Tangents are found after the write, from what the others were before it.
+    let apart = |t: &&Tensor| t.array().storage.same(&target.array().storage);
+    let copies = if dual && others.iter().any(apart) {
+        others.iter().map(|t| views::past(t, true)).collect::<Result<_>>()?
+    } else {
+        vec![]
+    };
+    let copied: Vec<&Tensor> = copies.iter().collect();
+    let others = if copied.is_empty() { others } else { &copied[..] };
+    let late = dual && op.saves(needs).output(0);
     with_first(&old, others, |inputs| {
         if op.aliases() && meta.dtype == target.dtype() {
             compute(&op, inputs, std::slice::from_ref(target.array()))?;
@@ -60,8 +73,21 @@ pub fn apply_inplace<O: Op>(op: O, x: &[&Tensor]) -> Result<Written> {
         } else {
             None
         };
+        let mut tangents = vec![];
+        if let Some(node) = node.as_ref().filter(|_| dual && !late) {
+            tangents = tangent::pushed(node, inputs, &[target])?;
+        }
         target.bump_version();
-        node.map_or(Ok(()), |node| views::rebase(target, node, 0))
+        if let Some(node) = node.as_ref().filter(|_| late) {
+            tangents = tangent::pushed(node, inputs, &[target])?;
+        }
+        if let Some(node) = node.as_ref().filter(|_| recorded) {
+            views::rebase(target, node.clone(), 0)?;
+        }
+        let Some(node) = node.filter(|_| dual) else { return Ok(()) };
+        tangent::overwritten(target, tangents.pop().flatten())?;
+        tangent::follow(&node, &[target]);
+        Ok::<(), Box<crate::error::Error>>(())
     })?;
     note(name, &[], &[target]);
     Ok(Written(()))
@@ -131,7 +157,13 @@ fn check_same_device(name: &str, meta: &Meta, out: &Tensor) -> Result<()> {
 
 /// `out=` cannot be recorded.
 pub fn refuse_out_with_grad(name: &str, x: &[&Tensor], out: &[&Tensor]) -> Result<()> {
-    out.iter().try_for_each(|t| views::check_mode(t))?;
+    if !out.is_empty() && tangent::any(x.iter().chain(out).copied()) {
+        return Err(err!(
+            NotImplemented,
+            "Trying to use forward AD with {name}_out that does not support it because it is an out= function"
+        )
+        .hint("drop out="));
+    }
     if !out.is_empty() && mode::recording() && x.iter().chain(out).any(|t| t.requires_grad()) {
         return Err(err!(
             Runtime,
@@ -140,7 +172,7 @@ pub fn refuse_out_with_grad(name: &str, x: &[&Tensor], out: &[&Tensor]) -> Resul
         )
         .hint("drop out=, or run under torch.no_grad()"));
     }
-    Ok(())
+    out.iter().try_for_each(|t| views::check_mode(t))
 }
 
 /// Gives `out` the shape of `meta`, with PyTorch's warning where it had elements of another shape.

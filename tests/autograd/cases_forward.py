@@ -168,3 +168,96 @@ def written_over(torch):
             tangent = ad.unpack_dual(dual).tangent
             found.append([0.0, 0.0] if tangent is None else tangent)
     return found
+
+
+def _dual(torch, ad):
+    return ad.make_dual(torch.tensor([1.0, 2.0, 3.0]), torch.tensor([0.5, 1.0, 2.0]))
+
+
+@case(rtol=1e-6)
+def tangents_without_recording(torch):
+    """Results require a gradient where their inputs do, and carry tangents under no_grad; not in inference mode."""
+    ad, found = _forward(torch), []
+    with ad.dual_level():
+        x = _dual(torch, ad)
+        w = torch.ones(3, requires_grad=True)
+        with torch.no_grad():
+            made = [_dual(torch, ad) * 2, x * 2, (x * w).sum()]
+        made += [x.exp(), x * w, x[1:], x > 1, x.detach(), x.data, x.clone().detach_()]
+        with torch.inference_mode():
+            made.append(x * 2)
+        for y in made:
+            found.append([y.requires_grad, *ad.unpack_dual(y)])
+        found.append(str(x))
+        with ad._set_fwd_grad_enabled(False):
+            found.append(ad.unpack_dual(x * 2).tangent)
+    found.append([str(x), ad.unpack_dual(x).tangent])
+    return found
+
+
+@case(rtol=1e-6)
+def tangents_of_what_is_written(torch):
+    """A write to a view, or to what is viewed, writes the tangents of both."""
+    ad, found = _forward(torch), []
+    with ad.dual_level():
+        x = _dual(torch, ad).clone()
+        x[1:].mul_(x[:2].clone())
+        found.append(ad.unpack_dual(x))
+        plain = torch.zeros(2, 3)
+        row = plain[0]
+        row.copy_(x)
+        found += [ad.unpack_dual(plain), ad.unpack_dual(row), ad.unpack_dual(plain[1])]
+        x.fill_(4.0)
+        found.append(ad.unpack_dual(x))
+        y = _dual(torch, ad) * 1
+        y.unsqueeze_(0)
+        y.mul_(3)
+        found.append(ad.unpack_dual(y))
+        z = _dual(torch, ad).sigmoid_()
+        found.append(ad.unpack_dual(z))
+        found.append(raised(lambda: torch.add(y, 1, out=torch.zeros(1, 3))).split("\n")[0])
+    return [[p, t] for p, t in found[:-1]] + found[-1:]
+
+
+@case(rtol=1e-6)
+def tangents_by_jvp_must_fit(torch):
+    ad = _forward(torch)
+
+    def run(forward, jvp):
+        class Made(torch.autograd.Function):
+            pass
+
+        Made.forward, Made.jvp = staticmethod(forward), staticmethod(lambda ctx, t: jvp(t))
+        with ad.dual_level():
+            try:
+                y = Made.apply(_dual(torch, ad) * 1)
+            except RuntimeError as error:
+                return str(error)
+            return [list(ad.unpack_dual(v)) for v in (y if isinstance(y, tuple) else (y,))]
+
+    def double(ctx, x):
+        ctx.mark_dirty(x)
+        return x.mul_(2)
+
+    return [
+        run(lambda ctx, x: x[:2], lambda t: t[:2]),
+        run(lambda ctx, x: x[:2], lambda t: t[:2].clone()),
+        run(lambda ctx, x: x[:2], lambda t: (t[:2] * 1).view(2)),
+        run(double, lambda t: t.mul_(2)),
+        run(double, lambda t: t * 2),
+        run(lambda ctx, x: x * 2, lambda t: t[:1]),
+        run(lambda ctx, x: x * 2, lambda t: (t, t)),
+        run(lambda ctx, x: x * 2, lambda t: 3),
+        run(lambda ctx, x: (x * 2, x.long()), lambda t: (t, t)),
+        run(lambda ctx, x: (x * 2, x * 3), lambda t: (t * 2, t * 3)),
+    ]
+
+
+@case(rtol=1e-5)
+def tangents_of_gradients(torch):
+    ad = _forward(torch)
+    with ad.dual_level():
+        x = _dual(torch, ad).requires_grad_()
+        y = (x.exp() * x).sum()
+        (g,) = torch.autograd.grad(y, x)
+        return [*ad.unpack_dual(g), *ad.unpack_dual(torch.func.grad(lambda v: (v**3).sum())(_dual(torch, ad)))]

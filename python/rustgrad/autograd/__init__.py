@@ -5,9 +5,17 @@ from typing import Any
 
 from .. import _rustgrad
 from .._names import lookup as _lookup
+from .._rustgrad import SavedTensor as SavedTensor
 from .._rustgrad import Tensor
-from .._rustgrad.torch import empty, stack, zeros_like
-from ..grad_mode import enable_grad, inference_mode, no_grad, set_grad_enabled, set_multithreading_enabled
+from .._rustgrad.torch import empty, ones_like, stack, zeros_like
+from ..grad_mode import (
+    enable_grad,
+    inference_mode,
+    is_multithreading_enabled,
+    no_grad,
+    set_grad_enabled,
+    set_multithreading_enabled,
+)
 from .anomaly_mode import detect_anomaly, set_detect_anomaly
 from .function import Function, NestedIOFunction
 from .gradcheck import gradcheck, gradgradcheck
@@ -24,6 +32,7 @@ __all__ = [
     "gradcheck",
     "gradgradcheck",
     "inference_mode",
+    "is_multithreading_enabled",
     "no_grad",
     "set_detect_anomaly",
     "set_grad_enabled",
@@ -31,18 +40,27 @@ __all__ = [
 ]
 
 
-def _stand_in(root: Any, grad):
-    """A tensor for an edge of the graph (`graph.GradientEdge`); tensors stay."""
-    if isinstance(root, Tensor) or not isinstance(root, tuple) or not hasattr(root, "output_nr"):
-        return root
-    if grad is None:
-        raise RuntimeError("grad can be implicitly created only for scalar outputs")
-    edge: Any = root
-    return _rustgrad._edge_tensor(edge.node, edge.output_nr, grad)
+def _is_edge(x) -> bool:
+    return isinstance(x, tuple) and hasattr(x, "output_nr")
 
 
 def _listed(tensors) -> list:
-    return [tensors] if isinstance(tensors, Tensor) or hasattr(tensors, "output_nr") else list(tensors)
+    return [tensors] if isinstance(tensors, Tensor) or _is_edge(tensors) else list(tensors)
+
+
+def _root(x: Any, grad):
+    """A tensor that stands for an output, and the gradient that it begins with."""
+    if isinstance(x, Tensor):
+        if grad is None or isinstance(grad, Tensor):
+            return x, grad
+        raise TypeError(f"gradients can be either Tensors or None, but got {type(grad).__name__}")
+    if not _is_edge(x):
+        raise AssertionError(f"Expected output to be a torch.Tensor or a GradientEdge, but got {type(x).__name__}")
+    if grad is None:
+        if (like := getattr(x, "_like", None)) is None or like.numel() != 1:
+            raise RuntimeError("grad can be implicitly created only for scalar outputs")
+        grad = ones_like(like)
+    return _rustgrad._edge_tensor(x.node, x.output_nr, grad), grad
 
 
 def _roots(tensors, grads):
@@ -51,15 +69,24 @@ def _roots(tensors, grads):
         return tensors, grads
     tensors = _listed(tensors)
     grads = [None] * len(tensors) if grads is None else _listed(grads)
-    if len(grads) == len(tensors):
-        tensors = [_stand_in(x, g) for x, g in zip(tensors, grads)]
-    return tensors, grads
+    if len(grads) != len(tensors):
+        return tensors, grads
+    pairs = [_root(x, g) for x, g in zip(tensors, grads)]
+    return [x for x, _ in pairs], [g for _, g in pairs]
+
+
+def _leaf(x: Any):
+    """A tensor that stands for an input: of an edge, and of a sparse tensor its values."""
+    if isinstance(x, Tensor):
+        return x._v if x.is_sparse else x
+    if not _is_edge(x):
+        raise RuntimeError(f"all inputs have to be Tensors or GradientEdges, but got {type(x).__name__}")
+    like = getattr(x, "_like", None)
+    return _rustgrad._edge_tensor(x.node, x.output_nr, empty(0) if like is None else like)
 
 
 def _leaves(inputs):
-    if inputs is None or isinstance(inputs, Tensor):
-        return inputs
-    return [_stand_in(x, empty(0)) for x in _listed(inputs)]
+    return None if inputs is None else [_leaf(x) for x in _listed(inputs)]
 
 
 def backward(
@@ -83,6 +110,8 @@ def backward(
     if inputs is not None and not isinstance(inputs, Tensor) and len(inputs) == 0:
         raise RuntimeError("`inputs` argument to `backward()` cannot be empty.")
     tensors, grads = _roots(tensors, grad_tensors)
+    if not isinstance(tensors, Tensor) and not tensors:
+        return
     _rustgrad.torch._backward(tensors, grads, retain_graph, create_graph, _leaves(inputs))
 
 
@@ -123,7 +152,7 @@ def grad(
         )
     unused = materialize_grads if allow_unused is None else allow_unused
     wanted = _leaves(inputs)
-    if not isinstance(wanted, Tensor) and not wanted:
+    if not wanted:
         raise RuntimeError("`inputs` argument to `grad()` cannot be empty.")
     if is_grads_batched:
         grads = _batched(outputs, wanted, grad_outputs, retain_graph, create_graph, unused)
@@ -134,15 +163,19 @@ def grad(
         if retain_graph is None and _shared.graphs:
             retain_graph = True
         grads = _rustgrad.torch._grad(roots, wanted, given, retain_graph, create_graph, unused)
+    like = _listed(inputs)
     if materialize_grads:
-        like = [inputs] if isinstance(inputs, Tensor) else inputs
-        grads = tuple(zeros_like(x, requires_grad=True) if g is None else g for g, x in zip(grads, like))
+        grads = tuple(zeros_like(x, requires_grad=create_graph) if g is None else g for g, x in zip(grads, like))
+    if any(isinstance(x, Tensor) and x.is_sparse for x in like):
+        grads = tuple(x._gradient(g) if g is not None and x.is_sparse else g for g, x in zip(grads, like))
     return grads  # pyright: ignore[reportReturnType] - None only where the caller allows it
 
 
 def _batched(outputs, inputs, grad_outputs, retain_graph, create_graph, unused):
     """One pass for each entry of the gradients; the results are stacked."""
     outputs = _listed(outputs)
+    if grad_outputs is None:
+        raise RuntimeError("grad can be implicitly created only for scalar outputs")
     given = _listed(grad_outputs)
     for out, g in zip(outputs, given):
         if g is not None and isinstance(out, Tensor) and g.shape[1:] != out.shape:

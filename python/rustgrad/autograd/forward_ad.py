@@ -1,22 +1,23 @@
 """Forward mode: tensors that carry a tangent, and what functions make of it, the product of their Jacobian with it.
 
-There is no second engine. What is computed from a dual tensor is recorded as for backward, and `unpack_dual` finds the
-tangent by differentiating backward itself, which is linear in what comes in: its transpose is the product asked for
-(Townsend 2017, "A new trick for calculating Jacobian vector products"). So results require a gradient, unlike
-PyTorch's, a function must be differentiable twice, and what is computed under `no_grad` has no tangent. Only the `jvp`
-of an `autograd.Function` is called where it is written, and its result is a dual tensor of its own.
+While a level is open, each differentiable result of a dual tensor carries a tangent, under `no_grad` as well; results
+require a gradient only where their inputs do. There is no second engine: the door finds each tangent by one more
+backward through the op that made the result (Townsend 2017, "A new trick for calculating Jacobian vector products"), so
+an op whose backward cannot be differentiated raises NotImplementedError. The `jvp` of an `autograd.Function` is called
+where it is written. In inference mode nothing carries tangents.
 """
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
+from .. import _rustgrad
 from .._names import lookup as _lookup
-from .._rustgrad import Tensor, is_grad_enabled
+from .._rustgrad import Tensor
 from .._rustgrad.torch import zeros_like
-from ..grad_mode import enable_grad
-from .function import Function
-from .function import dual_levels as _levels
 
 __all__ = ["UnpackedDualTensor", "dual_level", "enter_dual_level", "exit_dual_level", "make_dual", "unpack_dual"]
+
+# The level that is open: 0, since levels do not nest, or -1.
+_current_level = -1
 
 
 class UnpackedDualTensor(NamedTuple):
@@ -26,36 +27,27 @@ class UnpackedDualTensor(NamedTuple):
     tangent: Tensor | None
 
 
-class _Dual(Function):
-    """A copy of `x`, and a leaf of zeros whose gradient is that of `x`."""
-
-    @staticmethod
-    def forward(ctx, x, leaf):
-        return x.clone()  # no view: it may be written over
-
-    @staticmethod
-    def backward(ctx, *grads):
-        return grads[0], grads[0]
-
-
 def enter_dual_level() -> int:
     """Begin a level, and return its number. RuntimeError within another: levels do not nest, as in PyTorch."""
-    if _levels:
+    global _current_level
+    if not _rustgrad._enter_dual_level():
         raise RuntimeError("Nested forward mode AD is not supported at the moment")
-    _levels.append([])
+    _current_level = 0
     return 0
 
 
 def exit_dual_level(*, level: int | None = None) -> None:
     """End a level: its dual tensors have no tangents any more. RuntimeError where it is not the last one."""
-    level = len(_levels) - 1 if level is None else level
+    global _current_level
+    level = _current_level if level is None else level
     if level < 0:
         raise RuntimeError("Dual level must be a positive number.")
-    if level != len(_levels) - 1:
+    if level != _current_level:
         raise RuntimeError(
             "Trying to exit a forward AD level that was not the last one that was created. This is not supported."
         )
-    _levels.pop()
+    _rustgrad._exit_dual_level()
+    _current_level = -1
 
 
 class dual_level:
@@ -70,37 +62,31 @@ class dual_level:
         return False
 
 
-def _check_recording(what: str) -> None:
-    if not is_grad_enabled():
-        raise NotImplementedError(
-            f"{what}: tangents are found from what is recorded for backward, and gradients are off here\n"
-            "hint: leave no_grad() out where dual tensors are used, or wrap it in enable_grad()"
-        )
+class _set_fwd_grad_enabled:
+    """A `with` block, or from here on, in which results carry tangents, or do not."""
+
+    def __init__(self, mode: bool) -> None:
+        self.before = _rustgrad._set_forward_mode(mode)
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, *_) -> None:
+        _rustgrad._set_forward_mode(self.before)
 
 
-def _leaves(x: Tensor) -> list[Tensor]:
-    """The leaves that `x` was computed from."""
-    if x.grad_fn is None:
-        return [x] if x.requires_grad else []
-    found, seen, todo = [], set(), [x.grad_fn]
-    while todo:
-        node = todo.pop()
-        if node is None or node in seen:
-            continue
-        seen.add(node)
-        if (leaf := getattr(node, "variable", None)) is not None:
-            found.append(leaf)
-        todo.extend(following for following, _ in node.next_functions)
-    return found
+def _is_fwd_grad_enabled() -> bool:
+    """Whether results of dual tensors carry tangents within levels."""
+    return _rustgrad._forward_mode_enabled()
 
 
 def make_dual(tensor: Tensor, tangent: Tensor, *, level: int | None = None) -> Tensor:
-    """A copy of `tensor` with `tangent`, of the same shape, as its tangent. (PyTorch's is a view.)
+    """A view of `tensor` that carries `tangent`, of the same shape.
 
     Raises ValueError for tensors that are neither real nor complex floats; RuntimeError outside of a level, for another
-    shape, and for a tensor that has a tangent; NotImplementedError where gradients are off.
+    shape, and for a tensor that carries a tangent.
     """
-    level = len(_levels) - 1 if level is None else level
+    level = _current_level if level is None else level
     if level < 0:
         raise RuntimeError(
             "Trying to create a dual Tensor for forward AD but no level exists, make sure to enter_dual_level() first."
@@ -108,126 +94,124 @@ def make_dual(tensor: Tensor, tangent: Tensor, *, level: int | None = None) -> T
     for name, x in (("primal", tensor), ("tangent", tangent)):
         if not (x.is_floating_point() or x.is_complex()):
             raise ValueError(f"Expected {name} to be floating point or complex, but got: {x.dtype}")
-    _check_recording("make_dual")
-    if tensor.shape != tangent.shape:
-        raise RuntimeError(
-            "Trying to set a forward gradient that has a different size than that of the original Tensor, this is not "
-            f"supported. Tensor is of size {[*tensor.shape]} while the given forward gradient is of size "
-            f"{[*tangent.shape]}."
-        )
-    seeds = _levels[level]
-    known = {id(leaf) for leaf, _ in seeds}
-    if any(id(leaf) in known for leaf in _leaves(tensor)):
+    if _rustgrad._tangent(tensor) is not None:
         raise RuntimeError(
             "Making a dual Tensor based on a Tensor that already has a forward gradient at the same level "
             f"{level} is not supported."
         )
-    leaf = zeros_like(tensor.detach()).requires_grad_()
-    seeds.append((leaf, tangent))
-    dual: Any = _Dual.apply(tensor, leaf)
+    dual = tensor.view_as(tensor)
+    _set_tangent(dual, tangent)
     return dual
 
 
-def _pushed(x: Tensor, seeds: list[tuple[Tensor, Tensor]], keep: bool) -> Tensor:
-    """The Jacobian of `x` by the leaves of `seeds`, times their tangents; recorded if `keep`."""
-    from . import grad
-
-    with enable_grad():
-        incoming = zeros_like(x.detach()).requires_grad_()
-        found = grad(x, [leaf for leaf, _ in seeds], incoming, create_graph=True, allow_unused=True)
-        pairs = [(g, t.to(g.dtype)) for g, (_, t) in zip(found, seeds) if g is not None and g.requires_grad]
-        if not pairs:
-            return zeros_like(x.detach())
-        results, tangents = zip(*pairs)
-        (pushed,) = grad(results, [incoming], tangents, retain_graph=True, create_graph=keep, allow_unused=True)
-    return zeros_like(x.detach()) if pushed is None else pushed
+def _set_tangent(x: Tensor, tangent: Tensor) -> None:
+    if x.shape != tangent.shape:
+        raise RuntimeError(
+            "Trying to set a forward gradient that has a different size than that of the original Tensor, this is not "
+            f"supported. Tensor is of size {[*x.shape]} while the given forward gradient is of size "
+            f"{[*tangent.shape]}."
+        )
+    if _rustgrad._tangent(tangent) is not None:
+        raise RuntimeError(
+            "Setting a forward grad that itself has a forward gradient at the same level"
+            f"{_current_level} is not supported."
+        )
+    _rustgrad._set_tangent(x, tangent)
 
 
 def unpack_dual(tensor: Tensor, *, level: int | None = None) -> UnpackedDualTensor:
     """`tensor` without its tangent, and the tangent: None outside of a level and for what no dual tensor led to.
 
-    Both can be differentiated where `tensor` was computed from other tensors that require a gradient. Raises
-    RuntimeError for another level, NotImplementedError where gradients are off.
+    Both can be differentiated where `tensor` was computed from other tensors that require a gradient. RuntimeError for
+    another level.
     """
-    if not isinstance(tensor, Tensor):
-        raise TypeError(f"_unpack_dual(): argument 'dual' (position 1) must be Tensor, not {type(tensor).__name__}")
-    level = len(_levels) - 1 if level is None else level
+    level = _current_level if level is None else level
     if level < 0:
         return UnpackedDualTensor(tensor, None)
-    _check_recording("unpack_dual")
-    seeds = {id(leaf): (leaf, tangent) for known in _levels for leaf, tangent in known}
-    leaves = _leaves(tensor)
-    own = [seeds[id(leaf)] for leaf in leaves if id(leaf) in seeds]
-    if not own:
+    if not isinstance(tensor, Tensor):
+        raise TypeError(f"_unpack_dual(): argument 'dual' (position 1) must be Tensor, not {type(tensor).__name__}")
+    tangent = _rustgrad._tangent(tensor) if _rustgrad._forward_mode() else None
+    if tangent is None:
         return UnpackedDualTensor(tensor, None)
-    if level >= len(_levels):
+    if level != _current_level:
         raise RuntimeError("Invalid level given to _fw_primal")
-    keep = len(own) < len(leaves) or any(tangent.requires_grad for _, tangent in own)
-    return UnpackedDualTensor(tensor.view_as(tensor) if keep else tensor.detach(), _pushed(tensor, own, keep))
+    with _set_fwd_grad_enabled(False):
+        return UnpackedDualTensor(tensor.view_as(tensor), tangent)
 
 
-def through_jvp(cls, ctx, args, output):
-    """The outputs of a custom function's `forward`, as dual tensors whose tangents its `jvp` gives.
+def through_jvp(cls, ctx, args, output) -> None:
+    """Gives the outputs of a custom function the tangents that its `jvp` finds, where an argument carries one.
 
-    None where no argument has a tangent, and where backward finds the tangents: for functions that are differentiated
-    by tensors without tangents, too, or that write over an argument. NotImplementedError for a function without jvp,
-    RuntimeError where jvp gives what does not fit the outputs.
+    NotImplementedError for a function without jvp, RuntimeError where jvp gives what does not fit the outputs.
     """
-    if not any(_has_tangent(x) for x in args if isinstance(x, Tensor)):
-        return None
-    if cls.jvp is Function.jvp:
-        if cls.__module__.partition(".")[0] == Function.__module__.partition(".")[0]:
-            return None
-        cls.jvp(ctx)
-    duals = [unpack_dual(x) if isinstance(x, Tensor) else None for x in args]
-    mixed = any(d is not None and d.primal.requires_grad for d in duals)
-    backward = cls.backward is not Function.backward or cls.vjp is not Function.vjp
-    if (mixed and backward) or ctx.__dict__.get("dirty_tensors"):
-        return None
+    tangents = [_rustgrad._tangent(x) if isinstance(x, Tensor) else None for x in args]
+    if all(t is None for t in tangents):
+        return
     fill = ctx.__dict__.get("materialize_grads", True)
-    tangents = cls.jvp(ctx, *(_tangent_of(x, d, fill) for x, d in zip(args, duals)))
-    tangents = tangents if isinstance(tangents, tuple) else (tangents,)
-    outputs = list(output) if isinstance(output, tuple) else [output]
-    if len(tangents) != len(outputs):
+    for i, x in enumerate(args):
+        if fill and tangents[i] is None and isinstance(x, Tensor) and _differentiable(x):
+            tangents[i] = zeros_like(x.detach())
+    ctx.__dict__.setdefault("saved_for_forward", ())
+    with _set_fwd_grad_enabled(False):
+        found = cls.jvp(ctx, *tangents)
+    found = found if isinstance(found, tuple) else (found,)
+    outputs = output if isinstance(output, tuple) else (output,)
+    if len(found) != len(outputs):
         raise RuntimeError(
-            f"{cls.__name__}.jvp: expected {len(outputs)} tangents, one for each output of forward, got {len(tangents)}"
+            f"Function's jvp returned an invalid number of forward gradients (expected {len(outputs)} but got "
+            f"{len(found)})"
         )
-    constant = ctx.__dict__.get("non_differentiable", ())
-    for i, (y, t) in enumerate(zip(outputs, tangents)):
-        fixed = not isinstance(y, Tensor) or any(y is c for c in constant) or not _differentiable(y)
-        if fixed and t is not None:
+    constant = ctx.__dict__.get("_constants", ())
+    for i, (y, t) in enumerate(zip(outputs, found)):
+        if t is not None and not isinstance(t, Tensor):
+            raise RuntimeError(f"expected Variable or None (got {type(t).__name__}) for grad output {i}.")
+        if not isinstance(y, Tensor):
+            continue
+        if i in constant or not _differentiable(y):
+            if t is not None:
+                raise RuntimeError(
+                    f"Function's jvp returned a gradient at position {i}, but  the corresponding forward output is not "
+                    "a differentiable Tensor.You should return None at that position instead."
+                )
+            continue
+        t = zeros_like(y.detach()) if t is None else t
+        _check_storage(y, t, args, tangents)
+        _set_tangent(y, t)
+
+
+def _check_storage(y: Tensor, t: Tensor, args, tangents) -> None:
+    """The tangent of an input that was written over must be written over, that of a view must be a view."""
+    for x, given in zip(args, tangents):
+        if y is x:
+            if t is not given:
+                raise RuntimeError(
+                    "An inplace custom Function is not modifying the forward mode gradients inplace. If the forward is "
+                    "modifying an input inplace, then the jvp function must modify the corresponding gradient inplace."
+                )
+            return
+        base = None if not isinstance(x, Tensor) or given is None else x._base if x._is_view() else x
+        if base is None or not y._is_view() or y._base is not base:
+            continue
+        if not t._is_view():
             raise RuntimeError(
-                f"{cls.__name__}.jvp returned a tangent for output {i}, which has none: it is no tensor, was marked "
-                "non-differentiable, or has an integer dtype. You should return None at that position instead"
+                "A custom Function's forward is returning a view (or an input as-is) but the jvp is not returning a "
+                "view."
             )
-        if not fixed:
-            outputs[i] = y.detach() if t is None else make_dual(y.detach(), t)
-    if not isinstance(output, tuple):
-        return outputs[0]
-    return type(output)(*outputs) if hasattr(output, "_fields") else tuple(outputs)
+        if given._is_view():
+            if t._base is not given._base:
+                raise RuntimeError(
+                    "A custom Function is returning a view but the jvp is not returning a view of the same base as the "
+                    "given grad input."
+                )
+        elif t._base is not given:
+            raise RuntimeError(
+                "A custom Function is returning a view but the jvp is not returning a view of the given grad input."
+            )
+        return
 
 
 def _differentiable(x: Tensor) -> bool:
     return x.is_floating_point() or x.is_complex()
 
 
-def _has_tangent(x: Tensor) -> bool:
-    seeds = {id(leaf) for known in _levels for leaf, _ in known}
-    return any(id(leaf) in seeds for leaf in _leaves(x))
-
-
-def _tangent_of(x, dual, fill: bool):
-    if dual is None:
-        return None
-    if dual.tangent is None and fill and _differentiable(x):
-        return zeros_like(x.detach())
-    return dual.tangent
-
-
-_missing = _lookup("torch.autograd.forward_ad")
-
-
-def __getattr__(name: str):
-    if name == "_current_level":
-        return len(_levels) - 1
-    return _missing(name)
+__getattr__ = _lookup("torch.autograd.forward_ad")

@@ -54,7 +54,7 @@ class FunctionCtx:
     def mark_shared_storage(self, *pairs):
         """Nothing: views are found without being told."""
         warnings.warn(
-            "mark_shared_storage is deprecated. Tensors with shared storages are automatically tracked. Note that "
+            "`mark_shared_storage` is deprecated. Tensors with shared storages are automatically tracked. Note that "
             "calls to `set_()` are not tracked",
             FutureWarning,
             stacklevel=2,
@@ -66,6 +66,8 @@ class FunctionCtx:
 
     def set_materialize_grads(self, value: bool):
         """Whether backward is given zeros, rather than None, for outputs that no gradient came to. True at first."""
+        if not isinstance(value, bool):
+            raise TypeError(f"set_materialize_grads expects a bool, but got {type(value).__name__}")
         self.materialize_grads = value
 
 
@@ -84,6 +86,13 @@ class BackwardCFunction(Node, FunctionCtx):
             return ()
         kept = self._kept()
         return tuple(None if i < 0 else kept[i] for i in places)
+
+    @property
+    def _raw_saved_tensors(self) -> tuple:
+        """What was saved, as `SavedTensor` objects."""
+        places = self.__dict__.get("_places")
+        raw = self._raw()
+        return () if places is None else tuple(self._raw_none() if i < 0 else raw[i] for i in places)
 
     @property
     def saved_variables(self) -> tuple:
@@ -257,31 +266,34 @@ class Function(FunctionCtx, metaclass=FunctionMeta):
         ctx.needs_input_grad = tuple(isinstance(x, Tensor) and x.requires_grad and records for x in args)
         records = any(ctx.needs_input_grad)
         with_context = cls.setup_context is Function.setup_context
-        with no_grad():
-            if with_context:
-                output = cls.forward(ctx, *args, **kwargs)
-            else:
-                if kwargs:
-                    args = _bound(cls.forward, args, kwargs)
-                    inputs = [x for x in args if isinstance(x, Tensor)]
-                output = cls.forward(*args)
-                cls.setup_context(ctx, args, output)
-        if dual_levels and (made := _with_tangents(cls, ctx, args, output)) is not None:
-            return made
-        return _wrapped(ctx, args, inputs, output, records)
+        dual = _rustgrad._forward_mode()
+        if dual:
+            _rustgrad._set_forward_mode(False)
+        try:
+            with no_grad():
+                if with_context:
+                    output = cls.forward(ctx, *args, **kwargs)
+                else:
+                    if kwargs:
+                        args = _bound(cls.forward, args, kwargs)
+                        inputs = [x for x in args if isinstance(x, Tensor)]
+                    output = cls.forward(*args)
+                    cls.setup_context(ctx, args, output)
+            made = _wrapped(ctx, args, inputs, output, records)
+        finally:
+            if dual:
+                _rustgrad._set_forward_mode(True)
+        if dual:
+            _with_tangents(cls, ctx, args, made)
+        return made
 
 
-# The levels of dual tensors that are open; `forward_ad` says what each holds.
-dual_levels: list[list[tuple[Tensor, Tensor]]] = []
-
-
-def _with_tangents(cls, ctx, args, output):
-    """forward's output with tangents by `cls.jvp`; None where no argument has one."""
+def _with_tangents(cls, ctx, args, output) -> None:
+    """Tangents of the outputs, by `cls.jvp`; none where no argument has one."""
     from .forward_ad import through_jvp
 
-    made = through_jvp(cls, ctx, args, output)
+    through_jvp(cls, ctx, args, output)
     ctx.__dict__.pop("saved_for_forward", None)
-    return made
 
 
 def _bound(forward, args, kwargs):
@@ -298,7 +310,7 @@ def _list_of(ctx, name, word):
     marked = ctx.__dict__.get(name, ())
     for i, x in enumerate(marked):
         if not isinstance(x, Tensor):
-            raise RuntimeError(f"{word} can only accept variables, but argument {i} is of type {type(x).__name__}")
+            raise RuntimeError(f"{word} variables, but argument {i} is of type {type(x).__name__}")
     return marked
 
 
@@ -307,12 +319,27 @@ def _wrapped(ctx, args, inputs, output, records):
     outputs = list(output) if isinstance(output, tuple) else [output]
     places = [i for i, x in enumerate(outputs) if isinstance(x, Tensor)]
     tensors = [outputs[i] for i in places]
-    dirty = _list_of(ctx, "dirty_tensors", "mark_dirty")
-    constant = _list_of(ctx, "non_differentiable", "mark_non_differentiable")
+    dirty = _list_of(ctx, "dirty_tensors", "mark_dirty can only accept")
+    constant = _list_of(ctx, "non_differentiable", "mark_non_differentiable only accepts")
     if any(not any(d is x for x in tensors) for d in dirty):
         raise RuntimeError(
             "Some elements marked as dirty during the forward method were not returned as output. The inputs that are "
             "modified inplace must all be outputs of the Function."
+        )
+    if any(not any(d is x for x in inputs) for d in dirty):
+        warnings.warn(
+            "ctx.mark_dirty() received a tensor that was not an input. Only input Tensors that have been mutated "
+            "should be passed to ctx.mark_dirty().",
+            stacklevel=3,
+        )
+    if len(tensors) > 1 and records and any(d._is_view() for d in dirty):
+        raise RuntimeError(
+            "If your Function modifies inplace an input that is a view of another Tensor, your Function cannot return "
+            "more than one Tensor. This is not supported by the current autograd engine. You should either make sure "
+            "the input is not a view (using .clone() for example) or make your Function only return one Tensor "
+            "(potentially splitting it into two Functions: one doing the inplace that returns a single Tensor and a "
+            "second one "
+            "that does the other operations)."
         )
     saved = _to_save(ctx)
     is_input = [any(x is given for given in inputs) for x in tensors]
@@ -325,6 +352,8 @@ def _wrapped(ctx, args, inputs, output, records):
         ctx._outputs = [(x.shape, x.dtype, x.device) for x in tensors]
         ctx._output_places, ctx._count = places, len(outputs)
         made = _rustgrad._record_function(ctx, inputs, tensors, bytes(kinds), saved)
+    if constant:
+        ctx._constants = [i for i, x in zip(places, tensors) if any(x is c for c in constant)]
     for name in ("to_save", "dirty_tensors", "non_differentiable"):
         ctx.__dict__.pop(name, None)
     for i, x in zip(places, made):

@@ -57,6 +57,29 @@ def _checked_inputs(inputs) -> bool:
     return True
 
 
+def _dense_inputs(func, inputs, masked):
+    """A function of dense tensors, and these: of a sparse one its elements, or, where not `masked`, all of it."""
+    if not any(isinstance(x, Tensor) and x.is_sparse for x in inputs):
+        return func, inputs
+    from ..sparse.coo import with_values
+
+    def leaf(x):
+        if not (isinstance(x, Tensor) and x.is_sparse):
+            return x
+        dense = x.detach().coalesce().values() if masked else x.detach().to_dense()
+        return dense.clone().requires_grad_(x.requires_grad)
+
+    def of_dense(*dense):
+        given = []
+        for x, part in zip(inputs, dense):
+            if isinstance(x, Tensor) and x.is_sparse:
+                part = with_values(x.detach().coalesce(), part) if masked else part.to_sparse(x.sparse_dim())
+            given.append(part)
+        return func(*given)
+
+    return of_dense, tuple(map(leaf, inputs))
+
+
 def _moved(fn, x, index, step):
     """The outputs of `fn` with one element of `x` moved by `step`."""
     flat = x.data
@@ -177,14 +200,21 @@ def _pushed(fn, inputs, i, places):
     from . import forward_ad
 
     x = inputs[i]
+    plain = tuple(y.detach() if isinstance(y, Tensor) else y for y in inputs)
     columns = [[] for _ in places]
     for index in _indices(x.shape):
         for unit in (1, 1j) if x.is_complex() else (1,):
             tangent = zeros_like(x.detach())
             tangent[index] = unit
             with forward_ad.dual_level():
-                dual = forward_ad.make_dual(x.detach(), tangent)
-                outs = [y for y in _tuple(fn(*inputs[:i], dual, *inputs[i + 1 :])) if isinstance(y, Tensor)]
+                # The others carry zeros: a function may ask each input that requires a gradient for its tangent.
+                given = tuple(
+                    forward_ad.make_dual(p, tangent if j == i else zeros_like(p))
+                    if isinstance(y, Tensor) and y.requires_grad
+                    else p
+                    for j, (p, y) in enumerate(zip(plain, inputs))
+                )
+                outs = [y for y in _tuple(fn(*given)) if isinstance(y, Tensor)]
                 for column, place in zip(columns, places):
                     moved = forward_ad.unpack_dual(outs[place]).tangent
                     column.append(_reals(zeros_like(outs[place]) if moved is None else moved).detach())
@@ -287,7 +317,11 @@ def gradcheck(
     """
     if not (check_forward_ad or check_backward_ad):
         raise AssertionError("Expected at least one of check_forward_ad or check_backward_ad to be True")
-    given = _tuple(inputs)
+    if check_batched_grad and not check_backward_ad:
+        raise AssertionError("Setting check_batched_grad=True requires check_backward_ad to be True")
+    if check_batched_forward_grad and not check_forward_ad:
+        raise AssertionError("Setting check_batched_forward_grad=True requires check_forward_ad to be True")
+    func, given = _dense_inputs(func, _tuple(inputs), masked)
     try:
         _checked_inputs(given)
         all_outputs = [x for x in _tuple(func(*given)) if isinstance(x, Tensor)]
@@ -333,7 +367,9 @@ def gradgradcheck(
 
     check_fwd_over_rev: forward mode over the gradients is checked; check_rev_over_rev: backward over them.
     """
-    given = _tuple(inputs)
+    if not (check_fwd_over_rev or check_rev_over_rev):
+        raise AssertionError("Expected at least one of check_fwd_over_rev or check_rev_over_rev to be True")
+    func, given = _dense_inputs(func, _tuple(inputs), masked)
     if grad_outputs is None:
         outputs = _differentiable(func(*given))
         made = tuple(randn_like(x.detach()).requires_grad_(True) for x in outputs)
@@ -365,15 +401,28 @@ def gradgradcheck(
 
 
 def get_numerical_jacobian(fn, inputs, target=None, eps=1e-3, grad_out=1.0):
-    """Raises ValueError unless grad_out is 1; the Jacobians of the first output by `target`, from differences."""
+    """Raises ValueError unless grad_out is 1; the Jacobians of the first output by `target`, from differences.
+
+    `fn` is called with the tuple of inputs.
+    """
     if grad_out != 1.0:
         raise ValueError(
             "Expected grad_out to be 1.0. get_numerical_jacobian no longer supports values of grad_out != 1.0."
         )
+    _say_private("get_numerical_jacobian")
     given = _tuple(inputs)
     wanted = [x for x in (given if target is None else _tuple(target)) if isinstance(x, Tensor) and x.requires_grad]
-    out = _tuple(fn(*given))[0]
-    return tuple(_matrix(_numerical(lambda: fn(*given), x, [0], eps)[0], x, out) for x in wanted)
+    out = _tuple(fn(given))[0]
+    return tuple(_matrix(_numerical(lambda: fn(given), x, [0], eps)[0], x, out) for x in wanted)
+
+
+def _say_private(name: str) -> None:
+    warnings.warn(
+        f"`{name}` was part of PyTorch's private API and not meant to be exposed. We are deprecating it and it will be "
+        "removed in a future version of PyTorch.",
+        FutureWarning,
+        stacklevel=3,
+    )
 
 
 _AnalyticalJacobian = collections.namedtuple("_AnalyticalJacobian", "jacobians reentrant correct_size correct_type")
@@ -385,6 +434,7 @@ def get_analytical_jacobian(inputs, output, nondet_tol=0.0, grad_out=1.0):
         raise ValueError(
             "Expected grad_out to be 1.0. get_analytical_jacobian no longer supports values of grad_out != 1.0."
         )
+    _say_private("get_analytical_jacobian")
     wanted = [x for x in _tuple(inputs) if isinstance(x, Tensor) and x.requires_grad]
     return _AnalyticalJacobian(tuple(_analytical(output, x, lambda g: g) for x in wanted), True, True, True)
 

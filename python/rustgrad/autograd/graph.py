@@ -25,13 +25,18 @@ __all__ = [
 ]
 
 
-class GradientEdge(NamedTuple):
-    """Where the gradient of a tensor goes: a node and the number of its output. Stands for the tensor in `backward`
-    and `grad`."""
-
+class _Edge(NamedTuple):
     node: Any
     output_nr: int
     ownership_token: Any = None
+
+
+class GradientEdge(_Edge):
+    """Where the gradient of a tensor goes: a node and the number of its output. Stands for the tensor in `backward`
+    and `grad`."""
+
+    # One element that shows as many as the tensor has: what its gradient looks like. None for an edge made by hand.
+    _like: Tensor | None = None
 
 
 def get_gradient_edge(tensor: Tensor) -> GradientEdge:
@@ -41,7 +46,9 @@ def get_gradient_edge(tensor: Tensor) -> GradientEdge:
     edge = _rustgrad._gradient_edge(tensor)
     if edge is None:
         raise AssertionError("Expected gradient function to be set")
-    return GradientEdge(*edge)
+    made = GradientEdge(*edge)
+    made._like = tensor.detach().new_zeros(()).expand(tensor.shape)
+    return made
 
 
 def increment_version(tensor) -> None:

@@ -94,7 +94,7 @@ class Compressed(OfParts):
     def is_sparse_csr(self) -> bool:
         return self._layout == _CSR
 
-    def _of_gradient(self, grad: Tensor) -> "Compressed":
+    def _gradient(self, grad: Tensor) -> "Compressed":
         return _wrapped(made(self._inner._i, grad, self._inner.shape), self._layout)
 
     def _nnz(self) -> int:

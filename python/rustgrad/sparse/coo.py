@@ -75,7 +75,7 @@ class Sparse(OfParts):
     def is_sparse(self) -> bool:
         return True
 
-    def _of_gradient(self, grad: Tensor) -> "Sparse":
+    def _gradient(self, grad: Tensor) -> "Sparse":
         # Each element that shows one place has the gradient of that place.
         places, inverse = unique_places(self._i, self.shape)
         values = grad.new_zeros((places.shape[1], *self._v.shape[1:])).index_put((inverse,), grad)

@@ -98,6 +98,14 @@ def _clone(self, *, memory_format=None):
     return made(self._i.clone(), self._v.clone(), self.shape, self._sorted)
 
 
+@op("backward")
+def backward(self, gradient=None, retain_graph=None, create_graph=False, inputs=None):
+    """Also of a dense tensor, where `inputs` has a sparse one."""
+    from ..autograd import backward as run
+
+    run(self, gradient, retain_graph, create_graph, inputs=inputs)
+
+
 @op("detach", "detach_copy")
 def _detach(self):
     return with_values(self, self._v.detach())

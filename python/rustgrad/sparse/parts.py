@@ -89,7 +89,7 @@ class OfParts(Tensor):
     def grad(self):
         """The gradient at the places of the elements, sparse; None before backward."""
         grad = self._v.grad
-        return None if grad is None else self._of_gradient(grad)
+        return None if grad is None else self._gradient(grad)
 
     @grad.setter
     def grad(self, value) -> None:
@@ -97,6 +97,6 @@ class OfParts(Tensor):
             raise NotImplementedError("grad: a sparse tensor's gradient may only be set to None")
         self._v.grad = None
 
-    def _of_gradient(self, grad: Tensor) -> Tensor:
+    def _gradient(self, grad: Tensor) -> Tensor:
         """The tensor whose elements are their gradients."""
         raise NotImplementedError

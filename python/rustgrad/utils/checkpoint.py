@@ -1,6 +1,7 @@
 """Checkpoints: a part of a model keeps nothing for backward, and is computed again when backward comes to it."""
 
 import contextlib
+import itertools
 import warnings
 from weakref import WeakKeyDictionary, ref
 
@@ -13,14 +14,18 @@ from ..autograd import Function, backward
 from ..autograd.graph import saved_tensors_hooks
 from ..grad_mode import enable_grad, no_grad
 from ..random import fork_rng, get_rng_state, set_rng_state
+from ._selective import CheckpointPolicy, SelectiveCheckpointContext, create_selective_checkpoint_contexts
 
 __all__ = [
     "CheckpointError",
     "CheckpointFunction",
+    "CheckpointPolicy",
     "DefaultDeviceType",
+    "SelectiveCheckpointContext",
     "check_backward_validity",
     "checkpoint",
     "checkpoint_sequential",
+    "create_selective_checkpoint_contexts",
     "detach_variable",
     "get_device_states",
     "noop_context_fn",
@@ -57,7 +62,7 @@ class DefaultDeviceType:
 def detach_variable(inputs: tuple) -> tuple:
     """The tensors of a tuple cut off from their graphs, with the same `requires_grad`. RuntimeError for no tuple."""
     if not isinstance(inputs, tuple):
-        raise RuntimeError("Only tuple of tensors is supported. Got Unsupported input type: ", type(inputs).__name__)
+        raise RuntimeError(f"Only tuple of tensors is supported. Got Unsupported input type: {type(inputs).__name__}")
     return tuple(x.detach().requires_grad_(x.requires_grad) if isinstance(x, Tensor) else x for x in inputs)
 
 
@@ -166,6 +171,9 @@ class _StopRecomputation(Exception):
     pass
 
 
+_looks = itertools.count(-2, -1)
+
+
 class _Holder:
     """Stands for one tensor that was not saved."""
 
@@ -211,7 +219,9 @@ class _forward_hooks(saved_tensors_hooks):
         def unpack(holder):
             run = _current_graph_task_id()
             if run == -1:
-                run = id(holder)  # somebody looks at saved tensors outside of backward
+                run = next(
+                    _looks
+                )  # somebody looks at saved tensors outside of backward: each time it is computed again
             if run not in frame.complete:
                 with contextlib.suppress(_StopRecomputation), _recomputation_hooks(frame, run):
                     frame.recompute()
