@@ -69,9 +69,9 @@ class Net(nn.Module):
     def forward(self, x, mask: Tensor):
         y = self.layer(x).sspaddmm()
         z = (mask + 1).sparse_resize_and_clear_()
-        self.table.crow_indices, self.weight.resize_as_sparse_()
+        self.table.to_mkldnn, self.weight.resize_as_sparse_()
         for row in mask:
-            row.ccol_indices()
+            row.to_sparse_bsr()
         return x.sspaddmm(), self.share_nothing, self.training
 
 a, b = torch.ones(2), "text"
@@ -91,9 +91,9 @@ f = lambda t: torch.zeros(1).sspaddmm
     assert found == [
         (13, "Tensor.sspaddmm"),
         (14, "Tensor.sparse_resize_and_clear_"),
-        (15, "Tensor.crow_indices"),
         (15, "Tensor.resize_as_sparse_"),
-        (17, "Tensor.ccol_indices"),
+        (15, "Tensor.to_mkldnn"),
+        (17, "Tensor.to_sparse_bsr"),
         (21, "Tensor.smm"),
         (30, "Tensor.smm"),
         (31, "Tensor.sspaddmm"),
@@ -103,17 +103,17 @@ f = lambda t: torch.zeros(1).sspaddmm
 def test_members_that_others_have_are_left_alone():
     source = """
 import torch, pandas, matplotlib
-frame.values, frame.mean(), text.index, axes.scatter(1), x.sort(), model.crow_indices_of, x.sum_to_size_
-x.crow_indices()
+frame.values, frame.mean(), text.index, axes.scatter(1), x.sort(), model.to_mkldnn_of, x.sum_to_size_
+x.to_mkldnn()
 
 class Mine:
-    def ccol_indices(self): ...
+    def to_sparse_bsr(self): ...
 
-Mine().ccol_indices(), x.ccol_indices
-self.row_indices = 3
-y.row_indices
+Mine().to_sparse_bsr(), x.to_sparse_bsr
+self.to_sparse_bsc = 3
+y.to_sparse_bsc
 """
-    assert missing(source) == [(4, "Tensor.crow_indices")]
+    assert missing(source) == [(4, "Tensor.to_mkldnn")]
 
 
 def test_what_a_program_guards_is_left_alone():
