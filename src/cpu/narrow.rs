@@ -183,10 +183,11 @@ mod tests {
     fn as_int64_would_give_it() {
         let n = LEAST + 37;
         let x: Vec<i32> = (0..n).map(|i| (i as i32).wrapping_mul(0x0765_4321)).collect();
-        let y: Vec<i32> = (0..n).map(|i| (i as i32).wrapping_mul(-0x1234_567)).collect();
+        let y: Vec<i32> = (0..n).map(|i| (i as i32).wrapping_mul(-0x0123_4567)).collect();
         let (a, b) = (Array::from_slice(&[n], &x).unwrap(), Array::from_slice(&[n], &y).unwrap());
         let out = Array::from_slice(&[n], &vec![0i32; n]).unwrap();
-        let wide: [(Narrow, fn(i64, i64) -> i64); 4] = [
+        type Wide = fn(i64, i64) -> i64;
+        let wide: [(Narrow, Wide); 4] = [
             (Narrow::Add, |a, b| a.wrapping_add(b)),
             (Narrow::Sub, |a, b| a.wrapping_sub(b)),
             (Narrow::Mul, |a, b| a.wrapping_mul(b)),

@@ -189,9 +189,9 @@ impl Storage {
     ///
     /// # Safety
     /// As for `relocate`.
-    unsafe fn moved(&self) -> &mut Moved {
+    unsafe fn moved<'a>(header: NonNull<Header>) -> &'a mut Moved {
         // SAFETY: says the caller.
-        let header = unsafe { &mut *self.0.as_ptr() };
+        let header = unsafe { &mut *header.as_ptr() };
         if !matches!(header.held, Held::Moved(_)) {
             let (block, lent, owners) = match std::mem::replace(&mut header.held, Held::Nowhere) {
                 Held::Here => (header.bytes, false, Vec::new()),
@@ -214,7 +214,7 @@ impl Storage {
     pub unsafe fn relocate(&self, ptr: NonNull<u8>, owner: Owner) {
         // SAFETY: says the caller.
         unsafe {
-            let moved = self.moved();
+            let moved = Storage::moved(self.0);
             moved.owners.push(owner);
             moved.lent = true;
             (*self.0.as_ptr()).ptr = Some(ptr);
@@ -228,7 +228,7 @@ impl Storage {
     pub unsafe fn resize(&self, bytes: usize) -> Result<()> {
         // SAFETY: says the caller; the new memory is at least as long as the old.
         unsafe {
-            let moved = self.moved();
+            let moved = Storage::moved(self.0);
             if bytes > moved.room {
                 let larger = Storage::zeroed(bytes)?;
                 std::ptr::copy_nonoverlapping(self.ptr(), larger.ptr(), moved.room);

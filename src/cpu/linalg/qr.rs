@@ -136,7 +136,7 @@ pub(super) fn strike<T: Field>(v: MatRef<'_, T>, tau: T, mut c: MatMut<'_, T>) {
             let (v, [first, rest @ ..]) = (&v.as_slice()[1..], c.as_slice_mut()) else { continue };
             let dot = (*first + product_of(v, rest)) * tau;
             *first -= dot;
-            rest.iter_mut().zip(v).for_each(|(c, &v)| *c = *c - v * dot);
+            rest.iter_mut().zip(v).for_each(|(c, &v)| *c -= v * dot);
             continue;
         }
         let mut dot = c[0];
@@ -146,7 +146,7 @@ pub(super) fn strike<T: Field>(v: MatRef<'_, T>, tau: T, mut c: MatMut<'_, T>) {
         let dot = dot * tau;
         c[0] -= dot;
         for r in 1..v.nrows() {
-            c[r] = c[r] - v[(r, 0)] * dot;
+            c[r] -= v[(r, 0)] * dot;
         }
     }
 }

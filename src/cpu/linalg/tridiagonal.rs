@@ -78,7 +78,7 @@ fn both_sides<T: Field>(a: &mut Mat<T>, i: usize, tau: T) {
     for c in first..n {
         for r in c..n {
             let change = v(a, r) * w[c - first].conj() + w[r - first] * v(a, c).conj();
-            a[(r, c)] = a[(r, c)] - change;
+            a[(r, c)] -= change;
         }
     }
 }
@@ -179,7 +179,7 @@ impl<T: Field> Iteration<'_, T> {
                 g = c * r - b;
                 rotate_columns(self.z, i, i + 1, c, -s);
             }
-            self.d[l] = self.d[l] - p;
+            self.d[l] -= p;
             self.e[l] = g;
         }
         true
@@ -223,7 +223,7 @@ impl<T: Field> Iteration<'_, T> {
                 g = c * r - b;
                 rotate_columns(self.z, i, i + 1, c, s);
             }
-            self.d[l] = self.d[l] - p;
+            self.d[l] -= p;
             self.e[l - 1] = g;
         }
         true
