@@ -11,7 +11,7 @@ use faer::{Mat, MatMut, MatRef, Par, Spec, c32, c64};
 
 use super::scale::{Size, at_size, scale, scaled, size as size_of};
 use super::svd::{Failure, First};
-use super::tridiagonal::{self, SMALL};
+use super::tridiagonal::{self, MOST};
 use super::{Field, Part, count, cube, each, matrix, matrix_mut, scratch, size, vector_mut};
 use crate::core::{Complex, DType};
 use crate::device::Array;
@@ -19,7 +19,7 @@ use crate::error::Result;
 use crate::field;
 
 /// Of symmetric or Hermitian matrices, of which the lower (or `upper`) triangle is read: `values` in ascending order,
-/// real, `vectors` as columns, with LAPACK's signs up to [`SMALL`] rows. A matrix that is not finite gives NaN.
+/// real, `vectors` as columns, with LAPACK's signs up to [`MOST`] rows. A matrix that is not finite gives NaN.
 pub fn symmetric(x: &Array, values: &Array, vectors: Option<&Array>, upper: bool) -> Result<Option<Failure>> {
     let n = size(x).0;
     let mode = if vectors.is_some() { ComputeEigenvectors::Yes } else { ComputeEigenvectors::No };
@@ -54,7 +54,7 @@ pub fn symmetric(x: &Array, values: &Array, vectors: Option<&Array>, upper: bool
                     continue;
                 };
                 scale(lower.as_mut(), power);
-                if n <= SMALL && let Some(v) = v {
+                if n <= MOST && let Some(v) = v {
                     if !tridiagonal::decompose(std::mem::replace(&mut lower, Mat::zeros(n, n)), s, v, upper) {
                         first.note(i, true);
                         continue;

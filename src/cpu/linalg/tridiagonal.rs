@@ -1,15 +1,22 @@
-//! Eigenvectors of small symmetric or Hermitian matrices: reflections make the matrix tridiagonal, then implicit QL or
-//! QR steps make it diagonal (Dubrulle, Martin and Wilkinson 1968). In the order and with the signs of LAPACK's syevd,
-//! which works so up to [`SMALL`] rows.
+//! Eigenvectors of symmetric or Hermitian matrices of moderate size: reflections make the matrix tridiagonal, then
+//! implicit QL or QR steps make it diagonal (Dubrulle, Martin and Wilkinson 1968), or its halves, which are put together.
+//! In the order and with the signs of LAPACK's syevd.
 
-use faer::{Mat, MatMut};
+use faer::diag::DiagMut;
+use faer::dyn_stack::MemStack;
+use faer::linalg::evd::{ComputeEigenvectors, self_adjoint_evd, self_adjoint_evd_scratch};
+use faer::linalg::matmul::matmul;
+use faer::reborrow::{Reborrow, ReborrowMut};
+use faer::{Accum, Mat, MatMut, Par, Spec};
 
 use super::qr::{reflect, strike};
 use super::rotations::{exchange_columns, older_rotation, rotate_columns, symmetric_pair};
-use super::{Field, Part};
+use super::{Field, Part, scratch};
 
-/// Larger matrices are LAPACK's to divide and conquer, and faer's here.
+/// Up to so many rows by steps alone; matrices of more are divided.
 pub const SMALL: usize = 25;
+/// Up to so many rows here at all; larger matrices are faer's, which is faster at them.
+pub const MOST: usize = 128;
 
 /// Steps for each row at most.
 const STEPS: usize = 30;
@@ -23,6 +30,11 @@ pub fn decompose<T: Field>(mut a: Mat<T>, values: &mut [T::Part], mut z: MatMut<
     if upper {
         // Backwards, the last column is the first.
         a = Mat::from_fn(n, n, |r, c| if r >= c { a[(turned(c), turned(r))].conj() } else { T::ZERO });
+    }
+    for c in 1..n {
+        for r in 0..c {
+            a[(r, c)] = a[(c, r)].conj();
+        }
     }
     let mut off = vec![T::Part::ZERO; n];
     let mut taus = vec![T::ZERO; n];
@@ -45,42 +57,92 @@ pub fn decompose<T: Field>(mut a: Mat<T>, values: &mut [T::Part], mut z: MatMut<
         off[..n - 1].reverse();
         q = Mat::from_fn(n, n, |r, c| q[(turned(r), turned(c))]);
     }
+    if n > SMALL {
+        let Some(found) = divide(values, &mut off) else { return false };
+        let found = Mat::from_fn(n, n, |r, c| T::of(found[(r, c)]));
+        matmul(z, Accum::Replace, q.as_ref(), found.as_ref(), T::ONE, Par::Seq);
+        return true;
+    }
     let done = Iteration { d: values, e: &mut off, z: &mut q }.run();
     sort(values, &mut q);
     z.copy_from(&q);
     done
 }
 
-/// `H^H A H` of the rows and columns behind column `i`, which holds the reflection; only the lower triangle counts.
+/// `H^H A H` of the rows and columns behind column `i`, which holds the reflection. All of them are kept, not only the
+/// lower triangle, so that columns are read as they lie in memory.
 fn both_sides<T: Field>(a: &mut Mat<T>, i: usize, tau: T) {
     let (n, first) = (a.nrows(), i + 1);
-    let v = |a: &Mat<T>, r: usize| if r == first { T::ONE } else { a[(r, i)] };
-    let whole = |a: &Mat<T>, r: usize, c: usize| if r >= c { a[(r, c)] } else { a[(c, r)].conj() };
+    if tau == T::ZERO {
+        return;
+    }
+    let v: Vec<T> = (first..n).map(|r| if r == first { T::ONE } else { a[(r, i)] }).collect();
     // w = tau A v, less the part along v: A - v w^H - w v^H is the product.
-    let mut w: Vec<T> = (first..n)
-        .map(|r| {
-            let mut sum = T::ZERO;
-            for c in first..n {
-                sum += whole(a, r, c) * v(a, c);
-            }
-            sum * tau
-        })
-        .collect();
-    let mut dot = T::ZERO;
-    for r in first..n {
-        dot += w[r - first].conj() * v(a, r);
-    }
-    let half = T::of(T::Part::ONE / (T::Part::ONE + T::Part::ONE));
-    let along = -(half * tau * dot);
-    for r in first..n {
-        w[r - first] += along * v(a, r);
-    }
-    for c in first..n {
-        for r in c..n {
-            let change = v(a, r) * w[c - first].conj() + w[r - first] * v(a, c).conj();
-            a[(r, c)] -= change;
+    let mut w = vec![T::ZERO; n - first];
+    let mut rest = a.as_mut().submatrix_mut(first, first, n - first, n - first);
+    for (c, &x) in v.iter().enumerate() {
+        if let Some(column) = rest.rb().col(c).try_as_col_major() {
+            w.iter_mut().zip(column.as_slice()).for_each(|(w, &a)| *w += a * x);
         }
     }
+    w.iter_mut().for_each(|w| *w *= tau);
+    let mut dot = T::ZERO;
+    w.iter().zip(&v).for_each(|(w, &v)| dot += w.conj() * v);
+    let half = T::of(T::Part::ONE / (T::Part::ONE + T::Part::ONE));
+    let along = -(half * tau * dot);
+    w.iter_mut().zip(&v).for_each(|(w, &v)| *w += along * v);
+    for c in 0..n - first {
+        let (wc, vc) = (w[c].conj(), v[c].conj());
+        if let Some(column) = rest.rb_mut().col_mut(c).try_as_col_major_mut() {
+            let others = v.iter().zip(&w);
+            column.as_slice_mut().iter_mut().zip(others).for_each(|(a, (&v, &w))| *a -= v * wc + w * vc);
+        }
+    }
+}
+
+/// The eigenvectors of a tridiagonal matrix of more than [`SMALL`] rows, by those of its halves (Cuppen 1981): beside
+/// these it is a diagonal matrix and one of rank 1, `D + rho z z^T`, which faer decomposes. An eigenvector to l has the
+/// parts `z_i / (D_i - l)`, in LAPACK with that sign; one that only belongs to one half is that half's. Gives None where
+/// the steps do not converge.
+fn divide<P: Part>(d: &mut [P], e: &mut [P]) -> Option<Mat<P>> {
+    let n = d.len();
+    if n <= SMALL {
+        let mut z = Mat::identity(n, n);
+        let done = Iteration { d: &mut *d, e, z: &mut z }.run();
+        sort(d, &mut z);
+        return done.then_some(z);
+    }
+    let half = n / 2;
+    let cut = e[half - 1];
+    let rho = cut.size();
+    (d[half - 1], d[half]) = (d[half - 1] - rho, d[half] - rho);
+    let ((d1, d2), (e1, e2)) = (d.split_at_mut(half), e.split_at_mut(half));
+    let (upper, lower) = (divide(d1, e1)?, divide(d2, e2)?);
+    let sign = P::ONE.copysign(cut);
+    let z: Vec<P> = (0..n).map(|i| if i < half { upper[(half - 1, i)] } else { lower[(0, i - half)] * sign }).collect();
+    let whole = Mat::from_fn(n, n, |r, c| if r == c { d[r] + rho * z[r] * z[r] } else { rho * z[r] * z[c] });
+    let (mut values, mut parts) = (vec![P::ZERO; n], Mat::<P>::zeros(n, n));
+    let need = self_adjoint_evd_scratch::<P>(n, ComputeEigenvectors::Yes, Par::Seq, Spec::default());
+    let mut memory = scratch(need).ok()?;
+    let (to, stack) = (DiagMut::from_slice_mut(&mut values), MemStack::new(&mut memory));
+    self_adjoint_evd(whole.as_ref(), to, Some(parts.as_mut()), Par::Seq, stack, Spec::default()).ok()?;
+    let largest = d.iter().chain(&z).fold(P::ZERO, |m, x| if x.size() > m { x.size() } else { m });
+    let two = P::ONE + P::ONE;
+    let negligible = (two * two * two) * P::ROUNDOFF * largest / two.root();
+    for (j, &value) in values.iter().enumerate() {
+        let i = (1..n).fold(0, |best, r| if parts[(r, j)].size() > parts[(best, j)].size() { r } else { best });
+        let wanted = if rho * z[i].size() <= negligible { P::ONE } else { z[i] * (d[i] - value) };
+        if (wanted < P::ZERO) != (parts[(i, j)] < P::ZERO) {
+            (0..n).for_each(|r| parts[(r, j)] = -parts[(r, j)]);
+        }
+    }
+    d.copy_from_slice(&values);
+    let mut vectors = Mat::zeros(n, n);
+    for (from, rows, half) in [(0, half, &upper), (half, n - half, &lower)] {
+        let to = vectors.as_mut().subrows_mut(from, rows);
+        matmul(to, Accum::Replace, half.as_ref(), parts.as_ref().subrows(from, rows), P::ONE, Par::Seq);
+    }
+    Some(vectors)
 }
 
 /// A tridiagonal matrix, `d` and beside it `e`, on its way to a diagonal one; `z` takes the rotations.
