@@ -16,7 +16,7 @@ use super::{Field, Part, scratch};
 /// Up to so many rows by steps alone; matrices of more are divided.
 pub const SMALL: usize = 25;
 /// Up to so many rows here at all; larger matrices are faer's, which is faster at them.
-pub const MOST: usize = 128;
+pub const MOST: usize = 64;
 
 /// Steps for each row at most.
 const STEPS: usize = 30;
