@@ -353,6 +353,27 @@ def strided_gradients(torch):
     return [[g.tolist() for g in leaf.grad.unbind()], grads]
 
 
+@case(1e-5)
+def asked_gradients(torch):
+    """autograd.grad with nested tensors among its inputs, and hooks on them."""
+    found = []
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for layout in (torch.jagged, torch.strided):
+            x = torch.nested.nested_tensor([torch.ones(2, 3), torch.ones(1, 3)], layout=layout, requires_grad=True)
+            w = torch.ones(3, requires_grad=True)
+            y = (x * 3) * w if layout == torch.jagged else x * 3
+            inputs = (x, w) if layout == torch.jagged else (x,)
+            grads = torch.autograd.grad(y.to_padded_tensor(0.0).pow(2).sum(), inputs)
+            found.append([shown(torch, g) for g in grads])
+            if layout == torch.jagged:
+                z = (x * x) * w
+                found.append(shown(torch, torch.autograd.grad(z, x, torch.ones_like(z))))
+                torch.autograd.backward([x * 2], [torch.ones_like(x)])
+                found.append(shown(torch, x.grad))
+    return found
+
+
 @case(1e-4)
 def encoder(torch):
     """nn.MultiheadAttention and nn.TransformerEncoder on the older layout, without gradients, and their refusals."""

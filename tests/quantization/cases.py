@@ -245,6 +245,42 @@ def static(torch):
     return found
 
 
+@case(1e-4, 0.03)
+@quiet
+def layers(torch):
+    """Layers that are rounded to a scale of their own, and functions of quantized tensors."""
+    nn, tq = torch.nn, torch.ao.quantization
+    torch.manual_seed(0)
+    found = []
+    kinds = [nn.Dropout(0.2), nn.BatchNorm2d(3), nn.ReLU6(), nn.Hardswish(), nn.LeakyReLU(0.1), nn.ELU(), nn.Sigmoid()]
+    for layer in [*kinds, nn.LayerNorm(4), nn.ReLU(), nn.GELU(), nn.Tanh()]:
+        model = nn.Sequential(tq.QuantStub(), layer, tq.DeQuantStub()).eval()
+        model.qconfig = tq.default_qconfig
+        prepared = tq.prepare(model)
+        x = torch.randn(2, 3, 4, 4)
+        prepared(x)
+        converted = tq.convert(prepared)
+        y = converted(x)
+        found.append([repr(converted[1]), type(converted[1]).__name__, y.flatten()[:8].tolist()])
+    return found
+
+
+@case(1e-4)
+@quiet
+def packed_sequences(torch):
+    nn, found = torch.nn, []
+    torch.manual_seed(0)
+    for more in ({}, {"bidirectional": True, "num_layers": 2}):
+        for kind in (nn.LSTM, nn.GRU):
+            layer = torch.ao.quantization.quantize_dynamic(nn.Sequential(kind(4, 5, **more)), {kind})[0]
+            lengths = torch.tensor([3, 5, 2])
+            packed = nn.utils.rnn.pack_padded_sequence(torch.randn(5, 3, 4), lengths, enforce_sorted=False)
+            y, states = layer(packed)
+            states = states if isinstance(states, tuple) else (states,)
+            found.append([y.data.tolist(), y.batch_sizes.tolist(), [s.tolist() for s in states]])
+    return found
+
+
 @case(1e-4)
 @quiet
 def functional(torch):
@@ -298,6 +334,10 @@ def trained(torch):
         optimizer.step()
         losses.append(loss.item())
     prepared.apply(tq.disable_observer)
+    prepared.apply(torch.ao.nn.intrinsic.qat.freeze_bn_stats)
+    before = prepared[1].bn.running_mean.tolist()
+    prepared.train()(images * 2)
+    assert prepared[1].bn.running_mean.tolist() == before
     converted = tq.convert(prepared.eval())
     kinds = [type(m).__name__ for m in converted]
     return [[type(m).__name__ for m in prepared], losses, kinds, list(prepared.state_dict())[:12]]

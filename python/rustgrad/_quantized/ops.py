@@ -2,7 +2,7 @@
 
 from .._rustgrad import _library
 from .._rustgrad.torch import cat as _dense_cat
-from .dtypes import QDType
+from .dtypes import QDType, quint8
 from .tensor import Quantized, functions, made, quantize_per_tensor, with_ints
 
 __all__ = []
@@ -69,9 +69,22 @@ def _as_floats(name):
 
 for _name in (
     "max_pool1d max_pool2d avg_pool2d avg_pool3d adaptive_avg_pool2d adaptive_avg_pool3d mean interpolate "
-    "clamp hardtanh relu6 leaky_relu max min amax amin"
+    "clamp hardtanh relu6 leaky_relu gelu max min amax amin"
 ).split():
     _as_floats(_name)
+
+
+def _fixed(name, scale, zero):
+    """Functions whose results lie between known numbers, and have a scale of that."""
+
+    def compute(input):
+        return quantize_per_tensor(getattr(input.dequantize(), name)(), scale, zero, quint8)
+
+    functions[name] = compute
+
+
+_fixed("sigmoid", 1 / 256, 0)
+_fixed("tanh", 2 / 256, 128)
 
 
 @op("cat", "concat")

@@ -52,7 +52,7 @@ def _root(x: Any, grad):
     """A tensor that stands for an output, and the gradient that it begins with."""
     if isinstance(x, Tensor):
         if grad is None or isinstance(grad, Tensor):
-            return x, grad
+            return (x, grad) if not x.is_nested else (_leaf(x), None if grad is None else _leaf(grad))
         raise TypeError(f"gradients can be either Tensors or None, but got {type(grad).__name__}")
     if not _is_edge(x):
         raise AssertionError(f"Expected output to be a torch.Tensor or a GradientEdge, but got {type(x).__name__}")
@@ -65,7 +65,7 @@ def _root(x: Any, grad):
 
 def _roots(tensors, grads):
     """Tensors, with stand-ins for edges, and one gradient for each."""
-    if isinstance(tensors, Tensor) and (grads is None or isinstance(grads, Tensor)):
+    if isinstance(tensors, Tensor) and not tensors.is_nested and (grads is None or isinstance(grads, Tensor)):
         return tensors, grads
     tensors = _listed(tensors)
     grads = [None] * len(tensors) if grads is None else _listed(grads)
@@ -75,10 +75,15 @@ def _roots(tensors, grads):
     return [x for x, _ in pairs], [g for _, g in pairs]
 
 
+def _of_values(x: Any) -> bool:
+    """Whether the gradients of a tensor are those of its values: of a sparse or a nested one."""
+    return isinstance(x, Tensor) and (x.is_sparse or x.is_nested)
+
+
 def _leaf(x: Any):
-    """A tensor that stands for an input: of an edge, and of a sparse tensor its values."""
+    """A tensor that stands for an input: of an edge, and of a sparse or nested tensor its values."""
     if isinstance(x, Tensor):
-        return x._v if x.is_sparse else x
+        return getattr(x, "_v") if _of_values(x) else x  # noqa: B009 - classes of layouts have it
     if not _is_edge(x):
         raise RuntimeError(f"all inputs have to be Tensors or GradientEdges, but got {type(x).__name__}")
     like = getattr(x, "_like", None)
@@ -166,8 +171,8 @@ def grad(
     like = _listed(inputs)
     if materialize_grads:
         grads = tuple(zeros_like(x, requires_grad=create_graph) if g is None else g for g, x in zip(grads, like))
-    if any(isinstance(x, Tensor) and x.is_sparse for x in like):
-        grads = tuple(x._gradient(g) if g is not None and x.is_sparse else g for g, x in zip(grads, like))
+    if any(_of_values(x) for x in like):
+        grads = tuple(x._gradient(g) if g is not None and _of_values(x) else g for g, x in zip(grads, like))
     return grads  # pyright: ignore[reportReturnType] - None only where the caller allows it
 
 

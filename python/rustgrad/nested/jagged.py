@@ -172,7 +172,10 @@ class NestedTensor(Tensor):
     @property
     def grad(self):
         """The gradient, nested; None before backward."""
-        return None if self._v.grad is None else with_values(self, self._v.grad)
+        return None if self._v.grad is None else self._gradient(self._v.grad)
+
+    def _gradient(self, grad: Tensor) -> "NestedTensor":
+        return with_values(self, grad)
 
     @grad.setter
     def grad(self, value) -> None:

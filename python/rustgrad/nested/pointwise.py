@@ -6,6 +6,7 @@ Operands are brought to values that fit: nested ones have the same offsets, dens
 from typing import Any
 
 from .._rustgrad import Tensor
+from ..nn._compose import shown
 from .jagged import NestedTensor, elementwise, op_name, owners, unpadded, with_values
 
 __all__ = ["aligned"]
@@ -102,7 +103,7 @@ def _dropout(func, input, p=0.5, training=True, inplace=False):
     # Drawn for p = 0 too, as PyTorch's kernel for nested tensors does, so that what is drawn later is the same.
     from ..native import native_dropout
 
-    return with_values(input, native_dropout(input._v, p, True)[0])
+    return with_values(input, shown("NativeDropoutBackward0", native_dropout(input._v, p, True)[0], input._v))
 
 
 elementwise["dropout"] = _dropout

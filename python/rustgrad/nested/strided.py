@@ -149,7 +149,14 @@ class Nested(Tensor):
     @property
     def grad(self):
         """The gradient, nested; None before backward."""
-        return None if self._b.grad is None else self._like(self._b.grad)
+        return None if self._b.grad is None else self._gradient(self._b.grad)
+
+    @property
+    def _v(self) -> Tensor:
+        return self._b
+
+    def _gradient(self, grad: Tensor) -> "Nested":
+        return self._like(grad)
 
     @grad.setter
     def grad(self, value) -> None:

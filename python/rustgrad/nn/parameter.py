@@ -31,6 +31,12 @@ class Parameter(Tensor):
             data = empty(0)
         elif not isinstance(data, Tensor):
             raise TypeError(f"Parameter: data must be a Tensor, but got {type(data).__name__}")
+        elif data.is_nested or data.is_sparse or data.is_quantized:
+            kind = "nested" if data.is_nested else "sparse" if data.is_sparse else "quantized"
+            raise NotImplementedError(
+                f"Parameter: a {kind} tensor is no parameter here\n"
+                "hint: let its values be one, and make the tensor of them in each call"
+            )
         return Tensor._make_subclass(cls, data.detach(), requires_grad)
 
     def __deepcopy__(self, memo):

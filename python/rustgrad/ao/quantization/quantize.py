@@ -10,6 +10,7 @@ from ..nn import intrinsic, qat, quantized
 from ..nn.intrinsic import qat as intrinsic_qat
 from ..nn.intrinsic import quantized as intrinsic_quantized
 from ..nn.quantized import dynamic
+from ..nn.quantized.pointwise import LAYERS
 from .qconfig import default_dynamic_qconfig, float16_dynamic_qconfig
 from .stubs import DeQuantStub, QuantStub
 
@@ -36,6 +37,7 @@ _STATIC = {
     intrinsic_qat.ConvReLU2d: intrinsic_quantized.ConvReLU2d,
     intrinsic_qat.LinearReLU: intrinsic_quantized.LinearReLU,
     quantized.FloatFunctional: quantized.QFunctional,
+    **LAYERS,
     QuantStub: quantized.Quantize,
     DeQuantStub: quantized.DeQuantize,
 }
@@ -56,7 +58,9 @@ def _spread(module, by_name, above, prefix) -> None:
 def _observe(module) -> None:
     for child in module.children():
         kind = type(child)
-        observed = kind in _STATIC and kind is not DeQuantStub and getattr(child, "qconfig", None) is not None
+        observed = (
+            kind in _STATIC and kind not in (DeQuantStub, nn.Dropout) and getattr(child, "qconfig", None) is not None
+        )
         if observed and kind is quantized.FloatFunctional:
             child.activation_post_process = child.qconfig.activation()
         elif observed:

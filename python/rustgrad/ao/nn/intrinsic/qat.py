@@ -35,6 +35,24 @@ class ConvBn2d(Conv2d):
         made.weight_fake_quant = mod.qconfig.weight()
         return made
 
+    def freeze_bn_stats(self):
+        """Keep the norm's running mean and variance, and norm by them, while training goes on."""
+        self._frozen = True
+        self.bn.training = False
+        return self
+
+    def update_bn_stats(self):
+        """Let the norm learn its running mean and variance again."""
+        self._frozen = False
+        self.bn.training = self.training
+        return self
+
+    def train(self, mode=True):
+        super().train(mode)
+        if getattr(self, "_frozen", False):
+            self.bn.training = False
+        return self
+
     def forward(self, input):
         bn = self.bn
         factor = bn.weight / (bn.running_var + bn.eps).sqrt()
@@ -51,6 +69,18 @@ class ConvBnReLU2d(ConvBn2d):
     """A convolution, its batch norm and its ReLU."""
 
     _relu = True
+
+
+def freeze_bn_stats(mod) -> None:
+    """`freeze_bn_stats` of the layers that have it, for `model.apply`."""
+    if isinstance(mod, ConvBn2d):
+        mod.freeze_bn_stats()
+
+
+def update_bn_stats(mod) -> None:
+    """`update_bn_stats` of the layers that have it, for `model.apply`."""
+    if isinstance(mod, ConvBn2d):
+        mod.update_bn_stats()
 
 
 __getattr__ = _lookup("torch.ao.nn.intrinsic.qat")

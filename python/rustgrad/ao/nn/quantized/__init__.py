@@ -11,6 +11,7 @@ from ....nn import Identity, Module
 from ....nn import functional as F
 from .kernels import centred, exact, quantized_weight, requantized
 from .packed import LinearPackedParams, QuantizedModule, copied
+from .pointwise import LAYERS as _LAYERS
 
 __all__ = ["Conv2d", "DeQuantize", "FloatFunctional", "Linear", "QFunctional", "Quantize"]
 
@@ -294,6 +295,8 @@ class QFunctional(FloatFunctional):
     def mul_scalar(self, x, y):
         return quantize_per_tensor(x.dequantize() * y, x.q_scale() * y, x.q_zero_point(), x.dtype)
 
+
+globals().update({kind.__name__: layer for kind, layer in _LAYERS.items()})
 
 from . import dynamic as dynamic  # noqa: E402  (takes the layers' parts from here)
 

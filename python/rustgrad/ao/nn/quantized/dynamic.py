@@ -172,13 +172,37 @@ class _Recurrent(QuantizedModule):
             outputs.append(state[0])
         return stack(outputs[::-1] if reverse else outputs), state
 
-    def _run(self, x, states):
+    def _packed_direction(self, data, sizes, state, cell, reverse):
+        """As `_direction`, of sequences of falling lengths: `sizes` of them go on in each step."""
+        inputs = _applied(data, cell.param[0], cell.param[2]).split(sizes)
+        first, outputs, ended = state, [], []
+        order = range(len(sizes) - 1, -1, -1) if reverse else range(len(sizes))
+        running = sizes[-1] if reverse else sizes[0]
+        state = tuple(s[:running] for s in first)
+        for step in order:
+            n = sizes[step]
+            if n > running:  # further sequences begin with their own state
+                state = tuple(cat([s, f[running:n]]) for s, f in zip(state, first))
+            elif n < running:  # some have ended
+                ended.append(tuple(s[n:] for s in state))
+                state = tuple(s[:n] for s in state)
+            running = n
+            state = self._step(inputs[step], state, cell)
+            outputs.append(state[0])
+        finals = tuple(cat([s, *(e[k] for e in reversed(ended))]) for k, s in enumerate(state))
+        return cat(outputs[::-1] if reverse else outputs), finals
+
+    def _run(self, x, states, sizes=None):
         both, finals = 1 + self.bidirectional, []
         for layer in range(self.num_layers):
             found = []
             for side in range(both):
                 k = layer * both + side
-                y, state = self._direction(x, tuple(s[k] for s in states), self._all_weight_values[k], side == 1)
+                given, cell = tuple(s[k] for s in states), self._all_weight_values[k]
+                if sizes is None:
+                    y, state = self._direction(x, given, cell, side == 1)
+                else:
+                    y, state = self._packed_direction(x, sizes, given, cell, side == 1)
                 found.append(y)
                 finals.append(state)
             x = cat(found, -1) if both == 2 else found[0]
@@ -186,21 +210,28 @@ class _Recurrent(QuantizedModule):
                 x = F.dropout(x, self.dropout, True)
         return x, tuple(stack(parts) for parts in zip(*finals))
 
+    def _begin(self, states, count, batch, order, device):
+        """The given states, in the order of packed sequences, or zeros."""
+        if states is None:
+            shape = (self.num_layers * (1 + self.bidirectional), batch, self.hidden_size)
+            return tuple(zeros(shape, dtype=float32, device=device) for _ in range(count))
+        return states if order is None else tuple(s.index_select(1, order) for s in states)
+
     def _called(self, input, states, count):
         if isinstance(input, PackedSequence):
-            raise NotImplementedError(
-                f"{self._name}: PackedSequence is not taken\nhint: pad the sequences, and mask what lies behind them"
-            )
+            sizes = input.batch_sizes.tolist()
+            states = self._begin(states, count, sizes[0], input.sorted_indices, input.data.device)
+            y, finals = self._run(input.data.detach(), states, sizes)
+            if input.unsorted_indices is not None:
+                finals = tuple(s.index_select(1, input.unsorted_indices) for s in finals)
+            return PackedSequence(y, input.batch_sizes, input.sorted_indices, input.unsorted_indices), finals
         x = input.detach()
         flat = x.dim() == 2
         if flat:
             x, states = x.unsqueeze(1), None if states is None else tuple(s.unsqueeze(1) for s in states)
         elif self.batch_first:
             x = x.transpose(0, 1)
-        if states is None:
-            shape = (self.num_layers * (1 + self.bidirectional), x.shape[1], self.hidden_size)
-            states = tuple(zeros(shape, dtype=float32, device=x.device) for _ in range(count))
-        y, finals = self._run(x, states)
+        y, finals = self._run(x, self._begin(states, count, x.shape[1], None, x.device))
         if flat:
             return y.squeeze(1), tuple(s.squeeze(1) for s in finals)
         return (y.transpose(0, 1) if self.batch_first else y), finals
