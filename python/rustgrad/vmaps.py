@@ -43,7 +43,7 @@ class _Draws:
             )
 
 
-def _spread(dims: Any, tree) -> list | None:
+def _spread(dims: Any, tree) -> list[Any] | None:
     """One dim for each leaf of a tree: the same for all, or those of a tree like it or like its upper part. None where
     they do not fit."""
     leaves, _ = tree_flatten(tree)
@@ -181,7 +181,7 @@ def _stacked(func, results, out_dims, size: int):
     leaves, spec = tree_flatten(first)
     columns = list(zip(*(tree_flatten(result)[0] for result in results)))
     if isinstance(first, Tensor) and isinstance(out_dims, tuple) and len(out_dims) == 1:
-        dims = list(out_dims)
+        dims: list[Any] | None = list(out_dims)
     else:
         dims = _spread(out_dims, first)
     if dims is None:

@@ -78,7 +78,8 @@ def _roots(tensors, grads):
 def _leaf(x: Any):
     """A tensor that stands for an input: of an edge, and of a sparse tensor its values."""
     if isinstance(x, Tensor):
-        return x._v if x.is_sparse else x
+        values: Any = x
+        return values._v if x.is_sparse else x
     if not _is_edge(x):
         raise RuntimeError(f"all inputs have to be Tensors or GradientEdges, but got {type(x).__name__}")
     like = getattr(x, "_like", None)
