@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from ._rustgrad import Tensor
 from ._rustgrad.torch import equal, stack, zeros_like
 from .autograd import _shared
-from .autograd.function import Function, FunctionMeta
+from .autograd.function import Function
 from .random import get_rng_state, set_rng_state
 from .utils._pytree import tree_flatten, tree_unflatten
 
@@ -177,8 +177,9 @@ class _VmapInfo(NamedTuple):
 
 def _own_rule(func):
     """The `vmap` that the program wrote, where `func` is the `apply` of an `autograd.Function`."""
-    owner = getattr(func, "__self__", None)
-    if not isinstance(owner, FunctionMeta) or func != owner.apply or owner.vmap is Function.vmap:
+    owner: Any = getattr(func, "__self__", None)
+    custom = isinstance(owner, type) and issubclass(owner, Function)
+    if not custom or func != owner.apply or owner.vmap is Function.vmap:
         return None
     return owner.vmap
 
@@ -201,7 +202,8 @@ def _moved(func, rule, made, out_dims, size: int):
     if wanted is None:
         raise ValueError(
             f"vmap({_name_of(func)}, ..., out_dims={out_dims})(<inputs>): out_dims is not compatible with the "
-            f"structure of `outputs`. out_dims has structure {tree_flatten(out_dims)[1]} but outputs has structure {spec}."
+            f"structure of `outputs`. out_dims has structure {tree_flatten(out_dims)[1]} but outputs has structure "
+            f"{spec}."
         )
     placed = []
     for x, dim, place in zip(leaves, own, wanted):
