@@ -5,11 +5,12 @@ A function that asks for values of its arguments works under this `vmap`, where 
 """
 
 import functools
-from typing import Any
+from typing import Any, NamedTuple
 
 from ._rustgrad import Tensor
 from ._rustgrad.torch import equal, stack, zeros_like
 from .autograd import _shared
+from .autograd.function import Function
 from .random import get_rng_state, set_rng_state
 from .utils._pytree import tree_flatten, tree_unflatten
 
@@ -43,7 +44,7 @@ class _Draws:
             )
 
 
-def _spread(dims: Any, tree) -> list | None:
+def _spread(dims: Any, tree) -> list[Any] | None:
     """One dim for each leaf of a tree: the same for all, or those of a tree like it or like its upper part. None where
     they do not fit."""
     leaves, _ = tree_flatten(tree)
@@ -127,7 +128,7 @@ def vmap(func, in_dims=0, out_dims=0, randomness: str = "error", *, chunk_size: 
     out_dims: likewise for the results; None for what is the same for all entries. randomness: "same" draws the same
     numbers for each entry, "different" others, "error" raises RuntimeError where numbers are drawn. ValueError where
     dims or sizes do not fit. Without entries the function is called once, on zeros, for the shapes of its results. Same
-    values as torch.vmap, by a loop.
+    values as torch.vmap, by a loop; the `apply` of an `autograd.Function` that has a `vmap` of its own is left to that.
     """
     _check_randomness(randomness)
     if chunk_size is not None and chunk_size < 1:
@@ -138,6 +139,10 @@ def vmap(func, in_dims=0, out_dims=0, randomness: str = "error", *, chunk_size: 
         _check_out_dims(func, out_dims)
         flat, spec, dims = _axes(func, in_dims, args)
         size = _size(flat, dims)
+        if (rule := _own_rule(func)) is not None:
+            given = tree_unflatten(dims, spec)
+            made = rule(_VmapInfo(size, randomness), tuple(given), *args, **kwargs)
+            return _moved(func, rule, made, out_dims, size)
 
         def call(i: int):
             entry = [x if d is None else x.select(d, i) if size else zeros_like(x).sum(d) for x, d in zip(flat, dims)]
@@ -163,6 +168,52 @@ def vmap(func, in_dims=0, out_dims=0, randomness: str = "error", *, chunk_size: 
     return wrapper
 
 
+class _VmapInfo(NamedTuple):
+    """What the `vmap` of an `autograd.Function` is told of the call."""
+
+    batch_size: int
+    randomness: str
+
+
+def _own_rule(func):
+    """The `vmap` that the program wrote, where `func` is the `apply` of an `autograd.Function`."""
+    owner: Any = getattr(func, "__self__", None)
+    custom = isinstance(owner, type) and issubclass(owner, Function)
+    if not custom or func != owner.apply or owner.vmap is Function.vmap:
+        return None
+    return owner.vmap
+
+
+def _moved(func, rule, made, out_dims, size: int):
+    """The results of a `vmap` of the program's own, with the dim of the batch where it was asked for."""
+    if not isinstance(made, tuple) or len(made) != 2:
+        raise RuntimeError(
+            "Expected the vmap staticmethod to have two returns, an output and out_dims with pytree structure "
+            f"compatible with the output. Got a {type(made).__name__}."
+        )
+    output, own_dims = made
+    leaves, spec = tree_flatten(output)
+    own, wanted = _spread(own_dims, output), _spread(out_dims, output)
+    if own is None:
+        raise ValueError(
+            f"{_name_of(rule)}: out_dims is not compatible with the structure of `outputs`. out_dims has structure "
+            f"{tree_flatten(own_dims)[1]} but outputs has structure {spec}."
+        )
+    if wanted is None:
+        raise ValueError(
+            f"vmap({_name_of(func)}, ..., out_dims={out_dims})(<inputs>): out_dims is not compatible with the "
+            f"structure of `outputs`. out_dims has structure {tree_flatten(out_dims)[1]} but outputs has structure "
+            f"{spec}."
+        )
+    placed = []
+    for x, dim, place in zip(leaves, own, wanted):
+        if dim is None:
+            placed.append(x if place is None else x.expand(size, *x.shape).movedim(0, place))
+        else:
+            placed.append(x.movedim(dim, 0 if place is None else place))
+    return tree_unflatten(placed, spec)
+
+
 def _check_out_dims(func, out_dims) -> None:
     if out_dims is None or isinstance(out_dims, int):
         return
@@ -181,7 +232,7 @@ def _stacked(func, results, out_dims, size: int):
     leaves, spec = tree_flatten(first)
     columns = list(zip(*(tree_flatten(result)[0] for result in results)))
     if isinstance(first, Tensor) and isinstance(out_dims, tuple) and len(out_dims) == 1:
-        dims = list(out_dims)
+        dims: list[Any] | None = list(out_dims)
     else:
         dims = _spread(out_dims, first)
     if dims is None:

@@ -12,8 +12,9 @@ use crate::cpu::random;
 use crate::device::{Array, SharedGenerator};
 use crate::error::Result;
 use crate::ops;
+use crate::tensor::apply::recorded;
 use crate::tensor::apply_inplace;
-use crate::tensor::{Context, Cotangents, Grads, Mask, Op, Outs, Saves, Tensor, Written, apply, data, mode};
+use crate::tensor::{Context, Cotangents, Grads, Mask, Op, Outs, Saves, Tensor, Written, apply, data};
 use crate::{bail, cpu, err};
 
 /// What is drawn for each element.
@@ -289,7 +290,7 @@ impl Op for Overwrite {
 
 /// `out` as a result of the tensors it was drawn with: nothing flows back, and a gradient of 0 says so.
 pub fn drawn_from(name: &'static str, out: &Tensor, parameters: &[&Tensor]) -> Result<Tensor> {
-    if !mode::recording() || !parameters.iter().any(|t| t.requires_grad()) {
+    if !recorded(parameters.iter().copied()) {
         return Ok(out.clone());
     }
     let inputs: Vec<&Tensor> = std::iter::once(out).chain(parameters.iter().copied()).collect();

@@ -24,10 +24,13 @@ pub fn apply<O: Op>(op: O, x: &[&Tensor]) -> Result<Tensor> {
         return outs?.pop().ok_or_else(|| err!(Runtime, "internal error: {} is composed of nothing", op.name()));
     }
     let (name, out) = (op.name(), result(&op, x)?);
+    let taken = replay::taken();
     if records {
         remember(op, x, &out)?;
     }
-    note(name, x, &[&out]);
+    if !taken {
+        note(name, x, &[&out]);
+    }
     Ok(out)
 }
 

@@ -1,6 +1,6 @@
 //! Code that runs a second time: results that were kept from the first take the place of kernels.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use super::door::Token;
@@ -17,6 +17,7 @@ pub trait Replay {
 }
 
 thread_local! {
+    static TAKEN: Cell<bool> = const { Cell::new(false) };
     static CURRENT: RefCell<Option<Rc<dyn Replay>>> = const { RefCell::new(None) };
 }
 
@@ -39,7 +40,13 @@ fn asked<R>(f: impl FnOnce(&dyn Replay) -> Result<R>) -> Result<Option<R>> {
 #[cold]
 pub(super) fn kept(name: &'static str, x: &[&Tensor]) -> Result<Option<Vec<Tensor>>> {
     let found = asked(|r| r.kept(name, x))?.flatten();
+    TAKEN.set(found.is_some());
     Ok(found.map(|list| list.iter().map(|t| Tensor::new(t.array().clone(), Token::here())).collect()))
+}
+
+/// Whether the op that was asked about last did not run: then whoever counts what is computed need not know.
+pub(super) fn taken() -> bool {
+    mode::bits() & mode::REPLAY != 0 && TAKEN.replace(false)
 }
 
 /// Shows the results of a call.

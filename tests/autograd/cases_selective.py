@@ -103,3 +103,14 @@ def saved_tensors_outside_of_backward(torch):
     first, second = y.grad_fn._saved_result, y.grad_fn._saved_result
     y.sum().backward()
     return [first.detach(), second.detach(), x.grad]
+
+
+@case()
+def operations_of_what_is_kept(torch):
+    FlopCounterMode = import_module(f"{torch.__name__}.utils.flop_counter").FlopCounterMode
+    aten, found = torch.ops.aten, []
+    for ops in ([], [aten.mm.default]):
+        with FlopCounterMode(display=False) as counter:
+            _run(torch, lambda x: (x @ x).sin() @ x, ops)
+        found.append(counter.get_total_flops())
+    return found

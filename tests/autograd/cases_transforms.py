@@ -104,3 +104,34 @@ def batch_statistics(torch):
     norm = torch.func.replace_all_batch_norm_modules_(torch.nn.Sequential(torch.nn.BatchNorm1d(2)))[0]
     x = torch.tensor([[1.0, 2.0], [3.0, 6.0]])
     return [norm.running_mean, norm.track_running_stats, norm.eval()(x)]
+
+
+@case()
+def rules_of_custom_functions(torch):
+    """The `vmap` of a custom function is given the whole batch."""
+    seen = []
+
+    class Scaled(torch.autograd.Function):
+        @staticmethod
+        def forward(x, factor):
+            return x * factor
+
+        @staticmethod
+        def setup_context(ctx, inputs, output):
+            ctx.factor = inputs[1]
+
+        @staticmethod
+        def backward(ctx, g):
+            return g * ctx.factor, None
+
+        @staticmethod
+        def vmap(info, in_dims, x, factor):
+            seen.append([info.batch_size, info.randomness, list(in_dims), list(x.shape)])
+            return Scaled.apply(x, factor) * 10, in_dims[0]
+
+    m = _m(torch)
+    vmap = torch.func.vmap
+    found = [vmap(Scaled.apply, in_dims=(1, None))(m, 2.0), vmap(Scaled.apply, in_dims=(0, None), out_dims=1)(m, 3.0)]
+    x = m.clone().requires_grad_()
+    vmap(Scaled.apply, in_dims=(0, None))(x, 2.0).sum().backward()
+    return [*found, x.grad, seen]

@@ -77,13 +77,14 @@ def _roots(tensors, grads):
 
 def _of_values(x: Any) -> bool:
     """Whether the gradients of a tensor are those of its values: of a sparse or a nested one."""
-    return isinstance(x, Tensor) and (x.is_sparse or x.is_nested)
+    return isinstance(x, Tensor) and (x.layout != _rustgrad.strided or x.is_nested)
 
 
 def _leaf(x: Any):
     """A tensor that stands for an input: of an edge, and of a sparse or nested tensor its values."""
     if isinstance(x, Tensor):
-        return getattr(x, "_v") if _of_values(x) else x  # noqa: B009 - classes of layouts have it
+        values: Any = x
+        return values._v if _of_values(x) else x
     if not _is_edge(x):
         raise RuntimeError(f"all inputs have to be Tensors or GradientEdges, but got {type(x).__name__}")
     like = getattr(x, "_like", None)

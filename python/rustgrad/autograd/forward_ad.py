@@ -189,7 +189,9 @@ def _check_storage(y: Tensor, t: Tensor, args, tangents) -> None:
                     "modifying an input inplace, then the jvp function must modify the corresponding gradient inplace."
                 )
             return
-        base = None if not isinstance(x, Tensor) or given is None else x._base if x._is_view() else x
+        if not isinstance(x, Tensor) or given is None:
+            continue
+        base = x._base if x._is_view() else x
         if base is None or not y._is_view() or y._base is not base:
             continue
         if not t._is_view():

@@ -2,6 +2,7 @@
 
 import enum
 from collections import defaultdict, deque
+from collections.abc import Callable
 
 from .. import _rustgrad
 
@@ -141,6 +142,7 @@ def create_selective_checkpoint_contexts(policy_fn_or_list, allow_cache_entry_mu
     ValueError for what is no op in a list, TypeError for neither; in backward RuntimeError for a second backward, and
     for a kept result that was written over, unless allow_cache_entry_mutation.
     """
+    policy: Callable
     if isinstance(policy_fn_or_list, list):
         names = set()
         for op in policy_fn_or_list:
@@ -148,10 +150,11 @@ def create_selective_checkpoint_contexts(policy_fn_or_list, allow_cache_entry_mu
                 raise ValueError(f"Expected op in `op_list` to be an OpOverload but got: {op} of type {type(op)}. ")
             names.add(_family(op.__name__))
 
-        def policy(ctx, op, *args, **kwargs):
+        def listed(ctx, op, *args, **kwargs):
             kept = _family(op.__name__) in names
             return CheckpointPolicy.MUST_SAVE if kept else CheckpointPolicy.PREFER_RECOMPUTE
 
+        policy = listed
     elif callable(policy_fn_or_list):
         policy = policy_fn_or_list
     else:
