@@ -56,6 +56,9 @@ class TypedStorage:
         """The number of bytes."""
         return self._size * self.dtype.itemsize
 
+    def __sizeof__(self) -> int:
+        return object.__sizeof__(self) + self.nbytes()
+
     def data_ptr(self) -> int:
         """The address of the first element; on the GPU a number that tells blocks apart."""
         address = self._untyped_storage.data_ptr()

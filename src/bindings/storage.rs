@@ -303,6 +303,12 @@ impl UntypedStorage {
         self.storage.bytes()
     }
 
+    /// The bytes with what PyTorch's object takes, so that `sys.getsizeof` tells as much: summaries of models add it up.
+    fn __sizeof__(&self) -> usize {
+        const OBJECT: usize = 48;
+        OBJECT + self.storage.bytes()
+    }
+
     /// The number of bytes.
     fn size(&self) -> usize {
         self.storage.bytes()

@@ -259,13 +259,9 @@ impl How<'_> {
         if x.ndim() == 0 {
             bail!(Value, "Expected 1 or more dimensions (got 0)");
         }
-        if x.ndim() > 1 && target.ndim() > 0 && x.shape()[0] != target.shape()[0] {
-            bail!(
-                Value,
-                "Expected input batch_size ({}) to match target batch_size ({}).",
-                x.shape()[0],
-                target.shape()[0]
-            );
+        let given = target.shape().first().copied().unwrap_or(0);
+        if x.ndim() > 1 && x.shape()[0] != given {
+            bail!(Value, "Expected input batch_size ({}) to match target batch_size ({given}).", x.shape()[0]);
         }
         let classes = x.shape()[if x.ndim() > 1 { 1 } else { 0 }];
         if let Some(w) = self.weight.filter(|w| w.numel() != classes || w.ndim() != 1) {

@@ -2,6 +2,7 @@
 
 import copy
 import pickle
+import sys
 import weakref
 
 import pytest
@@ -156,3 +157,10 @@ def test_a_storage_is_one_object_while_a_tensor_that_showed_it_lives():
     gone = weakref.ref(a.untyped_storage())
     del a
     assert gone() is None
+
+
+def test_the_size_of_a_storage_counts_its_elements():
+    sizes = [sys.getsizeof(torch.ones(n).untyped_storage()) for n in (0, 1, 10)]
+    assert sizes == [64, 68, 104]
+    typed = [sys.getsizeof(torch.ones(n).storage()) for n in (0, 10)]
+    assert typed[1] - typed[0] == 40

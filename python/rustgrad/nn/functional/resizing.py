@@ -174,7 +174,8 @@ def _check(input, size, scale_factor, mode, align_corners, recompute_scale_facto
             if len(size) != dims:
                 raise ValueError(
                     "Input and output must have the same number of spatial dimensions, but got input with spatial "
-                    f"dimensions of {list(input.shape[2:])} and output size of {size}."
+                    f"dimensions of {list(input.shape[2:])} and output size of {size}. Please provide input tensor in "
+                    "(N, C, d1, d2, ...,dK) format and output size in (o1, o2, ...,oK) format."
                 )
             if not all(isinstance(n, int) for n in size):
                 raise TypeError(
@@ -194,7 +195,8 @@ def _check(input, size, scale_factor, mode, align_corners, recompute_scale_facto
             if len(scale_factor) != dims:
                 raise ValueError(
                     "Input and scale_factor must have the same number of spatial dimensions, but got input with "
-                    f"spatial dimensions of {list(input.shape[2:])} and scale_factor of shape {scale_factor}."
+                    f"spatial dimensions of {list(input.shape[2:])} and scale_factor of shape {scale_factor}. Please "
+                    "provide input tensor in (N, C, d1, d2, ...,dK) format and scale_factor in (s1, s2, ...,sK) format."
                 )
             factors = [*scale_factor]
         else:
