@@ -53,7 +53,8 @@ def _rebuild_sparse_tensor(layout, data):
     if str(layout).rpartition(".")[2] in ("sparse_csr", "sparse_csc"):
         from .sparse.compressed import sparse_compressed_tensor
 
-        return sparse_compressed_tensor(*data, layout=layout)
+        first, second, values, size = data
+        return sparse_compressed_tensor(first, second, values, size, layout=layout)
     if str(layout).rpartition(".")[2] != "sparse_coo":
         raise NotImplementedError(f"rebuilding sparse tensor for layout {layout}")
     indices, values, size, *coalesced = data
