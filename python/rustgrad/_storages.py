@@ -78,8 +78,7 @@ def share(storage) -> UntypedStorage:
         raise NotImplementedError(
             "share_memory_: shared memory is built on files without a name, which Windows has not"
         )
-    nbytes = storage.nbytes()
-    storage._relocate(memoryview(SharedMap(_file(nbytes), nbytes)))
+    storage._relocate(memoryview(SharedMap(_file(storage._room), storage._room)))
     _teach_picklers()
     return storage
 

@@ -204,9 +204,9 @@ impl UntypedStorage {
 
     /// Moves the bytes into a writable memoryview of that length or more, for all tensors that show them.
     fn _relocate(&self, view: &Bound<'_, pyo3::types::PyMemoryView>) -> PyResult<()> {
-        let bytes = self.bytes()?;
+        let (bytes, room) = (self.bytes()?, self.storage.room());
         let buffer = PyBuffer::<u8>::get(view)?;
-        if buffer.readonly() || !buffer.is_c_contiguous() || buffer.len_bytes() < bytes.len() {
+        if buffer.readonly() || !buffer.is_c_contiguous() || buffer.len_bytes() < room {
             return Err(PyBufferError::new_err("a storage needs a writable, contiguous buffer, no shorter than it is"));
         }
         let Some(ptr) = NonNull::new(buffer.buf_ptr().cast::<u8>()) else {
@@ -214,7 +214,7 @@ impl UntypedStorage {
         };
         // SAFETY: both have that many bytes, and the memoryview holds the buffer's export as long as it lives; the GIL is held.
         unsafe {
-            std::ptr::copy(bytes.as_ptr(), ptr.as_ptr(), bytes.len());
+            std::ptr::copy(bytes.as_ptr(), ptr.as_ptr(), room);
             self.storage.relocate(ptr, Box::new(Owned::new(view.clone().into_ptr())));
         }
         Ok(())
@@ -234,6 +234,12 @@ impl UntypedStorage {
         // SAFETY: the memory is here and the block's own, and the GIL is held.
         unsafe { this.storage.resize(nbytes) }.map_err(|e| to_python(py, e))?;
         Ok(slf)
+    }
+
+    /// How many bytes tensors may show: more than `nbytes` after the storage was cut.
+    #[getter]
+    fn _room(&self) -> usize {
+        self.storage.room()
     }
 
     /// Whether `resize_` works: the memory is the storage's own.

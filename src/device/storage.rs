@@ -176,6 +176,14 @@ impl Storage {
         }
     }
 
+    /// How many bytes the memory has that the data lie in: more than `bytes` after it was cut.
+    pub fn room(&self) -> usize {
+        match &self.header().held {
+            Held::Moved(moved) => moved.room,
+            _ => self.bytes(),
+        }
+    }
+
     /// Who lends the memory.
     pub fn lender(&self) -> Option<&Owner> {
         match &self.header().held {
@@ -189,9 +197,9 @@ impl Storage {
     ///
     /// # Safety
     /// As for `relocate`.
-    unsafe fn moved<'a>(header: NonNull<Header>) -> &'a mut Moved {
+    unsafe fn moved(&self) -> *mut Moved {
         // SAFETY: says the caller.
-        let header = unsafe { &mut *header.as_ptr() };
+        let header = unsafe { &mut *self.0.as_ptr() };
         if !matches!(header.held, Held::Moved(_)) {
             let (block, lent, owners) = match std::mem::replace(&mut header.held, Held::Nowhere) {
                 Held::Here => (header.bytes, false, Vec::new()),
@@ -201,12 +209,12 @@ impl Storage {
             header.held = Held::Moved(Box::new(Moved { block, room: header.bytes, lent, owners }));
         }
         match &mut header.held {
-            Held::Moved(moved) => moved,
+            Held::Moved(moved) => &raw mut **moved,
             _ => unreachable!("was just made"),
         }
     }
 
-    /// Lets the data be in memory that `owner` lends, for all tensors that show them. It holds as many bytes.
+    /// Lets the data be in memory that `owner` lends, for all tensors that show them. It has `room` bytes, the same ones.
     ///
     /// # Safety
     /// The data are in this machine's memory, `ptr` is valid while `owner` lives and holds what they are, and nobody holds a
@@ -214,7 +222,7 @@ impl Storage {
     pub unsafe fn relocate(&self, ptr: NonNull<u8>, owner: Owner) {
         // SAFETY: says the caller.
         unsafe {
-            let moved = Storage::moved(self.0);
+            let moved = &mut *self.moved();
             moved.owners.push(owner);
             moved.lent = true;
             (*self.0.as_ptr()).ptr = Some(ptr);
@@ -228,7 +236,7 @@ impl Storage {
     pub unsafe fn resize(&self, bytes: usize) -> Result<()> {
         // SAFETY: says the caller; the new memory is at least as long as the old.
         unsafe {
-            let moved = Storage::moved(self.0);
+            let moved = &mut *self.moved();
             if bytes > moved.room {
                 let larger = Storage::zeroed(bytes)?;
                 std::ptr::copy_nonoverlapping(self.ptr(), larger.ptr(), moved.room);

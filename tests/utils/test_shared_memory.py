@@ -79,6 +79,13 @@ def test_memory_moves_under_arrays_and_histories():
     assert x.grad.tolist() == [2, 2, 2] and array.tolist() == [1, 1, 1]
 
 
+def test_memory_that_was_cut_stays_readable():
+    x = torch.arange(1 << 16)
+    x.untyped_storage().resize_(8)
+    x.share_memory_()
+    assert x.untyped_storage().nbytes() == 8 and x.tolist() == list(range(1 << 16))
+
+
 def test_a_result_of_others_is_not_sent():
     queue = mp.get_context("spawn").SimpleQueue()
     with pytest.raises(RuntimeError, match="Cowardly refusing to serialize non-leaf tensor"):
