@@ -472,3 +472,7 @@ def test_many_tensors_as_one_and_back():
     assert flat.shape == (8,) and [x.shape for x in _unflatten_dense_tensors(flat, xs[:2])] == [(2, 3), (2,)]
     assert [len(held) for held in _take_tensors(xs, 24)] == [1, 1, 1]
     assert [x.dtype for x in _reorder_tensors_as([xs[2], xs[0]], xs[1:])] == [torch.float32, torch.float64]
+
+
+def test_nothing_is_a_value_of_another_process():
+    assert not isinstance(torch.ones(1), torch.distributed.rpc.api.RRef)
