@@ -58,8 +58,11 @@ def _place_elsewhere(module, home: str) -> None:
     """
     here = module.__name__
     package = here.rpartition(".")[0]
+    quantized = paths.QUANTIZED.get(here, {})
     for name, thing in vars(module).items():
-        if isinstance(thing, type) and thing.__module__ is here and name not in _names.listed(here):
+        if isinstance(thing, type) and thing.__module__ == here and (there := quantized.get(name, quantized.get(""))):
+            thing.__module__ = Spoken(there, home)
+        elif isinstance(thing, type) and thing.__module__ is here and name not in _names.listed(here):
             there = "" if name.startswith("_") else _names.definer(package, name)
             if there and there != here:
                 thing.__module__ = Spoken(there, home)

@@ -17,6 +17,26 @@ PLACES = {
 # What PyTorch keeps below `ao` too.
 _BELOW_AO = ("quantization.", "nn.quantized.", "nn.intrinsic.", "nn.qat.")
 
+# The files of PyTorch that define the classes of quantized layers, by rustgrad's module and the class; "" is for all.
+QUANTIZED = {
+    "torch.ao.nn.intrinsic": {"": "torch.ao.nn.intrinsic.modules.fused"},
+    "torch.ao.nn.qat": {"Conv2d": "torch.ao.nn.qat.modules.conv", "Linear": "torch.ao.nn.qat.modules.linear"},
+    "torch.ao.nn.quantized": {
+        "Conv2d": "torch.ao.nn.quantized.modules.conv",
+        "DeQuantize": "torch.ao.nn.quantized.modules",
+        "FloatFunctional": "torch.ao.nn.quantized.modules.functional_modules",
+        "Linear": "torch.ao.nn.quantized.modules.linear",
+        "QFunctional": "torch.ao.nn.quantized.modules.functional_modules",
+        "Quantize": "torch.ao.nn.quantized.modules",
+    },
+    "torch.ao.nn.quantized.pointwise": {
+        "": "torch.ao.nn.quantized.modules.activation",
+        "BatchNorm2d": "torch.ao.nn.quantized.modules.batchnorm",
+        "Dropout": "torch.ao.nn.quantized.modules.dropout",
+        "LayerNorm": "torch.ao.nn.quantized.modules.normalization",
+    },
+}
+
 HOMES = {theirs: ours for ours, theirs in PLACES.items() if theirs}
 
 
@@ -30,6 +50,8 @@ def theirs(home: str) -> str:
 def ours(name: str) -> list[str]:
     """Where rustgrad may keep a module of PyTorch: `rustgrad.grad_mode` for `torch.autograd.grad_mode`."""
     path = name.removeprefix("torch").removeprefix(".")
+    if path.startswith("ao.nn.") and ".modules" in path:
+        return [f"rustgrad.{path.partition('.modules')[0]}"]
     if f"{path}.".startswith(_BELOW_AO):
         return [f"rustgrad.{path}", f"rustgrad.ao.{path}"]
     return [f"rustgrad.{one}" if one else "rustgrad" for one in dict.fromkeys((path, HOMES.get(path, path)))]

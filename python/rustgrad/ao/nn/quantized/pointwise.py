@@ -75,3 +75,4 @@ LAYERS: dict[type, Any] = {
     kind: _rounded(kind) for kind in (nn.BatchNorm2d, nn.Hardswish, nn.LeakyReLU, nn.ELU, nn.LayerNorm)
 }
 LAYERS[nn.Dropout], LAYERS[nn.ReLU6] = Dropout, ReLU6
+globals().update({kind.__name__: layer for kind, layer in LAYERS.items()})  # pickles look for them here
