@@ -65,8 +65,8 @@ def _rebuild_nested_tensor(buffer, sizes, strides, storage_offsets):
     """The nested tensor of layout strided of its buffer, and sizes, strides and first elements of its parts."""
     from .nested.strided import made
 
-    rows = ([tuple(row) for row in x.tolist()] for x in (sizes, strides))
-    return made(buffer, *rows, storage_offsets.tolist())
+    shapes, steps = ([tuple(row) for row in x.tolist()] for x in (sizes, strides))
+    return made(buffer, shapes, steps, storage_offsets.tolist())
 
 
 def _element_size(dtype) -> int:

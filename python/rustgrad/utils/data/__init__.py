@@ -53,6 +53,15 @@ __all__ = [
 
 _missing = _lookup("torch.utils.data")
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .datapipes._decorator import functional_datapipe as functional_datapipe
+    from .datapipes._decorator import guaranteed_datapipes_determinism as guaranteed_datapipes_determinism
+    from .datapipes._decorator import non_deterministic as non_deterministic
+    from .datapipes.datapipe import DataChunk as DataChunk
+    from .datapipes.datapipe import IterDataPipe as IterDataPipe
+    from .datapipes.datapipe import MapDataPipe as MapDataPipe
+
 
 def __getattr__(name: str):
     # Pipes are for older programs: loaded when they are asked for.
