@@ -1,5 +1,6 @@
 """What ops do with quantized tensors: views, comparisons, functions that keep the scale."""
 
+from .._parts import registering
 from .._rustgrad import _library
 from .._rustgrad.torch import cat as _dense_cat
 from .dtypes import QDType, quint8
@@ -8,15 +9,7 @@ from .tensor import Quantized, functions, made, quantize_per_tensor, with_ints
 __all__ = []
 
 
-def op(*names: str):
-    """Registers a function as what the ops of these names do."""
-
-    def register(f):
-        for name in names:
-            functions[name] = f
-        return f
-
-    return register
+op = registering(functions)  # registers a function as what the ops of these names do
 
 
 def _view(name):

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from .. import _rustgrad
+from .._parts import OfParts, registering
 from .._rustgrad import Tensor
 from .._rustgrad.torch import arange, cat, empty
 from ..nn._compose import shown
@@ -41,10 +42,9 @@ def op_name(func) -> str:
     return name
 
 
-class NestedTensor(Tensor):
+class NestedTensor(OfParts):
     """A tensor of layout `jagged`. Made by `nested_tensor`, `as_nested_tensor` and `nested_tensor_from_jagged`."""
 
-    _v: Tensor
     _offsets: Tensor
     _lengths: Tensor | None
     _ragged_idx: int
@@ -126,10 +126,6 @@ class NestedTensor(Tensor):
         return size_of((len(self), *inner[:at], self._ragged.size, *inner[at + 1 :]))
 
     @property
-    def device(self):
-        return self._v.device
-
-    @property
     def layout(self):
         return _rustgrad.jagged
 
@@ -137,49 +133,8 @@ class NestedTensor(Tensor):
     def is_nested(self) -> bool:
         return True
 
-    @property
-    def is_meta(self) -> bool:
-        return self._v.is_meta
-
-    @property
-    def is_cpu(self) -> bool:
-        return self._v.is_cpu
-
-    @property
-    def is_cuda(self) -> bool:
-        return self._v.is_cuda
-
-    @property
-    def is_gpu(self) -> bool:
-        return self._v.is_gpu
-
-    @property
-    def is_leaf(self) -> bool:
-        return self._v.is_leaf
-
-    @property
-    def grad_fn(self):
-        return self._v.grad_fn
-
-    @property
-    def requires_grad(self) -> bool:
-        return self._v.requires_grad
-
-    @requires_grad.setter
-    def requires_grad(self, value: bool) -> None:
-        self._v.requires_grad_(value)
-
-    @property
-    def grad(self):
-        """The gradient, nested; None before backward."""
-        return None if self._v.grad is None else self._gradient(self._v.grad)
-
     def _gradient(self, grad: Tensor) -> "NestedTensor":
         return with_values(self, grad)
-
-    @grad.setter
-    def grad(self, value) -> None:
-        self._v.grad = value._v if isinstance(value, NestedTensor) else value
 
     @property
     def data(self):
@@ -254,15 +209,7 @@ def with_values(x: NestedTensor, values: Tensor, dim: int | None = None) -> Nest
 # ---- for the modules of what ops do
 
 
-def op(*names: str):
-    """Registers a function as what the ops of these names do."""
-
-    def register(f):
-        for name in names:
-            functions[name] = f
-        return f
-
-    return register
+op = registering(functions)  # registers a function as what the ops of these names do
 
 
 def lengths(x: NestedTensor) -> list[int]:

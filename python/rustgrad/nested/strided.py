@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from .. import _rustgrad
+from .._parts import OfParts, registering
 from .._rustgrad import Tensor
 from .._rustgrad.torch import as_tensor, cat, empty, tensor
 from ..nn._compose import shown
@@ -36,7 +37,7 @@ def _warn() -> None:
         )
 
 
-class Nested(Tensor):
+class Nested(OfParts):
     """A nested tensor of layout `strided`. Made by `nested_tensor` and `as_nested_tensor`."""
 
     _b: Tensor
@@ -107,60 +108,15 @@ class Nested(Tensor):
         raise no_sizes("sizes")
 
     @property
-    def device(self):
-        return self._b.device
-
-    @property
     def is_nested(self) -> bool:
         return True
 
     @property
-    def is_meta(self) -> bool:
-        return self._b.is_meta
-
-    @property
-    def is_cpu(self) -> bool:
-        return self._b.is_cpu
-
-    @property
-    def is_cuda(self) -> bool:
-        return self._b.is_cuda
-
-    @property
-    def is_gpu(self) -> bool:
-        return self._b.is_gpu
-
-    @property
-    def is_leaf(self) -> bool:
-        return self._b.is_leaf
-
-    @property
-    def grad_fn(self):
-        return self._b.grad_fn
-
-    @property
-    def requires_grad(self) -> bool:
-        return self._b.requires_grad
-
-    @requires_grad.setter
-    def requires_grad(self, value: bool) -> None:
-        self._b.requires_grad_(value)
-
-    @property
-    def grad(self):
-        """The gradient, nested; None before backward."""
-        return None if self._b.grad is None else self._gradient(self._b.grad)
-
-    @property
-    def _v(self) -> Tensor:
+    def _v(self) -> Tensor:  # pyright: ignore[reportIncompatibleVariableOverride]
         return self._b
 
     def _gradient(self, grad: Tensor) -> "Nested":
         return self._like(grad)
-
-    @grad.setter
-    def grad(self, value) -> None:
-        self._b.grad = value._b if isinstance(value, Nested) else value
 
     @property
     def data(self):
@@ -291,12 +247,4 @@ def normal_dim(x, dim: int) -> int:
     return dim % n
 
 
-def op(*names: str):
-    """Registers a function as what the ops of these names do."""
-
-    def register(f):
-        for name in names:
-            functions[name] = f
-        return f
-
-    return register
+op = registering(functions)  # registers a function as what the ops of these names do

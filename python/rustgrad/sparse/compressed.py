@@ -12,7 +12,7 @@ from .._rustgrad import Tensor, _library, int32, int64
 from .._rustgrad.torch import arange, as_tensor, bincount, cat, empty
 from ..overrides import DisableTorchFunctionSubclass
 from .coo import Sparse, functions, is_number, made
-from .parts import PLAIN, OfParts, name_of, shown
+from .parts import PLAIN, OfElements, name_of, shown
 
 __all__ = ["Compressed", "compressed", "masked", "sparse_compressed_tensor", "sparse_csc_tensor", "sparse_csr_tensor"]
 
@@ -29,7 +29,7 @@ def _missing(name: str, layout) -> NotImplementedError:
     )
 
 
-class Compressed(OfParts):
+class Compressed(OfElements):
     """A matrix of layout `sparse_csr` or `sparse_csc`. Made by `sparse_csr_tensor` and `Tensor.to_sparse_csr`."""
 
     _inner: Sparse  # for columns the transpose

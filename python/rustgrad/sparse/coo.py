@@ -9,10 +9,11 @@ from collections.abc import Callable
 from typing import Any
 
 from .. import _rustgrad
+from .._parts import registering
 from .._rustgrad import Tensor
 from .._rustgrad.torch import as_tensor, cat, empty, stack
 from ..overrides import DisableTorchFunctionSubclass
-from .parts import PLAIN, OfParts, name_of, shown
+from .parts import PLAIN, OfElements, name_of, shown
 
 __all__ = ["Sparse", "made", "sparse_coo_tensor"]
 
@@ -27,7 +28,7 @@ def _missing(name: str) -> NotImplementedError:
     )
 
 
-class Sparse(OfParts):
+class Sparse(OfElements):
     """A tensor of layout `sparse_coo`. Made by `sparse_coo_tensor` and `Tensor.to_sparse`."""
 
     _i: Tensor
@@ -263,15 +264,7 @@ def sparse_coo_tensor(
 # ---- for the modules of what ops do
 
 
-def op(*names: str):
-    """Registers a function as what the ops of these names do."""
-
-    def register(f):
-        for name in names:
-            functions[name] = f
-        return f
-
-    return register
+op = registering(functions)  # registers a function as what the ops of these names do
 
 
 def with_values(x: Sparse, values: Tensor, coalesced: bool | None = None) -> Sparse:

@@ -1,10 +1,11 @@
 """What sparse tensors of all layouts have in common: they are tensors on `meta` whose elements are in dense parts."""
 
+from .._parts import OfParts
 from .._rustgrad import Tensor, get_default_dtype, int64
 from .._rustgrad import bool as _bool
 from .._tensor_str import _add_suffixes, _tensor_str
 
-__all__ = ["PLAIN", "OfParts", "name_of", "shown"]
+__all__ = ["PLAIN", "OfElements", "name_of", "shown"]
 
 # What such a tensor answers as the tensor on `meta` does that it is.
 PLAIN = frozenset(
@@ -23,7 +24,7 @@ def name_of(func) -> str:
     return name
 
 
-def shown(x: "OfParts", parts: dict[str, Tensor], newline: bool) -> str:
+def shown(x: "OfElements", parts: dict[str, Tensor], newline: bool) -> str:
     """The text of a sparse tensor with these parts."""
     indent = len("tensor(")
     texts = []
@@ -44,59 +45,14 @@ def shown(x: "OfParts", parts: dict[str, Tensor], newline: bool) -> str:
     return _add_suffixes("tensor(" + (",\n" + " " * indent).join(texts), suffixes, indent, newline)
 
 
-class OfParts(Tensor):
-    """A tensor whose elements are `_v`: it lies where they lie, and has their gradient."""
-
-    _v: Tensor
+class OfElements(OfParts):
+    """A sparse tensor: its parts are elements, and where they are."""
 
     def _nnz(self) -> int:
         """How many elements there are."""
         raise NotImplementedError
 
-    @property
-    def device(self):
-        return self._v.device
-
-    @property
-    def is_meta(self) -> bool:
-        return self._v.is_meta
-
-    @property
-    def is_cpu(self) -> bool:
-        return self._v.is_cpu
-
-    @property
-    def is_cuda(self) -> bool:
-        return self._v.is_cuda
-
-    @property
-    def is_leaf(self) -> bool:
-        return self._v.is_leaf
-
-    @property
-    def grad_fn(self):
-        return self._v.grad_fn
-
-    @property
-    def requires_grad(self) -> bool:
-        return self._v.requires_grad
-
-    @requires_grad.setter
-    def requires_grad(self, value: bool) -> None:
-        self._v.requires_grad_(value)
-
-    @property
-    def grad(self):
-        """The gradient at the places of the elements, sparse; None before backward."""
-        grad = self._v.grad
-        return None if grad is None else self._gradient(grad)
-
-    @grad.setter
-    def grad(self, value) -> None:
+    def _set_gradient(self, value) -> None:
         if value is not None:
             raise NotImplementedError("grad: a sparse tensor's gradient may only be set to None")
         self._v.grad = None
-
-    def _gradient(self, grad: Tensor) -> Tensor:
-        """The tensor whose elements are their gradients."""
-        raise NotImplementedError
