@@ -6,7 +6,7 @@ use faer::linalg::matmul::matmul;
 use faer::reborrow::{Reborrow, ReborrowMut};
 use faer::{Accum, Mat, MatMut, MatRef, Par};
 
-use super::scale::{Size, scale, scaled, size as size_of};
+use super::scale::{Size, power_of, scale, scaled, size as size_of};
 use super::{Field, copy, count, cube, each, identity, matrix, matrix_mut, size, vector, vector_mut};
 use crate::device::Array;
 use crate::field;
@@ -179,6 +179,14 @@ pub(super) fn reflect<T: Field>(mut x: MatMut<'_, T>) -> T {
         return T::ZERO;
     }
     let norm = x.rb().norm_l2();
+    // The inverse of a tiny number has no digits, or is infinite. Reflections do not change with the column's scale.
+    let power = power_of(T::from_real_impl(&norm).re());
+    if power != 0 {
+        scale(x.rb_mut(), power);
+        let tau = reflect(x.rb_mut());
+        x[(0, 0)] = scaled(x[(0, 0)], -power);
+        return tau;
+    }
     let beta = if T::real_part_impl(&alpha) >= zero { -norm } else { norm };
     let beta = T::from_real_impl(&beta);
     let inverse = (alpha - beta).recip();
