@@ -28,6 +28,7 @@ mod object;
 mod older;
 mod operators;
 mod optim;
+mod over;
 mod overrides;
 mod saved;
 mod saved_tensor;
@@ -173,6 +174,7 @@ pub fn init(m: &Bound<'_, PyModule>) -> PyResult<()> {
     let static_method = py.import("builtins")?.getattr("staticmethod")?.call1((make,))?;
     tensor.setattr("_make_subclass", static_method)?;
     storage::add(m)?;
+    over::add(m)?;
     m.add_function(wrap_pyfunction!(_describe, m)?)?;
     m.add_function(wrap_pyfunction!(_call_library_torch, m)?)?;
     m.add_function(wrap_pyfunction!(_fill_uninitialized, m)?)?;

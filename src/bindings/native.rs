@@ -22,6 +22,7 @@ pub struct Native {
 pub fn rows() -> impl Iterator<Item = &'static Native> {
     [
         super::methods::ROWS,
+        super::over::ROWS,
         super::storage::ROWS,
         super::functions::ROWS,
         super::autograd::ROWS,

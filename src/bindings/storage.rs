@@ -10,26 +10,19 @@ use pyo3::exceptions::{PyBufferError, PyIndexError, PyNotImplementedError, PyOve
 use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::{PyBytes, PyDict, PySequence, PySlice, PyTuple, PyType};
+use pyo3::types::{PyBytes, PyDict, PySequence, PySlice, PyTuple};
 
 use super::errors::{OrForeign, P, to_python};
 use super::gil::Owned;
-use super::methods::{copy_attributes, subclass};
 use super::native::natives;
-use super::object::is_plain;
 use super::types;
 use crate::core::spoken::library;
-use crate::core::{DType, Device, Layout, Meta, Shape, Strides};
+use crate::core::{DType, Device, Layout, Meta, Shape};
 use crate::device::Array;
 use crate::device::storage::Storage;
+use crate::err;
 use crate::error::Result;
-use crate::ops::copy::Format;
-use crate::tensor::door::enter;
 use crate::tensor::{Tensor, data};
-use crate::{bail, err};
-
-/// PyTorch's limit on dims.
-const MAX_DIMS: usize = 64;
 
 natives! {
     /// The memory block that this tensor and its views show: the same object for each of them.
@@ -55,15 +48,6 @@ natives! {
             Ok(found.into_ptr())
         }
     }
-    /// For copy.deepcopy: a leaf with its gradient and attributes, in memory that it shares with the copies of those
-    /// whose memory it shares now.
-    deepcopy as ["method.__deepcopy__(Tensor self, Any memo) -> Any"] {
-        call(x = self: &Tensor, memo: P; _a, this) { deep_copy(x, memo, this) }
-    }
-    /// For pickle: the memory block, which tensors of one pickle go on sharing, and how this tensor lies in it.
-    reduce_ex as ["method.__reduce_ex__(Tensor self, Any protocol) -> tuple"] {
-        call(x = self: &Tensor; _a, this) { reduce(x, this) }
-    }
 }
 
 /// A reference to an object that a tensor holds, who is dropped by whom has the GIL.
@@ -79,8 +63,8 @@ impl Drop for Kept {
 /// A block of memory without a dtype, which tensors share.
 #[pyclass(frozen, weakref, name = "UntypedStorage", module = "rustgrad")]
 pub struct UntypedStorage {
-    storage: Storage,
-    device: Device,
+    pub(super) storage: Storage,
+    pub(super) device: Device,
 }
 
 /// The bytes of a block as a one-dimensional uint8 array.
@@ -500,7 +484,7 @@ fn mapped(
 }
 
 /// The object of an array's block: one for each block, for as long as anybody holds the object.
-fn object<'py>(py: Python<'py>, array: &Array) -> PyResult<Bound<'py, UntypedStorage>> {
+pub(super) fn object<'py>(py: Python<'py>, array: &Array) -> PyResult<Bound<'py, UntypedStorage>> {
     static ALIVE: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
     let make = || Ok::<_, PyErr>(py.import("weakref")?.getattr("WeakValueDictionary")?.call0()?.unbind());
     let alive = ALIVE.get_or_try_init(py, make)?.bind(py);
@@ -513,38 +497,6 @@ fn object<'py>(py: Python<'py>, array: &Array) -> PyResult<Bound<'py, UntypedSto
     Ok(made)
 }
 
-/// The tensor that lies in `storage` at `offset` with sizes `size` and strides `stride`, all in elements of `dtype`, as an
-/// instance of `cls`. Everything is checked: the numbers may come from a file.
-///
-/// # Errors
-/// RuntimeError for negative numbers, more than 64 dims, and what does not lie inside the storage.
-#[pyfunction]
-#[pyo3(signature = (cls, storage, dtype, offset, size, stride, requires_grad = false))]
-pub fn _tensor_over<'py>(
-    cls: &Bound<'py, PyType>,
-    storage: &Bound<'py, UntypedStorage>,
-    dtype: &Bound<'py, types::DType>,
-    offset: i64,
-    size: Vec<i64>,
-    stride: Vec<i64>,
-    requires_grad: bool,
-) -> PyResult<Bound<'py, PyAny>> {
-    let py = cls.py();
-    let made = || -> Result<P> {
-        let from = storage.get();
-        let dtype = dtype.get().stored("_tensor_over")?;
-        let layout = layout_inside(from, dtype, offset, &size, &stride)?;
-        let t = enter("_rebuild", Array::new(Meta::new(layout, dtype, from.device), from.storage.clone()));
-        if requires_grad {
-            t.set_requires_grad(true)?;
-        }
-        subclass(cls.as_ptr(), t)
-    };
-    let o = made().map_err(|e| to_python(py, e))?;
-    // SAFETY: a new reference.
-    Ok(unsafe { Bound::from_owned_ptr(py, o) })
-}
-
 /// The inverse of pickling a block on `meta`: as many bytes, and no memory.
 #[pyfunction]
 pub fn _storage_nowhere(py: Python<'_>, nbytes: usize) -> PyResult<Py<UntypedStorage>> {
@@ -554,59 +506,8 @@ pub fn _storage_nowhere(py: Python<'_>, nbytes: usize) -> PyResult<Py<UntypedSto
     Ok(object(py, &bytes_of(&Storage::nowhere(nbytes), Device::META))?.unbind())
 }
 
-fn layout_inside(from: &UntypedStorage, dtype: DType, offset: i64, size: &[i64], stride: &[i64]) -> Result<Layout> {
-    if size.len() > MAX_DIMS {
-        bail!(Runtime, "ndim = {} is too large; a tensor has at most {MAX_DIMS} dims", size.len());
-    }
-    if size.len() != stride.len() {
-        bail!(Runtime, "mismatch in length of strides and shape: {} sizes, {} strides", size.len(), stride.len());
-    }
-    let listed = |v: &[i64]| format!("{v:?}");
-    if let Some(n) = size.iter().find(|&&n| n < 0) {
-        bail!(Runtime, "Trying to create tensor with negative dimension {n}: {}", listed(size));
-    }
-    if stride.iter().any(|&s| s < 0) {
-        bail!(Runtime, "as_strided: Negative strides are not supported at the moment, got strides: {}", listed(stride));
-    }
-    if offset < 0 {
-        bail!(Runtime, "Tensor: invalid storage offset {offset}");
-    }
-    if from.device.is_gpu() && dtype == DType::F64 {
-        return Err(dtype.lacks_on_gpu("load"));
-    }
-    let too_large = || {
-        err!(Runtime, "Storage size calculation overflowed with sizes={} and strides={}", listed(size), listed(stride))
-    };
-    // One past the last element; and the number of elements, which must be countable even where strides are 0.
-    let (mut end, mut numel) = (1i64, 1i64);
-    for (&n, &s) in size.iter().zip(stride) {
-        numel = numel.checked_mul(n.max(1)).ok_or_else(too_large)?;
-        end = (n - 1).max(0).checked_mul(s).and_then(|reach| end.checked_add(reach)).ok_or_else(too_large)?;
-    }
-    let bytes = end.checked_add(offset).and_then(|e| e.checked_mul(dtype.size() as i64)).ok_or_else(too_large)?;
-    if !size.contains(&0) && bytes > from.storage.bytes() as i64 {
-        bail!(
-            Runtime,
-            "setStorage: sizes {}, strides {}, storage offset {offset}, and itemsize {} requiring a storage size of {bytes} are \
-             out of bounds for storage of size {}",
-            listed(size),
-            listed(stride),
-            dtype.size(),
-            from.storage.bytes()
-        );
-    }
-    if from.storage.is_here() && !(from.storage.ptr() as usize).is_multiple_of(dtype.size()) {
-        bail!(Runtime, "the memory of a storage is not aligned to the {} bytes of {}", dtype.size(), dtype.name());
-    }
-    Ok(Layout {
-        shape: size.iter().map(|&n| n as usize).collect::<Shape>(),
-        strides: stride.iter().map(|&s| s as isize).collect::<Strides>(),
-        offset: offset as usize,
-    })
-}
-
 /// A copy of an array's whole block, which later copies with the same memo find.
-fn copied_once(from: &Array, memo: Option<&Bound<'_, PyDict>>) -> Result<Storage> {
+pub(super) fn copied_once(from: &Array, memo: Option<&Bound<'_, PyDict>>) -> Result<Storage> {
     let copy = || copied(&bytes_of(&from.storage, from.device), from.device);
     let Some(memo) = memo else { return copy() };
     let py = memo.py();
@@ -631,74 +532,8 @@ fn copied_once(from: &Array, memo: Option<&Bound<'_, PyDict>>) -> Result<Storage
     Ok(made)
 }
 
-fn deep_copy(t: &Tensor, memo: P, this: P) -> Result<P> {
-    if !t.is_leaf() {
-        bail!(
-            Runtime,
-            "Only Tensors created explicitly by the user (graph leaves) support the deepcopy protocol at the moment.  If \
-             you were attempting to deepcopy a module, this may be because of a torch.nn.utils.weight_norm usage, see \
-             https://github.com/pytorch/pytorch/pull/103001"
-        );
-    }
-    // SAFETY: the GIL is held; arguments are alive.
-    let memo = unsafe {
-        let py = Python::assume_attached();
-        Bound::from_borrowed_ptr(py, memo)
-    };
-    let dict = memo.cast::<PyDict>().ok();
-    let key = this as usize;
-    if let Some(done) = dict.map(|d| d.get_item(key)).transpose().or_foreign()?.flatten() {
-        return Ok(done.into_ptr());
-    }
-    let from = t.array();
-    let copy = match from.storage.bytes() {
-        // Nothing to share: the allocator gives all empty blocks what it likes.
-        0 => t.detach().cloned(Format::Preserve)?,
-        _ => enter("deepcopy", Array::new(from.meta.clone(), copied_once(from, dict)?)),
-    };
-    if t.requires_grad() {
-        copy.set_requires_grad(true)?;
-    }
-    if let Some(g) = t.grad() {
-        copy.set_grad(Some(g.detach().cloned(Format::Preserve)?));
-    }
-    // SAFETY: the object's own class; a new reference.
-    let o = unsafe { Bound::from_owned_ptr(memo.py(), subclass(ffi::Py_TYPE(this).cast(), copy)?) };
-    if let Some(dict) = dict {
-        dict.set_item(key, &o).or_foreign()?;
-    }
-    copy_attributes(this, o.as_ptr(), Some(&memo))?;
-    Ok(o.into_ptr())
-}
-
-fn reduce(t: &Tensor, this: P) -> Result<P> {
-    // SAFETY: the GIL is held; arguments are alive.
-    let (py, this) = unsafe {
-        let py = Python::assume_attached();
-        (py, Bound::from_borrowed_ptr(py, this))
-    };
-    let run = || -> PyResult<P> {
-        let rebuild = py.import("rustgrad._rustgrad")?.getattr("_tensor_over")?;
-        let layout = t.layout();
-        let size = PyTuple::new(py, layout.shape.iter())?;
-        let stride = PyTuple::new(py, layout.strides.iter())?;
-        let storage = object(py, t.array())?;
-        let args = (this.get_type(), storage, this.getattr("dtype")?, layout.offset, size, stride, t.requires_grad());
-        // A subclass may have slots, or a way of its own to say what it holds.
-        let plain = is_plain(this.get_type().as_type_ptr());
-        let state = if plain { this.getattr("__dict__")? } else { this.call_method0("__getstate__")? };
-        let out = match state.is_truthy()? {
-            false => (rebuild, args).into_pyobject(py)?,
-            true => (rebuild, args, state).into_pyobject(py)?.into_any().cast_into::<PyTuple>()?,
-        };
-        Ok(out.into_ptr())
-    };
-    run().or_foreign()
-}
-
 /// Adds the class and the function to the module.
 pub fn add(m: &Bound<'_, PyModule>) -> PyResult<()> {
     m.add_class::<UntypedStorage>()?;
-    m.add_function(wrap_pyfunction!(_storage_nowhere, m)?)?;
-    m.add_function(wrap_pyfunction!(_tensor_over, m)?)
+    m.add_function(wrap_pyfunction!(_storage_nowhere, m)?)
 }

@@ -9,6 +9,7 @@ use crate::core::dtype::WIDEST;
 use crate::core::{Complex, DType, Element, Stored};
 #[cfg(target_arch = "x86_64")]
 use crate::cpu::dispatch::{Level, level};
+use crate::cpu::map::stream::copy_run;
 use crate::simd;
 
 /// A piece of `rows` runs of `cols` elements; strides are in elements, the outer one first.
@@ -388,7 +389,7 @@ unsafe fn shift<T: Plain>(x: *const u8, y: *mut u8, p: Piece) {
         // SAFETY: the caller's promise.
         unsafe {
             match (p.from[1], p.to[1]) {
-                (1, 1) => copy_run(x, y, p.cols),
+                (1, 1) => copy_run(x.cast(), y.cast(), p.cols * size_of::<T>()),
                 (0, 1) => {
                     let v = *x;
                     (0..p.cols).for_each(|c| *y.add(c) = v);
@@ -400,27 +401,6 @@ unsafe fn shift<T: Plain>(x: *const u8, y: *mut u8, p: Piece) {
                 (s, t) => (0..p.cols as isize).for_each(|c| *y.wrapping_offset(c * t) = *x.wrapping_offset(c * s)),
             }
         }
-    }
-}
-
-/// Copies a run. The C library's copy of some kilobytes is ten times slower where the target lies a few bytes behind the
-/// source modulo 4096, as the rows of a shifted matrix do: processors then take each load for one of the store before.
-#[inline(always)]
-unsafe fn copy_run<T: Plain>(x: *const T, y: *mut T, n: usize) {
-    const BLOCK: usize = 128;
-    let bytes = n * size_of::<T>();
-    let gap = (y as usize).wrapping_sub(x as usize) % 4096;
-    // SAFETY: both are good for n elements and do not overlap, says the caller; blocks lie inside.
-    unsafe {
-        if gap == 0 || gap >= 64 || bytes < 8 * BLOCK {
-            return std::ptr::copy_nonoverlapping(x, y, n);
-        }
-        let (x, y, whole) = (x.cast::<u8>(), y.cast::<u8>(), bytes / BLOCK * BLOCK);
-        for i in (0..whole).step_by(BLOCK) {
-            let block = x.add(i).cast::<[u64; BLOCK / 8]>().read_unaligned();
-            y.add(i).cast::<[u64; BLOCK / 8]>().write_unaligned(block);
-        }
-        std::ptr::copy_nonoverlapping(x.add(whole), y.add(whole), bytes - whole);
     }
 }
 

@@ -2550,16 +2550,16 @@ class Tensor:
         """For copy.copy: another tensor over the same memory."""
     def _to_bytes(self) -> _bytes:
         """The elements in C order, in this machine's byte order."""
-    def untyped_storage(self) -> UntypedStorage:
-        """The memory block that this tensor and its views show: the same object for each of them."""
-    def is_shared(self) -> _bool:
-        """Whether other processes see the memory: `share_memory_` was called, or it is on a GPU."""
     def __deepcopy__(self, memo: Any) -> Any:
         """For copy.deepcopy: a leaf with its gradient and attributes, in memory that it shares with the copies of those
         whose memory it shares now.
         """
     def __reduce_ex__(self, protocol: Any) -> tuple[Any, ...]:
         """For pickle: the memory block, which tensors of one pickle go on sharing, and how this tensor lies in it."""
+    def untyped_storage(self) -> UntypedStorage:
+        """The memory block that this tensor and its views show: the same object for each of them."""
+    def is_shared(self) -> _bool:
+        """Whether other processes see the memory: `share_memory_` was called, or it is on a GPU."""
     def backward(self, gradient: Tensor | None = None, retain_graph: _bool | None = None, create_graph: _bool = False, inputs: Any = None) -> None:
         """Adds the gradient of `self` to `.grad` of every leaf it was made from.
 

@@ -60,3 +60,26 @@ pub fn fence() {
         std::arch::x86_64::_mm_sfence()
     }
 }
+
+/// Copies a run. The C library's copy of some kilobytes is ten times slower where the target lies a few bytes behind the
+/// source modulo 4096, as the rows of a shifted matrix do: processors then take each load for one of the store before.
+///
+/// # Safety
+/// Both are good for `bytes` and do not overlap.
+#[inline(always)]
+pub unsafe fn copy_run(x: *const u8, y: *mut u8, bytes: usize) {
+    const BLOCK: usize = 128;
+    let gap = (y as usize).wrapping_sub(x as usize) % 4096;
+    // SAFETY: both are good for so many bytes and do not overlap, says the caller; blocks lie inside.
+    unsafe {
+        if gap == 0 || gap >= 64 || bytes < 8 * BLOCK {
+            return std::ptr::copy_nonoverlapping(x, y, bytes);
+        }
+        let whole = bytes / BLOCK * BLOCK;
+        for i in (0..whole).step_by(BLOCK) {
+            let block = x.add(i).cast::<[u64; BLOCK / 8]>().read_unaligned();
+            y.add(i).cast::<[u64; BLOCK / 8]>().write_unaligned(block);
+        }
+        std::ptr::copy_nonoverlapping(x.add(whole), y.add(whole), bytes - whole);
+    }
+}
