@@ -504,7 +504,7 @@ def _index_put(self, *_, **__):
 @op("embedding")
 def _embedding(*args, **kwargs):
     """Both orders of the arguments: torch.embedding's (weight, indices), and the functional one's."""
-    from ..nn.functional import embedding
+    from ..nn.functional.embedding import embedding
 
     indices = next(a for a in args if isinstance(a, NestedTensor))
     inner = [a._v if a is indices else a for a in args]

@@ -367,7 +367,7 @@ def _matmul(self, other):
 
 @op("embedding")
 def _embedding(*args, **kwargs):
-    from ..nn.functional import embedding
+    from ..nn.functional.embedding import embedding
 
     indices = next(a for a in args if isinstance(a, Nested))
     rest = [a for a in args if a is not indices]
