@@ -35,7 +35,7 @@ help:
 
 dist/.wheel: $(SOURCES) .venv/.tools-build
 	@rm -rf dist && mkdir -p dist
-	$(RUST) maturin build --release --locked --out dist
+	$(RUST) maturin build --release --locked --out dist --compression-level 9
 	@touch $@
 
 wheel: dist/.wheel
