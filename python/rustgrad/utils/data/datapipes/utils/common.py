@@ -125,76 +125,74 @@ class StreamWrapper:
     session_streams: ClassVar[dict[Any, int]] = {}
     debug_unclosed_streams: ClassVar[bool] = False
 
+    # What a stream begins with; `file_obj`, and what differs, are the stream's own.
+    file_obj: Any
+    parent_stream: Any = None
+    name: Any = None
+    child_counter: int = 0
+    close_on_last_child: bool = False
+    closed: bool = False
+
     def __init__(self, file_obj, parent_stream=None, name=None) -> None:
-        self.file_obj = file_obj
-        self.name = name
-        self.child_counter = 0
-        self.close_on_last_child = False
-        self.closed = False
-        self.parent_stream = parent_stream
+        if not isinstance(parent_stream, (StreamWrapper, type(None))):
+            raise RuntimeError(f"Parent stream should be StreamWrapper, {type(parent_stream)} was given")
+        vars(self).update(file_obj=file_obj, parent_stream=parent_stream, name=name)
         if parent_stream is not None:
-            if not isinstance(parent_stream, StreamWrapper):
-                raise RuntimeError(f"Parent stream should be StreamWrapper, {type(parent_stream)} was given")
-            parent_stream.child_counter += 1
-        if StreamWrapper.debug_unclosed_streams:
-            StreamWrapper.session_streams[self] = 1
+            parent_stream._count(1)
+        if self.debug_unclosed_streams:
+            self.session_streams[self] = 1
 
-    @classmethod
-    def close_streams(cls, v, depth=0) -> None:
-        """Close the streams in lists, tuples and dicts."""
-        if depth > 10:
-            return
-        if isinstance(v, StreamWrapper):
-            v.close()
-        elif isinstance(v, (dict, list, tuple)):
-            for item in v.values() if isinstance(v, dict) else v:
-                cls.close_streams(item, depth + 1)
-
-    def __getattr__(self, name):
-        return getattr(self.__dict__["file_obj"], name)
+    def _count(self, more: int) -> None:
+        """Counts streams within this one, which closes with the last of them if it waits for that."""
+        self.child_counter += more
+        if self.close_on_last_child and not self.child_counter:
+            self.close()
 
     def close(self, *args, **kwargs) -> None:
         """Close the file, and the stream around it if this was its last one and it waits for that."""
         if self.closed:
             return
-        StreamWrapper.session_streams.pop(self, None)
-        parent = self.__dict__.get("parent_stream")
-        if parent is not None:
-            parent.child_counter -= 1
-            if parent.child_counter == 0 and parent.close_on_last_child:
-                parent.close()
-        if hasattr(self.file_obj, "close"):
-            self.file_obj.close(*args, **kwargs)
         self.closed = True
+        self.session_streams.pop(self, None)
+        if self.parent_stream is not None:
+            self.parent_stream._count(-1)
+        if (close := getattr(self.file_obj, "close", None)) is not None:
+            close(*args, **kwargs)
 
     def autoclose(self) -> None:
         """Close with the last stream that was opened within this one; now if there is none."""
         self.close_on_last_child = True
-        if self.child_counter == 0:
-            self.close()
+        self._count(0)
+
+    @classmethod
+    def close_streams(cls, v, depth=0) -> None:
+        """Close the streams in lists, tuples and dicts, up to ten of them within each other."""
+        waiting = [(v, depth)]
+        while waiting:
+            one, level = waiting.pop()
+            if isinstance(one, StreamWrapper):
+                one.close()
+            elif isinstance(one, (dict, list, tuple)) and level < 10:
+                waiting += [(item, level + 1) for item in (one.values() if isinstance(one, dict) else one)]
+
+    def __getattr__(self, name):
+        return getattr(vars(self)["file_obj"], name)
 
     def __dir__(self):
-        return sorted({*self.__dict__, *StreamWrapper.__dict__, *dir(self.file_obj)})
+        return sorted({*vars(self), *vars(StreamWrapper), *dir(self.file_obj)})
 
     def __del__(self) -> None:
-        if not self.__dict__.get("closed", True):
+        if "file_obj" in vars(self):
             self.close()
 
     def __iter__(self):
-        yield from self.file_obj
+        return iter(self.file_obj)
 
     def __next__(self):
         return next(self.file_obj)
 
     def __repr__(self) -> str:
-        return (
-            f"StreamWrapper<{self.file_obj!r}>"
-            if self.name is None
-            else f"StreamWrapper<{self.name},{self.file_obj!r}>"
-        )
+        return f"StreamWrapper<{'' if self.name is None else f'{self.name},'}{self.file_obj!r}>"
 
-    def __getstate__(self):
-        return self.file_obj
-
-    def __setstate__(self, obj):
-        self.__init__(obj)
+    def __reduce__(self):
+        return StreamWrapper, (self.file_obj,)
