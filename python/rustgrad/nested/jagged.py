@@ -10,11 +10,11 @@ from collections.abc import Callable
 from typing import Any
 
 from .. import _rustgrad
-from .._parts import OfParts, registering
+from .._parts import registering
 from .._rustgrad import Tensor
 from .._rustgrad.torch import arange, cat, empty
 from ..nn._compose import shown
-from ..overrides import DisableTorchFunctionSubclass
+from .dispatch import OfLayout
 from .sizes import NestedInt, Ragged, ragged, size_of
 
 __all__ = ["NestedTensor", "made", "packed"]
@@ -24,25 +24,8 @@ __all__ = ["NestedTensor", "made", "packed"]
 functions: dict[str, Callable[..., Any]] = {}
 elementwise: dict[str, Callable[..., Any]] = {}
 
-# What a nested tensor answers as the tensor on `meta` does that it is.
-_PLAIN = frozenset(
-    "__hash__ __dir__ __init__ dim ndimension ndim dtype element_size itemsize has_names is_complex is_conj "
-    "is_floating_point is_inference is_neg is_signed is_shared is_pinned is_sparse is_quantized is_mkldnn "
-    "names retains_grad".split()
-)
 
-
-def op_name(func) -> str:
-    """The name by which the tables know a function, method or attribute of Tensor."""
-    name: str = func.__name__
-    if name == "__get__":
-        return str(func.__self__.__name__)
-    if name.startswith("__") and name.endswith("__"):
-        return {"__radd__": "add", "__rmul__": "mul", "__rsub__": "rsub"}.get(name, name)
-    return name
-
-
-class NestedTensor(OfParts):
+class NestedTensor(OfLayout):
     """A tensor of layout `jagged`. Made by `nested_tensor`, `as_nested_tensor` and `nested_tensor_from_jagged`."""
 
     _offsets: Tensor
@@ -51,23 +34,18 @@ class NestedTensor(OfParts):
     # The length that padding makes of parts, where it is known: that of the longest, unless the program says another.
     _longest: int | None
 
-    @classmethod
-    def __torch_function__(cls, func, types, args=(), kwargs=None):
-        name = op_name(func)
-        if name in elementwise:
-            return elementwise[name](func, *args, **(kwargs or {}))
-        if name in functions:
-            return functions[name](*args, **(kwargs or {}))
-        if hasattr(func, "__wrapped__"):
-            # Written in Python: the ops that it calls come here again.
-            return func.__wrapped__(*args, **(kwargs or {}))
-        if name in _PLAIN or func.__name__ in ("__set__", "__get__"):
-            with DisableTorchFunctionSubclass():
-                return func(*args, **(kwargs or {}))
-        raise NotImplementedError(
+    _functions = functions
+    _with_function = elementwise
+
+    @staticmethod
+    def _refusal(name: str) -> str:
+        return (
             f"aten.{name.strip('_')}.default\nhint: {name} is not there for nested tensors of layout jagged; "
             "x.unbind() are the parts, x.values() has them behind each other"
         )
+
+    def _like(self, values: Tensor) -> "NestedTensor":
+        return with_values(self, values)
 
     def __reduce_ex__(self, _protocol):
         from ._internal.nested_tensor import _rebuild_njt
@@ -82,15 +60,6 @@ class NestedTensor(OfParts):
         }
         return _rebuild_njt, (state,)
 
-    def __deepcopy__(self, memo):
-        if id(self) not in memo:
-            with_grad = self._v.requires_grad and self._v.is_leaf
-            memo[id(self)] = with_values(self, self._v.detach().clone().requires_grad_(with_grad))
-        return memo[id(self)]
-
-    def __copy__(self):
-        return with_values(self, self._v)
-
     def __repr__(self, *, tensor_contents=None) -> str:
         extra = ""
         if self._v.grad_fn is not None:
@@ -99,9 +68,6 @@ class NestedTensor(OfParts):
             extra = ", requires_grad=True"
         sizes = f"({', '.join(map(repr, self.shape))})"
         return f"NestedTensor(size={sizes}, offsets={self._offsets}{extra}, contiguous={contiguous(self)})"
-
-    def __format__(self, spec: str) -> str:
-        return repr(self) if not spec else format(repr(self), spec)
 
     def __len__(self) -> int:
         return self._offsets.shape[0] - 1
@@ -128,21 +94,6 @@ class NestedTensor(OfParts):
     @property
     def layout(self):
         return _rustgrad.jagged
-
-    @property
-    def is_nested(self) -> bool:
-        return True
-
-    def _gradient(self, grad: Tensor) -> "NestedTensor":
-        return with_values(self, grad)
-
-    @property
-    def data(self):
-        return with_values(self, self._v.data)
-
-    @data.setter
-    def data(self, value) -> None:
-        self._v.data = value._v if isinstance(value, NestedTensor) else value
 
     @property
     def nbytes(self) -> int:

@@ -7,7 +7,8 @@ from typing import Any
 
 from .._rustgrad import Tensor
 from ..nn._compose import shown
-from .jagged import NestedTensor, elementwise, op_name, owners, unpadded, with_values
+from .dispatch import op_name
+from .jagged import NestedTensor, elementwise, owners, unpadded, with_values
 
 __all__ = ["aligned"]
 

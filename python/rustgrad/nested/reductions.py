@@ -10,13 +10,13 @@ from .. import _rustgrad
 from .._rustgrad import Tensor
 from ..limits import finfo, iinfo
 from ..nn._compose import shown
+from .dispatch import op_name
 from .jagged import (
     NestedTensor,
     elementwise,
     lengths,
     normal_dim,
     op,
-    op_name,
     owners,
     padded,
     unpadded,

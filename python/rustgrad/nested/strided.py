@@ -10,12 +10,11 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from .. import _rustgrad
-from .._parts import OfParts, registering
+from .._parts import registering
 from .._rustgrad import Tensor
 from .._rustgrad.torch import as_tensor, cat, empty, tensor
 from ..nn._compose import shown
-from ..overrides import DisableTorchFunctionSubclass
-from .jagged import _PLAIN, op_name
+from .dispatch import OfLayout
 
 __all__ = ["Nested", "from_list"]
 
@@ -37,28 +36,19 @@ def _warn() -> None:
         )
 
 
-class Nested(OfParts):
+class Nested(OfLayout):
     """A nested tensor of layout `strided`. Made by `nested_tensor` and `as_nested_tensor`."""
 
-    _b: Tensor
     _sizes: list[tuple[int, ...]]
     _strides: list[tuple[int, ...]]
     _starts: list[int]
 
-    @classmethod
-    def __torch_function__(cls, func, types, args=(), kwargs=None):
-        name = op_name(func)
-        if name in with_function:
-            return with_function[name](func, *args, **(kwargs or {}))
-        if name in functions:
-            return functions[name](*args, **(kwargs or {}))
-        if hasattr(func, "__wrapped__"):
-            # Written in Python: the ops that it calls come here again.
-            return func.__wrapped__(*args, **(kwargs or {}))
-        if name in _PLAIN or func.__name__ in ("__set__", "__get__"):
-            with DisableTorchFunctionSubclass():
-                return func(*args, **(kwargs or {}))
-        raise NotImplementedError(
+    _functions = functions
+    _with_function = with_function
+
+    @staticmethod
+    def _refusal(name: str) -> str:
+        return (
             f"Could not run 'aten::{name.strip('_')}' with arguments from the 'NestedTensorCPU' backend.\n"
             f"hint: {name} is not there for nested tensors of layout strided; x.unbind() are the parts, and "
             "layout=torch.jagged has more functions"
@@ -68,34 +58,22 @@ class Nested(OfParts):
         from .._utils import _rebuild_nested_tensor
 
         parts = (self._sizes, self._strides, self._starts)
-        return _rebuild_nested_tensor, (self._b.detach(), *(tensor(p, dtype=_rustgrad.int64) for p in parts))
+        return _rebuild_nested_tensor, (self._v.detach(), *(tensor(p, dtype=_rustgrad.int64) for p in parts))
 
-    def __deepcopy__(self, memo):
-        if id(self) not in memo:
-            with_grad = self._b.requires_grad and self._b.is_leaf
-            memo[id(self)] = self._like(self._b.detach().clone().requires_grad_(with_grad))
-        return memo[id(self)]
-
-    def __copy__(self):
-        return self._like(self._b)
-
-    def _like(self, buffer) -> "Nested":
-        return made(buffer, self._sizes, self._strides, self._starts)
+    def _like(self, values) -> "Nested":
+        return made(values, self._sizes, self._strides, self._starts)
 
     def __repr__(self, *, tensor_contents=None) -> str:
         texts = []
         for x in parts(self):
-            one = x.detach().requires_grad_(self._b.requires_grad)
+            one = x.detach().requires_grad_(self._v.requires_grad)
             texts.append("  " + repr(one).replace("\n", "\n  "))
         suffix = ""
-        if self._b.grad_fn is not None:
-            suffix = f", grad_fn=<{self._b.grad_fn.name()}>"
-        elif self._b.requires_grad:
+        if self._v.grad_fn is not None:
+            suffix = f", grad_fn=<{self._v.grad_fn.name()}>"
+        elif self._v.requires_grad:
             suffix = ", requires_grad=True"
         return "nested_tensor([\n" + ",\n".join(texts) + "\n]" + suffix + ")"
-
-    def __format__(self, spec: str) -> str:
-        return repr(self) if not spec else format(repr(self), spec)
 
     def __len__(self) -> int:
         raise no_sizes("sizes")
@@ -107,28 +85,9 @@ class Nested(OfParts):
     def shape(self):
         raise no_sizes("sizes")
 
-    @property
-    def is_nested(self) -> bool:
-        return True
-
-    @property
-    def _v(self) -> Tensor:  # pyright: ignore[reportIncompatibleVariableOverride]
-        return self._b
-
-    def _gradient(self, grad: Tensor) -> "Nested":
-        return self._like(grad)
-
-    @property
-    def data(self):
-        return self._like(self._b.data)
-
-    @data.setter
-    def data(self, value) -> None:
-        self._b.data = value._b if isinstance(value, Nested) else value
-
     def values(self) -> Tensor:
         """All elements, (elements,)."""
-        return self._b.view_as(self._b)
+        return self._v.view_as(self._v)
 
     def to_padded_tensor(self, padding, output_size=None) -> Tensor:
         """A dense tensor of the parts with `padding` around them: as large as the largest, or `output_size`."""
@@ -145,7 +104,7 @@ class Nested(OfParts):
         for x in parts(self):
             around = [side for have, want in zip(x.shape, wanted[1:]) for side in (want - have, 0)][::-1]
             rows.append(pad(x, around, value=padding))
-        return shown("ToPaddedTensorBackward0", cat([row.unsqueeze(0) for row in rows]), self._b)
+        return shown("ToPaddedTensorBackward0", cat([row.unsqueeze(0) for row in rows]), self._v)
 
     def _nested_tensor_size(self) -> Tensor:
         return tensor(self._sizes, dtype=_rustgrad.int64)
@@ -168,7 +127,7 @@ def made(buffer: Tensor, sizes, strides, starts) -> Nested:
     """A nested tensor of checked parts."""
     dims = len(sizes[0]) if len(sizes) else 0
     x = empty((1,) * (dims + 1), dtype=buffer.dtype, device="meta").as_subclass(Nested)
-    x._b, x._sizes, x._strides, x._starts = buffer, sizes, strides, starts
+    x._v, x._sizes, x._strides, x._starts = buffer, sizes, strides, starts
     return x
 
 
@@ -212,16 +171,16 @@ def from_list(tensor_list, dtype, device, gradients: bool) -> Nested:
     found = [x.to(device=device, dtype=dtype) for x in found]
     if not gradients:
         x = of_parts([y.detach() for y in found])
-        return x._like(x._b.clone()) if len(found) == 1 else x
+        return x._like(x._v.clone()) if len(found) == 1 else x
     return of_parts(found, "NestedTensorFromTensorListBackward0", *found)
 
 
 def parts(x: Nested) -> list[Tensor]:
     """The parts, which share the memory of the buffer."""
     if is_contiguous(x):
-        flat = x._b.split([count(size) for size in x._sizes]) if x._sizes else []
+        flat = x._v.split([count(size) for size in x._sizes]) if x._sizes else []
         return [y.view(size) for y, size in zip(flat, x._sizes)]
-    return [x._b.as_strided(*each) for each in zip(x._sizes, x._strides, x._starts)]
+    return [x._v.as_strided(*each) for each in zip(x._sizes, x._strides, x._starts)]
 
 
 def count(size) -> int:
@@ -237,7 +196,7 @@ def is_contiguous(x: Nested) -> bool:
         if start != end or strides != row_major(size):
             return False
         end += count(size)
-    return end == x._b.numel()
+    return end == x._v.numel()
 
 
 def normal_dim(x, dim: int) -> int:

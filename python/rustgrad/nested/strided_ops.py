@@ -3,7 +3,7 @@
 from .._rustgrad import Tensor
 from .._rustgrad.torch import cat
 from ..nn._compose import shown
-from .jagged import op_name
+from .dispatch import op_name
 from .strided import (
     Nested,
     count,
@@ -29,8 +29,8 @@ _BINARY = "add sub mul div eq gt ge lt le ne __eq__ __ne__ __lt__ __gt__ __le__ 
 
 
 def _on_buffer(func, self, *args, **kwargs):
-    y = func(self._b, *args, **kwargs)
-    return self if y is self._b else self._like(y)
+    y = func(self._v, *args, **kwargs)
+    return self if y is self._v else self._like(y)
 
 
 def _binary(func, self, other, *args, **kwargs):
@@ -42,10 +42,10 @@ def _binary(func, self, other, *args, **kwargs):
                 f"hint: the parts have the sizes {self._sizes} and {other._sizes}"
             )
         if self._strides == other._strides and self._starts == other._starts:
-            return _result(self, func(self._b, other._b, *args, **kwargs))
+            return _result(self, func(self._v, other._v, *args, **kwargs))
         return of_parts([func(a, b, *args, **kwargs) for a, b in zip(parts(self), parts(other))])
     if isinstance(self, Nested) and (not isinstance(other, Tensor) or other.dim() == 0):
-        return _result(self, func(self._b, other, *args, **kwargs))
+        return _result(self, func(self._v, other, *args, **kwargs))
     if isinstance(self, Nested) and isinstance(other, Tensor) and name.strip("_") in ("add", "mul"):
         # PyTorch's two cases: (batch, 1, size) beside 3-d parts' (batch, ragged, size), each row to its part.
         if other.dim() == self.dim() == 3 and other.shape[:2] == (len(self._sizes), 1):
@@ -59,7 +59,7 @@ def _binary(func, self, other, *args, **kwargs):
 
 
 def _result(self, y):
-    return self if y is self._b else self._like(y)
+    return self if y is self._v else self._like(y)
 
 
 for _name in _ELEMENTWISE.split():
@@ -72,12 +72,12 @@ for _name in "to cpu cuda float double half bfloat16 int long short char byte bo
 
 @op("type")
 def _type(self, dtype=None, non_blocking=False):
-    return self._b.type() if dtype is None else self._like(self._b.type(dtype))
+    return self._v.type() if dtype is None else self._like(self._v.type(dtype))
 
 
 @op("backward")
 def _backward(self, gradient=None, *args, **kwargs):
-    self._b.backward(gradient._b if isinstance(gradient, Nested) else gradient, *args, **kwargs)
+    self._v.backward(gradient._v if isinstance(gradient, Nested) else gradient, *args, **kwargs)
 
 
 @op("copy_")
@@ -139,16 +139,16 @@ def _tolist(self, *_, **__):
 
 @op("item")
 def _item(self):
-    if self._b.numel() == 1:
-        return self._b.item()
-    raise RuntimeError(f"a Tensor with {self._b.numel()} elements cannot be converted to Scalar")
+    if self._v.numel() == 1:
+        return self._v.item()
+    raise RuntimeError(f"a Tensor with {self._v.numel()} elements cannot be converted to Scalar")
 
 
 @op("unbind")
 def _unbind(self, dim=0):
     if normal_dim(self, dim) != 0:
         raise RuntimeError(f"NestedTensor can only be unbound along dimension 0 got dimension {dim} instead.")
-    return tuple(shown("UnbindBackwardAutogradNestedTensor0", x, self._b) for x in parts(self))
+    return tuple(shown("UnbindBackwardAutogradNestedTensor0", x, self._v) for x in parts(self))
 
 
 def _without(rows, d) -> list[tuple[int, ...]]:
@@ -162,14 +162,14 @@ def _select(self, dim, index):
         n = len(self._sizes)
         if not -n <= index < n:
             raise IndexError(f"index {index} is out of bounds for dimension 0 with size {n}")
-        return shown("SelectBackwardAutogradNestedTensor0", parts(self)[index], self._b)
+        return shown("SelectBackwardAutogradNestedTensor0", parts(self)[index], self._v)
     for size in self._sizes:
         if not -size[d - 1] <= index < size[d - 1]:
             raise IndexError(f"index {index} is out of bounds for dimension {d} with size {size[d - 1]}")
     starts = [
         start + index % size[d - 1] * step[d - 1] for size, step, start in zip(self._sizes, self._strides, self._starts)
     ]
-    return made(self._b, _without(self._sizes, d - 1), _without(self._strides, d - 1), starts)
+    return made(self._v, _without(self._sizes, d - 1), _without(self._strides, d - 1), starts)
 
 
 @op("__getitem__")
@@ -200,7 +200,7 @@ def _narrow(self, dim, start, length):
     if normal_dim(self, dim) != 0:
         raise RuntimeError(f"narrow(): only dim=0 supported for nested tensors, but got: {dim}")
     some = slice(start, start + length)
-    return made(self._b, self._sizes[some], self._strides[some], self._starts[some])
+    return made(self._v, self._sizes[some], self._strides[some], self._starts[some])
 
 
 @op("transpose", "swapaxes", "swapdims")
@@ -217,7 +217,7 @@ def _transpose(self, dim0, dim1):
             row[a - 1], row[b - 1] = row[b - 1], row[a - 1]
         return [tuple(row) for row in rows]
 
-    return made(self._b, swapped(self._sizes), swapped(self._strides), self._starts)
+    return made(self._v, swapped(self._sizes), swapped(self._strides), self._starts)
 
 
 def _shape_of_part(given, size, what):
@@ -288,7 +288,7 @@ def _chunk(self, chunks, dim=0):
     for first in range(0, last, each):
         sizes = [(*size[:-1], min(each, last - first)) for size in self._sizes]
         starts = [start + first * steps[-1] for start, steps in zip(self._starts, self._strides)]
-        found.append(made(self._b, sizes, self._strides, starts))
+        found.append(made(self._v, sizes, self._strides, starts))
     return tuple(found)
 
 
@@ -322,7 +322,7 @@ def _softmax(func, input, dim, *args, **kwargs):
     d = normal_dim(input, dim)
     if d == 0:
         raise RuntimeError("Cannot apply softmax across nested dimension 0")
-    return of_parts([func(x, d - 1, *args, **kwargs) for x in parts(input)], "SoftmaxBackward0", input._b)
+    return of_parts([func(x, d - 1, *args, **kwargs) for x in parts(input)], "SoftmaxBackward0", input._v)
 
 
 with_function["softmax"] = _softmax
@@ -330,11 +330,11 @@ with_function["softmax"] = _softmax
 
 def _linear(func, input, weight, bias=None):
     last = input._sizes[0][-1]
-    rows = _contiguous(input)._b.view(-1, last)
+    rows = _contiguous(input)._v.view(-1, last)
     if input.dim() != 3 or any(size[-1] != last for size in input._sizes):
         raise RuntimeError(f"linear: a nested input must have parts of 2 dims with one last size, got {input._sizes}")
     y = func(rows, weight, bias).reshape(-1)
-    shown("LinearBackward0", y, input._b, weight, *(() if bias is None else (bias,)))
+    shown("LinearBackward0", y, input._v, weight, *(() if bias is None else (bias,)))
     width = weight.shape[0]
     sizes = [(*size[:-1], width) for size in input._sizes]
     starts = [start // max(last, 1) * width for start in _contiguous(input)._starts]
@@ -348,7 +348,7 @@ def _layer_norm(func, input, normalized_shape, weight=None, bias=None, *args, **
     if weight is None or bias is None:
         raise ValueError("NestedTensor layer_norm requires weight and bias\nhint: layout=torch.jagged needs none")
     x = _contiguous(input)
-    y = func(x._b.view(-1, *normalized_shape), normalized_shape, weight, bias, *args, **kwargs)
+    y = func(x._v.view(-1, *normalized_shape), normalized_shape, weight, bias, *args, **kwargs)
     return x._like(y.reshape(-1))
 
 
@@ -359,10 +359,10 @@ with_function["layer_norm"] = _layer_norm
 def _matmul(self, other):
     if not isinstance(self, Nested) or not isinstance(other, Nested):
         if isinstance(self, Nested) and other.dim() == self.dim() == 3:
-            return of_parts([a @ b for a, b in zip(parts(self), other)], "BmmBackward0", self._b, other)
+            return of_parts([a @ b for a, b in zip(parts(self), other)], "BmmBackward0", self._v, other)
         kinds = ["nested" if isinstance(x, Nested) else "non-nested" for x in (self, other)]
         raise RuntimeError(f"Expected both to be nested, but got a {kinds[0]} self and {kinds[1]} other")
-    return of_parts([a @ b for a, b in zip(parts(self), parts(other))], "BmmBackward0", self._b, other._b)
+    return of_parts([a @ b for a, b in zip(parts(self), parts(other))], "BmmBackward0", self._v, other._v)
 
 
 @op("embedding")
