@@ -14,7 +14,7 @@ _T_co = TypeVar("_T_co", covariant=True)
 
 
 class SamplerIterDataPipe(IterDataPipe[_T_co]):
-    """What a sampler gives that is made for the pipe. AssertionError for a pipe without a length."""
+    """The elements that a sampler made for the pipe gives. AssertionError for a pipe without a length."""
 
     def __init__(
         self,
@@ -38,8 +38,28 @@ class SamplerIterDataPipe(IterDataPipe[_T_co]):
         return length_of(self, self.sampler)
 
 
+class Shuffling:
+    """The settings of a shuffler, by which a loader knows one: whether to shuffle, and the seed of the next pass."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._enabled = True
+        self._seed: int | None = None
+        self._rng = random.Random()
+
+    def set_shuffle(self, shuffle=True):
+        """Whether to shuffle at all. Returns the pipe."""
+        self._enabled = shuffle
+        return self
+
+    def set_seed(self, seed: int):
+        """The seed of the next pass. Returns the pipe."""
+        self._seed = seed
+        return self
+
+
 @functional_datapipe("shuffle")
-class ShufflerIterDataPipe(IterDataPipe[_T_co]):
+class ShufflerIterDataPipe(Shuffling, IterDataPipe[_T_co]):
     """The elements in a random order, as far as a buffer of `buffer_size` goes.
 
     unbatch_level: how many levels of batches to open before. The seed of a pass is what `set_seed` was given, or drawn
@@ -55,19 +75,6 @@ class ShufflerIterDataPipe(IterDataPipe[_T_co]):
             self.datapipe = self.datapipe.unbatch(unbatch_level=unbatch_level)
         self.buffer_size = buffer_size
         self._buffer: list[Any] = []
-        self._enabled = True
-        self._seed: int | None = None
-        self._rng = random.Random()
-
-    def set_shuffle(self, shuffle=True):
-        """Whether to shuffle at all. Returns the pipe."""
-        self._enabled = shuffle
-        return self
-
-    def set_seed(self, seed: int):
-        """The seed of the next pass. Returns the pipe."""
-        self._seed = seed
-        return self
 
     def __iter__(self) -> Iterator[_T_co]:
         if not self._enabled:

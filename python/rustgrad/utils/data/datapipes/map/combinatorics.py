@@ -1,18 +1,17 @@
 """Pipes in another order."""
 
-import random
 from collections.abc import Iterator
 from typing import Any, TypeVar
 
 from ..datapipe import IterDataPipe, MapDataPipe
-from ..iter.combinatorics import drawn
+from ..iter.combinatorics import Shuffling, drawn
 
 __all__ = ["ShufflerIterDataPipe"]
 
 _T_co = TypeVar("_T_co", covariant=True)
 
 
-class ShufflerIterDataPipe(IterDataPipe[_T_co]):
+class ShufflerIterDataPipe(Shuffling, IterDataPipe[_T_co]):
     """The elements of a pipe with indices in a random order, to iterate over.
 
     indices: which of them; all from 0 on by default. The seed of a pass is what `set_seed` was given, or drawn from the
@@ -23,20 +22,7 @@ class ShufflerIterDataPipe(IterDataPipe[_T_co]):
         super().__init__()
         self.datapipe = datapipe
         self.indices = list(range(len(datapipe))) if indices is None else indices
-        self._enabled = True
-        self._seed: int | None = None
-        self._rng = random.Random()
         self._shuffled_indices: list = self.indices
-
-    def set_shuffle(self, shuffle=True):
-        """Whether to shuffle at all. Returns the pipe."""
-        self._enabled = shuffle
-        return self
-
-    def set_seed(self, seed: int):
-        """The seed of the next pass. Returns the pipe."""
-        self._seed = seed
-        return self
 
     def __iter__(self) -> Iterator[_T_co]:
         if not self._enabled:
