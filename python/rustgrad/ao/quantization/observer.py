@@ -52,7 +52,7 @@ class _Partial:
 
 
 class ObserverBase(Module):
-    """What observers share. `dtype`: of what will be quantized."""
+    """The base of observers. `dtype`: of the tensors that will be quantized."""
 
     def __init__(self, dtype, is_dynamic=False):
         super().__init__()
@@ -164,6 +164,9 @@ class UniformQuantizationObserverBase(ObserverBase):
         """The scale, float32, and the zero, one of each or for each channel. Warns where nothing was seen."""
         return self._qparams(self.min_val, self.max_val)
 
+    def _seen(self, low, high):
+        self.min_val, self.max_val = minimum(low, self.min_val), maximum(high, self.max_val)
+
     def extra_repr(self) -> str:
         return f"min_val={_shown(self.min_val)}, max_val={_shown(self.max_val)}"
 
@@ -206,11 +209,19 @@ class MinMaxObserver(UniformQuantizationObserverBase):
             self._seen(low, high)
         return x_orig
 
+
+class _Averaging(UniformQuantizationObserverBase):
+    """Observers whose range moves towards that of each call, by the part `averaging_constant` of the way."""
+
+    averaging_constant: float
+
     def _seen(self, low, high):
-        self.min_val, self.max_val = minimum(low, self.min_val), maximum(high, self.max_val)
+        c = self.averaging_constant
+        self.min_val = self.min_val + c * (low - self.min_val)
+        self.max_val = self.max_val + c * (high - self.max_val)
 
 
-class MovingAverageMinMaxObserver(MinMaxObserver):
+class MovingAverageMinMaxObserver(_Averaging, MinMaxObserver):
     """Averages of the least and the largest numbers of calls; each new one has the weight `averaging_constant`."""
 
     def __init__(
@@ -232,9 +243,7 @@ class MovingAverageMinMaxObserver(MinMaxObserver):
         if bool(self.min_val == float("inf")):
             self.min_val, self.max_val = low, high
         else:
-            c = self.averaging_constant
-            self.min_val = self.min_val + c * (low - self.min_val)
-            self.max_val = self.max_val + c * (high - self.max_val)
+            super()._seen(low, high)
 
 
 class PerChannelMinMaxObserver(UniformQuantizationObserverBase):
@@ -269,9 +278,6 @@ class PerChannelMinMaxObserver(UniformQuantizationObserverBase):
                 self._seen(low, high)
         return x_orig
 
-    def _seen(self, low, high):
-        self.min_val, self.max_val = minimum(low, self.min_val), maximum(high, self.max_val)
-
     def reset_min_max_vals(self) -> None:
         """Forget what was seen."""
         self.min_val, self.max_val = tensor([]), tensor([])
@@ -288,7 +294,7 @@ class PerChannelMinMaxObserver(UniformQuantizationObserverBase):
         )
 
 
-class MovingAveragePerChannelMinMaxObserver(PerChannelMinMaxObserver):
+class MovingAveragePerChannelMinMaxObserver(_Averaging, PerChannelMinMaxObserver):
     """PerChannelMinMaxObserver with averages over calls."""
 
     def __init__(
@@ -306,11 +312,6 @@ class MovingAveragePerChannelMinMaxObserver(PerChannelMinMaxObserver):
     ):
         super().__init__(ch_axis, dtype, qscheme, reduce_range, quant_min, quant_max, None, eps, is_dynamic, **kwargs)
         self.averaging_constant = averaging_constant
-
-    def _seen(self, low, high):
-        c = self.averaging_constant
-        self.min_val = self.min_val + c * (low - self.min_val)
-        self.max_val = self.max_val + c * (high - self.max_val)
 
 
 default_observer = MinMaxObserver.with_args(quant_min=0, quant_max=127)
