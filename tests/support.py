@@ -71,6 +71,19 @@ def compare(got, wanted, rtol, atol, where):
         assert got == wanted, where
 
 
+def evaluated(expressions, names, shown, said):
+    """`shown` of the value of each line of Python; of one that raises, the class and `said` of the error's text."""
+    found = {}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for text in expressions.strip().splitlines():
+            try:
+                found[text] = shown(eval(text, names))
+            except Exception as error:
+                found[text] = [type(error).__name__, said(str(error))]
+    return found
+
+
 def warned(fn, *args, **kwargs):
     """The classes and first sentences of what a call warns of, and what it returns."""
     with warnings.catch_warnings(record=True) as caught:

@@ -5,6 +5,7 @@ import io
 import re
 import warnings
 
+import support
 from support import Cases
 
 CASES = Cases()
@@ -72,18 +73,13 @@ def evaluated(torch, expressions):
         "saved": saved,
         "jagged": torch.jagged,
     }
-    found = {}
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        for text in expressions.strip().splitlines():
-            try:
-                found[text] = shown(torch, eval(text, names))
-            except Exception as error:
-                words = re.sub(r"j\d+", "j", str(error).split("\n")[0])
-                if "Could not run" in words or words.startswith("aten"):
-                    words = "no such function of nested tensors"
-                found[text] = [type(error).__name__, words]
-    return found
+
+    def said(text):
+        words = re.sub(r"j\d+", "j", text.split("\n")[0])
+        missing = "Could not run" in words or words.startswith("aten")
+        return "no such function of nested tensors" if missing else words
+
+    return support.evaluated(expressions, names, lambda r: shown(torch, r), said)
 
 
 @case(1e-5)

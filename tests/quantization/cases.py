@@ -4,6 +4,7 @@ import io
 import re
 import warnings
 
+import support
 from support import Cases
 
 CASES = Cases()
@@ -50,14 +51,12 @@ def evaluated(torch, expressions):
         "saved": saved,
         "tq": torch.ao.quantization,
     }
-    found = {}
-    for text in expressions.strip().splitlines():
-        try:
-            found[text] = shown(torch, eval(text, names))
-        except Exception as error:
-            words = str(error).split("\n")[0]
-            found[text] = [type(error).__name__, "no such function" if "Could not run" in words else words]
-    return found
+
+    def said(text):
+        words = text.split("\n")[0]
+        return "no such function" if "Could not run" in words else words
+
+    return support.evaluated(expressions, names, lambda r: shown(torch, r), said)
 
 
 def quiet(f):
