@@ -97,7 +97,7 @@ def _teach_picklers() -> None:
 
 
 def reduced(storage):
-    """What makes a storage anew in another process, and its arguments: a descriptor if it is shared, else bytes."""
+    """The call that makes a storage anew in another process: with a descriptor if it is shared, else with bytes."""
     found = _map_of(storage)
     if not isinstance(found, SharedMap) or isinstance(storage._lender, UntypedStorage):
         return storage.__reduce_ex__(2)

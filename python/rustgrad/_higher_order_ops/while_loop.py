@@ -4,7 +4,7 @@ __all__ = ["while_loop"]
 
 
 def while_loop(cond_fn, body_fn, carried_inputs):
-    """What `carried_inputs` are after `body_fn`, which gives the next ones, has run while `cond_fn` of them holds.
+    """The values of `carried_inputs` after `body_fn`, which gives the next ones, has run while `cond_fn` of them holds.
 
     RuntimeError for what cannot be called, and for carried values that are no tuple or list.
     """

@@ -13,7 +13,7 @@ op = registering(functions)  # registers a function as what the ops of these nam
 
 
 def _view(name):
-    """What moves or picks elements does so with the integers; channels stay where they are."""
+    """The op `name`, which moves or picks elements, on the integers; channels stay where they are."""
 
     def view(self, *args, **kwargs):
         if self._axis is not None and name not in ("clone", "detach", "contiguous", "cpu", "cuda", "alias"):

@@ -21,7 +21,7 @@ __all__ = ["FakeQuantize", "FakeQuantizeBase", "FusedMovingAvgObsFakeQuantize"]
 
 
 class FakeQuantizeBase(Module):
-    """What can be observing and rounding, and each switched off."""
+    """Modules that observe and round what passes; either can be switched off."""
 
     fake_quant_enabled: Tensor
     observer_enabled: Tensor

@@ -24,7 +24,7 @@ __all__ = ["QConfig", "get_default_qat_qconfig", "get_default_qconfig"]
 
 
 class QConfig(namedtuple("QConfig", ["activation", "weight"])):
-    """What makes the observers of a layer's result and of its weight: classes, or `MinMaxObserver.with_args(...)`."""
+    """The makers of observers for a layer's result and for its weight: classes, or `MinMaxObserver.with_args(...)`."""
 
     __slots__ = ()
 

@@ -100,7 +100,7 @@ class _Cell(QuantizedModule):
 
 
 class _Recurrent(QuantizedModule):
-    """What LSTM and GRU share. Inputs, states and results are as those of the layers in `nn`."""
+    """The base of LSTM and GRU. Inputs, states and results are as those of the layers in `nn`."""
 
     _gates: int
 

@@ -72,7 +72,7 @@ class QuantizedModule(Module):
         destination[f"{prefix}zero_point"] = tensor(self.zero_point)
 
     def _parts(self, prefix):
-        """What the state_dict has before scale and zero."""
+        """The entries of the state_dict before scale and zero."""
         return {}
 
     def _take_parts(self, state_dict, prefix):
